@@ -1,0 +1,145 @@
+"""Which LoRAs are applied, and how strongly: plain values with their validation."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from backend.errors import GenerationError
+
+Expert = Literal["high", "low"]
+EXPERTS: tuple[Expert, Expert] = ("high", "low")
+LIMIT = 100.0
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """A strength over the run: from each `fraction_of_steps` on, that strength.
+
+    Before the first point the strength is the first point's.
+    """
+
+    points: tuple[tuple[float, float], ...]
+
+    @property
+    def constant(self) -> bool:
+        return len({strength for _, strength in self.points}) == 1
+
+    def at(self, fraction: float) -> float:
+        """The strength at a fraction (0 to 1) of the steps."""
+        index = bisect_right([start for start, _ in self.points], fraction + 1e-9) - 1
+        return self.points[max(index, 0)][1]
+
+    def to_plain(self) -> float | list[list[float]]:
+        """A float where the strength never changes, else its points."""
+        if self.constant:
+            return self.points[0][1]
+        return [[start, strength] for start, strength in self.points]
+
+
+@dataclass(frozen=True)
+class Strength:
+    """The strength for each expert."""
+
+    high: Schedule
+    low: Schedule
+
+    def for_expert(self, expert: Expert) -> Schedule:
+        return self.high if expert == "high" else self.low
+
+    def to_plain(self) -> Any:
+        """The form of the contract: a float for both, or `{"high": x, "low": y}`."""
+        high, low = self.high.to_plain(), self.low.to_plain()
+        if high == low and isinstance(high, float):
+            return high
+        return {"high": high, "low": low}
+
+
+@dataclass(frozen=True)
+class LoRASelection:
+    """LoRA names with their strengths, in the order in which they were chosen."""
+
+    items: tuple[tuple[str, Strength], ...] = ()
+
+    @classmethod
+    def parse(cls, selection: Mapping[str, Any]) -> LoRASelection:
+        """Read `{name: strength}`. Raises GenerationError that lists every problem."""
+        problems: list[str] = []
+        items = []
+        for name, value in selection.items():
+            if not isinstance(name, str) or not name:
+                problems.append(f"{name!r} is not a LoRA name")
+                continue
+            strength = _strength(name, value, problems)
+            if strength is not None:
+                items.append((name, strength))
+        if problems:
+            raise GenerationError(
+                "The LoRA selection cannot be used: " + "; ".join(problems) + ".",
+                suggestions=[
+                    'Give each strength as a number, or as {"high": number, "low": number}.'
+                ],
+                context={"problems": problems},
+            )
+        return cls(tuple(items))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(name for name, _ in self.items)
+
+    def to_plain(self) -> dict[str, Any]:
+        return {name: strength.to_plain() for name, strength in self.items}
+
+
+def _strength(name: str, value: Any, problems: list[str]) -> Strength | None:
+    if isinstance(value, Strength):
+        return value
+    if not isinstance(value, Mapping):
+        both = _schedule(name, value, problems)
+        return None if both is None else Strength(both, both)
+    unknown = [str(key) for key in value if key not in EXPERTS]
+    if unknown or not value:
+        problems.append(f"{name}: experts are 'high' and 'low', not {', '.join(unknown) or 'none'}")
+        return None
+    # An expert that is not named gets nothing, as for an unpaired half.
+    high = _schedule(f"{name} (high)", value.get("high", 0.0), problems)
+    low = _schedule(f"{name} (low)", value.get("low", 0.0), problems)
+    return None if high is None or low is None else Strength(high, low)
+
+
+def _schedule(name: str, value: Any, problems: list[str]) -> Schedule | None:
+    if _is_number(value):
+        if not _in_range(value):
+            problems.append(f"{name}: strength {value} is not between -{LIMIT:g} and {LIMIT:g}")
+            return None
+        return Schedule(((0.0, float(value)),))
+    if not isinstance(value, Sequence) or isinstance(value, str | bytes) or not value:
+        problems.append(f"{name}: {value!r} is not a strength")
+        return None
+    points = []
+    for point in value:
+        pair = isinstance(point, Sequence) and not isinstance(point, str | bytes)
+        if not pair or len(point) != 2 or not all(_is_number(part) for part in point):
+            problems.append(f"{name}: {point!r} is not [fraction_of_steps, strength]")
+            return None
+        start, strength = float(point[0]), float(point[1])
+        if not 0.0 <= start <= 1.0 or not _in_range(strength):
+            problems.append(f"{name}: the point {list(point)} is out of range")
+            return None
+        points.append((start, strength))
+    starts = [start for start, _ in points]
+    if starts != sorted(set(starts)):
+        problems.append(f"{name}: the points' fractions must increase")
+        return None
+    return Schedule(tuple(points))
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _in_range(value: float) -> bool:
+    return math.isfinite(value) and abs(value) <= LIMIT

@@ -1,0 +1,232 @@
+"""What to generate and what came of it: values that any process can hold. No torch here."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import secrets
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from backend.errors import GenerationError
+from backend.lora.selection import LoRASelection
+from backend.settings import ModelEntry, Settings
+
+SEED_LIMIT = 2**32
+FRAME_STRIDE = 4  # Wan's VAE packs four frames into one latent after the first.
+TABLE_FIELDS = (
+    "negative_prompt",
+    "width",
+    "height",
+    "num_frames",
+    "fps",
+    "steps",
+    "guidance_scale",
+    "guidance_scale_2",
+    "flow_shift",
+)
+
+
+@dataclass(frozen=True)
+class GenerationTask:
+    """One video to make. None means the model table's value (a random one for `seed`).
+
+    Sizes are in pixels, `num_frames` in frames, `flow_shift` without unit,
+    `lora_memory_usage` in bytes, `lora_load_time` in seconds (both estimates, for display).
+    """
+
+    model_type: str
+    prompt: str
+    negative_prompt: str | None = None
+    image: str | None = None
+    width: int | None = None
+    height: int | None = None
+    num_frames: int | None = None
+    fps: int | None = None
+    steps: int | None = None
+    guidance_scale: float | None = None
+    guidance_scale_2: float | None = None
+    flow_shift: float | None = None
+    seed: int | None = None
+    selected_loras: dict[str, Any] = field(default_factory=dict)
+    lora_memory_usage: float = 0.0
+    lora_load_time: float = 0.0
+    lora_metadata: dict[str, Any] = field(default_factory=dict)
+    id: str = field(default_factory=lambda: uuid.uuid4().hex)
+
+    def to_dict(self) -> dict[str, Any]:
+        """A JSON-ready form; `from_dict` gives an equal task back."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> GenerationTask:
+        """Raises GenerationError that names every unknown or missing field."""
+        known = {item.name for item in dataclasses.fields(cls)}
+        unknown = sorted(set(data) - known)
+        missing = [name for name in ("model_type", "prompt") if name not in data]
+        if unknown or missing:
+            parts = [f"unknown: {', '.join(unknown)}"] if unknown else []
+            parts += [f"missing: {', '.join(missing)}"] if missing else []
+            raise GenerationError(
+                "This is not a generation task (" + "; ".join(parts) + ").",
+                suggestions=["Give model_type and prompt; leave out what is not a task's field."],
+                context={"unknown": unknown, "missing": missing},
+            )
+        image = data.get("image")
+        return cls(**{**data, "image": None if image is None else str(image)})
+
+    def resolved(self, settings: Settings) -> GenerationTask:
+        """The same task with every None filled from the model table, and validated.
+
+        Raises GenerationError that lists every problem in plain words.
+        """
+        problems: list[str] = []
+        entry = settings.models.get(self.model_type)
+        if entry is None:
+            known = ", ".join(settings.models)
+            problems.append(f"there is no model {self.model_type!r} (known: {known})")
+            task = self
+        else:
+            task = dataclasses.replace(self, **_defaults(self, entry))
+            problems += _field_problems(task, entry)
+        try:
+            LoRASelection.parse(self.selected_loras)
+        except GenerationError as error:
+            problems += error.context["problems"]
+        if problems:
+            raise GenerationError(
+                "The task cannot be run: " + "; ".join(problems) + ".",
+                context={"problems": problems},
+            )
+        return task
+
+    @property
+    def selection(self) -> LoRASelection:
+        return LoRASelection.parse(self.selected_loras)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a run is.
+
+    `stage` is one of load, apply, text, sample, decode, write; `expert` is the transformer that
+    made the step (high or low); `seconds_left` counts to the end of sampling; `preview` is a
+    JPEG of the middle frame as it looks now.
+    """
+
+    stage: str
+    step: int = 0
+    steps: int = 0
+    expert: str | None = None
+    seconds_left: float | None = None
+    message: str = ""
+    preview: bytes | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready, without the preview's bytes."""
+        return {
+            item.name: getattr(self, item.name)
+            for item in dataclasses.fields(self)
+            if item.name != "preview"
+        }
+
+
+@dataclass(frozen=True)
+class GenerationResult:
+    """A finished video.
+
+    `task` carries the seed that was used. `frames_shape` is (frames, height, width, channels).
+    `timings` are seconds by stage. `loras` holds one report per selected LoRA: name, sha256 per
+    file, expert strengths, coverage, and outcome (applied, fallback or skipped, with a reason).
+    """
+
+    video_path: str
+    poster_path: str
+    task: GenerationTask
+    frames_shape: tuple[int, int, int, int]
+    timings: dict[str, float]
+    loras: dict[str, dict[str, Any]]
+    warnings: list[str]
+
+    def to_dict(self) -> dict[str, Any]:
+        return {**dataclasses.asdict(self), "frames_shape": list(self.frames_shape)}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> GenerationResult:
+        shape = tuple(int(size) for size in data["frames_shape"])
+        task = GenerationTask.from_dict(data["task"])
+        return cls(**{**data, "task": task, "frames_shape": shape})
+
+
+def random_seed() -> int:
+    return secrets.randbelow(SEED_LIMIT)
+
+
+def _defaults(task: GenerationTask, entry: ModelEntry) -> dict[str, Any]:
+    filled: dict[str, Any] = {
+        name: getattr(entry, name) for name in TABLE_FIELDS if getattr(task, name) is None
+    }
+    if task.guidance_scale_2 is None and task.guidance_scale is not None:
+        # A caller who sets only one guidance means both experts.
+        filled["guidance_scale_2"] = None if len(entry.experts) == 1 else task.guidance_scale
+    if task.seed is None:
+        filled["seed"] = random_seed()
+    return filled
+
+
+def _field_problems(task: GenerationTask, entry: ModelEntry) -> list[str]:
+    problems = []
+    if not isinstance(task.prompt, str) or not task.prompt.strip():
+        problems.append("the prompt is empty")
+    if not isinstance(task.negative_prompt, str):
+        problems.append("the negative prompt must be text")
+    for name in ("width", "height"):
+        problems += _whole_number(name, getattr(task, name), 1)
+    problems += _whole_number("num_frames", task.num_frames, 1)
+    problems += _whole_number("fps", task.fps, 1, 120)
+    problems += _whole_number("steps", task.steps, 1, 1000)
+    problems += _whole_number("seed", task.seed, 0, SEED_LIMIT - 1)
+    problems += _number("guidance_scale", task.guidance_scale, 0.0, 100.0)
+    if task.guidance_scale_2 is not None:
+        problems += _number("guidance_scale_2", task.guidance_scale_2, 0.0, 100.0)
+    problems += _number("flow_shift", task.flow_shift, 0.01, 1000.0)
+    if not problems or _is_int(task.num_frames):
+        problems += _frame_problem(task.num_frames)
+    return problems + _image_problems(task, entry)
+
+
+def _frame_problem(num_frames: Any) -> list[str]:
+    if not _is_int(num_frames) or num_frames < 1 or num_frames % FRAME_STRIDE == 1:
+        return []
+    below = (num_frames - 1) // FRAME_STRIDE * FRAME_STRIDE + 1
+    return [f"num_frames is {num_frames}; use {below} or {below + FRAME_STRIDE} (4k+1)"]
+
+
+def _image_problems(task: GenerationTask, entry: ModelEntry) -> list[str]:
+    if entry.image == "required" and not task.image:
+        return [f"{entry.title} needs an input picture"]
+    if entry.image == "none" and task.image:
+        return [f"{entry.title} takes no input picture"]
+    if task.image and not Path(task.image).is_file():
+        return [f"there is no picture at {task.image}"]
+    return []
+
+
+def _is_int(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _whole_number(name: str, value: Any, low: int, high: int = 1_000_000) -> list[str]:
+    if not _is_int(value) or not low <= value <= high:
+        return [f"{name} must be a whole number from {low} to {high}, not {value!r}"]
+    return []
+
+
+def _number(name: str, value: Any, low: float, high: float) -> list[str]:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or not math.isfinite(value) or not low <= value <= high:
+        return [f"{name} must be a number from {low:g} to {high:g}, not {value!r}"]
+    return []
