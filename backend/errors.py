@@ -117,7 +117,7 @@ class GenerationError(StudioError):
     default_suggestions = ("Correct the task and generate again.",)
 
 
-class CancelledByUser(StudioError):
+class CancelledByUser(StudioError):  # noqa: N818 - the contract's name
     category = "cancelled"
     default_suggestions = ("Press Generate to start again.",)
 

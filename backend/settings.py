@@ -46,6 +46,7 @@ class ModelEntry(BaseModel):
     )
     width: int = Field(gt=0, description="Default width in pixels.")
     height: int = Field(gt=0, description="Default height in pixels.")
+    size_multiple: int = Field(gt=0, description="Width and height are multiples of this.")
     num_frames: int = Field(gt=0, description="Default number of frames, 4k+1.")
     fps: int = Field(gt=0, description="Default frames per second of the video.")
     steps: int = Field(gt=0, description="Default sampling steps.")

@@ -111,35 +111,33 @@ def _strength(name: str, value: Any, problems: list[str]) -> Strength | None:
 
 
 def _schedule(name: str, value: Any, problems: list[str]) -> Schedule | None:
-    if _is_number(value):
-        if not _in_range(value):
-            problems.append(f"{name}: strength {value} is not between -{LIMIT:g} and {LIMIT:g}")
-            return None
-        return Schedule(((0.0, float(value)),))
-    if not isinstance(value, Sequence) or isinstance(value, str | bytes) or not value:
+    """The schedule of one expert; None after adding what is wrong to `problems`."""
+    points = [[0.0, value]] if _is_number(value) else value
+    if not isinstance(points, Sequence) or isinstance(points, str | bytes) or not points:
         problems.append(f"{name}: {value!r} is not a strength")
         return None
-    points = []
-    for point in value:
-        pair = isinstance(point, Sequence) and not isinstance(point, str | bytes)
-        if not pair or len(point) != 2 or not all(_is_number(part) for part in point):
-            problems.append(f"{name}: {point!r} is not [fraction_of_steps, strength]")
-            return None
-        start, strength = float(point[0]), float(point[1])
-        if not 0.0 <= start <= 1.0 or not _in_range(strength):
-            problems.append(f"{name}: the point {list(point)} is out of range")
-            return None
-        points.append((start, strength))
-    starts = [start for start, _ in points]
+    found = [_point_problem(point) for point in points]
+    if any(found):
+        problems.extend(f"{name}: {text}" for text in found if text)
+        return None
+    starts = [float(start) for start, _ in points]
     if starts != sorted(set(starts)):
         problems.append(f"{name}: the points' fractions must increase")
         return None
-    return Schedule(tuple(points))
+    return Schedule(tuple((float(start), float(strength)) for start, strength in points))
+
+
+def _point_problem(point: Any) -> str | None:
+    pair = isinstance(point, Sequence) and not isinstance(point, str | bytes)
+    if not pair or len(point) != 2 or not all(_is_number(part) for part in point):
+        return f"{point!r} is not [fraction_of_steps, strength]"
+    start, strength = point
+    if not (math.isfinite(strength) and abs(strength) <= LIMIT):
+        return f"strength {strength} is not between -{LIMIT:g} and {LIMIT:g}"
+    if not 0.0 <= start <= 1.0:
+        return f"fraction {start} is not between 0 and 1"
+    return None
 
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _in_range(value: float) -> bool:
-    return math.isfinite(value) and abs(value) <= LIMIT

@@ -30,7 +30,7 @@ TABLE_FIELDS = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class GenerationTask:
     """One video to make. None means the model table's value (a random one for `seed`).
 
@@ -38,6 +38,7 @@ class GenerationTask:
     `lora_memory_usage` in bytes, `lora_load_time` in seconds (both estimates, for display).
     """
 
+    id: str = field(default_factory=lambda: uuid.uuid4().hex)
     model_type: str
     prompt: str
     negative_prompt: str | None = None
@@ -55,7 +56,10 @@ class GenerationTask:
     lora_memory_usage: float = 0.0
     lora_load_time: float = 0.0
     lora_metadata: dict[str, Any] = field(default_factory=dict)
-    id: str = field(default_factory=lambda: uuid.uuid4().hex)
+
+    def __post_init__(self) -> None:
+        if isinstance(self.image, Path):
+            object.__setattr__(self, "image", str(self.image))
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON-ready form; `from_dict` gives an equal task back."""
@@ -75,8 +79,7 @@ class GenerationTask:
                 suggestions=["Give model_type and prompt; leave out what is not a task's field."],
                 context={"unknown": unknown, "missing": missing},
             )
-        image = data.get("image")
-        return cls(**{**data, "image": None if image is None else str(image)})
+        return cls(**data)
 
     def resolved(self, settings: Settings) -> GenerationTask:
         """The same task with every None filled from the model table, and validated.
@@ -184,7 +187,7 @@ def _field_problems(task: GenerationTask, entry: ModelEntry) -> list[str]:
     if not isinstance(task.negative_prompt, str):
         problems.append("the negative prompt must be text")
     for name in ("width", "height"):
-        problems += _whole_number(name, getattr(task, name), 1)
+        problems += _side(name, getattr(task, name), entry.size_multiple)
     problems += _whole_number("num_frames", task.num_frames, 1)
     problems += _whole_number("fps", task.fps, 1, 120)
     problems += _whole_number("steps", task.steps, 1, 1000)
@@ -196,6 +199,14 @@ def _field_problems(task: GenerationTask, entry: ModelEntry) -> list[str]:
     if not problems or _is_int(task.num_frames):
         problems += _frame_problem(task.num_frames)
     return problems + _image_problems(task, entry)
+
+
+def _side(name: str, value: Any, multiple: int) -> list[str]:
+    found = _whole_number(name, value, multiple, 16_384)
+    if not found and value % multiple:
+        below = value // multiple * multiple
+        found = [f"{name} is {value}; use {below} or {below + multiple} (a multiple of {multiple})"]
+    return found
 
 
 def _frame_problem(num_frames: Any) -> list[str]:
