@@ -1,0 +1,75 @@
+"""What every algebra has in common: a change of one weight, and how it is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import prod
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from backend.errors import IncompatibleLoRAError, LoRAFileError
+
+Parts = Mapping[str, Tensor]
+
+
+class WeightDelta(Protocol):
+    """A change of one parameter, computed when it is needed."""
+
+    def of(self, base: Tensor) -> Tensor:
+        """The change at strength 1, fp32, with `base`'s shape and device.
+
+        `base` is the pristine parameter in fp32; it is not modified.
+        """
+        ...
+
+
+def take(parts: Parts, name: str, place: str) -> Tensor:
+    """The factor `name`, or LoRAFileError when the file has only the other half."""
+    try:
+        return parts[name]
+    except KeyError:
+        present = ", ".join(sorted(parts))
+        raise LoRAFileError(
+            f"{place}: the factor {name} is missing (the file has {present}).",
+            suggestions=["Download or export the file again; it is incomplete."],
+            context={"layer": place},
+        ) from None
+
+
+def scale_of(parts: Parts, rank: int) -> float:
+    """alpha / rank; a file without alpha means alpha = rank."""
+    alpha = parts.get("alpha")
+    return 1.0 if alpha is None else float(alpha.double().flatten()[0]) / rank
+
+
+def require_shape(found: tuple[int, ...], wanted: tuple[int, ...], place: str) -> None:
+    """Raise IncompatibleLoRAError unless the change has the parameter's shape."""
+    if found != wanted:
+        raise IncompatibleLoRAError(
+            f"{place}: the LoRA is made for a weight of shape {list(found)}, "
+            f"this model's is {list(wanted)}.",
+            context={"layer": place, "lora_shape": list(found), "model_shape": list(wanted)},
+        )
+
+
+def require_weight_shape(found: tuple[int, ...], wanted: tuple[int, ...], place: str) -> None:
+    """As `require_shape`; a convolution and its flattened matrix count as the same weight."""
+    if len(found) != len(wanted):
+        found, wanted = (found[0], prod(found[1:])), (wanted[0], prod(wanted[1:]))
+    require_shape(found, wanted, place)
+
+
+def require_factors(fits: bool, parts: Parts, place: str) -> None:
+    """Raise LoRAFileError when a layer's factors do not fit one another."""
+    if not fits:
+        shapes = ", ".join(f"{name} {list(part.shape)}" for name, part in sorted(parts.items()))
+        raise LoRAFileError(
+            f"{place}: the file's factors do not fit together ({shapes}).",
+            context={"layer": place},
+        )
+
+
+def to_fp32(factor: Tensor, device: torch.device) -> Tensor:
+    return factor.to(device=device, dtype=torch.float32)

@@ -1,0 +1,76 @@
+"""From latents to pictures: the final frames, and previews while sampling."""
+
+from __future__ import annotations
+
+import io
+import time
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from backend.errors import GenerationError
+from backend.wan.video_file import Frames
+
+PREVIEW_SIDE = 384  # pixels
+PREVIEW_SHARE = 0.1  # of the sampling time
+
+
+@torch.inference_mode()
+def decode_latents(pipeline: Any, latents: Tensor) -> Frames:
+    """Frames [frames, height, width, 3], RGB uint8, of one video's normalised latents.
+
+    `latents`: [1, channels, latent frames, height/8, width/8]. Raises GenerationError when the
+    decoder gives NaN or infinite values.
+    """
+    vae = pipeline.vae
+    device = getattr(pipeline, "_execution_device", latents.device)
+    mean, std = (
+        torch.tensor(values, device=device, dtype=vae.dtype).view(1, vae.config.z_dim, 1, 1, 1)
+        for values in (vae.config.latents_mean, vae.config.latents_std)
+    )
+    video = vae.decode(latents.to(device, vae.dtype) * std + mean, return_dict=False)[0]
+    if not bool(torch.isfinite(video).all()):
+        raise GenerationError(
+            "The decoded video holds NaN or infinite values.",
+            suggestions=["Generate again without LoRAs; if that works, one of them is broken."],
+            context={"stage": "decode"},
+        )
+    pixels = ((video[0].float().permute(1, 2, 3, 0) + 1) * 127.5).round().clamp(0, 255)
+    frames: Frames = pixels.to(torch.uint8).cpu().numpy()
+    return np.ascontiguousarray(frames)
+
+
+class Previewer:
+    """Decodes one latent frame now and then, within a tenth of the sampling time."""
+
+    def __init__(self, pipeline: Any, enabled: bool) -> None:
+        self._pipeline = pipeline
+        self._enabled = enabled
+        self._started = time.monotonic()
+        self._spent = 0.0
+
+    def jpeg(self, latents: Tensor) -> bytes | None:
+        """The middle frame as the model expects it now; None when it is not its turn."""
+        before = time.monotonic()
+        if not self._enabled or self._spent > PREVIEW_SHARE * (before - self._started):
+            return None
+        expected = self._expected(latents)
+        middle = expected.shape[2] // 2
+        frames = decode_latents(self._pipeline, expected[:, :, middle : middle + 1])
+        picture = Image.fromarray(frames[-1])
+        picture.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE))
+        buffer = io.BytesIO()
+        picture.save(buffer, format="JPEG", quality=85)
+        self._spent += time.monotonic() - before
+        return buffer.getvalue()
+
+    def _expected(self, latents: Tensor) -> Tensor:
+        """The scheduler's estimate of the clean latents where it keeps one."""
+        outputs = getattr(self._pipeline.scheduler, "model_outputs", None)
+        if outputs and outputs[-1] is not None and outputs[-1].shape == latents.shape:
+            estimate: Tensor = outputs[-1]
+            return estimate
+        return latents

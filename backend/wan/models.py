@@ -1,0 +1,176 @@
+"""Loading a model of the table: from its folder or the hub, onto the right device."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import diffusers
+import torch
+from huggingface_hub import snapshot_download
+from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+from backend.errors import ModelLoadError
+from backend.settings import ModelEntry, Settings
+from backend.wan.memory import (
+    ACTIVATION_SHARE,
+    choose_device,
+    release_memory,
+    total_memory,
+    weights_in_memory,
+    weights_on_disk,
+)
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass
+class LoadedModel:
+    """A pipeline in memory. `device` is where it computes; `offloaded` parts wait on the host."""
+
+    model_type: str
+    entry: ModelEntry
+    folder: Path
+    pipeline: Any
+    device: torch.device
+    offloaded: bool
+
+    def pipeline_for(self, image: bool) -> Any:
+        """The pipeline that makes a video from text, or from a picture and text.
+
+        A model that takes a picture optionally gets diffusers' image pipeline over the same
+        components.
+        """
+        if not image or isinstance(self.pipeline, diffusers.WanImageToVideoPipeline):
+            return self.pipeline
+        config = self.pipeline.config
+        pipeline = diffusers.WanImageToVideoPipeline(
+            **self.pipeline.components,
+            boundary_ratio=config.boundary_ratio,
+            expand_timesteps=config.expand_timesteps,
+        )
+        if self.offloaded:
+            pipeline.enable_model_cpu_offload(device=self.device)
+        return pipeline
+
+
+class ModelManager:
+    """Holds at most one model in memory."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._model: LoadedModel | None = None
+
+    @property
+    def settings(self) -> Settings:
+        return self._settings
+
+    @property
+    def loaded(self) -> str | None:
+        """The `model_type` in memory."""
+        return self._model.model_type if self._model else None
+
+    @property
+    def device(self) -> str:
+        """The device in use, or the one that would be."""
+        return str(self._model.device if self._model else choose_device(self._settings.device))
+
+    def load(self, model_type: str) -> LoadedModel:
+        """The model, loading it if it is not the one in memory.
+
+        Raises ModelLoadError when it is missing or broken; another model that was in memory is
+        then gone.
+        """
+        if self._model is not None and self._model.model_type == model_type:
+            return self._model
+        entry = self._settings.model(model_type)
+        folder = self.locate(model_type)
+        self.unload()
+        device = choose_device(self._settings.device)
+        pipeline = self._read(entry, folder, device)
+        offloaded = self._place(pipeline, device)
+        self._model = LoadedModel(model_type, entry, folder, pipeline, device, offloaded)
+        return self._model
+
+    def unload(self) -> None:
+        """Drop the model in memory."""
+        self._model = None
+        release_memory()
+
+    def locate(self, model_type: str) -> Path:
+        """The model's folder, downloading it from the hub if it is not there.
+
+        Raises ModelLoadError that says where to put it or how to download it.
+        """
+        entry = self._settings.model(model_type)
+        folder = self._settings.model_folder(model_type)
+        if (folder / "model_index.json").is_file():
+            return folder
+        if entry.repo is None:
+            raise ModelLoadError(
+                f"The model {entry.title!r} is not at {folder}.",
+                suggestions=["Put its diffusers folder (with model_index.json) there."],
+                context={"folder": str(folder)},
+            )
+        try:
+            return Path(
+                snapshot_download(
+                    entry.repo,
+                    revision=entry.revision,
+                    local_files_only=self._settings.local_files_only,
+                )
+            )
+        except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError) as error:
+            raise ModelLoadError(
+                f"The model {entry.title!r} is neither at {folder} nor could it be downloaded "
+                f"from {entry.repo}.",
+                suggestions=[
+                    f"Download it where there is a network: hf download {entry.repo} "
+                    f"--local-dir {folder}",
+                    "Check the network connection and, for gated models, `hf auth login`.",
+                ],
+                context={"folder": str(folder), "repo": entry.repo, "cause": str(error)},
+            ) from error
+
+    def _read(self, entry: ModelEntry, folder: Path, device: torch.device) -> Any:
+        dtype = _weight_type(folder, device)
+        pipeline_class = getattr(diffusers, entry.pipeline)
+        try:
+            pipeline = pipeline_class.from_pretrained(
+                folder,
+                # Wan's VAE loses visible quality below fp32.
+                torch_dtype={"default": dtype, "vae": torch.float32},
+                local_files_only=True,
+            )
+        except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+            raise ModelLoadError(
+                f"The model folder {folder} cannot be loaded: {error}",
+                suggestions=["Download the model again; a file may be missing or cut short."],
+                context={"folder": str(folder)},
+            ) from error
+        if getattr(pipeline, "transformer_2", None) is not None:
+            pipeline.register_to_config(boundary_ratio=entry.boundary_ratio)
+        pipeline.set_progress_bar_config(disable=True)
+        return pipeline
+
+    def _place(self, pipeline: Any, device: torch.device) -> bool:
+        """Put the pipeline on its device; True if parts are moved there only on use."""
+        wanted = self._settings.offload
+        too_large = weights_in_memory(pipeline) > ACTIVATION_SHARE * total_memory(device)
+        if device.type == "cuda" and (wanted == "model" or (wanted == "auto" and too_large)):
+            logger.info("the weights do not fit %s: parts are moved there on use", device)
+            pipeline.enable_model_cpu_offload(device=device)
+            return True
+        pipeline.to(device)
+        return False
+
+
+def _weight_type(folder: Path, device: torch.device) -> torch.dtype:
+    """bf16 on a GPU; on a CPU fp32, which it computes faster, where that fits."""
+    if device.type == "cuda":
+        return torch.bfloat16
+    # On disk the large models are bf16: as fp32 they take twice the space.
+    fits = 2 * weights_on_disk(folder) < ACTIVATION_SHARE * total_memory(device)
+    return torch.float32 if fits else torch.bfloat16

@@ -1,0 +1,79 @@
+"""The backend's public face. What needs torch is loaded on first use (PEP 562)."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from backend.errors import (
+    CancelledByUser,
+    GenerationError,
+    IncompatibleLoRAError,
+    LoRAError,
+    LoRAFileError,
+    LoRALoadingError,
+    LoRANotFoundError,
+    ModelLoadError,
+    SettingsError,
+    StudioError,
+    UnsupportedLoRAError,
+    UploadError,
+    VRAMError,
+    handle_error_with_recovery,
+)
+from backend.jobs.queue import JobQueue
+from backend.lora.inspection import Compatibility
+from backend.lora.selection import LoRASelection
+from backend.lora.upload import LoRAUploadHandler
+from backend.settings import Settings, load_settings
+from backend.wan.manager import LoRAManager
+from backend.wan.task import GenerationResult, GenerationTask, Progress
+
+if TYPE_CHECKING:
+    from backend.wan.generation import generate_video
+    from backend.wan.models import ModelManager
+    from lora_ui.state import LoRAUIState
+
+__all__ = [
+    "CancelledByUser",
+    "Compatibility",
+    "GenerationError",
+    "GenerationResult",
+    "GenerationTask",
+    "IncompatibleLoRAError",
+    "JobQueue",
+    "LoRAError",
+    "LoRAFileError",
+    "LoRALoadingError",
+    "LoRAManager",
+    "LoRANotFoundError",
+    "LoRASelection",
+    "LoRAUIState",
+    "LoRAUploadHandler",
+    "ModelLoadError",
+    "ModelManager",
+    "Progress",
+    "Settings",
+    "SettingsError",
+    "StudioError",
+    "UnsupportedLoRAError",
+    "UploadError",
+    "VRAMError",
+    "generate_video",
+    "handle_error_with_recovery",
+    "load_settings",
+]
+
+_ON_FIRST_USE = {
+    "LoRAUIState": "lora_ui.state",
+    "ModelManager": "backend.wan.models",
+    "generate_video": "backend.wan.generation",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _ON_FIRST_USE:
+        raise AttributeError(f"module 'utils' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_ON_FIRST_USE[name]), name)
+    globals()[name] = value
+    return value
