@@ -1,0 +1,59 @@
+"""What the supervisor last knew. Its thread writes whole new values; any thread may read them."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from backend.jobs.job import Job
+
+WorkerState = Literal["stopped", "starting", "loading", "ready", "busy", "restarting", "failed"]
+
+
+@dataclass(frozen=True)
+class WorkerStatus:
+    """The worker as a status line shows it. `memory` is in bytes; `loras` is by name."""
+
+    state: WorkerState = "stopped"
+    model: str | None = None
+    device: str = ""
+    detail: str = ""
+    loras: dict[str, Any] = field(default_factory=dict)
+    memory: dict[str, int] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+
+class Board:
+    """The worker's status, and progress and newest preview of the job that runs or ran last."""
+
+    def __init__(self) -> None:
+        self.worker = WorkerStatus()
+        self._progress: tuple[str, dict[str, Any]] = ("", {})
+        self._preview: tuple[str, bytes | None] = ("", None)
+
+    def show(self, **changes: Any) -> None:
+        """Change fields of the worker's status."""
+        self.worker = dataclasses.replace(self.worker, **changes)
+
+    def begin(self, job: Job) -> None:
+        self._progress = (job.id, job.progress)
+        self._preview = (job.id, None)
+
+    def advance(self, job_id: str, progress: dict[str, Any], preview: bytes | None) -> None:
+        """Take the newest progress, counting the previews."""
+        version = self._progress[1].get("preview_version", 0)
+        if preview is not None:
+            self._preview = (job_id, preview)
+            version += 1
+        self._progress = (job_id, {**progress, "preview_version": version})
+
+    def progress(self, job_id: str) -> dict[str, Any] | None:
+        known_id, progress = self._progress
+        return progress if known_id == job_id else None
+
+    def preview(self, job_id: str) -> bytes | None:
+        known_id, picture = self._preview
+        return picture if known_id == job_id else None

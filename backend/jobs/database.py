@@ -1,0 +1,107 @@
+"""The queue's SQLite file: how it is opened, and its tables."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock
+
+from backend.errors import SettingsError
+
+SCHEMA_VERSION = 1
+BUSY_SECONDS = 30.0
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS jobs (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    state TEXT NOT NULL,
+    task TEXT NOT NULL,
+    progress TEXT NOT NULL,
+    result TEXT,
+    error TEXT,
+    created REAL NOT NULL,
+    started REAL,
+    finished REAL,
+    owner TEXT,
+    cancel_requested INTEGER NOT NULL DEFAULT 0
+);
+CREATE INDEX IF NOT EXISTS jobs_by_state ON jobs (state, seq);
+CREATE TABLE IF NOT EXISTS revision (value INTEGER NOT NULL);
+INSERT INTO revision SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM revision);
+"""
+
+
+class Database:
+    """One connection, used by one thread at a time; each write is one durable transaction."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises SettingsError if the file cannot be opened or was written by a newer version."""
+        self._lock = threading.RLock()
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            # Two instances may make the file at the same moment.
+            with FileLock(path.with_suffix(".lock")):
+                self._connection = _connect(path)
+        except (OSError, sqlite3.Error) as error:
+            raise SettingsError(
+                f"The job queue at {path} cannot be opened: {error}.",
+                suggestions=[
+                    "Check that data_dir in config.json is a folder this user can write to.",
+                    "If the file is damaged, move it away; a new queue is made at the next start.",
+                ],
+                context={"path": str(path)},
+            ) from error
+
+    def rows(self, query: str, *values: object) -> list[sqlite3.Row]:
+        with self._lock:
+            return self._connection.execute(query, values).fetchall()
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """A write transaction. Nothing of it stays if the block raises."""
+        with self._lock:
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._connection
+                self._connection.execute("UPDATE revision SET value = value + 1")
+                self._connection.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+
+    def close(self) -> None:
+        with self._lock:
+            self._connection.close()
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+    )
+    try:
+        connection.row_factory = sqlite3.Row
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        _prepare(connection, path)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _prepare(connection: sqlite3.Connection, path: Path) -> None:
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version > SCHEMA_VERSION:
+        raise SettingsError(
+            f"The job queue at {path} was written by a newer version of the studio.",
+            suggestions=["Update the studio, or give another data_dir in config.json."],
+            context={"path": str(path), "version": version},
+        )
+    if version < SCHEMA_VERSION:
+        connection.executescript(f"BEGIN IMMEDIATE; {SCHEMA} COMMIT;")
+        connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")

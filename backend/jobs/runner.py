@@ -1,0 +1,104 @@
+"""What makes the videos inside the worker process: the model, the LoRAs, `generate_video`."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import psutil
+
+from backend.errors import SettingsError
+from backend.settings import Settings
+from backend.wan.task import GenerationResult, GenerationTask, Progress
+
+GENERATION_RUNNER = "backend.jobs.runner:GenerationRunner"
+APPLIED_STAGES = ("text", "sample", "decode")
+
+
+class Runner(Protocol):
+    """One model at a time, one run at a time."""
+
+    def load(self, model_type: str) -> None: ...
+
+    def run(
+        self,
+        task: GenerationTask,
+        on_progress: Callable[[Progress], None],
+        cancel: Callable[[], bool],
+    ) -> GenerationResult: ...
+
+    def status(self) -> dict[str, Any]:
+        """`model` (None if none is loaded), `device`, `loras` by name, `memory` in bytes."""
+
+
+class GenerationRunner:
+    """The real one. Building it imports torch."""
+
+    def __init__(self, settings: Settings) -> None:
+        from backend.wan.generation import generate_video  # torch starts here
+        from backend.wan.manager import LoRAManager
+        from backend.wan.models import ModelManager
+
+        self._generate = generate_video
+        self._models = ModelManager(settings)
+        self._loras = LoRAManager(settings)
+        self._selected: dict[str, Any] = {}
+        self._stage = ""
+
+    def load(self, model_type: str) -> None:
+        self._models.load(model_type)
+
+    def run(
+        self,
+        task: GenerationTask,
+        on_progress: Callable[[Progress], None],
+        cancel: Callable[[], bool],
+    ) -> GenerationResult:
+        def note(progress: Progress) -> None:
+            self._stage = progress.stage
+            on_progress(progress)
+
+        self._selected = dict(task.selected_loras)
+        try:
+            return self._generate(
+                task, models=self._models, loras=self._loras, on_progress=note, cancel=cancel
+            )
+        finally:
+            self._selected, self._stage = {}, ""
+
+    def status(self) -> dict[str, Any]:
+        state = "applied" if self._stage in APPLIED_STAGES else "waiting"
+        return {
+            "model": self._models.loaded,
+            "device": self._models.device,
+            "loras": {
+                name: {"state": state, "strength": strength}
+                for name, strength in self._selected.items()
+            },
+            "memory": memory_in_use(),
+        }
+
+
+def memory_in_use() -> dict[str, int]:
+    """Bytes: this process (`process`), free in the machine (`free`), and the GPU's, if any."""
+    found = {
+        "process": psutil.Process().memory_info().rss,
+        "free": psutil.virtual_memory().available,
+    }
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_available() and torch.cuda.is_initialized():
+        free, total = torch.cuda.mem_get_info()
+        found |= {"gpu_used": total - free, "gpu_total": total}
+    return found
+
+
+def make_runner(name: str, settings: Settings) -> Runner:
+    """Build the runner at `module:Class`. Raises SettingsError if there is none."""
+    module_name, _, class_name = name.partition(":")
+    kind = getattr(importlib.import_module(module_name), class_name, None)
+    if kind is None:
+        raise SettingsError(f"There is no runner {name!r}.")
+    made: Runner = kind(settings)
+    return made

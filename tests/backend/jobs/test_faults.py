@@ -1,0 +1,191 @@
+"""What happens to jobs when workers, apps or people end them. Real processes, real signals."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+
+from backend.jobs.queue import JobQueue
+from backend.settings import Settings
+from tests.backend.jobs.conftest import begun_runs, task, wait_for_state, wait_until
+
+BROKEN = "tests.backend.jobs.scripted_runner:BrokenRunner"
+APP = """
+import sys, time
+from backend.jobs.queue import JobQueue
+from backend.settings import load_settings
+from tests.backend.jobs.conftest import SCRIPTED, task
+if __name__ == "__main__":
+    folder = sys.argv[1]
+    queue = JobQueue(
+        load_settings(data_dir=folder + "/data", outputs_dir=folder + "/outputs"), runner=SCRIPTED
+    )
+    queue.start()
+    print(queue.submit(task("slow")).id, queue.submit(task("quick")).id, flush=True)
+    time.sleep(600)
+"""
+
+
+def begun(queue: JobQueue, prompt: str) -> str:
+    """Submit a job and wait until it shows a picture."""
+    job = queue.submit(task(prompt))
+    wait_until(lambda: queue.preview(job.id), f"a picture of {prompt!r}")
+    return job.id
+
+
+def worker_pids() -> list[int]:
+    return [child.pid for child in multiprocessing.active_children() if child.pid]
+
+
+def test_a_queued_job_is_cancelled_and_never_begins(settings: Settings, queue: JobQueue) -> None:
+    slow = begun(queue, "slow")
+    waiting, last = queue.submit(task("quick")), queue.submit(task("quick"))
+    assert queue.cancel(waiting.id)
+    assert wait_for_state(queue, waiting.id, "cancelled").started is None
+    assert queue.cancel(slow)
+    wait_for_state(queue, last.id, "done")
+    assert begun_runs(settings) == [slow, last.id]
+
+
+def test_a_running_job_is_cancelled_and_its_worker_stays(queue: JobQueue) -> None:
+    slow = begun(queue, "slow")
+    pids = worker_pids()
+    assert queue.cancel(slow)
+    cancelled = wait_for_state(queue, slow, "cancelled")
+    assert cancelled.error is None and cancelled.finished is not None
+    assert not queue.cancel(slow), "it has ended"
+    assert not queue.cancel("no such job")
+    wait_for_state(queue, queue.submit(task("quick")).id, "done")
+    assert worker_pids() == pids
+
+
+def test_a_worker_deaf_to_cancel_is_replaced_after_the_grace_time(
+    settings: Settings, queue: JobQueue
+) -> None:
+    deaf = begun(queue, "hang")
+    pids = worker_pids()
+    queue.cancel(deaf)
+    wait_for_state(queue, deaf, "cancelled")
+    after = queue.submit(task("quick"))
+    wait_for_state(queue, after.id, "done")
+    assert not set(worker_pids()) & set(pids)
+    assert begun_runs(settings) == [deaf, after.id]
+
+
+def test_a_stopped_process_is_replaced_too(queue: JobQueue) -> None:
+    """SIGSTOP: the process neither answers nor ends, wherever it is."""
+    slow = begun(queue, "slow")
+    os.kill(worker_pids()[0], signal.SIGSTOP)
+    queue.cancel(slow)
+    wait_for_state(queue, slow, "cancelled")
+    wait_for_state(queue, queue.submit(task("quick")).id, "done")
+
+
+def test_a_killed_worker_interrupts_its_job_and_the_queue_goes_on(
+    settings: Settings, queue: JobQueue
+) -> None:
+    killed = begun(queue, "slow")
+    waiting = queue.submit(task("quick"))
+    os.kill(worker_pids()[0], signal.SIGKILL)
+    job = wait_for_state(queue, killed, "interrupted")
+    assert job.error is not None and "SIGKILL" in job.error["message"]
+    assert job.error["suggestions"]
+    wait_for_state(queue, waiting.id, "done")
+    assert begun_runs(settings) == [killed, waiting.id]
+
+
+def test_jobs_that_kill_their_worker_do_not_hold_up_the_others(
+    settings: Settings, queue: JobQueue
+) -> None:
+    jobs = [queue.submit(task(prompt)) for prompt in ("crash", "crash", "quick")]
+    wait_for_state(queue, jobs[2].id, "done")
+    states = [job.state for job in reversed(queue.jobs())]
+    assert states == ["interrupted", "interrupted", "done"]
+    assert begun_runs(settings) == [job.id for job in jobs]
+
+
+def test_a_model_that_kills_the_worker_is_not_loaded_again(queue: JobQueue) -> None:
+    wait_until(lambda: queue.status()["worker"]["model"] == "demo", "the default model")
+    queue.load_model("ti2v-5B")
+    wait_until(lambda: queue.status()["worker"]["model"] is None, "the death")
+    wait_until(lambda: queue.status()["worker"]["state"] == "ready", "the next worker")
+    wait_for_state(queue, queue.submit(task("quick")).id, "done")
+
+
+def test_a_worker_that_cannot_start_says_why_and_keeps_the_jobs(
+    make_queue: Callable[..., JobQueue],
+) -> None:
+    queue = make_queue(BROKEN)
+    job = queue.submit(task("quick"))
+    wait_until(lambda: queue.status()["worker"]["state"] == "failed", "the verdict")
+    assert queue.status()["worker"]["detail"] == "ImportError: no module named torch"
+    waiting = queue.get(job.id)
+    assert waiting is not None and waiting.state == "queued"
+
+
+def test_closing_the_app_interrupts_the_job_and_keeps_the_queue(
+    settings: Settings, make_queue: Callable[..., JobQueue]
+) -> None:
+    first = make_queue()
+    running, waiting = begun(first, "slow"), first.submit(task("quick"))
+    first.close()
+    second = make_queue(start=False)
+    job = second.get(running)
+    assert job is not None and job.state == "interrupted"
+    assert job.error is not None and "closed" in job.error["message"]
+    second.start()
+    wait_for_state(second, waiting.id, "done")
+    assert begun_runs(settings) == [running, waiting.id]
+
+
+def test_a_killed_app_loses_nothing(
+    settings: Settings, make_queue: Callable[..., JobQueue], tmp_path: Path
+) -> None:
+    script = tmp_path / "app_script.py"
+    script.write_text(APP)
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
+    with subprocess.Popen(
+        [sys.executable, script, tmp_path], stdout=subprocess.PIPE, text=True, env=environment
+    ) as app:
+        assert app.stdout is not None
+        running, waiting = app.stdout.readline().split()
+        wait_until(lambda: begun_runs(settings), "the first run")
+        children = psutil.Process(app.pid).children()
+
+        witness = make_queue()  # a second instance, beside the living one
+        job = wait_for_state(witness, running, "running")
+        other = witness.submit(task("quick"))
+        wait_for_state(witness, other.id, "done")
+        assert wait_for_state(witness, running, "running").started == job.started
+
+        app.send_signal(signal.SIGKILL)
+    interrupted = wait_for_state(witness, running, "interrupted")
+    assert interrupted.error is not None and interrupted.error["suggestions"]
+    wait_for_state(witness, waiting, "done")
+    wait_until(lambda: not any(child.is_running() for child in children), "the orphans' end")
+    assert sorted(begun_runs(settings)) == sorted([running, waiting, other.id])
+
+
+def test_an_app_cancels_what_another_runs(make_queue: Callable[..., JobQueue]) -> None:
+    runs = make_queue()
+    running = begun(runs, "slow")
+    other = make_queue(start=False)
+    assert other.cancel(running)
+    wait_for_state(runs, running, "cancelled")
+
+
+def test_two_apps_on_one_folder_run_each_job_once(
+    settings: Settings, make_queue: Callable[..., JobQueue]
+) -> None:
+    queues = [make_queue(), make_queue()]
+    ids = [queues[index % 2].submit(task("steps 20")).id for index in range(30)]
+    for job_id in ids:
+        wait_for_state(queues[0], job_id, "done")
+    assert sorted(begun_runs(settings)) == sorted(ids)

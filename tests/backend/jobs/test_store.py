@@ -1,0 +1,162 @@
+from __future__ import annotations
+
+import dataclasses
+import sqlite3
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from backend.errors import SettingsError
+from backend.jobs.database import SCHEMA_VERSION
+from backend.jobs.instances import Instances
+from backend.jobs.store import JobStore
+from backend.wan.task import GenerationTask
+from tests.backend.jobs.conftest import task
+
+STORED_TASK_FIELDS = {
+    "id", "model_type", "prompt", "negative_prompt", "image", "width", "height", "num_frames",
+    "fps", "steps", "guidance_scale", "guidance_scale_2", "flow_shift", "seed", "selected_loras",
+    "lora_memory_usage", "lora_load_time", "lora_metadata",
+}  # fmt: skip
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[JobStore]:
+    made = JobStore(tmp_path / "data" / "jobs.sqlite")
+    yield made
+    made.close()
+
+
+def test_stored_tasks_belong_to_the_schema_version() -> None:
+    """A new field of a task is not readable by older versions: raise SCHEMA_VERSION with it."""
+    fields = {item.name for item in dataclasses.fields(GenerationTask)}
+    assert (fields, SCHEMA_VERSION) == (STORED_TASK_FIELDS, 1)
+
+
+def test_a_claimed_job_has_one_owner(store: JobStore) -> None:
+    job = store.add(task())
+    claimed = store.claim("a")
+    assert claimed is not None and claimed.id == job.id
+    assert claimed == store.get(job.id)
+    assert store.claim("b") is None
+    assert store.owners() == {"a"}
+    assert not store.finish(job.id, "b", "done")
+    assert not store.release(job.id, "b")
+    assert store.finish(job.id, "a", "done", result={"frames": 1})
+    assert not store.finish(job.id, "a", "failed"), "a finished job stays finished"
+    finished = store.get(job.id)
+    assert finished is not None and (finished.state, finished.result) == ("done", {"frames": 1})
+
+
+def test_a_released_job_keeps_its_place(store: JobStore) -> None:
+    first, second = store.add(task()), store.add(task())
+    store.claim("a")
+    assert store.release(first.id, "a")
+    assert [job.position for job in store.list()] == [2, 1]
+    again = store.claim("b")
+    assert again is not None and again.id == first.id
+    assert store.get(second.id) is not None
+
+
+def test_a_job_that_shall_be_cancelled_is_not_released(store: JobStore) -> None:
+    job = store.add(task())
+    store.claim("a")
+    assert store.cancel(job.id)
+    assert store.cancel_requested(job.id)
+    assert not store.release(job.id, "a")
+
+
+def test_only_the_dead_owner_s_jobs_are_interrupted(store: JobStore) -> None:
+    dead, alive = store.add(task()), store.add(task())
+    store.claim("dead")
+    store.claim("alive")
+    assert store.interrupt("dead", {"message": "gone"})
+    states = {job.id: job.state for job in store.list()}
+    assert states == {dead.id: "interrupted", alive.id: "running"}
+    assert not store.finish(dead.id, "dead", "done"), "its late result is not taken"
+
+
+def test_the_revision_grows_with_every_change(store: JobStore) -> None:
+    numbers = [store.revision()]
+    job = store.add(task())
+    numbers.append(store.revision())
+    store.claim("a")
+    numbers.append(store.revision())
+    store.save_progress(job.id, "a", {"stage": "sample"})
+    numbers.append(store.revision())
+    assert numbers == sorted(set(numbers))
+
+
+def test_many_claim_at_once_and_each_job_is_claimed_once(tmp_path: Path) -> None:
+    path = tmp_path / "jobs.sqlite"
+    stores = [JobStore(path) for _ in range(4)]
+    ids = [stores[0].add(task()).id for _ in range(40)]
+    claimed: list[str] = []
+
+    def claim_all(store: JobStore, owner: str) -> None:
+        while (job := store.claim(owner)) is not None:
+            claimed.append(job.id)
+
+    threads = [
+        threading.Thread(target=claim_all, args=(store, str(index)))
+        for index, store in enumerate(stores)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for store in stores:
+        store.close()
+    assert sorted(claimed) == sorted(ids)
+
+
+def test_a_failed_write_leaves_nothing(store: JobStore) -> None:
+    job = store.add(task())
+    before = store.revision()
+    with pytest.raises(sqlite3.IntegrityError):
+        store.add(job.task)
+    assert (len(store.list()), store.revision()) == (1, before)
+
+
+def test_a_folder_that_cannot_be_used_is_named(tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("a file")
+    with pytest.raises(SettingsError, match="cannot be opened") as caught:
+        JobStore(tmp_path / "data" / "jobs.sqlite")
+    assert any("data_dir" in text for text in caught.value.suggestions)
+
+
+def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
+    (tmp_path / "jobs.sqlite").write_bytes(b"not a database " * 100)
+    with pytest.raises(SettingsError, match="cannot be opened"):
+        JobStore(tmp_path / "jobs.sqlite")
+
+
+def test_a_newer_database_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "jobs.sqlite"
+    JobStore(path).close()
+    connection = sqlite3.connect(path)
+    connection.execute(f"PRAGMA user_version={SCHEMA_VERSION + 1}")
+    connection.close()
+    with pytest.raises(SettingsError, match="newer version"):
+        JobStore(path)
+
+
+def test_an_instance_lives_while_it_holds_its_lock(tmp_path: Path) -> None:
+    one, two = Instances(tmp_path), Instances(tmp_path)
+    first, second = one.join(), two.join()
+    assert one.alive(first) and one.alive(second) and two.alive(first)
+    one.leave()
+    assert not two.alive(first) and not one.alive(first)
+    assert not two.alive("never joined")
+    two.leave()
+    assert not list(tmp_path.glob("*.alive"))
+
+
+def test_files_of_dead_instances_are_swept(tmp_path: Path) -> None:
+    (tmp_path / "dead.alive").write_text("")
+    living = Instances(tmp_path)
+    living.join()
+    assert [path.stem for path in tmp_path.glob("*.alive")] == [living.id]
+    living.leave()
