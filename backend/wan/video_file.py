@@ -47,11 +47,11 @@ def write_result(files: ResultFiles, frames: Frames, fps: int, metadata: Mapping
     front; its comment tag holds `metadata` as JSON. Raises GenerationError when the disk
     refuses; nothing partial is left then.
     """
-    text = json.dumps(metadata, ensure_ascii=False)
     partial = {path: path.with_name(f".{path.name}.part") for path in _paths(files)}
+    placed: list[Path] = []
     try:
         files.video.parent.mkdir(parents=True, exist_ok=True)
-        _encode(partial[files.video], frames, fps, text)
+        _encode(partial[files.video], frames, fps, json.dumps(metadata, ensure_ascii=False))
         partial[files.sidecar].write_text(
             json.dumps(metadata, ensure_ascii=False, indent=2) + "\n", encoding="utf-8"
         )
@@ -60,14 +60,18 @@ def write_result(files: ResultFiles, frames: Frames, fps: int, metadata: Mapping
         )
         for path in (files.sidecar, files.poster, files.video):
             partial[path].replace(path)
-    except OSError as error:
-        for path in (*partial.values(), *_paths(files)):
+            placed.append(path)
+    except (OSError, av.FFmpegError) as error:
+        for path in placed:
             path.unlink(missing_ok=True)
         raise GenerationError(
             f"The video could not be written to {files.video.parent}: {error}.",
             suggestions=["Free disk space or choose another outputs_dir, then generate again."],
             context={"folder": str(files.video.parent)},
         ) from error
+    finally:
+        for path in partial.values():
+            path.unlink(missing_ok=True)
 
 
 def read_metadata(video: Path) -> dict[str, Any]:
