@@ -57,6 +57,7 @@ class LoKrDelta:
             )
             w2 = torch.einsum("ij...,ip,jr->pr...", core, left, right)
         w1 = w1.reshape(*w1.shape, *(1,) * (w2.ndim - 2))
+        w2 = w2.contiguous()
         return torch.kron(w1, w2).reshape(base.shape).mul_(self.scale)
 
 
