@@ -1,0 +1,193 @@
+"""Whether a LoRA fits a model, layer by layer, before anything is loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from backend.lora.architectures import Architecture
+from backend.lora.layers import LayerGroup
+from backend.lora.shapes import flaw, mismatch
+
+if TYPE_CHECKING:
+    from backend.lora.inspection import LoRAInfo
+
+Verdict = Literal["fits", "partly", "no", "unknown"]
+NAMED = 3  # layers that a reason names before it counts the rest
+IMAGE_LAYERS = ("add_k_proj", "add_v_proj", "norm_added_k", "image_embedder")
+NO_IMAGE_LAYER = "a layer for Wan2.1's image embedding, which this model does not have"
+NO_LAYER = "this model has no such layer"
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """Layers of the file that the expert has, out of the layers in the file for it."""
+
+    matched: int
+    total: int
+
+
+@dataclass(frozen=True)
+class Compatibility:
+    """A verdict with its reasons, in words for a person.
+
+    `fits`: every key is used. `partly`: usable, but some keys are not; `reasons` say which.
+    `no`: refused. `unknown`: the model is not there to compare with. `coverage` has an entry
+    for each expert of the model.
+    """
+
+    model_type: str
+    compatible: bool
+    verdict: Verdict
+    reasons: tuple[str, ...]
+    coverage: dict[str, Coverage] = field(default_factory=dict)
+    ignored: dict[str, str] = field(default_factory=dict)
+    unknown: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """A JSON-ready form."""
+        return {
+            "model_type": self.model_type,
+            "compatible": self.compatible,
+            "verdict": self.verdict,
+            "reasons": list(self.reasons),
+            "coverage": {
+                expert: {"matched": item.matched, "total": item.total}
+                for expert, item in self.coverage.items()
+            },
+            "ignored": dict(self.ignored),
+            "unknown": list(self.unknown),
+        }
+
+
+@dataclass
+class _Findings:
+    """What one pass over the layers collects."""
+
+    matched: int = 0
+    total: int = 0
+    absent: dict[str, str] = field(default_factory=dict)
+    absent_layers: int = 0
+    wrong: list[str] = field(default_factory=list)
+
+
+def judge(
+    infos: Mapping[str, LoRAInfo], model_type: str, architecture: Architecture
+) -> Compatibility:
+    """Compare the files of one LoRA with a model.
+
+    `infos` maps a role to a file: `{"both": info}`, or `"high"` and/or `"low"`. A file in the
+    role "both" goes to every expert that its keys do not exclude.
+    """
+    findings = {
+        expert: _compare(_layers_for(infos, expert), architecture)
+        for expert in architecture.experts
+    }
+    problems = tuple(problem for info in infos.values() for problem in info.problems)
+    return _verdict(infos, model_type, architecture, findings, problems)
+
+
+def _layers_for(infos: Mapping[str, LoRAInfo], expert: str) -> Iterator[LayerGroup]:
+    for role, info in infos.items():
+        if role not in ("both", expert):
+            continue
+        for layer in info.layers:
+            if layer.expert is None or layer.expert == expert:
+                yield layer
+
+
+def _compare(layers: Iterator[LayerGroup], architecture: Architecture) -> _Findings:
+    found = _Findings()
+    for layer in layers:
+        shapes = layer.shapes
+        found.total += layer.count
+        if flaw(shapes):  # named among the file's own problems
+            continue
+        for module, number in layer.modules():
+            weight, bias = architecture.shapes_of(module)
+            if weight is None and bias is None:
+                image = any(name in module for name in IMAGE_LAYERS)
+                reason = NO_IMAGE_LAYER if image else NO_LAYER
+                found.absent |= dict.fromkeys(layer.keys(number), reason)
+                found.absent_layers += 1
+                continue
+            problem = mismatch(shapes, weight, bias)
+            if problem is None:
+                found.matched += 1
+            else:
+                found.wrong.append(f"{module}: {problem}")
+    return found
+
+
+def _verdict(
+    infos: Mapping[str, LoRAInfo],
+    model_type: str,
+    architecture: Architecture,
+    findings: Mapping[str, _Findings],
+    problems: tuple[str, ...],
+) -> Compatibility:
+    absent = {key: why for found in findings.values() for key, why in found.absent.items()}
+    ignored = {key: why for info in infos.values() for key, why in info.ignored.items()} | absent
+    unknown = tuple(dict.fromkeys(key for info in infos.values() for key in info.unknown))
+    refusals = [*problems, *_wrong_shapes(infos, findings, architecture)]
+    if not refusals and not any(found.matched for found in findings.values()):
+        refusals.append(_nothing_fits(infos, architecture, findings))
+    verdict: Verdict = "no" if refusals else "partly" if ignored or unknown else "fits"
+    notes = [] if refusals else _notes(infos, architecture, findings, ignored, unknown)
+    return Compatibility(
+        model_type=model_type,
+        compatible=not refusals,
+        verdict=verdict,
+        reasons=tuple(refusals + notes),
+        coverage={e: Coverage(found.matched, found.total) for e, found in findings.items()},
+        ignored=ignored,
+        unknown=unknown,
+    )
+
+
+def _wrong_shapes(
+    infos: Mapping[str, LoRAInfo], findings: Mapping[str, _Findings], architecture: Architecture
+) -> list[str]:
+    wrong = list(dict.fromkeys(text for found in findings.values() for text in found.wrong))
+    if not wrong:
+        return []
+    more = f", and {len(wrong) - NAMED} more layers" if len(wrong) > NAMED else ""
+    named = "; ".join(wrong[:NAMED])
+    widths = {info.width for info in infos.values() if info.width not in (None, architecture.width)}
+    family = [
+        f"It was made for models of width {width}; {architecture.title} has {architecture.width}."
+        for width in sorted(filter(None, widths))
+    ]
+    return [*family, f"The shapes do not fit {architecture.title}: {named}{more}."]
+
+
+def _nothing_fits(
+    infos: Mapping[str, LoRAInfo], architecture: Architecture, findings: Mapping[str, _Findings]
+) -> str:
+    if not any(info.layers for info in infos.values()):
+        return "The file has no layer of a Wan transformer in any layout that is known."
+    if not any(found.total for found in findings.values()):
+        roles = " and ".join(infos)
+        return f"It is for the {roles}-noise expert, which {architecture.title} does not have."
+    return f"No layer of the file is in {architecture.title}."
+
+
+def _notes(
+    infos: Mapping[str, LoRAInfo],
+    architecture: Architecture,
+    findings: Mapping[str, _Findings],
+    ignored: Mapping[str, str],
+    unknown: tuple[str, ...],
+) -> list[str]:
+    """What a person should know about a LoRA that can be used."""
+    notes = []
+    for expert, found in findings.items():
+        if found.total == 0:
+            notes.append(f"It has nothing for the {expert}-noise expert, which stays as it is.")
+    for reason in dict.fromkeys(ignored.values()):
+        count = sum(1 for why in ignored.values() if why == reason)
+        notes.append(f"{count} keys are ignored: {reason}.")
+    if unknown:
+        notes.append(f"{len(unknown)} keys are of no known layer, for example {unknown[0]}.")
+    return notes

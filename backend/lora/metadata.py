@@ -1,0 +1,109 @@
+"""What a header's `__metadata__` says about the LoRA, in words for a person."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+MAX_TEXT = 4000
+MAX_WORDS = 50
+
+
+@dataclass(frozen=True)
+class Description:
+    """Text fields are plain text of at most 4,000 characters, never HTML to be trusted."""
+
+    title: str = ""
+    text: str = ""
+    author: str = ""
+    version: str = ""
+    date: str = ""
+    base_model: str = ""
+    usage_hint: str = ""
+    tags: tuple[str, ...] = ()
+    trigger_words: tuple[str, ...] = ()
+
+    @classmethod
+    def from_plain(cls, value: Mapping[str, Any]) -> Description:
+        plain = dict(value)
+        plain["tags"] = tuple(plain["tags"])
+        plain["trigger_words"] = tuple(plain["trigger_words"])
+        return cls(**plain)
+
+
+def describe(metadata: Mapping[str, str]) -> Description:
+    """Read modelspec, kohya, ai-toolkit and plain keys; the first that is there wins."""
+
+    def first(*names: str) -> str:
+        texts = (plain_text(metadata.get(name, "")) for name in names)
+        return next((text for text in texts if text and text != "None"), "")
+
+    return Description(
+        title=first("modelspec.title", "ss_output_name", "name"),
+        text=first("modelspec.description", "description", "ss_training_comment"),
+        author=first("modelspec.author", "author"),
+        version=first("version", "modelspec.version") or _software(metadata),
+        date=first("modelspec.date", "date"),
+        base_model=first(
+            "modelspec.architecture", "ss_base_model_version", "base_model", "baseModel"
+        ),
+        usage_hint=first("modelspec.usage_hint"),
+        tags=split_words(first("modelspec.tags", "tags")),
+        trigger_words=_trigger_words(
+            metadata, first("modelspec.trigger_phrase", "trigger_words", "trigger_word")
+        ),
+    )
+
+
+def plain_text(value: Any) -> str:
+    """Text without control characters, cut at 4,000 characters; "" for anything else."""
+    if not isinstance(value, str):
+        return ""
+    kept = "".join(char for char in value[: MAX_TEXT * 2] if char.isprintable() or char in "\n\t")
+    return kept.strip()[:MAX_TEXT]
+
+
+def split_words(text: str) -> tuple[str, ...]:
+    """Words from a JSON list or from text separated by commas, in order, once each."""
+    values: list[Any] = re.split(r"[,;\n]", text)
+    if text.startswith("["):
+        try:
+            loaded = json.loads(text)
+        except ValueError:
+            loaded = None
+        values = loaded if isinstance(loaded, list) else values
+    words = (plain_text(value) for value in values)
+    return tuple(dict.fromkeys(word for word in words if word))[:MAX_WORDS]
+
+
+def _trigger_words(metadata: Mapping[str, str], stated: str) -> tuple[str, ...]:
+    """The stated words, else the commonest training tag if it is in every caption."""
+    if stated:
+        return split_words(stated)
+    try:
+        folders = json.loads(metadata.get("ss_tag_frequency", "{}"))
+    except (ValueError, RecursionError):
+        return ()
+    counts: dict[str, int] = {}
+    for tags in folders.values() if isinstance(folders, dict) else ():
+        for tag, count in tags.items() if isinstance(tags, dict) else ():
+            if isinstance(count, int):
+                counts[tag] = counts.get(tag, 0) + count
+    if not counts:
+        return ()
+    best = max(counts, key=lambda tag: counts[tag])
+    others = [count for tag, count in counts.items() if tag != best]
+    # A trigger word is in every caption, so nothing else is as common.
+    word = plain_text(best)
+    return (word,) if word and counts[best] > max(others, default=0) and len(word) < 100 else ()
+
+
+def _software(metadata: Mapping[str, str]) -> str:
+    try:
+        value = json.loads(metadata.get("software", "null"))
+    except (ValueError, RecursionError):
+        return ""
+    return plain_text(value.get("version")) if isinstance(value, dict) else ""

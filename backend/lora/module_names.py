@@ -1,0 +1,106 @@
+"""Names of the layers of a Wan transformer: original and underscored → diffusers.
+
+Source of the map: diffusers `scripts/convert_wan_to_diffusers.py`. Original `norm3` is diffusers'
+`norm2`, the only block norm with weights, so `norm2` in either naming means that one too.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Literal
+
+Naming = Literal["original", "diffusers"]
+
+ORIGINAL_BLOCK = {
+    "self_attn.q": "attn1.to_q",
+    "self_attn.k": "attn1.to_k",
+    "self_attn.v": "attn1.to_v",
+    "self_attn.o": "attn1.to_out.0",
+    "self_attn.norm_q": "attn1.norm_q",
+    "self_attn.norm_k": "attn1.norm_k",
+    "cross_attn.q": "attn2.to_q",
+    "cross_attn.k": "attn2.to_k",
+    "cross_attn.v": "attn2.to_v",
+    "cross_attn.o": "attn2.to_out.0",
+    "cross_attn.norm_q": "attn2.norm_q",
+    "cross_attn.norm_k": "attn2.norm_k",
+    "cross_attn.k_img": "attn2.add_k_proj",
+    "cross_attn.v_img": "attn2.add_v_proj",
+    "cross_attn.norm_k_img": "attn2.norm_added_k",
+    "ffn.0": "ffn.net.0.proj",
+    "ffn.2": "ffn.net.2",
+    "norm3": "norm2",
+    "modulation": "scale_shift_table",
+}
+DIFFUSERS_BLOCK = {
+    **{name: name for name in ORIGINAL_BLOCK.values()},
+    "attn1.to_out": "attn1.to_out.0",  # the name in old attention processors
+    "attn2.to_out": "attn2.to_out.0",
+}
+ORIGINAL_ROOT = {
+    "time_embedding.0": "condition_embedder.time_embedder.linear_1",
+    "time_embedding.2": "condition_embedder.time_embedder.linear_2",
+    "text_embedding.0": "condition_embedder.text_embedder.linear_1",
+    "text_embedding.2": "condition_embedder.text_embedder.linear_2",
+    "time_projection.1": "condition_embedder.time_proj",
+    "img_emb.proj.0": "condition_embedder.image_embedder.norm1",
+    "img_emb.proj.1": "condition_embedder.image_embedder.ff.net.0.proj",
+    "img_emb.proj.3": "condition_embedder.image_embedder.ff.net.2",
+    "img_emb.proj.4": "condition_embedder.image_embedder.norm2",
+    "img_emb.emb_pos": "condition_embedder.image_embedder.pos_embed",
+    "head.head": "proj_out",
+    "head.modulation": "scale_shift_table",
+    "patch_embedding": "patch_embedding",
+}
+DIFFUSERS_ROOT = {name: name for name in ORIGINAL_ROOT.values()}
+
+# Parameters that belong to no layer of their own: `module` is then the parameter's own path.
+BARE_PARAMETERS = ("scale_shift_table", "condition_embedder.image_embedder.pos_embed")
+
+_DOTTED_BLOCK = re.compile(r"blocks\.(0|[1-9][0-9]{0,3})\.(.+)")
+_UNDERSCORED_BLOCK = re.compile(r"blocks_(0|[1-9][0-9]{0,3})_(.+)")
+
+
+def _underscored(*tables: Mapping[str, str]) -> Mapping[str, str]:
+    merged: dict[str, str] = {}
+    for table in tables:
+        for name, target in table.items():
+            assert merged.setdefault(name.replace(".", "_"), target) == target, name
+    return MappingProxyType(merged)
+
+
+UNDERSCORED_BLOCK = _underscored(ORIGINAL_BLOCK, DIFFUSERS_BLOCK)
+UNDERSCORED_ROOT = _underscored(ORIGINAL_ROOT, DIFFUSERS_ROOT)
+
+
+def resolve_dotted(path: str) -> tuple[str, Naming] | None:
+    """The diffusers path of a dotted layer name, and the naming it was written in."""
+    tables = ((ORIGINAL_BLOCK, ORIGINAL_ROOT), (DIFFUSERS_BLOCK, DIFFUSERS_ROOT))
+    namings: tuple[Naming, Naming] = ("original", "diffusers")
+    match = _DOTTED_BLOCK.fullmatch(path)
+    for naming, (block, root) in zip(namings, tables, strict=True):
+        if match and match[2] in block:
+            return f"blocks.{match[1]}.{block[match[2]]}", naming
+        if path in root:
+            return root[path], naming
+    return None
+
+
+def resolve_underscored(path: str) -> str | None:
+    """The diffusers path of a name with underscores, or a mix of them with dots.
+
+    Looked up in the table of known names, never guessed from the underscores.
+    """
+    path = path.replace(".", "_")
+    match = _UNDERSCORED_BLOCK.fullmatch(path)
+    if match:
+        tail = UNDERSCORED_BLOCK.get(match[2])
+        return None if tail is None else f"blocks.{match[1]}.{tail}"
+    return UNDERSCORED_ROOT.get(path)
+
+
+def is_bare_parameter(module: str) -> bool:
+    """Whether `module` is the path of a parameter rather than of a layer."""
+    return module.endswith(BARE_PARAMETERS)

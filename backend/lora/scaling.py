@@ -1,0 +1,114 @@
+"""The factor that a LoRA's product is multiplied with, beyond the user's strength.
+
+A key `<layer>.alpha` gives alpha / rank. Without it: peft's `adapter_config.json` beside the
+file, or the same values in the header's `lora_adapter_metadata` (diffusers writes it); these
+also say whether the scale is alpha / sqrt(rank) (rs-LoRA, arXiv 2312.03732). With neither,
+alpha = rank, so the factor is 1.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from backend.errors import LoRAFileError
+from backend.lora.module_names import resolve_dotted
+
+CONFIG_NAME = "adapter_config.json"
+MAX_CONFIG_CHARS = 4 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """What a file says about its scale outside its tensors."""
+
+    alpha: float | None = None
+    rank_stabilised: bool = False
+    patterns: dict[str, float] = field(default_factory=dict)
+
+    def factor(self, module: str, rank: int | None, alpha: float | None) -> float:
+        """The factor for a layer of this rank; `alpha` is the value of its own alpha key.
+
+        `rank` None (a full LoKr) means factor 1, as LyCORIS has it.
+        """
+        if rank is None:
+            return 1.0
+        if alpha is not None:
+            return alpha / rank
+        alpha = self._configured(module)
+        if alpha is None:
+            return 1.0
+        return alpha / math.sqrt(rank) if self.rank_stabilised else alpha / rank
+
+    def _configured(self, module: str) -> float | None:
+        # peft reads these names as regular expressions; only those that are plain layer names,
+        # as its own trainers write them, are honoured here.
+        for pattern, value in self.patterns.items():
+            if module == pattern or module.endswith(f".{pattern}"):
+                return value
+        return self.alpha
+
+    def to_plain(self) -> dict[str, Any]:
+        return {
+            "alpha": self.alpha,
+            "rank_stabilised": self.rank_stabilised,
+            "patterns": self.patterns,
+        }
+
+    @classmethod
+    def from_plain(cls, value: Mapping[str, Any]) -> Scaling:
+        return cls(value["alpha"], value["rank_stabilised"], dict(value["patterns"]))
+
+
+def read_scaling(path: str | Path, metadata: Mapping[str, str]) -> Scaling:
+    """The scaling of the file at `path` with this header metadata.
+
+    Raises LoRAFileError if an `adapter_config.json` beside it cannot be understood: guessing
+    would apply the LoRA at a wrong strength.
+    """
+    config_file = Path(path).parent / CONFIG_NAME
+    try:
+        if config_file.is_file() and _alone(Path(path)):
+            with config_file.open(encoding="utf-8") as file:
+                return _from_config(json.loads(file.read(MAX_CONFIG_CHARS)))
+        text = metadata.get("lora_adapter_metadata")
+        return _from_config(_without_prefix(json.loads(text))) if text else Scaling()
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise LoRAFileError(
+            f"{Path(path).name}: its adapter configuration cannot be understood: {error}.",
+            suggestions=[f"Correct or remove {CONFIG_NAME} beside the file."],
+        ) from error
+
+
+def _alone(path: Path) -> bool:
+    """Whether a configuration in the file's folder can only be this file's."""
+    if path.stem == "adapter_model":
+        return True
+    return [other.name for other in path.parent.glob("*.safetensors")] == [path.name]
+
+
+def _without_prefix(values: Mapping[str, Any]) -> dict[str, Any]:
+    """diffusers prefixes every entry with the component, `transformer.lora_alpha`."""
+    return {re.sub(r"^transformer(?:_2)?\.", "", key): value for key, value in values.items()}
+
+
+def _from_config(values: Mapping[str, Any]) -> Scaling:
+    alpha = values.get("lora_alpha", values.get("alpha"))
+    patterns = {
+        _diffusers_name(str(name)): float(value)
+        for name, value in (values.get("alpha_pattern") or {}).items()
+    }
+    return Scaling(
+        None if alpha is None else float(alpha), bool(values.get("use_rslora", False)), patterns
+    )
+
+
+def _diffusers_name(name: str) -> str:
+    name = re.sub(r"^\^|\$$", "", name).replace("\\.", ".")
+    found = resolve_dotted(name)
+    return found[0] if found else name

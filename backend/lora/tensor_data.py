@@ -1,0 +1,96 @@
+"""Reading tensor values with numpy: single numbers, and a streaming check of a whole file.
+
+Number formats: IEEE 754 for F16/F32/F64; BF16 is the upper half of an F32; OCP 8-bit floats
+(arXiv 2209.05433) for F8: E4M3 has no infinity and NaN 0x7F/0xFF, E5M2 is a short F16.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from backend.errors import LoRAFileError
+from backend.lora.header import Header, TensorEntry, open_regular
+
+CHUNK_BYTES = 4 * 1024 * 1024
+_PLAIN = {
+    "F16": "<f2", "F32": "<f4", "F64": "<f8", "I8": "<i1", "U8": "<u1", "BOOL": "<u1",
+    "I16": "<i2", "U16": "<u2", "I32": "<i4", "U32": "<u4", "I64": "<i8", "U64": "<u8",
+}  # fmt: skip
+# Bit patterns: unsigned type, mask without the sign, first pattern that is not finite.
+_PATTERNS = {
+    "F16": ("<u2", 0x7FFF, 0x7C00),
+    "BF16": ("<u2", 0x7FFF, 0x7F80),
+    "F32": ("<u4", 0x7FFFFFFF, 0x7F800000),
+    "F64": ("<u8", 0x7FFFFFFFFFFFFFFF, 0x7FF0000000000000),
+    "F8_E4M3": ("<u1", 0x7F, 0x7F),
+    "F8_E5M2": ("<u1", 0x7F, 0x7C),
+}
+
+
+def read_number(file: BinaryIO, entry: TensorEntry) -> float | None:
+    """The value of a one-element tensor; None if it has several or an exotic dtype."""
+    if math.prod(entry.shape) != 1:
+        return None
+    file.seek(entry.start)
+    raw = file.read(entry.end - entry.start)
+    if entry.dtype in _PLAIN:
+        return float(np.frombuffer(raw, _PLAIN[entry.dtype])[0])
+    if entry.dtype == "BF16":
+        return float(np.frombuffer(b"\0\0" + raw, "<f4")[0])
+    return None
+
+
+def validate_tensor_data(path: str | Path, header: Header) -> None:
+    """Read every tensor once, a few megabytes at a time.
+
+    Raises LoRAFileError that names the first tensor holding NaN or infinity, and for a file
+    whose weights (everything but alphas) are all zero.
+    """
+    path = Path(path)
+    any_value = False
+    with os.fdopen(open_regular(path), "rb", buffering=0) as file:
+        for entry in sorted(header.tensors.values(), key=lambda item: item.start):
+            nonzero = _scan(file, entry, path.name)
+            any_value = any_value or (nonzero and not entry.key.endswith("alpha"))
+    if not any_value:
+        raise LoRAFileError(
+            f"{path.name}: all weights are zero, so this LoRA would change nothing.",
+            context={"file": path.name},
+        )
+
+
+def _scan(file: Any, entry: TensorEntry, name: str) -> bool:
+    """Check one tensor; True if it holds anything but zeros."""
+    kind, mask, limit = _PATTERNS.get(entry.dtype, ("<u1", 0xFF, 0x100))
+    nonzero = False
+    file.seek(entry.start)
+    remaining = entry.end - entry.start
+    while remaining:
+        raw = _read_exactly(file, min(CHUNK_BYTES, remaining), name)
+        remaining -= len(raw)
+        bits = np.frombuffer(raw, kind) & np.array(mask, dtype=kind)
+        largest = int(bits.max())
+        if largest >= limit:
+            raise LoRAFileError(
+                f"{name}: tensor {entry.key!r} holds values that are not finite (NaN or infinity).",
+                suggestions=["Use an earlier checkpoint: this training run broke down."],
+                context={"file": name, "tensor": entry.key},
+            )
+        nonzero = nonzero or largest > 0
+    return nonzero
+
+
+def _read_exactly(file: Any, size: int, name: str) -> bytes:
+    parts = []
+    while size:
+        raw: bytes = file.read(size)
+        if not raw:
+            raise LoRAFileError(f"{name}: the file became shorter while it was read.")
+        parts.append(raw)
+        size -= len(raw)
+    return b"".join(parts)

@@ -1,0 +1,59 @@
+"""The computed parameters are those of the real class."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from backend.errors import ModelLoadError
+from backend.lora.architectures import CONFIGS, architecture_for, architecture_from_config
+from backend.settings import load_settings
+from diffusers import WanTransformer3DModel
+from lora_files import TINY_CONFIG, tiny_model
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        *(config for _, _, config in CONFIGS.values()),
+        TINY_CONFIG,
+        {**TINY_CONFIG, "image_dim": 6, "added_kv_proj_dim": 16, "pos_embed_seq_len": 3},
+        {**TINY_CONFIG, "out_channels": None, "cross_attn_norm": False},
+    ],
+)
+def test_parameters_equal_the_real_model(config):
+    small = {**config, "num_layers": min(config.get("num_layers", 40), 2)}
+    given = {key: value for key, value in small.items() if not key.startswith("_")}
+    with torch.device("meta"):
+        model = WanTransformer3DModel(**given)
+    real = {name: tuple(value.shape) for name, value in model.named_parameters()}
+    assert architecture_from_config("x", "X", ("high",), small).parameters == real
+
+
+def test_known_models_have_their_published_sizes():
+    settings = load_settings()
+    a14b = architecture_for(settings, "t2v-A14B")
+    assert a14b.experts == ("high", "low")
+    assert a14b.width == 5120
+    assert a14b.shapes_of("blocks.39.ffn.net.0.proj") == ((13824, 5120), (13824,))
+    i2v = architecture_for(settings, "i2v-A14B")
+    assert i2v.parameters["patch_embedding.weight"] == (5120, 36, 1, 2, 2)
+    assert i2v.parameters["proj_out.weight"] == (64, 5120)
+    assert "blocks.0.attn2.add_k_proj.weight" not in i2v.parameters
+    small = architecture_for(settings, "ti2v-5B")
+    assert small.experts == ("high",)
+    assert small.shapes_of("blocks.29.ffn.net.2") == ((3072, 14336), (3072,))
+    assert "blocks.30.norm2.weight" not in small.parameters
+
+
+def test_a_local_folder_wins_and_a_missing_one_says_so(tmp_path):
+    settings = load_settings(models_dir=tmp_path)
+    with pytest.raises(ModelLoadError, match="not installed"):
+        architecture_for(settings, "demo")
+    tiny_model(tmp_path)
+    assert architecture_for(settings, "demo").width == 16
+    (tmp_path / "demo" / "transformer" / "config.json").write_text("{")
+    with pytest.raises(ModelLoadError, match="cannot be read"):
+        architecture_for(settings, "demo")
+    tiny_model(tmp_path, num_layers="many")
+    with pytest.raises(ModelLoadError, match="cannot be understood"):
+        architecture_for(settings, "demo")
