@@ -14,6 +14,7 @@ from torch import Tensor
 from backend.errors import LoRAFileError
 from backend.lora.dialects import read_keys
 from backend.lora.header import read_header
+from backend.lora.scaling import CONFIG_NAME, read_scaling
 from backend.wan.adapters.layer import Layer
 
 
@@ -32,7 +33,14 @@ def read_adapter_file(path: Path) -> AdapterFile:
 
     Raises LoRAFileError if the file is broken or holds NaN or infinite values.
     """
-    reading = read_keys(read_header(path).tensors)
+    header = read_header(path)
+    reading = read_keys(header.tensors)
+    if reading.conflicts:
+        raise LoRAFileError(
+            f"{path.name}: {' and '.join(reading.conflicts[0])} both name the same factor.",
+            context={"path": str(path), "conflicts": list(reading.conflicts)},
+        )
+    scaling = read_scaling(path, header.metadata)
     parts: dict[tuple[str | None, str], dict[str, Tensor]] = defaultdict(dict)
     keys: dict[tuple[str | None, str], dict[str, str]] = defaultdict(dict)
     try:
@@ -47,6 +55,10 @@ def read_adapter_file(path: Path) -> AdapterFile:
         ) from error
     layers: dict[str | None, list[Layer]] = defaultdict(list)
     for (expert, module), found in parts.items():
+        if "lora_down" in found and "alpha" not in found:
+            rank = found["lora_down"].shape[0]
+            found["alpha"] = torch.tensor(scaling.factor(module, rank, None) * rank).double()
+            keys[expert, module]["alpha"] = CONFIG_NAME
         layers[expert].append(Layer(module, found, keys[expert, module]))
     return AdapterFile(
         path,

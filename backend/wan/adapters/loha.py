@@ -42,10 +42,10 @@ class LoHaDelta:
         require_factors(all(_fits(*half) for half in halves), parts, place)
         for left, right, core in halves:
             if core is None:
-                found, wanted = (left.shape[0], right[0].numel()), (shape[0], prod(shape[1:]))
+                found = (left.shape[0], right[0].numel())
+                require_shape(found, (shape[0], prod(shape[1:])), place)
             else:
-                found, wanted = (left.shape[1], right.shape[1], *core.shape[2:]), shape
-            require_shape(found, wanted, place)
+                require_shape((left.shape[1], right.shape[1], *core.shape[2:]), shape, place)
         return cls(halves, scale_of(parts, halves[0][1].shape[0]))
 
     def of(self, base: Tensor) -> Tensor:

@@ -37,7 +37,7 @@ class LoRAReport:
     """What one LoRA does to the pipeline. coverage: expert -> (matched, total) layers."""
 
     item: StackItem
-    coverage: dict[str, tuple[int, int]] = field(default_factory=dict)
+    coverage: dict[Expert, tuple[int, int]] = field(default_factory=dict)
     ignored: dict[str, str] = field(default_factory=dict)
     unknown: list[str] = field(default_factory=list)
 

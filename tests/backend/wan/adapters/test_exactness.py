@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -262,3 +263,19 @@ def test_one_transformer_takes_a_file_of_either_role(tmp_path: Path) -> None:
     with applied_stack(pipeline, [item("a", 1.0, low=path)]) as stack:
         assert_same_output(pipeline.transformer, reference)
         assert list(stack.loras["a"]["coverage"]) == ["high"]
+
+
+@pytest.mark.parametrize("rank_stabilised", [False, True])
+def test_a_peft_folders_configuration_sets_the_scale(rank_stabilised: bool, tmp_path: Path) -> None:
+    def key(module: str, part: str) -> str:
+        return f"base_model.model.{module}.lora_{'A' if part == 'down' else 'B'}.weight"
+
+    pipeline = two_experts()
+    made = lora_weights.lora_file(shapes_of(pipeline), key, rank=4)
+    config = {"r": 4, "lora_alpha": 6, "use_rslora": rank_stabilised}
+    (tmp_path / "adapter_config.json").write_text(json.dumps(config), encoding="utf-8")
+    path = made.save(tmp_path / "adapter_model.safetensors")
+    scale = 6 / 2 if rank_stabilised else 6 / 4
+    reference = float64_merge(pipeline.transformer, [(scale, made.exact["high"])])
+    with applied_stack(pipeline, [item("a", 1.0, both=path)]):
+        assert_same_output(pipeline.transformer, reference)

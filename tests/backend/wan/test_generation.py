@@ -1,0 +1,270 @@
+"""generate_video on small random models of each kind, with LoRAs, through the real library."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import av
+import lora_weights
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from tiny_models import save_tiny_model, table_row
+
+from backend.errors import (
+    CancelledByUser,
+    GenerationError,
+    IncompatibleLoRAError,
+    LoRAError,
+    LoRANotFoundError,
+)
+from backend.settings import Settings, load_settings
+from backend.wan.generation import generate_video
+from backend.wan.manager import LoRAManager
+from backend.wan.models import ModelManager
+from backend.wan.task import GenerationResult, GenerationTask, Progress
+from backend.wan.video_file import read_metadata
+
+KINDS = ("t2v", "i2v", "ti2v")
+
+
+class Studio:
+    """Settings, models and library over one temporary folder."""
+
+    def __init__(self, settings: Settings, models: ModelManager) -> None:
+        self.settings = settings
+        self.models = models
+        self.loras = LoRAManager(settings)
+
+    def run(self, **fields: Any) -> GenerationResult:
+        watch = {name: fields.pop(name) for name in ("on_progress", "cancel") if name in fields}
+        task = GenerationTask(**{"model_type": "t2v", "prompt": "a shape", "seed": 1, **fields})
+        return generate_video(task, models=self.models, loras=self.loras, **watch)
+
+    def weights(self, model_type: str = "t2v") -> dict[str, torch.Tensor]:
+        pipeline = self.models.load(model_type).pipeline
+        return {
+            f"{part}.{name}": value.clone()
+            for part in ("transformer", "transformer_2")
+            if getattr(pipeline, part) is not None
+            for name, value in getattr(pipeline, part).state_dict().items()
+        }
+
+    def assert_weights(self, before: dict[str, torch.Tensor], model_type: str = "t2v") -> None:
+        for name, value in self.weights(model_type).items():
+            assert torch.equal(value.view(torch.uint8), before[name].view(torch.uint8)), name
+
+    def files(self) -> list[Path]:
+        folder = self.settings.outputs_dir
+        return sorted(folder.iterdir()) if folder.exists() else []
+
+
+@pytest.fixture(scope="module")
+def studio_settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    folder = tmp_path_factory.mktemp("studio")
+    rows = {kind: table_row(kind, save_tiny_model(folder / kind, kind)) for kind in KINDS}
+    (folder / "config.json").write_text(json.dumps({"models": rows}), encoding="utf-8")
+    loras = folder / "loras"
+    loras.mkdir()
+    pipeline = (
+        ModelManager(load_settings(folder / "config.json", models_dir=folder, device="cpu"))
+        .load("t2v")
+        .pipeline
+    )
+    shapes = {name: tuple(v.shape) for name, v in pipeline.transformer.named_parameters()}
+    made = {
+        "kohya_pair_high_noise": lora_weights.lora_file(shapes, lora_weights.kohya, alpha=2.0),
+        "kohya_pair_low_noise": lora_weights.lora_file(shapes, lora_weights.kohya, seed=2),
+        "combined": lora_weights.combined_file(shapes),
+        "lokr": lora_weights.lokr_file(shapes),
+        "accelerator": lora_weights.accelerator_file(shapes),
+    }
+    for name, file in made.items():
+        file.save(loras / f"{name}.safetensors")
+    elsewhere = {"lora_unet_blocks_0_ffn_0.lora_down.weight": torch.ones(2, 5120)}
+    elsewhere["lora_unet_blocks_0_ffn_0.lora_up.weight"] = torch.ones(13824, 2)
+    lora_weights.Made(tensors=elsewhere).save(loras / "for_another_model.safetensors")
+    return load_settings(folder / "config.json", models_dir=folder, loras_dir=loras, device="cpu")
+
+
+@pytest.fixture(scope="module")
+def held_models(studio_settings: Settings) -> ModelManager:
+    return ModelManager(studio_settings)
+
+
+@pytest.fixture
+def studio(
+    studio_settings: Settings, held_models: ModelManager, tmp_path: Path
+) -> Iterator[Studio]:
+    """A fresh outputs folder over shared models."""
+    settings = studio_settings.model_copy(update={"outputs_dir": tmp_path / "outputs"})
+    held_models._settings = settings
+    yield Studio(settings, held_models)
+
+
+def decoded(path: str) -> np.ndarray[Any, Any]:
+    with av.open(path) as container:
+        return np.stack([f.to_ndarray(format="rgb24") for f in container.decode(video=0)])
+
+
+def test_a_video_with_loras_is_written_with_all_it_needs_to_be_made_again(studio: Studio) -> None:
+    before = studio.weights()
+    selection = {"kohya_pair": {"high": 1.0, "low": 0.4}, "lokr": 0.5}
+    result = studio.run(selected_loras=selection, seed=None)
+    assert result.frames_shape == (5, 32, 32, 3)
+    assert decoded(result.video_path).shape == (5, 32, 32, 3)
+    assert Image.open(result.poster_path).size == (32, 32)
+    assert isinstance(result.task.seed, int)
+    metadata = read_metadata(Path(result.video_path))
+    assert GenerationTask.from_dict(metadata["task"]) == result.task
+    assert metadata["task"]["selected_loras"] == selection
+    sidecar = Path(result.video_path).with_suffix(".json")
+    assert json.loads(sidecar.read_text(encoding="utf-8")) == metadata
+    pair = result.loras["kohya_pair"]
+    assert pair["strengths"] == {"high": 1.0, "low": 0.4}
+    assert pair["coverage"]["high"] == {"matched": 20, "total": 20}
+    assert len(pair["sha256"]["high"]) == 64
+    assert len(result.loras["lokr"]["sha256"]) == 64
+    assert {"load", "apply", "text", "sample", "decode", "write"} <= result.timings.keys()
+    assert studio.loras.list_available_loras()["lokr"]["use_count"] >= 1
+    studio.assert_weights(before)
+
+
+def test_the_same_seed_gives_identical_frames_and_another_does_not(studio: Studio) -> None:
+    first, again, other = (
+        decoded(studio.run(seed=seed, selected_loras={"combined": 0.7}).video_path)
+        for seed in (5, 5, 6)
+    )
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)
+
+
+def test_each_expert_gets_its_own_strength(studio: Studio) -> None:
+    def frames(strength: Any) -> np.ndarray[Any, Any]:
+        return decoded(studio.run(selected_loras={"combined": strength}).video_path)
+
+    bare = decoded(studio.run().video_path)
+    assert np.array_equal(frames(0.0), bare)
+    high, low = frames({"high": 1.0, "low": 0.0}), frames({"high": 0.0, "low": 1.0})
+    assert not np.array_equal(high, bare)
+    assert not np.array_equal(low, bare)
+    assert not np.array_equal(high, low)
+    assert np.array_equal(frames({"high": 1.0, "low": 1.0}), frames(1.0))
+
+
+def test_a_schedule_ends_up_in_the_video(studio: Studio) -> None:
+    schedule = {"high": [[0.0, 0.0], [0.99, 5.0]], "low": [[0.0, 0.0], [0.6, 1.0]]}
+    scheduled = decoded(studio.run(selected_loras={"combined": schedule}).video_path)
+    assert not np.array_equal(scheduled, decoded(studio.run().video_path))
+
+
+@pytest.mark.parametrize("kind", ["i2v", "ti2v"])
+def test_image_to_video_uses_the_picture_and_the_lora(
+    kind: str, studio: Studio, tmp_path: Path
+) -> None:
+    pictures = []
+    for name, colour in (("red", (200, 20, 20)), ("blue", (20, 20, 200))):
+        path = tmp_path / f"{name}.png"
+        Image.new("RGB", (50, 40), colour).save(path)
+        pictures.append(path)
+    runs = [
+        decoded(studio.run(model_type=kind, image=str(path), selected_loras=loras).video_path)
+        for path, loras in ((pictures[0], {}), (pictures[1], {}), (pictures[0], {"lokr": 1.0}))
+    ]
+    assert not np.array_equal(runs[0], runs[1])
+    assert not np.array_equal(runs[0], runs[2])
+
+
+def test_text_to_video_on_one_transformer(studio: Studio) -> None:
+    before = studio.weights("ti2v")
+    result = studio.run(model_type="ti2v", selected_loras={"accelerator": 1.0})
+    assert list(result.loras["accelerator"]["coverage"]) == ["high"]
+    studio.assert_weights(before, "ti2v")
+
+
+def test_progress_tells_stages_steps_and_experts(studio: Studio) -> None:
+    seen: list[Progress] = []
+    studio.run(on_progress=seen.append, steps=4)
+    stages = list(dict.fromkeys(progress.stage for progress in seen))
+    assert stages == ["load", "apply", "text", "sample", "decode", "write"]
+    steps = [progress for progress in seen if progress.stage == "sample" and progress.step]
+    assert [progress.step for progress in steps] == [1, 2, 3, 4]
+    assert [progress.expert for progress in steps] == ["high", "high", "low", "low"]
+    assert steps[-1].seconds_left == 0
+    assert (steps[0].preview or b"").startswith(b"\xff\xd8")
+
+
+def test_cancel_stops_within_one_step_and_leaves_nothing(studio: Studio) -> None:
+    before = studio.weights()
+    steps: list[int] = []
+
+    def on_progress(progress: Progress) -> None:
+        if progress.stage == "sample" and progress.step:
+            steps.append(progress.step)
+
+    with pytest.raises(CancelledByUser):
+        studio.run(
+            steps=8,
+            selected_loras={"combined": 1.0},
+            on_progress=on_progress,
+            cancel=lambda: len(steps) >= 2,
+        )
+    assert steps == [1, 2]
+    assert studio.files() == []
+    studio.assert_weights(before)
+
+
+@pytest.mark.parametrize(
+    ("fields", "error", "words"),
+    [
+        ({"prompt": "", "steps": 0}, GenerationError, ("prompt", "steps")),
+        ({"selected_loras": {"lork": 1.0}}, LoRANotFoundError, ("lork", "lokr")),
+        ({"selected_loras": {"for_another_model": 1.0}}, LoRAError, ("for_another_model",)),
+        ({"selected_loras": {"lokr": 1e9}}, GenerationError, ("lokr",)),
+        ({"model_type": "i2v"}, GenerationError, ("picture",)),
+    ],
+)
+def test_bad_input_is_refused_in_words_and_changes_nothing(
+    fields: dict[str, Any], error: type[Exception], words: tuple[str, ...], studio: Studio
+) -> None:
+    before = studio.weights()
+    with pytest.raises(error) as caught:
+        studio.run(**fields)
+    text = " ".join((str(caught.value), *getattr(caught.value, "suggestions", ())))
+    assert all(word in text for word in words), text
+    assert studio.files() == []
+    studio.assert_weights(before)
+
+
+def test_a_bad_lora_does_not_poison_the_next_run(studio: Studio) -> None:
+    clean = decoded(studio.run().video_path)
+    with pytest.raises(IncompatibleLoRAError):
+        studio.run(selected_loras={"lokr": 1.0, "for_another_model": 1.0})
+    assert np.array_equal(decoded(studio.run().video_path), clean)
+
+
+def test_values_that_overflow_fail_with_the_step_and_the_lora(studio: Studio) -> None:
+    pipeline = studio.models.load("t2v").pipeline
+    before = studio.weights()
+    weight = pipeline.transformer_2.proj_out.weight
+    kept = weight.detach().clone()
+    with torch.no_grad():
+        weight.fill_(float("nan"))
+    try:
+        with pytest.raises(GenerationError, match=r"Step 3 \(low noise\).*lokr"):
+            studio.run(selected_loras={"lokr": 1.0})
+    finally:
+        with torch.no_grad():
+            weight.copy_(kept)
+    assert studio.files() == []
+    studio.assert_weights(before)
+
+
+def test_guidance_on_the_low_expert_alone_is_not_lost(studio: Studio) -> None:
+    none = decoded(studio.run(guidance_scale=1.0, guidance_scale_2=1.0).video_path)
+    low_only = decoded(studio.run(guidance_scale=1.0, guidance_scale_2=6.0).video_path)
+    assert not np.array_equal(none, low_only)
