@@ -14,7 +14,7 @@ from torch import Tensor
 from backend.errors import LoRAFileError
 from backend.lora.dialects import read_keys
 from backend.lora.header import read_header
-from backend.lora.scaling import CONFIG_NAME, read_scaling
+from backend.lora.scaling import CONFIG_NAME, Scaling, read_scaling
 from backend.wan.adapters.layer import Layer
 
 
@@ -55,7 +55,7 @@ def read_adapter_file(path: Path) -> AdapterFile:
         ) from error
     layers: dict[str | None, list[Layer]] = defaultdict(list)
     for (expert, module), found in parts.items():
-        if "lora_down" in found and "alpha" not in found:
+        if scaling != Scaling() and "lora_down" in found and "alpha" not in found:
             rank = found["lora_down"].shape[0]
             found["alpha"] = torch.tensor(scaling.factor(module, rank, None) * rank).double()
             keys[expert, module]["alpha"] = CONFIG_NAME
