@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import gc
+import json
+import pickle
+import weakref
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import backend.errors
+from backend.errors import (
+    CancelledByUser,
+    GenerationError,
+    LoRAError,
+    LoRAFileError,
+    LoRALoadingError,
+    StudioError,
+    VRAMError,
+    error_from_dict,
+    handle_error_with_recovery,
+)
+
+
+def family(kind: type[StudioError]) -> Iterator[type[StudioError]]:
+    yield kind
+    for child in kind.__subclasses__():
+        if child.__module__ == "backend.errors":
+            yield from family(child)
+
+
+KINDS = list(family(StudioError))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_error_says_what_kind_it_is_and_what_to_do(kind: type[StudioError]) -> None:
+    error = kind("Something happened.")
+    assert error.category and (kind is StudioError or error.category != StudioError.category)
+    assert error.suggestions and all(text.endswith(".") for text in error.suggestions)
+    assert str(error) == error.message == "Something happened."
+
+
+def test_categories_are_distinct() -> None:
+    assert len({kind.category for kind in KINDS}) == len(KINDS)
+
+
+def test_the_tree_in_the_docstring_is_the_tree() -> None:
+    drawn = (backend.errors.__doc__ or "").split("\n\n")[1]
+    names = {word for word in drawn.split() if word.isidentifier()}
+    assert {kind.__name__ for kind in KINDS} <= names
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_error_survives_a_pipe_and_json(kind: type[StudioError]) -> None:
+    error = kind("Broken.", suggestions=["Do this."], context={"path": Path("x"), "n": [1, (2,)]})
+    pickled = pickle.loads(pickle.dumps(error))
+    assert type(pickled) is kind
+    assert (pickled.suggestions, pickled.context) == (error.suggestions, error.context)
+    told = json.loads(json.dumps(error.to_dict()))
+    assert told["context"] == {"path": "x", "n": [1, [2]]}
+    again = error_from_dict(told)
+    assert type(again) is kind
+    assert again.to_dict() == told
+
+
+def test_an_unknown_type_becomes_the_root() -> None:
+    error = error_from_dict({"type": "FromTheFuture", "message": "Hm.", "context": None})
+    assert type(error) is StudioError and error.suggestions
+
+
+def test_recovery_answers_the_listed_failure_with_the_same_arguments() -> None:
+    def smaller(error: StudioError, size: int, *, name: str) -> str:
+        return f"{name} at {size // 2}, since: {error.message}"
+
+    @handle_error_with_recovery({VRAMError: smaller})
+    def generate(size: int, *, name: str) -> str:
+        if size > 10:
+            raise VRAMError("too large")
+        return f"{name} at {size}"
+
+    assert generate(8, name="clip") == "clip at 8"
+    assert generate(20, name="clip") == "clip at 10, since: too large"
+
+
+def test_the_most_specific_recovery_wins_and_others_go_on() -> None:
+    recoveries = {
+        LoRAError: lambda error, kind: "any",
+        LoRALoadingError: lambda error, kind: "loading",
+    }
+
+    @handle_error_with_recovery(recoveries)
+    def fail(kind: type[Exception]) -> str:
+        raise kind("no")
+
+    assert fail(LoRALoadingError) == "loading"
+    assert fail(LoRAFileError) == "any"
+    for kind in (GenerationError, CancelledByUser, ValueError):
+        with pytest.raises(kind):
+            fail(kind)
+
+
+def test_recovery_runs_without_the_frames_of_the_failed_call() -> None:
+    """A tensor of the failed call would otherwise still be in memory."""
+
+    class Tensor:
+        pass
+
+    left: list[object] = []
+    seen: list[weakref.ref[Tensor]] = []
+
+    def look(error: StudioError) -> None:
+        gc.collect()
+        left.append(seen[0]())
+
+    @handle_error_with_recovery({VRAMError: look})
+    def fail() -> None:
+        tensor = Tensor()
+        seen.append(weakref.ref(tensor))
+        raise VRAMError("full")
+
+    fail()
+    assert left == [None]
