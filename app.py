@@ -1,0 +1,72 @@
+"""Wan2.2 LoRA Studio: `python app.py` serves the page, `python app.py generate` makes a video."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Sequence
+
+from ui.command_line import build_parser, read_login, settings_overrides
+from ui.generate_command import run_generate
+from ui.messages import in_words
+from utils import JobQueue, LoRAManager, LoRAUploadHandler, Settings, StudioError, load_settings
+
+VERSION = "0.1.0"
+INTERRUPTED = 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Exit codes: 0 done, 1 an error in words on stderr, 2 wrong usage, 130 interrupted."""
+    arguments = build_parser(f"Wan2.2 LoRA Studio {VERSION}").parse_args(argv)
+    log_level = getattr(arguments, "log_level", "warning")
+    logging.basicConfig(level=log_level.upper(), format="%(levelname)s %(name)s: %(message)s")
+    try:
+        config = {"config": arguments.config} if "config" in arguments else {}
+        settings = load_settings(**config, **settings_overrides(arguments))
+        if arguments.command == "generate":
+            return run_generate(arguments, settings)
+        return run_page(arguments, settings, log_level)
+    except StudioError as error:
+        print(in_words(error), file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nInterrupted.", file=sys.stderr)
+        return INTERRUPTED
+
+
+def run_page(arguments: argparse.Namespace, settings: Settings, log_level: str) -> int:
+    """Build the objects and serve until interrupted."""
+    # Here, so that `--help` and `generate` need not wait for Gradio.
+    from ui.server import address_of, build_app, open_in_browser, open_socket, serve
+
+    login = read_login(arguments.login_file)
+    listener = open_socket(settings, login)
+    address = address_of(listener)
+
+    def announce() -> None:
+        print(f"Wan2.2 LoRA Studio is ready: {address}", flush=True)
+        if _wants_browser(arguments.open):
+            open_in_browser(address)
+
+    app = build_app(
+        settings,
+        LoRAManager(settings),
+        LoRAUploadHandler(settings),
+        JobQueue(settings),
+        on_ready=announce,
+    )
+    serve(app, listener, login=login, log_level=log_level)
+    return 0
+
+
+def _wants_browser(wish: bool | None) -> bool:
+    if wish is not None:
+        return wish
+    screen = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    return sys.platform in ("win32", "darwin") or bool(screen)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

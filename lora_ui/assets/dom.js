@@ -1,0 +1,73 @@
+/** Building elements. Text only ever becomes a text node, so a file name is never markup. */
+
+/**
+ * An element with properties and children.
+ * `props` are attributes; `class`, `text` and `dataset` are set as such, and a value of
+ * `false`, `null` or `undefined` is left out.
+ */
+export function el(tag, props = {}, ...children) {
+  const element = document.createElement(tag);
+  setProps(element, props);
+  element.append(...children.flat().filter((child) => child != null && child !== false));
+  return element;
+}
+
+export function setProps(element, props) {
+  for (const [name, value] of Object.entries(props)) {
+    if (value === false || value === null || value === undefined) {
+      element.removeAttribute(name);
+    } else if (name === "class") {
+      element.className = value;
+    } else if (name === "text") {
+      element.textContent = value;
+    } else if (name === "value") {
+      element.value = value;
+    } else if (name === "dataset") {
+      Object.assign(element.dataset, value);
+    } else {
+      element.setAttribute(name, value === true ? "" : value);
+    }
+  }
+}
+
+/** A labelled icon-sized button that says what it does by `data-action`. */
+export function actionButton(action, label, glyph, props = {}) {
+  return el(
+    "button",
+    { type: "button", "aria-label": label, title: label, dataset: { action }, ...props },
+    icon(glyph),
+  );
+}
+
+const PATHS = {
+  close: "M5 5l10 10M15 5L5 15",
+  pencil: "M4 16l1-4 8-8 3 3-8 8-4 1zM11.500 5.500l3 3",
+  trash: "M4 6h12M8 6V4h4v2M6 6l1 10h6l1-10M9 9v4M11 9v4",
+  info: "M10 9v5M10 6.200v.2M10 17a7 7 0 100-14 7 7 0 000 14z",
+  plus: "M10 4v12M4 10h12",
+  upload: "M10 13V4M6.500 7.500L10 4l3.500 3.500M4 13v3h12v-3",
+  check: "M4 10.500l4 4 8-9",
+  split: "M10 17v-5M10 12C10 8 5 9 5 4M10 12c0-4 5-3 5-8M3 6l2-2 2 2M13 6l2-2 2 2",
+  search: "M9 14A5 5 0 109 4a5 5 0 000 10zM13 13l4 4",
+};
+
+const SVG = "http://www.w3.org/2000/svg";
+
+export function icon(name) {
+  const svg = document.createElementNS(SVG, "svg");
+  svg.setAttribute("viewBox", "0 0 20 20");
+  svg.setAttribute("aria-hidden", "true");
+  svg.setAttribute("class", "icon");
+  const path = document.createElementNS(SVG, "path");
+  path.setAttribute("d", PATHS[name]);
+  svg.append(path);
+  return svg;
+}
+
+/** Run `handle(actionElement, event)` for events on elements with `data-action` inside `root`. */
+export function delegate(root, type, handle) {
+  root.addEventListener(type, (event) => {
+    const target = event.target instanceof Element ? event.target.closest("[data-action]") : null;
+    if (target && root.contains(target)) handle(target, event);
+  });
+}

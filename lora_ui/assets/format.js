@@ -1,0 +1,37 @@
+/** Numbers in human units. */
+
+const UNITS = ["B", "KB", "MB", "GB", "TB"];
+
+export function bytes(count) {
+  let value = Number(count) || 0;
+  let unit = 0;
+  while (Math.abs(value) >= 1000 && unit < UNITS.length - 1) {
+    value /= 1000;
+    unit += 1;
+  }
+  const digits = unit === 0 || Math.abs(value) >= 100 ? 0 : 1;
+  return `${value.toFixed(digits)} ${UNITS[unit]}`;
+}
+
+export function megabytes(count) {
+  return bytes((Number(count) || 0) * 1e6);
+}
+
+export function seconds(count) {
+  const value = Math.max(0, Number(count) || 0);
+  if (value < 10) return `${value.toFixed(1)} s`;
+  if (value < 90) return `${Math.round(value)} s`;
+  const minutes = Math.floor(value / 60);
+  if (minutes < 60) return `${minutes} min ${Math.round(value % 60)} s`;
+  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
+
+/** A strength without a tail of digits, always with one decimal at least. */
+export function strength(value) {
+  const rounded = Math.round(Number(value) * 1000) / 1000;
+  return Number.isInteger(rounded) ? rounded.toFixed(1) : String(rounded);
+}
+
+export function plural(count, one, many = `${one}s`) {
+  return `${count} ${count === 1 ? one : many}`;
+}

@@ -1,0 +1,194 @@
+/**
+ * What every part of the page shares: the library, the selection and the current model.
+ *
+ * The selection lives here and, a moment later, on the server. Generate reads it from here, so
+ * a slider that moved just before counts. Events: library, selection, summary, model, worker.
+ */
+import { request } from "./api.js";
+
+const SAVE_AFTER_MS = 120;
+
+class Store extends EventTarget {
+  cards = [];
+  byName = new Map();
+  recent = [];
+  selection = new Map();
+  summary = null;
+  options = { strength: { min: -1, max: 2, default: 1 }, models: {}, defaultModel: "" };
+  model = "";
+  workerLoras = {};
+  problem = null;
+  loaded = false;
+  #revision = null;
+  #started = null;
+  #saveTimer = 0;
+  #saving = false;
+  #saveAgain = false;
+  #fetches = 0;
+
+  /** Load once; every part of the page may call this. */
+  start(options) {
+    if (!this.#started) {
+      this.options = { ...this.options, ...options };
+      this.model ||= options.defaultModel;
+      this.#started = Promise.all([this.#readSelection(), this.refresh()]);
+      addEventListener("pagehide", () => this.#save(true));
+    }
+    return this.#started;
+  }
+
+  get experts() {
+    return this.options.models[this.model]?.experts ?? ["high"];
+  }
+
+  /** The current model's name, without what its title says in brackets. */
+  get modelTitle() {
+    const { title } = this.options.models[this.model] ?? { title: "this model" };
+    return title.replace(/ \(.*\)$/, "");
+  }
+
+  async refresh() {
+    const turn = ++this.#fetches;
+    try {
+      const data = await request("GET", "api/loras", { params: { model: this.model } });
+      if (turn !== this.#fetches) return;
+      this.cards = data.loras;
+      this.byName = new Map(data.loras.map((card) => [card.name, card]));
+      this.recent = data.recent;
+      this.#revision = data.revision;
+      this.problem = null;
+      this.loaded = true;
+    } catch (error) {
+      this.problem = error;
+    }
+    this.#tell("library");
+  }
+
+  /** The server's library is at `revision`; read it again if that is news. */
+  sawRevision(revision) {
+    if (this.#revision !== null && revision !== this.#revision) {
+      this.#revision = revision;
+      this.refresh();
+    }
+  }
+
+  sawWorkerLoras(loras) {
+    const text = JSON.stringify(loras ?? {});
+    if (text === JSON.stringify(this.workerLoras)) return;
+    this.workerLoras = loras ?? {};
+    this.#tell("worker");
+  }
+
+  setModel(model) {
+    if (!model || model === this.model) return;
+    this.model = model;
+    this.#tell("model");
+    this.#saveSoon();
+    if (this.#started) this.refresh();
+  }
+
+  startStrength(name) {
+    return this.byName.get(name)?.last_strength ?? this.options.strength.default;
+  }
+
+  select(name, strength = this.startStrength(name)) {
+    this.selection.set(name, strength);
+    this.#changed();
+  }
+
+  deselect(name) {
+    if (this.selection.delete(name)) this.#changed();
+  }
+
+  toggle(name) {
+    if (this.selection.has(name)) this.deselect(name);
+    else this.select(name);
+  }
+
+  clear() {
+    this.selection.clear();
+    this.#changed();
+  }
+
+  /** Change a strength in place; `quiet` when the shown control is the one being moved. */
+  setStrength(name, strength) {
+    if (!this.selection.has(name)) return;
+    this.selection.set(name, strength);
+    this.#tell("strength", { name });
+    this.#saveSoon();
+  }
+
+  renamed(oldName, newName) {
+    if (!this.selection.has(oldName)) return;
+    const entries = [...this.selection].map(([name, strength]) => [
+      name === oldName ? newName : name,
+      strength,
+    ]);
+    this.selection = new Map(entries);
+    this.#changed();
+  }
+
+  /** The selection in the contract's form. */
+  selected() {
+    return Object.fromEntries(this.selection);
+  }
+
+  replace(selected) {
+    this.selection = new Map(Object.entries(selected));
+    this.#changed();
+  }
+
+  #changed() {
+    this.#tell("selection");
+    this.#saveSoon();
+  }
+
+  #tell(type, detail = {}) {
+    this.dispatchEvent(new CustomEvent(type, { detail }));
+  }
+
+  async #readSelection() {
+    try {
+      const summary = await request("GET", "api/selection");
+      if (this.selection.size === 0) {
+        this.selection = new Map(Object.entries(summary.selected_loras));
+      }
+      this.summary = summary;
+    } catch (error) {
+      this.problem = error;
+    }
+    this.#tell("selection");
+    this.#tell("summary");
+  }
+
+  #saveSoon() {
+    clearTimeout(this.#saveTimer);
+    this.#saveTimer = setTimeout(() => this.#save(false), SAVE_AFTER_MS);
+  }
+
+  async #save(leaving) {
+    if (leaving && !this.#saveTimer) return;
+    if (this.#saving && !leaving) {
+      this.#saveAgain = true;
+      return;
+    }
+    clearTimeout(this.#saveTimer);
+    this.#saveTimer = 0;
+    this.#saving = true;
+    try {
+      const body = { selected_loras: this.selected(), model: this.model };
+      this.summary = await request("PUT", "api/selection", { body, keepalive: leaving });
+      this.#tell("summary");
+    } catch {
+      // Kept here, and saved with the next change.
+    } finally {
+      this.#saving = false;
+    }
+    if (this.#saveAgain) {
+      this.#saveAgain = false;
+      this.#saveSoon();
+    }
+  }
+}
+
+export const store = new Store();

@@ -1,0 +1,41 @@
+/** Short messages in the corner; an action, such as Undo, keeps them longer. */
+import { actionButton, el } from "./dom.js";
+
+const PLAIN_MS = 5000;
+const ACTION_MS = 12000;
+
+/** Show `text`; `kind` is info or error; `action` is {label, run}. */
+export function toast(text, { kind = "info", details = [], action = null } = {}) {
+  const box = el(
+    "div",
+    { class: `toast toast-${kind}`, role: kind === "error" ? "alert" : "status" },
+    el("div", { class: "toast-text" }, el("p", { text }), ...details.map((line) => el("p", { class: "muted", text: line }))),
+  );
+  const close = () => box.remove();
+  if (action) {
+    const button = el("button", { type: "button", class: "button", text: action.label });
+    button.addEventListener("click", () => {
+      close();
+      action.run();
+    });
+    box.append(button);
+  }
+  const dismiss = actionButton("dismiss", "Dismiss", "close", { class: "icon-button" });
+  dismiss.addEventListener("click", close);
+  box.append(dismiss);
+  region().append(box);
+  setTimeout(close, action || kind === "error" ? ACTION_MS : PLAIN_MS);
+}
+
+export function toastError(error) {
+  toast(error.message, { kind: "error", details: error.suggestions ?? [] });
+}
+
+function region() {
+  let found = document.getElementById("lora-toasts");
+  if (!found) {
+    found = el("div", { id: "lora-toasts", class: "toasts" });
+    document.body.append(found);
+  }
+  return found;
+}

@@ -1,0 +1,16 @@
+"""The LoRA controls of a generation tab: picker, recent dropdown, strengths, memory line."""
+
+from __future__ import annotations
+
+import gradio as gr
+
+from lora_ui.lora_tab import page_options
+from lora_ui.mounting import script_panel
+from utils import Settings
+
+
+def create_generation_controls(settings: Settings) -> gr.HTML:
+    """Build the controls inside the current Gradio context; they share the tab's selection."""
+    return script_panel(
+        "lora-controls", "generation_controls.js", options=page_options(settings), min_height=96
+    )

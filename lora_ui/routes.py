@@ -1,0 +1,139 @@
+"""The routes that the LoRA page talks to. Names only, never paths."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from fastapi import APIRouter, Body, Request, Response
+from fastapi.responses import FileResponse, JSONResponse
+from starlette.concurrency import run_in_threadpool
+from starlette.staticfiles import StaticFiles
+
+from lora_ui.responses import ErrorRoute, RevalidatedFiles
+from lora_ui.state import LoRAUIState, Sessions
+from lora_ui.uploading import receive_upload
+from utils import LoRAManager, LoRANotFoundError, LoRAUploadHandler, Settings
+
+ASSETS = Path(__file__).parent / "assets"
+ASSETS_URL = "/lora_ui/assets"
+COOKIE = "lora_session"
+COOKIE_SECONDS = 30 * 24 * 3600
+
+
+def create_lora_router(
+    settings: Settings,
+    loras: LoRAManager,
+    uploads: LoRAUploadHandler,
+    sessions: Sessions | None = None,
+) -> APIRouter:
+    """All routes of the LoRA page. Register them before Gradio is mounted."""
+    router = APIRouter(route_class=ErrorRoute)
+    sessions = sessions or Sessions(partial(LoRAUIState, loras, settings.default_model))
+    _add_library_routes(router, settings, loras)
+    _add_action_routes(router, loras)
+    _add_selection_routes(router, settings, sessions)
+    _add_upload_route(router, uploads)
+    return router
+
+
+def lora_assets() -> StaticFiles:
+    """The tab's css and js, to be mounted at `ASSETS_URL`."""
+    return RevalidatedFiles(directory=ASSETS)
+
+
+def _add_library_routes(router: APIRouter, settings: Settings, loras: LoRAManager) -> None:
+    @router.get("/api/loras")
+    def library(request: Request, model: str = "") -> Response:
+        model_type = model if model in settings.models else settings.default_model
+        body = json.dumps(_library(settings, loras, model_type), ensure_ascii=False).encode()
+        etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+        headers = {"ETag": etag, "Cache-Control": "no-cache"}
+        if request.headers.get("if-none-match") == etag:
+            return Response(status_code=304, headers=headers)
+        return Response(body, media_type="application/json", headers=headers)
+
+    @router.get("/api/loras/details")
+    def details(name: str, model: str) -> dict[str, Any]:
+        return {
+            "record": loras.record(name),
+            "fit": loras.explain_compatibility(name, model).to_dict(),
+        }
+
+    @router.get("/api/loras/thumbnail")
+    def thumbnail(name: str) -> Response:
+        path = loras.thumbnail_file(name)
+        if path is None or not path.is_file():
+            raise LoRANotFoundError(f"{name} has no thumbnail.")
+        # The address carries the picture's version, so it never changes under it.
+        return FileResponse(path, headers={"Cache-Control": "private, max-age=31536000, immutable"})
+
+
+def _library(settings: Settings, loras: LoRAManager, model_type: str) -> dict[str, Any]:
+    """The library as the page shows it, with each file's fit to `model_type`."""
+    data = loras.get_ui_display_data()
+    return {
+        **data,
+        "loras": [_card(loras, card, model_type) for card in data["loras"]],
+        "revision": loras.revision,
+        "model": model_type,
+        "recent": loras.recent(settings.recent_loras),
+    }
+
+
+def _card(loras: LoRAManager, card: dict[str, Any], model_type: str) -> dict[str, Any]:
+    """The card with the strength it starts at and, where it doesn't fit, the reason."""
+    reason = ""
+    if card["status"] == "ok" and model_type not in card["compatible_models"]:
+        reason = " ".join(loras.explain_compatibility(card["name"], model_type).reasons[:1])
+    last = loras.last_strength(card["name"])
+    return {**card, "last_strength": last, "fit_reason": reason}
+
+
+def _add_action_routes(router: APIRouter, loras: LoRAManager) -> None:
+    def action(path: str, act: Callable[..., Any], *fields: str) -> None:
+        def handle(body: dict[str, str] = Body()) -> dict[str, Any]:  # noqa: B008 - FastAPI's way
+            return {"ok": bool(act(*(body.get(name, "") for name in fields)))}
+
+        router.add_api_route(f"/api/loras/{path}", handle, methods=["POST"])
+
+    action("rename", loras.rename_lora_file, "name", "new_name")
+    action("delete", loras.delete_lora_file, "name")
+    action("undo", loras.undo_delete, "name")
+
+    @router.post("/api/loras/refresh")
+    def refresh() -> dict[str, Any]:
+        loras.refresh()
+        return {"ok": True}
+
+
+def _add_upload_route(router: APIRouter, uploads: LoRAUploadHandler) -> None:
+    @router.put("/api/loras/upload")
+    async def upload(request: Request, filename: str) -> JSONResponse:
+        return await receive_upload(request, filename, uploads)
+
+
+def _add_selection_routes(router: APIRouter, settings: Settings, sessions: Sessions) -> None:
+    def answer(key: str, state: LoRAUIState) -> JSONResponse:
+        summary = {**state.get_selection_summary(), "version": state.version}
+        response = JSONResponse({**summary, "model": state.model_type})
+        response.set_cookie(COOKIE, key, COOKIE_SECONDS, httponly=True, samesite="strict")
+        return response
+
+    @router.get("/api/selection")
+    def read(request: Request) -> JSONResponse:
+        return answer(*sessions.open(request.cookies.get(COOKIE)))
+
+    @router.put("/api/selection")
+    async def write(request: Request) -> JSONResponse:
+        body = await request.json()
+        key, state = sessions.open(request.cookies.get(COOKIE))
+        if body.get("model") in settings.models:
+            state.model_type = body["model"]
+        if "selected_loras" in body:
+            state.replace_selection(body["selected_loras"])
+        return await run_in_threadpool(answer, key, state)

@@ -1,0 +1,1 @@
+"""The host app's Gradio half: the page around the generate tab and the LoRA tab."""

@@ -1,0 +1,63 @@
+/** From the form to a run. Gradio calls these with the values of its fields. */
+import { request } from "../../lora_ui/assets/api.js";
+import { store } from "../../lora_ui/assets/store.js";
+import { poll } from "./poll.js";
+import { announce, runs } from "./runs.js";
+
+/** In the order of `FIELDS` in form.py. */
+const FIELDS = [
+  "model_type",
+  "prompt",
+  "negative_prompt",
+  "width",
+  "height",
+  "num_frames",
+  "fps",
+  "steps",
+  "guidance_scale",
+  "guidance_scale_2",
+  "flow_shift",
+  "seed",
+  "image",
+];
+const KEPT = "studio-form";
+let submitting = false;
+
+/** Queue a video. The LoRA strengths are read here and now. */
+export async function generate(...values) {
+  if (submitting) return;
+  submitting = true;
+  try {
+    const body = { ...fields(values), selected_loras: store.selected() };
+    const job = await request("POST", "api/jobs", { body });
+    announce("submitted", { job });
+  } catch (error) {
+    announce("refused", { error });
+  } finally {
+    submitting = false;
+    poll.now();
+  }
+}
+
+export function chooseModel(model) {
+  store.setModel(model);
+}
+
+export function keepForm(...values) {
+  const { image, ...kept } = fields(values);
+  localStorage.setItem(KEPT, JSON.stringify(kept));
+}
+
+/** What `keepForm` kept, as the JSON text that the server turns into field values. */
+export function keptForm() {
+  return localStorage.getItem(KEPT) ?? "";
+}
+
+/** The fields that "Reuse" was pressed for. */
+export function reusedForm() {
+  return JSON.stringify(runs.reused);
+}
+
+function fields(values) {
+  return Object.fromEntries(FIELDS.map((name, index) => [name, values[index] ?? null]));
+}

@@ -1,0 +1,81 @@
+/** What a finished run says about itself: seed, size, and what each LoRA did. */
+import { address } from "../../lora_ui/assets/api.js";
+import { el } from "../../lora_ui/assets/dom.js";
+import { plural, seconds, strength } from "../../lora_ui/assets/format.js";
+import { isSeparate, strengthFor } from "../../lora_ui/assets/strengths.js";
+
+const OUTCOMES = { applied: "Applied", fallback: "Applied another way", skipped: "Skipped" };
+
+export function resultDetails(job, reuse) {
+  const { task, result } = job;
+  const seedButton = button("Reuse seed", () => reuse({ seed: result.task.seed }));
+  const allButton = button("Reuse all settings", () => reuse(reusable(result.task)));
+  const download = el("a", {
+    class: "button",
+    href: address(`api/results/${job.id}/video`),
+    download: `video-${result.task.seed}.mp4`,
+    text: "Save video",
+  });
+  return [
+    el("p", { class: "run-prompt", text: task.prompt }),
+    el("p", { class: "run-seed" }, el("span", { class: "muted", text: "Seed " }), el("code", { id: "result-seed", text: String(result.task.seed) })),
+    el("div", { class: "run-buttons" }, seedButton, allButton, download),
+    loraReports(result.loras),
+    ...(result.warnings ?? []).map((text) => el("p", { class: "run-warning", text })),
+    el("p", { class: "muted run-timings", text: timingText(result) }),
+  ];
+}
+
+function button(text, act) {
+  const element = el("button", { type: "button", class: "button", text });
+  element.addEventListener("click", act);
+  return element;
+}
+
+function reusable(task) {
+  const { id, image, selected_loras, lora_memory_usage, lora_load_time, lora_metadata, ...fields } = task;
+  return fields;
+}
+
+function loraReports(loras) {
+  const entries = Object.entries(loras ?? {});
+  if (entries.length === 0) return el("p", { class: "muted", text: "Made without LoRAs." });
+  return el(
+    "ul",
+    { class: "run-loras", "aria-label": "What each LoRA did" },
+    entries.map(([name, report]) =>
+      el(
+        "li",
+        { class: `outcome-${report.outcome}` },
+        el("span", { class: "outcome", text: OUTCOMES[report.outcome] ?? report.outcome }),
+        el("span", { class: "run-lora-name", text: name }),
+        el("span", { class: "muted", text: reportText(report) }),
+      ),
+    ),
+  );
+}
+
+function reportText(report) {
+  const parts = [strengthText(report.strengths)];
+  const coverage = Object.values(report.coverage ?? {});
+  const matched = coverage.reduce((sum, part) => sum + (part.matched ?? 0), 0);
+  const total = coverage.reduce((sum, part) => sum + (part.total ?? 0), 0);
+  if (total > 0) parts.push(`${matched} of ${plural(total, "layer")}`);
+  if (report.reason) parts.push(report.reason);
+  return parts.filter(Boolean).join(" · ");
+}
+
+function strengthText(value) {
+  if (value === undefined || value === null) return "";
+  if (!isSeparate(value)) return `strength ${strength(strengthFor(value, "high"))}`;
+  const [high, low] = ["high", "low"].map((expert) => strength(strengthFor(value, expert)));
+  return high === low ? `strength ${high}` : `high ${high}, low ${low}`;
+}
+
+function timingText(result) {
+  const [frames, height, width] = result.frames_shape;
+  const stages = Object.entries(result.timings)
+    .filter(([, time]) => time >= 0.05)
+    .map(([stage, time]) => `${stage} ${seconds(time)}`);
+  return [`${width} × ${height}, ${plural(frames, "frame")}`, ...stages].join(" · ");
+}

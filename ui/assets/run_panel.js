@@ -1,0 +1,159 @@
+/** The run: progress with its preview, then the video, or why there is none. */
+import { address, request } from "../../lora_ui/assets/api.js";
+import { el } from "../../lora_ui/assets/dom.js";
+import { seconds } from "../../lora_ui/assets/format.js";
+import { toastError } from "../../lora_ui/assets/toasts.js";
+import { poll } from "./poll.js";
+import { resultDetails } from "./result.js";
+import { runs } from "./runs.js";
+import { fraction, progressText } from "./words.js";
+
+export function mount({ element, trigger }) {
+  const view = createView(element);
+  const reuse = (fields) => {
+    runs.reused = fields;
+    trigger("reuse");
+  };
+  const draw = () => drawJob(view, poll.status?.job ?? null, reuse);
+  poll.addEventListener("status", draw);
+  runs.addEventListener("submitted", () => {
+    view.refused = null;
+    if (matchMedia("(max-width: 800px)").matches) {
+      view.stage.scrollIntoView({ behavior: "smooth", block: "nearest" });
+    }
+  });
+  runs.addEventListener("refused", ({ detail }) => {
+    view.refused = detail.error;
+    drawProblem(view, detail.error);
+  });
+  view.cancel.addEventListener("click", () => cancel(view));
+  draw();
+  poll.start();
+}
+
+function createView(element) {
+  const view = {
+    key: "",
+    job: null,
+    refused: null,
+    note: el("p", { class: "run-note", role: "status" }),
+    bar: el("progress", { class: "run-bar", max: 1, "aria-label": "Progress of the run" }),
+    cancel: el("button", { type: "button", class: "button", id: "cancel-button", text: "Cancel" }),
+    stage: el("div", { class: "run-stage" }),
+    problem: el("div", { class: "run-problem", role: "alert" }),
+    details: el("div", { class: "run-details" }),
+    waiting: el("p", { class: "muted run-waiting" }),
+  };
+  element.classList.add("run", "lora-ui");
+  element.replaceChildren(
+    view.problem,
+    el("div", { class: "run-head" }, view.note, view.cancel),
+    view.bar,
+    view.stage,
+    view.details,
+    view.waiting,
+  );
+  return view;
+}
+
+function drawJob(view, job, reuse) {
+  view.job = job;
+  const open = job !== null && ["queued", "running"].includes(job.state);
+  view.note.textContent = job ? noteText(job) : "No video yet";
+  view.cancel.hidden = !open;
+  view.bar.hidden = !open;
+  if (open) drawBar(view.bar, fraction(job));
+  const others = (poll.status?.queue ?? []).filter((item) => item.id !== job?.id).length;
+  view.waiting.textContent = others > 0 ? `${others} more waiting` : "";
+  const key = job ? `${job.id} ${open ? "open" : job.state}` : "none";
+  if (key !== view.key) {
+    view.key = key;
+    view.cancel.disabled = false;
+    drawStage(view, job, open, reuse);
+  }
+  if (open) drawPreview(view.stage, job);
+}
+
+function drawBar(bar, done) {
+  if (done === null) bar.removeAttribute("value");
+  else bar.value = done;
+}
+
+/** Everything that stays the same while the job is in one state. */
+function drawStage(view, job, open, reuse) {
+  const { width, height } = job?.task ?? { width: 16, height: 9 };
+  view.stage.style.aspectRatio = `${width || 16} / ${height || 9}`;
+  view.details.replaceChildren(...(job?.result ? resultDetails(job, reuse) : []));
+  drawProblem(view, view.refused ?? (job?.state === "cancelled" ? null : job?.error));
+  if (job?.result) view.stage.replaceChildren(player(job));
+  else view.stage.replaceChildren(el("p", { class: "muted", text: stageText(job, open) }));
+}
+
+function stageText(job, open) {
+  if (!job) return "Write a prompt and press Generate. The video appears here.";
+  if (open) return "The first picture comes with the first step.";
+  return "Nothing was made.";
+}
+
+function player(job) {
+  return el("video", {
+    class: "run-video",
+    src: address(`api/results/${job.id}/video`),
+    poster: address(`api/results/${job.id}/poster`),
+    "aria-label": `Video: ${job.task.prompt}`,
+    controls: true,
+    loop: true,
+    autoplay: true,
+    muted: true,
+    playsinline: true,
+  });
+}
+
+function drawPreview(stage, job) {
+  const version = job.progress?.preview_version ?? 0;
+  if (version === 0 || stage.dataset.preview === `${job.id}.${version}`) return;
+  stage.dataset.preview = `${job.id}.${version}`;
+  const src = address(`api/jobs/${job.id}/preview`, { v: version });
+  const image = stage.querySelector("img") ?? el("img", { class: "run-preview", alt: "Preview of the video so far" });
+  image.src = src;
+  if (!image.isConnected) stage.replaceChildren(image);
+}
+
+function noteText(job) {
+  switch (job.state) {
+    case "done":
+      return `Done in ${seconds(job.finished - job.started)}`;
+    case "failed":
+      return "This run failed";
+    case "cancelled":
+      return "Cancelled";
+    case "interrupted":
+      return "This run was interrupted";
+    default:
+      return progressText(job);
+  }
+}
+
+function drawProblem(view, error) {
+  view.problem.hidden = !error;
+  view.problem.replaceChildren(
+    ...(error
+      ? [
+          el("p", { class: "problem-what", text: error.message }),
+          el("ul", {}, (error.suggestions ?? []).map((text) => el("li", { text }))),
+        ]
+      : []),
+  );
+}
+
+async function cancel(view) {
+  view.cancel.disabled = true;
+  view.note.textContent = "Stopping after this step";
+  try {
+    await request("POST", `api/jobs/${view.job.id}/cancel`);
+  } catch (error) {
+    view.cancel.disabled = false;
+    toastError(error);
+  }
+  poll.now();
+}

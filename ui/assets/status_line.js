@@ -1,0 +1,55 @@
+/** The page's head: name, status of the worker and the run, light or dark. */
+import { el } from "../../lora_ui/assets/dom.js";
+import { poll } from "./poll.js";
+import { currentTheme, toggleTheme } from "./theme_switch.js";
+import { fraction, progressText, workerText } from "./words.js";
+
+export function mount({ element, options }) {
+  const dot = el("span", { class: "status-dot", "aria-hidden": "true" });
+  const text = el("span", { class: "status-text" });
+  const bar = el("progress", { class: "status-bar", max: 1, "aria-label": "Progress of the run" });
+  const theme = el("button", { type: "button", class: "button button-quiet", id: "theme-switch" });
+  const showTheme = () => {
+    theme.textContent = currentTheme() === "dark" ? "Light" : "Dark";
+    theme.setAttribute("aria-label", `Switch to ${theme.textContent.toLowerCase()} colours`);
+  };
+  theme.addEventListener("click", () => {
+    toggleTheme();
+    showTheme();
+  });
+  showTheme();
+  element.classList.add("studio-head", "lora-ui");
+  element.replaceChildren(
+    el("h1", { text: "Wan2.2 LoRA Studio" }),
+    el("p", { class: "status", id: "status-line", role: "status" }, dot, text),
+    bar,
+    theme,
+  );
+  const draw = () => show(dot, text, bar, options.models);
+  poll.addEventListener("status", draw);
+  poll.addEventListener("connection", draw);
+  draw();
+  poll.start();
+}
+
+function show(dot, text, bar, titles) {
+  const { status, connected } = poll;
+  const job = status?.job;
+  const running = job?.state === "running";
+  bar.hidden = !running;
+  if (!connected) {
+    dot.dataset.state = "failed";
+    text.textContent = "No connection to the program; trying again";
+    return;
+  }
+  if (!status) {
+    text.textContent = "Connecting";
+    return;
+  }
+  dot.dataset.state = running ? "busy" : status.worker.state;
+  text.textContent = running ? progressText(job) : workerText(status.worker, titles);
+  text.title = status.worker.detail ?? "";
+  const done = running ? fraction(job) : null;
+  if (done === null) bar.removeAttribute("value");
+  else bar.value = done;
+}

@@ -1,0 +1,54 @@
+/** States and stages in words, the same wherever they are shown. */
+import { seconds } from "../../lora_ui/assets/format.js";
+
+const STAGES = {
+  queued: "Waiting for its turn",
+  load: "Loading the model",
+  apply: "Applying LoRAs",
+  text: "Reading the prompt",
+  sample: "Sampling",
+  decode: "Decoding the frames",
+  write: "Writing the video",
+};
+
+/** "Step 7 of 20 · high noise · 6 s left", or the stage's name. */
+export function progressText(job) {
+  if (job.state === "queued") {
+    return job.position > 1 ? `Waiting, number ${job.position} in the queue` : "Waiting for its turn";
+  }
+  const { stage, step, steps, expert, seconds_left: left, message } = job.progress;
+  if (stage !== "sample" || !steps) return message || STAGES[stage] || "Starting";
+  const parts = [`Step ${step} of ${steps}`];
+  if (expert) parts.push(`${expert} noise expert`);
+  if (left !== null && left !== undefined && step < steps) parts.push(`${seconds(left)} left`);
+  return parts.join(" · ");
+}
+
+/** How far sampling is, 0 to 1; null while that cannot be said. */
+export function fraction(job) {
+  const { stage, step, steps } = job.progress ?? {};
+  if (job.state !== "running") return null;
+  if (stage === "decode" || stage === "write") return 1;
+  return stage === "sample" && steps ? step / steps : null;
+}
+
+export function workerText(worker, titles) {
+  const model = (titles[worker.model] ?? worker.model ?? "").replace(/ \(.*\)$/, "");
+  const place = [model, worker.device && `on ${worker.device.toUpperCase()}`].filter(Boolean).join(" ");
+  switch (worker.state) {
+    case "starting":
+      return "Starting the worker";
+    case "loading":
+      return `Loading ${model || "the model"}`;
+    case "ready":
+      return place ? `Ready: ${place}` : "Ready";
+    case "busy":
+      return `Making a video${place ? `: ${place}` : ""}`;
+    case "restarting":
+      return "Restarting the worker";
+    case "failed":
+      return worker.detail || "The worker cannot start";
+    default:
+      return "The worker is stopped";
+  }
+}

@@ -1,0 +1,142 @@
+"""The command line's arguments and what they say."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+from typing import Any
+
+from utils import SettingsError
+
+EXAMPLES = """examples:
+  python app.py
+  python app.py --port 8000 --model demo --no-browser
+  python app.py generate --prompt "a red circle moving left on a navy background" \\
+      --lora style=0.8 --lora motion=high:1.0,low:0.4 --seed 7 --out circle.mp4
+"""
+# Arguments of `generate` that are a task's fields, with their types and their words.
+TASK_ARGUMENTS: tuple[tuple[str, str, type, str], ...] = (
+    ("--negative-prompt", "negative_prompt", str, "what should not be seen"),
+    ("--width", "width", int, "pixels"),
+    ("--height", "height", int, "pixels"),
+    ("--frames", "num_frames", int, "number of frames, 4k+1"),
+    ("--fps", "fps", int, "frames per second"),
+    ("--steps", "steps", int, "sampling steps"),
+    ("--guidance", "guidance_scale", float, "guidance; of the high-noise expert if there are two"),
+    ("--guidance-2", "guidance_scale_2", float, "guidance of the low-noise expert"),
+    ("--flow-shift", "flow_shift", float, "flow shift of the scheduler"),
+    ("--seed", "seed", int, "random if not given"),
+    ("--image", "image", str, "input picture, for models that take one"),
+)
+
+
+def build_parser(version: str) -> argparse.ArgumentParser:
+    shared = _shared_arguments()
+    parser = argparse.ArgumentParser(
+        prog="app.py",
+        description="Wan2.2 LoRA Studio: make videos with LoRAs, in the browser or from here.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        parents=[shared],
+    )
+    parser.add_argument("--version", action="version", version=version)
+    page = parser.add_argument_group("page")
+    page.add_argument("--host", help="address to serve on (default 127.0.0.1, this computer only)")
+    page.add_argument("--port", type=int, help="port to serve on; 0 takes a free one")
+    page.add_argument("--login-file", type=Path, help="file holding user:password for the page")
+    page.add_argument(
+        "--open",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="open the page in the browser (default: where there is a screen)",
+    )
+    page.add_argument("--no-browser", dest="open", action="store_false", help="same as --no-open")
+    commands = parser.add_subparsers(dest="command", metavar="generate")
+    _add_generate(commands, shared)
+    return parser
+
+
+def _shared_arguments() -> argparse.ArgumentParser:
+    # SUPPRESS: one given before the subcommand is not undone by the subcommand's default.
+    shared = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
+    group = shared.add_argument_group("settings (more of them in config.json)")
+    group.add_argument("--config", help="settings file; it needs only what differs")
+    group.add_argument("--model", help="a key of the model table, such as demo or t2v-A14B")
+    for folder in ("loras", "outputs", "models", "data"):
+        group.add_argument(f"--{folder}-dir", metavar="FOLDER", help=f"folder of {folder}")
+    group.add_argument("--device", help="auto, cpu, mps, cuda or cuda:N")
+    group.add_argument("--log-level", choices=("debug", "info", "warning", "error"))
+    return shared
+
+
+def _add_generate(commands: Any, shared: argparse.ArgumentParser) -> None:
+    parser = commands.add_parser(
+        "generate",
+        parents=[shared],
+        help="make one video and exit",
+        description="Make one video and exit. What is not given is the model's default.",
+    )
+    parser.add_argument("--prompt", required=True, help="what should be seen")
+    parser.add_argument(
+        "--lora",
+        action="append",
+        default=[],
+        type=parse_lora_argument,
+        metavar="NAME=STRENGTH",
+        help="a LoRA of the library; NAME=high:X,low:Y for separate experts; repeatable",
+    )
+    for flag, name, kind, words in TASK_ARGUMENTS:
+        parser.add_argument(flag, dest=name, type=kind, help=words)
+    parser.add_argument("--out", type=Path, help="the .mp4 to write, or a folder")
+
+
+def parse_lora_argument(text: str) -> tuple[str, Any]:
+    """`name`, `name=0.8` or `name=high:1.0,low:0.4`; a name may contain '='."""
+    name, separator, value = text.rpartition("=")
+    if not separator:
+        return text, None
+    if not name:
+        raise argparse.ArgumentTypeError(f"{text!r} names no LoRA; write NAME=STRENGTH")
+    try:
+        return name, _strength(value)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{value!r} is not a strength; write a number, or high:X,low:Y"
+        ) from None
+
+
+def _strength(value: str) -> Any:
+    if ":" not in value:
+        return float(value)
+    experts = {}
+    for part in value.split(","):
+        expert, _, number = part.partition(":")
+        if expert.strip() not in ("high", "low") or expert.strip() in experts:
+            raise ValueError(value)
+        experts[expert.strip()] = float(number)
+    return experts
+
+
+def settings_overrides(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The settings that the arguments change."""
+    given = vars(arguments)
+    names = ("host", "port", "loras_dir", "outputs_dir", "models_dir", "data_dir", "device")
+    overrides = {name: given.get(name) for name in names}
+    return {**overrides, "default_model": given.get("model")}
+
+
+def read_login(path: Path | None) -> tuple[str, str] | None:
+    """User and password from a file that holds `user:password`, or from the environment."""
+    text = os.environ.get("WAN_LORA_LOGIN", "")
+    if path is not None:
+        try:
+            text = path.read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise SettingsError(f"{path} cannot be read: {error.strerror}.") from error
+    user, separator, password = text.partition(":")
+    if text and not (separator and user and password):
+        raise SettingsError(
+            "The login must be user:password.", suggestions=["Correct the login file."]
+        )
+    return (user, password) if text else None

@@ -1,0 +1,119 @@
+"""`python app.py generate`: one video without the page."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import utils
+from ui.command_line import TASK_ARGUMENTS
+from utils import (
+    GenerationError,
+    GenerationResult,
+    GenerationTask,
+    LoRAManager,
+    Progress,
+    Settings,
+)
+
+STAGES = {
+    "load": "Loading the model",
+    "apply": "Applying LoRAs",
+    "text": "Reading the prompt",
+    "decode": "Decoding the frames",
+    "write": "Writing the video",
+}
+
+
+def run_generate(arguments: argparse.Namespace, settings: Settings) -> int:
+    """Make the video of `arguments`; what goes wrong is raised as a StudioError."""
+    target = _target(arguments.out)
+    loras = LoRAManager(settings)
+    task = _task(arguments, settings, loras)
+    result = utils.generate_video(
+        task, models=utils.ModelManager(settings), loras=loras, on_progress=print_progress
+    )
+    written = place_result(result, target)
+    print(f"\nSeed {result.task.seed}")
+    for name, report in result.loras.items():
+        print(f"LoRA {name}: {report['outcome']}")
+    for warning in result.warnings:
+        print(f"Note: {warning}", file=sys.stderr)
+    print(written)
+    return 0
+
+
+def _task(arguments: argparse.Namespace, settings: Settings, loras: Any) -> GenerationTask:
+    selected = {
+        name: loras.last_strength(name) if strength is None else strength
+        for name, strength in arguments.lora
+    }
+    fields = {name: getattr(arguments, name) for _, name, _, _ in TASK_ARGUMENTS}
+    task = GenerationTask(
+        model_type=settings.default_model,
+        prompt=arguments.prompt,
+        selected_loras=selected,
+        **fields,
+    ).resolved(settings)
+    for name in selected:
+        loras.record(name)
+    return task
+
+
+def _target(out: Path | None) -> Path | None:
+    """Where the video shall be; refuses to overwrite anything. None means the outputs folder."""
+    if out is None or out.is_dir() or out.suffix.lower() != ".mp4":
+        return out
+    taken = [path for path in _beside(out) if path.exists()]
+    if taken:
+        raise GenerationError(
+            f"{taken[0]} exists already, and nothing was made.",
+            suggestions=["Give another name to --out, or move that file away."],
+        )
+    return out
+
+
+def _beside(video: Path) -> list[Path]:
+    return [video, video.with_suffix(".json"), video.with_suffix(".jpg")]
+
+
+def place_result(result: GenerationResult, target: Path | None) -> Path:
+    """Move the video, its JSON and its poster to `target`; gives the video's path."""
+    source = Path(result.video_path)
+    if target is None:
+        return source
+    video = target if target.suffix.lower() == ".mp4" else target / source.name
+    video.parent.mkdir(parents=True, exist_ok=True)
+    poster = Path(result.poster_path)
+    sidecar = source.with_suffix(".json")
+    if sidecar.is_file():
+        _move(sidecar, video.with_suffix(".json"))
+    if poster.is_file():
+        _move(poster, video.with_suffix(poster.suffix))
+    _move(source, video)
+    return video
+
+
+def _move(source: Path, target: Path) -> None:
+    if target.exists():
+        raise GenerationError(
+            f"{target} exists already; the video is kept at {source}.",
+            suggestions=["Move it from there, and give another name to --out next time."],
+        )
+    shutil.move(source, target)
+
+
+def print_progress(progress: Progress) -> None:
+    """One line per change, rewritten in place on a terminal."""
+    line = STAGES.get(progress.stage, progress.stage)
+    if progress.stage == "sample":
+        line = f"Step {progress.step} of {progress.steps}"
+        line += f" ({progress.expert} noise)" if progress.expert else ""
+        left = progress.seconds_left
+        line += "" if left is None else f", {left:.0f} s left"
+    end = "" if sys.stdout.isatty() else "\n"
+    start = "\r\033[K" if sys.stdout.isatty() else ""
+    print(f"{start}{line}", end=end, flush=True)

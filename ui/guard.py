@@ -1,0 +1,102 @@
+"""A small ASGI guard in front of everything: who may talk to this server, and how.
+
+It refuses foreign hosts (DNS rebinding) and foreign origins (another site's page posting to
+us), asks for the password where one is set, and adds the headers that every answer carries.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+import json
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "X-Frame-Options": "SAMEORIGIN",
+}
+
+
+@dataclass(frozen=True)
+class Access:
+    """Who may come in: `hosts` None means any; `login` is (user, password)."""
+
+    hosts: frozenset[str] | None = LOOPBACK
+    login: tuple[str, str] | None = None
+
+
+class Guard:
+    """Wraps an ASGI app; lifespan messages pass through."""
+
+    def __init__(self, app: ASGIApp, access: Access) -> None:
+        self._app = app
+        self._access = access
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        refusal = self._refusal(scope)
+        if refusal is not None:
+            await _refuse(scope, send, *refusal)
+            return
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers)
+
+    def _refusal(self, scope: Scope) -> tuple[int, str] | None:
+        headers = Headers(scope=scope)
+        host = _host_name(headers.get("host", ""))
+        if self._access.hosts is not None and host not in self._access.hosts:
+            return 400, "This address is not served here. Open the one that the program printed."
+        origin = headers.get("origin")
+        changing = scope.get("method", "GET") not in SAFE_METHODS or scope["type"] == "websocket"
+        if changing and origin is not None and urlsplit(origin).netloc != headers.get("host"):
+            return 403, "This request came from another site's page."
+        if self._access.login and not _logged_in(headers, self._access.login):
+            return 401, "A user name and a password are needed."
+        return None
+
+
+def _host_name(host: str) -> str:
+    try:
+        return (urlsplit(f"//{host}").hostname or "").lower()
+    except ValueError:
+        return ""
+
+
+def _logged_in(headers: Headers, login: tuple[str, str]) -> bool:
+    scheme, _, encoded = headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "basic":
+        return False
+    try:
+        given = base64.b64decode(encoded, validate=True)
+    except (binascii.Error, ValueError):
+        return False
+    return hmac.compare_digest(given, ":".join(login).encode())
+
+
+async def _refuse(scope: Scope, send: Send, status: int, message: str) -> None:
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.close", "code": 1008})
+        return
+    headers = [(b"content-type", b"application/json")]
+    if status == 401:
+        headers.append((b"www-authenticate", b'Basic realm="Wan2.2 LoRA Studio"'))
+    error = {"category": "refused", "message": message, "suggestions": [], "context": {}}
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": json.dumps({"error": error}).encode()})

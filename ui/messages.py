@@ -1,0 +1,47 @@
+"""Errors and notices in words: what happened, why, and what to do next."""
+
+from __future__ import annotations
+
+from utils import GenerationError, SettingsError, StudioError
+
+
+def in_words(error: StudioError) -> str:
+    """An error as it is printed in a terminal."""
+    lines = [f"Error: {error.message}"]
+    lines += [f"  - {suggestion}" for suggestion in error.suggestions]
+    return "\n".join(lines)
+
+
+def job_not_found(message: str) -> StudioError:
+    return GenerationError(
+        message,
+        suggestions=["Reload the page to see the runs that there are."],
+        context={"status": 404},
+    )
+
+
+def port_taken(host: str, port: int) -> StudioError:
+    return SettingsError(
+        f"Port {port} of {host} is already in use, perhaps by this program itself.",
+        suggestions=[
+            f"Choose another port: python app.py --port {port + 1}",
+            "Let the system choose one: python app.py --port 0",
+        ],
+    )
+
+
+def address_unusable(host: str, reason: str) -> StudioError:
+    return SettingsError(
+        f"The page cannot be served on {host}: {reason}.",
+        suggestions=["Leave --host out to serve this computer only (127.0.0.1)."],
+    )
+
+
+def password_needed(host: str) -> StudioError:
+    return SettingsError(
+        f"Serving on {host} lets other computers in, and no password is set.",
+        suggestions=[
+            "Write 'user:password' into a file and start with --login-file FILE.",
+            "Leave --host out to serve this computer only (127.0.0.1).",
+        ],
+    )

@@ -1,0 +1,25 @@
+"""The page: the status line and the tabs. It only composes."""
+
+from __future__ import annotations
+
+import gradio as gr
+
+from lora_ui import _create_lora_tab
+from ui.generate_tab import create_generate_tab
+from ui.pictures import PictureStore
+from ui.status import create_status_line
+from utils import Settings
+
+TITLE = "Wan2.2 LoRA Studio"
+
+
+def build_page(settings: Settings, pictures: PictureStore) -> gr.Blocks:
+    page = gr.Blocks(title=TITLE, fill_width=True, analytics_enabled=False)
+    with page:
+        create_status_line(settings)
+        with gr.Tabs(elem_id="studio-tabs"):
+            with gr.Tab("Generate", id="generate"):
+                create_generate_tab(settings, pictures, page)
+            with gr.Tab("LoRAs", id="loras"):
+                _create_lora_tab(settings)
+    return page

@@ -1,0 +1,104 @@
+"""The routes of the generate tab: status, jobs and their pictures and videos. Ids only."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from fastapi import APIRouter, Body, Response
+from fastapi.responses import FileResponse, JSONResponse
+
+from lora_ui.responses import ErrorRoute
+from ui.messages import job_not_found
+from ui.pictures import PictureStore
+from ui.submission import task_from_form
+from utils import JobQueue, LoRAManager, Settings
+
+IMMUTABLE = {"Cache-Control": "private, max-age=31536000, immutable"}
+FRESH = {"Cache-Control": "no-store"}
+
+
+def create_studio_router(
+    settings: Settings, loras: LoRAManager, queue: JobQueue, pictures: PictureStore
+) -> APIRouter:
+    router = APIRouter(route_class=ErrorRoute)
+    _add_status_route(router, loras, queue)
+    _add_job_routes(router, settings, loras, queue, pictures)
+    _add_result_routes(router, queue)
+    return router
+
+
+def _add_status_route(router: APIRouter, loras: LoRAManager, queue: JobQueue) -> None:
+    @router.get("/api/status")
+    def status(rev: str = "") -> Response:
+        now = queue.status()
+        current = f"{now['rev']}.{loras.revision}"
+        if rev == current:
+            return Response(status_code=204, headers=FRESH)
+        body = {**now, "rev": current, "library": loras.revision}
+        return JSONResponse(body, headers=FRESH)
+
+
+def _add_job_routes(
+    router: APIRouter,
+    settings: Settings,
+    loras: LoRAManager,
+    queue: JobQueue,
+    pictures: PictureStore,
+) -> None:
+    @router.post("/api/jobs")
+    def submit(form: dict[str, Any] = Body()) -> Response:  # noqa: B008 - FastAPI's way
+        task = task_from_form(form, settings, loras, pictures)
+        job = queue.submit(task)
+        loras.record_use(task.selected_loras)
+        return JSONResponse(job.to_dict(), status_code=201)
+
+    @router.get("/api/jobs")
+    def jobs(limit: int = 20) -> list[dict[str, Any]]:
+        return [job.to_dict() for job in queue.jobs(max(1, min(limit, 200)))]
+
+    @router.get("/api/jobs/{job_id}")
+    def job(job_id: str) -> dict[str, Any]:
+        return _job(queue, job_id)
+
+    @router.post("/api/jobs/{job_id}/cancel")
+    def cancel(job_id: str) -> dict[str, Any]:
+        return {"ok": queue.cancel(job_id)}
+
+    @router.get("/api/jobs/{job_id}/preview")
+    def preview(job_id: str) -> Response:
+        picture = queue.preview(job_id)
+        if picture is None:
+            raise job_not_found("There is no preview of this run.")
+        return Response(picture, media_type="image/jpeg", headers=FRESH)
+
+
+def _add_result_routes(router: APIRouter, queue: JobQueue) -> None:
+    @router.get("/api/results/{job_id}/video")
+    def video(job_id: str) -> Response:
+        return _result_file(queue, job_id, "video_path", "video/mp4")
+
+    @router.get("/api/results/{job_id}/poster")
+    def poster(job_id: str) -> Response:
+        return _result_file(queue, job_id, "poster_path", None)
+
+
+def _job(queue: JobQueue, job_id: str) -> dict[str, Any]:
+    job = queue.get(job_id)
+    if job is None:
+        raise job_not_found("There is no run with this id.")
+    return dict(job.to_dict())
+
+
+def _result_file(queue: JobQueue, job_id: str, key: str, media_type: str | None) -> Response:
+    result = _job(queue, job_id).get("result") or {}
+    path = Path(result.get(key) or "")
+    if not path.is_file():
+        raise job_not_found("This run's file is not there; it may have been moved or deleted.")
+    return FileResponse(
+        path,
+        media_type=media_type,
+        filename=path.name,
+        content_disposition_type="inline",
+        headers=IMMUTABLE,
+    )

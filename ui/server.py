@@ -1,0 +1,160 @@
+"""Serving the page: our routes, then Gradio, behind the guard, on our own uvicorn."""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import os
+import socket
+import threading
+import webbrowser
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+
+import gradio as gr
+import uvicorn
+from fastapi import FastAPI
+from starlette.types import ASGIApp
+
+from lora_ui.responses import RevalidatedFiles
+from lora_ui.routes import ASSETS_URL as LORA_ASSETS_URL
+from lora_ui.routes import create_lora_router, lora_assets
+from ui.generate_tab import ASSETS_URL
+from ui.guard import LOOPBACK, Access, Guard
+from ui.messages import address_unusable, password_needed, port_taken
+from ui.page import TITLE, build_page
+from ui.pictures import PictureStore
+from ui.routes import create_studio_router
+from ui.theme import studio_theme
+from utils import JobQueue, LoRAManager, LoRAUploadHandler, Settings
+
+ASSETS = Path(__file__).parent / "assets"
+STYLES = (
+    f"{ASSETS_URL}/theme.css",
+    f"{ASSETS_URL}/studio.css",
+    f"{ASSETS_URL}/run.css",
+    f"{LORA_ASSETS_URL}/lora.css",
+    f"{LORA_ASSETS_URL}/tab.css",
+    f"{LORA_ASSETS_URL}/stack.css",
+    f"{LORA_ASSETS_URL}/dialogs.css",
+)
+
+
+def build_app(
+    settings: Settings,
+    loras: LoRAManager,
+    uploads: LoRAUploadHandler,
+    queue: JobQueue,
+    on_ready: Callable[[], None] = lambda: None,
+) -> FastAPI:
+    """The whole application. The queue runs while the application does."""
+    app = FastAPI(
+        docs_url=None, redoc_url=None, openapi_url=None, lifespan=_lifespan(queue, on_ready)
+    )
+    pictures = PictureStore(settings.data_dir / "pictures")
+    app.include_router(create_lora_router(settings, loras, uploads))
+    app.include_router(create_studio_router(settings, loras, queue, pictures))
+    app.mount(LORA_ASSETS_URL, lora_assets())
+    app.mount(ASSETS_URL, RevalidatedFiles(directory=ASSETS))
+    gr.mount_gradio_app(
+        app,
+        build_page(settings, pictures),
+        path="/",
+        theme=studio_theme(),
+        head=_head(),
+        favicon_path=str(ASSETS / "favicon.png"),
+        footer_links=[],
+        run_history=False,
+        allowed_paths=[],
+        show_error=True,
+        ssr_mode=False,
+        mcp_server=False,
+        max_file_size="64mb",
+    )
+    return app
+
+
+def _lifespan(
+    queue: JobQueue, on_ready: Callable[[], None]
+) -> Callable[[FastAPI], contextlib.AbstractAsyncContextManager[None]]:
+    @contextlib.asynccontextmanager
+    async def run(_app: FastAPI) -> AsyncIterator[None]:
+        queue.start()
+        on_ready()
+        try:
+            yield
+        finally:
+            queue.stop()
+
+    return run
+
+
+def _head() -> str:
+    links = [f'<link rel="stylesheet" href=".{path}">' for path in STYLES]
+    return "\n".join([f'<meta name="application-name" content="{TITLE}">', *links])
+
+
+def open_socket(settings: Settings, login: tuple[str, str] | None) -> socket.socket:
+    """A listening socket on the settings' host and port.
+
+    Raises SettingsError if the port is taken, the address is not this computer's, or it lets
+    other computers in without a password.
+    """
+    if login is None and not is_loopback(settings.host):
+        raise password_needed(settings.host)
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    if os.name == "posix":
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.host, settings.port))
+        listener.listen(128)
+    except OSError as error:
+        listener.close()
+        if error.errno in (48, 98, 10048):
+            raise port_taken(settings.host, settings.port) from error
+        raise address_unusable(settings.host, error.strerror or str(error)) from error
+    return listener
+
+
+def is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def address_of(listener: socket.socket) -> str:
+    """The address to open in a browser on this computer."""
+    host, port = listener.getsockname()[:2]
+    if host in ("0.0.0.0", "::"):
+        host = "127.0.0.1"
+    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
+
+
+def serve(
+    app: ASGIApp,
+    listener: socket.socket,
+    *,
+    login: tuple[str, str] | None,
+    log_level: str,
+) -> None:
+    """Serve until interrupted."""
+    hosts = None if login else LOOPBACK | {str(listener.getsockname()[0])}
+    config = uvicorn.Config(
+        Guard(app, Access(hosts, login)),
+        log_level=log_level,
+        access_log=log_level == "debug",
+        timeout_graceful_shutdown=5,
+        server_header=False,
+    )
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+def open_in_browser(address: str) -> None:
+    """Open the page without waiting for the browser."""
+    threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()

@@ -1,0 +1,40 @@
+"""From the generate tab's form to a task."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ui.pictures import PictureStore
+from utils import GenerationTask, LoRAManager, Settings
+
+WHOLE = ("width", "height", "num_frames", "fps", "steps", "seed")
+
+
+def task_from_form(
+    form: dict[str, Any], settings: Settings, loras: LoRAManager, pictures: PictureStore
+) -> GenerationTask:
+    """The task that the form asks for, with every default filled in.
+
+    `form` holds a task's fields; `image` is the id of a stored picture, never a path. Empty
+    fields mean the model's default. Raises GenerationError that names every problem and
+    LoRANotFoundError for a LoRA that is not in the library.
+    """
+    values = {key: _value(key, value) for key, value in form.items() if value not in (None, "")}
+    values.setdefault("prompt", "")
+    if "image" in values:
+        values["image"] = str(pictures.file(str(values["image"])))
+    if form.get("negative_prompt") == "":
+        values["negative_prompt"] = ""
+    task = GenerationTask.from_dict(values).resolved(settings)
+    for name in task.selected_loras:
+        loras.record(name)
+    return task
+
+
+def _value(key: str, value: Any) -> Any:
+    """JavaScript has one kind of number; a whole one is meant as a whole one."""
+    if key == "seed" and isinstance(value, str) and value.strip().isdecimal():
+        return int(value)
+    if key in WHOLE and isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value
