@@ -1,0 +1,1 @@
+"""The recipe behind `models/demo` and the demo LoRAs."""
