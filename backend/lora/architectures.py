@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from math import prod
 from pathlib import Path
 from types import MappingProxyType
@@ -34,6 +35,16 @@ class Architecture:
     def width(self) -> int:
         """The hidden size."""
         return self.parameters["patch_embedding.weight"][0]
+
+    @cached_property
+    def modules(self) -> frozenset[str]:
+        """The paths of all layers, and of parameters that belong to none."""
+        return frozenset(
+            name.removesuffix(".weight").removesuffix(".bias") for name in self.parameters
+        )
+
+    def has(self, module: str) -> bool:
+        return module in self.modules
 
     def shapes_of(self, module: str) -> tuple[tuple[int, ...] | None, tuple[int, ...] | None]:
         """(weight, bias) of a layer; a bare parameter counts as a weight. None: not there."""

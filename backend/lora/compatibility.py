@@ -68,8 +68,7 @@ class _Findings:
     matched: int = 0
     total: int = 0
     absent: dict[str, str] = field(default_factory=dict)
-    absent_layers: int = 0
-    wrong: list[str] = field(default_factory=list)
+    wrong: list[tuple[str, int, str]] = field(default_factory=list)
 
 
 def judge(
@@ -100,24 +99,29 @@ def _layers_for(infos: Mapping[str, LoRAInfo], expert: str) -> Iterator[LayerGro
 def _compare(layers: Iterator[LayerGroup], architecture: Architecture) -> _Findings:
     found = _Findings()
     for layer in layers:
-        shapes = layer.shapes
         found.total += layer.count
-        if flaw(shapes):  # named among the file's own problems
+        if flaw(layer.shapes):  # named among the file's own problems
             continue
+        problem = _mismatch_in(layer, architecture)
         for module, number in layer.modules():
-            weight, bias = architecture.shapes_of(module)
-            if weight is None and bias is None:
+            if not architecture.has(module):
                 image = any(name in module for name in IMAGE_LAYERS)
                 reason = NO_IMAGE_LAYER if image else NO_LAYER
                 found.absent |= dict.fromkeys(layer.keys(number), reason)
-                found.absent_layers += 1
-                continue
-            problem = mismatch(shapes, weight, bias)
-            if problem is None:
+            elif problem is None:
                 found.matched += 1
-            else:
-                found.wrong.append(f"{module}: {problem}")
+        if problem is not None:
+            present = [module for module, _ in layer.modules() if architecture.has(module)]
+            if present:
+                found.wrong.append((present[0], len(present), problem))
     return found
+
+
+def _mismatch_in(layer: LayerGroup, architecture: Architecture) -> str | None:
+    """Why the group's shapes do not fit; once for all blocks, which are alike in every model."""
+    module = layer.module.replace("{n}", "0", 1)
+    weight, bias = architecture.shapes_of(module)
+    return mismatch(layer.shapes, weight, bias)
 
 
 def _verdict(
@@ -149,11 +153,15 @@ def _verdict(
 def _wrong_shapes(
     infos: Mapping[str, LoRAInfo], findings: Mapping[str, _Findings], architecture: Architecture
 ) -> list[str]:
-    wrong = list(dict.fromkeys(text for found in findings.values() for text in found.wrong))
+    wrong = list(dict.fromkeys(item for found in findings.values() for item in found.wrong))
     if not wrong:
         return []
-    more = f", and {len(wrong) - NAMED} more layers" if len(wrong) > NAMED else ""
-    named = "; ".join(wrong[:NAMED])
+    named = "; ".join(
+        f"{module}{f' and in {count - 1} more blocks' if count > 1 else ''}: {problem}"
+        for module, count, problem in wrong[:NAMED]
+    )
+    rest = sum(count for _, count, _ in wrong[NAMED:])
+    more = f"; and {rest} more layers" if rest else ""
     widths = {info.width for info in infos.values() if info.width not in (None, architecture.width)}
     family = [
         f"It was made for models of width {width}; {architecture.title} has {architecture.width}."

@@ -34,6 +34,7 @@ __all__ = [
 ]
 
 FAMILIES = {5120: "wan-14B", 3072: "wan2.2-5B", 1536: "wan2.1-1.3B"}
+INFO_VERSION = 1  # to be raised whenever the reading of files changes
 LISTED = 20  # problems that are spelled out; the rest is counted
 
 
@@ -80,7 +81,8 @@ class LoRAInfo:
 
     def to_json(self) -> str:
         """Everything, as the catalogue keeps it."""
-        plain = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        plain: dict[str, Any] = {"version": INFO_VERSION}
+        plain |= {name: getattr(self, name) for name in self.__dataclass_fields__}
         plain["layers"] = [layer.to_plain() for layer in self.layers]
         plain["scaling"] = self.scaling.to_plain()
         plain["description"] = asdict(self.description)
@@ -90,6 +92,8 @@ class LoRAInfo:
     def from_json(cls, text: str) -> LoRAInfo:
         """The reverse of `to_json`. Raises ValueError, TypeError or KeyError on other text."""
         plain: dict[str, Any] = json.loads(text)
+        if plain.pop("version", None) != INFO_VERSION:
+            raise ValueError("written by another version")
         plain["layers"] = tuple(LayerGroup.from_plain(layer) for layer in plain["layers"])
         plain["scaling"] = Scaling.from_plain(plain["scaling"])
         plain["description"] = Description.from_plain(plain["description"])

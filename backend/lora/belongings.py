@@ -1,0 +1,87 @@
+"""Which files make up one LoRA, and what each is called after a rename."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from backend.lora.experts import name_role
+from backend.lora.names import SUFFIX
+from backend.lora.pairing import Entry
+from backend.lora.scaling import CONFIG_NAME
+from backend.lora.scan import Folders
+from backend.lora.sidecars import preview_suffixes, sidecar_suffixes
+
+FALLBACK_WORDS = {"high": "high_noise", "low": "low_noise"}
+
+
+@dataclass(frozen=True)
+class Stem:
+    """One stem with its files: `folder/stem` + each suffix. `role` None: a pair's common stem."""
+
+    folder: str
+    stem: str
+    role: str | None
+    suffixes: tuple[str, ...]
+
+    def paths(self, stem: str | None = None) -> list[str]:
+        """The relative paths of all files, optionally under another stem."""
+        prefix = f"{self.folder}/" if self.folder else ""
+        return [f"{prefix}{stem or self.stem}{suffix}" for suffix in self.suffixes]
+
+
+def stems_of(entry: Entry, names: Folders) -> list[Stem]:
+    """The stems of an entry with all their files among `names` (the whole library's)."""
+    stems = []
+    for role, file in entry.files.items():
+        own = PurePosixPath(file.path).name[len(file.stem) :]
+        suffixes = (own, *sidecar_suffixes(file.stem, names[file.folder]))
+        stems.append(Stem(file.folder, file.stem, role, suffixes))
+    return stems + _common_stem(entry, stems, names)
+
+
+def _common_stem(entry: Entry, stems: list[Stem], names: Folders) -> list[Stem]:
+    """Files such as `style.png` beside `style_high` and `style_low`."""
+    found = name_role(entry.first.stem) if entry.is_pair else None
+    if found is None or not found.stem:
+        return []
+    here = names[entry.first.folder]
+    taken = f"{found.stem}{SUFFIX}" in here or found.stem in {stem.stem for stem in stems}
+    suffixes = () if taken else tuple(sidecar_suffixes(found.stem, here))
+    return [Stem(entry.first.folder, found.stem, None, suffixes)] if suffixes else []
+
+
+def all_paths(entry: Entry, names: Folders) -> list[str]:
+    """Every file of the entry; with `adapter_config.json` if the folder is its own."""
+    found = [path for stem in stems_of(entry, names) for path in stem.paths()]
+    folder = entry.first.folder
+    loras = {f"{folder}/{name}" for name in names[folder] if name.casefold().endswith(SUFFIX)}
+    own = folder and loras <= {file.path for file in entry.files.values()}
+    return [*found, f"{folder}/{CONFIG_NAME}"] if own and CONFIG_NAME in names[folder] else found
+
+
+def previews_of(entry: Entry, names: Folders) -> list[str]:
+    """Relative paths of the preview files of the entry, the best first."""
+    found = []
+    for stem in stems_of(entry, names):
+        prefix = f"{stem.folder}/" if stem.folder else ""
+        suffixes = preview_suffixes(stem.suffixes)
+        found += [f"{prefix}{stem.stem}{suffix}" for suffix in suffixes]
+    return found
+
+
+def renamed_stem(stem: Stem, new_name: str, *, pair: bool) -> str | None:
+    """The stem's new text. A pair's halves keep their role words, put at the end.
+
+    None if no ending makes the half recognisable again as a half of `new_name`.
+    """
+    if not pair or stem.role is None:
+        return new_name
+    found = name_role(stem.stem)
+    words = found.words.replace(" ", "_") if found else ""
+    for ending in dict.fromkeys([words, FALLBACK_WORDS[stem.role]]):
+        candidate = f"{new_name}_{ending}"
+        read = name_role(candidate) if ending else None
+        if read and read.role == stem.role and read.stem == new_name:
+            return candidate
+    return None

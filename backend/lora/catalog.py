@@ -1,0 +1,191 @@
+"""The library's memory between runs: SQLite (WAL) at `<loras_dir>/.catalog.sqlite`.
+
+Keeps cached inspections and hashes (valid for one path, size and mtime_ns), usage, roles that
+were set by hand, and the revision. A connection is opened for each operation, so any thread
+and any process may use it. Paths are relative to the library, with forward slashes.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from backend.errors import LoRAError
+from backend.lora.experts import Role
+
+NAME = ".catalog.sqlite"
+SCHEMA_VERSION = 1
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS files (
+    path TEXT PRIMARY KEY, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,
+    info TEXT, error TEXT, sha256 TEXT) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS files_by_hash ON files (sha256);
+CREATE TABLE IF NOT EXISTS usage (
+    path TEXT PRIMARY KEY, use_count INTEGER NOT NULL, last_used TEXT NOT NULL,
+    last_strength TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS roles (path TEXT PRIMARY KEY, role TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS thumbnails (name TEXT PRIMARY KEY, version TEXT NOT NULL) WITHOUT ROWID;
+INSERT OR IGNORE INTO counters VALUES ('revision', 1);
+"""
+MOVED_TABLES = ("files", "usage", "roles")
+
+
+@dataclass(frozen=True)
+class FileRow:
+    """What is known of one file. `info` is `LoRAInfo.to_json`, `error` a StudioError's dict."""
+
+    path: str
+    size: int
+    mtime_ns: int
+    info: str | None = None
+    error: str | None = None
+    sha256: str | None = None
+
+    def is_of(self, size: int, mtime_ns: int) -> bool:
+        return self.size == size and self.mtime_ns == mtime_ns
+
+
+@dataclass(frozen=True)
+class Usage:
+    """How often, when (ISO 8601, UTC) and how strongly a LoRA was used."""
+
+    use_count: int
+    last_used: str
+    last_strength: Any
+
+
+class Catalog:
+    """The catalogue of one library. Construction creates the file if it is not there."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / NAME
+        try:
+            self._create()
+        except sqlite3.DatabaseError as error:
+            self._replace_broken(error)
+
+    def _create(self) -> None:
+        with closing(sqlite3.connect(self.path, timeout=30)) as connection:
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.executescript(SCHEMA)
+            connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+
+    def _replace_broken(self, error: sqlite3.DatabaseError) -> None:
+        """A file that is no database is set aside; a locked or unwritable one is an error."""
+        if isinstance(error, sqlite3.OperationalError):
+            raise LoRAError(
+                f"The library's catalogue cannot be opened: {error}.",
+                suggestions=["Check that the LoRA folder is writable and its disk is not full."],
+            ) from error
+        self.path.replace(self.path.with_name(f"{NAME}.broken"))
+        self._create()
+
+    @contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        """One transaction; committed on success, rolled back on any exception."""
+        try:
+            with closing(sqlite3.connect(self.path, timeout=30)) as connection:
+                connection.execute("PRAGMA synchronous=FULL")
+                with connection:
+                    yield connection
+        except sqlite3.Error as error:
+            raise LoRAError(
+                f"The library's catalogue cannot be used: {error}.",
+                suggestions=["Check that the LoRA folder is writable and its disk is not full."],
+            ) from error
+
+    def revision(self) -> int:
+        with self._open() as db:
+            (value,) = db.execute("SELECT value FROM counters WHERE name='revision'").fetchone()
+        return int(value)
+
+    def bump(self) -> None:
+        """Say that something a page shows has changed."""
+        with self._open() as db:
+            _bump(db)
+
+    def files(self) -> dict[str, FileRow]:
+        with self._open() as db:
+            rows = db.execute("SELECT path, size, mtime_ns, info, error, sha256 FROM files")
+            return {row[0]: FileRow(*row) for row in rows}
+
+    def save_files(self, rows: Sequence[FileRow]) -> None:
+        """Insert or replace rows in one transaction."""
+        if not rows:
+            return
+        values = [(r.path, r.size, r.mtime_ns, r.info, r.error, r.sha256) for r in rows]
+        with self._open() as db:
+            db.executemany("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?)", values)
+
+    def save_hash(self, path: str, size: int, mtime_ns: int, sha256: str) -> None:
+        """Keep the hash of a file if its row is still of the same size and time."""
+        with self._open() as db:
+            db.execute(
+                "UPDATE files SET sha256=? WHERE path=? AND size=? AND mtime_ns=?",
+                (sha256, path, size, mtime_ns),
+            )
+
+    def usage(self) -> dict[str, Usage]:
+        with self._open() as db:
+            rows = db.execute("SELECT path, use_count, last_used, last_strength FROM usage")
+            return {path: Usage(count, used, json.loads(text)) for path, count, used, text in rows}
+
+    def record_use(self, strengths: Mapping[str, Any], when: str) -> None:
+        """Count one use of each path at its strength (JSON-ready)."""
+        rows = [(path, when, json.dumps(strength)) for path, strength in strengths.items()]
+        with self._open() as db:
+            db.executemany(
+                "INSERT INTO usage VALUES (?, 1, ?, ?) ON CONFLICT (path) DO UPDATE SET"
+                " use_count = use_count + 1, last_used = excluded.last_used,"
+                " last_strength = excluded.last_strength",
+                rows,
+            )
+            _bump(db)
+
+    def thumbnails(self) -> dict[str, str]:
+        """The version that each thumbnail on disk was made for, by LoRA name."""
+        with self._open() as db:
+            return dict(db.execute("SELECT name, version FROM thumbnails").fetchall())
+
+    def save_thumbnail(self, name: str, version: str) -> None:
+        with self._open() as db:
+            db.execute("INSERT OR REPLACE INTO thumbnails VALUES (?, ?)", (name, version))
+
+    def roles(self) -> dict[str, Role]:
+        with self._open() as db:
+            return dict(db.execute("SELECT path, role FROM roles").fetchall())
+
+    def set_role(self, path: str, role: Role | None) -> None:
+        """Overrule a file's role; None goes back to the evidence."""
+        with self._open() as db:
+            db.execute("DELETE FROM roles WHERE path=?", (path,))
+            if role is not None:
+                db.execute("INSERT INTO roles VALUES (?, ?)", (path, role))
+            _bump(db)
+
+    def moved(self, paths: Mapping[str, str], roles: Mapping[str, Role]) -> None:
+        """Carry what is known of files along to their new paths; all or nothing.
+
+        `roles` are roles to set at the new paths. Inspections are dropped, because a role may
+        have been read from the old name.
+        """
+        with self._open() as db:
+            for table in MOVED_TABLES:
+                for old, new in paths.items():
+                    db.execute(f"DELETE FROM {table} WHERE path=? AND path<>?", (new, old))
+                    db.execute(f"UPDATE {table} SET path=? WHERE path=?", (new, old))
+            db.executemany(
+                "UPDATE files SET info=NULL WHERE path=?", [(new,) for new in paths.values()]
+            )
+            db.executemany("INSERT OR REPLACE INTO roles VALUES (?, ?)", roles.items())
+            _bump(db)
+
+
+def _bump(db: sqlite3.Connection) -> None:
+    db.execute("UPDATE counters SET value = value + 1 WHERE name='revision'")

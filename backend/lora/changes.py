@@ -1,0 +1,153 @@
+"""Placing and renaming: plans made against the library's contents, then carried out at once."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+from backend.errors import LoRAError, UploadError
+from backend.lora.belongings import Stem, renamed_stem, stems_of
+from backend.lora.catalog import Catalog, FileRow
+from backend.lora.contents import Contents
+from backend.lora.experts import Role, name_role
+from backend.lora.names import free_name, name_problem, safe_name
+from backend.lora.pairing import Entry
+from backend.lora.placement import Move, move_all
+from backend.lora.staging import StagedFile
+
+
+@dataclass(frozen=True)
+class Adoption:
+    """Takes a staged file into the library's top folder."""
+
+    root: Path
+    contents: Contents
+    catalog: Catalog
+
+    def place(self, staged: StagedFile) -> str:
+        """Place the file and return its relative path.
+
+        Raises UploadError for a duplicate or a name that is taken; the stage then stays.
+        """
+        self._refuse_duplicate(staged)
+        self._refuse_clash(staged)
+        stat = staged.path.stat()
+        row = FileRow(staged.filename, stat.st_size, stat.st_mtime_ns, None, None, staged.sha256)
+        try:
+            move_all(
+                [Move(staged.path, self.root / staged.filename)],
+                then=lambda: self.catalog.save_files([row]),
+            )
+        except OSError as error:
+            raise UploadError(
+                f"{staged.filename} could not be placed: {error.strerror or error}.",
+                suggestions=["Check that the LoRA folder is writable and its disk is not full."],
+            ) from error
+        return staged.filename
+
+    def _refuse_duplicate(self, staged: StagedFile) -> None:
+        for name, prepared in self.contents.entries.items():
+            for file in prepared.entry.files.values():
+                same_size = file.stamp.size == staged.size
+                if same_size and self.contents.hashed(file).sha256 == staged.sha256:
+                    raise UploadError(
+                        f"{staged.filename} is in the library already, as {name!r}.",
+                        suggestions=[f"Use {name!r}."],
+                        context={"reason": "duplicate", "existing": name},
+                    )
+
+    def _refuse_clash(self, staged: StagedFile) -> None:
+        taken = _taken_names(self.contents)
+        if staged.stem.casefold() not in taken:
+            return
+        proposed = free_name(staged.stem, taken)
+        raise UploadError(
+            f"There is another LoRA named {staged.stem!r} already.",
+            suggestions=[f"Upload it as {proposed!r}, or rename or delete the other one."],
+            context={"reason": "name", "proposed_name": proposed},
+        )
+
+
+@dataclass(frozen=True)
+class Renaming:
+    """Gives all files of a LoRA another stem, each in its own folder."""
+
+    root: Path
+    contents: Contents
+    catalog: Catalog
+
+    def rename(self, entry: Entry, new_name: str) -> None:
+        """All files or none. Raises LoRAError if the name is taken or not allowed."""
+        self._refuse_bad_name(entry, new_name)
+        stems = stems_of(entry, self.contents.names)
+        paths = self._plan(entry, stems, new_name)
+        loras = {file.path: paths[file.path] for file in entry.files.values()}
+        moves = [Move(self.root / old, self.root / new) for old, new in paths.items()]
+        roles = self._roles_to_keep(entry, loras)
+        try:
+            move_all(moves, then=lambda: self.catalog.moved(loras, roles))
+        except FileExistsError as error:
+            raise LoRAError(
+                f"{entry.name} cannot become {new_name!r}: a file of that name is there.",
+                suggestions=["Choose another name."],
+                context={"name": entry.name, "new_name": new_name},
+            ) from error
+        except OSError as error:
+            raise LoRAError(
+                f"{entry.name} could not be renamed: {error.strerror or error}."
+                " Nothing was changed.",
+            ) from error
+
+    def _refuse_bad_name(self, entry: Entry, new_name: str) -> None:
+        problem = name_problem(new_name)
+        if problem:
+            raise LoRAError(
+                f"The name {new_name!r} {problem}.",
+                suggestions=[f"Use {safe_name(new_name)!r}, for example."],
+                context={"proposed_name": safe_name(new_name)},
+            )
+        taken = _taken_names(self.contents, without=entry)
+        if new_name.casefold() in taken:
+            proposed = free_name(new_name, taken)
+            raise LoRAError(
+                f"There is another LoRA named {new_name!r} already.",
+                suggestions=[f"{proposed!r} is free."],
+                context={"proposed_name": proposed},
+            )
+
+    def _plan(self, entry: Entry, stems: list[Stem], new_name: str) -> dict[str, str]:
+        """Old path → new path of every file."""
+        plan: dict[str, str] = {}
+        for stem in stems:
+            new_stem = renamed_stem(stem, new_name, pair=entry.is_pair)
+            if new_stem is None or name_problem(new_stem):
+                raise LoRAError(
+                    f"{new_name!r} cannot name a pair: with the words for high and low noise"
+                    " added, it would not be read as that name again.",
+                    suggestions=["Choose a shorter name without “high” and “low”."],
+                )
+            plan |= dict(zip(stem.paths(), stem.paths(new_stem), strict=True))
+        return plan
+
+    def _roles_to_keep(self, entry: Entry, loras: dict[str, str]) -> dict[str, Role]:
+        """Roles that the old name stated and the new one does not state any more."""
+        found: dict[str, Role] = {}
+        for role, file in entry.files.items():
+            stated = name_role(Path(loras[file.path]).stem)
+            after = stated.role if stated else "both"
+            if file.info and role not in ("both", after):
+                found[loras[file.path]] = "high" if role == "high" else "low"
+        return found
+
+
+def _taken_names(contents: Contents, without: Entry | None = None) -> Collection[str]:
+    """Casefolded names that a new LoRA must not have: records, and stems of the top folder."""
+    own = {file.path for file in without.files.values()} if without else set()
+    names = {name.casefold() for name in contents.entries if not without or name != without.name}
+    stems = {
+        file.stem.casefold()
+        for file in contents.files.values()
+        if file.path not in own and not file.folder
+    }
+    return names | stems

@@ -1,0 +1,149 @@
+"""The LoRA library: what is in the folder, and every change to it.
+
+Each change holds a lock within the process and a lock file against a second instance, and
+either happens completely or leaves everything as it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from backend.errors import LoRAError
+from backend.lora.belongings import all_paths
+from backend.lora.changes import Adoption, Renaming
+from backend.lora.experts import Role
+from backend.lora.reading import LibraryReader
+from backend.lora.staging import StagedFile, stage_file, sweep_stale
+from backend.lora.trash import Trash
+from backend.settings import Settings
+
+LOCK_NAME = ".lock"
+LOCK_SECONDS = 20.0
+
+
+class LoRALibrary(LibraryReader):
+    """The library at `settings.loras_dir`, with the methods that change it."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        self._trash = Trash(self.root)
+        sweep_stale(self.root)
+
+    def refresh(self) -> None:
+        """Look at the folder and at the installed models again, now."""
+        with self._lock:
+            self._look(now=True)
+
+    def upload_lora_file(self, file_path: str | Path, filename: str) -> dict[str, Any]:
+        """Copy a file into the library under the given name; returns its record.
+
+        Raises UploadError, LoRAFileError or UnsupportedLoRAError; then nothing has changed.
+        """
+        staged = stage_file(self.settings, Path(file_path), filename)
+        try:
+            return self.adopt(staged)
+        finally:
+            staged.abort()  # after a success the stage has moved, so this does nothing
+
+    def adopt(self, staged: StagedFile) -> dict[str, Any]:
+        """Place a validated stage into the library; returns the record it belongs to.
+
+        Raises UploadError if its content or its name is there already; the stage then stays.
+        """
+        with self._changing():
+            path = Adoption(self.root, self._contents, self._catalog).place(staged)
+            self._look(now=True)
+            name = next(
+                name
+                for name, prepared in self._contents.entries.items()
+                if any(file.path == path for file in prepared.entry.files.values())
+            )
+            self.thumbnail_file(name)
+            return self.record(name)
+
+    def delete_lora_file(self, name: str) -> bool:
+        """Move all files of the LoRA into the trash. `undo_delete` brings them back."""
+        with self._changing():
+            prepared = self._find(name)
+            self._trash.put(name, all_paths(prepared.entry, self._contents.names))
+            (self.root / prepared.thumbnail_path).unlink(missing_ok=True)
+            self._look(now=True)
+        return True
+
+    def undo_delete(self, name: str) -> bool:
+        """Restore the newest deletion of that name; never over a file that is there now."""
+        with self._changing():
+            self._trash.restore(name)
+            self._look(now=True)
+        return True
+
+    def rename_lora_file(self, old_name: str, new_name: str) -> bool:
+        """Rename all files of the LoRA; halves of a pair keep their role words. All or none.
+
+        Raises LoRANotFoundError, or LoRAError for a name that is taken or not allowed.
+        """
+        with self._changing():
+            prepared = self._find(old_name)
+            if old_name == new_name:
+                return True
+            Renaming(self.root, self._contents, self._catalog).rename(prepared.entry, new_name)
+            (self.root / prepared.thumbnail_path).unlink(missing_ok=True)
+            self._look(now=True)
+        return True
+
+    def set_role(self, name: str, role: Role | None) -> None:
+        """Overrule which expert a single file is for: both, high, low; None: the evidence."""
+        if role not in (None, "both", "high", "low"):
+            raise LoRAError(f"{role!r} is not a role.", suggestions=["Use both, high or low."])
+        with self._changing():
+            for file in self._find(name).entry.files.values():
+                self._catalog.set_role(file.path, role)
+            self._look(now=True)
+
+    def record_use(self, names_with_strengths: Mapping[str, Any]) -> None:
+        """Count one use of each LoRA at its strength. Names that are gone are passed over."""
+        with self._lock:
+            self._look()
+            strengths = {
+                self._contents.entries[name].entry.first.path: _plain(strength)
+                for name, strength in names_with_strengths.items()
+                if name in self._contents.entries
+            }
+            self._catalog.record_use(
+                strengths, datetime.now(UTC).isoformat(timespec="microseconds")
+            )
+
+    def set_status(self, applied: Mapping[str, float]) -> None:
+        """Say which LoRAs the worker holds, and how strongly."""
+        with self._lock:
+            if dict(applied) != self._applied:
+                self._applied = dict(applied)
+                self._catalog.bump()
+
+    @contextmanager
+    def _changing(self) -> Iterator[None]:
+        """Both locks held, and everything up to date."""
+        with self._lock:
+            lock = FileLock(self.root / LOCK_NAME, timeout=LOCK_SECONDS)
+            try:
+                lock.acquire()
+            except (Timeout, OSError) as error:
+                raise LoRAError(
+                    "The library is being changed by another program, or cannot be written.",
+                    suggestions=["Try again in a moment; check the folder's permissions."],
+                ) from error
+            try:
+                self._contents.look(now=True)
+                yield
+            finally:
+                lock.release()
+
+
+def _plain(strength: Any) -> Any:
+    return strength.to_plain() if hasattr(strength, "to_plain") else strength

@@ -1,0 +1,109 @@
+"""Names of LoRAs: what is allowed on every system that may share the folder.
+
+NFC; at most 200 bytes of UTF-8; nothing of Unicode category C (control, bidi, zero-width); no
+leading dot or hyphen; no trailing dot or space; none of the characters that Windows forbids;
+no Windows device name, also not in disguise (`CON .x`, `COM¹`, `CONIN$`).
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Container
+from pathlib import PurePosixPath
+
+from pathvalidate import ValidationError, validate_filename
+
+MAX_NAME_BYTES = 200
+SUFFIX = ".safetensors"
+FORBIDDEN = frozenset('<>:"/\\|?*')
+_DEVICES = frozenset(
+    ["con", "prn", "aux", "nul", "conin$", "conout$", "clock$"]
+    + [f"{port}{digit}" for port in ("com", "lpt") for digit in "0123456789¹²³"]
+)
+
+
+def name_problem(name: str) -> str | None:
+    """What is wrong with `name` as a LoRA's name, as the end of a sentence; None if nothing."""
+    checks: tuple[tuple[Callable[[str], bool], str], ...] = (
+        (lambda text: not text, "is empty"),
+        (_has_invisible, "holds invisible or control characters"),
+        (_not_composed, "is not in Unicode's composed form (NFC)"),
+        (_has_forbidden, f"holds one of {' '.join(sorted(FORBIDDEN))}"),
+        (_starts_badly, "starts with a dot, a hyphen or a space"),
+        (_ends_badly, "ends with a dot or a space"),
+        (_too_long, f"is longer than {MAX_NAME_BYTES} bytes"),
+        (_is_device, "is a name that Windows reserves for a device"),
+        (_refused_elsewhere, "is not a file name on every system"),
+    )
+    return next((problem for wrong, problem in checks if wrong(name)), None)
+
+
+def _has_invisible(name: str) -> bool:
+    return any(unicodedata.category(char).startswith("C") for char in name)
+
+
+def _not_composed(name: str) -> bool:
+    return unicodedata.normalize("NFC", name) != name
+
+
+def _has_forbidden(name: str) -> bool:
+    return not FORBIDDEN.isdisjoint(name)
+
+
+def _starts_badly(name: str) -> bool:
+    return name[0] in ".-" or name[0].isspace()
+
+
+def _ends_badly(name: str) -> bool:
+    return name[-1] == "." or name[-1].isspace()
+
+
+def _too_long(name: str) -> bool:
+    return len(name.encode()) > MAX_NAME_BYTES
+
+
+def _is_device(name: str) -> bool:
+    return name.split(".", maxsplit=1)[0].strip().casefold() in _DEVICES
+
+
+def _refused_elsewhere(name: str) -> bool:
+    try:
+        validate_filename(name, platform="universal", max_len=255)
+    except ValidationError:
+        return True
+    return False
+
+
+def safe_name(name: str) -> str:
+    """The closest allowed name to `name`; "lora" if nothing is left."""
+    text = unicodedata.normalize("NFC", name)
+    text = "".join(
+        "_" if char in FORBIDDEN else char
+        for char in text
+        if not unicodedata.category(char).startswith("C")
+    )
+    text = re.sub(r"\s+", " ", text).strip(" ").lstrip(".- ").rstrip(". ")
+    text = text.encode()[:MAX_NAME_BYTES].decode(errors="ignore").rstrip(". ")
+    if _is_device(text):
+        text = f"_{text}"
+    return text if name_problem(text) is None else "lora"
+
+
+def free_name(name: str, taken: Container[str]) -> str:
+    """`name`, or `name 2`, `name 3` … whose casefolded form is not in `taken`."""
+    candidate, number = name, 2
+    while candidate.casefold() in taken:
+        ending = f" {number}"
+        kept = name.encode()[: MAX_NAME_BYTES - len(ending)].decode(errors="ignore")
+        candidate, number = f"{kept}{ending}", number + 1
+    return candidate
+
+
+def stem_of(filename: str) -> str:
+    """The name part of an uploaded file's name, without its `.safetensors`.
+
+    A browser may send a path, so only the last component counts.
+    """
+    last = PurePosixPath(filename.replace("\\", "/")).name
+    return last[: -len(SUFFIX)] if last.casefold().endswith(SUFFIX) else last

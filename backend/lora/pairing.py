@@ -1,0 +1,142 @@
+"""Files → library entries: high/low halves become one entry, and each entry gets its name.
+
+Halves belong together if their names are the same once the role word is out and they lie in one
+folder, or if both carry the same `sshs_model_hash` (ai-toolkit writes it into both).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from backend.lora.experts import Role, has_identity, name_role
+from backend.lora.names import free_name
+from backend.lora.scan import ScannedFile
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One LoRA of the library: its record's name, and its files by role.
+
+    `files` has the key "both", or "high" and/or "low". A broken file is in the role "both".
+    """
+
+    name: str
+    files: dict[str, ScannedFile]
+
+    @property
+    def first(self) -> ScannedFile:
+        return next(iter(self.files.values()))
+
+    @property
+    def is_pair(self) -> bool:
+        return len(self.files) == 2
+
+    @property
+    def missing_half(self) -> str | None:
+        """The role for which this LoRA has nothing; None if it serves both experts."""
+        if "both" in self.files or self.is_pair:
+            return None
+        return "low" if "high" in self.files else "high"
+
+
+def role_of(file: ScannedFile, roles: Mapping[str, Role]) -> Role:
+    """The file's role: the user's word first, then the evidence."""
+    if file.info is None:
+        return "both"
+    return roles.get(file.path, file.info.expert)
+
+
+def make_entries(files: Iterable[ScannedFile], roles: Mapping[str, Role]) -> dict[str, Entry]:
+    """All entries by name. Names are unique without regard to case."""
+    halves: dict[str, list[ScannedFile]] = {"high": [], "low": []}
+    groups: list[dict[str, ScannedFile]] = []
+    for file in files:
+        role = role_of(file, roles)
+        if role == "both":
+            groups.append({"both": file})
+        else:
+            halves[role].append(file)
+    groups += _paired(halves["high"], halves["low"])
+    groups.sort(key=lambda group: _place(next(iter(group.values()))))
+    return _named(groups)
+
+
+def _place(file: ScannedFile) -> tuple[int, str]:
+    """Files at the top come before those in folders, so that they keep their plain names."""
+    return file.path.count("/"), file.path
+
+
+def _paired(high: list[ScannedFile], low: list[ScannedFile]) -> list[dict[str, ScannedFile]]:
+    groups = []
+    for identity in (_identity, _hash_identity):
+        firsts, seconds = _unique(high, identity), _unique(low, identity)
+        for key in firsts.keys() & seconds.keys():
+            groups.append({"high": firsts[key], "low": seconds[key]})
+            high = [file for file in high if file is not firsts[key]]
+            low = [file for file in low if file is not seconds[key]]
+    return groups + [{"high": file} for file in high] + [{"low": file} for file in low]
+
+
+Identity = tuple[str, str]
+
+
+def _unique(
+    files: list[ScannedFile], identity: Callable[[ScannedFile], Identity | None]
+) -> dict[Identity, ScannedFile]:
+    """Files by identity; an identity that several files share is left out."""
+    found: dict[Identity, list[ScannedFile]] = {}
+    for file in files:
+        key = identity(file)
+        if key is not None:
+            found.setdefault(key, []).append(file)
+    return {key: group[0] for key, group in found.items() if len(group) == 1}
+
+
+def _identity(file: ScannedFile) -> Identity | None:
+    found = name_role(file.stem)
+    if found is None:
+        return None
+    plain = found.stem.casefold().replace("-", "_").replace(" ", "_")
+    return file.folder, plain
+
+
+def _hash_identity(file: ScannedFile) -> Identity | None:
+    model_hash = file.info.model_hash if file.info else ""
+    return (file.folder, model_hash) if model_hash else None
+
+
+def _named(groups: list[dict[str, ScannedFile]]) -> dict[str, Entry]:
+    entries: dict[str, Entry] = {}
+    taken: set[str] = set()
+    for group in groups:
+        name = _printable(entry_name(group))
+        folder = next(iter(group.values())).folder
+        if name.casefold() in taken and folder:
+            name = f"{name} ({_printable(folder.replace('/', ', '))})"
+        elif name.casefold() in taken and len(group) == 2:
+            name = f"{name} (pair)"
+        name = free_name(name, taken)
+        taken.add(name.casefold())
+        entries[name] = Entry(name, group)
+    return entries
+
+
+def entry_name(group: Mapping[str, ScannedFile]) -> str:
+    """The name before clashes are settled: the stem, for a pair without the role word.
+
+    A stem like `model` takes its identity from its folder.
+    """
+    first = next(iter(group.values()))
+    found = name_role(first.stem)
+    plain = found.stem if found else first.stem
+    identified = has_identity(plain)
+    if not identified and first.folder:
+        return first.folder.rsplit("/", 1)[-1]
+    return plain if len(group) == 2 and plain else first.stem
+
+
+def _printable(name: str) -> str:
+    """A file's name as text: what is not text or invisible becomes U+FFFD."""
+    text = name.encode("utf-8", "replace").decode()
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)

@@ -1,0 +1,73 @@
+"""Library contents as JSON-ready data for a page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from backend.lora.compatibility import Compatibility
+from backend.lora.inspection import LoRAInfo
+from backend.settings import Settings
+
+
+def info_summary(info: LoRAInfo) -> dict[str, Any]:
+    """One file's contents, for a details view."""
+    return {
+        "dialects": list(info.dialects),
+        "algebras": list(info.algebras),
+        "ranks": list(info.ranks),
+        "rank": info.rank,
+        "alphas": list(info.alphas),
+        "alpha": info.alpha,
+        "expert": info.expert,
+        "expert_evidence": info.expert_evidence,
+        "family": info.family,
+        "blocks": info.blocks,
+        "modules": info.modules,
+        "tensors": info.tensors,
+        "tensor_bytes": info.tensor_bytes,
+        "parameters": info.parameters,
+        "dtypes": list(info.dtypes),
+        "ignored": dict(info.ignored),
+        "unknown": list(info.unknown),
+    }
+
+
+def display_data(
+    settings: Settings,
+    *,
+    revision: int,
+    records: Mapping[str, dict[str, Any]],
+    verdicts: Mapping[str, Mapping[str, Compatibility]],
+    recent: list[str],
+    installed: Mapping[str, bool],
+) -> dict[str, Any]:
+    """`revision`, `loras` (each record with `verdicts` by model), `recent`, `models`."""
+    return {
+        "revision": revision,
+        "loras": [
+            {
+                **record,
+                "verdicts": {
+                    model_type: _verdict(verdict) for model_type, verdict in verdicts[name].items()
+                },
+            }
+            for name, record in records.items()
+        ],
+        "recent": recent,
+        "models": [
+            {
+                "model_type": model_type,
+                "title": entry.title,
+                "experts": list(entry.experts),
+                "known": installed.get(model_type, False),
+            }
+            for model_type, entry in settings.models.items()
+        ],
+    }
+
+
+def _verdict(found: Compatibility) -> dict[str, Any]:
+    """A verdict without its lists of keys, which can be long; they are counted instead."""
+    plain = found.to_dict()
+    return {**plain, "ignored": len(found.ignored), "unknown": len(found.unknown)}

@@ -1,0 +1,182 @@
+"""Files beside a LoRA that belong to it: previews and descriptions by other tools.
+
+They move with the LoRA and are read, never written, here. Formats: A1111/Forge `stem.json`,
+ComfyUI-Lora-Manager `stem.metadata.json`, Civitai helpers' `stem.civitai.info`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+from backend.lora.metadata import Description, plain_text, split_words
+from backend.lora.names import SUFFIX
+
+PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".gif")
+VIDEOS = (".mp4", ".webm")
+TEXTS = (
+    ".json",
+    ".txt",
+    ".civitai.info",
+    ".cm-info.json",
+    ".swarm.json",
+    ".metadata.json",
+    ".description.txt",
+)
+MARKS = (".preview", ".thumb", "")
+SUFFIXES = TEXTS + tuple(f"{mark}{end}" for mark in MARKS for end in PICTURES + VIDEOS)
+MAX_BYTES = 4 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class SidecarReading:
+    """What the text files say, and which of them could not be read."""
+
+    description: Description
+    strength: float | None
+    problems: tuple[str, ...]
+
+
+def sidecar_suffixes(stem: str, names: Collection[str]) -> list[str]:
+    """The suffixes with which `stem` has files among `names` (one folder's file names).
+
+    `a.preview.png` belongs to `a.preview.safetensors` rather than to `a` if both are there.
+    """
+    found = []
+    for suffix in SUFFIXES:
+        if f"{stem}{suffix}" not in names:
+            continue
+        longer = next((mark for mark in MARKS if mark and suffix.startswith(mark)), "")
+        if not (longer and f"{stem}{longer}{SUFFIX}" in names):
+            found.append(suffix)
+    return found
+
+
+def preview_suffixes(suffixes: Collection[str]) -> list[str]:
+    """Picture suffixes among `suffixes`, then video suffixes, the best first."""
+    pictures = [f"{mark}{end}" for mark in MARKS for end in PICTURES]
+    videos = [f"{mark}{end}" for mark in MARKS for end in VIDEOS]
+    return [suffix for suffix in pictures + videos if suffix in suffixes]
+
+
+def read_sidecars(stem_path: Path, suffixes: Collection[str]) -> SidecarReading:
+    """Read the text files of a stem. A broken one is named in `problems` and skipped."""
+    description, strength, problems = Description(), None, []
+    for suffix, reader in READERS.items():
+        if suffix not in suffixes:
+            continue
+        path = stem_path.with_name(stem_path.name + suffix)
+        try:
+            values = _load(path)
+        except (OSError, ValueError, RecursionError) as error:
+            problems.append(f"{path.name} cannot be read: {error}")
+            continue
+        found, value = reader(values)
+        description = merged(description, found)
+        strength = strength if strength is not None else value
+    return SidecarReading(description, strength, tuple(problems))
+
+
+def merged(first: Description, second: Description) -> Description:
+    """`first`, with what it leaves empty taken from `second`."""
+    empty = {
+        name: getattr(second, name)
+        for name in first.__dataclass_fields__
+        if not getattr(first, name)
+    }
+    return replace(first, **empty)
+
+
+def _load(path: Path) -> Mapping[str, Any]:
+    if not path.is_file() or path.stat().st_size > MAX_BYTES:
+        raise ValueError("it is no file of at most 4 MB")
+    return _mapping(json.loads(path.read_text(encoding="utf-8-sig")))
+
+
+def _webui(values: Mapping[str, Any]) -> tuple[Description, float | None]:
+    found = Description(
+        text=strip_html(values.get("description")),
+        base_model=plain_text(values.get("sd version")),
+        trigger_words=split_words(plain_text(values.get("activation text"))),
+        usage_hint=plain_text(values.get("notes")),
+    )
+    # 0 is what A1111 writes when nothing was entered.
+    return found, _number(values.get("preferred weight")) or None
+
+
+def _lora_manager(values: Mapping[str, Any]) -> tuple[Description, float | None]:
+    civitai = _mapping(values.get("civitai"))
+    tips = values.get("usage_tips")
+    try:
+        strength = _number(_mapping(json.loads(tips)).get("strength")) if tips else None
+    except (TypeError, ValueError):
+        strength = None
+    found = Description(
+        title=plain_text(values.get("model_name")),
+        text=strip_html(values.get("modelDescription")),
+        base_model=plain_text(values.get("base_model")),
+        usage_hint=plain_text(values.get("notes")),
+        tags=_words(values.get("tags")),
+        trigger_words=_words(civitai.get("trainedWords")),
+        author=plain_text(_mapping(civitai.get("creator")).get("username")),
+    )
+    return found, strength
+
+
+def _civitai(values: Mapping[str, Any]) -> tuple[Description, float | None]:
+    model = _mapping(values.get("model"))
+    found = Description(
+        title=plain_text(model.get("name")),
+        text=strip_html(values.get("description")),
+        version=plain_text(values.get("name")),
+        base_model=plain_text(values.get("baseModel")),
+        tags=_words(model.get("tags")),
+        trigger_words=_words(values.get("trainedWords")),
+        author=plain_text(_mapping(values.get("creator")).get("username")),
+    )
+    return found, None
+
+
+READERS = {".json": _webui, ".metadata.json": _lora_manager, ".civitai.info": _civitai}
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _words(value: Any) -> tuple[str, ...]:
+    words = [plain_text(word) for word in value] if isinstance(value, list) else []
+    return tuple(dict.fromkeys(word for word in words if word))[:50]
+
+
+def _number(value: Any) -> float | None:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return float(value) if number and abs(value) <= 100 else None
+
+
+class _Text(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.parts: list[str] = []
+
+    def handle_data(self, data: str) -> None:
+        self.parts.append(data)
+
+    def handle_starttag(self, tag: str, attrs: Any) -> None:
+        if tag in ("p", "br", "li", "div"):
+            self.parts.append("\n")
+
+
+def strip_html(value: Any) -> str:
+    """The text of an HTML fragment, as Civitai stores descriptions."""
+    text = plain_text(value)
+    if "<" not in text:
+        return text
+    parser = _Text()
+    parser.feed(text)
+    parser.close()
+    return plain_text("".join(parser.parts))

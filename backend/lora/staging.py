@@ -1,0 +1,195 @@
+"""Receiving a file: written to `<loras_dir>/.staging/`, hashed on the way, validated, synced.
+
+A stage is in the library's own file system, so that placing it is one link. Whatever goes
+wrong, `abort` leaves nothing behind.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import time
+import uuid
+from pathlib import Path
+from typing import BinaryIO
+
+from backend.errors import LoRAFileError, UploadError
+from backend.lora.header import open_regular, read_header
+from backend.lora.inspection import LoRAInfo, inspect_lora
+from backend.lora.names import SUFFIX, name_problem, safe_name, stem_of
+from backend.lora.scan import require_supported
+from backend.lora.tensor_data import validate_tensor_data
+from backend.settings import Settings
+
+FOLDER = ".staging"
+CHUNK_BYTES = 1024 * 1024
+STALE_SECONDS = 24 * 3600
+CHECK_DISK_EVERY = 64 * 1024 * 1024
+MB = 1024 * 1024
+
+
+class StagedFile:
+    """One file on its way in. `write` until done, then `close` and `inspect`; or `abort`.
+
+    Constructing raises UploadError for a bad name, or if the expected size (bytes, None if not
+    known) breaks a limit. Not safe for use by several threads at once.
+    """
+
+    def __init__(self, settings: Settings, filename: str, expected_size: int | None = None) -> None:
+        self.stem = checked_stem(filename)
+        self.size = 0
+        self._limit = int(settings.max_upload_mb * MB)
+        self._reserve = int(settings.disk_reserve_mb * MB)
+        self._expected = expected_size
+        self._hash = hashlib.sha256()
+        self._next_check = CHECK_DISK_EVERY
+        folder = settings.loras_dir / FOLDER
+        folder.mkdir(parents=True, exist_ok=True)
+        self._check_size(expected_size or 0)
+        self._check_disk(folder, expected_size or 0)
+        self.path = folder / f"{uuid.uuid4().hex}{SUFFIX}"
+        self._file: BinaryIO | None = self.path.open("xb")
+
+    @property
+    def filename(self) -> str:
+        return self.stem + SUFFIX
+
+    @property
+    def sha256(self) -> str:
+        """The hash of what was written so far, in hexadecimal."""
+        return self._hash.hexdigest()
+
+    def write(self, chunk: bytes) -> None:
+        """Append bytes. Raises UploadError, after removing the stage, if a limit is reached."""
+        if self._file is None:
+            raise UploadError(f"{self.filename}: the upload was already closed.")
+        try:
+            self._check_size(self.size + len(chunk))
+            if self.size >= self._next_check:
+                self._check_disk(self.path.parent, 0)
+                self._next_check = self.size + CHECK_DISK_EVERY
+            self._file.write(chunk)
+        except OSError as error:
+            self.abort()
+            raise UploadError(
+                f"{self.filename} could not be written: {error.strerror or error}.",
+                suggestions=["Free some space on the disk of the LoRA folder and try again."],
+            ) from error
+        except UploadError:
+            self.abort()
+            raise
+        self._hash.update(chunk)
+        self.size += len(chunk)
+
+    def close(self) -> None:
+        """Sync the data to disk. Raises UploadError if less came than was announced."""
+        if self._file is None:
+            return
+        if self._expected is not None and self.size != self._expected:
+            self.abort()
+            raise UploadError(
+                f"{self.filename}: {self.size} bytes arrived of {self._expected}.",
+                suggestions=["Upload the file again: the connection broke off."],
+            )
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._file.close()
+        self._file = None
+
+    def inspect(self) -> LoRAInfo:
+        """Validate header, layout and all tensor data. Raises LoRAFileError or
+        UnsupportedLoRAError that name the uploaded file; the stage then still exists."""
+        return validated(self.path, self.filename)
+
+    def abort(self) -> None:
+        """Remove the stage; harmless when it is gone already."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+        self.path.unlink(missing_ok=True)
+
+    def _check_size(self, size: int) -> None:
+        if size > self._limit:
+            raise UploadError(
+                f"{self.filename} is larger than {self._limit / MB:g} MB.",
+                suggestions=["Raise max_upload_mb in config.json, or copy the file by hand."],
+                context={"limit_bytes": self._limit},
+            )
+
+    def _check_disk(self, folder: Path, needed: int) -> None:
+        free = shutil.disk_usage(folder).free
+        if free - needed < self._reserve:
+            raise UploadError(
+                f"{self.filename} needs {needed / MB:.0f} MB, but only {free / MB:.0f} MB are free"
+                f" and {self._reserve / MB:.0f} MB are kept free.",
+                suggestions=["Free some space on the disk of the LoRA folder."],
+                context={"free_bytes": free, "needed_bytes": needed, "reason": "disk"},
+            )
+
+
+def stage_stream(
+    settings: Settings, source: BinaryIO, filename: str, size: int | None
+) -> StagedFile:
+    """Read `source` to its end into a validated stage; on any failure no stage is left."""
+    staged = StagedFile(settings, filename, size)
+    try:
+        while chunk := source.read(CHUNK_BYTES):
+            staged.write(chunk)
+        staged.close()
+        staged.inspect()
+    except BaseException:
+        staged.abort()
+        raise
+    return staged
+
+
+def stage_file(settings: Settings, path: Path, filename: str) -> StagedFile:
+    """A validated stage with the content of the file at `path`."""
+    checked_stem(filename)
+    with os.fdopen(open_regular(path), "rb", buffering=0) as file:
+        size = os.fstat(file.fileno()).st_size
+        return stage_stream(settings, file, filename, size)
+
+
+def validated(path: Path, filename: str) -> LoRAInfo:
+    """Inspect a file completely, tensor data included, under the name it will have."""
+    try:
+        header = read_header(path)
+        info = inspect_lora(path, name_hint=filename)
+        require_supported(info, filename)
+        validate_tensor_data(path, header)
+    except LoRAFileError as error:
+        renamed = error.message.replace(path.name, filename)
+        raise LoRAFileError(
+            renamed, suggestions=error.suggestions, context={**error.context, "file": filename}
+        ) from error
+    return info
+
+
+def checked_stem(filename: str) -> str:
+    """The LoRA's name from an uploaded file's name. Raises UploadError if it cannot be one."""
+    if not filename.casefold().endswith(SUFFIX):
+        raise UploadError(
+            f"{filename!r} is not a {SUFFIX} file.",
+            suggestions=["Upload a .safetensors file; pickles (.pt, .ckpt, .bin) are not taken."],
+        )
+    stem = stem_of(filename)
+    problem = name_problem(stem)
+    if problem:
+        raise UploadError(
+            f"The name {stem!r} {problem}.",
+            suggestions=[f"Rename the file, for example to {safe_name(stem)!r}."],
+            context={"proposed_name": safe_name(stem)},
+        )
+    return stem
+
+
+def sweep_stale(loras_dir: Path) -> None:
+    """Remove stages that an interrupted run left behind more than a day ago."""
+    for path in (loras_dir / FOLDER).glob("*"):
+        try:
+            if time.time() - path.stat().st_mtime > STALE_SECONDS:
+                path.unlink()
+        except OSError:
+            continue  # another instance was faster, or it is no file of ours

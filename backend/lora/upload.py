@@ -1,0 +1,108 @@
+"""Uploads: a file from the outside becomes a LoRA of the library, or nothing happens."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from backend.errors import LoRANotFoundError, StudioError
+from backend.lora.inspection import inspect_lora
+from backend.lora.library import LoRALibrary
+from backend.lora.showing import info_summary
+from backend.lora.staging import StagedFile, checked_stem, stage_stream, validated
+from backend.settings import Settings
+
+
+class Stage:
+    """An upload in progress, for a caller that pushes chunks. One thread at a time."""
+
+    def __init__(self, library: LoRALibrary, staged: StagedFile) -> None:
+        self._library = library
+        self._staged = staged
+
+    @property
+    def received(self) -> int:
+        """Bytes written so far."""
+        return self._staged.size
+
+    def write(self, chunk: bytes) -> None:
+        """Append a chunk. Raises UploadError at a limit; the stage is then gone."""
+        self._staged.write(chunk)
+
+    def finish(self) -> dict[str, Any]:
+        """Validate the file, place it and return its record.
+
+        Raises UploadError (duplicate, name, size), LoRAFileError or UnsupportedLoRAError; the
+        stage is then gone and the library is as before.
+        """
+        try:
+            self._staged.close()
+            self._staged.inspect()
+            return self._library.adopt(self._staged)
+        finally:
+            self._staged.abort()  # after a success the stage has moved, so this does nothing
+
+    def abort(self) -> None:
+        """Give the upload up and leave nothing behind. Harmless when called again."""
+        self._staged.abort()
+
+
+class LoRAUploadHandler:
+    """Takes files into the library at `settings.loras_dir`."""
+
+    def __init__(self, settings: Settings, library: LoRALibrary | None = None) -> None:
+        self.settings = settings
+        self.library = library if library is not None else LoRALibrary(settings)
+
+    def validate_file(self, file_path: str | Path) -> tuple[bool, str]:
+        """Whether a file could be uploaded, and if not, why. Reads all of its data."""
+        path = Path(file_path)
+        try:
+            checked_stem(path.name)
+            info = validated(path, path.name)
+        except StudioError as error:
+            return False, error.message
+        return True, f"{info.dialect} ({', '.join(info.algebras)}), {info.modules} layers"
+
+    def open_stage(self, filename: str, expected_size: int | None = None) -> Stage:
+        """Begin an upload of `expected_size` bytes. Raises UploadError if it is refused now."""
+        return Stage(self.library, StagedFile(self.settings, filename, expected_size))
+
+    def process_upload(
+        self, file_data: bytes | BinaryIO | str | Path, filename: str
+    ) -> dict[str, Any]:
+        """Take a file in under `filename` and return its record. Memory use is constant.
+
+        `file_data` is the content, an open binary file that is read to its end, or a path.
+        Raises as `Stage.finish` does; then nothing has changed.
+        """
+        if isinstance(file_data, str | Path):
+            return self.library.upload_lora_file(file_data, filename)
+        size = len(file_data) if isinstance(file_data, bytes) else None
+        source = io.BytesIO(file_data) if isinstance(file_data, bytes) else file_data
+        staged = stage_stream(self.settings, source, filename, size)
+        try:
+            return self.library.adopt(staged)
+        finally:
+            staged.abort()
+
+    def generate_thumbnail(self, lora_name: str) -> str | None:
+        """Make the thumbnail if needed; its path, or None if there is no such LoRA."""
+        try:
+            return str(self.library.thumbnail_file(lora_name))
+        except LoRANotFoundError:
+            return None
+
+    def extract_metadata(self, lora_path: str | Path) -> dict[str, Any]:
+        """What a file's header says, and what the file is. Raises LoRAFileError if broken."""
+        info = inspect_lora(lora_path)
+        description = asdict(info.description)
+        description["description"] = description.pop("text")
+        return {
+            **description,
+            "tags": list(info.description.tags),
+            "trigger_words": list(info.description.trigger_words),
+            **info_summary(info),
+        }
