@@ -22,7 +22,7 @@ from backend.errors import (
     handle_error_with_recovery,
 )
 from backend.jobs.queue import JobQueue
-from backend.lora.inspection import Compatibility
+from backend.lora.compatibility import Compatibility
 from backend.lora.selection import LoRASelection
 from backend.lora.upload import LoRAUploadHandler
 from backend.settings import Settings, load_settings

@@ -6,7 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from backend.errors import LoRAFileError
+from backend.errors import (
+    IncompatibleLoRAError,
+    LoRAError,
+    LoRAFileError,
+    LoRANotFoundError,
+)
 from backend.lora.library import LoRALibrary
 from backend.lora.selection import LoRASelection
 
@@ -17,15 +22,51 @@ if TYPE_CHECKING:
 class LoRAManager(LoRALibrary):
     """The LoRA library rooted at `settings.loras_dir`, and its application to a pipeline."""
 
-    def require_usable(self, names: Sequence[str]) -> None:
-        """Raise LoRANotFoundError or LoRAFileError for the first LoRA that cannot be applied."""
+    def usability_problems(self, names: Sequence[str]) -> list[LoRAError]:
+        """An error for each LoRA that is not in the library or cannot be read."""
+        problems: list[LoRAError] = []
         for name in names:
-            record = self.record(name)
+            try:
+                record = self.record(name)
+            except LoRANotFoundError as error:
+                problems.append(error)
+                continue
             if record["status"] != "ok":
-                raise LoRAFileError(
-                    f"{name} cannot be used: {record['status_detail'] or record['status']}.",
-                    context={"lora": name, "status": record["status"]},
+                reason = record["status_detail"] or record["status"]
+                problems.append(
+                    LoRAFileError(
+                        f"{name} cannot be used: {reason}",
+                        context={"lora": name, "status": record["status"]},
+                    )
                 )
+        return problems
+
+    def require_usable(self, names: Sequence[str]) -> None:
+        """Raise one LoRAError that tells all of `usability_problems`, of the first one's type."""
+        problems = self.usability_problems(names)
+        if problems:
+            raise type(problems[0])(
+                " ".join(problem.message for problem in problems),
+                suggestions=list(dict.fromkeys(s for p in problems for s in p.suggestions)),
+                context={"loras": [problem.to_dict() for problem in problems]},
+            )
+
+    def require_fit(self, names: Sequence[str], model_type: str) -> None:
+        """Raise IncompatibleLoRAError that names every LoRA that cannot run on the model.
+
+        A model whose architecture is not known yet refuses nothing here; `applied` decides.
+        """
+        verdicts = {name: self.explain_compatibility(name, model_type) for name in names}
+        refused = {
+            name: found
+            for name, found in verdicts.items()
+            if not found.compatible and found.verdict != "unknown"
+        }
+        if refused:
+            raise IncompatibleLoRAError(
+                " ".join(f"{name}: {' '.join(found.reasons)}" for name, found in refused.items()),
+                context={name: found.to_dict() for name, found in refused.items()},
+            )
 
     @contextmanager
     def applied(self, pipeline: Any, selection: Mapping[str, Any]) -> Iterator[AppliedStack]:

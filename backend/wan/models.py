@@ -9,6 +9,7 @@ from typing import Any
 
 import diffusers
 import torch
+import transformers
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
@@ -135,6 +136,9 @@ class ModelManager:
             ) from error
 
     def _read(self, entry: ModelEntry, folder: Path, device: torch.device) -> Any:
+        # A run reports its stages itself.
+        diffusers.utils.logging.disable_progress_bar()
+        transformers.utils.logging.disable_progress_bar()
         dtype = _weight_type(folder, device)
         pipeline_class = getattr(diffusers, entry.pipeline)
         try:

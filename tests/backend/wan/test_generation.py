@@ -117,7 +117,8 @@ def test_a_video_with_loras_is_written_with_all_it_needs_to_be_made_again(studio
     result = studio.run(selected_loras=selection, seed=None)
     assert result.frames_shape == (5, 32, 32, 3)
     assert decoded(result.video_path).shape == (5, 32, 32, 3)
-    assert Image.open(result.poster_path).size == (32, 32)
+    with Image.open(result.poster_path) as poster:
+        assert poster.size == (32, 32)
     assert isinstance(result.task.seed, int)
     metadata = read_metadata(Path(result.video_path))
     assert GenerationTask.from_dict(metadata["task"]) == result.task
