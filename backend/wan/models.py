@@ -145,7 +145,7 @@ class ModelManager:
             pipeline = pipeline_class.from_pretrained(
                 folder,
                 # Wan's VAE loses visible quality below fp32.
-                torch_dtype={"default": dtype, "vae": torch.float32},
+                dtype={"default": dtype, "vae": torch.float32},
                 local_files_only=True,
             )
         except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
