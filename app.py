@@ -50,13 +50,9 @@ def run_page(arguments: argparse.Namespace, settings: Settings, log_level: str) 
         if _wants_browser(arguments.open):
             open_in_browser(address)
 
-    app = build_app(
-        settings,
-        LoRAManager(settings),
-        LoRAUploadHandler(settings),
-        JobQueue(settings),
-        on_ready=announce,
-    )
+    loras = LoRAManager(settings)
+    uploads = LoRAUploadHandler(settings, loras)
+    app = build_app(settings, loras, uploads, JobQueue(settings), on_ready=announce)
     serve(app, listener, login=login, log_level=log_level)
     return 0
 

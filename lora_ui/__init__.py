@@ -1,8 +1,5 @@
-"""The LoRA extension's Gradio half: the tab, the generation controls and their routes."""
+"""The LoRA extension's Gradio half.
 
-from lora_ui.generation_controls import create_generation_controls
-from lora_ui.lora_tab import _create_lora_tab
-from lora_ui.routes import create_lora_router
-from lora_ui.state import LoRAUIState
-
-__all__ = ["LoRAUIState", "_create_lora_tab", "create_generation_controls", "create_lora_router"]
+Another Gradio app mounts it with three calls: `lora_tab._create_lora_tab` inside a tab,
+`routes.create_lora_router` and `routes.lora_assets` on its FastAPI app, before Gradio's mount.
+"""

@@ -17,7 +17,7 @@ from starlette.staticfiles import StaticFiles
 from lora_ui.responses import ErrorRoute, RevalidatedFiles
 from lora_ui.state import LoRAUIState, Sessions
 from lora_ui.uploading import receive_upload
-from utils import LoRAManager, LoRANotFoundError, LoRAUploadHandler, Settings
+from utils import LoRAManager, LoRAUploadHandler, Settings
 
 ASSETS = Path(__file__).parent / "assets"
 ASSETS_URL = "/lora_ui/assets"
@@ -34,7 +34,7 @@ def create_lora_router(
     """All routes of the LoRA page. Register them before Gradio is mounted."""
     router = APIRouter(route_class=ErrorRoute)
     sessions = sessions or Sessions(partial(LoRAUIState, loras, settings.default_model))
-    _add_library_routes(router, settings, loras)
+    _add_library_routes(router, loras)
     _add_action_routes(router, loras)
     _add_selection_routes(router, settings, sessions)
     _add_upload_route(router, uploads)
@@ -46,11 +46,10 @@ def lora_assets() -> StaticFiles:
     return RevalidatedFiles(directory=ASSETS)
 
 
-def _add_library_routes(router: APIRouter, settings: Settings, loras: LoRAManager) -> None:
+def _add_library_routes(router: APIRouter, loras: LoRAManager) -> None:
     @router.get("/api/loras")
-    def library(request: Request, model: str = "") -> Response:
-        model_type = model if model in settings.models else settings.default_model
-        body = json.dumps(_library(settings, loras, model_type), ensure_ascii=False).encode()
+    def library(request: Request) -> Response:
+        body = json.dumps(loras.get_ui_display_data(), ensure_ascii=False).encode()
         etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
         headers = {"ETag": etag, "Cache-Control": "no-cache"}
         if request.headers.get("if-none-match") == etag:
@@ -60,38 +59,15 @@ def _add_library_routes(router: APIRouter, settings: Settings, loras: LoRAManage
     @router.get("/api/loras/details")
     def details(name: str, model: str) -> dict[str, Any]:
         return {
-            "record": loras.record(name),
+            "record": loras.get_lora_metadata(name),
             "fit": loras.explain_compatibility(name, model).to_dict(),
         }
 
     @router.get("/api/loras/thumbnail")
     def thumbnail(name: str) -> Response:
-        path = loras.thumbnail_file(name)
-        if path is None or not path.is_file():
-            raise LoRANotFoundError(f"{name} has no thumbnail.")
         # The address carries the picture's version, so it never changes under it.
-        return FileResponse(path, headers={"Cache-Control": "private, max-age=31536000, immutable"})
-
-
-def _library(settings: Settings, loras: LoRAManager, model_type: str) -> dict[str, Any]:
-    """The library as the page shows it, with each file's fit to `model_type`."""
-    data = loras.get_ui_display_data()
-    return {
-        **data,
-        "loras": [_card(loras, card, model_type) for card in data["loras"]],
-        "revision": loras.revision,
-        "model": model_type,
-        "recent": loras.recent(settings.recent_loras),
-    }
-
-
-def _card(loras: LoRAManager, card: dict[str, Any], model_type: str) -> dict[str, Any]:
-    """The card with the strength it starts at and, where it doesn't fit, the reason."""
-    reason = ""
-    if card["status"] == "ok" and model_type not in card["compatible_models"]:
-        reason = " ".join(loras.explain_compatibility(card["name"], model_type).reasons[:1])
-    last = loras.last_strength(card["name"])
-    return {**card, "last_strength": last, "fit_reason": reason}
+        cached = {"Cache-Control": "private, max-age=31536000, immutable"}
+        return FileResponse(loras.thumbnail_file(name), headers=cached)
 
 
 def _add_action_routes(router: APIRouter, loras: LoRAManager) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import secrets
 import threading
 import time
@@ -13,8 +12,7 @@ from typing import Any
 
 from utils import LoRAManager, LoRANotFoundError, LoRASelection
 
-# Reading weights from a disk and folding them in, as a rough guide shown before a run.
-LOAD_BYTES_PER_SECOND = 400e6
+MB = 1024 * 1024
 
 
 @dataclass
@@ -54,23 +52,26 @@ class LoRAUIState:
 
     def get_selection_summary(self) -> dict[str, Any]:
         """The selection with its costs: bytes, seconds and warnings in words."""
-        memory = self._memory_impact()
+        memory, seconds = self._estimate()
         return {
             "selected_loras": dict(self.selected_loras),
             "total_memory_impact": memory,
-            "estimated_load_time": memory / LOAD_BYTES_PER_SECOND,
+            "estimated_load_time": seconds,
             "compatibility_warnings": self._warnings(),
         }
 
-    def _memory_impact(self) -> float:
-        """Bytes that the selection adds while it is applied."""
+    def _estimate(self) -> tuple[float, float]:
+        """Bytes that the selection adds while it is applied, and seconds to load it."""
         if self.loras is None or not self.selected_loras:
-            return 0.0
-        known = set(self.loras.list_available_loras())
-        names = [name for name in self.selected_loras if name in known]
-        impact = self.loras.estimate_memory_impact(names, model_type=self.model_type)
-        total = impact.get("total_bytes", impact.get("total", sum(impact.values())))
-        return float(total) if math.isfinite(total) else 0.0
+            return 0.0, 0.0
+        records = self.loras.list_available_loras()
+        usable = [
+            name
+            for name in self.selected_loras
+            if name in records and records[name]["status"] == "ok"
+        ]
+        cost = self.loras.estimate_memory_impact(usable, model_type=self.model_type)
+        return cost["total_mb"] * MB, cost["load_seconds"]
 
     def _warnings(self) -> list[str]:
         found = []

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
 from ui.examples import examples
-from utils import ModelEntry, Settings
+from utils import Settings
+
+if TYPE_CHECKING:
+    from backend.settings import ModelEntry
 
 NUMBERS = ("width", "height", "num_frames", "fps", "steps", "guidance_scale", "flow_shift")
 

@@ -58,52 +58,46 @@ def _task(arguments: argparse.Namespace, settings: Settings, loras: Any) -> Gene
         selected_loras=selected,
         **fields,
     ).resolved(settings)
-    for name in selected:
-        loras.record(name)
+    loras.require_usable(list(selected))
     return task
 
 
 def _target(out: Path | None) -> Path | None:
     """Where the video shall be; refuses to overwrite anything. None means the outputs folder."""
-    if out is None or out.is_dir() or out.suffix.lower() != ".mp4":
-        return out
-    taken = [path for path in _beside(out) if path.exists()]
-    if taken:
-        raise GenerationError(
-            f"{taken[0]} exists already, and nothing was made.",
-            suggestions=["Give another name to --out, or move that file away."],
+    if out is not None and out.suffix.lower() == ".mp4" and not out.is_dir():
+        _refuse_taken(
+            [out.with_suffix(suffix) for suffix in (".mp4", ".json", ".jpg")],
+            "nothing was made",
         )
     return out
 
 
-def _beside(video: Path) -> list[Path]:
-    return [video, video.with_suffix(".json"), video.with_suffix(".jpg")]
-
-
 def place_result(result: GenerationResult, target: Path | None) -> Path:
-    """Move the video, its JSON and its poster to `target`; gives the video's path."""
+    """Move the video, its JSON and its poster to `target`; gives the video's path.
+
+    Raises GenerationError, and moves nothing, if one of them is there already.
+    """
     source = Path(result.video_path)
     if target is None:
         return source
-    video = target if target.suffix.lower() == ".mp4" else target / source.name
+    named = target.suffix.lower() == ".mp4" and not target.is_dir()
+    video = target if named else target / source.name
+    files = [source.with_suffix(".json"), Path(result.poster_path), source]
+    moves = {path: video.with_suffix(path.suffix) for path in files if path.is_file()}
+    _refuse_taken(list(moves.values()), f"the video is kept at {source}")
     video.parent.mkdir(parents=True, exist_ok=True)
-    poster = Path(result.poster_path)
-    sidecar = source.with_suffix(".json")
-    if sidecar.is_file():
-        _move(sidecar, video.with_suffix(".json"))
-    if poster.is_file():
-        _move(poster, video.with_suffix(poster.suffix))
-    _move(source, video)
+    for path, place in moves.items():
+        shutil.move(path, place)
     return video
 
 
-def _move(source: Path, target: Path) -> None:
-    if target.exists():
+def _refuse_taken(places: list[Path], consequence: str) -> None:
+    taken = [path for path in places if path.exists()]
+    if taken:
         raise GenerationError(
-            f"{target} exists already; the video is kept at {source}.",
-            suggestions=["Move it from there, and give another name to --out next time."],
+            f"{taken[0]} exists already; {consequence}.",
+            suggestions=["Give another name to --out, or move that file away."],
         )
-    shutil.move(source, target)
 
 
 def print_progress(progress: Progress) -> None:

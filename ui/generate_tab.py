@@ -7,7 +7,7 @@ from typing import Any
 
 import gradio as gr
 
-from lora_ui import create_generation_controls
+from lora_ui.generation_controls import create_generation_controls
 from lora_ui.mounting import script_panel
 from ui.examples import examples
 from ui.form import Form, guidance_label, model_updates, restored_updates

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gradio as gr
 
-from lora_ui import _create_lora_tab
+from lora_ui.lora_tab import _create_lora_tab
 from ui.generate_tab import create_generate_tab
 from ui.pictures import PictureStore
 from ui.status import create_status_line

@@ -86,7 +86,7 @@ def _lifespan(
         try:
             yield
         finally:
-            queue.stop()
+            queue.close()
 
     return run
 

@@ -16,8 +16,8 @@ def task_from_form(
     """The task that the form asks for, with every default filled in.
 
     `form` holds a task's fields; `image` is the id of a stored picture, never a path. Empty
-    fields mean the model's default. Raises GenerationError that names every problem and
-    LoRANotFoundError for a LoRA that is not in the library.
+    fields mean the model's default. Raises GenerationError that names every problem, and a
+    LoRAError for LoRAs that are not in the library, cannot be read or don't fit the model.
     """
     values = {key: _value(key, value) for key, value in form.items() if value not in (None, "")}
     values.setdefault("prompt", "")
@@ -26,8 +26,9 @@ def task_from_form(
     if form.get("negative_prompt") == "":
         values["negative_prompt"] = ""
     task = GenerationTask.from_dict(values).resolved(settings)
-    for name in task.selected_loras:
-        loras.record(name)
+    names = list(task.selected_loras)
+    loras.require_usable(names)
+    loras.require_fit(names, task.model_type)
     return task
 
 

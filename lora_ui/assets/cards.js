@@ -1,15 +1,16 @@
 /** One LoRA as a card of the grid. */
 import { actionButton, el, icon } from "./dom.js";
-import { expertBadge, facts, problem, thumbnail, usable } from "./describe.js";
+import { concern, expertBadge, facts, fit, refused, thumbnail, usable } from "./describe.js";
 import { store } from "./store.js";
 
 /** A card; its parts say by `data-action` what a click on them does. */
 export function card(lora) {
   const name = lora.name;
-  const why = problem(lora, store.model, store.modelTitle);
+  const why = concern(lora, store.model);
+  const unfit = refused(lora, store.model);
   const item = el(
     "li",
-    { class: `card${why ? " card-unfit" : ""}`, dataset: { name } },
+    { class: `card${unfit ? " card-unfit" : ""}`, dataset: { name } },
     el(
       "button",
       {
@@ -24,9 +25,7 @@ export function card(lora) {
       el("span", { class: "card-badges" }, expertBadge(lora)),
       el("span", { class: "card-title", text: name }),
       el("span", { class: "card-facts", text: facts(lora) }),
-      why
-        ? el("span", { class: "card-why", text: why, title: why })
-        : el("span", { class: "card-fit", text: "Fits this model" }),
+      verdict(lora, why, unfit),
     ),
     el(
       "div",
@@ -40,6 +39,14 @@ export function card(lora) {
   showSelected(item);
   showWorker(item);
   return item;
+}
+
+function verdict(lora, why, unfit) {
+  const words = { fits: "Fits this model", partly: "Fits partly", unknown: "Fit not known yet" };
+  if (unfit) return el("span", { class: "card-why", text: why, title: why });
+  const kind = fit(lora, store.model);
+  const className = kind === "fits" ? "card-fit" : "card-why";
+  return el("span", { class: className, text: words[kind], title: why });
 }
 
 /** Mark a card as selected or not, without building it anew. */

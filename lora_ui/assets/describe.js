@@ -5,19 +5,14 @@ import { megabytes } from "./format.js";
 
 const EXPERTS = { high: "High", low: "Low", pair: "Pair", both: "Both" };
 const EXPERT_TITLES = {
-  high: "Made for the high-noise expert",
-  low: "Made for the low-noise expert",
+  high: "For the high-noise expert only",
+  low: "For the low-noise expert only",
   pair: "A pair: one file for each expert",
   both: "One file for both experts",
 };
 
-export function expertKind(card) {
-  const files = card.files ?? {};
-  return files.high && files.low ? "pair" : (card.expert ?? "both");
-}
-
 export function expertBadge(card) {
-  const kind = expertKind(card);
+  const kind = card.is_pair ? "pair" : card.expert;
   if (!EXPERTS[kind]) return null;
   return el("span", {
     class: `badge badge-${kind}`,
@@ -27,19 +22,31 @@ export function expertBadge(card) {
 }
 
 export function usable(card) {
-  return Boolean(card) && card.status === "ok";
+  return card?.status === "ok";
+}
+
+/** fits, partly, no or unknown; broken and missing for what cannot be used at all. */
+export function fit(card, model) {
+  if (!card) return "missing";
+  if (!usable(card)) return "broken";
+  return card.verdicts[model]?.verdict ?? "unknown";
 }
 
 export function fits(card, model) {
-  return usable(card) && (card.compatible_models ?? []).includes(model);
+  return ["fits", "partly"].includes(fit(card, model));
 }
 
-/** Why the card cannot be used with the model; "" if it can. */
-export function problem(card, model, title) {
-  if (!card) return "This LoRA is not in the library any more.";
-  if (!usable(card)) return card.status_detail || `The file is ${card.status}.`;
-  if (fits(card, model)) return "";
-  return card.fit_reason || `Does not fit ${title}.`;
+/** What a person should know before using the card with the model; "" if it just fits. */
+export function concern(card, model) {
+  const kind = fit(card, model);
+  if (kind === "missing") return "This LoRA is not in the library any more.";
+  if (kind === "broken") return card.status_detail || `The file is ${card.status}.`;
+  return (card.verdicts[model]?.reasons ?? []).join(" ");
+}
+
+/** Whether the concern means that it cannot be used. */
+export function refused(card, model) {
+  return ["missing", "broken", "no"].includes(fit(card, model));
 }
 
 export function facts(card) {
@@ -53,7 +60,6 @@ export function thumbnail(card, className) {
     const letter = [...(card?.name ?? "?")][0].toUpperCase();
     return el("span", { class: `${className} no-thumbnail`, "aria-hidden": "true", text: letter });
   }
-  const version = card.thumbnail_version ?? card.sha256 ?? card.upload_date ?? "";
-  const src = address("api/loras/thumbnail", { name: card.name, v: version });
+  const src = address("api/loras/thumbnail", { name: card.name, v: card.thumbnail_version });
   return el("img", { class: className, src, alt: "", loading: "lazy", decoding: "async" });
 }

@@ -7,6 +7,13 @@ import { megabytes, plural } from "./format.js";
 import { store } from "./store.js";
 import { toastError } from "./toasts.js";
 
+const VERDICTS = {
+  fits: "Fits",
+  partly: "Fits partly:",
+  no: "Does not fit",
+  unknown: "Not known whether it fits",
+};
+
 export async function showDetails(name) {
   try {
     const params = { name, model: store.model };
@@ -35,11 +42,11 @@ function fitSection(fit) {
   return el(
     "section",
     { class: "details-fit" },
-    el("h3", { text: `With ${store.modelTitle}: ${fit.verdict}` }),
+    el("h3", { text: `${VERDICTS[fit.verdict]} ${store.modelTitle}` }),
     (fit.reasons ?? []).map((reason) => el("p", { class: "muted", text: reason })),
     Object.entries(fit.coverage ?? {}).map(([expert, part]) => coverage(expert, part)),
-    keyList("ignored", fit.ignored ?? fit.ignored_keys),
-    keyList("unknown", fit.unknown ?? fit.unknown_keys),
+    keyList("ignored", fit.ignored),
+    keyList("unknown", fit.unknown),
   );
 }
 
@@ -79,7 +86,7 @@ function rows(record, about) {
     ["Added", when(record.upload_date)],
     ["Last used", when(record.last_used)],
     ["Used", record.use_count ? plural(record.use_count, "time") : "never"],
-    ["SHA-256", record.sha256],
+    ["SHA-256", Object.values(record.sha256s ?? {}).join(", ")],
   ];
   return entries
     .filter(([, value]) => value !== undefined && value !== null && value !== "")

@@ -13,8 +13,9 @@ export function bytes(count) {
   return `${value.toFixed(digits)} ${UNITS[unit]}`;
 }
 
+/** `count` megabytes of 1024 × 1024 bytes, as the library counts them. */
 export function megabytes(count) {
-  return bytes((Number(count) || 0) * 1e6);
+  return bytes((Number(count) || 0) * 1048576);
 }
 
 export function seconds(count) {

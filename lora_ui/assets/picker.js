@@ -1,5 +1,5 @@
 /** Adding a LoRA without leaving the generation tab: a searchable list in a dialog. */
-import { expertBadge, facts, fits, problem, thumbnail, usable } from "./describe.js";
+import { concern, expertBadge, facts, fits, refused, thumbnail, usable } from "./describe.js";
 import { openDialog } from "./dialogs.js";
 import { delegate, el } from "./dom.js";
 import { store } from "./store.js";
@@ -38,10 +38,10 @@ function choices(text) {
 }
 
 function choice(lora) {
-  const why = problem(lora, store.model, store.modelTitle);
+  const unfit = refused(lora, store.model);
   return el(
     "li",
-    { class: why ? "card-unfit" : "" },
+    { class: unfit ? "card-unfit" : "" },
     el(
       "button",
       {
@@ -53,7 +53,7 @@ function choice(lora) {
       thumbnail(lora, "stack-picture"),
       el("span", { class: "picker-name", text: lora.name }),
       expertBadge(lora),
-      el("span", { class: "picker-facts muted", text: why || facts(lora) }),
+      el("span", { class: "picker-facts muted", text: unfit ? concern(lora, store.model) : facts(lora) }),
     ),
   );
 }

@@ -1,5 +1,5 @@
 /** The selected LoRAs with their strengths; both tabs show one. */
-import { expertBadge, problem, thumbnail } from "./describe.js";
+import { concern, expertBadge, refused, thumbnail } from "./describe.js";
 import { actionButton, delegate, el } from "./dom.js";
 import * as format from "./format.js";
 import { store } from "./store.js";
@@ -28,12 +28,12 @@ export function createStack(emptyText) {
 function row(name) {
   const lora = store.byName.get(name);
   const value = store.selection.get(name);
-  const why = store.loaded ? problem(lora, store.model, store.modelTitle) : "";
+  const unfit = store.loaded && refused(lora, store.model);
   const canSplit = separable(lora, store.experts);
   const separate = canSplit && isSeparate(value);
   return el(
     "li",
-    { class: `stack-row${why ? " stack-unfit" : ""}`, dataset: { name } },
+    { class: `stack-row${unfit ? " card-unfit" : ""}`, dataset: { name } },
     thumbnail(lora ?? { name }, "stack-picture"),
     el("div", { class: "stack-name" }, el("span", { class: "stack-title", text: name, title: name }), lora && expertBadge(lora)),
     el(
@@ -51,7 +51,7 @@ function row(name) {
       { class: "stack-strengths" },
       separate ? ["high", "low"].map((expert) => control(name, value, expert)) : control(name, value, "both"),
     ),
-    why && el("p", { class: "stack-why", text: why }),
+    unfit && el("p", { class: "stack-why", text: concern(lora, store.model) }),
   );
 }
 

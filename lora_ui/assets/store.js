@@ -50,7 +50,7 @@ class Store extends EventTarget {
   async refresh() {
     const turn = ++this.#fetches;
     try {
-      const data = await request("GET", "api/loras", { params: { model: this.model } });
+      const data = await request("GET", "api/loras");
       if (turn !== this.#fetches) return;
       this.cards = data.loras;
       this.byName = new Map(data.loras.map((card) => [card.name, card]));
@@ -84,11 +84,11 @@ class Store extends EventTarget {
     this.model = model;
     this.#tell("model");
     this.#saveSoon();
-    if (this.#started) this.refresh();
   }
 
   startStrength(name) {
-    return this.byName.get(name)?.last_strength ?? this.options.strength.default;
+    const card = this.byName.get(name);
+    return card?.last_strength ?? card?.preferred_strength ?? this.options.strength.default;
   }
 
   select(name, strength = this.startStrength(name)) {

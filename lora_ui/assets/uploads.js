@@ -1,6 +1,6 @@
 /** Uploading: a row per file with its progress, then its verdict or why it was refused. */
 import { ApiError, address, errorFrom, unreachable } from "./api.js";
-import { facts, fits, problem } from "./describe.js";
+import { concern, facts, fits } from "./describe.js";
 import { actionButton, el } from "./dom.js";
 import { bytes, seconds } from "./format.js";
 import { store } from "./store.js";
@@ -120,6 +120,6 @@ function finish(row, className, text) {
 
 function verdict(lora) {
   const title = store.modelTitle;
-  const fit = fits(lora, store.model) ? `fits ${title}` : problem(lora, store.model, title);
+  const fit = fits(lora, store.model) ? `fits ${title}` : concern(lora, store.model);
   return `Added as ${lora.name}: ${fit} · ${facts(lora)}`;
 }

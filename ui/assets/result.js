@@ -68,8 +68,10 @@ function reportText(report) {
 function strengthText(value) {
   if (value === undefined || value === null) return "";
   if (!isSeparate(value)) return `strength ${strength(strengthFor(value, "high"))}`;
-  const [high, low] = ["high", "low"].map((expert) => strength(strengthFor(value, expert)));
-  return high === low ? `strength ${high}` : `high ${high}, low ${low}`;
+  const experts = Object.keys(value);
+  const numbers = experts.map((expert) => strength(strengthFor(value, expert)));
+  if (new Set(numbers).size === 1 && experts.length === 2) return `strength ${numbers[0]}`;
+  return experts.map((expert, index) => `${expert} ${numbers[index]}`).join(", ");
 }
 
 function timingText(result) {

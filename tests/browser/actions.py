@@ -1,0 +1,75 @@
+"""What a person does on the page, and what they then see."""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import av
+from playwright.sync_api import Locator, Page, expect
+
+PROMPT = "a red circle moving left on a navy background"
+VIDEO_MS = 90_000
+
+
+def card(page: Page, name: str) -> Locator:
+    return page.locator(f'#lora-tab .card[data-name="{name}"]')
+
+
+def pick(page: Page, name: str) -> None:
+    """Select a card on the LoRA tab."""
+    card(page, name).locator(".card-pick").click()
+    expect(card(page, name).locator(".card-pick")).to_have_attribute("aria-pressed", "true")
+
+
+def stack_row(page: Page, name: str) -> Locator:
+    """The row of a selected LoRA on the generate tab."""
+    return page.locator(f'#lora-controls .stack-row[data-name="{name}"]')
+
+
+def type_strength(page: Page, name: str, strength: str, expert: str = "both") -> None:
+    box = stack_row(page, name).locator(f'input[type="text"][data-expert="{expert}"]')
+    box.fill(strength)
+
+
+def fill(page: Page, **fields: Any) -> None:
+    """Fill fields of the form by their ids, such as `steps=6`."""
+    for name, value in fields.items():
+        box = page.locator(f"#field-{name.replace('_', '-')} input")
+        box.fill(str(value))
+        box.press("Tab")
+
+
+def write_prompt(page: Page, text: str = PROMPT) -> None:
+    page.locator("#prompt textarea").fill(text)
+
+
+def generate(page: Page) -> None:
+    page.locator("#generate-button").click()
+
+
+def wait_for_video(page: Page) -> Locator:
+    video = page.locator(".run-video")
+    video.wait_for(timeout=VIDEO_MS)
+    return video
+
+
+def upload(page: Page, *files: Path) -> None:
+    page.locator("#lora-file").set_input_files(list(files))
+
+
+def get_json(address: str) -> Any:
+    with urllib.request.urlopen(address) as answer:
+        return json.load(answer)
+
+
+def task_in_video(path: Path) -> dict[str, Any]:
+    """The task that the video's own metadata holds."""
+    with av.open(str(path)) as container:
+        text = next(
+            value for value in container.metadata.values() if value.lstrip().startswith("{")
+        )
+    data = json.loads(text)
+    return dict(data.get("task", data))

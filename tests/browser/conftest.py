@@ -1,0 +1,74 @@
+"""The real app in its own process, and a page of a real browser on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+
+from tests.browser.running import CHROMIUM_ARGUMENTS, App, open_page, start_app, stop_app
+
+
+@pytest.fixture(scope="session")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+    folder = tmp_path_factory.mktemp("app")
+    process, running = start_app(folder)
+    yield running
+    stop_app(process)
+    log = (folder / "log.txt").read_text()
+    assert "Traceback" not in log, log
+
+
+@pytest.fixture(scope="session")
+def browser(chromium: str | None) -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=chromium, args=list(CHROMIUM_ARGUMENTS)
+        )
+        yield browser
+        browser.close()
+
+
+@dataclass
+class Watch:
+    """What a page must not do: complain, or ask another host."""
+
+    complaints: list[str]
+    expected: list[str]
+
+    def add(self, text: str) -> None:
+        if not any(part in text for part in self.expected):
+            self.complaints.append(text)
+
+
+@pytest.fixture
+def watch() -> Watch:
+    """Tests that provoke a refusal name the status that the browser then reports."""
+    return Watch([], [])
+
+
+@pytest.fixture
+def page(app: App, browser: Browser, watch: Watch) -> Iterator[Page]:
+    """A fresh browser session on the app; any complaint of its console fails the test."""
+    context = browser.new_context(viewport={"width": 1360, "height": 900})
+    page = context.new_page()
+
+    def heard(message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            watch.add(f"{message.text} {message.location}")
+
+    def asked(request: Request) -> None:
+        if not request.url.startswith((app.address, "data:", "blob:")):
+            watch.add(f"asked another host: {request.url}")
+
+    page.on("console", heard)
+    page.on("pageerror", lambda error: watch.add(f"uncaught: {error}"))
+    page.on("request", asked)
+    page.on("dialog", lambda dialog: watch.add(f"a script opened a dialog: {dialog.message}"))
+    page.set_default_timeout(60_000)
+    open_page(page, app)
+    yield page
+    context.close()
+    assert watch.complaints == []

@@ -1,0 +1,103 @@
+"""Starting the real app, and finding the way around on its page."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from queue import Empty, Queue
+from threading import Thread
+
+from playwright.sync_api import Page
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+# The embedded model and the demo LoRAs; a recipe under work can be tried by naming its folders.
+MODELS = Path(os.environ.get("TEST_MODELS_DIR", ROOT / "models"))
+LORAS = Path(os.environ.get("TEST_LORAS_DIR", ROOT / "loras"))
+READY = re.compile(r"is ready: (http://\S+/)")
+CHROMIUM_ARGUMENTS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+@dataclass(frozen=True)
+class App:
+    """A running app: its address, its folders and how long it took to answer (seconds)."""
+
+    address: str
+    loras: Path
+    outputs: Path
+    started_in: float
+
+
+def start_app(folder: Path, *arguments: str) -> tuple[subprocess.Popen[str], App]:
+    """Start `app.py` on a free port with folders of its own and the demo LoRAs."""
+    loras = folder / "loras"
+    shutil.copytree(LORAS, loras, ignore=shutil.ignore_patterns(".*"))
+    outputs, data = folder / "outputs", folder / "data"
+    command = [sys.executable, str(ROOT / "app.py"), "--port", "0", "--no-browser"]
+    command += ["--loras-dir", str(loras), "--outputs-dir", str(outputs), "--data-dir", str(data)]
+    command += ["--models-dir", str(MODELS), *arguments]
+    began = time.monotonic()
+    log = (folder / "log.txt").open("w")
+    process = subprocess.Popen(
+        command, cwd=folder, stdout=subprocess.PIPE, stderr=log, text=True, env=_environment()
+    )
+    address = _wait_for_address(process)
+    return process, App(address, loras, outputs, time.monotonic() - began)
+
+
+def _environment() -> dict[str, str]:
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("WAN_LORA_")}
+    return {**kept, "PYTHONUNBUFFERED": "1"}
+
+
+def _wait_for_address(process: subprocess.Popen[str], limit: float = 90.0) -> str:
+    lines: Queue[str] = Queue()
+    assert process.stdout is not None
+    Thread(target=lambda: [lines.put(line) for line in process.stdout or ()], daemon=True).start()
+    end = time.monotonic() + limit
+    while time.monotonic() < end and process.poll() is None:
+        try:
+            found = READY.search(lines.get(timeout=0.2))
+        except Empty:
+            continue
+        if found:
+            return found.group(1)
+    process.kill()
+    raise AssertionError(f"the app did not start (exit code {process.poll()})")
+
+
+def stop_app(process: subprocess.Popen[str]) -> None:
+    process.terminate()
+    try:
+        process.wait(20)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    if process.stdout is not None:
+        process.stdout.close()
+
+
+def open_page(page: Page, app: App) -> None:
+    """Go to the page and wait until its controls are there."""
+    page.goto(app.address)
+    page.locator("#lora-controls .section-title").wait_for()
+    page.locator("#generate-button").wait_for()
+
+
+def open_tab(page: Page, name: str) -> None:
+    page.get_by_role("tab", name=name).click()
+    if name == "LoRAs":
+        page.locator("#lora-tab .cards").wait_for()

@@ -1,0 +1,152 @@
+"""Making a video on the page with the demo model, from choosing LoRAs to playing the result."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from playwright.sync_api import Page, expect
+
+from tests.browser.actions import (
+    fill,
+    generate,
+    get_json,
+    pick,
+    stack_row,
+    task_in_video,
+    type_strength,
+    wait_for_video,
+    write_prompt,
+)
+from tests.browser.conftest import Watch
+from tests.browser.running import App, open_page, open_tab
+
+
+def two_names(page: Page) -> list[str]:
+    """Two LoRAs that fit the model, the first of which takes a strength for each expert."""
+    cards = page.locator("#lora-tab .card:not(.card-unfit)")
+    cards.first.wait_for()
+    names = [item.get_attribute("data-name") or "" for item in cards.all()]
+    both = [item.get_attribute("data-name") or "" for item in cards.all() if _both(item)]
+    return [both[0], next(name for name in names if name != both[0])]
+
+
+def _both(item: object) -> bool:
+    badge = item.locator(".badge").first  # type: ignore[attr-defined]
+    return str(badge.inner_text()) in ("Both", "Pair")
+
+
+def newest_job(app: App) -> dict[str, object]:
+    return dict(get_json(f"{app.address}api/jobs?limit=1")[0])
+
+
+def test_a_video_is_made_with_exactly_the_chosen_strengths(page: Page, app: App) -> None:
+    open_tab(page, "LoRAs")
+    first, second = two_names(page)
+    pick(page, first)
+    pick(page, second)
+    open_tab(page, "Generate")
+    stack_row(page, first).get_by_role("button", name="Separate").click()
+    type_strength(page, first, "0,85", "high")
+    type_strength(page, first, "0.3", "low")
+    write_prompt(page)
+    fill(page, steps=6, seed=41)
+    # The last strength is typed and Generate pressed at once: nothing may lag behind.
+    type_strength(page, second, "0.65")
+    generate(page)
+
+    video = wait_for_video(page)
+    page.wait_for_function("document.querySelector('.run-video').readyState >= 2")
+    page.wait_for_function("document.querySelector('.run-video').currentTime > 0.1")
+    expect(video).to_be_visible()
+    expect(page.locator("#result-seed")).to_have_text("41")
+    expect(page.locator(".run-loras li")).to_have_count(2)
+    expect(page.locator(".run-loras .outcome").first).to_have_text("Applied")
+
+    job = newest_job(app)
+    path = Path(job["result"]["video_path"])  # type: ignore[index]
+    expected = {first: {"high": 0.85, "low": 0.3}, second: 0.65}
+    task = task_in_video(path)
+    assert task["selected_loras"] == expected
+    assert (task["seed"], task["steps"]) == (41, 6)
+
+
+def test_the_slider_and_the_number_show_the_same(page: Page) -> None:
+    open_tab(page, "LoRAs")
+    name = two_names(page)[0]
+    pick(page, name)
+    open_tab(page, "Generate")
+    slider = stack_row(page, name).locator('input[type="range"]')
+    slider.focus()
+    slider.press("ArrowLeft")
+    number = stack_row(page, name).locator('input[type="text"]')
+    expect(number).to_have_value("0.95")
+    number.fill("2.5")
+    expect(slider).to_have_value("2.5")
+    number.fill("much")
+    expect(number).to_have_attribute("aria-invalid", "true")
+    number.press("Tab")
+    expect(number).to_have_value("2.5")
+    open_tab(page, "LoRAs")
+    expect(page.locator('#lora-tab .stack-row input[type="text"]')).to_have_value("2.5")
+
+
+def test_a_run_shows_its_progress_and_can_be_cancelled(page: Page, app: App) -> None:
+    write_prompt(page)
+    fill(page, steps=200)
+    generate(page)
+    expect(page.locator(".run-note")).to_contain_text("Step", timeout=60_000)
+    page.locator(".run-preview").wait_for()
+    page.locator("#cancel-button").click()
+    expect(page.locator(".run-note")).to_have_text("Cancelled", timeout=30_000)
+    assert newest_job(app)["state"] == "cancelled"
+
+
+def test_a_reload_finds_the_run_again(page: Page, app: App) -> None:
+    write_prompt(page)
+    fill(page, steps=60, seed=5)
+    generate(page)
+    expect(page.locator(".run-note")).to_contain_text("Step", timeout=60_000)
+    open_page(page, app)
+    expect(page.locator(".run-note")).to_contain_text("Step")
+    expect(page.locator("#cancel-button")).to_be_visible()
+    wait_for_video(page)
+    expect(page.locator("#result-seed")).to_have_text("5")
+
+
+def test_the_seed_of_a_result_can_be_reused(page: Page) -> None:
+    write_prompt(page)
+    fill(page, steps=2, seed="")
+    before = page.locator("#result-seed").all_inner_texts()
+    generate(page)
+    expect(page.locator(".run-note")).to_contain_text("Done", timeout=60_000)
+    page.wait_for_function(
+        "(old) => document.querySelector('#result-seed')?.textContent !== old",
+        arg=before[0] if before else "",
+    )
+    seed = page.locator("#result-seed").inner_text()
+    page.get_by_role("button", name="Reuse seed").click()
+    expect(page.locator("#field-seed input")).to_have_value(seed)
+
+
+def test_a_wrong_task_is_explained(page: Page, watch: Watch) -> None:
+    watch.expected.append("status of 422")
+    write_prompt(page, " ")
+    fill(page, width=130)
+    generate(page)
+    problem = page.locator(".run-problem")
+    expect(problem).to_contain_text("prompt")
+    expect(problem).to_contain_text("width")
+
+
+def test_a_video_is_served_in_ranges(page: Page, app: App) -> None:
+    write_prompt(page)
+    fill(page, steps=2)
+    generate(page)
+    wait_for_video(page)
+    job = newest_job(app)
+    answer = page.request.get(
+        f"{app.address}api/results/{job['id']}/video", headers={"Range": "bytes=0-99"}
+    )
+    assert answer.status == 206
+    assert len(answer.body()) == 100
+    assert answer.headers["x-content-type-options"] == "nosniff"

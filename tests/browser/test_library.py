@@ -1,0 +1,169 @@
+"""The LoRA tab: upload, rename, delete with undo, search, and names that are traps."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.actions import card, pick, stack_row, upload
+from tests.browser.conftest import Watch
+from tests.browser.running import LORAS, App, open_page, open_tab
+
+TRAPS = (
+    "img src=x onerror=alert(1)",
+    "${alert(2)} {{alert(3)}}",
+    "'\"`; alert(4) &lt;b&gt;",
+    "x" * 150,
+)
+MARKUP = "<img src=x onerror=alert(5)><script>alert(6)</script>${alert(7)}"
+
+
+def one_demo_lora(folder: Path, name: str) -> Path:
+    """A copy of a demo LoRA that is one file for both experts, under another name."""
+    source = next(
+        path
+        for path in sorted(LORAS.glob("*.safetensors"))
+        if "_high" not in path.stem and "_low" not in path.stem
+    )
+    return Path(shutil.copy(source, folder / f"{name}.safetensors"))
+
+
+def test_an_uploaded_file_becomes_a_card(page: Page, tmp_path: Path) -> None:
+    open_tab(page, "LoRAs")
+    upload(page, one_demo_lora(tmp_path, "fresh upload"))
+    row = page.locator(".upload").filter(has_text="fresh upload.safetensors")
+    expect(row.locator(".upload-note")).to_contain_text("fits Demo")
+    expect(card(page, "fresh upload")).to_be_visible()
+
+
+def test_a_refused_file_says_why(page: Page, tmp_path: Path, watch: Watch) -> None:
+    watch.expected.append("status of 422")
+    bad = tmp_path / "web page.safetensors"
+    bad.write_text("<!doctype html><title>404</title>" * 40)
+    open_tab(page, "LoRAs")
+    upload(page, bad)
+    row = page.locator(".upload-failed").filter(has_text="web page")
+    expect(row).to_be_visible()
+    assert len(row.locator(".upload-note").inner_text()) > 20
+    expect(card(page, "web page")).to_have_count(0)
+
+
+def test_an_upload_can_be_cancelled(page: Page, tmp_path: Path, app: App) -> None:
+    large = tmp_path / "large.safetensors"
+    with large.open("wb") as file:
+        file.truncate(400_000_000)
+    open_tab(page, "LoRAs")
+    page.context.new_cdp_session(page).send(
+        "Network.emulateNetworkConditions",
+        {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 2_000_000},
+    )
+    upload(page, large)
+    row = page.locator(".upload").filter(has_text="large.safetensors")
+    row.get_by_role("button", name="Cancel").click()
+    expect(row.locator(".upload-note")).to_contain_text("Cancelled")
+    assert not list(app.loras.rglob("large*"))
+
+
+def test_a_lora_is_renamed_with_its_selection(page: Page, tmp_path: Path, watch: Watch) -> None:
+    watch.expected.append("status of 4")
+    open_tab(page, "LoRAs")
+    upload(page, one_demo_lora(tmp_path, "old name"), one_demo_lora(tmp_path, "taken name"))
+    pick(page, "old name")
+    card(page, "old name").get_by_role("button", name="Rename").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("New name").fill("taken name")
+    dialog.get_by_role("button", name="Save").click()
+    expect(dialog.get_by_role("alert")).not_to_be_empty()
+    dialog.get_by_label("New name").fill("new name")
+    dialog.get_by_role("button", name="Save").click()
+    expect(card(page, "new name").locator(".card-pick")).to_have_attribute("aria-pressed", "true")
+    expect(card(page, "old name")).to_have_count(0)
+    open_tab(page, "Generate")
+    expect(stack_row(page, "new name")).to_be_visible()
+
+
+def test_a_deleted_lora_comes_back_with_undo(page: Page, tmp_path: Path, app: App) -> None:
+    open_tab(page, "LoRAs")
+    upload(page, one_demo_lora(tmp_path, "short lived"))
+    pick(page, "short lived")
+    card(page, "short lived").get_by_role("button", name="Delete").click()
+    page.get_by_role("dialog").get_by_role("button", name="Keep it").click()
+    expect(card(page, "short lived")).to_be_visible()
+    card(page, "short lived").get_by_role("button", name="Delete").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    expect(card(page, "short lived")).to_have_count(0)
+    assert not (app.loras / "short lived.safetensors").exists()
+    page.locator(".toast").get_by_role("button", name="Undo").click()
+    expect(card(page, "short lived").locator(".card-pick")).to_have_attribute(
+        "aria-pressed", "true"
+    )
+    assert (app.loras / "short lived.safetensors").exists()
+
+
+def test_the_selection_survives_a_reload(page: Page, app: App, tmp_path: Path) -> None:
+    open_tab(page, "LoRAs")
+    upload(page, one_demo_lora(tmp_path, "kept choice"))
+    pick(page, "kept choice")
+    page.locator('#lora-tab .stack-row input[type="text"]').fill("0.35")
+    page.wait_for_timeout(500)
+    open_page(page, app)
+    box = stack_row(page, "kept choice").locator('input[type="text"]')
+    expect(box).to_have_value("0.35")
+
+
+def test_searching_narrows_the_cards(page: Page) -> None:
+    open_tab(page, "LoRAs")
+    cards = page.locator("#lora-tab .card")
+    cards.first.wait_for()
+    name = cards.first.get_attribute("data-name") or ""
+    page.keyboard.press("/")
+    page.keyboard.type(name)
+    expect(card(page, name)).to_be_visible()
+    page.keyboard.type(" and something that nothing has")
+    expect(cards).to_have_count(0)
+    expect(page.locator(".grid-empty")).to_contain_text("No LoRA matches")
+
+
+def test_details_tell_what_is_known(page: Page) -> None:
+    open_tab(page, "LoRAs")
+    first = page.locator("#lora-tab .card").first
+    first.get_by_role("button", name="Details").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("SHA-256")
+    expect(dialog.locator("meter").first).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+
+
+@pytest.mark.parametrize("name", TRAPS)
+def test_a_name_is_only_ever_text(page: Page, tmp_path: Path, name: str) -> None:
+    open_tab(page, "LoRAs")
+    upload(page, one_demo_lora(tmp_path, name))
+    pick(page, name) if '"' not in name else page.locator(".card-pick", has_text=name).click()
+    open_tab(page, "Generate")
+    expect(page.locator("#lora-controls .stack-title").last).to_have_text(name)
+    assert page.locator("#lora-controls .stack-row img[src=x], #lora-tab img[src=x]").count() == 0
+    page.locator("#lora-controls").get_by_role("button", name="Clear").click()
+
+
+def test_metadata_is_only_ever_text(page: Page, tmp_path: Path) -> None:
+    file = one_demo_lora(tmp_path, "hostile metadata")
+    with_metadata(file, {"modelspec.description": MARKUP, "modelspec.author": MARKUP})
+    open_tab(page, "LoRAs")
+    upload(page, file)
+    card(page, "hostile metadata").get_by_role("button", name="Details").click()
+    expect(page.get_by_role("dialog")).to_contain_text("<script>alert(6)</script>")
+    assert page.locator("dialog img[src=x]").count() == 0
+
+
+def with_metadata(path: Path, metadata: dict[str, str]) -> None:
+    """Rewrite the header of a safetensors file with this metadata."""
+    data = path.read_bytes()
+    length = int.from_bytes(data[:8], "little")
+    header = {**json.loads(data[8 : 8 + length]), "__metadata__": metadata}
+    text = json.dumps(header).encode()
+    path.write_bytes(len(text).to_bytes(8, "little") + text + data[8 + length :])

@@ -1,0 +1,75 @@
+"""The page as a whole: how soon it is there, what it shows, and that it keeps its peace."""
+
+from __future__ import annotations
+
+import urllib.request
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.actions import get_json
+from tests.browser.running import App, open_page, open_tab
+
+# Two cores that do nothing else serve the page within five seconds of the command; a loaded
+# test machine gets more.
+START_SECONDS = 20.0
+
+
+def test_the_page_is_served_soon_after_the_command(app: App) -> None:
+    assert app.started_in < START_SECONDS
+    with urllib.request.urlopen(app.address) as answer:
+        assert answer.status == 200
+
+
+def test_the_status_line_says_when_the_worker_is_ready(page: Page) -> None:
+    expect(page.locator("#status-line")).to_contain_text("Ready", timeout=60_000)
+    open_tab(page, "LoRAs")
+    expect(page.locator("#status-line")).to_be_visible()
+
+
+def test_choosing_a_model_fills_in_its_values(page: Page) -> None:
+    box = page.get_by_role("listbox", name="Model")
+    box.click()
+    page.get_by_role("option", name="TI2V-5B").click()
+    expect(page.locator("#field-width input")).to_have_value("1280")
+    expect(page.locator("#field-steps input")).to_have_value("50")
+    expect(page.locator("#field-guidance-2")).to_be_hidden()
+    expect(page.locator("#input-picture")).to_be_visible()
+
+
+def test_an_example_fills_the_prompt_and_survives_a_reload(page: Page, app: App) -> None:
+    chip = page.locator("#prompt-examples button").nth(1)
+    text = chip.inner_text()
+    chip.click()
+    expect(page.locator("#prompt textarea")).to_have_value(text)
+    page.locator("#field-seed").get_by_role("button", name="Roll").click()
+    expect(page.locator("#field-seed input")).not_to_have_value("")
+    seed = page.locator("#field-seed input").input_value()
+    page.wait_for_timeout(300)
+    open_page(page, app)
+    expect(page.locator("#prompt textarea")).to_have_value(text)
+    expect(page.locator("#field-seed input")).to_have_value(seed)
+
+
+def test_light_and_dark_are_kept(page: Page, app: App) -> None:
+    page.locator("#theme-switch").click()
+    dark = page.evaluate("document.body.classList.contains('dark')")
+    open_page(page, app)
+    expect(page.locator("#theme-switch")).to_have_text("Light" if dark else "Dark")
+
+
+@pytest.mark.parametrize("width", [360, 768])
+@pytest.mark.parametrize("tab", ["Generate", "LoRAs"])
+def test_nothing_sticks_out_on_a_narrow_screen(page: Page, width: int, tab: str) -> None:
+    page.set_viewport_size({"width": width, "height": 780})
+    open_tab(page, tab)
+    overflow = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    assert page.evaluate(overflow) <= 0
+
+
+def test_the_status_answers_only_what_is_new(app: App) -> None:
+    status = get_json(f"{app.address}api/status")
+    assert {"rev", "worker", "job", "queue", "library"} <= set(status)
+    revision = get_json(f"{app.address}api/status")["rev"]
+    with urllib.request.urlopen(f"{app.address}api/status?rev={revision}") as answer:
+        assert answer.status in (200, 204)

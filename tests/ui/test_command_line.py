@@ -1,0 +1,148 @@
+"""The command line: arguments, exit codes and words."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import app
+from ui.command_line import build_parser, parse_lora_argument, read_login, settings_overrides
+from ui.generate_command import place_result
+from utils import GenerationError, GenerationResult, GenerationTask, SettingsError
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+TASK = GenerationTask(model_type="demo", prompt="a fox", seed=1)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("style", ("style", None)),
+        ("style=0.8", ("style", 0.8)),
+        ("style=-1", ("style", -1.0)),
+        ("a=b=0.5", ("a=b", 0.5)),
+        ("motion=high:1.0,low:0.4", ("motion", {"high": 1.0, "low": 0.4})),
+        ("motion=low:0.4", ("motion", {"low": 0.4})),
+    ],
+)
+def test_a_lora_with_its_strength(text: str, expected: tuple[str, Any]) -> None:
+    assert parse_lora_argument(text) == expected
+
+
+@pytest.mark.parametrize("text", ["=1", "a=", "a=x", "a=high:1,high:2", "a=mid:1", "a=high:"])
+def test_a_wrong_strength_is_wrong_usage(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        app.main(["generate", "--prompt", "x", "--lora", text])
+    assert caught.value.code == 2
+    assert "--lora" in capsys.readouterr().err
+
+
+def test_settings_may_stand_before_or_after_the_command() -> None:
+    parser = build_parser("1")
+    for arguments in (
+        ["--model", "ti2v-5B", "generate", "--prompt", "x"],
+        ["generate", "--prompt", "x", "--model", "ti2v-5B"],
+    ):
+        overrides = settings_overrides(parser.parse_args(arguments))
+        assert overrides["default_model"] == "ti2v-5B"
+
+
+def test_an_unknown_model_ends_with_words(capsys: pytest.CaptureFixture[str]) -> None:
+    assert app.main(["--model", "nothing", "--no-browser"]) == 1
+    error = capsys.readouterr().err
+    assert "nothing" in error
+    assert "  - " in error
+    assert "Traceback" not in error
+
+
+def test_a_wrong_task_ends_with_words(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folders = [f"--{name}-dir={tmp_path / name}" for name in ("loras", "outputs", "data")]
+    code = app.main(["generate", "--prompt", "x", "--width", "130", "--frames", "5", *folders])
+    assert code == 1
+    assert "width" in capsys.readouterr().err
+
+
+def test_an_unknown_lora_ends_with_words(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folders = [f"--{name}-dir={tmp_path / name}" for name in ("loras", "outputs", "data")]
+    assert app.main(["generate", "--prompt", "x", "--lora", "gone=1", *folders]) == 1
+    assert "gone" in capsys.readouterr().err
+
+
+def test_a_file_that_exists_is_never_overwritten(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    video = tmp_path / "mine.mp4"
+    video.write_bytes(b"mine")
+    folders = [f"--{name}-dir={tmp_path / name}" for name in ("loras", "outputs", "data")]
+    assert app.main(["generate", "--prompt", "x", "--out", str(video), *folders]) == 1
+    assert "mine.mp4" in capsys.readouterr().err
+    assert video.read_bytes() == b"mine"
+
+
+def result_in(folder: Path) -> GenerationResult:
+    folder.mkdir()
+    for suffix in (".mp4", ".json", ".jpg"):
+        (folder / f"made{suffix}").write_text(suffix)
+    return GenerationResult(
+        video_path=str(folder / "made.mp4"),
+        poster_path=str(folder / "made.jpg"),
+        task=TASK,
+        frames_shape=(1, 8, 8, 3),
+        timings={},
+        loras={},
+        warnings=[],
+    )
+
+
+def test_the_result_goes_where_it_was_asked_for(tmp_path: Path) -> None:
+    video = place_result(result_in(tmp_path / "outputs"), tmp_path / "new" / "fox.mp4")
+    assert video == tmp_path / "new" / "fox.mp4"
+    assert sorted(path.name for path in video.parent.iterdir()) == [
+        "fox.jpg",
+        "fox.json",
+        "fox.mp4",
+    ]
+    assert list((tmp_path / "outputs").iterdir()) == []
+
+
+def test_a_folder_takes_the_result_under_its_own_name(tmp_path: Path) -> None:
+    assert place_result(result_in(tmp_path / "outputs"), tmp_path / "here") == (
+        tmp_path / "here" / "made.mp4"
+    )
+
+
+def test_placing_never_overwrites(tmp_path: Path) -> None:
+    (tmp_path / "fox.json").write_text("mine")
+    result = result_in(tmp_path / "outputs")
+    with pytest.raises(GenerationError, match=r"fox\.json"):
+        place_result(result, tmp_path / "fox.mp4")
+    assert (tmp_path / "fox.json").read_text() == "mine"
+    assert Path(result.video_path).is_file()
+
+
+def test_a_login_file_holds_user_and_password(tmp_path: Path) -> None:
+    path = tmp_path / "login"
+    path.write_text("ann:se:cret\n")
+    assert read_login(path) == ("ann", "se:cret")
+    path.write_text("nothing")
+    with pytest.raises(SettingsError, match="user:password"):
+        read_login(path)
+    with pytest.raises(SettingsError, match="missing"):
+        read_login(tmp_path / "missing")
+
+
+def test_help_explains_and_loads_nothing_heavy() -> None:
+    script = "import sys, app\ntry:\n app.main(['--help'])\nexcept SystemExit:\n pass\n"
+    script += "print([name for name in ('torch', 'gradio') if name in sys.modules])"
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert "--loras-dir" in done.stdout
+    assert "generate" in done.stdout
+    assert done.stdout.splitlines()[-1] == "[]"

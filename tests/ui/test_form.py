@@ -1,0 +1,59 @@
+"""The form's fields: a model's defaults, and values that the browser kept."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from ui.examples import COUNT, examples
+from ui.form import FIELDS, model_updates, restored_updates
+from utils import load_settings
+
+SETTINGS = load_settings()
+
+
+def by_name(updates: list[Any]) -> dict[str, Any]:
+    return dict(zip([*FIELDS, "image"], updates, strict=False))
+
+
+@pytest.mark.parametrize("model_type", list(SETTINGS.models))
+def test_a_model_brings_its_own_values(model_type: str) -> None:
+    row = SETTINGS.models[model_type]
+    found = by_name(model_updates(SETTINGS, model_type))
+    for name in ("width", "height", "num_frames", "fps", "steps", "flow_shift"):
+        assert found[name]["value"] == getattr(row, name)
+    assert found["guidance_scale_2"]["visible"] is (len(row.experts) == 2)
+    assert found["image"]["visible"] is (row.image != "none")
+
+
+@pytest.mark.parametrize("model_type", list(SETTINGS.models))
+def test_every_model_has_examples(model_type: str) -> None:
+    found = examples(SETTINGS, model_type)
+    assert len(set(found)) == COUNT
+
+
+def test_kept_values_come_back() -> None:
+    kept = {"model_type": "ti2v-5B", "prompt": "a fox", "steps": 12, "seed": 7}
+    found = by_name(restored_updates(SETTINGS, json.dumps(kept)))
+    assert found["model_type"]["value"] == "ti2v-5B"
+    assert found["prompt"]["value"] == "a fox"
+    assert found["steps"]["value"] == 12
+    assert found["seed"]["value"] == "7"
+    assert found["guidance_scale_2"]["visible"] is False
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [None, "", "not json", "[1]", '{"steps": "<b>"}', '{"steps": true}', '{"image_id": "../x"}'],
+)
+def test_what_cannot_be_used_changes_nothing(kept: str | None) -> None:
+    found = by_name(restored_updates(SETTINGS, kept))
+    assert "value" not in found["steps"]
+    assert "value" not in found["image_id"]
+
+
+def test_a_form_of_a_model_that_is_gone_is_dropped() -> None:
+    found = by_name(restored_updates(SETTINGS, '{"model_type": "old", "steps": 99}'))
+    assert "value" not in found["steps"]
