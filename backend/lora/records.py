@@ -65,7 +65,7 @@ def record_of(
         "filename": Path(first.path).name,
         "files": {role: file.path for role, file in entry.files.items()},
         "path": first.path,
-        "size_mb": round(sum(file.stamp.size for file in entry.files.values()) / MB, 2),
+        "size_mb": round(sum(file.stamp.size for file in entry.files.values()) / MB, 3),
         "upload_date": _date(max(file.stamp.mtime_ns for file in entry.files.values())),
         "last_used": usage.last_used if usage else None,
         "use_count": usage.use_count if usage else 0,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 import torch
+from diffusers import WanTransformer3DModel
+from lora_files import TINY_CONFIG, tiny_model
+
 from backend.errors import ModelLoadError
 from backend.lora.architectures import CONFIGS, architecture_for, architecture_from_config
 from backend.settings import load_settings
-from diffusers import WanTransformer3DModel
-from lora_files import TINY_CONFIG, tiny_model
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,503 @@
+"""The library over a real folder: records, pairs, rename, delete, undo, usage, other programs."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from lora_files import diffusion_pipe, layer_keys, musubi, tiny_model, write_lora
+
+from backend.errors import LoRAError, LoRAFileError, LoRANotFoundError, SettingsError
+from backend.lora.library import LoRALibrary
+from backend.lora.placement import Move, move_all
+from backend.settings import load_settings
+
+CONTRACT = {
+    "name", "filename", "files", "path", "size_mb", "upload_date", "last_used", "use_count",
+    "is_loaded", "is_applied", "current_strength", "compatible_models", "expert", "dialect",
+    "algebra", "rank", "status", "status_detail", "sha256", "metadata", "thumbnail_path",
+}  # fmt: skip
+METADATA = {"description", "tags", "author", "version", "trigger_words"}
+
+
+@pytest.fixture
+def settings(tmp_path):
+    tiny_model(tmp_path / "models")
+    return load_settings(loras_dir=tmp_path / "loras", models_dir=tmp_path / "models")
+
+
+@pytest.fixture
+def library(settings):
+    return LoRALibrary(settings)
+
+
+@pytest.fixture
+def root(settings):
+    return settings.loras_dir
+
+
+def visible(root):
+    """Relative path → content of everything that is not hidden."""
+    return {
+        str(path.relative_to(root)): path.read_bytes()
+        for path in sorted(root.rglob("*"))
+        if path.is_file() and not any(part[0] == "." for part in path.relative_to(root).parts)
+    }
+
+
+def add_pair(root, stem="style", *, words=("_high_noise", "_low_noise")):
+    for seed, word in enumerate(words):
+        write_lora(root / f"{stem}{word}.safetensors", seed=seed + 10)
+
+
+def test_a_record_has_the_keys_of_the_contract(library, root):
+    path = write_lora(root / "anime.safetensors", metadata={"modelspec.description": "d"})
+    library.refresh()
+    record = library.list_available_loras()["anime"]
+    assert set(record) >= CONTRACT
+    assert set(record["metadata"]) >= METADATA
+    assert record["files"] == {"both": "anime.safetensors"}
+    assert record["compatible_models"] == ["demo"]
+    assert (record["status"], record["dialect"], record["algebra"]) == ("ok", "musubi", ["lora"])
+    assert record["metadata"]["description"] == "d"
+    assert record["size_mb"] == pytest.approx(path.stat().st_size / 2**20, abs=0.001)
+    assert len(record["sha256"]) == 64
+    assert (root / record["thumbnail_path"]).is_file()
+    assert json.dumps(record)
+
+
+def test_a_pair_is_one_record(library, root):
+    add_pair(root)
+    write_lora(root / "alone-L.safetensors", seed=3)
+    library.refresh()
+    records = library.list_available_loras()
+    assert set(records) == {"style", "alone-L"}
+    pair = records["style"]
+    assert pair["files"] == {
+        "high": "style_high_noise.safetensors",
+        "low": "style_low_noise.safetensors",
+    }
+    assert (pair["expert"], pair["missing_half"]) == ("both", None)
+    assert (records["alone-L"]["expert"], records["alone-L"]["missing_half"]) == ("low", "high")
+    assert set(library.info("style")) == set(library.files("style")) == {"high", "low"}
+    assert library.validate_lora_compatibility("alone-L", "demo")
+
+
+@pytest.mark.parametrize("words", [("_HIGH", "_LOW"), ("-H", "-L"), ("HighNoise", "LowNoise")])
+def test_pairs_by_every_word(library, root, words):
+    add_pair(root, words=words)
+    library.refresh()
+    assert list(library.list_available_loras()) == ["style"]
+
+
+def test_pairs_by_folder_and_by_model_hash(library, root):
+    add_pair(root, "ghost/", words=("high_noise_model", "low_noise_model"))
+    meta = {"sshs_model_hash": "abc"}
+    write_lora(root / "one_HIGH.safetensors", metadata=meta, seed=1)
+    write_lora(root / "two_LOW.safetensors", metadata=meta, seed=2)
+    write_lora(root / "other" / "adapter_model.safetensors", seed=5)
+    library.refresh()
+    assert set(library.list_available_loras()) == {"ghost", "one", "other"}
+
+
+def test_equal_names_in_folders_stay_apart(library, root):
+    write_lora(root / "a.safetensors", seed=1)
+    write_lora(root / "sub" / "a.safetensors", seed=2)
+    write_lora(root / "sub" / "b.safetensors", seed=3)
+    write_lora(root / ".hidden" / "c.safetensors", seed=4)
+    library.refresh()
+    assert set(library.list_available_loras()) == {"a", "a (sub)", "b"}
+    assert library.files("a (sub)")["both"] == root / "sub" / "a.safetensors"
+
+
+def test_broken_files_are_listed_with_their_reason(library, root):
+    write_lora(root / "good.safetensors")
+    (root / "corrupt.safetensors").write_bytes(b"PK\x03\x04" + bytes(40))
+    write_lora(root / "flux.safetensors", {"double_blocks.0.lora_A.weight": (4, 4)})
+    half = musubi()
+    del half["lora_unet_blocks_0_ffn_0.lora_up.weight"]
+    write_lora(root / "half.safetensors", half)
+    os.mkfifo(root / "fifo.safetensors")
+    library.refresh()
+    records = library.list_available_loras()
+    status = {name: record["status"] for name, record in records.items()}
+    assert status == {
+        "good": "ok",
+        "corrupt": "corrupt",
+        "fifo": "corrupt",
+        "flux": "unsupported",
+        "half": "unsupported",
+    }
+    assert "PyTorch pickle" in records["corrupt"]["status_detail"]
+    assert "lora_down without lora_up" in records["half"]["status_detail"]
+    assert records["corrupt"]["compatible_models"] == []
+    assert not library.validate_lora_compatibility("corrupt", "demo")
+    with pytest.raises(LoRAFileError):
+        library.info("corrupt")
+
+
+def test_unknown_names_suggest_close_ones(library, root):
+    write_lora(root / "anime_style.safetensors")
+    library.refresh()
+    with pytest.raises(LoRANotFoundError) as caught:
+        library.record("anime_stlye")
+    assert "anime_style" in caught.value.suggestions[0]
+    for name in ("../secret", "/etc/passwd", "", "a\0b", "x" * 9999):
+        with pytest.raises(LoRANotFoundError):
+            library.delete_lora_file(name)
+    with pytest.raises(SettingsError):
+        library.explain_compatibility("anime_style", "no-such-model")
+
+
+def test_verdicts_without_the_model(tmp_path):
+    settings = load_settings(loras_dir=tmp_path / "l", models_dir=tmp_path / "none")
+    library = LoRALibrary(settings)
+    write_lora(settings.loras_dir / "a.safetensors")
+    library.refresh()
+    found = library.explain_compatibility("a", "demo")
+    assert (found.compatible, found.verdict) == (False, "unknown")
+    assert "not installed" in found.reasons[0]
+
+
+def test_files_dropped_by_other_programs_appear_and_go(library, root):
+    before = library.revision
+    assert library.list_available_loras() == {}
+    write_lora(root / "new.safetensors")
+    library._contents._next_look = 0.0  # as if a second had passed
+    assert "new" in library.list_available_loras()
+    after = library.revision
+    assert after > before
+    assert library.revision == after
+    (root / "new.safetensors").unlink()
+    library._contents._next_look = 0.0
+    assert library.list_available_loras() == {}
+    assert library.revision > after
+
+
+def test_an_unreachable_folder_marks_its_loras_missing(library, root):
+    write_lora(root / "a.safetensors")
+    library.refresh()
+    shutil.move(root, root.with_name("away"))
+    library.refresh()
+    assert library.list_available_loras()["a"]["status"] == "missing"
+    shutil.move(root.with_name("away"), root)
+    library.refresh()
+    assert library.list_available_loras()["a"]["status"] == "ok"
+
+
+def test_usage_is_counted_and_survives_rename_and_restart(library, root, settings):
+    write_lora(root / "a.safetensors", seed=1)
+    write_lora(root / "b.safetensors", seed=2)
+    library.refresh()
+    library.record_use({"a": 0.5})
+    library.record_use({"b": {"high": 1.0, "low": 0.2}, "gone": 1.0})
+    library.record_use({"a": 0.75})
+    assert library.recent(5) == ["a", "b"]
+    assert library.recent(1) == ["a"]
+    library.rename_lora_file("a", "c")
+    again = LoRALibrary(settings)
+    record = again.record("c")
+    assert record["use_count"] == 2
+    assert record["last_used"].startswith("20")
+    assert again.last_strength("c") == 0.75
+    assert again.last_strength("b") == {"high": 1.0, "low": 0.2}
+    assert again.recent(5) == ["c", "b"]
+
+
+def test_status_of_what_is_applied(library, root):
+    write_lora(root / "a.safetensors")
+    library.refresh()
+    before = library.revision
+    library.set_status({"a": 0.8})
+    record = library.record("a")
+    assert (record["is_loaded"], record["is_applied"], record["current_strength"]) == (
+        True,
+        True,
+        0.8,
+    )
+    assert library.revision > before
+    library.set_status({})
+    assert not library.record("a")["is_applied"]
+
+
+def test_hashes_are_of_the_content_and_follow_changes(library, root):
+    path = write_lora(root / "a.safetensors", seed=1)
+    library.refresh()
+    one = library.sha256("a")["both"]
+    write_lora(path, seed=2)
+    os.utime(path, ns=(1, 1))
+    library.refresh()
+    assert library.sha256("a")["both"] != one
+    output = subprocess.run(["sha256sum", path], capture_output=True, text=True, check=True)
+    assert library.sha256("a")["both"] == output.stdout.split()[0]
+
+
+def test_rename_carries_every_file_of_the_stem(library, root):
+    write_lora(root / "a.safetensors")
+    write_lora(root / "ab.safetensors", seed=2)
+    for suffix in (".json", ".preview.png", ".mp4", ".civitai.info", ".metadata.json", ".txt"):
+        (root / f"a{suffix}").write_text("{}")
+    (root / "ab.txt").write_text("stays")
+    library.refresh()
+    before = {
+        name.removeprefix("a"): data for name, data in visible(root).items() if "ab" not in name
+    }
+    assert library.rename_lora_file("a", "Neon Glow")
+    after = visible(root)
+    assert {f"Neon Glow{suffix}" for suffix in before} | {"ab.safetensors", "ab.txt"} == set(after)
+    for suffix, data in before.items():
+        assert after[f"Neon Glow{suffix}"] == data
+    assert set(library.list_available_loras()) == {"Neon Glow", "ab"}
+
+
+@pytest.mark.parametrize(
+    "words", [("_high_noise", "_low_noise"), ("-H", "-L"), ("_HIGH_v2", "_LOW_v2")]
+)
+def test_rename_of_a_pair_keeps_its_halves(library, root, words):
+    add_pair(root, words=words)
+    plain = "style_v2" if "v2" in words[0] else "style"
+    (root / f"style{words[0]}.png").write_bytes(b"x")
+    (root / f"{plain}.json").write_text('{"description": "both"}')
+    library.refresh()
+    assert library.record(plain)["metadata"]["description"] == "both"
+    library.record_use({plain: 1.0})
+    library.rename_lora_file(plain, "glow")
+    assert set(library.list_available_loras()) == {"glow"}
+    record = library.record("glow")
+    assert set(record["files"]) == {"high", "low"}
+    assert record["use_count"] == 1
+    assert record["metadata"]["description"] == "both"
+    assert len(visible(root)) == 4
+    assert all(name.startswith("glow") for name in visible(root))
+
+
+def test_rename_keeps_the_expert_of_an_unpaired_half(library, root):
+    write_lora(root / "style_HIGH.safetensors")
+    library.refresh()
+    library.rename_lora_file("style_HIGH", "glow")
+    record = library.record("glow")
+    assert (record["expert"], record["missing_half"]) == ("high", "low")
+    assert record["role_evidence"] == {"high": "set by hand"}
+    library.set_role("glow", None)
+    assert library.record("glow")["expert"] == "both"
+
+
+def test_rename_refuses_and_changes_nothing(library, root):
+    write_lora(root / "a.safetensors", seed=1)
+    write_lora(root / "b.safetensors", seed=2)
+    (root / "c.json").write_text("{}")
+    (root / "a.json").write_text("{}")
+    library.refresh()
+    before = visible(root)
+    for bad in ("b", "B", "../a", "", "CON", ".x", "a/b", "x" * 300, "a\0"):
+        with pytest.raises(LoRAError) as caught:
+            library.rename_lora_file("a", bad)
+        assert caught.value.suggestions
+    with pytest.raises(LoRAError, match="a file of that name is there"):
+        library.rename_lora_file("a", "c")
+    with pytest.raises(LoRANotFoundError):
+        library.rename_lora_file("zz", "yy")
+    assert visible(root) == before
+    assert library.rename_lora_file("a", "a")
+    assert library.rename_lora_file("a", "A")
+    assert "A" in library.list_available_loras()
+
+
+def test_a_rename_whose_catalogue_update_fails_is_undone(library, root):
+    write_lora(root / "a.safetensors")
+    (root / "a.json").write_text("{}")
+    library.refresh()
+    library.record_use({"a": 1.0})
+    before = visible(root)
+    with sqlite3.connect(root / ".catalog.sqlite") as db:
+        db.execute(
+            "CREATE TRIGGER full BEFORE UPDATE ON usage BEGIN SELECT RAISE(ABORT, 'disk full'); END"
+        )
+    with pytest.raises(LoRAError, match="disk full"):
+        library.rename_lora_file("a", "b")
+    with sqlite3.connect(root / ".catalog.sqlite") as db:
+        db.execute("DROP TRIGGER full")
+    assert visible(root) == before
+    library.refresh()
+    assert library.record("a")["use_count"] == 1
+
+
+def test_moves_are_all_or_none(tmp_path):
+    for name in "abc":
+        (tmp_path / name).write_text(name)
+    moves = [Move(tmp_path / name, tmp_path / f"{name}2") for name in ("a", "b", "gone", "c")]
+    with pytest.raises(FileNotFoundError):
+        move_all(moves)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b", "c"]
+    with pytest.raises(FileExistsError):
+        move_all([Move(tmp_path / "a", tmp_path / "x"), Move(tmp_path / "b", tmp_path / "c")])
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {
+        "a": "a",
+        "b": "b",
+        "c": "c",
+    }
+
+
+def test_delete_and_undo(library, root):
+    add_pair(root)
+    (root / "style.png").write_bytes(b"x")
+    (root / "style_low_noise.json").write_text("{}")
+    write_lora(root / "sub" / "deep" / "x.safetensors", seed=5)
+    write_lora(root / "other.safetensors", seed=6)
+    library.refresh()
+    library.record_use({"style": 0.3})
+    before = visible(root)
+    for name in ("style", "x"):
+        assert library.delete_lora_file(name)
+    assert set(library.list_available_loras()) == {"other"}
+    assert set(visible(root)) == {"other.safetensors"}
+    shutil.rmtree(root / "sub")
+    for name in ("x", "style"):
+        assert library.undo_delete(name)
+    assert visible(root) == before
+    assert library.record("style")["use_count"] == 1
+    with pytest.raises(LoRANotFoundError):
+        library.undo_delete("style")
+    assert not list((root / ".trash").iterdir())
+
+
+def test_restoring_never_overwrites(library, root):
+    write_lora(root / "a.safetensors", seed=1)
+    (root / "a.json").write_text("old")
+    library.refresh()
+    library.delete_lora_file("a")
+    (root / "a.json").write_text("new")
+    before = visible(root)
+    with pytest.raises(LoRAError, match="there again"):
+        library.undo_delete("a")
+    assert visible(root) == before
+    (root / "a.json").unlink()
+    assert library.undo_delete("a")
+    assert (root / "a.json").read_text() == "old"
+
+
+def test_undo_brings_back_the_newest_of_that_name(library, root):
+    for seed in (1, 2):
+        write_lora(root / "a.safetensors", seed=seed)
+        library.refresh()
+        library.delete_lora_file("a")
+    newest = write_lora(root.parent / "expected.safetensors", seed=2).read_bytes()
+    library.undo_delete("a")
+    assert (root / "a.safetensors").read_bytes() == newest
+
+
+def test_a_folder_of_its_own_takes_its_adapter_config_along(library, root):
+    write_lora(root / "own" / "adapter_model.safetensors", layer_keys("base_model.model.{m}"))
+    (root / "own" / "adapter_config.json").write_text('{"lora_alpha": 8, "r": 4}')
+    library.refresh()
+    assert library.info("own")["both"].scaling.alpha == 8
+    library.delete_lora_file("own")
+    assert visible(root) == {}
+    library.undo_delete("own")
+    assert len(visible(root)) == 2
+
+
+def test_memory_estimates(library, root):
+    add_pair(root)
+    write_lora(root / "a.safetensors", diffusion_pipe())
+    library.refresh()
+    one, two = (library.estimate_memory_impact(names) for names in (["a"], ["a", "style"]))
+    assert set(one) >= {"gpu_mb", "host_mb", "total_mb", "load_seconds"}
+    assert all(two[key] >= one[key] for key in one)
+    assert all(value == 0 for value in library.estimate_memory_impact([]).values())
+    with pytest.raises(LoRANotFoundError):
+        library.estimate_memory_impact(["zz"])
+
+
+def test_data_for_the_page(library, root, settings):
+    add_pair(root)
+    (root / "bad.safetensors").write_bytes(b"")
+    library.refresh()
+    library.record_use({"style": 1.0})
+    data = json.loads(json.dumps(library.get_ui_display_data()))
+    assert set(data) == {"revision", "loras", "recent", "models"}
+    assert data["recent"] == ["style"]
+    assert [model["model_type"] for model in data["models"]] == list(settings.models)
+    style = next(lora for lora in data["loras"] if lora["name"] == "style")
+    assert style["verdicts"]["demo"]["verdict"] == "fits"
+    assert style["verdicts"]["t2v-A14B"]["verdict"] == "no"
+
+
+def test_metadata_of_one_lora(library, root):
+    shapes = musubi() | {"odd.weight": (2, 2)}
+    write_lora(root / "a.safetensors", shapes, {"ss_output_name": "The A", "author": "me"})
+    library.refresh()
+    found = library.get_lora_metadata("a")
+    assert found["title"] == "The A"
+    assert found["author"] == "me"
+    assert found["contents"]["both"]["unknown"] == ["odd.weight"]
+    assert json.dumps(found)
+
+
+def test_the_catalogue_serves_a_restart_without_reading_headers(library, root, settings):
+    path = write_lora(root / "a.safetensors")
+    library.refresh()
+    stamp = path.stat()
+    path.write_bytes(b"\0" * stamp.st_size)
+    os.utime(path, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
+    assert LoRALibrary(settings).record("a")["status"] == "ok"
+
+
+def test_a_broken_catalogue_is_set_aside(library, root, settings):
+    write_lora(root / "a.safetensors")
+    for path in root.glob(".catalog.sqlite*"):
+        path.write_bytes(b"not a database" * 100)
+    assert LoRALibrary(settings).record("a")["status"] == "ok"
+    assert (root / ".catalog.sqlite.broken").exists()
+
+
+def test_many_threads_and_two_instances(library, root, settings):
+    second = LoRALibrary(settings)
+    for index in range(6):
+        write_lora(root / f"l{index}.safetensors", seed=index)
+    library.refresh()
+    failures = []
+
+    def work(own, number):
+        try:
+            for turn in range(3):
+                old = f"l{number}" if turn == 0 else f"t{number}-{turn - 1}"
+                own.rename_lora_file(old, f"t{number}-{turn}")
+                own.record_use({f"t{number}-{turn}": 1.0})
+                own.get_ui_display_data()
+        except Exception as error:  # noqa: BLE001 - reported by the assertion below
+            failures.append(error)
+
+    threads = [threading.Thread(target=work, args=((library, second)[n % 2], n)) for n in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures
+    library.refresh()
+    records = library.list_available_loras()
+    assert set(records) == {f"t{n}-2" for n in range(6)}
+    assert all(record["use_count"] == 3 for record in records.values())
+
+
+def test_importing_everything_leaves_heavy_packages_out():
+    folder = Path(__file__).resolve().parents[3]
+    names = [f"backend.lora.{path.stem}" for path in (folder / "backend/lora").glob("[a-z]*.py")]
+    code = (
+        "import importlib, sys\n"
+        f"for name in {names!r}: importlib.import_module(name)\n"
+        "heavy = {'torch', 'diffusers', 'gradio', 'transformers', 'av'} & set(sys.modules)\n"
+        "sys.exit(f'imported: {heavy}' if heavy else 0)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert len(names) > 20

@@ -1,0 +1,274 @@
+"""Uploads over a real folder: what is taken, what is refused, and that refusals leave nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import tracemalloc
+
+import numpy as np
+import pytest
+from lora_files import (
+    lokr,
+    musubi,
+    random_tensors,
+    tiny_model,
+    write_lora,
+    write_raw,
+    write_safetensors,
+)
+
+from backend.errors import LoRAFileError, UnsupportedLoRAError, UploadError
+from backend.lora.library import LoRALibrary
+from backend.lora.names import name_problem
+from backend.lora.upload import LoRAUploadHandler
+from backend.settings import load_settings
+
+
+@pytest.fixture
+def settings(tmp_path):
+    tiny_model(tmp_path / "models")
+    return load_settings(loras_dir=tmp_path / "loras", models_dir=tmp_path / "models")
+
+
+@pytest.fixture
+def handler(settings):
+    return LoRAUploadHandler(settings)
+
+
+@pytest.fixture
+def content(tmp_path):
+    return write_lora(tmp_path / "source.safetensors").read_bytes()
+
+
+def everything(root):
+    """All files of the library but the catalogue's, hidden ones included."""
+    return sorted(
+        str(path.relative_to(root))
+        for path in root.rglob("*")
+        if path.is_file() and not path.name.startswith((".catalog", ".lock"))
+    )
+
+
+def test_bytes_streams_and_paths(handler, settings, tmp_path):
+    for index, kind in enumerate(("bytes", "stream", "path", "text")):
+        path = write_lora(tmp_path / "source.safetensors", seed=index)
+        data = {
+            "bytes": path.read_bytes(),
+            "stream": io.BytesIO(path.read_bytes()),
+            "path": path,
+            "text": str(path),
+        }[kind]
+        record = handler.process_upload(data, f"{kind}.safetensors")
+        assert record["name"] == kind
+        assert record["status"] == "ok"
+        stored = settings.loras_dir / record["path"]
+        assert stored.read_bytes() == path.read_bytes()
+        assert record["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+        assert (settings.loras_dir / record["thumbnail_path"]).is_file()
+        assert path.exists()
+    assert not list((settings.loras_dir / ".staging").iterdir())
+
+
+def test_the_library_takes_a_path(settings, tmp_path):
+    library = LoRALibrary(settings)
+    path = write_lora(tmp_path / "gradio" / "blob", lokr())
+    record = library.upload_lora_file(path, "neon.safetensors")
+    assert (record["dialect"], record["algebra"]) == ("lycoris", ["lokr"])
+    assert list(library.list_available_loras()) == ["neon"]
+
+
+def test_halves_pair_on_arrival(handler, tmp_path):
+    for seed, role in enumerate(("HIGH", "LOW")):
+        path = write_lora(tmp_path / "h.safetensors", seed=seed)
+        record = handler.process_upload(path, f"glow_{role}.safetensors")
+    assert record["name"] == "glow"
+    assert set(record["files"]) == {"high", "low"}
+
+
+def nan_file(tmp_path):
+    tensors = random_tensors(musubi())
+    tensors["lora_unet_blocks_0_ffn_0.lora_up.weight"][0, 0] = np.nan
+    return write_safetensors(tmp_path / "bad", tensors)
+
+
+def half_file(tmp_path):
+    shapes = musubi()
+    del shapes["lora_unet_blocks_0_ffn_0.lora_up.weight"]
+    return write_lora(tmp_path / "bad", shapes)
+
+
+def truncated_file(tmp_path):
+    path = write_lora(tmp_path / "bad")
+    path.write_bytes(path.read_bytes()[:-5])
+    return path
+
+
+REFUSED = {
+    "nan": (nan_file, LoRAFileError, "not finite"),
+    "half": (half_file, UnsupportedLoRAError, "without lora_up"),
+    "truncated": (truncated_file, LoRAFileError, "truncated"),
+    "empty": (lambda t: write_raw(t / "bad", "{}"), LoRAFileError, "no tensors"),
+    "zeros": (
+        lambda t: write_safetensors(
+            t / "bad", {k: np.zeros(s, np.float32) for k, s in musubi().items()}
+        ),
+        LoRAFileError,
+        "all weights are zero",
+    ),
+    "other model": (
+        lambda t: write_lora(t / "bad", {"double_blocks.0.img_attn.lora_A.weight": (4, 4)}),
+        UnsupportedLoRAError,
+        "not a Wan LoRA",
+    ),
+}
+
+
+@pytest.mark.parametrize("way", REFUSED)
+def test_refused_files_leave_nothing(handler, settings, tmp_path, way):
+    make, error, match = REFUSED[way]
+    path = make(tmp_path)
+    for data in (path, path.read_bytes()):
+        with pytest.raises(error, match=match) as caught:
+            handler.process_upload(data, "mine.safetensors")
+        assert caught.value.message.startswith("mine.safetensors")
+        assert caught.value.suggestions
+    assert everything(settings.loras_dir) == []
+    assert handler.library.list_available_loras() == {}
+    path.rename(tmp_path / "bad.safetensors")
+    fine, message = handler.validate_file(tmp_path / "bad.safetensors")
+    assert not fine
+    assert match in message
+
+
+def test_validate_file(handler, tmp_path):
+    fine, message = handler.validate_file(write_lora(tmp_path / "a.safetensors"))
+    assert fine
+    assert "musubi" in message
+    assert not handler.validate_file(tmp_path / "absent.safetensors")[0]
+    assert not handler.validate_file(write_lora(tmp_path / "a.ckpt"))[0]
+    os.mkfifo(tmp_path / "f.safetensors")
+    assert not handler.validate_file(tmp_path / "f.safetensors")[0]
+
+
+def test_a_duplicate_is_recognised_under_any_name(handler, content):
+    handler.process_upload(content, "first.safetensors")
+    handler.library.rename_lora_file("first", "renamed")
+    with pytest.raises(UploadError, match="'renamed'") as caught:
+        handler.process_upload(content, "second.safetensors")
+    assert caught.value.context == {"reason": "duplicate", "existing": "renamed"}
+    assert list(handler.library.list_available_loras()) == ["renamed"]
+
+
+def test_a_taken_name_is_never_overwritten(handler, settings, content, tmp_path):
+    handler.process_upload(content, "Style.safetensors")
+    other = write_lora(tmp_path / "o.safetensors", seed=5)
+    before = (settings.loras_dir / "Style.safetensors").read_bytes()
+    for name in ("Style", "style"):
+        with pytest.raises(UploadError, match="already") as caught:
+            handler.process_upload(other, f"{name}.safetensors")
+        proposed = caught.value.context["proposed_name"]
+        assert proposed.casefold() == "style 2"
+    assert (settings.loras_dir / "Style.safetensors").read_bytes() == before
+    assert handler.process_upload(other, f"{proposed}.safetensors")["name"] == proposed
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["x.ckpt", "x", ".safetensors", "..safetensors", "-x.safetensors", "CON.safetensors",
+     "a\0b.safetensors", "a\u202eb.safetensors", "x" * 300 + ".safetensors", "a?.safetensors"],
+)  # fmt: skip
+def test_bad_names_are_refused_before_anything_is_written(handler, settings, content, name):
+    with pytest.raises(UploadError) as caught:
+        handler.process_upload(content, name)
+    proposed = caught.value.context.get("proposed_name")
+    assert proposed is None or name_problem(proposed) is None
+    assert everything(settings.loras_dir) == []
+
+
+def test_a_path_in_the_name_cannot_leave_the_library(handler, settings, content, tmp_path):
+    record = handler.process_upload(content, "../../evil/name.safetensors")
+    assert record["path"] == "name.safetensors"
+    assert not (tmp_path / "evil").exists()
+
+
+def test_size_limit_and_disk_reserve(settings, content):
+    def limited(**changes):
+        return LoRAUploadHandler(settings.model_copy(update=changes))
+
+    small = limited(max_upload_mb=0.001)
+    with pytest.raises(UploadError, match="larger than"):
+        small.process_upload(content, "a.safetensors")
+    with pytest.raises(UploadError, match="larger than"):
+        small.process_upload(io.BytesIO(content), "a.safetensors")
+    full = limited(disk_reserve_mb=1e12)
+    with pytest.raises(UploadError, match="free") as caught:
+        full.process_upload(content, "a.safetensors")
+    assert caught.value.context["reason"] == "disk"
+    assert everything(settings.loras_dir) == []
+    assert limited().process_upload(content, "a.safetensors")
+
+
+def test_a_stage_takes_chunks(handler, settings, content):
+    stage = handler.open_stage("a.safetensors", len(content))
+    for start in range(0, len(content), 1000):
+        stage.write(content[start : start + 1000])
+    assert stage.received == len(content)
+    assert stage.finish()["name"] == "a"
+    stage.abort()
+    assert "a.safetensors" in everything(settings.loras_dir)
+
+
+def test_an_aborted_or_short_stage_leaves_nothing(handler, settings, content):
+    stage = handler.open_stage("a.safetensors")
+    stage.write(content[:100])
+    stage.abort()
+    stage.abort()
+    with pytest.raises(UploadError, match="closed"):
+        stage.write(b"more")
+    short = handler.open_stage("a.safetensors", len(content))
+    short.write(content[:100])
+    with pytest.raises(UploadError, match="100 bytes arrived"):
+        short.finish()
+    assert everything(settings.loras_dir) == []
+
+
+def test_a_source_that_breaks_off_leaves_nothing(handler, settings, content):
+    class Broken(io.BytesIO):
+        def read(self, size=-1):
+            if self.tell() > 0:
+                raise ConnectionResetError("gone")
+            return super().read(100)
+
+    with pytest.raises(ConnectionResetError):
+        handler.process_upload(Broken(content), "a.safetensors")
+    assert everything(settings.loras_dir) == []
+
+
+def test_memory_stays_flat(handler, tmp_path):
+    big = {"lora_unet_blocks_0_self_attn_q.lora_down.weight": (512, 16384)}
+    big["lora_unet_blocks_0_self_attn_q.lora_up.weight"] = (16384, 512)
+    path = write_lora(tmp_path / "big", big)
+    assert path.stat().st_size > 60_000_000
+    tracemalloc.start()
+    handler.process_upload(path, "big.safetensors")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 30_000_000
+
+
+def test_metadata_of_a_file(handler, tmp_path):
+    meta = {"modelspec.description": "d", "modelspec.trigger_phrase": "zap, zop"}
+    found = handler.extract_metadata(write_lora(tmp_path / "a.safetensors", metadata=meta))
+    assert found["description"] == "d"
+    assert found["trigger_words"] == ["zap", "zop"]
+    assert found["rank"] == 4
+    assert json.dumps(found)
+
+
+def test_thumbnails_by_name(handler, content):
+    handler.process_upload(content, "a.safetensors")
+    assert handler.generate_thumbnail("a").endswith("a.webp")
+    assert handler.generate_thumbnail("zz") is None
