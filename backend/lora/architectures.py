@@ -102,7 +102,7 @@ def architecture_for(settings: Settings, model_type: str) -> Architecture:
     ModelLoadError if neither is there.
     """
     entry = settings.model(model_type)
-    path = settings.model_folder(model_type) / "transformer" / "config.json"
+    path = config_path(settings, model_type)
     if path.is_file():
         return architecture_from_config(
             entry.architecture, entry.title, entry.experts, _read_config(path)
@@ -115,6 +115,11 @@ def architecture_for(settings: Settings, model_type: str) -> Architecture:
         suggestions=[f"Put the model into the models folder as {entry.path!r}."],
         context={"model_type": model_type},
     )
+
+
+def config_path(settings: Settings, model_type: str) -> Path:
+    """Where the local model's transformer config is, or would be."""
+    return settings.model_folder(model_type) / "transformer" / "config.json"
 
 
 def _read_config(path: Path) -> Mapping[str, Any]:

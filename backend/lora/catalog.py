@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import threading
+import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -69,6 +71,7 @@ class Catalog:
             self._create()
         except sqlite3.DatabaseError as error:
             self._replace_broken(error)
+        self._watch = _Watch(self.path)
 
     def _create(self) -> None:
         with closing(sqlite3.connect(self.path, timeout=30)) as connection:
@@ -101,14 +104,15 @@ class Catalog:
             ) from error
 
     def revision(self) -> int:
-        with self._open() as db:
-            (value,) = db.execute("SELECT value FROM counters WHERE name='revision'").fetchone()
-        return int(value)
+        """Grows with every change by any instance; 0 when the catalogue cannot be reached."""
+        return self._watch.revision()
 
-    def bump(self) -> None:
-        """Say that something a page shows has changed."""
+    def bump(self, least: int = 0) -> None:
+        """Say that something a page shows has changed; the revision becomes at least `least`."""
         with self._open() as db:
-            _bump(db)
+            db.execute(
+                "UPDATE counters SET value = max(value + 1, ?) WHERE name='revision'", (least,)
+            )
 
     def files(self) -> dict[str, FileRow]:
         with self._open() as db:
@@ -185,6 +189,39 @@ class Catalog:
             )
             db.executemany("INSERT OR REPLACE INTO roles VALUES (?, ?)", roles.items())
             _bump(db)
+
+
+class _Watch:
+    """One connection that stays open, so that asking for the revision takes microseconds.
+
+    It also keeps SQLite from folding the WAL away whenever another connection closes.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        self._inode = -1
+        self._connection: sqlite3.Connection | None = None
+
+    def revision(self) -> int:
+        with self._lock:
+            try:
+                if self._path.stat().st_ino != self._inode:
+                    self._reopen()
+                assert self._connection is not None
+                rows = self._connection.execute(
+                    "SELECT value FROM counters WHERE name='revision'"
+                ).fetchall()
+            except (OSError, sqlite3.Error):
+                return 0
+        return int(rows[0][0]) if rows else 0
+
+    def _reopen(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+        self._inode = self._path.stat().st_ino
+        self._connection = sqlite3.connect(self._path, timeout=30, check_same_thread=False)
+        weakref.finalize(self, self._connection.close)
 
 
 def _bump(db: sqlite3.Connection) -> None:

@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from backend.errors import LoRAFileError, ModelLoadError
-from backend.lora.architectures import Architecture, architecture_for
+from backend.lora.architectures import Architecture, architecture_for, config_path
 from backend.lora.belongings import previews_of, stems_of
 from backend.lora.catalog import Catalog
 from backend.lora.compatibility import Compatibility, judge
@@ -47,9 +47,13 @@ class Contents:
         self.offline = False
         self._next_look = 0.0
         self._prepared: dict[object, Prepared] = {}
+        self._computed: dict[tuple[str, int, int], Architecture | None] = {}
 
     def look(self, *, now: bool = False) -> bool:
-        """Bring everything up to date if it is time to, or `now`. True if something changed."""
+        """Bring everything up to date if it is time to, or `now`. True if a file changed.
+
+        `now` also reads the roles and the models again, which may have changed without a file.
+        """
         started = time.monotonic()
         if not now and started < self._next_look:
             return False
@@ -60,9 +64,9 @@ class Contents:
             self.offline = True
             self._next_look = started + LOOK_SECONDS
             return changed
-        changed = now or self.offline or snapshot != self.snapshot
+        changed = self.offline or snapshot != self.snapshot
         self.offline = False
-        if changed:
+        if changed or now:
             self.rebuild(snapshot)
         took = time.monotonic() - started
         self._next_look = time.monotonic() + max(LOOK_SECONDS, took * LOOK_SHARE)
@@ -70,9 +74,7 @@ class Contents:
 
     def rebuild(self, snapshot: Snapshot) -> None:
         """Inspect what is new, pair, name and judge."""
-        self.architectures = {
-            model_type: self._architecture(model_type) for model_type in self.settings.models
-        }
+        self.architectures = {name: self._architecture(name) for name in self.settings.models}
         files = scan_files(self.root, snapshot, self.catalog, self.files)
         files = self._hash_some(files)
         entries = make_entries(files.values(), self.catalog.roles())
@@ -88,10 +90,18 @@ class Contents:
         self._prepared = prepared
 
     def _architecture(self, model_type: str) -> Architecture | None:
+        """The model's architecture, computed anew only if its local config changed."""
         try:
-            return architecture_for(self.settings, model_type)
-        except ModelLoadError:
-            return None
+            found = config_path(self.settings, model_type).stat()
+            stamp = (model_type, found.st_mtime_ns, found.st_size)
+        except OSError:
+            stamp = (model_type, 0, 0)
+        if stamp not in self._computed:
+            try:
+                self._computed[stamp] = architecture_for(self.settings, model_type)
+            except ModelLoadError:
+                self._computed[stamp] = None
+        return self._computed[stamp]
 
     def _key(self, entry: Entry, snapshot: Snapshot) -> object:
         """Two entries with this key equal have the same texts, verdicts and thumbnail."""

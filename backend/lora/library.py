@@ -6,6 +6,7 @@ either happens completely or leaves everything as it was.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -115,9 +116,9 @@ class LoRALibrary(LibraryReader):
                 for name, strength in names_with_strengths.items()
                 if name in self._contents.entries
             }
-            self._catalog.record_use(
-                strengths, datetime.now(UTC).isoformat(timespec="microseconds")
-            )
+            when = datetime.now(UTC).isoformat(timespec="microseconds")
+            self._catalog.record_use(strengths, when)
+            self._seen_revision = self._catalog.revision()
 
     def set_status(self, applied: Mapping[str, float]) -> None:
         """Say which LoRAs the worker holds, and how strongly."""
@@ -125,6 +126,7 @@ class LoRALibrary(LibraryReader):
             if dict(applied) != self._applied:
                 self._applied = dict(applied)
                 self._catalog.bump()
+                self._seen_revision = self._catalog.revision()
 
     @contextmanager
     def _changing(self) -> Iterator[None]:
@@ -132,6 +134,7 @@ class LoRALibrary(LibraryReader):
         with self._lock:
             lock = FileLock(self.root / LOCK_NAME, timeout=LOCK_SECONDS)
             try:
+                os.scandir(self.root).close()  # FileLock would make a folder that is gone
                 lock.acquire()
             except (Timeout, OSError) as error:
                 raise LoRAError(

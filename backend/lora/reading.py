@@ -44,7 +44,7 @@ class LibraryReader:
         self._catalog = Catalog(self.root)
         self._contents = Contents(settings, self._catalog)
         self._applied: dict[str, float] = {}
-        self._last_revision = 0
+        self._seen_revision = -1
 
     def list_available_loras(self) -> dict[str, dict[str, Any]]:
         """Every record by name, broken ones with their `status` and its reason."""
@@ -157,10 +157,7 @@ class LibraryReader:
         """A number that grows with every change, also one made by another program."""
         with self._lock:
             self._look()
-            if self._contents.offline:
-                return self._last_revision + 1
-            self._last_revision = self._catalog.revision()
-            return self._last_revision
+            return self._seen_revision
 
     def recent(self, limit: int) -> list[str]:
         """Names of the LoRAs used last that are still there and usable, the newest first."""
@@ -197,9 +194,17 @@ class LibraryReader:
         return target
 
     def _look(self, *, now: bool = False) -> None:
-        if self._contents.look(now=now) and not self._contents.offline:
-            self._catalog.bump()
+        # Another instance on this folder raises the revision when it changes something.
+        other = self._catalog.revision() != self._seen_revision
+        changed = self._contents.look(now=now or (other and not self._contents.offline))
+        if self._contents.offline:
+            # The counter is out of reach; what the page sees still has to grow once.
+            self._seen_revision += 1 if changed else 0
+            return
+        if changed or now:
+            self._catalog.bump(self._seen_revision + 1)
             self._make_missing_thumbnails()
+        self._seen_revision = self._catalog.revision()
 
     def _make_missing_thumbnails(self) -> None:
         """Make as many as a short while allows; the others are made when asked for."""

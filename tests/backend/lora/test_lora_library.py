@@ -501,3 +501,33 @@ def test_importing_everything_leaves_heavy_packages_out():
     )
     assert done.returncode == 0, done.stderr
     assert len(names) > 20
+
+
+def test_another_instance_sees_a_change_at_once(library, root, settings):
+    second = LoRALibrary(settings)
+    assert second.list_available_loras() == {}
+    path = write_lora(root.parent / "a.safetensors")
+    library.upload_lora_file(path, "a.safetensors")
+    assert set(second.list_available_loras()) == {"a"}
+    library.set_role("a", "high")
+    assert second.record("a")["expert"] == "high"
+    library.record_use({"a": 0.5})
+    assert second.last_strength("a") == 0.5
+    assert library.revision == second.revision
+    settled = library.revision
+    for _ in range(3):
+        assert (library.revision, second.revision) == (settled, settled)
+
+
+def test_nothing_is_made_where_the_folder_is_gone(library, root):
+    write_lora(root / "a.safetensors")
+    library.refresh()
+    before = library.revision
+    shutil.rmtree(root)
+    library.refresh()
+    gone = library.revision
+    assert gone > before
+    assert library.revision == gone
+    with pytest.raises(LoRAError):
+        library.delete_lora_file("a")
+    assert not root.exists()
