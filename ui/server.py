@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import ipaddress
 import os
+import signal
 import socket
+import sys
 import threading
 import webbrowser
 from collections.abc import AsyncIterator, Callable
@@ -143,7 +145,8 @@ def serve(
     login: tuple[str, str] | None,
     log_level: str,
 ) -> None:
-    """Serve until interrupted."""
+    """Serve until interrupted, or ended by SIGTERM, which leaves through `finally` blocks."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     hosts = None if login else LOOPBACK | {str(listener.getsockname()[0])}
     config = uvicorn.Config(
         Guard(app, Access(hosts, login)),

@@ -46,12 +46,16 @@ def write_prompt(page: Page, text: str = PROMPT) -> None:
     page.locator("#prompt textarea").fill(text)
 
 
-def generate(page: Page) -> None:
-    page.locator("#generate-button").click()
+def generate(page: Page) -> str:
+    """Press Generate; gives the job's id, or "" if the task was refused."""
+    with page.expect_response(lambda answer: answer.url.endswith("/api/jobs")) as asked:
+        page.locator("#generate-button").click()
+    return str(asked.value.json().get("id", ""))
 
 
-def wait_for_video(page: Page) -> Locator:
-    video = page.locator(".run-video")
+def wait_for_video(page: Page, job_id: str) -> Locator:
+    """The player of this run's video, once the run is done."""
+    video = page.locator(f'.run-video[src*="{job_id}"]')
     video.wait_for(timeout=VIDEO_MS)
     return video
 

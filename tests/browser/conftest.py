@@ -67,7 +67,7 @@ def page(app: App, browser: Browser, watch: Watch) -> Iterator[Page]:
     page.on("pageerror", lambda error: watch.add(f"uncaught: {error}"))
     page.on("request", asked)
     page.on("dialog", lambda dialog: watch.add(f"a script opened a dialog: {dialog.message}"))
-    page.set_default_timeout(60_000)
+    page.set_default_timeout(20_000)
     open_page(page, app)
     yield page
     context.close()

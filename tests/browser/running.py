@@ -10,8 +10,6 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from queue import Empty, Queue
-from threading import Thread
 
 from playwright.sync_api import Page
 
@@ -41,7 +39,7 @@ class App:
     started_in: float
 
 
-def start_app(folder: Path, *arguments: str) -> tuple[subprocess.Popen[str], App]:
+def start_app(folder: Path, *arguments: str) -> tuple[subprocess.Popen[bytes], App]:
     """Start `app.py` on a free port with folders of its own and the demo LoRAs."""
     loras = folder / "loras"
     shutil.copytree(LORAS, loras, ignore=shutil.ignore_patterns(".*"))
@@ -50,11 +48,12 @@ def start_app(folder: Path, *arguments: str) -> tuple[subprocess.Popen[str], App
     command += ["--loras-dir", str(loras), "--outputs-dir", str(outputs), "--data-dir", str(data)]
     command += ["--models-dir", str(MODELS), *arguments]
     began = time.monotonic()
-    log = (folder / "log.txt").open("w")
-    process = subprocess.Popen(
-        command, cwd=folder, stdout=subprocess.PIPE, stderr=log, text=True, env=_environment()
-    )
-    address = _wait_for_address(process)
+    log = folder / "log.txt"
+    with log.open("w") as file:
+        process = subprocess.Popen(
+            command, cwd=folder, stdout=file, stderr=subprocess.STDOUT, env=_environment()
+        )
+    address = _wait_for_address(process, log)
     return process, App(address, loras, outputs, time.monotonic() - began)
 
 
@@ -63,31 +62,23 @@ def _environment() -> dict[str, str]:
     return {**kept, "PYTHONUNBUFFERED": "1"}
 
 
-def _wait_for_address(process: subprocess.Popen[str], limit: float = 90.0) -> str:
-    lines: Queue[str] = Queue()
-    assert process.stdout is not None
-    Thread(target=lambda: [lines.put(line) for line in process.stdout or ()], daemon=True).start()
+def _wait_for_address(process: subprocess.Popen[bytes], log: Path, limit: float = 90.0) -> str:
     end = time.monotonic() + limit
     while time.monotonic() < end and process.poll() is None:
-        try:
-            found = READY.search(lines.get(timeout=0.2))
-        except Empty:
-            continue
-        if found:
+        if found := READY.search(log.read_text()):
             return found.group(1)
+        time.sleep(0.05)
     process.kill()
-    raise AssertionError(f"the app did not start (exit code {process.poll()})")
+    raise AssertionError(f"the app did not start: {log.read_text()}")
 
 
-def stop_app(process: subprocess.Popen[str]) -> None:
+def stop_app(process: subprocess.Popen[bytes]) -> None:
     process.terminate()
     try:
         process.wait(20)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-    if process.stdout is not None:
-        process.stdout.close()
 
 
 def open_page(page: Page, app: App) -> None:

@@ -35,10 +35,6 @@ def _both(item: object) -> bool:
     return str(badge.inner_text()) in ("Both", "Pair")
 
 
-def newest_job(app: App) -> dict[str, object]:
-    return dict(get_json(f"{app.address}api/jobs?limit=1")[0])
-
-
 def test_a_video_is_made_with_exactly_the_chosen_strengths(page: Page, app: App) -> None:
     open_tab(page, "LoRAs")
     first, second = two_names(page)
@@ -52,9 +48,9 @@ def test_a_video_is_made_with_exactly_the_chosen_strengths(page: Page, app: App)
     fill(page, steps=6, seed=41)
     # The last strength is typed and Generate pressed at once: nothing may lag behind.
     type_strength(page, second, "0.65")
-    generate(page)
+    job_id = generate(page)
 
-    video = wait_for_video(page)
+    video = wait_for_video(page, job_id)
     page.wait_for_function("document.querySelector('.run-video').readyState >= 2")
     page.wait_for_function("document.querySelector('.run-video').currentTime > 0.1")
     expect(video).to_be_visible()
@@ -62,8 +58,8 @@ def test_a_video_is_made_with_exactly_the_chosen_strengths(page: Page, app: App)
     expect(page.locator(".run-loras li")).to_have_count(2)
     expect(page.locator(".run-loras .outcome").first).to_have_text("Applied")
 
-    job = newest_job(app)
-    path = Path(job["result"]["video_path"])  # type: ignore[index]
+    job = get_json(f"{app.address}api/jobs/{job_id}")
+    path = Path(job["result"]["video_path"])
     expected = {first: {"high": 0.85, "low": 0.3}, second: 0.65}
     task = task_in_video(path)
     assert task["selected_loras"] == expected
@@ -75,10 +71,15 @@ def test_the_slider_and_the_number_show_the_same(page: Page) -> None:
     name = two_names(page)[0]
     pick(page, name)
     open_tab(page, "Generate")
-    slider = stack_row(page, name).locator('input[type="range"]')
+    row = stack_row(page, name)
+    separate = row.get_by_role("button", name="Separate")
+    if separate.get_attribute("aria-pressed") == "true":  # as it was used last
+        separate.click()
+    slider = row.locator('input[type="range"]')
+    number = row.locator('input[type="text"]')
+    number.fill("1")
     slider.focus()
     slider.press("ArrowLeft")
-    number = stack_row(page, name).locator('input[type="text"]')
     expect(number).to_have_value("0.95")
     number.fill("2.5")
     expect(slider).to_have_value("2.5")
@@ -93,36 +94,30 @@ def test_the_slider_and_the_number_show_the_same(page: Page) -> None:
 def test_a_run_shows_its_progress_and_can_be_cancelled(page: Page, app: App) -> None:
     write_prompt(page)
     fill(page, steps=200)
-    generate(page)
+    job_id = generate(page)
     expect(page.locator(".run-note")).to_contain_text("Step", timeout=60_000)
     page.locator(".run-preview").wait_for()
     page.locator("#cancel-button").click()
     expect(page.locator(".run-note")).to_have_text("Cancelled", timeout=30_000)
-    assert newest_job(app)["state"] == "cancelled"
+    assert get_json(f"{app.address}api/jobs/{job_id}")["state"] == "cancelled"
 
 
 def test_a_reload_finds_the_run_again(page: Page, app: App) -> None:
     write_prompt(page)
-    fill(page, steps=60, seed=5)
-    generate(page)
+    fill(page, steps=30, seed=5)
+    job_id = generate(page)
     expect(page.locator(".run-note")).to_contain_text("Step", timeout=60_000)
     open_page(page, app)
     expect(page.locator(".run-note")).to_contain_text("Step")
     expect(page.locator("#cancel-button")).to_be_visible()
-    wait_for_video(page)
+    wait_for_video(page, job_id)
     expect(page.locator("#result-seed")).to_have_text("5")
 
 
 def test_the_seed_of_a_result_can_be_reused(page: Page) -> None:
     write_prompt(page)
     fill(page, steps=2, seed="")
-    before = page.locator("#result-seed").all_inner_texts()
-    generate(page)
-    expect(page.locator(".run-note")).to_contain_text("Done", timeout=60_000)
-    page.wait_for_function(
-        "(old) => document.querySelector('#result-seed')?.textContent !== old",
-        arg=before[0] if before else "",
-    )
+    wait_for_video(page, generate(page))
     seed = page.locator("#result-seed").inner_text()
     page.get_by_role("button", name="Reuse seed").click()
     expect(page.locator("#field-seed input")).to_have_value(seed)
@@ -141,12 +136,10 @@ def test_a_wrong_task_is_explained(page: Page, watch: Watch) -> None:
 def test_a_video_is_served_in_ranges(page: Page, app: App) -> None:
     write_prompt(page)
     fill(page, steps=2)
-    generate(page)
-    wait_for_video(page)
-    job = newest_job(app)
-    answer = page.request.get(
-        f"{app.address}api/results/{job['id']}/video", headers={"Range": "bytes=0-99"}
-    )
+    job_id = generate(page)
+    wait_for_video(page, job_id)
+    address = f"{app.address}api/results/{job_id}/video"
+    answer = page.request.get(address, headers={"Range": "bytes=0-99"})
     assert answer.status == 206
     assert len(answer.body()) == 100
     assert answer.headers["x-content-type-options"] == "nosniff"
