@@ -165,58 +165,69 @@ _NUMBERED = re.compile(r"(.*?blocks[._])(0|[1-9][0-9]{0,3})([._].*)", re.DOTALL)
 
 def read_keys(keys: Iterable[str]) -> KeyReading:
     """Read all keys of a file. Keys that differ only in the block number are parsed once."""
-    parsed: dict[str, Parsed] = {}
-    numbers: dict[str, str] = {}
-    rest: list[str] = []
-    memo: dict[tuple[str, str], Parsed | None] = {}
+    forms: dict[tuple[str, str], Parsed | None] = {}
+    split: list[tuple[str, tuple[str, str], str]] = []
     for key in keys:
         match = _NUMBERED.fullmatch(key)
-        head, number, tail = match.groups() if match else (key, "", "")
-        if (head, tail) not in memo:
-            memo[head, tail] = parse_key(f"{head}0{tail}" if match else key)
-        found = memo[head, tail]
+        form, number = ((match[1], match[3]), match[2]) if match else ((key, ""), "")
+        if form not in forms:
+            forms[form] = parse_key(f"{form[0]}0{form[1]}" if match else key)
+        split.append((key, form, number))
+    settled = _settled(forms)
+    mapped = []
+    rest = []
+    for key, form, number in split:
+        found = settled[form]
         if found is None:
             rest.append(key)
-        else:
-            parsed[key] = found
-            numbers[key] = number
-    return _reading(_mapped(parsed, numbers), rest)
+            continue
+        module, part, expert, dialect = found
+        place = f"blocks.{number}{module[8:]}" if number else module
+        mapped.append(MappedKey(key, place, part, expert, dialect))
+    return _reading(mapped, rest)
 
 
-def _mapped(parsed: dict[str, Parsed], numbers: dict[str, str]) -> list[MappedKey]:
-    second = any(found.mark == "low" for found in parsed.values())
-    first: Expert | None = "high" if second else None
-    modules = {
-        key: f"blocks.{numbers[key]}{found.module[8:]}" if numbers[key] else found.module
-        for key, found in parsed.items()
-    }
+Settled = tuple[str, str, Expert | None, str]
+
+
+def _settled(
+    forms: dict[tuple[str, str], Parsed | None],
+) -> dict[tuple[str, str], Settled | None]:
+    """(module, part, expert, dialect) of each form, now that all forms of the file are known."""
+    parsed = [found for found in forms.values() if found]
+    first: Expert | None = "high" if any(found.mark == "low" for found in parsed) else None
     # A neutral spelling such as `.alpha` belongs to the dialect of its layer's weights.
-    owners = {
-        (found.mark, modules[key]): found.dialect
-        for key, found in parsed.items()
-        if not found.neutral
-    }
-    return [
-        MappedKey(
-            key,
-            modules[key],
+    owners = {(found.mark, found.module): found.dialect for found in parsed if not found.neutral}
+    return {
+        form: None
+        if found is None
+        else (
+            found.module,
             found.part,
             first if found.mark == "first" else found.mark,
-            owners.get((found.mark, modules[key]), found.dialect)
+            owners.get((found.mark, found.module), found.dialect)
             if found.neutral
             else found.dialect,
         )
-        for key, found in parsed.items()
-    ]
+        for form, found in forms.items()
+    }
 
 
 def _reading(mapped: list[MappedKey], rest: list[str]) -> KeyReading:
-    weighted = {(m.expert, m.module) for m in mapped if m.part != "alpha"}
-    kept = [m for m in mapped if (m.expert, m.module) in weighted]
+    places: dict[tuple[str | None, str, str], str] = {}
+    conflicts = []
+    weighted = set()
+    for m in mapped:
+        first = places.setdefault((m.expert, m.module, m.part), m.key)
+        if first is not m.key:
+            conflicts.append((first, m.key))
+        if m.part != "alpha":
+            weighted.add((m.expert, m.module))
+    kept = [m for m in mapped if m.part != "alpha" or (m.expert, m.module) in weighted]
     ignored = {
         m.key: "alpha of a layer that has no weights in this file"
         for m in mapped
-        if (m.expert, m.module) not in weighted
+        if m.part == "alpha" and (m.expert, m.module) not in weighted
     }
     ignored |= {
         key: "belongs to a text encoder, which Wan generation leaves unchanged"
@@ -228,15 +239,5 @@ def _reading(mapped: list[MappedKey], rest: list[str]) -> KeyReading:
         ignored=ignored,
         unknown=tuple(key for key in rest if key not in ignored),
         dialects=tuple(dict.fromkeys(m.dialect for m in kept)),
-        conflicts=_conflicts(kept),
+        conflicts=tuple(conflicts),
     )
-
-
-def _conflicts(mapped: list[MappedKey]) -> tuple[tuple[str, str], ...]:
-    places: dict[tuple[str | None, str, str], str] = {}
-    found = []
-    for m in mapped:
-        first = places.setdefault((m.expert, m.module, m.part), m.key)
-        if first != m.key:
-            found.append((first, m.key))
-    return tuple(found)

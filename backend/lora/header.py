@@ -27,6 +27,7 @@ DTYPE_BITS = {
     "I16": 16, "U16": 16, "F16": 16, "BF16": 16,
     "I32": 32, "U32": 32, "F32": 32, "I64": 64, "U64": 64, "F64": 64, "C64": 64,
 }  # fmt: skip
+_FIELDS = frozenset({"dtype", "shape", "data_offsets"})
 FOREIGN_STARTS = (
     (b"PK\x03\x04", "a zip archive or a PyTorch pickle"),
     (b"\x80\x02", "a PyTorch pickle"),
@@ -195,17 +196,17 @@ def _tensors(values: dict[str, Any], name: str, data_start: int) -> dict[str, Te
 def _entry(key: str, value: Any, name: str, data_start: int) -> TensorEntry:
     if not key or not key.isprintable():
         _fail(name, f"the tensor key {key!r} is empty or not printable")
-    if not isinstance(value, dict) or value.keys() != {"dtype", "shape", "data_offsets"}:
+    if not isinstance(value, dict) or value.keys() != _FIELDS:
         _fail(name, f"tensor {key!r} needs exactly dtype, shape and data_offsets")
     dtype, shape, offsets = value["dtype"], value["shape"], value["data_offsets"]
     bits = DTYPE_BITS.get(dtype) if isinstance(dtype, str) else None
     if bits is None:
         _fail(name, f"tensor {key!r} has the unknown dtype {dtype!r}")
-    if not _sizes(shape):
+    if not _are_sizes(shape):
         _fail(name, f"tensor {key!r} has the invalid shape {_short(shape)}")
     if len(shape) > MAX_RANK:
         _fail(name, f"tensor {key!r} has {len(shape)} dimensions; at most {MAX_RANK} are accepted")
-    if not _sizes(offsets) or len(offsets) != 2 or offsets[0] > offsets[1]:
+    if not _are_sizes(offsets) or len(offsets) != 2 or offsets[0] > offsets[1]:
         _fail(name, f"tensor {key!r} has the invalid data_offsets {_short(offsets)}")
     start, end = offsets
     needed = prod(shape) * bits
@@ -216,7 +217,7 @@ def _entry(key: str, value: Any, name: str, data_start: int) -> TensorEntry:
     return TensorEntry(key, dtype, tuple(shape), start + data_start, end + data_start)
 
 
-def _sizes(value: Any) -> bool:
+def _are_sizes(value: Any) -> bool:
     # `type is int` also refuses true and false, which are ints to isinstance.
     return type(value) is list and all(type(item) is int and item >= 0 for item in value)
 

@@ -174,7 +174,7 @@ def _alphas(path: Path, header: Header, mapped: Iterable[MappedKey]) -> tuple[fl
     entries = [header.tensors[m.key] for m in mapped if m.part == "alpha"]
     if not entries:
         return ()
-    with os.fdopen(open_regular(path), "rb") as file:
+    with os.fdopen(open_regular(path), "rb", buffering=0) as file:
         values = {read_number(file, entry) for entry in entries}
     return tuple(sorted(value for value in values if value is not None))
 

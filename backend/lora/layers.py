@@ -71,31 +71,32 @@ def group_layers(
     layers: dict[tuple[str, Expert | None], list[MappedKey]] = {}
     for key in mapped:
         layers.setdefault((key.module, key.expert), []).append(key)
-    groups: dict[tuple[str, Expert | None, tuple[LayerPart, ...]], list[int]] = {}
+    groups: dict[tuple[str, Expert | None, _Parts], list[int]] = {}
     for (module, expert), keys in layers.items():
         number = _block_number(module)
+        if number is None:
+            whole = tuple((key.part, key.key, tensors[key.key].shape) for key in keys)
+            groups[module, expert, whole] = []
+            continue
         parts = tuple(
-            LayerPart(key.part, _template(key.key, number), tensors[key.key].shape) for key in keys
+            (key.part, _template(key.key, number), tensors[key.key].shape) for key in keys
         )
-        blocks = groups.setdefault((_template(module, number), expert, parts), [])
-        if number is not None:
-            blocks.append(int(number))
+        form = (_template(module, number), expert, parts)
+        groups.setdefault(form, []).append(int(number))
     return tuple(
-        LayerGroup(module, expert, tuple(sorted(blocks)), parts)
+        LayerGroup(module, expert, tuple(sorted(blocks)), tuple(LayerPart(*p) for p in parts))
         for (module, expert, parts), blocks in groups.items()
     )
+
+
+_Parts = tuple[tuple[str, str, Shape], ...]
 
 
 def _block_number(module: str) -> str | None:
     return module.split(".", 2)[1] if module.startswith("blocks.") else None
 
 
-def _template(name: str, number: str | None) -> str:
+def _template(name: str, number: str) -> str:
     """`name` with its block number replaced by `{n}`."""
-    if number is None:
-        return name
-    for separator in (".", "_"):
-        head, found, tail = name.partition(f"blocks{separator}{number}")
-        if found:
-            return f"{head}blocks{separator}{_MARK}{tail}"
-    raise AssertionError(f"{name} holds no block {number}")
+    found = name.replace(f"blocks.{number}", f"blocks.{_MARK}", 1)
+    return found if found != name else name.replace(f"blocks_{number}", f"blocks_{_MARK}", 1)

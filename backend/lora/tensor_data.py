@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import math
 import os
+import struct
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
@@ -17,9 +18,9 @@ from backend.errors import LoRAFileError
 from backend.lora.header import Header, TensorEntry, open_regular
 
 CHUNK_BYTES = 4 * 1024 * 1024
-_PLAIN = {
-    "F16": "<f2", "F32": "<f4", "F64": "<f8", "I8": "<i1", "U8": "<u1", "BOOL": "<u1",
-    "I16": "<i2", "U16": "<u2", "I32": "<i4", "U32": "<u4", "I64": "<i8", "U64": "<u8",
+_NUMBERS = {
+    "F16": "<e", "F32": "<f", "F64": "<d", "I8": "<b", "U8": "<B", "I16": "<h", "U16": "<H",
+    "I32": "<i", "U32": "<I", "I64": "<q", "U64": "<Q",
 }  # fmt: skip
 # Bit patterns: unsigned type, mask without the sign, first pattern that is not finite.
 _PATTERNS = {
@@ -32,17 +33,16 @@ _PATTERNS = {
 }
 
 
-def read_number(file: BinaryIO, entry: TensorEntry) -> float | None:
+def read_number(file: Any, entry: TensorEntry) -> float | None:
     """The value of a one-element tensor; None if it has several or an exotic dtype."""
     if math.prod(entry.shape) != 1:
         return None
     file.seek(entry.start)
     raw = file.read(entry.end - entry.start)
-    if entry.dtype in _PLAIN:
-        return float(np.frombuffer(raw, _PLAIN[entry.dtype])[0])
     if entry.dtype == "BF16":
-        return float(np.frombuffer(b"\0\0" + raw, "<f4")[0])
-    return None
+        return float(struct.unpack("<f", b"\0\0" + raw)[0])
+    form = _NUMBERS.get(entry.dtype)
+    return None if form is None else float(struct.unpack(form, raw)[0])
 
 
 def validate_tensor_data(path: str | Path, header: Header) -> None:
