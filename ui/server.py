@@ -39,6 +39,7 @@ STYLES = (
     f"{ASSETS_URL}/run.css",
     f"{LORA_ASSETS_URL}/lora.css",
     f"{LORA_ASSETS_URL}/tab.css",
+    f"{LORA_ASSETS_URL}/uploads.css",
     f"{LORA_ASSETS_URL}/stack.css",
     f"{LORA_ASSETS_URL}/dialogs.css",
 )

@@ -1,6 +1,7 @@
 /** One LoRA as a card of the grid. */
-import { actionButton, el, icon } from "./dom.js";
+
 import { concern, expertBadge, facts, fit, refused, thumbnail, usable } from "./describe.js";
+import { actionButton, el, icon } from "./dom.js";
 import { store } from "./store.js";
 
 /** A card; its parts say by `data-action` what a click on them does. */

@@ -29,7 +29,7 @@ export function usable(card) {
 export function fit(card, model) {
   if (!card) return "missing";
   if (!usable(card)) return "broken";
-  return card.verdicts[model]?.verdict ?? "unknown";
+  return card.verdicts?.[model]?.verdict ?? "unknown";
 }
 
 export function fits(card, model) {
@@ -41,7 +41,7 @@ export function concern(card, model) {
   const kind = fit(card, model);
   if (kind === "missing") return "This LoRA is not in the library any more.";
   if (kind === "broken") return card.status_detail || `The file is ${card.status}.`;
-  return (card.verdicts[model]?.reasons ?? []).join(" ");
+  return (card.verdicts?.[model]?.reasons ?? []).join(" ");
 }
 
 /** Whether the concern means that it cannot be used. */

@@ -55,19 +55,30 @@ function coverage(expert, { matched, total }) {
     "div",
     { class: "coverage" },
     el("span", { text: `${expert} noise` }),
-    el("meter", { min: 0, max: total || 1, value: matched, "aria-label": `Layers, ${expert} noise` }),
+    el("meter", {
+      min: 0,
+      max: total || 1,
+      value: matched,
+      "aria-label": `Layers, ${expert} noise`,
+    }),
     el("span", { text: `${matched} of ${plural(total, "layer")}` }),
   );
 }
 
 function keyList(kind, keys) {
-  const names = Array.isArray(keys) ? keys.map(String) : Object.entries(keys ?? {}).map(([key, why]) => `${key}: ${why}`);
+  const names = Array.isArray(keys)
+    ? keys.map(String)
+    : Object.entries(keys ?? {}).map(([key, why]) => `${key}: ${why}`);
   if (names.length === 0) return null;
   return el(
     "details",
     {},
     el("summary", { text: `${plural(names.length, `${kind} key`)}` }),
-    el("ul", { class: "keys" }, names.slice(0, 500).map((text) => el("li", { text }))),
+    el(
+      "ul",
+      { class: "keys" },
+      names.slice(0, 500).map((text) => el("li", { text })),
+    ),
   );
 }
 

@@ -3,7 +3,11 @@ import { actionButton, el } from "./dom.js";
 
 /** Show a dialog with a title and content; it removes itself once closed. */
 export function openDialog(title, content, { className = "", buttons = [] } = {}) {
-  const heading = el("h2", { class: "dialog-title", id: `dialog-${crypto.randomUUID()}`, text: title });
+  const heading = el("h2", {
+    class: "dialog-title",
+    id: `dialog-${crypto.randomUUID()}`,
+    text: title,
+  });
   const close = actionButton("close", "Close", "close", { class: "icon-button" });
   const dialog = el(
     "dialog",
@@ -24,7 +28,12 @@ export function openDialog(title, content, { className = "", buttons = [] } = {}
 
 /** Ask before something is done; resolves to whether the user agreed. */
 export function confirmDialog(title, text, verb) {
-  const cancel = el("button", { type: "button", class: "button", text: "Keep it", autofocus: true });
+  const cancel = el("button", {
+    type: "button",
+    class: "button",
+    text: "Keep it",
+    autofocus: true,
+  });
   const agree = el("button", { type: "button", class: "button button-danger", text: verb });
   const dialog = openDialog(title, el("p", { text }), { buttons: [cancel, agree] });
   return new Promise((resolve) => {
@@ -43,7 +52,12 @@ export function confirmDialog(title, text, verb) {
  * stays open for another try.
  */
 export function nameDialog(title, label, current, save) {
-  const input = el("input", { type: "text", id: "dialog-name", class: "field", autocomplete: "off" });
+  const input = el("input", {
+    type: "text",
+    id: "dialog-name",
+    class: "field",
+    autocomplete: "off",
+  });
   input.value = current;
   const problem = el("p", { class: "problem", role: "alert" });
   const form = el(
@@ -54,7 +68,12 @@ export function nameDialog(title, label, current, save) {
     problem,
   );
   const cancel = el("button", { type: "button", class: "button", text: "Cancel" });
-  const submit = el("button", { type: "submit", form: form.id, class: "button button-primary", text: "Save" });
+  const submit = el("button", {
+    type: "submit",
+    form: form.id,
+    class: "button button-primary",
+    text: "Save",
+  });
   const dialog = openDialog(title, form, { buttons: [cancel, submit] });
   cancel.addEventListener("click", () => dialog.close());
   form.addEventListener("submit", async (event) => {

@@ -14,7 +14,12 @@ export function chooseButton(take) {
     tabindex: "-1",
     "aria-hidden": "true",
   });
-  const button = el("button", { type: "button", class: "button button-primary" }, icon("upload"), "Upload LoRAs");
+  const button = el(
+    "button",
+    { type: "button", class: "button button-primary" },
+    icon("upload"),
+    "Upload LoRAs",
+  );
   button.addEventListener("click", () => input.click());
   input.addEventListener("change", () => {
     take([...input.files]);

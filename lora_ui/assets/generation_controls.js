@@ -17,7 +17,14 @@ export function mount({ element, options }) {
   showClear();
   element.classList.add("lora-ui", "lora-controls");
   element.replaceChildren(
-    el("div", { class: "controls-head" }, el("h2", { class: "section-title", text: "LoRAs" }), clear, recentDropdown(), add),
+    el(
+      "div",
+      { class: "controls-head" },
+      el("h2", { class: "section-title", text: "LoRAs" }),
+      clear,
+      recentDropdown(),
+      add,
+    ),
     createStack("None selected. Add one here, or pick cards on the LoRAs tab."),
     createSummaryLine(),
   );
@@ -28,7 +35,9 @@ export function mount({ element, options }) {
 function recentDropdown() {
   const select = el("select", { class: "field recent", "aria-label": "Add a recently used LoRA" });
   const draw = () => {
-    const names = store.recent.filter((name) => store.byName.has(name) && !store.selection.has(name));
+    const names = store.recent.filter(
+      (name) => store.byName.has(name) && !store.selection.has(name),
+    );
     select.replaceChildren(
       el("option", { value: "", text: "Recent" }),
       ...names.map((name) => el("option", { value: name, text: name })),

@@ -46,7 +46,14 @@ export function createGrid() {
   return el(
     "section",
     { class: "grid", "aria-label": "Library" },
-    el("div", { class: "grid-tools" }, el("span", { class: "search" }, icon("search"), search), sort, fitting, count),
+    el(
+      "div",
+      { class: "grid-tools" },
+      el("span", { class: "search" }, icon("search"), search),
+      sort,
+      fitting,
+      count,
+    ),
     list,
     empty,
   );
@@ -81,7 +88,7 @@ function drawCards(query) {
   query.list.replaceChildren(...shown.map(card));
   query.list.setAttribute("aria-busy", String(!store.loaded));
   query.count.textContent = countText(shown.length);
-  query.empty.replaceChildren(...emptyText(query, shown.length));
+  query.empty.replaceChildren(...emptyText(shown.length));
 }
 
 /** The cards that the query lets through; what fits the model first. */
@@ -120,17 +127,23 @@ function countText(shown) {
   return shown === total ? all : `${shown} of ${all}`;
 }
 
-function emptyText(query, shown) {
+function emptyText(shown) {
   if (shown > 0) return [];
   if (store.problem) {
     return [el("p", { class: "problem", text: store.problem.message })];
   }
   if (!store.loaded) return [el("p", { class: "muted", text: "Reading the library" })];
   if (store.cards.length > 0) {
-    return [el("p", { text: "No LoRA matches." }), el("p", { class: "muted", text: "Clear the search or the filter to see all of them." })];
+    return [
+      el("p", { text: "No LoRA matches." }),
+      el("p", { class: "muted", text: "Clear the search or the filter to see all of them." }),
+    ];
   }
   return [
     el("p", { text: "The library is empty." }),
-    el("p", { class: "muted", text: "Drop .safetensors files anywhere on this tab, or choose them above." }),
+    el("p", {
+      class: "muted",
+      text: "Drop .safetensors files anywhere on this tab, or choose them above.",
+    }),
   ];
 }

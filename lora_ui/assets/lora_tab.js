@@ -36,7 +36,11 @@ export function mount({ element, options }) {
       createStack("Click a card to select it."),
       createSummaryLine(),
     ),
-    el("div", { class: "drop-note", "aria-hidden": "true" }, el("p", { text: "Drop the files to upload them" })),
+    el(
+      "div",
+      { class: "drop-note", "aria-hidden": "true" },
+      el("p", { text: "Drop the files to upload them" }),
+    ),
   );
   acceptDrops(element, take);
   store.start(options);

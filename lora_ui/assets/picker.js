@@ -22,7 +22,10 @@ export function openPicker() {
     target.setAttribute("aria-pressed", String(store.selection.has(target.dataset.name)));
   });
   const done = el("button", { type: "button", class: "button button-primary", text: "Done" });
-  const dialog = openDialog("Add LoRAs", [search, list], { className: "dialog-picker", buttons: [done] });
+  const dialog = openDialog("Add LoRAs", [search, list], {
+    className: "dialog-picker",
+    buttons: [done],
+  });
   done.addEventListener("click", () => dialog.close());
   draw();
 }
@@ -32,8 +35,12 @@ function choices(text) {
   const found = store.cards.filter(
     (lora) => usable(lora) && words.every((word) => lora.name.toLocaleLowerCase().includes(word)),
   );
-  found.sort((a, b) => Number(fits(b, store.model)) - Number(fits(a, store.model)) || a.name.localeCompare(b.name));
-  if (found.length === 0) return [el("li", { class: "muted picker-none", text: "No LoRA matches." })];
+  found.sort(
+    (a, b) =>
+      Number(fits(b, store.model)) - Number(fits(a, store.model)) || a.name.localeCompare(b.name),
+  );
+  if (found.length === 0)
+    return [el("li", { class: "muted picker-none", text: "No LoRA matches." })];
   return found.slice(0, SHOWN).map(choice);
 }
 
@@ -53,7 +60,10 @@ function choice(lora) {
       thumbnail(lora, "stack-picture"),
       el("span", { class: "picker-name", text: lora.name }),
       expertBadge(lora),
-      el("span", { class: "picker-facts muted", text: unfit ? concern(lora, store.model) : facts(lora) }),
+      el("span", {
+        class: "picker-facts muted",
+        text: unfit ? concern(lora, store.model) : facts(lora),
+      }),
     ),
   );
 }

@@ -35,21 +35,33 @@ function row(name) {
     "li",
     { class: `stack-row${unfit ? " card-unfit" : ""}`, dataset: { name } },
     thumbnail(lora ?? { name }, "stack-picture"),
-    el("div", { class: "stack-name" }, el("span", { class: "stack-title", text: name, title: name }), lora && expertBadge(lora)),
+    el(
+      "div",
+      { class: "stack-name" },
+      el("span", { class: "stack-title", text: name, title: name }),
+      lora && expertBadge(lora),
+    ),
     el(
       "div",
       { class: "stack-buttons" },
       canSplit &&
-        actionButton("split", `Separate strengths for the high and low noise experts of ${name}`, "split", {
-          class: "icon-button",
-          "aria-pressed": String(separate),
-        }),
+        actionButton(
+          "split",
+          `Separate strengths for the high and low noise experts of ${name}`,
+          "split",
+          {
+            class: "icon-button",
+            "aria-pressed": String(separate),
+          },
+        ),
       actionButton("remove", `Remove ${name}`, "close", { class: "icon-button" }),
     ),
     el(
       "div",
       { class: "stack-strengths" },
-      separate ? ["high", "low"].map((expert) => control(name, value, expert)) : control(name, value, "both"),
+      separate
+        ? ["high", "low"].map((expert) => control(name, value, expert))
+        : control(name, value, "both"),
     ),
     unfit && el("p", { class: "stack-why", text: concern(lora, store.model) }),
   );
@@ -64,9 +76,22 @@ function control(name, value, expert) {
   return el(
     "div",
     { class: "strength" },
-    expert !== "both" && el("span", { class: "strength-label", text: expert === "high" ? "High" : "Low" }),
-    el("input", { type: "range", min: Math.min(min, number), max: Math.max(max, number), ...shared, value: number }),
-    el("input", { type: "text", inputmode: "decimal", class: "field strength-number", ...shared, value: format.strength(number) }),
+    expert !== "both" &&
+      el("span", { class: "strength-label", text: expert === "high" ? "High" : "Low" }),
+    el("input", {
+      type: "range",
+      min: Math.min(min, number),
+      max: Math.max(max, number),
+      ...shared,
+      value: number,
+    }),
+    el("input", {
+      type: "text",
+      inputmode: "decimal",
+      class: "field strength-number",
+      ...shared,
+      value: format.strength(number),
+    }),
   );
 }
 
@@ -86,7 +111,9 @@ function settle({ target }) {
   const name = target.closest(".stack-row")?.dataset.name;
   if (target.type !== "text" || name === undefined) return;
   const { expert } = target.dataset;
-  target.value = format.strength(strengthFor(store.selection.get(name), expert === "both" ? "high" : expert));
+  target.value = format.strength(
+    strengthFor(store.selection.get(name), expert === "both" ? "high" : expert),
+  );
   target.removeAttribute("aria-invalid");
 }
 

@@ -25,6 +25,7 @@ class Store extends EventTarget {
   #saving = false;
   #saveAgain = false;
   #fetches = 0;
+  #newest = null;
 
   /** Load once; every part of the page may call this. */
   start(options) {
@@ -47,19 +48,33 @@ class Store extends EventTarget {
     return title.replace(/ \(.*\)$/, "");
   }
 
-  async refresh() {
+  /** Read the library again; done when the newest reading is. */
+  refresh() {
+    this.#newest = this.#read();
+    return this.#newest;
+  }
+
+  async #read() {
     const turn = ++this.#fetches;
+    let data = null;
+    let problem = null;
     try {
-      const data = await request("GET", "api/loras");
-      if (turn !== this.#fetches) return;
+      data = await request("GET", "api/loras");
+    } catch (error) {
+      problem = error;
+    }
+    if (turn !== this.#fetches) return this.#newest;
+    this.#take(data, problem);
+  }
+
+  #take(data, problem) {
+    this.problem = problem;
+    if (data !== null) {
       this.cards = data.loras;
       this.byName = new Map(data.loras.map((card) => [card.name, card]));
       this.recent = data.recent;
-      this.#revision = data.revision;
-      this.problem = null;
       this.loaded = true;
-    } catch (error) {
-      this.problem = error;
+      this.#revision = data.revision;
     }
     this.#tell("library");
   }

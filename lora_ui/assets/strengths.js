@@ -2,9 +2,10 @@
 
 /** The number for one expert; of a schedule, its first point. */
 export function strengthFor(value, expert) {
-  const part = value !== null && typeof value === "object" && !Array.isArray(value)
-    ? (value[expert] ?? 0)
-    : value;
+  const part =
+    value !== null && typeof value === "object" && !Array.isArray(value)
+      ? (value[expert] ?? 0)
+      : value;
   return Array.isArray(part) ? part[0][1] : part;
 }
 

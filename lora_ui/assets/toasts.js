@@ -9,7 +9,12 @@ export function toast(text, { kind = "info", details = [], action = null } = {})
   const box = el(
     "div",
     { class: `toast toast-${kind}`, role: kind === "error" ? "alert" : "status" },
-    el("div", { class: "toast-text" }, el("p", { text }), ...details.map((line) => el("p", { class: "muted", text: line }))),
+    el(
+      "div",
+      { class: "toast-text" },
+      el("p", { text }),
+      ...details.map((line) => el("p", { class: "muted", text: line })),
+    ),
   );
   const close = () => box.remove();
   if (action) {

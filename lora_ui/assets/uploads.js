@@ -32,7 +32,9 @@ function pump() {
 function createRow(file) {
   const bar = el("progress", { max: 1, value: 0, "aria-label": `Upload of ${file.name}` });
   const note = el("p", { class: "upload-note muted", role: "status", text: "Waiting" });
-  const button = actionButton("stop", `Cancel the upload of ${file.name}`, "close", { class: "icon-button" });
+  const button = actionButton("stop", `Cancel the upload of ${file.name}`, "close", {
+    class: "icon-button",
+  });
   const element = el(
     "li",
     { class: "upload" },

@@ -6,7 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    ConsoleMessage,
+    Page,
+    Request,
+    expect,
+    sync_playwright,
+)
 
 from tests.browser.running import CHROMIUM_ARGUMENTS, App, open_page, start_app, stop_app
 
@@ -21,8 +28,12 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
     assert "Traceback" not in log, log
 
 
+PATIENCE_MS = 20_000
+
+
 @pytest.fixture(scope="session")
 def browser(chromium: str | None) -> Iterator[Browser]:
+    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=chromium, args=list(CHROMIUM_ARGUMENTS)
@@ -67,7 +78,7 @@ def page(app: App, browser: Browser, watch: Watch) -> Iterator[Page]:
     page.on("pageerror", lambda error: watch.add(f"uncaught: {error}"))
     page.on("request", asked)
     page.on("dialog", lambda dialog: watch.add(f"a script opened a dialog: {dialog.message}"))
-    page.set_default_timeout(20_000)
+    page.set_default_timeout(PATIENCE_MS)
     open_page(page, app)
     yield page
     context.close()

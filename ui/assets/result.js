@@ -18,7 +18,12 @@ export function resultDetails(job, reuse) {
   });
   return [
     el("p", { class: "run-prompt", text: task.prompt }),
-    el("p", { class: "run-seed" }, el("span", { class: "muted", text: "Seed " }), el("code", { id: "result-seed", text: String(result.task.seed) })),
+    el(
+      "p",
+      { class: "run-seed" },
+      el("span", { class: "muted", text: "Seed " }),
+      el("code", { id: "result-seed", text: String(result.task.seed) }),
+    ),
     el("div", { class: "run-buttons" }, seedButton, allButton, download),
     loraReports(result.loras),
     ...(result.warnings ?? []).map((text) => el("p", { class: "run-warning", text })),
@@ -33,7 +38,8 @@ function button(text, act) {
 }
 
 function reusable(task) {
-  const { id, image, selected_loras, lora_memory_usage, lora_load_time, lora_metadata, ...fields } = task;
+  const { id, image, selected_loras, lora_memory_usage, lora_load_time, lora_metadata, ...fields } =
+    task;
   return fields;
 }
 

@@ -114,7 +114,9 @@ function drawPreview(stage, job) {
   if (version === 0 || stage.dataset.preview === `${job.id}.${version}`) return;
   stage.dataset.preview = `${job.id}.${version}`;
   const src = address(`api/jobs/${job.id}/preview`, { v: version });
-  const image = stage.querySelector("img") ?? el("img", { class: "run-preview", alt: "Preview of the video so far" });
+  const image =
+    stage.querySelector("img") ??
+    el("img", { class: "run-preview", alt: "Preview of the video so far" });
   image.src = src;
   if (!image.isConnected) stage.replaceChildren(image);
 }
@@ -140,7 +142,11 @@ function drawProblem(view, error) {
     ...(error
       ? [
           el("p", { class: "problem-what", text: error.message }),
-          el("ul", {}, (error.suggestions ?? []).map((text) => el("li", { text }))),
+          el(
+            "ul",
+            {},
+            (error.suggestions ?? []).map((text) => el("li", { text })),
+          ),
         ]
       : []),
   );

@@ -14,7 +14,9 @@ const STAGES = {
 /** "Step 7 of 20 · high noise · 6 s left", or the stage's name. */
 export function progressText(job) {
   if (job.state === "queued") {
-    return job.position > 1 ? `Waiting, number ${job.position} in the queue` : "Waiting for its turn";
+    return job.position > 1
+      ? `Waiting, number ${job.position} in the queue`
+      : "Waiting for its turn";
   }
   const { stage, step, steps, expert, seconds_left: left, message } = job.progress;
   if (stage !== "sample" || !steps) return message || STAGES[stage] || "Starting";
@@ -34,7 +36,9 @@ export function fraction(job) {
 
 export function workerText(worker, titles) {
   const model = (titles[worker.model] ?? worker.model ?? "").replace(/ \(.*\)$/, "");
-  const place = [model, worker.device && `on ${worker.device.toUpperCase()}`].filter(Boolean).join(" ");
+  const place = [model, worker.device && `on ${worker.device.toUpperCase()}`]
+    .filter(Boolean)
+    .join(" ");
   switch (worker.state) {
     case "starting":
       return "Starting the worker";
