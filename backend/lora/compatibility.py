@@ -77,8 +77,11 @@ def judge(
     """Compare the files of one LoRA with a model.
 
     `infos` maps a role to a file: `{"both": info}`, or `"high"` and/or `"low"`. A file in the
-    role "both" goes to every expert that its keys do not exclude.
+    role "both" goes to every expert that its keys do not exclude. A model with one transformer
+    takes a single file whatever its role, and the high half of a pair.
     """
+    if len(architecture.experts) == len(infos) == 1:
+        infos = {"both": info for info in infos.values()}
     findings = {
         expert: _compare(_layers_for(infos, expert), architecture)
         for expert in architecture.experts

@@ -1,4 +1,4 @@
-"""Full-weight parts (`.diff`, `.diff_b`, `.diff_m`): the change itself.
+"""Full-weight parts (`.diff`, `.diff_b`): the change itself.
 
 Source: LightX2V's and ComfyUI's extracted LoRAs.
 """

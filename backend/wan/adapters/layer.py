@@ -94,7 +94,7 @@ def _deltas(
             "lora_up_bias",
             LoRABiasDelta.read(parts, shapes[bias], place) if fits else None,
         )
-    for part, parameter in (("diff", weight), ("diff_b", bias), ("diff_m", weight)):
+    for part, parameter in (("diff", weight), ("diff_b", bias)):
         if part in parts:
             shape = shapes.get(parameter)
             yield (

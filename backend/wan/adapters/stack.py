@@ -151,7 +151,11 @@ def _resolve_item(
     changes: Mapping[Expert, dict[str, list[tuple[int, WeightDelta]]]],
 ) -> LoRAReport:
     report = LoRAReport(item, dict.fromkeys(parameters, (0, 0)))
-    for role, path in item.files.items():
+    files = item.files
+    if len(parameters) == len(files) == 1:
+        # One transformer takes a single file whatever its role.
+        files = {"both": path for path in files.values()}
+    for role, path in files.items():
         file = read_adapter_file(path)
         report.ignored.update(file.ignored)
         report.unknown.extend(file.unknown)
@@ -182,13 +186,10 @@ def _by_expert(
 ) -> Iterator[tuple[Expert, tuple[Layer, ...]]]:
     """Which layers go to which expert: the keys decide, then the file's role."""
     for named, layers in file.layers.items():
-        if named is not None and named not in experts:
-            for layer in layers:
-                for key in layer.keys.values():
-                    report.ignored[key] = f"this model has no {named}-noise expert"
-            continue
-        for expert in experts:
-            # With one transformer a file's role has nothing to choose between.
-            by_role = role in ("both", expert) or len(experts) == 1
-            if named == expert or (named is None and by_role):
-                yield expert, layers
+        wanted = named or role
+        takers = [expert for expert in experts if wanted in ("both", expert)]
+        if not takers:
+            keys = [key for layer in layers for key in layer.keys.values()]
+            report.ignored.update(dict.fromkeys(keys, f"this model has no {wanted}-noise expert"))
+        for expert in takers:
+            yield expert, layers

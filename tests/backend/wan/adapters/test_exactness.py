@@ -265,6 +265,18 @@ def test_one_transformer_takes_a_file_of_either_role(tmp_path: Path) -> None:
         assert list(stack.loras["a"]["coverage"]) == ["high"]
 
 
+def test_one_transformer_takes_the_high_half_of_a_pair(tmp_path: Path) -> None:
+    pipeline = SimpleNamespace(transformer=tiny_transformer(), transformer_2=None)
+    halves = [
+        lora_weights.lora_file(shapes_of(pipeline), lora_weights.kohya, seed=n) for n in (1, 2)
+    ]
+    reference = float64_merge(pipeline.transformer, [(1.0, halves[0].exact["high"])])
+    paths = [half.save(tmp_path / f"{n}.safetensors") for n, half in enumerate(halves)]
+    with applied_stack(pipeline, [item("a", 1.0, high=paths[0], low=paths[1])]) as stack:
+        assert_same_output(pipeline.transformer, reference)
+        assert set(stack.loras["a"]["ignored"]) == set(halves[1].tensors)
+
+
 @pytest.mark.parametrize("rank_stabilised", [False, True])
 def test_a_peft_folders_configuration_sets_the_scale(rank_stabilised: bool, tmp_path: Path) -> None:
     def key(module: str, part: str) -> str:
