@@ -81,7 +81,7 @@ def judge(
     takes a single file whatever its role, and the high half of a pair.
     """
     if len(architecture.experts) == len(infos) == 1:
-        infos = {"both": info for info in infos.values()}
+        infos = {"both": next(iter(infos.values()))}
     findings = {
         expert: _compare(_layers_for(infos, expert), architecture)
         for expert in architecture.experts

@@ -154,7 +154,7 @@ def _resolve_item(
     files = item.files
     if len(parameters) == len(files) == 1:
         # One transformer takes a single file whatever its role.
-        files = {"both": path for path in files.values()}
+        files = {"both": next(iter(files.values()))}
     for role, path in files.items():
         file = read_adapter_file(path)
         report.ignored.update(file.ignored)
