@@ -18,7 +18,6 @@ export function card(lora) {
         type: "button",
         class: "card-pick",
         dataset: { action: "pick", name },
-        "aria-label": `${name}, ${facts(lora)}${why ? `. ${why}` : ""}`,
         disabled: !usable(lora),
       },
       thumbnail(lora, "card-picture"),

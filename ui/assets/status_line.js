@@ -46,7 +46,9 @@ function show(dot, text, bar, titles) {
     text.textContent = "Connecting";
     return;
   }
-  dot.dataset.state = running ? "busy" : status.worker.state;
+  const { state, model, detail } = status.worker;
+  const lacking = state === "ready" && !model && detail;
+  dot.dataset.state = running ? "busy" : lacking ? "failed" : state;
   text.textContent = running ? progressText(job) : workerText(status.worker, titles);
   text.title = status.worker.detail ?? "";
   const done = running ? fraction(job) : null;

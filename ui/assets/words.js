@@ -45,6 +45,7 @@ export function workerText(worker, titles) {
     case "loading":
       return `Loading ${model || "the model"}`;
     case "ready":
+      if (!worker.model && worker.detail) return worker.detail;
       return place ? `Ready: ${place}` : "Ready";
     case "busy":
       return `Making a video${place ? `: ${place}` : ""}`;
