@@ -49,9 +49,7 @@ def _add_job_routes(
     @router.post("/api/jobs")
     def submit(form: dict[str, Any] = Body()) -> Response:  # noqa: B008 - FastAPI's way
         task = task_from_form(form, settings, loras, pictures)
-        job = queue.submit(task)
-        loras.record_use(task.selected_loras)
-        return JSONResponse(job.to_dict(), status_code=201)
+        return JSONResponse(queue.submit(task).to_dict(), status_code=201)
 
     @router.get("/api/jobs")
     def jobs(limit: int = 20) -> list[dict[str, Any]]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 from ui.pictures import PictureStore
 from utils import GenerationTask, LoRAManager, Settings
 
+BYTES_PER_MB = 1e6
 WHOLE = ("width", "height", "num_frames", "fps", "steps", "seed")
 
 
@@ -29,7 +31,18 @@ def task_from_form(
     names = list(task.selected_loras)
     loras.require_usable(names)
     loras.require_fit(names, task.model_type)
-    return task
+    return dataclasses.replace(task, **_lora_facts(task, loras))
+
+
+def _lora_facts(task: GenerationTask, loras: LoRAManager) -> dict[str, Any]:
+    """What the result's metadata keeps of the LoRAs as they are now, with the estimates."""
+    records = {name: loras.record(name) for name in task.selected_loras}
+    cost = loras.estimate_memory_impact(list(records), model_type=task.model_type)
+    return {
+        "lora_memory_usage": cost["total_mb"] * BYTES_PER_MB,
+        "lora_load_time": cost["load_seconds"],
+        "lora_metadata": {name: record["metadata"] for name, record in records.items()},
+    }
 
 
 def _value(key: str, value: Any) -> Any:
