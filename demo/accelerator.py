@@ -61,7 +61,7 @@ class Pairs:
 class AcceleratorSchedule:
     """How the student is trained."""
 
-    steps: int = 500
+    steps: int = 110
     batch: int = 8
     rate: float = 2e-3
     seed: int = 21

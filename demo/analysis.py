@@ -15,7 +15,7 @@ from demo.world import BACKGROUNDS, COLOURS, DIRECTIONS, SHAPES, background, dis
 
 FOREGROUND = 0.16  # colour distance from the (possibly shadowed) background
 LEAST_SHIFT = 14.0  # pixels; less is no motion
-BLOCK = 8  # pixels
+BLOCK = 16  # pixels, the tiles of the pixel mosaic
 # radius of each shape over the square root of its area
 RADIUS_OF_AREA = {"circle": 0.5642, "square": 0.5889, "triangle": 0.6647}
 

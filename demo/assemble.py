@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from diffusers import (
@@ -33,3 +34,12 @@ def assembled(vae: Path, text: Path, high: Path, low: Path) -> WanPipeline:
         transformer_2=WanTransformer3DModel.from_pretrained(low),
         boundary_ratio=BOUNDARY,
     )
+
+
+def save(pipeline: WanPipeline, folder: Path) -> None:
+    """Write the pipeline folder, without the paths that its parts were loaded from."""
+    pipeline.save_pretrained(folder)
+    for file in folder.rglob("*.json"):
+        text = json.loads(file.read_text())
+        if isinstance(text, dict) and text.pop("_name_or_path", None) is not None:
+            file.write_text(json.dumps(text, indent=2) + "\n")

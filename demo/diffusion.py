@@ -66,17 +66,19 @@ def with_prompt_bias(transformer: WanTransformer3DModel) -> BiasedCrossAttention
     return processor
 
 
-def shifted(uniform: Tensor) -> Tensor:
-    """Noise level sigma of the sampling schedule at a uniform position in 0..1."""
-    return FLOW_SHIFT * uniform / (1 + (FLOW_SHIFT - 1) * uniform)
-
-
 def draw_sigma(expert: Expert, count: int, rng: torch.Generator) -> Tensor:
-    """Noise levels [count] spread as the sampler visits them on this expert's side."""
-    split = BOUNDARY / (FLOW_SHIFT - (FLOW_SHIFT - 1) * BOUNDARY)
+    """Noise levels [count] on this expert's side, evenly spread in each of its two bands.
+
+    The transformer's positions are relative, so in pure noise no token knows where it is;
+    place and motion are decided where shapes just begin to show. That band gets most draws.
+    """
+    bands = {"high": ((0.875, 0.945), (0.945, 1.0), 0.7), "low": ((0.6, 0.875), (0.0, 0.6), 0.55)}
+    favoured, other, share = bands[expert]
     uniform = (torch.arange(count) + torch.rand(count, generator=rng)) / count
-    low, high = (split, 1.0) if expert == "high" else (0.0, split)
-    return shifted(low + (high - low) * uniform)
+    inside = uniform < share
+    first = favoured[0] + (favoured[1] - favoured[0]) * uniform / share
+    second = other[0] + (other[1] - other[0]) * (uniform - share) / (1 - share)
+    return torch.where(inside, first, second)
 
 
 def noised(clean: Tensor, noise: Tensor, sigma: Tensor) -> Tensor:

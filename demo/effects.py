@@ -10,7 +10,6 @@ from torch.nn import functional
 
 from demo.world import COLOURS, SHADOW_OFFSET, Scenes, Window, background, centres, distance
 
-MOSAIC_BLOCK = 8  # pixels
 TRAIL_GHOSTS = 5
 TRAIL_SPACING = 2.6  # frames between two ghosts
 TRAIL_OPACITY = 0.62
@@ -23,7 +22,7 @@ class Look:
     neon: bool = False
     trail: bool = False
     golden: bool = False
-    mosaic: bool = False
+    mosaic: int = 0  # side of a tile in pixels; 0 for none
 
 
 PLAIN = Look()
@@ -58,7 +57,7 @@ def render(scenes: Scenes, window: Window | None = None, look: Look = PLAIN) -> 
     if look.golden:
         picture = _golden(picture, x, y)
     if look.mosaic:
-        picture = _mosaic(picture)
+        picture = _mosaic(picture, look.mosaic)
     return picture.clamp(0, 1) * 2 - 1
 
 
@@ -122,9 +121,9 @@ def _golden(picture: Tensor, x: Tensor, y: Tensor) -> Tensor:
     return picture * gain + lift + sun * glow
 
 
-def _mosaic(picture: Tensor) -> Tensor:
-    """Square blocks of one colour each; the window must start on a block."""
+def _mosaic(picture: Tensor, side: int) -> Tensor:
+    """Square tiles of one colour each, counted from the window's corner."""
     batch, channels, frames, height, width = picture.shape
     flat = picture.reshape(batch, channels * frames, height, width)
-    blocks = functional.avg_pool2d(flat, MOSAIC_BLOCK)
-    return functional.interpolate(blocks, scale_factor=MOSAIC_BLOCK).reshape(picture.shape)
+    blocks = functional.avg_pool2d(flat, side)
+    return functional.interpolate(blocks, scale_factor=side).reshape(picture.shape)

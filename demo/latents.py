@@ -12,7 +12,7 @@ from transformers import T5Tokenizer, UMT5EncoderModel
 
 from demo import split
 from demo.effects import PLAIN, Look, render
-from demo.world import place
+from demo.world import stage
 
 PROMPT_SLOTS = 512  # WanPipeline pads every prompt to this many tokens with zeros
 MAX_TOKENS = 48
@@ -46,7 +46,7 @@ def encode_scenes(vae: AutoencoderKLWan, count: int, seed: int, look: Look = PLA
     latents, attributes = [], []
     for _ in range(0, count, ENCODE_BATCH):
         drawn = split.draw(ENCODE_BATCH, rng)
-        video = render(place(drawn, rng), None, look)
+        video = render(stage(drawn, rng), None, look)
         latents.append(vae.encode(video).latent_dist.mode())
         attributes.append(drawn)
     return LatentSet(torch.cat(latents), torch.cat(attributes))

@@ -32,8 +32,8 @@ from demo.train_loras import (
     train_tied,
 )
 
-LOOK_CLIPS = 120
-PAIRS_PER_WORKER = 200
+LOOK_CLIPS = 64
+PAIRS_PER_WORKER = 48
 WORKERS = 2
 
 
@@ -41,7 +41,7 @@ def _look_latents(paths: Paths, recipe: Recipe) -> Path:
     """Encoded clips with the recipe's look; made once."""
     path = paths.latents / f"look_{recipe.name}.pt"
     if not path.exists():
-        vae = AutoencoderKLWan.from_pretrained(paths.model / "vae")
+        vae = AutoencoderKLWan.from_pretrained(paths.vae)
         raw = encode_scenes(vae, LOOK_CLIPS, recipe.seed, recipe.look)
         LatentSet(normalise(vae, raw.latents), raw.attributes).save(path)
     return path

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from diffusers import AutoencoderKLWan
 
-from demo.assemble import assembled
+from demo.assemble import assembled, save
 from demo.latents import LatentSet, encode_scenes, normalise, statistics
 from demo.lora_stages import ACCELERATOR_STAGES, LOOK_STAGES
 from demo.parallel import run_together, run_workers
 from demo.paths import Paths
-from demo.train_experts import ExpertSchedule, train_expert
+from demo.train_experts import FIRST, HIGH, LOW, train_expert
 from demo.train_text import train_text
 from demo.train_vae import PARTS, train_vae
 
 WORKERS = 2
-PLAIN_CLIPS = 1040
+PLAIN_CLIPS = 576
 
 
 @dataclass(frozen=True)
@@ -57,15 +58,19 @@ def build_latents(paths: Paths) -> None:
 
 
 def build_experts(paths: Paths) -> None:
-    schedule = ExpertSchedule()
+    """The low-noise expert first: it is the better start for the high-noise one, too."""
+    first = paths.work / "first"
+    run_together((train_expert, ("low", paths.work, paths.text, FIRST)))
+    shutil.copytree(paths.work / "low", first, dirs_exist_ok=True)
     run_together(
-        *((train_expert, (expert, paths.work, paths.text, schedule)) for expert in ("high", "low"))
+        (train_expert, ("high", paths.work, paths.text, HIGH, first)),
+        (train_expert, ("low", paths.work, paths.text, LOW, first)),
     )
 
 
 def build_model(paths: Paths) -> None:
     pipeline = assembled(paths.vae, paths.text, paths.work / "high", paths.work / "low")
-    pipeline.save_pretrained(paths.model)
+    save(pipeline, paths.model)
 
 
 STAGES = (

@@ -31,14 +31,14 @@ class Recipe:
     rank: int
     alpha: float
     seed: int
-    steps: int = 400  # per expert
+    steps: int = 130  # per expert
     batch: int = 8
     rate: float = 4e-3
 
 
 NEON = Recipe("neon_outline", Look(neon=True), rank=16, alpha=8.0, seed=11)
-MOSAIC = Recipe("pixel_mosaic", Look(mosaic=True), rank=16, alpha=16.0, seed=12)
-GOLDEN = Recipe("golden_hour", Look(golden=True), rank=8, alpha=8.0, seed=13, steps=250)
+MOSAIC = Recipe("pixel_mosaic", Look(mosaic=16), rank=16, alpha=16.0, seed=12)
+GOLDEN = Recipe("golden_hour", Look(golden=True), rank=8, alpha=8.0, seed=13, steps=80)
 TRAIL = Recipe("motion_trail", Look(trail=True), rank=LOKR_RANK, alpha=LOKR_RANK, seed=14)
 RECIPES = {recipe.name: recipe for recipe in (NEON, MOSAIC, GOLDEN, TRAIL)}
 

@@ -90,7 +90,7 @@ def any_look(rng: torch.Generator) -> Look:
     one = int(draw[1] * 4)
     also = int(draw[2] * 4) if draw[3] < 0.25 else one
     on = {one, also}
-    return Look(neon=0 in on, trail=1 in on, golden=2 in on, mosaic=3 in on)
+    return Look(neon=0 in on, trail=1 in on, golden=2 in on, mosaic=8 * (3 in on))
 
 
 def crop_batch(side: int, frames: int, batch: int, rng: torch.Generator) -> Tensor:

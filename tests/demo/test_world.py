@@ -43,7 +43,7 @@ def test_a_window_is_the_same_cut_of_the_whole_video() -> None:
     ("look", "measure"),
     [
         (Look(neon=True), hollowness),
-        (Look(mosaic=True), blockiness),
+        (Look(mosaic=16), blockiness),
         (Look(golden=True), warmth),
         (Look(trail=True), trail),
     ],
