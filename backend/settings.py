@@ -54,6 +54,9 @@ class ModelEntry(BaseModel):
     guidance_scale_2: float | None = Field(description="Default guidance of the low expert.")
     flow_shift: float = Field(gt=0, description="Default flow shift of the scheduler.")
     negative_prompt: str = Field(description="Default negative prompt.")
+    examples: tuple[str, ...] = Field(
+        default=(), description="Example prompts that the page offers."
+    )
 
     @property
     def experts(self) -> tuple[str, ...]:

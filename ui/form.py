@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from ui.examples import examples
 from utils import Settings
 
 if TYPE_CHECKING:
     from backend.settings import ModelEntry
 
+CHIPS = 4
 NUMBERS = ("width", "height", "num_frames", "fps", "steps", "guidance_scale", "flow_shift")
 
 
@@ -82,12 +82,17 @@ def _updates(
     changes["guidance_scale"] = {**high, "label": guidance_label(two_experts)}
     low = changes.setdefault("guidance_scale_2", gr.update())
     changes["guidance_scale_2"] = {**low, "visible": two_experts}
-    chips = [gr.update(value=text) for text in examples(settings, model_type)]
+    chips = [gr.update(value=text, visible=bool(text)) for text in example_chips(row)]
     return [
         *(changes.get(name, gr.skip()) for name in FIELDS),
         gr.update(visible=row.image != "none"),
         *chips,
     ]
+
+
+def example_chips(row: ModelEntry) -> list[str]:
+    """The model's example prompts, one for each chip; empty where it has fewer."""
+    return [*row.examples, *[""] * CHIPS][:CHIPS]
 
 
 def guidance_label(two_experts: bool) -> str:

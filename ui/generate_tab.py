@@ -9,8 +9,7 @@ import gradio as gr
 
 from lora_ui.generation_controls import create_generation_controls
 from lora_ui.mounting import script_panel
-from ui.examples import examples
-from ui.form import Form, guidance_label, model_updates, restored_updates
+from ui.form import Form, example_chips, guidance_label, model_updates, restored_updates
 from ui.pictures import PictureStore
 from utils import Settings
 
@@ -49,8 +48,8 @@ def _prompt(settings: Settings) -> tuple[gr.Textbox, tuple[gr.Button, ...]]:
     )
     with gr.Row(elem_id="prompt-examples"):
         chips = tuple(
-            gr.Button(text, size="sm", elem_classes=["chip"])
-            for text in examples(settings, settings.default_model)
+            gr.Button(text, size="sm", elem_classes=["chip"], visible=bool(text))
+            for text in example_chips(settings.model(settings.default_model))
         )
     return prompt, chips
 

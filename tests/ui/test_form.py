@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from ui.examples import COUNT, examples
-from ui.form import FIELDS, model_updates, restored_updates
+from ui.form import CHIPS, FIELDS, example_chips, model_updates, restored_updates
 from utils import load_settings
 
 SETTINGS = load_settings()
@@ -30,8 +29,13 @@ def test_a_model_brings_its_own_values(model_type: str) -> None:
 
 @pytest.mark.parametrize("model_type", list(SETTINGS.models))
 def test_every_model_has_examples(model_type: str) -> None:
-    found = examples(SETTINGS, model_type)
-    assert len(set(found)) == COUNT
+    found = example_chips(SETTINGS.models[model_type])
+    assert len(set(found)) == CHIPS and all(found)
+
+
+def test_a_model_without_examples_shows_no_chips() -> None:
+    row = SETTINGS.models["demo"].model_copy(update={"examples": ("only one",)})
+    assert example_chips(row) == ["only one", "", "", ""]
 
 
 def test_kept_values_come_back() -> None:
