@@ -46,20 +46,28 @@ def run_generate(arguments: argparse.Namespace, settings: Settings) -> int:
     return 0
 
 
-def _task(arguments: argparse.Namespace, settings: Settings, loras: Any) -> GenerationTask:
+def _task(arguments: argparse.Namespace, settings: Settings, loras: LoRAManager) -> GenerationTask:
     selected = {
-        name: loras.last_strength(name) if strength is None else strength
+        name: _usual_strength(name, settings, loras) if strength is None else strength
         for name, strength in arguments.lora
     }
     fields = {name: getattr(arguments, name) for _, name, _, _ in TASK_ARGUMENTS}
-    task = GenerationTask(
-        model_type=settings.default_model,
-        prompt=arguments.prompt,
-        selected_loras=selected,
-        **fields,
-    ).resolved(settings)
-    loras.require_usable(list(selected))
-    return task
+    # Checked before torch is imported, so that a typing error is told at once.
+    return loras.checked(
+        GenerationTask(
+            model_type=settings.default_model,
+            prompt=arguments.prompt,
+            selected_loras=selected,
+            **fields,
+        )
+    )
+
+
+def _usual_strength(name: str, settings: Settings, loras: LoRAManager) -> Any:
+    """The strength of the last use, else the settings' default; for `--lora NAME` alone."""
+    known = name in loras.list_available_loras()
+    last = loras.last_strength(name) if known else None
+    return settings.default_strength if last is None else last
 
 
 def _target(out: Path | None) -> Path | None:

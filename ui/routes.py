@@ -12,18 +12,16 @@ from lora_ui.responses import ErrorRoute
 from ui.messages import job_not_found
 from ui.pictures import PictureStore
 from ui.submission import task_from_form
-from utils import JobQueue, LoRAManager, Settings
+from utils import JobQueue, LoRAManager
 
 IMMUTABLE = {"Cache-Control": "private, max-age=31536000, immutable"}
 FRESH = {"Cache-Control": "no-store"}
 
 
-def create_studio_router(
-    settings: Settings, loras: LoRAManager, queue: JobQueue, pictures: PictureStore
-) -> APIRouter:
+def create_studio_router(loras: LoRAManager, queue: JobQueue, pictures: PictureStore) -> APIRouter:
     router = APIRouter(route_class=ErrorRoute)
     _add_status_route(router, loras, queue)
-    _add_job_routes(router, settings, loras, queue, pictures)
+    _add_job_routes(router, loras, queue, pictures)
     _add_result_routes(router, queue)
     return router
 
@@ -41,14 +39,13 @@ def _add_status_route(router: APIRouter, loras: LoRAManager, queue: JobQueue) ->
 
 def _add_job_routes(
     router: APIRouter,
-    settings: Settings,
     loras: LoRAManager,
     queue: JobQueue,
     pictures: PictureStore,
 ) -> None:
     @router.post("/api/jobs")
     def submit(form: dict[str, Any] = Body()) -> Response:  # noqa: B008 - FastAPI's way
-        task = task_from_form(form, settings, loras, pictures)
+        task = task_from_form(form, loras, pictures)
         return JSONResponse(queue.submit(task).to_dict(), status_code=201)
 
     @router.get("/api/jobs")

@@ -58,7 +58,7 @@ def build_app(
     )
     pictures = PictureStore(settings.data_dir / "pictures")
     app.include_router(create_lora_router(settings, loras, uploads))
-    app.include_router(create_studio_router(settings, loras, queue, pictures))
+    app.include_router(create_studio_router(loras, queue, pictures))
     app.mount(LORA_ASSETS_URL, lora_assets())
     app.mount(ASSETS_URL, RevalidatedFiles(directory=ASSETS))
     gr.mount_gradio_app(

@@ -6,14 +6,14 @@ import dataclasses
 from typing import Any
 
 from ui.pictures import PictureStore
-from utils import GenerationTask, LoRAManager, Settings
+from utils import GenerationTask, LoRAManager
 
 BYTES_PER_MB = 1e6
 WHOLE = ("width", "height", "num_frames", "fps", "steps", "seed")
 
 
 def task_from_form(
-    form: dict[str, Any], settings: Settings, loras: LoRAManager, pictures: PictureStore
+    form: dict[str, Any], loras: LoRAManager, pictures: PictureStore
 ) -> GenerationTask:
     """The task that the form asks for, with every default filled in.
 
@@ -27,10 +27,7 @@ def task_from_form(
         values["image"] = str(pictures.file(str(values["image"])))
     if form.get("negative_prompt") == "":
         values["negative_prompt"] = ""
-    task = GenerationTask.from_dict(values).resolved(settings)
-    names = list(task.selected_loras)
-    loras.require_usable(names)
-    loras.require_fit(names, task.model_type)
+    task = loras.checked(GenerationTask.from_dict(values))
     return dataclasses.replace(task, **_lora_facts(task, loras))
 
 

@@ -43,23 +43,7 @@ def generate_video(
     LoRAError that names the LoRA, ModelLoadError, VRAMError or CancelledByUser. No file is left
     behind by a run that fails.
     """
-    resolved = _validated(task, models, loras)
-    return _Run(resolved, models, loras, on_progress, cancel).result()
-
-
-def _validated(task: GenerationTask, models: ModelManager, loras: LoRAManager) -> GenerationTask:
-    """The resolved task. Raises one error that tells every problem of the task and its LoRAs."""
-    try:
-        resolved = task.resolved(models.settings)
-    except GenerationError as error:
-        missing = loras.usability_problems([name for name in task.selected_loras if name])
-        raise GenerationError(
-            " ".join((error.message, *(problem.message for problem in missing))),
-            context={"problems": [*error.context["problems"], *(item.message for item in missing)]},
-        ) from error
-    loras.require_usable(list(resolved.selected_loras))
-    loras.require_fit(list(resolved.selected_loras), resolved.model_type)
-    return resolved
+    return _Run(loras.checked(task), models, loras, on_progress, cancel).result()
 
 
 class _Run:

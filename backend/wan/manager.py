@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from backend.errors import (
+    GenerationError,
     IncompatibleLoRAError,
     LoRAError,
     LoRAFileError,
@@ -14,6 +15,7 @@ from backend.errors import (
 )
 from backend.lora.library import LoRALibrary
 from backend.lora.selection import LoRASelection
+from backend.wan.task import GenerationTask
 
 if TYPE_CHECKING:
     from backend.wan.adapters.stack import AppliedStack
@@ -21,6 +23,25 @@ if TYPE_CHECKING:
 
 class LoRAManager(LoRALibrary):
     """The LoRA library rooted at `settings.loras_dir`, and its application to a pipeline."""
+
+    def checked(self, task: GenerationTask) -> GenerationTask:
+        """The task with every default filled in, ready to run with its LoRAs.
+
+        Raises GenerationError that tells every problem of the task and its LoRAs, or, when only
+        the LoRAs are in the way, a LoRAError that tells all of theirs. Loads no weights.
+        """
+        names = list(task.selected_loras)
+        try:
+            resolved = task.resolved(self.settings)
+        except GenerationError as error:
+            lacking = [problem.message for problem in self.usability_problems(names)]
+            raise GenerationError(
+                " ".join((error.message, *lacking)),
+                context={"problems": [*error.context["problems"], *lacking]},
+            ) from error
+        self.require_usable(names)
+        self.require_fit(names, resolved.model_type)
+        return resolved
 
     def usability_problems(self, names: Sequence[str]) -> list[LoRAError]:
         """An error for each LoRA that is not in the library or cannot be read."""

@@ -23,7 +23,7 @@ def pictures(tmp_path: Path) -> PictureStore:
 
 
 def task(form: dict[str, object], loras: LoRAManager, pictures: PictureStore) -> GenerationTask:
-    return task_from_form(form, load_settings(), loras, pictures)
+    return task_from_form(form, loras, pictures)
 
 
 def test_empty_fields_mean_the_models_values(loras: LoRAManager, pictures: PictureStore) -> None:
