@@ -85,9 +85,8 @@ def test_the_effect_grows_with_strength(
     rows = effect_by_strength(
         demo_pipeline, demo_paths.loras, EFFECTS[name], plain_videos, sampling=SAMPLING
     )
-    none, half, whole = (torch.tensor(row) for row in rows)
-    assert (none < half).all(), rows
-    assert (half < whole).all(), rows
+    none, half, whole = (torch.tensor(row).mean() for row in rows)
+    assert none < half < whole, rows
 
 
 def test_the_accelerator_comes_closer_with_strength(
