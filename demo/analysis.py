@@ -16,6 +16,7 @@ from demo.world import BACKGROUNDS, COLOURS, DIRECTIONS, SHAPES, background, dis
 FOREGROUND = 0.16  # colour distance from the (possibly shadowed) background
 LEAST_SHIFT = 14.0  # pixels; less is no motion
 BLOCK = 16  # pixels, the tiles of the pixel mosaic
+TRAIL_GAP, TRAIL_REACH = 3.0, 19.0  # pixels from the shape, where a trail is looked for
 # radius of each shape over the square root of its area
 RADIUS_OF_AREA = {"circle": 0.5642, "square": 0.5889, "triangle": 0.6647}
 
@@ -163,24 +164,32 @@ def warmth(video: Tensor) -> float:
 
 
 def trail(video: Tensor) -> float:
-    """How much more there is behind the moving shape than ahead of it, per pixel."""
+    """How much more there is just behind the moving shape than just ahead of it, per pixel.
+
+    Places are counted from the shape's front edge and its width across the motion: a trail
+    moves the centre of what is seen, but neither of these two.
+    """
     strength = difference(video, background_picture(video))
     mask = _without_specks(strength > FOREGROUND)
     centre = centroids(mask)
     heading = centre[-3:].nanmean(0) - centre[:3].nanmean(0)
     heading = heading / heading.norm().clamp(min=1e-3)
     rows, columns = torch.arange(mask.shape[1])[:, None], torch.arange(mask.shape[2])[None]
-    # Bright cores only, so that a trail does not shift the centre it is measured from.
-    peak = strength > 0.8 * strength[mask].quantile(0.7) if bool(mask.any()) else mask
-    centre, values = centroids(peak & mask), []
-    for frame in range(len(mask)):
-        if bool(centre[frame].isnan().any()):
+    along = columns * heading[0] + rows * heading[1]
+    across = columns * heading[1] - rows * heading[0]
+    values = []
+    for seen, inside in zip(strength, mask, strict=True):
+        if inside.sum() < 40:
             continue
-        dx, dy = columns - centre[frame, 0], rows - centre[frame, 1]
-        along = dx * heading[0] + dy * heading[1]
-        across = (dx * heading[1] - dy * heading[0]).abs() < 10
-        behind = strength[frame][across & (along < -24) & (along > -44)]
-        ahead = strength[frame][across & (along > 24) & (along < 44)]
-        if len(behind) and len(ahead):
+        core = inside & (seen > 0.6 * seen[inside].quantile(0.9))
+        front = along[core].quantile(0.99)
+        side = across[core].quantile(torch.tensor([0.02, 0.98]))
+        width = side[1] - side[0]
+        lane = (across - side.mean()).abs() < width / 4
+        from_back = front - 1.05 * width - along
+        from_front = along - front
+        behind = seen[lane & (from_back > TRAIL_GAP) & (from_back < TRAIL_REACH)]
+        ahead = seen[lane & (from_front > TRAIL_GAP) & (from_front < TRAIL_REACH)]
+        if len(behind) > 50 and len(ahead) > 50:
             values.append(float(behind.mean() - ahead.mean()))
     return sum(values) / len(values) if values else 0.0

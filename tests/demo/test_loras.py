@@ -78,10 +78,6 @@ def test_the_accelerator_has_trained_full_parts(
         assert all(bool(changes[key].any()) for key in full)
 
 
-# Measured in order for 7 of 16 prompts only (demo/evaluation.md); all others for 16 of 16.
-RISING_ON_AVERAGE = {"motion_trail"}
-
-
 @pytest.mark.parametrize("name", list(EFFECTS))
 def test_the_effect_grows_with_strength(
     name: str, demo_paths: Paths, demo_pipeline: WanPipeline, plain_videos: Tensor
@@ -90,10 +86,8 @@ def test_the_effect_grows_with_strength(
         demo_pipeline, demo_paths.loras, EFFECTS[name], plain_videos, sampling=SAMPLING
     )
     none, half, whole = (torch.tensor(row) for row in rows)
-    assert none.mean() < half.mean() < whole.mean(), rows
-    if name not in RISING_ON_AVERAGE:
-        assert (none < half).all(), rows
-        assert (half < whole).all(), rows
+    assert (none < half).all(), rows
+    assert (half < whole).all(), rows
 
 
 def test_the_accelerator_comes_closer_with_strength(
