@@ -148,3 +148,11 @@ def tiny_model(models_dir: Path, name: str = "demo", **changes: Any) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "config.json").write_text(json.dumps({**TINY_CONFIG, **changes}))
     return folder.parent
+
+
+def add_pair(
+    root: Path, stem: str = "style", *, words: tuple[str, str] = ("_high_noise", "_low_noise")
+) -> None:
+    """Two files that are the halves of one LoRA."""
+    for seed, word in enumerate(words):
+        write_lora(root / f"{stem}{word}.safetensors", seed=seed + 10)

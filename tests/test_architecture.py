@@ -115,7 +115,7 @@ def test_the_library_and_the_queue_load_neither_torch_nor_gradio() -> None:
         if (part_of(module_name(path)) or "") in ("backend.lora", "backend.jobs", *BACKEND)
     ]
     statements = "\n".join(f"import {name}" for name in [*modules, "backend.wan.task", "utils"])
-    assert loaded_after(statements, *HEAVY, "gradio") == []
+    assert loaded_after(statements, *HEAVY, "av", "gradio") == []
 
 
 def test_the_page_loads_no_torch() -> None:

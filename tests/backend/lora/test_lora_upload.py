@@ -14,7 +14,6 @@ from lora_files import (
     lokr,
     musubi,
     random_tensors,
-    tiny_model,
     write_lora,
     write_raw,
     write_safetensors,
@@ -24,13 +23,6 @@ from backend.errors import LoRAFileError, UnsupportedLoRAError, UploadError
 from backend.lora.library import LoRALibrary
 from backend.lora.names import name_problem
 from backend.lora.upload import LoRAUploadHandler
-from backend.settings import load_settings
-
-
-@pytest.fixture
-def settings(tmp_path):
-    tiny_model(tmp_path / "models")
-    return load_settings(loras_dir=tmp_path / "loras", models_dir=tmp_path / "models")
 
 
 @pytest.fixture

@@ -1,0 +1,45 @@
+"""A library over a real folder, with a tiny model to fit its files to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lora_files import tiny_model, write_lora
+
+from backend.lora.inspection import LoRAInfo, inspect_lora
+from backend.lora.library import LoRALibrary
+from backend.settings import Settings, load_settings
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    tiny_model(tmp_path / "models")
+    return load_settings(loras_dir=tmp_path / "loras", models_dir=tmp_path / "models")
+
+
+@pytest.fixture
+def library(settings: Settings) -> LoRALibrary:
+    return LoRALibrary(settings)
+
+
+@pytest.fixture
+def root(settings: Settings) -> Path:
+    return settings.loras_dir
+
+
+@pytest.fixture
+def inspect(tmp_path: Path) -> Callable[..., LoRAInfo]:
+    """Writes a file of these shapes and inspects it."""
+
+    def run(
+        shapes: dict[str, tuple[int, ...]],
+        name: str = "a",
+        metadata: dict[str, str] | None = None,
+        **more: Any,
+    ) -> LoRAInfo:
+        return inspect_lora(write_lora(tmp_path / f"{name}.safetensors", shapes, metadata), **more)
+
+    return run
