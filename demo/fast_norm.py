@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -37,10 +38,12 @@ class _ChannelNorm(torch.autograd.Function):
 
 def use_fast_norms(vae: AutoencoderKLWan) -> None:
     """Replace the forward of every channel norm; same values, half the time."""
+    apply: Callable[..., Any] = _ChannelNorm.apply
     for module in vae.modules():
         if isinstance(module, WanRMS_norm) and module.channel_first:
 
             def forward(x: Tensor, norm: WanRMS_norm = module) -> Tensor:
-                return _ChannelNorm.apply(x, norm.gamma, norm.scale)  # type: ignore[no-any-return, no-untyped-call]
+                result: Tensor = apply(x, norm.gamma, norm.scale)
+                return result
 
             module.forward = forward

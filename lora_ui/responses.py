@@ -18,6 +18,8 @@ from utils import StudioError
 
 logger = logging.getLogger(__name__)
 
+IMMUTABLE = {"Cache-Control": "private, max-age=31536000, immutable"}  # versioned addresses only
+
 STATUS_BY_CATEGORY = {
     "lora_not_found": 404,
     "upload": 422,

@@ -7,14 +7,14 @@ import json
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Request, Response
 from fastapi.responses import FileResponse, JSONResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.staticfiles import StaticFiles
 
-from lora_ui.responses import ErrorRoute, RevalidatedFiles
+from lora_ui.responses import IMMUTABLE, ErrorRoute, RevalidatedFiles
 from lora_ui.state import LoRAUIState, Sessions
 from lora_ui.uploading import receive_upload
 from utils import LoRAManager, LoRAUploadHandler, Settings
@@ -66,13 +66,12 @@ def _add_library_routes(router: APIRouter, loras: LoRAManager) -> None:
     @router.get("/api/loras/thumbnail")
     def thumbnail(name: str) -> Response:
         # The address carries the picture's version, so it never changes under it.
-        cached = {"Cache-Control": "private, max-age=31536000, immutable"}
-        return FileResponse(loras.thumbnail_file(name), headers=cached)
+        return FileResponse(loras.thumbnail_file(name), headers=IMMUTABLE)
 
 
 def _add_action_routes(router: APIRouter, loras: LoRAManager) -> None:
     def action(path: str, act: Callable[..., Any], *fields: str) -> None:
-        def handle(body: dict[str, str] = Body()) -> dict[str, Any]:  # noqa: B008 - FastAPI's way
+        def handle(body: Annotated[dict[str, str], Body()]) -> dict[str, Any]:
             return {"ok": bool(act(*(body.get(name, "") for name in fields)))}
 
         router.add_api_route(f"/api/loras/{path}", handle, methods=["POST"])

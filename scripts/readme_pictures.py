@@ -1,13 +1,12 @@
 """Make the README's animation: one prompt and seed, bare and with the demo LoRAs.
 
-    python scripts/readme_pictures.py
+    python -m scripts.readme_pictures
 
 writes docs/images/with_and_without.webp. Every clip is generated here, by the app's own code.
 """
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -15,10 +14,9 @@ from typing import Any
 import av
 from PIL import Image, ImageDraw, ImageFont
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+from utils import GenerationTask, LoRAManager, ModelManager, generate_video, load_settings
 
-from utils import GenerationTask, LoRAManager, ModelManager, generate_video, load_settings  # noqa: E402
+ROOT = Path(__file__).resolve().parent.parent
 
 PROMPT = "a red circle moving right on a navy background"
 SEED = 11

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Response
 from fastapi.responses import FileResponse, JSONResponse
 
-from lora_ui.responses import ErrorRoute
+from lora_ui.responses import IMMUTABLE, ErrorRoute
 from ui.messages import job_not_found
 from ui.pictures import PictureStore
 from ui.submission import task_from_form
 from utils import JobQueue, LoRAManager
 
-IMMUTABLE = {"Cache-Control": "private, max-age=31536000, immutable"}
 FRESH = {"Cache-Control": "no-store"}
 
 
@@ -44,7 +43,7 @@ def _add_job_routes(
     pictures: PictureStore,
 ) -> None:
     @router.post("/api/jobs")
-    def submit(form: dict[str, Any] = Body()) -> Response:  # noqa: B008 - FastAPI's way
+    def submit(form: Annotated[dict[str, Any], Body()]) -> Response:
         task = task_from_form(form, loras, pictures)
         return JSONResponse(queue.submit(task).to_dict(), status_code=201)
 

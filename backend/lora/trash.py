@@ -117,8 +117,9 @@ class Trash:
         folder = self._folder(entry.id)
         (folder / MANIFEST).unlink(missing_ok=True)
         for parent in sorted({(folder / path).parent for path in entry.paths}, reverse=True):
-            while parent != folder and not any(parent.iterdir()):
-                parent.rmdir()
-                parent = parent.parent  # noqa: PLW2901 - climbs to the entry's folder
+            for step in (parent, *parent.parents):
+                if step == folder or any(step.iterdir()):
+                    break
+                step.rmdir()
         if not any(folder.iterdir()):
             folder.rmdir()

@@ -9,8 +9,9 @@ from __future__ import annotations
 import shutil
 import tempfile
 from pathlib import Path
+from typing import Literal
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
 from tests.browser.actions import (
     PROMPT,
@@ -32,8 +33,10 @@ from tests.browser.running import (
 )
 
 FOLDER = ROOT / "docs" / "screenshots"
-DESKTOP = {"width": 1360, "height": 900}
-PHONE = {"width": 390, "height": 844}
+Scheme = Literal["light", "dark"]
+SCHEMES: tuple[Scheme, ...] = ("light", "dark")
+DESKTOP: ViewportSize = {"width": 1360, "height": 900}
+PHONE: ViewportSize = {"width": 390, "height": 844}
 
 
 def main() -> None:
@@ -45,7 +48,7 @@ def main() -> None:
             executable_path=chromium, args=list(CHROMIUM_ARGUMENTS)
         )
         try:
-            for scheme in ("light", "dark"):
+            for scheme in SCHEMES:
                 take_desktop(browser, app, scheme)
             take_phone(browser, app)
         finally:
@@ -53,7 +56,7 @@ def main() -> None:
             stop_app(process)
 
 
-def take_desktop(browser: Browser, app: App, scheme: str) -> None:
+def take_desktop(browser: Browser, app: App, scheme: Scheme) -> None:
     page = new_page(browser, app, DESKTOP, scheme)
     open_tab(page, "LoRAs")
     names = first_names(page, 2)
@@ -92,10 +95,10 @@ def take_phone(browser: Browser, app: App) -> None:
     page.context.close()
 
 
-def new_page(browser: Browser, app: App, size: dict[str, int], scheme: str) -> Page:
+def new_page(browser: Browser, app: App, size: ViewportSize, scheme: Scheme) -> Page:
     context = browser.new_context(
-        viewport=size,  # type: ignore[arg-type]
-        color_scheme=scheme,  # type: ignore[arg-type]
+        viewport=size,
+        color_scheme=scheme,
         device_scale_factor=2 if size is PHONE else 1,
     )
     page = context.new_page()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.actions import (
     fill,
@@ -30,9 +30,8 @@ def two_names(page: Page) -> list[str]:
     return [both[0], next(name for name in names if name != both[0])]
 
 
-def _both(item: object) -> bool:
-    badge = item.locator(".badge").first  # type: ignore[attr-defined]
-    return str(badge.inner_text()) in ("Both", "Pair")
+def _both(item: Locator) -> bool:
+    return item.locator(".badge").first.inner_text() in ("Both", "Pair")
 
 
 def test_a_video_is_made_with_exactly_the_chosen_strengths(page: Page, app: App) -> None:
