@@ -13,6 +13,8 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+Change = Callable[[Tensor], Tensor]  # a pristine parameter in float64 -> its change
+
 ORIGINAL_NAMES = {
     "attn1.to_q": "self_attn.q",
     "attn1.to_k": "self_attn.k",
@@ -25,13 +27,31 @@ ORIGINAL_NAMES = {
     "ffn.net.0.proj": "ffn.0",
     "ffn.net.2": "ffn.2",
 }
+ORIGINAL_NORMS = {
+    "attn1.norm_q": "self_attn.norm_q",
+    "attn1.norm_k": "self_attn.norm_k",
+    "attn2.norm_q": "cross_attn.norm_q",
+    "attn2.norm_k": "cross_attn.norm_k",
+    "norm2": "norm3",
+}
+ORIGINAL_ROOTS = {
+    "condition_embedder.time_embedder.linear_1": "time_embedding.0",
+    "condition_embedder.time_embedder.linear_2": "time_embedding.2",
+    "condition_embedder.text_embedder.linear_1": "text_embedding.0",
+    "condition_embedder.text_embedder.linear_2": "text_embedding.2",
+    "condition_embedder.time_proj": "time_projection.1",
+    "proj_out": "head.head",
+    "patch_embedding": "patch_embedding",
+}
 LINEARS = tuple(f"blocks.{block}.{name}" for block in range(2) for name in ORIGINAL_NAMES)
 
 
 def original(module: str) -> str:
     """`blocks.0.attn1.to_q` -> `blocks.0.self_attn.q`."""
+    if module in ORIGINAL_ROOTS:
+        return ORIGINAL_ROOTS[module]
     head, block, name = module.split(".", 2)
-    return f"{head}.{block}.{ORIGINAL_NAMES[name]}"
+    return f"{head}.{block}.{(ORIGINAL_NAMES | ORIGINAL_NORMS)[name]}"
 
 
 @dataclass
@@ -42,9 +62,7 @@ class Made:
     """
 
     tensors: dict[str, Tensor] = field(default_factory=dict)
-    exact: dict[str, dict[str, Callable[[Tensor], Tensor]]] = field(
-        default_factory=lambda: {"high": {}, "low": {}}
-    )
+    exact: dict[str, dict[str, Change]] = field(default_factory=lambda: {"high": {}, "low": {}})
     metadata: dict[str, str] = field(default_factory=dict)
 
     def save(self, path: Path) -> Path:

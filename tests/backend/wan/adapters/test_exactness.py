@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-import copy
 import json
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import lora_weights
 import pytest
 import torch
+from applying import (
+    assert_bit_identical,
+    assert_same_output,
+    float64_merge,
+    item,
+    shapes_of,
+    state,
+    two_experts,
+)
 from lora_weights import Made
-from tiny_models import tiny_inputs, tiny_transformer
+from tiny_models import tiny_transformer
 
 from backend.errors import IncompatibleLoRAError, LoRAFileError
-from backend.lora.selection import LoRASelection
-from backend.wan.adapters.stack import StackItem, applied_stack
-
-TOLERANCE = 1e-5  # relative, of the transformer's fp32 output
+from backend.wan.adapters.stack import applied_stack
 
 LAYOUTS: dict[str, Callable[[dict[str, tuple[int, ...]]], Made]] = {
     "musubi": lambda shapes: lora_weights.lora_file(shapes, lora_weights.kohya, alpha=2.0),
@@ -30,59 +34,6 @@ LAYOUTS: dict[str, Callable[[dict[str, tuple[int, ...]]], Made]] = {
     "LoKr": lora_weights.lokr_file,
     "LightX2V": lora_weights.accelerator_file,
 }
-
-
-def two_experts(dtype: torch.dtype = torch.float32) -> Any:
-    return SimpleNamespace(
-        transformer=tiny_transformer(seed=0).to(dtype),
-        transformer_2=tiny_transformer(seed=1).to(dtype),
-    )
-
-
-def shapes_of(pipeline: Any) -> dict[str, tuple[int, ...]]:
-    return {name: tuple(value.shape) for name, value in pipeline.transformer.named_parameters()}
-
-
-def item(name: str, strength: Any, **files: Path) -> StackItem:
-    ((_, parsed),) = LoRASelection.parse({name: strength}).items
-    return StackItem(name, files, parsed, dict.fromkeys(files, "0" * 64))
-
-
-def float64_merge(model: Any, changes: list[tuple[float, dict[str, Any]]]) -> Any:
-    """A copy of the model with W0 + Σ s·ΔW summed in float64 and rounded once."""
-    merged = copy.deepcopy(model)
-    parameters = dict(merged.named_parameters())
-    with torch.no_grad():
-        for path, parameter in parameters.items():
-            base = parameter.double()
-            total = base.clone()
-            for strength, exact in changes:
-                if path in exact:
-                    total += strength * exact[path](base)
-            parameter.copy_(total)
-    return merged
-
-
-def assert_same_output(model: Any, reference: Any) -> None:
-    with torch.no_grad():
-        found = model(**tiny_inputs(), return_dict=False)[0]
-        wanted = reference(**tiny_inputs(), return_dict=False)[0]
-    assert float((found - wanted).norm() / wanted.norm()) <= TOLERANCE
-
-
-def state(pipeline: Any) -> dict[str, torch.Tensor]:
-    return {
-        f"{expert}.{name}": value.clone()
-        for expert in ("transformer", "transformer_2")
-        for name, value in getattr(pipeline, expert).state_dict().items()
-    }
-
-
-def assert_bit_identical(pipeline: Any, before: dict[str, torch.Tensor]) -> None:
-    after = state(pipeline)
-    assert after.keys() == before.keys()
-    for name, value in before.items():
-        assert torch.equal(value.view(torch.uint8), after[name].view(torch.uint8)), name
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)

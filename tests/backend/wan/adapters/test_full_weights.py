@@ -1,0 +1,112 @@
+"""Full-weight parts: a file may change every parameter of the model, not only its products."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from applying import check_output, check_rounding, shapes_of
+from lora_algebras import lora_alpha
+from lora_layouts import LAYOUTS, write_layers
+from lora_weights import Made, original, random
+
+MODEL = "diffusion_model."
+# Trainers write a vector as it is, as one row, or with the rank of a convolution's weight.
+VECTOR_FORMS = ((-1,), (1, -1), (1, -1, 1, 1))
+
+
+def modulation(parameter: str, *, short: bool) -> str:
+    """`scale_shift_table` in Wan's naming: its extractor's `.diff_m`, or its own path."""
+    place = parameter.replace("scale_shift_table", "") or "head."
+    return f"{place}diff_m" if short else f"{place}modulation.diff"
+
+
+def every_parameter(shapes: Mapping[str, tuple[int, ...]], *, short: bool = True) -> Made:
+    """A `.diff`, `.diff_b` or `.diff_m` for every parameter of the model."""
+    made = Made()
+    for index, (parameter, shape) in enumerate(shapes.items()):
+        change = random(*shape, seed=7000 + index, scale=0.05)
+        if parameter.endswith("scale_shift_table"):
+            key = modulation(parameter, short=short)
+        else:
+            module, kind = parameter.rsplit(".", 1)
+            key = original(module) + (".diff" if kind == "weight" else ".diff_b")
+        stored = change
+        if len(shape) == 1:
+            stored = change.reshape(VECTOR_FORMS[index % len(VECTOR_FORMS)])
+        made.tensors[MODEL + key] = stored
+        for expert in ("high", "low"):
+            made.exact[expert][parameter] = lambda base, change=change: change.double()
+    return made
+
+
+@pytest.mark.parametrize("short", [True, False], ids=["diff_m", "modulation.diff"])
+def test_every_parameter_in_fp32(short: bool, experts: Any, mode: str, tmp_path: Path) -> None:
+    made = every_parameter(shapes_of(experts), short=short)
+    check_output(experts, made, tmp_path / "a.safetensors", mode)
+
+
+def test_every_parameter_in_bf16(half_experts: Any, tmp_path: Path) -> None:
+    made = every_parameter(shapes_of(half_experts))
+    check_rounding(half_experts, made, tmp_path / "a.safetensors")
+
+
+@pytest.mark.parametrize("prefix", ["", "model.diffusion_model.", "base_model.model.", "pipe.dit."])
+def test_every_prefix(prefix: str, experts: Any, mode: str, tmp_path: Path) -> None:
+    made = every_parameter(shapes_of(experts))
+    made.tensors = {prefix + key.removeprefix(MODEL): part for key, part in made.tensors.items()}
+    check_output(experts, made, tmp_path / "a.safetensors", mode)
+
+
+def test_diffs_beside_products_of_the_same_layers(experts: Any, mode: str, tmp_path: Path) -> None:
+    """LightX2V: LoRA on the layers, and differences of their biases and of what has no LoRA."""
+    shapes = shapes_of(experts)
+    made = write_layers(LAYOUTS["LightX2V"], lora_alpha, shapes)
+    full = every_parameter(
+        {name: shapes[name] for name in shapes if name not in made.exact["high"]}
+    )
+    made.tensors |= full.tensors
+    for expert in ("high", "low"):
+        made.exact[expert] |= full.exact[expert]
+    check_output(experts, made, tmp_path / "a.safetensors", mode)
+
+
+def test_a_weight_with_both_a_product_and_a_diff(experts: Any, mode: str, tmp_path: Path) -> None:
+    """The two changes of one weight add up."""
+    module = "blocks.1.ffn.net.2"
+    shape = shapes_of(experts)[f"{module}.weight"]
+    made = write_layers(LAYOUTS["LightX2V"], lora_alpha, shapes_of(experts), (module,))
+    diff = random(*shape, seed=3, scale=0.05)
+    made.tensors[f"{MODEL}{original(module)}.diff"] = diff
+    for changes in made.exact.values():
+        product = changes[f"{module}.weight"]
+        changes[f"{module}.weight"] = lambda base, product=product: product(base) + diff.double()
+    check_output(experts, made, tmp_path / "a.safetensors", mode)
+
+
+@pytest.mark.parametrize("prefix", ["lycoris", "lora_unet"])
+def test_trained_norms(prefix: str, experts: Any, mode: str, tmp_path: Path) -> None:
+    """LyCORIS names the change of a norm `w_norm` and `b_norm`."""
+    made, shapes = Made(), shapes_of(experts)
+    for index, parameter in enumerate(name for name in shapes if ".norm" in name):
+        module, kind = parameter.rsplit(".", 1)
+        change = random(*shapes[parameter], seed=index, scale=0.3)
+        made.tensors[f"{prefix}_{module.replace('.', '_')}.{kind[0]}_norm"] = change
+        for expert in ("high", "low"):
+            made.exact[expert][parameter] = lambda base, change=change: change.double()
+    assert len(made.tensors) == 12
+    check_output(experts, made, tmp_path / "a.safetensors", mode)
+
+
+def test_a_diff_of_a_float8_file_is_its_float8_value(half_experts: Any, tmp_path: Path) -> None:
+    made = every_parameter(shapes_of(half_experts))
+    for key, part in made.tensors.items():
+        made.tensors[key] = part.to(torch.float8_e4m3fn)
+    for changes in made.exact.values():
+        for parameter, change in changes.items():
+            rounded = change(torch.empty(())).to(torch.float8_e4m3fn).double()
+            changes[parameter] = lambda base, rounded=rounded: rounded
+    check_rounding(half_experts, made, tmp_path / "a.safetensors")
