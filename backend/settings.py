@@ -90,6 +90,12 @@ class Settings(BaseModel):
     default_strength: float = Field(description="Strength of a LoRA that was never used.")
     strength_min: float = Field(description="Lower end of the strength slider.")
     strength_max: float = Field(description="Upper end of the strength slider.")
+    lora_mode: Literal["auto", "merge", "runtime"] = Field(
+        description="Merge LoRAs into the weights, add them at runtime, or decide by the model."
+    )
+    lora_cache_mb: float = Field(
+        ge=0, description="LoRA files kept in memory between runs, in megabytes."
+    )
     preview: bool = Field(description="Show preview pictures while sampling.")
     cancel_grace_seconds: float = Field(
         gt=0, description="Seconds a cancelled job may take to stop before its worker is replaced."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from backend.errors import (
@@ -18,11 +19,21 @@ from backend.lora.selection import LoRASelection
 from backend.wan.task import GenerationTask
 
 if TYPE_CHECKING:
+    from backend.wan.adapters.cache import AdapterCache
+    from backend.wan.adapters.choice import WantedMode
+    from backend.wan.adapters.resolve import StackItem
     from backend.wan.adapters.stack import AppliedStack
 
 
 class LoRAManager(LoRALibrary):
     """The LoRA library rooted at `settings.loras_dir`, and its application to a pipeline."""
+
+    @cached_property
+    def adapter_cache(self) -> AdapterCache:
+        """The parsed files that are kept from one use to the next."""
+        from backend.wan.adapters.cache import AdapterCache
+
+        return AdapterCache(int(self.settings.lora_cache_mb * 1e6))
 
     def checked(self, task: GenerationTask) -> GenerationTask:
         """The task with every default filled in, ready to run with its LoRAs.
@@ -90,21 +101,36 @@ class LoRAManager(LoRALibrary):
             )
 
     @contextmanager
-    def applied(self, pipeline: Any, selection: Mapping[str, Any]) -> Iterator[AppliedStack]:
+    def applied(
+        self,
+        pipeline: Any,
+        selection: Mapping[str, Any],
+        mode: WantedMode | None = None,
+    ) -> Iterator[AppliedStack]:
         """Apply LoRAs to a pipeline's `transformer` (and `transformer_2`) while inside.
 
-        `selection` is `{name: strength}` as in the contract. Yields the report. Everything is
-        read and checked before the first weight changes; on exit, and on any failure, every
-        weight is bit-identical to before. Raises a LoRAError that names the LoRA, or
-        GenerationError for a strength that cannot be read.
+        `selection` is `{name: strength}` as in the contract; `mode` overrules the settings'
+        `lora_mode`. Yields the report. Everything is read and checked before the first weight
+        changes; on exit, and on any failure, every weight is bit-identical to before. Raises a
+        LoRAError that names the LoRA, or GenerationError for a strength that cannot be read.
         """
-        from backend.wan.adapters.stack import StackItem, applied_stack
+        from backend.wan.adapters.stack import applied_stack
+
+        items = self.stack_items(selection)
+        mode = mode or self.settings.lora_mode
+        with applied_stack(pipeline, items, mode=mode, cache=self.adapter_cache) as stack:
+            yield stack
+
+    def stack_items(self, selection: Mapping[str, Any]) -> list[StackItem]:
+        """The selected LoRAs with their files, as `AppliedStack.change` takes them.
+
+        Raises a LoRAError for one that cannot be used, GenerationError for a bad strength.
+        """
+        from backend.wan.adapters.resolve import StackItem
 
         parsed = LoRASelection.parse(selection)
         self.require_usable(parsed.names)
-        items = [
+        return [
             StackItem(name, self.files(name), strength, self.sha256(name))
             for name, strength in parsed.items
         ]
-        with applied_stack(pipeline, items) as stack:
-            yield stack

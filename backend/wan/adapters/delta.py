@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from math import prod
 from typing import Protocol
 
@@ -10,8 +10,10 @@ import torch
 from torch import Tensor
 
 from backend.errors import IncompatibleLoRAError, LoRAFileError
+from backend.wan.adapters.terms import Term
 
 Parts = Mapping[str, Tensor]
+Base = Callable[[], Tensor]  # the pristine parameter in fp32, computed when it is asked for
 
 
 class WeightDelta(Protocol):
@@ -21,6 +23,18 @@ class WeightDelta(Protocol):
         """The change at strength 1, fp32, with `base`'s shape and device.
 
         `base` is the pristine parameter in fp32; it is not modified.
+        """
+        ...
+
+    def product(self, device: torch.device) -> tuple[Tensor, Tensor] | None:
+        """The change as up @ down, fp32 (up: [out, rank], down: [rank, in·kernel], scaled);
+        None where it is no such product or where `of` is cheaper."""
+        ...
+
+    def terms(self, base: Base) -> tuple[Term, ...]:
+        """The change as additions to a linear layer's output, at strength 1.
+
+        Factors stay on their device. Raises UnsupportedLoRAError where `base` cannot be read.
         """
         ...
 

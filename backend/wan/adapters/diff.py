@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
-from backend.wan.adapters.delta import Parts, require_shape, take, to_fp32
+from backend.wan.adapters.delta import Base, Parts, require_shape, take, to_fp32
+from backend.wan.adapters.terms import Dense, Shift, Term
 
 
 @dataclass(frozen=True)
@@ -32,3 +34,9 @@ class DiffDelta:
 
     def of(self, base: Tensor) -> Tensor:
         return to_fp32(self.change, base.device)
+
+    def product(self, device: torch.device) -> None:
+        return None
+
+    def terms(self, base: Base) -> tuple[Term, ...]:
+        return (Shift(self.change),) if self.change.ndim == 1 else (Dense(self.change),)

@@ -9,9 +9,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
-from backend.wan.adapters.delta import Parts, WeightDelta, require_shape, take, to_fp32
+from backend.wan.adapters.delta import (
+    Base,
+    Parts,
+    WeightDelta,
+    require_shape,
+    take,
+    to_fp32,
+)
+from backend.wan.adapters.terms import Dense, Gain, LowRank, Term
 
 
 @dataclass(frozen=True)
@@ -36,8 +45,25 @@ class DoRADelta:
 
     def of(self, base: Tensor) -> Tensor:
         whole = self.inner.of(base) + base
+        return whole.mul_(self._factor(whole)).sub_(base)
+
+    def product(self, device: torch.device) -> None:
+        return None
+
+    def terms(self, base: Base) -> tuple[Term, ...]:
+        """W' - W = (g - 1) · W + g · ΔW, where g scales each output by itself."""
+        weight = base()
+        pair = self.inner.product(weight.device)
+        if not self.on_output or pair is None:
+            return (Dense(self.of(weight)),)
+        factor = self._factor(self.inner.of(weight) + weight).flatten()
+        up, down = pair
+        return Gain(factor - 1), LowRank(down, up * factor[:, None], 1.0)
+
+    def _factor(self, whole: Tensor) -> Tensor:
+        """m / ‖W + ΔW‖ with the shape of the norm, for `whole` = W + ΔW."""
         axis = 0 if self.on_output else 1
         others = [dim for dim in range(whole.ndim) if dim != axis]
         norm = whole.norm(dim=others, keepdim=True)
-        magnitude = to_fp32(self.magnitude, base.device).reshape(norm.shape)
-        return whole.mul_(magnitude / norm.clamp_min(1e-12)).sub_(base)
+        magnitude = to_fp32(self.magnitude, whole.device).reshape(norm.shape)
+        return magnitude.div(norm.clamp_min(1e-12))

@@ -2,37 +2,79 @@
 
 from __future__ import annotations
 
+import mmap
+import os
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from backend.errors import LoRAFileError
-from backend.lora.dialects import read_keys
-from backend.lora.header import read_header
+from backend.errors import LoRAFileError, UnsupportedLoRAError
+from backend.lora.dialects import MappedKey, read_keys
+from backend.lora.finite import first_non_finite
+from backend.lora.header import Header, TensorEntry, open_regular, read_header
 from backend.lora.scaling import CONFIG_NAME, Scaling, read_scaling
 from backend.wan.adapters.layer import Layer
+
+DTYPES = {
+    "F64": torch.float64,
+    "F32": torch.float32,
+    "F16": torch.float16,
+    "BF16": torch.bfloat16,
+    "F8_E4M3": torch.float8_e4m3fn,
+    "F8_E5M2": torch.float8_e5m2,
+    "I64": torch.int64,
+    "I32": torch.int32,
+    "I16": torch.int16,
+    "I8": torch.int8,
+    "U8": torch.uint8,
+}
 
 
 @dataclass(frozen=True)
 class AdapterFile:
-    """The layers of one file, by the expert that its keys name (None: the keys name none)."""
+    """The layers of one file, by the expert that its keys name (None: the keys name none).
+
+    `source` tells this very content of this file from any other; `size` is in bytes.
+    """
 
     path: Path
+    source: str
+    size: int
     layers: Mapping[str | None, tuple[Layer, ...]]
     ignored: Mapping[str, str]
     unknown: tuple[str, ...]
 
 
+def source_of(path: Path) -> str:
+    """A name for the file's present content, without reading it: it changes when the file does.
+
+    Raises LoRAFileError if the file is not there.
+    """
+    try:
+        found = path.stat()
+    except OSError as error:
+        raise LoRAFileError(
+            f"{path.name}: the file cannot be read: {error.strerror}.",
+            suggestions=["Refresh the library."],
+            context={"path": str(path)},
+        ) from error
+    # peft's configuration beside the file is part of what the file says.
+    config = path.parent / CONFIG_NAME
+    config_time = config.stat().st_mtime_ns if config.is_file() else 0
+    return f"{path}|{found.st_ino}|{found.st_size}|{found.st_mtime_ns}|{config_time}"
+
+
 def read_adapter_file(path: Path) -> AdapterFile:
-    """Read every mapped factor into host memory.
+    """Read every mapped factor.
 
     Raises LoRAFileError if the file is broken or holds NaN or infinite values.
     """
+    source = source_of(path)
     header = read_header(path)
     reading = read_keys(header.tensors)
     if reading.conflicts:
@@ -40,41 +82,72 @@ def read_adapter_file(path: Path) -> AdapterFile:
             f"{path.name}: {' and '.join(reading.conflicts[0])} both name the same factor.",
             context={"path": str(path), "conflicts": list(reading.conflicts)},
         )
+    data = _bytes_of(path, header)
+    _require_finite(path, data, [header.tensors[mapped.key] for mapped in reading.mapped])
     scaling = read_scaling(path, header.metadata)
-    parts: dict[tuple[str | None, str], dict[str, Tensor]] = defaultdict(dict)
-    keys: dict[tuple[str | None, str], dict[str, str]] = defaultdict(dict)
-    try:
-        with safe_open(str(path), framework="pt", device="cpu") as file:
-            for mapped in reading.mapped:
-                place = (mapped.expert, mapped.module)
-                parts[place][mapped.part] = _finite(file.get_tensor(mapped.key), mapped.key, path)
-                keys[place][mapped.part] = mapped.key
-    except (SafetensorError, OSError) as error:
-        raise LoRAFileError(
-            f"{path.name} cannot be read: {error}.", context={"path": str(path)}
-        ) from error
     layers: dict[str | None, list[Layer]] = defaultdict(list)
-    for (expert, module), found in parts.items():
-        if scaling != Scaling() and "lora_down" in found and "alpha" not in found:
-            rank = found["lora_down"].shape[0]
-            found["alpha"] = torch.tensor(scaling.factor(module, rank, None) * rank).double()
-            keys[expert, module]["alpha"] = CONFIG_NAME
-        layers[expert].append(Layer(module, found, keys[expert, module]))
+    for (expert, module), keys in _by_layer(reading.mapped).items():
+        parts = {part: _tensor(path, data, header.tensors[key]) for part, key in keys.items()}
+        if scaling != Scaling() and "lora_down" in parts and "alpha" not in parts:
+            rank = parts["lora_down"].shape[0]
+            parts["alpha"] = torch.tensor(scaling.factor(module, rank, None) * rank).double()
+            keys["alpha"] = CONFIG_NAME
+        layers[expert].append(Layer(module, parts, keys))
     return AdapterFile(
         path,
+        source,
+        header.file_size,
         {expert: tuple(items) for expert, items in layers.items()},
         reading.ignored,
         reading.unknown,
     )
 
 
-def _finite(factor: Tensor, key: str, path: Path) -> Tensor:
-    # fp8 has no isfinite of its own.
-    values = factor.float() if factor.is_floating_point() and factor.itemsize == 1 else factor
-    if not bool(torch.isfinite(values).all()):
+def _by_layer(mapped: tuple[MappedKey, ...]) -> dict[tuple[str | None, str], dict[str, str]]:
+    """(expert, module) -> {part: key}"""
+    found: dict[tuple[str | None, str], dict[str, str]] = defaultdict(dict)
+    for item in mapped:
+        found[item.expert, item.module][item.part] = item.key
+    return found
+
+
+def _bytes_of(path: Path, header: Header) -> Any:
+    """The file's bytes: mapped, except on Windows, where a mapped file cannot be renamed."""
+    try:
+        with os.fdopen(open_regular(path), "rb") as file:
+            if os.fstat(file.fileno()).st_size != header.file_size:
+                raise LoRAFileError(f"{path.name}: the file changed while it was read.")
+            if os.name == "nt":
+                return bytearray(file.read())
+            # Copy-on-write: torch asks for memory that may be written; nothing writes to it.
+            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
+    except OSError as error:
+        raise LoRAFileError(
+            f"{path.name} cannot be read: {error}.", context={"path": str(path)}
+        ) from error
+
+
+def _tensor(path: Path, data: Any, entry: TensorEntry) -> Tensor:
+    """A view of the file's bytes; a copy where the file does not align them."""
+    dtype = DTYPES.get(entry.dtype)
+    if dtype is None:
+        raise UnsupportedLoRAError(
+            f"{path.name}: {entry.key} is stored as {entry.dtype}, which cannot be computed with.",
+            suggestions=["Convert the file to bf16, fp16 or fp32."],
+            context={"path": str(path), "key": entry.key},
+        )
+    if entry.start % dtype.itemsize:
+        raw = bytearray(data[entry.start : entry.end])
+        return torch.frombuffer(raw, dtype=dtype).reshape(entry.shape)
+    count = (entry.end - entry.start) // dtype.itemsize
+    return torch.frombuffer(data, dtype=dtype, count=count, offset=entry.start).reshape(entry.shape)
+
+
+def _require_finite(path: Path, data: Any, entries: list[TensorEntry]) -> None:
+    key = first_non_finite(data, entries)
+    if key is not None:
         raise LoRAFileError(
             f"{path.name}: {key} holds NaN or infinite values; the video would be black.",
             suggestions=["Download the file again; if it is the same, its training failed."],
             context={"path": str(path), "key": key},
         )
-    return factor

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from backend.wan.adapters.delta import (
+    Base,
     Parts,
     require_factors,
     require_weight_shape,
@@ -18,6 +19,7 @@ from backend.wan.adapters.delta import (
     take,
     to_fp32,
 )
+from backend.wan.adapters.terms import Dense, Kronecker, Term
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,14 @@ class LoKrDelta:
         w1 = w1.reshape(*w1.shape, *(1,) * (w2.ndim - 2))
         w2 = w2.contiguous()
         return torch.kron(w1, w2).reshape(base.shape).mul_(self.scale)
+
+    def product(self, device: torch.device) -> None:
+        return None
+
+    def terms(self, base: Base) -> tuple[Term, ...]:
+        if self.core is not None or any(part.ndim != 2 for part in (*self.w1, *self.w2)):
+            return (Dense(self.of(base())),)
+        return (Kronecker(self.w1, self.w2, self.scale),)
 
 
 def _factor(parts: Parts, name: str, place: str) -> tuple[Tensor, ...]:

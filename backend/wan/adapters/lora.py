@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from backend.wan.adapters.delta import (
+    Base,
     Parts,
     require_factors,
     require_shape,
@@ -18,6 +20,7 @@ from backend.wan.adapters.delta import (
     take,
     to_fp32,
 )
+from backend.wan.adapters.terms import LowRank, Shift, Term
 
 
 @dataclass(frozen=True)
@@ -44,13 +47,23 @@ class LoRADelta:
         return cls(down, up, mid, scale_of(parts, rank))
 
     def of(self, base: Tensor) -> Tensor:
-        up = to_fp32(self.up, base.device).flatten(1)
-        down = to_fp32(self.down, base.device)
+        up, down = self.product(base.device)
+        return (up @ down).reshape(base.shape)
+
+    def product(self, device: torch.device) -> tuple[Tensor, Tensor]:
+        up = to_fp32(self.up, device).flatten(1) * self.scale
+        down = to_fp32(self.down, device)
         if self.mid is not None:
-            core = to_fp32(self.mid, base.device)
+            core = to_fp32(self.mid, device)
             inner = core.flatten(2).transpose(1, 2) @ down.flatten(1)
             down = inner.transpose(1, 2)
-        return (up @ down.flatten(1)).reshape(base.shape).mul_(self.scale)
+        return up, down.flatten(1)
+
+    def terms(self, base: Base) -> tuple[Term, ...]:
+        if self.mid is not None:
+            up, down = self.product(self.up.device)
+            return (LowRank(down, up, 1.0),)
+        return (LowRank(self.down.flatten(1), self.up.flatten(1), self.scale),)
 
 
 @dataclass(frozen=True)
@@ -68,3 +81,9 @@ class LoRABiasDelta:
 
     def of(self, base: Tensor) -> Tensor:
         return to_fp32(self.bias, base.device) * self.scale
+
+    def product(self, device: torch.device) -> None:
+        return None
+
+    def terms(self, base: Base) -> tuple[Term, ...]:
+        return (Shift(to_fp32(self.bias, self.bias.device) * self.scale),)

@@ -1,111 +1,175 @@
-"""A stack of LoRAs on a pipeline: which file changes which expert, how strongly, and when."""
+"""A stack of LoRAs in force on a pipeline: applied, switched and taken off."""
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from backend.errors import IncompatibleLoRAError, LoRAError, LoRALoadingError
-from backend.lora.selection import EXPERTS, Expert, Strength
-from backend.wan.adapters.delta import WeightDelta
-from backend.wan.adapters.files import AdapterFile, read_adapter_file
-from backend.wan.adapters.layer import Layer, read_layer
-from backend.wan.adapters.merge import MergedExpert, Target
+from backend.errors import LoRALoadingError
+from backend.lora.selection import EXPERTS, Expert
+from backend.wan.adapters.cache import AdapterCache
+from backend.wan.adapters.choice import Choice, Mode, WantedMode, choose
+from backend.wan.adapters.merge import MergedExpert
+from backend.wan.adapters.plan import Plan
+from backend.wan.adapters.resolve import Resolved, StackItem, resolve
+from backend.wan.adapters.runtime import Residency, RuntimeExpert
+
+__all__ = ["AppliedStack", "StackItem", "applied_stack"]
 
 TRANSFORMERS: dict[Expert, str] = {"high": "transformer", "low": "transformer_2"}
 
 
-@dataclass(frozen=True)
-class StackItem:
-    """One selected LoRA: its files by role (`both`, `high`, `low`) and their hashes."""
+class ExpertState(Protocol):
+    """What is in force on one transformer, in either mode."""
 
-    name: str
-    files: Mapping[str, Path]
-    strength: Strength
-    sha256: Mapping[str, str]
-
-
-@dataclass
-class LoRAReport:
-    """What one LoRA does to the pipeline. coverage: expert -> (matched, total) layers."""
-
-    item: StackItem
-    coverage: dict[Expert, tuple[int, int]] = field(default_factory=dict)
-    ignored: dict[str, str] = field(default_factory=dict)
-    unknown: list[str] = field(default_factory=list)
-
-    def to_dict(self) -> dict[str, Any]:
-        hashes = self.item.sha256
-        return {
-            "outcome": "applied",
-            "reason": "",
-            "sha256": hashes["both"] if set(hashes) == {"both"} else dict(hashes),
-            "files": {role: path.name for role, path in self.item.files.items()},
-            "strengths": {
-                # An expert for which the file has no layer gets an explicit 0.
-                expert: self.item.strength.for_expert(expert).to_plain() if total else 0.0
-                for expert, (_, total) in self.coverage.items()
-            },
-            "coverage": {
-                expert: {"matched": matched, "total": total}
-                for expert, (matched, total) in self.coverage.items()
-            },
-            "ignored": dict(self.ignored),
-            "unknown": list(self.unknown),
-        }
+    def bring(self, plan: Plan, strengths: Sequence[float]) -> None: ...
+    def set_strengths(self, strengths: Sequence[float]) -> None: ...
+    def restore(self) -> None: ...
 
 
 class AppliedStack:
-    """The LoRAs as they are in force. `loras` is the report, by name."""
+    """The LoRAs that are in force. Made by `applied_stack`."""
 
     def __init__(
-        self,
-        items: Sequence[StackItem],
-        experts: Mapping[Expert, MergedExpert],
-        reports: Sequence[LoRAReport],
+        self, models: Mapping[Expert, nn.Module], wanted: WantedMode, cache: AdapterCache
     ) -> None:
-        self._items = tuple(items)
-        self._experts = experts
-        self.loras: dict[str, dict[str, Any]] = {
-            report.item.name: report.to_dict() for report in reports
-        }
+        self._models = models
+        self._wanted = wanted
+        self._cache = cache
+        nothing: dict[Expert, Plan] = {expert: {} for expert in models}
+        self._resolved = Resolved((), (), nothing, ())
+        self._choice = Choice("merge", "no LoRA is selected")
+        self._states: dict[Expert, ExpertState] = {}
+        self._in_force: dict[Expert, tuple[Plan, list[float]]] = {}
+        self._fraction = 0.0
 
-    def at_fraction(self, fraction: float) -> None:
-        """Bring scheduled strengths to a fraction (0 to 1) of the steps."""
-        for expert, merged in self._experts.items():
-            merged.merge([item.strength.for_expert(expert).at(fraction) for item in self._items])
+    @property
+    def mode(self) -> Mode:
+        """merge or runtime."""
+        return self._choice.mode
+
+    @property
+    def mode_reason(self) -> str:
+        """Why that mode, in words for the user."""
+        return self._choice.reason
+
+    @property
+    def loras(self) -> dict[str, dict[str, Any]]:
+        """What each LoRA does, by name."""
+        mode = {"mode": self.mode, "mode_reason": self.mode_reason}
+        return {report.item.name: report.to_dict() | mode for report in self._resolved.reports}
 
     def to_dict(self) -> dict[str, dict[str, Any]]:
         return self.loras
 
+    def change(self, items: Sequence[StackItem]) -> None:
+        """Bring other LoRAs, or the same at other strengths, into force.
+
+        Only the difference is done: nothing for the same stack, no file is read for other
+        strengths, and only files that are not in memory are read. Raises a LoRAError that names
+        the LoRA; what was in force then still is.
+        """
+        present = self._resolved
+        sources = tuple(item.sources() for item in items)
+        if sources == present.sources:
+            if tuple(items) == present.items and self._states:
+                return
+            resolved = present.at(items)
+        else:
+            resolved = Resolved(tuple(items), sources, *resolve(self._models, items, self._cache))
+        plans = resolved.effective_plans()
+        choice = choose(
+            self._wanted,
+            self._models,
+            plans,
+            scheduled=any(item.scheduled for item in items),
+            held_bytes=self._cache.pristine_bytes(self._models.values()),
+        )
+        self._enforce(resolved, plans, choice)
+
+    def at_fraction(self, fraction: float) -> None:
+        """Bring scheduled strengths to a fraction (0 to 1) of the steps."""
+        self._fraction = fraction
+        for expert, state in self._states.items():
+            strengths = self._resolved.strengths(expert, fraction)
+            state.set_strengths(strengths)
+            self._in_force[expert] = self._in_force[expert][0], strengths
+
+    def restore(self) -> None:
+        """Take everything off: every weight is bit-identical to before."""
+        for state in self._states.values():
+            state.restore()
+        self._states, self._in_force = {}, {}
+        self._cache.release(self._models.values())
+
+    def _enforce(self, resolved: Resolved, plans: Mapping[Expert, Plan], choice: Choice) -> None:
+        """All of it, or what was in force before."""
+        old = self._states
+        new = old if old and choice.mode == self._choice.mode else self._new_states(choice)
+        wanted = {
+            expert: (plans[expert], resolved.strengths(expert, self._fraction)) for expert in new
+        }
+        try:
+            if new is not old:
+                _restore(old)
+            for expert, state in new.items():
+                state.bring(*wanted[expert])
+        except BaseException:
+            if new is not old:
+                _restore(new)
+            for expert, state in old.items():
+                state.bring(*self._in_force[expert])
+            raise
+        self._resolved, self._choice = resolved, choice
+        self._states, self._in_force = new, wanted
+
+    def _new_states(self, choice: Choice) -> dict[Expert, ExpertState]:
+        residency = Residency()
+        states: dict[Expert, ExpertState] = {}
+        for expert, model in self._models.items():
+            pristine = self._cache.pristine(model, frugal=choice.frugal)
+            if choice.mode == "merge":
+                states[expert] = MergedExpert(model, pristine)
+            else:
+                states[expert] = RuntimeExpert(model, pristine, residency)
+        return states
+
+
+def _restore(states: Mapping[Expert, ExpertState]) -> None:
+    for state in states.values():
+        state.restore()
+
 
 @contextmanager
-def applied_stack(pipeline: Any, items: Sequence[StackItem]) -> Iterator[AppliedStack]:
+def applied_stack(
+    pipeline: Any,
+    items: Sequence[StackItem],
+    *,
+    mode: WantedMode = "auto",
+    cache: AdapterCache | None = None,
+) -> Iterator[AppliedStack]:
     """Apply `items` to the pipeline's transformers; undo it on exit, bit-identically.
 
-    Everything is read and checked before the first weight changes. Raises a LoRAError that
-    names the LoRA; the weights are then as before.
+    `cache` keeps parsed files from one use to the next. Everything is read and checked before
+    the first weight changes. Raises a LoRAError that names the LoRA; the weights are then as
+    before.
     """
     models = {
-        expert: model
+        # A compiled model is a wrapper around the one whose weights count.
+        expert: getattr(model, "_orig_mod", model)
         for expert in EXPERTS
         if (model := getattr(pipeline, TRANSFORMERS[expert], None)) is not None
     }
     if not models:
         raise LoRALoadingError("The pipeline has no transformer to apply LoRAs to.")
-    targets, reports = _resolve(models, items)
-    experts = {expert: MergedExpert(found) for expert, found in targets.items()}
-    stack = AppliedStack(items, experts, reports)
+    stack = AppliedStack(models, mode, cache or AdapterCache(0))
     try:
         try:
-            stack.at_fraction(0.0)
+            stack.change(items)
         except (torch.OutOfMemoryError, MemoryError) as error:
             names = ", ".join(item.name for item in items)
             raise LoRALoadingError(
@@ -114,82 +178,4 @@ def applied_stack(pipeline: Any, items: Sequence[StackItem]) -> Iterator[Applied
             ) from error
         yield stack
     finally:
-        for merged in experts.values():
-            merged.restore()
-
-
-def _resolve(
-    models: Mapping[Expert, nn.Module], items: Sequence[StackItem]
-) -> tuple[dict[Expert, list[Target]], list[LoRAReport]]:
-    parameters = {expert: dict(model.named_parameters()) for expert, model in models.items()}
-    changes: dict[Expert, dict[str, list[tuple[int, WeightDelta]]]] = {
-        expert: defaultdict(list) for expert in models
-    }
-    reports = []
-    for index, item in enumerate(items):
-        try:
-            reports.append(_resolve_item(index, item, parameters, changes))
-        except LoRAError as error:
-            error.context.setdefault("lora", item.name)
-            error.message = f"{item.name}: {error.message}"
-            error.args = (error.message,)
-            raise
-    targets = {
-        expert: [
-            Target(parameters[expert][path], tuple(deltas))
-            for path, deltas in changes[expert].items()
-        ]
-        for expert in models
-    }
-    return targets, reports
-
-
-def _resolve_item(
-    index: int,
-    item: StackItem,
-    parameters: Mapping[Expert, Mapping[str, Tensor]],
-    changes: Mapping[Expert, dict[str, list[tuple[int, WeightDelta]]]],
-) -> LoRAReport:
-    report = LoRAReport(item, dict.fromkeys(parameters, (0, 0)))
-    files = item.files
-    if len(parameters) == len(files) == 1:
-        # One transformer takes a single file whatever its role.
-        files = {"both": next(iter(files.values()))}
-    for role, path in files.items():
-        file = read_adapter_file(path)
-        report.ignored.update(file.ignored)
-        report.unknown.extend(file.unknown)
-        for expert, layers in _by_expert(role, file, tuple(parameters), report):
-            shapes = {name: tuple(value.shape) for name, value in parameters[expert].items()}
-            matched = 0
-            for layer in layers:
-                reading = read_layer(layer, shapes)
-                report.ignored.update(reading.ignored)
-                matched += bool(reading.changes)
-                for change in reading.changes:
-                    changes[expert][change.parameter].append((index, change.delta))
-            before = report.coverage[expert]
-            report.coverage[expert] = (before[0] + matched, before[1] + len(layers))
-    if not any(matched for matched, _ in report.coverage.values()):
-        raise IncompatibleLoRAError(
-            "none of its layers exists in this model, so it would do nothing.",
-            context={
-                "unknown": report.unknown[:20],
-                "ignored": dict(list(report.ignored.items())[:20]),
-            },
-        )
-    return report
-
-
-def _by_expert(
-    role: str, file: AdapterFile, experts: tuple[Expert, ...], report: LoRAReport
-) -> Iterator[tuple[Expert, tuple[Layer, ...]]]:
-    """Which layers go to which expert: the keys decide, then the file's role."""
-    for named, layers in file.layers.items():
-        wanted = named or role
-        takers = [expert for expert in experts if wanted in ("both", expert)]
-        if not takers:
-            keys = [key for layer in layers for key in layer.keys.values()]
-            report.ignored.update(dict.fromkeys(keys, f"this model has no {wanted}-noise expert"))
-        for expert in takers:
-            yield expert, layers
+        stack.restore()

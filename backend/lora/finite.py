@@ -1,0 +1,63 @@
+"""Finding NaN and infinity by bit pattern: no conversion, one pass at memory speed.
+
+Within one sign, floating-point patterns are ordered like integers, and those that are not finite
+come last. So the largest pattern, read once as signed and once as unsigned, decides for all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+
+from backend.lora.header import TensorEntry
+
+# dtype -> (bytes, first pattern, without sign, that is not finite). IEEE 754; BF16 is the upper
+# half of an F32; OCP 8-bit floats (arXiv 2209.05433): E4M3 has one NaN and no infinity.
+FIRST_NON_FINITE = {
+    "F8_E4M3": (1, 0x7F),
+    "F8_E5M2": (1, 0x7C),
+    "F16": (2, 0x7C00),
+    "BF16": (2, 0x7F80),
+    "F32": (4, 0x7F800000),
+    "F64": (8, 0x7FF0000000000000),
+}
+
+
+def all_finite(data: Any, dtype: str, start: int, end: int) -> bool:
+    """Whether bytes `start` to `end` of a buffer hold only finite numbers of `dtype`.
+
+    Integers are always finite.
+    """
+    size, limit = FIRST_NON_FINITE.get(dtype, (0, 0))
+    if not size or start == end:
+        return True
+    raw = np.frombuffer(data, np.uint8, end - start, start)
+    # An unaligned view is slow in numpy and copied by it anyway.
+    aligned = raw if start % size == 0 else raw.copy()
+    signed = int(aligned.view(f"<i{size}").max())
+    unsigned = int(aligned.view(f"<u{size}").max())
+    return signed < limit and unsigned < limit | (1 << (8 * size - 1))
+
+
+def first_non_finite(data: Any, entries: Iterable[TensorEntry]) -> str | None:
+    """The key of the first tensor of a whole file's bytes that holds NaN or infinity."""
+    for dtype, start, end, run in _runs(sorted(entries, key=lambda entry: entry.start)):
+        if not all_finite(data, dtype, start, end):
+            return next(
+                entry.key for entry in run if not all_finite(data, dtype, entry.start, entry.end)
+            )
+    return None
+
+
+def _runs(entries: list[TensorEntry]) -> Iterator[tuple[str, int, int, list[TensorEntry]]]:
+    """Neighbours of one dtype together: (dtype, start, end, entries)."""
+    run: list[TensorEntry] = []
+    for entry in entries:
+        if run and (entry.dtype != run[0].dtype or entry.start != run[-1].end):
+            yield run[0].dtype, run[0].start, run[-1].end, run
+            run = []
+        run.append(entry)
+    if run:
+        yield run[0].dtype, run[0].start, run[-1].end, run

@@ -1,0 +1,76 @@
+"""What is kept in memory between uses: parsed LoRA files, and pristine weights."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable
+from pathlib import Path
+from weakref import WeakKeyDictionary
+
+from torch import nn
+
+from backend.wan.adapters.files import AdapterFile, read_adapter_file, source_of
+from backend.wan.adapters.pristine import Pristine
+
+
+class AdapterCache:
+    """Keeps the files used last, at most `max_bytes` of them, so that no file is read twice.
+
+    A file that changed on disk is read again; 0 keeps none. Also holds each model's `Pristine`,
+    for as long as the model lives.
+    """
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._files: OrderedDict[str, AdapterFile] = OrderedDict()
+        self._pristine: WeakKeyDictionary[nn.Module, Pristine] = WeakKeyDictionary()
+        self._reads = 0
+
+    @property
+    def reads(self) -> int:
+        """How many files were read from disk so far."""
+        return self._reads
+
+    @property
+    def size(self) -> int:
+        """Bytes of the files held."""
+        return sum(file.size for file in self._files.values())
+
+    def read(self, path: Path) -> AdapterFile:
+        """The parsed file. Raises as `read_adapter_file`."""
+        source = source_of(path)
+        found = self._files.get(source)
+        if found is None:
+            self._reads += 1
+            found = read_adapter_file(path)
+            self._forget(path)
+            self._files[found.source] = found
+        self._files.move_to_end(found.source)
+        while self._files and self.size > self._max_bytes:
+            self._files.popitem(last=False)
+        return found
+
+    def clear(self) -> None:
+        self._files.clear()
+
+    def pristine(self, model: nn.Module, *, frugal: bool) -> Pristine:
+        """The model's pristine weights. Those of a model in its pristine state only."""
+        found = self._pristine.get(model)
+        if found is None or found.frugal != frugal:
+            found = self._pristine[model] = Pristine(model, frugal=frugal)
+        return found
+
+    def pristine_bytes(self, models: Iterable[nn.Module]) -> int:
+        """Bytes of the models' weights that are copied already."""
+        found = (self._pristine.get(model) for model in models)
+        return sum(pristine.copied_bytes for pristine in found if pristine is not None)
+
+    def release(self, models: Iterable[nn.Module]) -> None:
+        """The models are pristine again: let go of what the next use need not have."""
+        for model in models:
+            if (pristine := self._pristine.get(model)) is not None:
+                pristine.release()
+
+    def _forget(self, path: Path) -> None:
+        for source in [key for key, file in self._files.items() if file.path == path]:
+            del self._files[source]

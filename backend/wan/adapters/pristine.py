@@ -1,0 +1,130 @@
+"""The pristine weights of a transformer: what every merge starts from and undo goes back to."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor, nn
+
+WEIGHTS = "diffusion_pytorch_model.safetensors"
+INDEX = f"{WEIGHTS}.index.json"
+
+
+class Checkpoint:
+    """A transformer's weights on disk, read one at a time.
+
+    The files stay open (mapped) until `close`.
+    """
+
+    def __init__(self, files: dict[str, Path]) -> None:
+        self._files = files
+        self._opened: dict[Path, Any] = {}
+        self._stack = ExitStack()
+
+    @classmethod
+    def of(cls, model: nn.Module) -> Checkpoint | None:
+        """The folder that diffusers loaded the model from, if it is still there."""
+        config: Any = getattr(model, "config", {})
+        folder = Path(str(config.get("_name_or_path") or "-"))
+        try:
+            if (folder / INDEX).is_file():
+                text = (folder / INDEX).read_text(encoding="utf-8")
+                names: dict[str, str] = json.loads(text)["weight_map"]
+                return cls({key: folder / name for key, name in names.items()})
+            if (folder / WEIGHTS).is_file():
+                with safe_open(str(folder / WEIGHTS), framework="pt") as file:
+                    return cls(dict.fromkeys(file.keys(), folder / WEIGHTS))
+        except (OSError, ValueError, KeyError, SafetensorError):
+            pass
+        return None
+
+    def read(self, name: str, like: Tensor) -> Tensor | None:
+        """The weight in `like`'s dtype, on the host; None if it is not there in that shape."""
+        path = self._files.get(name)
+        if path is None:
+            return None
+        try:
+            if path not in self._opened:
+                opened = safe_open(str(path), framework="pt", device="cpu")
+                self._opened[path] = self._stack.enter_context(opened)
+            found: Tensor = self._opened[path].get_tensor(name)
+        except (OSError, SafetensorError):
+            return None
+        return found.to(like.dtype) if found.shape == like.shape else None
+
+    def close(self) -> None:
+        self._opened.clear()
+        self._stack.close()
+
+
+class Pristine:
+    """W0 of one transformer's parameters, each from its first touch on.
+
+    By default a host copy; while `frugal`, the checkpoint that the model came from, wherever it
+    holds the very bytes that are in memory.
+    """
+
+    def __init__(self, model: nn.Module, *, frugal: bool = False) -> None:
+        self._parameters = dict(model.named_parameters())
+        self._checkpoint = Checkpoint.of(model) if frugal else None
+        self._copies: dict[str, Tensor] = {}
+        self._touched: dict[str, bool] = {}  # True: read from the checkpoint
+
+    @property
+    def frugal(self) -> bool:
+        return self._checkpoint is not None
+
+    @property
+    def copied_bytes(self) -> int:
+        """Host memory that the copies take."""
+        return sum(copy.numel() * copy.itemsize for copy in self._copies.values())
+
+    def take(self, name: str) -> Tensor:
+        """W0 of a parameter, on the host. The first call must come before the first change."""
+        if name not in self._touched:
+            self._touched[name] = self._on_disk(name)
+            if not self._touched[name]:
+                self._copy(name)
+        if not self._touched[name]:
+            return self._copies[name]
+        assert self._checkpoint is not None
+        found = self._checkpoint.read(name, self._parameters[name])
+        if found is None:
+            raise OSError(f"the model's checkpoint changed while it was in use: {name} is gone")
+        return found
+
+    def touched(self) -> Iterator[str]:
+        """The parameters that `take` was called for since the last `release`."""
+        yield from self._touched
+
+    def release(self) -> None:
+        """Call when the weights are pristine again. Copies of an accelerator's weights are kept
+        for the next use, as fetching them is slow; the others go."""
+        self._touched.clear()
+        self._copies = {
+            name: copy
+            for name, copy in self._copies.items()
+            if self._parameters[name].device.type != "cpu"
+        }
+        if self._checkpoint is not None:
+            self._checkpoint.close()
+
+    def _on_disk(self, name: str) -> bool:
+        if self._checkpoint is None:
+            return False
+        parameter = self._parameters[name].detach()
+        found = self._checkpoint.read(name, parameter)
+        return found is not None and torch.equal(found.to(parameter.device), parameter)
+
+    def _copy(self, name: str) -> None:
+        """A copy of the parameter as it is now; one from an earlier use if it is still true."""
+        parameter = self._parameters[name].detach()
+        kept = self._copies.get(name)
+        if kept is None or not torch.equal(kept.to(parameter.device), parameter):
+            self._copies[name] = parameter.to("cpu", copy=True)

@@ -1,0 +1,198 @@
+"""Resolving selected LoRAs against a pipeline: which file changes what, and what is left over."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+from torch import nn
+
+from backend.errors import IncompatibleLoRAError, LoRAError
+from backend.lora.selection import Expert, Strength
+from backend.wan.adapters.files import AdapterFile, source_of
+from backend.wan.adapters.layer import Layer, Shapes, read_layer
+from backend.wan.adapters.plan import Effect, Plan
+
+
+class ReadsFiles(Protocol):
+    """Where files come from: the cache, or the disk."""
+
+    def read(self, path: Path) -> AdapterFile: ...
+
+
+@dataclass(frozen=True)
+class StackItem:
+    """One selected LoRA: its files by role (`both`, `high`, `low`) and their hashes."""
+
+    name: str
+    files: Mapping[str, Path]
+    strength: Strength
+    sha256: Mapping[str, str]
+
+    @property
+    def scheduled(self) -> bool:
+        """Whether a strength changes during the run."""
+        return not (self.strength.high.constant and self.strength.low.constant)
+
+    def uses(self, expert: Expert) -> bool:
+        """Whether the strength for the expert is ever anything but 0."""
+        return any(value for _, value in self.strength.for_expert(expert).points)
+
+    def sources(self) -> tuple[str, ...]:
+        """The files' present contents, by name only. Raises LoRAFileError for a missing file."""
+        return tuple(f"{role}={source_of(path)}" for role, path in self.files.items())
+
+
+@dataclass
+class LoRAReport:
+    """What one LoRA does to the pipeline. coverage: expert -> (matched, total) layers."""
+
+    item: StackItem
+    coverage: dict[Expert, tuple[int, int]] = field(default_factory=dict)
+    ignored: dict[str, str] = field(default_factory=dict)
+    unknown: list[str] = field(default_factory=list)
+
+    def to_dict(self) -> dict[str, Any]:
+        hashes = self.item.sha256
+        return {
+            "outcome": "applied",
+            "reason": "",
+            "sha256": hashes["both"] if set(hashes) == {"both"} else dict(hashes),
+            "files": {role: path.name for role, path in self.item.files.items()},
+            "strengths": {
+                # An expert for which the file has no layer gets an explicit 0.
+                expert: self.item.strength.for_expert(expert).to_plain() if total else 0.0
+                for expert, (_, total) in self.coverage.items()
+            },
+            "coverage": {
+                expert: {"matched": matched, "total": total}
+                for expert, (matched, total) in self.coverage.items()
+            },
+            "ignored": dict(self.ignored),
+            "unknown": list(self.unknown),
+        }
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """Items with what they change in each expert, and the reports about it."""
+
+    items: tuple[StackItem, ...]
+    sources: tuple[tuple[str, ...], ...]
+    plans: Mapping[Expert, Plan]
+    reports: tuple[LoRAReport, ...]
+
+    def at(self, items: Sequence[StackItem]) -> Resolved:
+        """The same files at other strengths."""
+        pairs = zip(self.reports, items, strict=True)
+        reports = tuple(replace(report, item=item) for report, item in pairs)
+        return Resolved(tuple(items), self.sources, self.plans, reports)
+
+    def strengths(self, expert: Expert, fraction: float) -> list[float]:
+        """Each item's strength for the expert at a fraction of the steps."""
+        return [item.strength.for_expert(expert).at(fraction) for item in self.items]
+
+    def effective_plans(self) -> dict[Expert, Plan]:
+        """The plans without LoRAs whose strength for the expert is 0 all the time."""
+        return {expert: self._used(expert, plan) for expert, plan in self.plans.items()}
+
+    def _used(self, expert: Expert, plan: Plan) -> Plan:
+        used = {index for index, item in enumerate(self.items) if item.uses(expert)}
+        if len(used) == len(self.items):
+            return plan
+        return {
+            path: kept
+            for path, effects in plan.items()
+            if (kept := tuple(effect for effect in effects if effect.lora in used))
+        }
+
+
+def resolve(
+    models: Mapping[Expert, nn.Module], items: Sequence[StackItem], files: ReadsFiles
+) -> tuple[dict[Expert, Plan], tuple[LoRAReport, ...]]:
+    """The plan for each expert and a report for each item. Changes nothing.
+
+    Raises a LoRAError that names the LoRA.
+    """
+    shapes = {expert: parameter_shapes(model) for expert, model in models.items()}
+    effects: dict[Expert, dict[str, list[Effect]]] = {
+        expert: defaultdict(list) for expert in models
+    }
+    reports = []
+    for index, item in enumerate(items):
+        try:
+            reports.append(_resolve_item(index, item, shapes, effects, files))
+        except LoRAError as error:
+            error.context.setdefault("lora", item.name)
+            error.message = f"{item.name}: {error.message}"
+            error.args = (error.message,)
+            raise
+    plans: dict[Expert, Plan] = {
+        expert: {path: tuple(changes) for path, changes in found.items()}
+        for expert, found in effects.items()
+    }
+    return plans, tuple(reports)
+
+
+def parameter_shapes(model: nn.Module) -> Shapes:
+    """Parameter path -> shape; of a linear layer what it computes with, however it is stored."""
+    found = {name: tuple(value.shape) for name, value in model.named_parameters()}
+    for path, module in model.named_modules():
+        if isinstance(module, nn.Linear):
+            found[f"{path}.weight"] = (module.out_features, module.in_features)
+    return found
+
+
+def _resolve_item(
+    index: int,
+    item: StackItem,
+    shapes: Mapping[Expert, Shapes],
+    effects: Mapping[Expert, dict[str, list[Effect]]],
+    source: ReadsFiles,
+) -> LoRAReport:
+    report = LoRAReport(item, dict.fromkeys(shapes, (0, 0)))
+    files = item.files
+    if len(shapes) == len(files) == 1:
+        # One transformer takes a single file whatever its role.
+        files = {"both": next(iter(files.values()))}
+    for role, path in files.items():
+        file = source.read(path)
+        report.ignored.update(file.ignored)
+        report.unknown.extend(file.unknown)
+        for expert, layers in _by_expert(role, file, tuple(shapes), report):
+            matched = 0
+            for layer in layers:
+                reading = read_layer(layer, shapes[expert])
+                report.ignored.update(reading.ignored)
+                matched += bool(reading.changes)
+                for change in reading.changes:
+                    effect = Effect(index, file.source, change.delta)
+                    effects[expert][change.parameter].append(effect)
+            before = report.coverage[expert]
+            report.coverage[expert] = (before[0] + matched, before[1] + len(layers))
+    if not any(matched for matched, _ in report.coverage.values()):
+        raise IncompatibleLoRAError(
+            "none of its layers exists in this model, so it would do nothing.",
+            context={
+                "unknown": report.unknown[:20],
+                "ignored": dict(list(report.ignored.items())[:20]),
+            },
+        )
+    return report
+
+
+def _by_expert(
+    role: str, file: AdapterFile, experts: tuple[Expert, ...], report: LoRAReport
+) -> Iterator[tuple[Expert, tuple[Layer, ...]]]:
+    """Which layers go to which expert: the keys decide, then the file's role."""
+    for named, layers in file.layers.items():
+        wanted = named or role
+        takers = [expert for expert in experts if wanted in ("both", expert)]
+        if not takers:
+            keys = [key for layer in layers for key in layer.keys.values()]
+            report.ignored.update(dict.fromkeys(keys, f"this model has no {wanted}-noise expert"))
+        for expert in takers:
+            yield expert, layers
