@@ -64,6 +64,6 @@ class DoRADelta:
         """m / ‖W + ΔW‖ with the shape of the norm, for `whole` = W + ΔW."""
         axis = 0 if self.on_output else 1
         others = [dim for dim in range(whole.ndim) if dim != axis]
-        norm = whole.norm(dim=others, keepdim=True)
+        norm = torch.linalg.vector_norm(whole, dim=others, keepdim=True)
         magnitude = to_fp32(self.magnitude, whole.device).reshape(norm.shape)
         return magnitude.div(norm.clamp_min(1e-12))

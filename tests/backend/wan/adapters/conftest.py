@@ -9,6 +9,8 @@ import pytest
 import torch
 from applying import MODES, assert_bit_identical, state, two_experts
 
+from backend.wan.adapters.choice import Mode
+
 
 @pytest.fixture(autouse=True)
 def one_thread() -> Iterator[None]:
@@ -20,8 +22,9 @@ def one_thread() -> Iterator[None]:
 
 
 @pytest.fixture(params=MODES)
-def mode(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
+def mode(request: pytest.FixtureRequest) -> Mode:
+    found: Mode = request.param
+    return found
 
 
 @pytest.fixture(scope="module")

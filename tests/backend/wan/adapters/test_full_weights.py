@@ -13,6 +13,8 @@ from lora_algebras import lora_alpha
 from lora_layouts import LAYOUTS, write_layers
 from lora_weights import Made, original, random
 
+from backend.wan.adapters.choice import Mode
+
 MODEL = "diffusion_model."
 # Trainers write a vector as it is, as one row, or with the rank of a convolution's weight.
 VECTOR_FORMS = ((-1,), (1, -1), (1, -1, 1, 1))
@@ -44,7 +46,7 @@ def every_parameter(shapes: Mapping[str, tuple[int, ...]], *, short: bool = True
 
 
 @pytest.mark.parametrize("short", [True, False], ids=["diff_m", "modulation.diff"])
-def test_every_parameter_in_fp32(short: bool, experts: Any, mode: str, tmp_path: Path) -> None:
+def test_every_parameter_in_fp32(short: bool, experts: Any, mode: Mode, tmp_path: Path) -> None:
     made = every_parameter(shapes_of(experts), short=short)
     check_output(experts, made, tmp_path / "a.safetensors", mode)
 
@@ -55,13 +57,13 @@ def test_every_parameter_in_bf16(half_experts: Any, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("prefix", ["", "model.diffusion_model.", "base_model.model.", "pipe.dit."])
-def test_every_prefix(prefix: str, experts: Any, mode: str, tmp_path: Path) -> None:
+def test_every_prefix(prefix: str, experts: Any, mode: Mode, tmp_path: Path) -> None:
     made = every_parameter(shapes_of(experts))
     made.tensors = {prefix + key.removeprefix(MODEL): part for key, part in made.tensors.items()}
     check_output(experts, made, tmp_path / "a.safetensors", mode)
 
 
-def test_diffs_beside_products_of_the_same_layers(experts: Any, mode: str, tmp_path: Path) -> None:
+def test_diffs_beside_products_of_the_same_layers(experts: Any, mode: Mode, tmp_path: Path) -> None:
     """LightX2V: LoRA on the layers, and differences of their biases and of what has no LoRA."""
     shapes = shapes_of(experts)
     made = write_layers(LAYOUTS["LightX2V"], lora_alpha, shapes)
@@ -74,7 +76,7 @@ def test_diffs_beside_products_of_the_same_layers(experts: Any, mode: str, tmp_p
     check_output(experts, made, tmp_path / "a.safetensors", mode)
 
 
-def test_a_weight_with_both_a_product_and_a_diff(experts: Any, mode: str, tmp_path: Path) -> None:
+def test_a_weight_with_both_a_product_and_a_diff(experts: Any, mode: Mode, tmp_path: Path) -> None:
     """The two changes of one weight add up."""
     module = "blocks.1.ffn.net.2"
     shape = shapes_of(experts)[f"{module}.weight"]
@@ -88,7 +90,7 @@ def test_a_weight_with_both_a_product_and_a_diff(experts: Any, mode: str, tmp_pa
 
 
 @pytest.mark.parametrize("prefix", ["lycoris", "lora_unet"])
-def test_trained_norms(prefix: str, experts: Any, mode: str, tmp_path: Path) -> None:
+def test_trained_norms(prefix: str, experts: Any, mode: Mode, tmp_path: Path) -> None:
     """LyCORIS names the change of a norm `w_norm` and `b_norm`."""
     made, shapes = Made(), shapes_of(experts)
     for index, parameter in enumerate(name for name in shapes if ".norm" in name):

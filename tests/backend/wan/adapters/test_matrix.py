@@ -2,34 +2,78 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
-from applying import check_output, check_rounding, shapes_of
+from applying import (
+    Wanted,
+    check_output,
+    check_rounding,
+    shapes_of,
+    wanted_outputs,
+    wanted_weights,
+)
 from lora_algebras import LINEAR_ALGEBRAS, Algebra
 from lora_layouts import LAYOUTS, Layout, can_store, write_layers
+from lora_weights import Made
+from torch import Tensor
+
+from backend.wan.adapters.choice import Mode
+
+T = TypeVar("T")
+Known = dict[Hashable, T]
+
+
+@dataclass(frozen=True)
+class Case:
+    layout: Mapping[str, Layout]
+    algebra: Algebra
+
+    def made_for(self, experts: Any) -> Made:
+        return write_layers(self.layout, self.algebra, shapes_of(experts))
+
+    @property
+    def factors(self) -> Hashable:
+        """What the wanted result depends on: the factors, not their names in the file."""
+        return self.algebra, tuple((role, names.modules) for role, names in self.layout.items())
+
 
 CASES = [
-    pytest.param(layout, algebra, id=f"{name}-{kind}")
+    pytest.param(Case(layout, algebra), id=f"{name}-{kind}")
     for name, layout in LAYOUTS.items()
     for kind, algebra in LINEAR_ALGEBRAS.items()
     if can_store(layout, algebra, (8, 8))
 ]
 
 
-@pytest.mark.parametrize(("layout", "algebra"), CASES)
+@pytest.fixture(scope="module")
+def outputs() -> Known[dict[str, Tensor]]:
+    return {}
+
+
+@pytest.fixture(scope="module")
+def weights() -> Known[Wanted]:
+    return {}
+
+
+@pytest.mark.parametrize("case", CASES)
 def test_the_output_in_fp32(
-    layout: Mapping[str, Layout], algebra: Algebra, experts: Any, mode: str, tmp_path: Path
+    case: Case, experts: Any, mode: Mode, outputs: Known[dict[str, Tensor]], tmp_path: Path
 ) -> None:
-    made = write_layers(layout, algebra, shapes_of(experts))
-    check_output(experts, made, tmp_path / "a.safetensors", mode)
+    made = case.made_for(experts)
+    if case.factors not in outputs:
+        outputs[case.factors] = wanted_outputs(experts, made)
+    check_output(experts, made, tmp_path / "a.safetensors", mode, outputs[case.factors])
 
 
-@pytest.mark.parametrize(("layout", "algebra"), CASES)
+@pytest.mark.parametrize("case", CASES)
 def test_the_weights_in_bf16(
-    layout: Mapping[str, Layout], algebra: Algebra, half_experts: Any, tmp_path: Path
+    case: Case, half_experts: Any, weights: Known[Wanted], tmp_path: Path
 ) -> None:
-    made = write_layers(layout, algebra, shapes_of(half_experts))
-    check_rounding(half_experts, made, tmp_path / "a.safetensors")
+    made = case.made_for(half_experts)
+    if case.factors not in weights:
+        weights[case.factors] = wanted_weights(half_experts, made)
+    check_rounding(half_experts, made, tmp_path / "a.safetensors", weights[case.factors])

@@ -22,6 +22,8 @@ from lora_layouts import EVERY_LINEAR, LAYOUTS, write_layers
 from lora_weights import Made
 from torch import Tensor
 
+from backend.wan.adapters.choice import Mode
+
 DTYPES = (
     torch.float32,
     torch.bfloat16,
@@ -33,7 +35,7 @@ DTYPES = (
 MUSUBI = LAYOUTS["musubi"]
 
 
-def test_ranks_that_differ_by_layer(experts: Any, mode: str, tmp_path: Path) -> None:
+def test_ranks_that_differ_by_layer(experts: Any, mode: Mode, tmp_path: Path) -> None:
     def algebra(shape: tuple[int, ...], seed: int) -> Factors:
         return lora(shape, seed, rank=1 + seed // 100 % 7)
 
@@ -42,7 +44,7 @@ def test_ranks_that_differ_by_layer(experts: Any, mode: str, tmp_path: Path) -> 
     check_output(experts, made, tmp_path / "a.safetensors", mode)
 
 
-def test_every_dtype_in_one_file(experts: Any, mode: str, tmp_path: Path) -> None:
+def test_every_dtype_in_one_file(experts: Any, mode: Mode, tmp_path: Path) -> None:
     """Each factor counts with the value that its dtype could store."""
 
     def algebra(shape: tuple[int, ...], seed: int) -> Factors:
@@ -74,7 +76,7 @@ def test_every_dtype_in_one_file(experts: Any, mode: str, tmp_path: Path) -> Non
 )
 @pytest.mark.parametrize("layout", ["musubi", "diffusers", "PEFT export", "LyCORIS", "LightX2V"])
 def test_forms_of_alpha(
-    layout: str, form: Callable[[], Tensor], experts: Any, mode: str, tmp_path: Path
+    layout: str, form: Callable[[], Tensor], experts: Any, mode: Mode, tmp_path: Path
 ) -> None:
     made = write_layers(LAYOUTS[layout], lora_alpha, shapes_of(experts))
     for key in made.tensors:
@@ -83,7 +85,7 @@ def test_forms_of_alpha(
     check_output(experts, made, tmp_path / "a.safetensors", mode)
 
 
-def test_alphas_of_some_layers_only(experts: Any, mode: str, tmp_path: Path) -> None:
+def test_alphas_of_some_layers_only(experts: Any, mode: Mode, tmp_path: Path) -> None:
     def algebra(shape: tuple[int, ...], seed: int) -> Factors:
         return (lora if seed // 100 % 3 else lora_alpha)(shape, seed)
 
@@ -92,7 +94,7 @@ def test_alphas_of_some_layers_only(experts: Any, mode: str, tmp_path: Path) -> 
 
 
 def test_an_alpha_without_a_layer_is_reported_and_does_nothing(
-    experts: Any, mode: str, tmp_path: Path
+    experts: Any, mode: Mode, tmp_path: Path
 ) -> None:
     made = write_layers(MUSUBI, lora_alpha, shapes_of(experts), EVERY_LINEAR[:10])
     orphans = {f"lora_unet_blocks_1_{name}.alpha" for name in ("self_attn_q", "ffn_2")}
@@ -108,7 +110,7 @@ def test_an_alpha_without_a_layer_is_reported_and_does_nothing(
 
 
 def test_a_different_algebra_and_dialect_on_every_layer(
-    experts: Any, mode: str, tmp_path: Path
+    experts: Any, mode: Mode, tmp_path: Path
 ) -> None:
     made, shapes, kinds = Made(), shapes_of(experts), list(LINEAR_ALGEBRAS.values())
     for index, module in enumerate(EVERY_LINEAR):
@@ -122,7 +124,7 @@ def test_a_different_algebra_and_dialect_on_every_layer(
 
 @pytest.mark.parametrize("zero", [0.0, {"high": 0.0, "low": 0.0}, {"high": [[0.0, 0.0]]}])
 def test_strength_zero_is_the_bare_model_to_the_last_bit(
-    zero: Any, experts: Any, mode: str, tmp_path: Path
+    zero: Any, experts: Any, mode: Mode, tmp_path: Path
 ) -> None:
     made = write_layers(LAYOUTS["LyCORIS"], LINEAR_ALGEBRAS["LoKr with DoRA"], shapes_of(experts))
     bare = output(experts.transformer)
@@ -130,7 +132,7 @@ def test_strength_zero_is_the_bare_model_to_the_last_bit(
         assert torch.equal(output(experts.transformer), bare)
 
 
-def test_a_loras_file_is_not_modified(experts: Any, mode: str, tmp_path: Path) -> None:
+def test_a_loras_file_is_not_modified(experts: Any, mode: Mode, tmp_path: Path) -> None:
     made = write_layers(LAYOUTS["LyCORIS"], LINEAR_ALGEBRAS["LoHa with DoRA"], shapes_of(experts))
     path, before = made.save(tmp_path / "a.safetensors"), state(experts)
     content = path.read_bytes()
