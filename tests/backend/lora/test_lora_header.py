@@ -11,7 +11,8 @@ import pytest
 from lora_files import write_lora, write_raw, write_safetensors
 
 from backend.errors import LoRAFileError
-from backend.lora.header import MAX_HEADER_BYTES, MAX_TENSORS, read_header
+from backend.lora.header import MAX_HEADER_BYTES, read_header
+from backend.lora.header_json import MAX_TENSORS
 
 
 def entry(shape=(2,), offsets=(0, 8), dtype="F32"):
