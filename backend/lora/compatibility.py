@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from backend.lora.architectures import Architecture
+from backend.lora.info import LoRAInfo
 from backend.lora.layers import LayerGroup
 from backend.lora.shapes import flaw, mismatch
-
-if TYPE_CHECKING:
-    from backend.lora.inspection import LoRAInfo
 
 Verdict = Literal["fits", "partly", "no", "unknown"]
 NAMED = 3  # layers that a reason names before it counts the rest

@@ -13,45 +13,28 @@ part `diff`. For a layer, `diff` is added to its weight and `diff_b` to its bias
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from backend.lora.key_forms import (
+    MARK,
+    Blocks,
+    KeyForm,
+    KeyReading,
+    MappedKey,
+    Spelled,
+    keys_by_form,
+    sort_keys,
+    spell,
+)
 from backend.lora.module_names import Naming, resolve_dotted, resolve_underscored
 from backend.lora.parts import Spelling, split_part
 from backend.lora.selection import Expert
 
+__all__ = ["DIALECTS", "KeyReading", "MappedKey", "parse_key", "read_keys"]
+
 ExpertMark = Literal["high", "low", "first"] | None
-
-TEXT_ENCODER = re.compile(r"(?:lora_te\d*_|text_encoder(?:_\d)?\.|lycoris_te|te\d?\.)")
-
-
-@dataclass(frozen=True, slots=True)
-class MappedKey:
-    """One key: the diffusers layer it changes, which part it is, and for which expert.
-
-    `expert` is None where the key itself does not say. `dialect` names the trainer's layout.
-    """
-
-    key: str
-    module: str
-    part: str
-    expert: Expert | None
-    dialect: str
-
-
-@dataclass(frozen=True)
-class KeyReading:
-    """All keys of a file, each in exactly one of `mapped`, `ignored` and `unknown`.
-
-    `conflicts` are pairs of mapped keys that name the same part of the same layer.
-    """
-
-    mapped: tuple[MappedKey, ...]
-    ignored: dict[str, str]
-    unknown: tuple[str, ...]
-    dialects: tuple[str, ...]
-    conflicts: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -160,84 +143,29 @@ def parse_key(key: str) -> Parsed | None:
     return next((found for found in parsed if found is not None), None)
 
 
-_NUMBERED = re.compile(r"(.*?blocks[._])(0|[1-9][0-9]{0,3})([._].*)", re.DOTALL)
-
-
 def read_keys(keys: Iterable[str]) -> KeyReading:
     """Read all keys of a file. Keys that differ only in the block number are parsed once."""
-    forms: dict[tuple[str, str], Parsed | None] = {}
-    split: list[tuple[str, tuple[str, str], str]] = []
-    for key in keys:
-        match = _NUMBERED.fullmatch(key)
-        form, number = ((match[1], match[3]), match[2]) if match else ((key, ""), "")
-        if form not in forms:
-            forms[form] = parse_key(f"{form[0]}0{form[1]}" if match else key)
-        split.append((key, form, number))
-    settled = _settled(forms)
-    mapped = []
-    rest = []
-    for key, form, number in split:
-        found = settled[form]
-        if found is None:
-            rest.append(key)
-            continue
-        module, part, expert, dialect = found
-        place = f"blocks.{number}{module[8:]}" if number else module
-        mapped.append(MappedKey(key, place, part, expert, dialect))
-    return _reading(mapped, rest)
-
-
-Settled = tuple[str, str, Expert | None, str]
+    spelled = keys_by_form(keys)
+    parsed = {form: parse_key(spell(form, "0")) for form in spelled}
+    rest = [key for form in spelled if not parsed[form] for key in spelled[form].values()]
+    readable = {form: found for form, found in parsed.items() if found}
+    return sort_keys(_settled(readable, spelled), rest)
 
 
 def _settled(
-    forms: dict[tuple[str, str], Parsed | None],
-) -> dict[tuple[str, str], Settled | None]:
-    """(module, part, expert, dialect) of each form, now that all forms of the file are known."""
-    parsed = [found for found in forms.values() if found]
-    first: Expert | None = "high" if any(found.mark == "low" for found in parsed) else None
+    parsed: Mapping[Spelled, Parsed], spelled: Mapping[Spelled, Blocks]
+) -> Iterator[KeyForm]:
+    """The forms, now that all of the file are known."""
+    first: Expert | None = "high" if any(f.mark == "low" for f in parsed.values()) else None
     # A neutral spelling such as `.alpha` belongs to the dialect of its layer's weights.
-    owners = {(found.mark, found.module): found.dialect for found in parsed if not found.neutral}
-    return {
-        form: None
-        if found is None
-        else (
-            found.module,
-            found.part,
-            first if found.mark == "first" else found.mark,
-            owners.get((found.mark, found.module), found.dialect)
-            if found.neutral
-            else found.dialect,
+    owners = {(f.mark, f.module): f.dialect for f in parsed.values() if not f.neutral}
+    for form, found in parsed.items():
+        owner = owners.get((found.mark, found.module)) if found.neutral else None
+        yield KeyForm(
+            module=found.module.replace("blocks.0.", f"blocks.{MARK}.", 1),
+            part=found.part,
+            expert=first if found.mark == "first" else found.mark,
+            dialect=owner or found.dialect,
+            template=spell(form, MARK),
+            keys=spelled[form],
         )
-        for form, found in forms.items()
-    }
-
-
-def _reading(mapped: list[MappedKey], rest: list[str]) -> KeyReading:
-    places: dict[tuple[str | None, str, str], str] = {}
-    conflicts = []
-    weighted = set()
-    for m in mapped:
-        first = places.setdefault((m.expert, m.module, m.part), m.key)
-        if first is not m.key:
-            conflicts.append((first, m.key))
-        if m.part != "alpha":
-            weighted.add((m.expert, m.module))
-    kept = [m for m in mapped if m.part != "alpha" or (m.expert, m.module) in weighted]
-    ignored = {
-        m.key: "alpha of a layer that has no weights in this file"
-        for m in mapped
-        if m.part == "alpha" and (m.expert, m.module) not in weighted
-    }
-    ignored |= {
-        key: "belongs to a text encoder, which Wan generation leaves unchanged"
-        for key in rest
-        if TEXT_ENCODER.match(key)
-    }
-    return KeyReading(
-        mapped=tuple(kept),
-        ignored=ignored,
-        unknown=tuple(key for key in rest if key not in ignored),
-        dialects=tuple(dict.fromkeys(m.dialect for m in kept)),
-        conflicts=tuple(conflicts),
-    )

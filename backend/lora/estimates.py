@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from math import prod
 
 from backend.lora.architectures import Architecture
-from backend.lora.inspection import LoRAInfo
+from backend.lora.info import LoRAInfo
 
 MB = 1024 * 1024
 WEIGHT_BYTES = 2  # bf16, as the large models are held

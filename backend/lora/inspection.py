@@ -1,105 +1,30 @@
 """What a LoRA file is, from its header alone: `inspect_lora` → `LoRAInfo`.
 
-Whether it fits a model is `compatibility.judge`; both are importable from here.
+Whether it fits a model is `compatibility.judge`.
 """
 
 from __future__ import annotations
 
-import json
 import os
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from math import prod
 from pathlib import Path
-from typing import Any
 
-from backend.lora.compatibility import Compatibility, Coverage, judge
-from backend.lora.dialects import KeyReading, MappedKey, read_keys
-from backend.lora.experts import Role, find_role
+from backend.lora.dialects import read_keys
+from backend.lora.experts import find_role
 from backend.lora.header import Header, open_regular, read_header
+from backend.lora.info import LoRAInfo
+from backend.lora.key_forms import KeyReading
 from backend.lora.layers import LayerGroup, group_layers
-from backend.lora.metadata import Description, describe
+from backend.lora.metadata import describe
 from backend.lora.parts import unsupported_algebra
-from backend.lora.scaling import Scaling, read_scaling
+from backend.lora.scaling import read_scaling
 from backend.lora.shapes import Algebra, algebras, flaw, matrix, rank
-from backend.lora.tensor_data import read_number, validate_tensor_data
-
-__all__ = [
-    "Compatibility",
-    "Coverage",
-    "LoRAInfo",
-    "inspect_lora",
-    "judge",
-    "validate_tensor_data",
-]
+from backend.lora.tensor_data import read_numbers
 
 FAMILIES = {5120: "wan-14B", 3072: "wan2.2-5B", 1536: "wan2.1-1.3B"}
-INFO_VERSION = 1  # to be raised whenever the reading of files changes
 LISTED = 20  # problems that are spelled out; the rest is counted
-
-
-@dataclass(frozen=True)
-class LoRAInfo:
-    """One file. Sizes in bytes; `ranks` ascending, empty for full matrices and diffs.
-
-    `alpha` is the one alpha value of all layers, else None; `problems` are reasons why no model
-    can take the file. `ignored` maps key → reason; `unknown` are keys of no known layer.
-    """
-
-    dialects: tuple[str, ...]
-    algebras: tuple[Algebra, ...]
-    ranks: tuple[int, ...]
-    rank: int | None
-    alpha: float | None
-    alphas: tuple[float, ...]
-    scaling: Scaling
-    expert: Role
-    expert_evidence: str
-    family: str
-    width: int | None
-    blocks: int
-    modules: int
-    tensors: int
-    tensor_bytes: int
-    parameters: int
-    dtypes: tuple[str, ...]
-    description: Description
-    model_hash: str
-    layers: tuple[LayerGroup, ...]
-    ignored: dict[str, str]
-    unknown: tuple[str, ...]
-    problems: tuple[str, ...]
-
-    @property
-    def trigger_words(self) -> tuple[str, ...]:
-        return self.description.trigger_words
-
-    @property
-    def dialect(self) -> str:
-        """The layout's name; several joined by `+`, none as an empty string."""
-        return "+".join(self.dialects)
-
-    def to_json(self) -> str:
-        """Everything, as the catalogue keeps it."""
-        plain: dict[str, Any] = {"version": INFO_VERSION}
-        plain |= {name: getattr(self, name) for name in self.__dataclass_fields__}
-        plain["layers"] = [layer.to_plain() for layer in self.layers]
-        plain["scaling"] = self.scaling.to_plain()
-        plain["description"] = asdict(self.description)
-        return json.dumps(plain)
-
-    @classmethod
-    def from_json(cls, text: str) -> LoRAInfo:
-        """The reverse of `to_json`. Raises ValueError, TypeError or KeyError on other text."""
-        plain: dict[str, Any] = json.loads(text)
-        if plain.pop("version", None) != INFO_VERSION:
-            raise ValueError("written by another version")
-        plain["layers"] = tuple(LayerGroup.from_plain(layer) for layer in plain["layers"])
-        plain["scaling"] = Scaling.from_plain(plain["scaling"])
-        plain["description"] = Description.from_plain(plain["description"])
-        for name in ("dialects", "algebras", "ranks", "alphas", "dtypes", "unknown", "problems"):
-            plain[name] = tuple(plain[name])
-        return cls(**plain)
 
 
 def inspect_lora(path: str | Path, *, name_hint: str | None = None) -> LoRAInfo:
@@ -111,14 +36,14 @@ def inspect_lora(path: str | Path, *, name_hint: str | None = None) -> LoRAInfo:
     """
     path = Path(path)
     header = read_header(path)
-    reading = read_keys(header.tensors)
-    layers = group_layers(reading.mapped, header.tensors)
+    columns = header.columns
+    reading = read_keys(columns.keys)
+    layers = group_layers(reading.forms, dict(zip(columns.keys, columns.shapes, strict=True)))
     hint = name_hint or f"{path.parent.name}/{path.name}"
-    role = find_role({m.expert for m in reading.mapped if m.expert}, header.metadata, hint)
+    role = find_role({form.expert for form in reading.forms if form.expert}, header.metadata, hint)
     ranks = _ranks(layers)
-    alphas = _alphas(path, header, reading.mapped)
+    alphas = _alphas(path, header, reading)
     width = _width(layers)
-    entries = header.tensors
     return LoRAInfo(
         dialects=reading.dialects,
         algebras=_algebras(layers),
@@ -133,10 +58,10 @@ def inspect_lora(path: str | Path, *, name_hint: str | None = None) -> LoRAInfo:
         width=width,
         blocks=len({number for layer in layers for number in layer.blocks}),
         modules=sum(layer.count for layer in layers),
-        tensors=len(entries),
+        tensors=len(columns.keys),
         tensor_bytes=header.file_size - header.data_start,
-        parameters=sum(_size(entries[m.key].shape) for m in reading.mapped if m.part != "alpha"),
-        dtypes=tuple(sorted({entry.dtype for entry in entries.values()})),
+        parameters=sum(_parameters(layer) for layer in layers),
+        dtypes=tuple(sorted({*columns.dtypes})),
         description=describe(header.metadata),
         model_hash=header.metadata.get("sshs_model_hash", "")[:128],
         layers=layers,
@@ -146,11 +71,8 @@ def inspect_lora(path: str | Path, *, name_hint: str | None = None) -> LoRAInfo:
     )
 
 
-def _size(shape: tuple[int, ...]) -> int:
-    size = 1
-    for length in shape:
-        size *= length
-    return size
+def _parameters(layers: LayerGroup) -> int:
+    return layers.count * sum(prod(part.shape) for part in layers.parts if part.part != "alpha")
 
 
 def _algebras(layers: Iterable[LayerGroup]) -> tuple[Algebra, ...]:
@@ -170,13 +92,13 @@ def _ranks(layers: Iterable[LayerGroup]) -> Counter[int]:
     return found
 
 
-def _alphas(path: Path, header: Header, mapped: Iterable[MappedKey]) -> tuple[float, ...]:
-    entries = [header.tensors[m.key] for m in mapped if m.part == "alpha"]
-    if not entries:
+def _alphas(path: Path, header: Header, reading: KeyReading) -> tuple[float, ...]:
+    forms = [form for form in reading.forms if form.part == "alpha"]
+    keys = {key for form in forms for key in form.keys.values()}
+    if not keys:
         return ()
     with os.fdopen(open_regular(path), "rb", buffering=0) as file:
-        values = {read_number(file, entry) for entry in entries}
-    return tuple(sorted(value for value in values if value is not None))
+        return tuple(sorted(read_numbers(file, header.columns, keys)))
 
 
 def _width(layers: Iterable[LayerGroup]) -> int | None:

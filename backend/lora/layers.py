@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from backend.lora.dialects import MappedKey
-from backend.lora.header import TensorEntry
+from backend.lora.key_forms import MARK, KeyForm
 from backend.lora.selection import Expert
 from backend.lora.shapes import Shape
-
-_MARK = "{n}"
 
 
 @dataclass(frozen=True)
@@ -46,12 +44,12 @@ class LayerGroup:
         if not self.blocks:
             yield self.module, None
         for number in self.blocks:
-            yield self.module.replace(_MARK, str(number), 1), number
+            yield self.module.replace(MARK, str(number), 1), number
 
     def keys(self, number: int | None) -> Iterator[str]:
         """The keys of the layer in that block."""
         for part in self.parts:
-            yield part.key if number is None else part.key.replace(_MARK, str(number), 1)
+            yield part.key if number is None else part.key.replace(MARK, str(number), 1)
 
     def to_plain(self) -> list[Any]:
         parts = [[part.part, part.key, list(part.shape)] for part in self.parts]
@@ -64,39 +62,35 @@ class LayerGroup:
         return cls(module, expert, tuple(blocks), found)
 
 
-def group_layers(
-    mapped: Iterable[MappedKey], tensors: Mapping[str, TensorEntry]
-) -> tuple[LayerGroup, ...]:
-    """Group mapped keys into layers, and layers that differ only in the block number."""
-    layers: dict[tuple[str, Expert | None], list[MappedKey]] = {}
-    for key in mapped:
-        layers.setdefault((key.module, key.expert), []).append(key)
-    groups: dict[tuple[str, Expert | None, _Parts], list[int]] = {}
-    for (module, expert), keys in layers.items():
-        number = _block_number(module)
-        if number is None:
-            whole = tuple((key.part, key.key, tensors[key.key].shape) for key in keys)
-            groups[module, expert, whole] = []
-            continue
-        parts = tuple(
-            (key.part, _template(key.key, number), tensors[key.key].shape) for key in keys
-        )
-        form = (_template(module, number), expert, parts)
-        groups.setdefault(form, []).append(int(number))
+def group_layers(forms: Iterable[KeyForm], shapes: Mapping[str, Shape]) -> tuple[LayerGroup, ...]:
+    """Gather the parts of each layer, and layers that differ only in the block number.
+
+    `shapes` has the shape of every key of the forms.
+    """
+    layers: dict[tuple[str, Expert | None], _Blocks] = {}
+    for form in forms:
+        blocks = layers.setdefault((form.module, form.expert), defaultdict(list))
+        parts: dict[Shape, LayerPart] = {}
+        for number, key in form.keys.items():
+            shape = shapes[key]
+            if shape not in parts:
+                parts[shape] = LayerPart(form.part, form.template, shape)
+            blocks[number].append(parts[shape])
     return tuple(
-        LayerGroup(module, expert, tuple(sorted(blocks)), tuple(LayerPart(*p) for p in parts))
-        for (module, expert, parts), blocks in groups.items()
+        LayerGroup(module, expert, numbers, parts)
+        for (module, expert), blocks in layers.items()
+        for numbers, parts in _alike(blocks)
     )
 
 
-_Parts = tuple[tuple[str, str, Shape], ...]
+_Blocks = defaultdict[str, list[LayerPart]]  # by block number, "" outside the blocks
 
 
-def _block_number(module: str) -> str | None:
-    return module.split(".", 2)[1] if module.startswith("blocks.") else None
-
-
-def _template(name: str, number: str) -> str:
-    """`name` with its block number replaced by `{n}`."""
-    found = name.replace(f"blocks.{number}", f"blocks.{_MARK}", 1)
-    return found if found != name else name.replace(f"blocks_{number}", f"blocks_{_MARK}", 1)
+def _alike(blocks: _Blocks) -> Iterator[tuple[tuple[int, ...], tuple[LayerPart, ...]]]:
+    """The blocks whose layers have the same parts, with these."""
+    same: dict[tuple[int, ...], list[str]] = {}
+    for number, parts in blocks.items():
+        # A form has one object for all its parts of one shape, so objects can be compared.
+        same.setdefault(tuple(map(id, parts)), []).append(number)
+    for numbers in same.values():
+        yield tuple(sorted(map(int, filter(None, numbers)))), tuple(blocks[numbers[0]])

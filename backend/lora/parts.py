@@ -42,7 +42,7 @@ FORMS = (
     PartForm(r"\.diff_m", "diff_m", "diff"),
 )
 _ENDINGS = re.compile(
-    "(?:" + "|".join(f"(?P<f{i}>{form.pattern})" for i, form in enumerate(FORMS)) + r")\Z"
+    "(?=[._])(?:" + "|".join(f"(?P<f{i}>{form.pattern})" for i, form in enumerate(FORMS)) + r")\Z"
 )
 _BY_GROUP = {f"f{i}": form for i, form in enumerate(FORMS)}
 
@@ -69,14 +69,9 @@ def split_part(key: str) -> tuple[str, str, Spelling] | None:
     match = _ENDINGS.search(key)
     if match is None or match.start() == 0:
         return None
-    form, own = _form_of(match)
-    return key[: match.start()], own or form.part, form.spelling
-
-
-def _form_of(match: re.Match[str]) -> tuple[PartForm, str | None]:
-    groups = {name: text for name, text in match.groupdict().items() if text is not None}
-    own = groups.pop("lokr", None) or groups.pop("loha", None)
-    return _BY_GROUP[next(iter(groups))], own
+    form = _BY_GROUP[str(match.lastgroup)]
+    part = form.part or match["lokr"] or match["loha"]
+    return key[: match.start()], part, form.spelling
 
 
 def unsupported_algebra(key: str) -> str | None:

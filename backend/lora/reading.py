@@ -18,7 +18,7 @@ from backend.lora.catalog import Catalog
 from backend.lora.compatibility import Compatibility
 from backend.lora.contents import Contents
 from backend.lora.estimates import estimate
-from backend.lora.inspection import LoRAInfo
+from backend.lora.info import LoRAInfo
 from backend.lora.records import Prepared, record_of
 from backend.lora.showing import display_data, info_summary
 from backend.lora.thumbnails import make_thumbnail

@@ -14,7 +14,8 @@ from pathlib import Path, PurePosixPath
 
 from backend.errors import LoRAFileError, StudioError, UnsupportedLoRAError
 from backend.lora.catalog import Catalog, FileRow
-from backend.lora.inspection import LoRAInfo, inspect_lora
+from backend.lora.info import LoRAInfo
+from backend.lora.inspection import inspect_lora
 from backend.lora.names import SUFFIX
 from backend.lora.scaling import CONFIG_NAME
 

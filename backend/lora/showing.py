@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from backend.lora.compatibility import Compatibility
-from backend.lora.inspection import LoRAInfo
+from backend.lora.info import LoRAInfo
 from backend.settings import Settings
 
 

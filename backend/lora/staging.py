@@ -16,7 +16,8 @@ from typing import BinaryIO
 
 from backend.errors import LoRAFileError, UploadError
 from backend.lora.header import open_regular, read_header
-from backend.lora.inspection import LoRAInfo, inspect_lora
+from backend.lora.info import LoRAInfo
+from backend.lora.inspection import inspect_lora
 from backend.lora.names import SUFFIX, name_problem, safe_name, stem_of
 from backend.lora.scan import require_supported
 from backend.lora.tensor_data import validate_tensor_data

@@ -9,13 +9,14 @@ from __future__ import annotations
 import math
 import os
 import struct
+from collections.abc import Container
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
 from backend.errors import LoRAFileError
-from backend.lora.header import Header, TensorEntry, open_regular
+from backend.lora.header import Columns, Header, TensorEntry, open_regular
 
 CHUNK_BYTES = 4 * 1024 * 1024
 _NUMBERS = {
@@ -33,15 +34,25 @@ _PATTERNS = {
 }
 
 
-def read_number(file: Any, entry: TensorEntry) -> float | None:
-    """The value of a one-element tensor; None if it has several or an exotic dtype."""
-    if math.prod(entry.shape) != 1:
-        return None
-    file.seek(entry.start)
-    raw = file.read(entry.end - entry.start)
-    if entry.dtype == "BF16":
-        return float(struct.unpack("<f", b"\0\0" + raw)[0])
-    form = _NUMBERS.get(entry.dtype)
+def read_numbers(file: BinaryIO, columns: Columns, keys: Container[str]) -> set[float]:
+    """The values of those of the tensors `keys` that are one number of a known dtype.
+
+    `file` is the whole file of these columns, unbuffered.
+    """
+    descriptor = file.fileno()
+    found = {
+        (dtype, os.pread(descriptor, end - start, start))
+        for key, dtype, shape, start, end in zip(*columns, strict=True)
+        if key in keys and math.prod(shape) == 1
+    }
+    values = (_number(dtype, raw) for dtype, raw in found)
+    return {value for value in values if value is not None}
+
+
+def _number(dtype: str, raw: bytes) -> float | None:
+    if dtype == "BF16":
+        dtype, raw = "F32", b"\0\0" + raw
+    form = _NUMBERS.get(dtype)
     return None if form is None else float(struct.unpack(form, raw)[0])
 
 

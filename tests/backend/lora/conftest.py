@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from lora_files import tiny_model, write_lora
 
-from backend.lora.inspection import LoRAInfo, inspect_lora
+from backend.lora.info import LoRAInfo
+from backend.lora.inspection import inspect_lora
 from backend.lora.library import LoRALibrary
 from backend.settings import Settings, load_settings
 

@@ -14,8 +14,8 @@ from lora_files import (
 
 from backend.errors import LoRAFileError
 from backend.lora.header import read_header
-from backend.lora.inspection import validate_tensor_data
 from backend.lora.shapes import matrix, mismatch, missing_half
+from backend.lora.tensor_data import validate_tensor_data
 
 SHAPES = {
     "linear": ({"lora_down": (4, 6), "lora_up": (8, 4)}, (8, 6)),

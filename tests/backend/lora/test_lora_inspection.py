@@ -18,7 +18,9 @@ from lora_files import (
 
 from backend.errors import LoRAFileError
 from backend.lora.architectures import architecture_for, architecture_from_config
-from backend.lora.inspection import LoRAInfo, inspect_lora, judge
+from backend.lora.compatibility import judge
+from backend.lora.info import LoRAInfo
+from backend.lora.inspection import inspect_lora
 from backend.settings import load_settings
 
 TINY = architecture_from_config("tiny", "Tiny", ("high", "low"), TINY_CONFIG)
