@@ -10,10 +10,10 @@ from backend.lora.architectures import Architecture
 from backend.lora.info import LoRAInfo
 from backend.lora.layers import LayerGroup
 from backend.lora.shapes import flaw, mismatch
+from backend.lora.task_hints import IMAGE_LAYERS
 
 Verdict = Literal["fits", "partly", "no", "unknown"]
 NAMED = 3  # layers that a reason names before it counts the rest
-IMAGE_LAYERS = ("add_k_proj", "add_v_proj", "norm_added_k", "image_embedder")
 NO_IMAGE_LAYER = "a layer for Wan2.1's image embedding, which this model does not have"
 NO_LAYER = "this model has no such layer"
 

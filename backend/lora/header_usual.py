@@ -23,8 +23,9 @@ from backend.lora.header_json import (
 )
 
 _COUNT = r"(0|[1-9][0-9]{0,17})"
+# A key of printable ASCII without a quotation mark or a backslash needs no unescaping.
 _ENTRY = re.compile(
-    r'"([^"\\\x00-\x1f]+)": ?\{"dtype": ?"([A-Z0-9_]+)", ?"shape": ?\[([0-9, ]*)\], ?'
+    r'"([ !#-\[\]-~]+)": ?\{"dtype": ?"([A-Z0-9_]+)", ?"shape": ?\[([0-9, ]*)\], ?'
     rf'"data_offsets": ?\[{_COUNT}, ?{_COUNT}\]\}}'
 )
 _DECODER = json.JSONDecoder(object_pairs_hook=unique)
@@ -64,7 +65,6 @@ def _columns(pieces: list[str], data_start: int, file_size: int) -> Columns | No
         and {*behind[:-1]} <= {",", ", "}
         and behind[-1].rstrip(" ") == "}"
         and "__metadata__" not in distinct
-        and "".join(keys).isprintable()
         # Each starts where the one before ends, from the first byte of the data to the last.
         and ["0", *ends] == [*starts, str(file_size - data_start)]
     ):

@@ -20,7 +20,8 @@ class LoRAInfo:
     """One file. Sizes in bytes; `ranks` ascending, empty for full matrices and diffs.
 
     `alpha` is the one alpha value of all layers, else None; `problems` are reasons why no model
-    can take the file. `ignored` maps key → reason; `unknown` are keys of no known layer.
+    can take the file. `width` is the hidden size that its layers are made for; `task_hints` maps
+    task → evidence. `ignored` maps key → reason; `unknown` are keys of no known layer.
     """
 
     dialects: tuple[str, ...]
@@ -34,6 +35,7 @@ class LoRAInfo:
     expert_evidence: str
     family: str
     width: int | None
+    task_hints: dict[str, str]
     blocks: int
     modules: int
     tensors: int

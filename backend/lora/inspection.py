@@ -13,6 +13,7 @@ from pathlib import Path
 
 from backend.lora.dialects import read_keys
 from backend.lora.experts import find_role
+from backend.lora.family import family_of, hidden_size
 from backend.lora.header import Header, open_regular, read_header
 from backend.lora.info import LoRAInfo
 from backend.lora.key_forms import KeyReading
@@ -20,10 +21,10 @@ from backend.lora.layers import LayerGroup, group_layers
 from backend.lora.metadata import describe
 from backend.lora.parts import unsupported_algebra
 from backend.lora.scaling import read_scaling
-from backend.lora.shapes import Algebra, algebras, flaw, matrix, rank
+from backend.lora.shapes import Algebra, algebras, flaw, rank
+from backend.lora.task_hints import task_hints
 from backend.lora.tensor_data import read_numbers
 
-FAMILIES = {5120: "wan-14B", 3072: "wan2.2-5B", 1536: "wan2.1-1.3B"}
 LISTED = 20  # problems that are spelled out; the rest is counted
 
 
@@ -43,7 +44,7 @@ def inspect_lora(path: str | Path, *, name_hint: str | None = None) -> LoRAInfo:
     role = find_role({form.expert for form in reading.forms if form.expert}, header.metadata, hint)
     ranks = _ranks(layers)
     alphas = _alphas(path, header, reading)
-    width = _width(layers)
+    width = hidden_size(layers)
     return LoRAInfo(
         dialects=reading.dialects,
         algebras=_algebras(layers),
@@ -54,8 +55,9 @@ def inspect_lora(path: str | Path, *, name_hint: str | None = None) -> LoRAInfo:
         scaling=read_scaling(path, header.metadata),
         expert=role.role,
         expert_evidence=role.evidence,
-        family=FAMILIES.get(width, f"width {width}") if width else "unknown",
+        family=family_of(width),
         width=width,
+        task_hints=task_hints(layers, width, header.metadata, hint),
         blocks=len({number for layer in layers for number in layer.blocks}),
         modules=sum(layer.count for layer in layers),
         tensors=len(columns.keys),
@@ -99,30 +101,6 @@ def _alphas(path: Path, header: Header, reading: KeyReading) -> tuple[float, ...
         return ()
     with os.fdopen(open_regular(path), "rb", buffering=0) as file:
         return tuple(sorted(read_numbers(file, header.columns, keys)))
-
-
-def _width(layers: Iterable[LayerGroup]) -> int | None:
-    """The model's hidden size, from the inputs of layers that read the hidden state."""
-    for layer in layers:
-        shapes = layer.shapes
-        if not layer.module.endswith(("attn1.to_q", "attn1.to_k", "attn1.to_v", "attn2.to_q")):
-            continue
-        found = None if flaw(shapes) else matrix(shapes)
-        if isinstance(found, tuple):
-            return found[1]
-    return _width_from_others(layers)
-
-
-def _width_from_others(layers: Iterable[LayerGroup]) -> int | None:
-    for layer in layers:
-        shapes = layer.shapes
-        if layer.module.endswith(("attn1.to_out.0", "attn2.to_out.0", "net.2", "attn2.to_k")):
-            found = None if flaw(shapes) else matrix(shapes)
-            if isinstance(found, tuple):
-                return found[0]
-        if layer.module.endswith(("norm2", "norm_q", "scale_shift_table")) and "diff" in shapes:
-            return shapes["diff"][-1] if shapes["diff"] else None
-    return None
 
 
 def _problems(layers: Iterable[LayerGroup], reading: KeyReading) -> tuple[str, ...]:

@@ -134,7 +134,7 @@ def _conflicts(forms: Iterable[KeyForm]) -> Iterator[tuple[str, str]]:
     places: dict[tuple[Expert | None, str, str], Blocks] = {}
     for form in forms:
         place = (form.expert, form.module, form.part)
-        first = places.get(place, {})
-        if first:
+        first = places.setdefault(place, form.keys)
+        if first is not form.keys:
             yield from ((first[n], key) for n, key in form.keys.items() if n in first)
-        places[place] = form.keys | first
+            places[place] = form.keys | first

@@ -73,9 +73,10 @@ def group_layers(forms: Iterable[KeyForm], shapes: Mapping[str, Shape]) -> tuple
         parts: dict[Shape, LayerPart] = {}
         for number, key in form.keys.items():
             shape = shapes[key]
-            if shape not in parts:
-                parts[shape] = LayerPart(form.part, form.template, shape)
-            blocks[number].append(parts[shape])
+            part = parts.get(shape)
+            if part is None:
+                part = parts[shape] = LayerPart(form.part, form.template, shape)
+            blocks[number].append(part)
     return tuple(
         LayerGroup(module, expert, numbers, parts)
         for (module, expert), blocks in layers.items()

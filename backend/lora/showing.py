@@ -22,6 +22,7 @@ def info_summary(info: LoRAInfo) -> dict[str, Any]:
         "expert": info.expert,
         "expert_evidence": info.expert_evidence,
         "family": info.family,
+        "task_hints": dict(info.task_hints),
         "blocks": info.blocks,
         "modules": info.modules,
         "tensors": info.tensors,

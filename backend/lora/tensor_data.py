@@ -39,9 +39,9 @@ def read_numbers(file: BinaryIO, columns: Columns, keys: Container[str]) -> set[
 
     `file` is the whole file of these columns, unbuffered.
     """
-    descriptor = file.fileno()
+    descriptor, pread = file.fileno(), os.pread
     found = {
-        (dtype, os.pread(descriptor, end - start, start))
+        (dtype, pread(descriptor, end - start, start))
         for key, dtype, shape, start, end in zip(*columns, strict=True)
         if key in keys and math.prod(shape) == 1
     }

@@ -14,10 +14,10 @@ from backend.lora.header_json import DTYPE_BITS, read_json
 from backend.lora.header_usual import read_usual
 
 SEPARATORS: dict[str, tuple[str, str]] = {"compact": (",", ":"), "spaced": (", ", ": ")}
-GOOD = {
+GOOD: dict[str, dict[str, Any]] = {
     "__metadata__": {"a": "b", "tags": json.dumps({'a \\ "b"': 1})},
     "blocks.0.q": {"dtype": "BF16", "shape": [2, 3], "data_offsets": [0, 12]},
-    "blocks.0.é": {"dtype": "F32", "shape": [], "data_offsets": [12, 16]},
+    "blocks.0.k": {"dtype": "F32", "shape": [], "data_offsets": [12, 16]},
     "blocks.1.q": {"dtype": "BF16", "shape": [2, 3], "data_offsets": [16, 28]},
 }
 SIZE = 28  # bytes of data
@@ -119,3 +119,27 @@ def test_each_way_of_being_wrong_is_left_to_the_strict_reader(way: str) -> None:
     quick, strict = both(changed.encode(), SIZE)
     assert quick is None
     assert strict is None
+
+
+def unusual() -> dict[str, str]:
+    """Texts of right headers that no common writer would write."""
+    reordered = {
+        key: value if key == "__metadata__" else dict(reversed(value.items()))
+        for key, value in GOOD.items()
+    }
+    return {
+        "fields in another order": json.dumps(reordered),
+        "metadata at the end": json.dumps(dict(reversed(GOOD.items()))),
+        "tensors not in the order of the data": json.dumps(dict(sorted(GOOD.items())[::-1])),
+        "over several lines": json.dumps(GOOD, indent=1),
+        "escaped key": json.dumps(GOOD).replace("blocks.1.q", "blocks\\u002e1.q"),
+        "a key that is not ASCII": json.dumps(GOOD).replace("blocks.1.q", "blocks.1.é"),
+    }
+
+
+@pytest.mark.parametrize("way", unusual())
+def test_an_unusual_header_is_left_to_the_strict_reader(way: str) -> None:
+    quick, strict = both(unusual()[way].encode(), SIZE)
+    assert quick is None
+    assert strict is not None
+    assert len(strict[0].keys) == 3
