@@ -46,8 +46,8 @@ class Scaling:
         return alpha / math.sqrt(rank) if self.rank_stabilised else alpha / rank
 
     def _configured(self, module: str) -> float | None:
-        # peft reads these names as regular expressions; only those that are plain layer names,
-        # as its own trainers write them, are honoured here.
+        # peft reads these names as regular expressions; those that are not plain layer names
+        # are refused on reading.
         for pattern, value in self.patterns.items():
             if module == pattern or module.endswith(f".{pattern}"):
                 return value
@@ -110,5 +110,7 @@ def _from_config(values: Mapping[str, Any]) -> Scaling:
 
 def _diffusers_name(name: str) -> str:
     name = re.sub(r"^\^|\$$", "", name).replace("\\.", ".")
+    if not re.fullmatch(r"[\w.]+", name):
+        raise ValueError(f"alpha_pattern has the regular expression {name}")
     found = resolve_dotted(name)
     return found[0] if found else name

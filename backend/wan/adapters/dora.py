@@ -39,7 +39,9 @@ class DoRADelta:
         magnitude = take(parts, "dora_scale", place)
         count = magnitude.numel()
         column_vector = magnitude.ndim >= 2 and magnitude.shape[0] == 1 and shape[0] != 1
-        on_output = not column_vector
+        # peft writes the outputs of a convolution as [1, out, 1...].
+        peft_convolution = len(shape) > 2 and count == shape[0] != shape[1]
+        on_output = not column_vector or peft_convolution
         require_shape((count,), (shape[0] if on_output else shape[1],), f"{place} (DoRA magnitude)")
         return cls(inner, magnitude, on_output)
 

@@ -18,6 +18,7 @@ from backend.lora.dialects import MappedKey, read_keys
 from backend.lora.finite import first_non_finite
 from backend.lora.header import Header, TensorEntry, open_regular, read_header
 from backend.lora.scaling import CONFIG_NAME, Scaling, read_scaling
+from backend.lora.shapes import rank as rank_of
 from backend.wan.adapters.layer import Layer
 
 DTYPES = {
@@ -88,8 +89,8 @@ def read_adapter_file(path: Path) -> AdapterFile:
     layers: dict[str | None, list[Layer]] = defaultdict(list)
     for (expert, module), keys in _by_layer(reading.mapped).items():
         parts = {part: _tensor(path, data, header.tensors[key]) for part, key in keys.items()}
-        if scaling != Scaling() and "lora_down" in parts and "alpha" not in parts:
-            rank = parts["lora_down"].shape[0]
+        rank = rank_of({part: tuple(factor.shape) for part, factor in parts.items()})
+        if scaling != Scaling() and rank is not None and "alpha" not in parts:
             parts["alpha"] = torch.tensor(scaling.factor(module, rank, None) * rank).double()
             keys["alpha"] = CONFIG_NAME
         layers[expert].append(Layer(module, parts, keys))
