@@ -27,7 +27,7 @@ class Strengths:
         """Set the strength of each LoRA of the stack."""
         self.idle = not any(values)
         by_lora = torch.tensor(tuple(values) or (0.0,), dtype=torch.float32)
-        torch.mul(by_lora[self._owners], self._scales, out=self._host)
+        torch.mul(by_lora.index_select(0, self._owners), self._scales, out=self._host)
         for copy in self._elsewhere.values():
             copy.copy_(self._host)
 

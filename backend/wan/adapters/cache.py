@@ -10,6 +10,7 @@ from weakref import WeakKeyDictionary
 from torch import nn
 
 from backend.wan.adapters.files import AdapterFile, read_adapter_file, source_of
+from backend.wan.adapters.layout import Layout
 from backend.wan.adapters.pristine import Pristine
 
 
@@ -53,11 +54,11 @@ class AdapterCache:
     def clear(self) -> None:
         self._files.clear()
 
-    def pristine(self, model: nn.Module, *, frugal: bool) -> Pristine:
-        """The model's pristine weights. Those of a model in its pristine state only."""
-        found = self._pristine.get(model)
-        if found is None or found.frugal != frugal:
-            found = self._pristine[model] = Pristine(model, frugal=frugal)
+    def pristine(self, layout: Layout, *, frugal: bool) -> Pristine:
+        """W0 of a model, to be asked for while its weights are pristine."""
+        found = self._pristine.get(layout.model)
+        if found is None or not found.fits(layout, frugal=frugal):
+            found = self._pristine[layout.model] = Pristine(layout, frugal=frugal)
         return found
 
     def pristine_bytes(self, models: Iterable[nn.Module]) -> int:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from backend.errors import LoRALoadingError
 from backend.lora.selection import Expert
+from backend.wan.adapters.layout import Layout
 from backend.wan.adapters.plan import Plan
 from backend.wan.adapters.pristine import Checkpoint
 
@@ -33,7 +34,7 @@ class Choice:
 
 def choose(
     wanted: WantedMode,
-    models: Mapping[Expert, nn.Module],
+    layouts: Mapping[Expert, Layout],
     plans: Mapping[Expert, Plan],
     *,
     scheduled: bool,
@@ -45,13 +46,13 @@ def choose(
     """
     if wanted == "runtime":
         return Choice("runtime", "the settings ask for it")
-    touched = _touched(models, plans)
+    touched = _touched(layouts, plans)
     fixed = next((name for name, weight in touched.items() if not can_be_merged(weight)), None)
     if wanted == "auto":
         if fixed is not None:
             kind = _kind(touched[fixed])
             return Choice("runtime", f"the model's weights are {kind}, which a merge would round")
-        if any(is_streamed(model) for model in models.values()):
+        if any(is_streamed(layout) for layout in layouts.values()):
             return Choice("runtime", "the model's weights move between host and device")
         if scheduled:
             return Choice("runtime", "the strengths change during the run")
@@ -60,7 +61,7 @@ def choose(
             f"LoRAs cannot be merged into {fixed}: its weights are {_kind(touched[fixed])}.",
             suggestions=['Set "lora_mode" to "auto" or "runtime".'],
         )
-    return _by_memory(wanted, models, touched, held_bytes)
+    return _by_memory(wanted, layouts, touched, held_bytes)
 
 
 def can_be_merged(weight: Tensor) -> bool:
@@ -69,21 +70,21 @@ def can_be_merged(weight: Tensor) -> bool:
     return plain and weight.is_floating_point() and weight.itemsize >= 2 and not weight.is_meta
 
 
-def is_streamed(model: nn.Module) -> bool:
+def is_streamed(layout: Layout) -> bool:
     """Whether single layers are brought to the device on use (sequential or group offload)."""
-    for module in model.modules():
+    for path, module in layout.modules.items():
         registry = getattr(module, "_diffusers_hook", None)
         if registry is not None and registry.get_hook("group_offloading") is not None:
             return True
         hook = getattr(module, "_hf_hook", None)
-        if module is not model and getattr(hook, "offload", False):
+        if path and getattr(hook, "offload", False):
             return True
     return False
 
 
 def _by_memory(
     wanted: WantedMode,
-    models: Mapping[Expert, nn.Module],
+    layouts: Mapping[Expert, Layout],
     touched: Mapping[str, Tensor],
     held_bytes: int,
 ) -> Choice:
@@ -92,7 +93,7 @@ def _by_memory(
     if needed <= psutil.virtual_memory().available - RESERVE_BYTES:
         reason = "there is memory for a copy of the weights that it changes"
         return Choice("merge", demanded if wanted == "merge" else reason)
-    if all(_has_checkpoint(model) for model in models.values()):
+    if all(_has_checkpoint(layout.model) for layout in layouts.values()):
         short = "memory is short, so the original weights are read again from the model's folder"
         return Choice("merge", short, frugal=True)
     if wanted == "merge":
@@ -107,10 +108,10 @@ def _has_checkpoint(model: nn.Module) -> bool:
     return found is not None
 
 
-def _touched(models: Mapping[Expert, nn.Module], plans: Mapping[Expert, Plan]) -> dict[str, Tensor]:
+def _touched(layouts: Mapping[Expert, Layout], plans: Mapping[Expert, Plan]) -> dict[str, Tensor]:
     found: dict[str, Tensor] = {}
     for expert, plan in plans.items():
-        parameters = dict(models[expert].named_parameters())
+        parameters = layouts[expert].parameters
         found |= {f"{expert}: {path}": parameters[path] for path in plan}
     return found
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from math import prod
 from typing import Protocol
 
@@ -16,6 +17,19 @@ Parts = Mapping[str, Tensor]
 Base = Callable[[], Tensor]  # the pristine parameter in fp32, computed when it is asked for
 
 
+@dataclass(frozen=True)
+class Product:
+    """A change of the form scale · up @ down, in fp32 (up: [out, rank], down: [rank, in·kernel]).
+
+    `exact_in_bf16`: the factors' numbers are bf16 numbers.
+    """
+
+    up: Tensor
+    down: Tensor
+    scale: float
+    exact_in_bf16: bool
+
+
 class WeightDelta(Protocol):
     """A change of one parameter, computed when it is needed."""
 
@@ -26,9 +40,8 @@ class WeightDelta(Protocol):
         """
         ...
 
-    def product(self, device: torch.device) -> tuple[Tensor, Tensor] | None:
-        """The change as up @ down, fp32 (up: [out, rank], down: [rank, in·kernel], scaled);
-        None where it is no such product or where `of` is cheaper."""
+    def product(self, device: torch.device) -> Product | None:
+        """The change as a product; None where it is none or where `of` is cheaper."""
         ...
 
     def terms(self, base: Base) -> tuple[Term, ...]:

@@ -59,8 +59,7 @@ class DoRADelta:
         if not self.on_output or pair is None:
             return (Dense(self.of(weight)),)
         factor = self._factor(self.inner.of(weight) + weight).flatten()
-        up, down = pair
-        return Gain(factor - 1), LowRank(down, up * factor[:, None], 1.0)
+        return Gain(factor - 1), LowRank(pair.down, pair.up * factor[:, None], pair.scale)
 
     def _factor(self, whole: Tensor) -> Tensor:
         """m / ‖W + ΔW‖ with the shape of the norm, for `whole` = W + ΔW."""

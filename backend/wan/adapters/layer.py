@@ -17,8 +17,22 @@ from backend.wan.adapters.lora import LoRABiasDelta, LoRADelta
 
 Shapes = Mapping[str, tuple[int, ...]]
 
-# A layer's product algebra is told by the prefix of its factors' names.
-PRODUCTS = (("lora_", LoRADelta), ("lokr_", LoKrDelta), ("hada_", LoHaDelta))
+ProductAlgebra = type[LoRADelta] | type[LoKrDelta] | type[LoHaDelta]
+
+# A layer's product algebra is told by the names of its factors.
+PRODUCTS: tuple[tuple[frozenset[str], ProductAlgebra], ...] = (
+    (frozenset({"lora_down", "lora_up", "lora_mid"}), LoRADelta),
+    (
+        frozenset({"lokr_w1", "lokr_w1_a", "lokr_w1_b"})
+        | {"lokr_w2", "lokr_w2_a", "lokr_w2_b", "lokr_t2"},
+        LoKrDelta,
+    ),
+    (
+        frozenset({"hada_w1_a", "hada_w1_b", "hada_t1", "hada_w2_a", "hada_w2_b", "hada_t2"}),
+        LoHaDelta,
+    ),
+)
+SCALES = ("alpha", "dora_scale")  # These take effect only with a product.
 
 
 @dataclass(frozen=True)
@@ -56,14 +70,16 @@ def read_layer(layer: Layer, shapes: Shapes) -> LayerReading:
     if layer.module in shapes:
         weight = layer.module  # A bare parameter such as scale_shift_table.
     bias = f"{layer.module}.bias"
-    used = _used(layer)
-    ignored = {
-        layer.keys[part]: "alpha or magnitude without factors"
-        for part in layer.parts
-        if part not in used
-    }
+    algebra = _product_algebra(layer)
+    ignored = {}
+    if algebra is None:
+        ignored = {
+            layer.keys[part]: "alpha or magnitude without factors"
+            for part in SCALES
+            if part in layer.parts
+        }
     changes = []
-    for parameter, part, delta in _deltas(layer, weight, bias, shapes):
+    for parameter, part, delta in _deltas(layer, algebra, weight, bias, shapes):
         if delta is None:
             ignored[layer.keys[part]] = f"this model has no {parameter}"
         else:
@@ -72,21 +88,19 @@ def read_layer(layer: Layer, shapes: Shapes) -> LayerReading:
 
 
 def _deltas(
-    layer: Layer, weight: str, bias: str, shapes: Shapes
+    layer: Layer, algebra: ProductAlgebra | None, weight: str, bias: str, shapes: Shapes
 ) -> Iterator[tuple[str, str, WeightDelta | None]]:
     """(parameter, one of the parts, delta); delta None when the model lacks the parameter."""
     parts, place = layer.parts, layer.module
-    product = _product_algebra(layer)
-    if product is not None:
-        prefix, algebra = product
+    if algebra is not None and weight in shapes:
+        delta: WeightDelta = algebra.read(parts, shapes[weight], place)
+        if "dora_scale" in parts:
+            delta = DoRADelta.read(parts, delta, shapes[weight], place)
+        yield weight, "", delta
+    elif algebra is not None:
         for part in parts:
-            if weight not in shapes and part.startswith((prefix, "alpha", "dora_scale")):
+            if part not in ("lora_up_bias", "diff", "diff_b"):
                 yield weight, part, None
-        if weight in shapes:
-            delta: WeightDelta = algebra.read(parts, shapes[weight], place)
-            if "dora_scale" in parts:
-                delta = DoRADelta.read(parts, delta, shapes[weight], place)
-            yield weight, "", delta
     if "lora_up_bias" in parts:
         fits = bias in shapes
         yield (
@@ -104,25 +118,12 @@ def _deltas(
             )
 
 
-def _product_algebra(
-    layer: Layer,
-) -> tuple[str, type[LoRADelta] | type[LoKrDelta] | type[LoHaDelta]] | None:
-    found = [
-        (prefix, algebra)
-        for prefix, algebra in PRODUCTS
-        if any(part.startswith(prefix) and part != "lora_up_bias" for part in layer.parts)
-    ]
+def _product_algebra(layer: Layer) -> ProductAlgebra | None:
+    found = [(names, algebra) for names, algebra in PRODUCTS if not names.isdisjoint(layer.parts)]
     if len(found) > 1:
-        names = " and ".join(prefix.rstrip("_") for prefix, _ in found)
+        several = " and ".join(min(names).partition("_")[0] for names, _ in found)
         raise UnsupportedLoRAError(
-            f"{layer.module}: the file has {names} factors for the same layer.",
+            f"{layer.module}: the file has {several} factors for the same layer.",
             context={"layer": layer.module},
         )
-    return found[0] if found else None
-
-
-def _used(layer: Layer) -> frozenset[str]:
-    """The parts that take effect; alpha and magnitudes need a product to belong to."""
-    if _product_algebra(layer) is not None:
-        return frozenset(layer.parts)
-    return frozenset(part for part in layer.parts if part not in ("alpha", "dora_scale"))
+    return found[0][1] if found else None

@@ -13,6 +13,7 @@ from torch import Tensor
 from backend.wan.adapters.delta import (
     Base,
     Parts,
+    Product,
     require_factors,
     require_shape,
     require_weight_shape,
@@ -47,22 +48,23 @@ class LoRADelta:
         return cls(down, up, mid, scale_of(parts, rank))
 
     def of(self, base: Tensor) -> Tensor:
-        up, down = self.product(base.device)
-        return (up @ down).reshape(base.shape)
+        product = self.product(base.device)
+        return (product.up @ product.down).reshape(base.shape).mul_(self.scale)
 
-    def product(self, device: torch.device) -> tuple[Tensor, Tensor]:
-        up = to_fp32(self.up, device).flatten(1) * self.scale
+    def product(self, device: torch.device) -> Product:
+        up = to_fp32(self.up, device).flatten(1)
         down = to_fp32(self.down, device)
+        exact = self.mid is None and self.up.dtype == self.down.dtype == torch.bfloat16
         if self.mid is not None:
             core = to_fp32(self.mid, device)
             inner = core.flatten(2).transpose(1, 2) @ down.flatten(1)
             down = inner.transpose(1, 2)
-        return up, down.flatten(1)
+        return Product(up, down.flatten(1), self.scale, exact)
 
     def terms(self, base: Base) -> tuple[Term, ...]:
         if self.mid is not None:
-            up, down = self.product(self.up.device)
-            return (LowRank(down, up, 1.0),)
+            product = self.product(self.up.device)
+            return (LowRank(product.down, product.up, self.scale),)
         return (LowRank(self.down.flatten(1), self.up.flatten(1), self.scale),)
 
 

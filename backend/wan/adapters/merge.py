@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from backend.wan.adapters.delta import WeightDelta
+from backend.wan.adapters.delta import Product, WeightDelta
+from backend.wan.adapters.layout import Layout
 from backend.wan.adapters.plan import Form, Plan, form_of
 from backend.wan.adapters.pristine import Pristine
 
@@ -27,8 +28,8 @@ class MergedExpert:
     merged in between. Only parameters whose form changes are written.
     """
 
-    def __init__(self, model: nn.Module, pristine: Pristine) -> None:
-        self._parameters = dict(model.named_parameters())
+    def __init__(self, layout: Layout, pristine: Pristine) -> None:
+        self._parameters = layout.parameters
         self._pristine = pristine
         self._plan: Plan = {}
         self._strengths: tuple[float, ...] = ()
@@ -83,56 +84,59 @@ class MergedExpert:
 
 @torch.no_grad()
 def merge_into(parameter: Tensor, pristine: Tensor, active: Active) -> None:
-    """parameter ← round(pristine + Σ s·Δ); products and sum in fp32, one cast.
-
-    Low-rank changes are summed in one product with their ranks concatenated.
-    """
+    """parameter ← round(pristine + Σ s·Δ); products and sum in fp32, one cast."""
     if not active:
         parameter.copy_(pristine)
         return
-    device = parameter.device
-    with _full_fp32():
-        pairs = []
-        others = []
-        for strength, delta in active:
-            pair = delta.product(device)
-            if pair is None:
-                others.append((strength, delta))
-            else:
-                pairs.append((pair[0].mul_(strength), pair[1]))
-        product = _concatenated(pairs)
-        if others or not parameter.is_contiguous():
-            _merge_whole(parameter, pristine, product, others)
-        elif product is not None:
-            _merge_by_rows(parameter, pristine, *product)
+    products: list[tuple[float, Product]] = []
+    others: list[tuple[float, WeightDelta]] = []
+    for strength, delta in active:
+        product = delta.product(parameter.device)
+        if product is None:
+            others.append((strength, delta))
+        else:
+            products.append((strength, product))
+    if others or not parameter.is_contiguous():
+        _merge_whole(parameter, pristine, products, others)
+    else:
+        _merge_by_rows(parameter, pristine, products)
 
 
-def _concatenated(pairs: Sequence[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor] | None:
-    if len(pairs) < 2:
-        return pairs[0] if pairs else None
-    return torch.cat([up for up, _ in pairs], dim=1), torch.cat([down for _, down in pairs])
-
-
-def _merge_by_rows(parameter: Tensor, pristine: Tensor, up: Tensor, down: Tensor) -> None:
-    target = parameter.view(up.shape[0], -1)
+def _merge_by_rows(
+    parameter: Tensor, pristine: Tensor, products: Sequence[tuple[float, Product]]
+) -> None:
+    """One pass over the weight, a few rows at a time, whatever the number of products."""
+    target = parameter.view(len(products[0][1].up), -1)
     source = pristine.to(parameter.device).view(target.shape)
     rows = _rows_at_once(target)
-    for start in range(0, target.shape[0], rows):
-        stop = start + rows
-        piece = source[start:stop].to(torch.float32, copy=True)
-        target[start:stop].copy_(piece.addmm_(up[start:stop], down))
+    buffer = torch.empty(rows, target.shape[1], dtype=torch.float32, device=target.device)
+    for start in range(0, len(target), rows):
+        piece = slice(start, min(start + rows, len(target)))
+        total = buffer[: piece.stop - start].copy_(source[piece])
+        for strength, product in products:
+            _add_product(total, product, strength, piece)
+        target[piece].copy_(total)
 
 
 def _merge_whole(
-    parameter: Tensor, pristine: Tensor, product: tuple[Tensor, Tensor] | None, others: Active
+    parameter: Tensor,
+    pristine: Tensor,
+    products: Sequence[tuple[float, Product]],
+    others: Active,
 ) -> None:
     base = pristine.to(device=parameter.device, dtype=torch.float32)
-    total = base.clone()
+    total = base.clone(memory_format=torch.contiguous_format)
+    for strength, product in products:
+        _add_product(total.view(len(total), -1), product, strength, slice(None))
     for strength, delta in others:
         total.add_(delta.of(base), alpha=strength)
-    if product is not None:
-        total.view(total.shape[0], -1).addmm_(*product)
     parameter.copy_(total)
+
+
+def _add_product(total: Tensor, product: Product, strength: float, rows: slice) -> None:
+    """total += strength · scale · (up @ down)[rows], in fp32."""
+    with _fp32_products(exact_in_bf16=product.exact_in_bf16):
+        total.addmm_(product.up[rows], product.down, alpha=strength * product.scale)
 
 
 def _rows_at_once(weight: Tensor) -> int:
@@ -141,10 +145,14 @@ def _rows_at_once(weight: Tensor) -> int:
 
 
 @contextmanager
-def _full_fp32() -> Iterator[None]:
-    """No TF32 or bf16 inside fp32 products, whatever the process has chosen."""
+def _fp32_products(*, exact_in_bf16: bool) -> Iterator[None]:
+    """fp32 products without loss, whatever precision the process has chosen.
+
+    Where both factors hold bf16 numbers, the product units for those give the same result:
+    each product of two such numbers is exact in fp32, and sums are fp32 on every device.
+    """
     before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("highest")
+    torch.set_float32_matmul_precision("medium" if exact_in_bf16 else "highest")
     try:
         yield
     finally:

@@ -12,6 +12,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
+from backend.wan.adapters.layout import Layout
+
 WEIGHTS = "diffusion_pytorch_model.safetensors"
 INDEX = f"{WEIGHTS}.index.json"
 
@@ -70,11 +72,18 @@ class Pristine:
     holds the very bytes that are in memory.
     """
 
-    def __init__(self, model: nn.Module, *, frugal: bool = False) -> None:
-        self._parameters = dict(model.named_parameters())
-        self._checkpoint = Checkpoint.of(model) if frugal else None
+    def __init__(self, layout: Layout, *, frugal: bool = False) -> None:
+        self._parameters = layout.parameters
+        self._checkpoint = Checkpoint.of(layout.model) if frugal else None
         self._copies: dict[str, Tensor] = {}
         self._touched: dict[str, bool] = {}  # True: read from the checkpoint
+
+    def fits(self, layout: Layout, *, frugal: bool) -> bool:
+        """Whether this is about the very same parameters, kept in the same way."""
+        same = self._parameters.keys() == layout.parameters.keys() and all(
+            parameter is layout.parameters[name] for name, parameter in self._parameters.items()
+        )
+        return same and frugal == self.frugal
 
     @property
     def frugal(self) -> bool:

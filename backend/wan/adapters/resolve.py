@@ -8,12 +8,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from torch import nn
-
 from backend.errors import IncompatibleLoRAError, LoRAError
-from backend.lora.selection import Expert, Strength
+from backend.lora.selection import EXPERTS, Expert, Strength
 from backend.wan.adapters.files import AdapterFile, source_of
 from backend.wan.adapters.layer import Layer, Shapes, read_layer
+from backend.wan.adapters.layout import Layout
 from backend.wan.adapters.plan import Effect, Plan
 
 
@@ -78,48 +77,63 @@ class LoRAReport:
 
 @dataclass(frozen=True)
 class Resolved:
-    """Items with what they change in each expert, and the reports about it."""
+    """Items with what they change in each expert, and the reports about it.
+
+    `plans` hold every change; `effective` those of LoRAs whose strength for the expert is not 0
+    all the time.
+    """
 
     items: tuple[StackItem, ...]
     sources: tuple[tuple[str, ...], ...]
     plans: Mapping[Expert, Plan]
+    effective: Mapping[Expert, Plan]
     reports: tuple[LoRAReport, ...]
 
     def at(self, items: Sequence[StackItem]) -> Resolved:
-        """The same files at other strengths."""
-        pairs = zip(self.reports, items, strict=True)
-        reports = tuple(replace(report, item=item) for report, item in pairs)
-        return Resolved(tuple(items), self.sources, self.plans, reports)
+        """The same files at other strengths; the same plans where the same LoRAs are used."""
+        reports = tuple(
+            replace(report, item=item) for report, item in zip(self.reports, items, strict=True)
+        )
+        same_use = [_uses(item) for item in items] == [_uses(item) for item in self.items]
+        effective = self.effective if same_use else _effective(self.plans, items)
+        return Resolved(tuple(items), self.sources, self.plans, effective, reports)
+
+    @property
+    def scheduled(self) -> bool:
+        """Whether any strength changes during the run."""
+        return any(item.scheduled for item in self.items)
 
     def strengths(self, expert: Expert, fraction: float) -> list[float]:
         """Each item's strength for the expert at a fraction of the steps."""
         return [item.strength.for_expert(expert).at(fraction) for item in self.items]
 
-    def effective_plans(self) -> dict[Expert, Plan]:
-        """The plans without LoRAs whose strength for the expert is 0 all the time."""
-        return {expert: self._used(expert, plan) for expert, plan in self.plans.items()}
 
-    def _used(self, expert: Expert, plan: Plan) -> Plan:
-        used = {index for index, item in enumerate(self.items) if item.uses(expert)}
-        if len(used) == len(self.items):
-            return plan
-        return {
+def _uses(item: StackItem) -> tuple[bool, ...]:
+    return tuple(item.uses(expert) for expert in EXPERTS)
+
+
+def _effective(plans: Mapping[Expert, Plan], items: Sequence[StackItem]) -> dict[Expert, Plan]:
+    found: dict[Expert, Plan] = {}
+    for expert, plan in plans.items():
+        used = {index for index, item in enumerate(items) if item.uses(expert)}
+        found[expert] = {
             path: kept
             for path, effects in plan.items()
             if (kept := tuple(effect for effect in effects if effect.lora in used))
         }
+    return found
 
 
 def resolve(
-    models: Mapping[Expert, nn.Module], items: Sequence[StackItem], files: ReadsFiles
-) -> tuple[dict[Expert, Plan], tuple[LoRAReport, ...]]:
-    """The plan for each expert and a report for each item. Changes nothing.
+    layouts: Mapping[Expert, Layout], items: Sequence[StackItem], files: ReadsFiles
+) -> Resolved:
+    """What the items change in each expert, with a report for each. Changes nothing.
 
     Raises a LoRAError that names the LoRA.
     """
-    shapes = {expert: parameter_shapes(model) for expert, model in models.items()}
+    shapes = {expert: layout.shapes() for expert, layout in layouts.items()}
     effects: dict[Expert, dict[str, list[Effect]]] = {
-        expert: defaultdict(list) for expert in models
+        expert: defaultdict(list) for expert in layouts
     }
     reports = []
     for index, item in enumerate(items):
@@ -134,16 +148,8 @@ def resolve(
         expert: {path: tuple(changes) for path, changes in found.items()}
         for expert, found in effects.items()
     }
-    return plans, tuple(reports)
-
-
-def parameter_shapes(model: nn.Module) -> Shapes:
-    """Parameter path -> shape; of a linear layer what it computes with, however it is stored."""
-    found = {name: tuple(value.shape) for name, value in model.named_parameters()}
-    for path, module in model.named_modules():
-        if isinstance(module, nn.Linear):
-            found[f"{path}.weight"] = (module.out_features, module.in_features)
-    return found
+    sources = tuple(item.sources() for item in items)
+    return Resolved(tuple(items), sources, plans, _effective(plans, items), tuple(reports))
 
 
 def _resolve_item(

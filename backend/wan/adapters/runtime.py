@@ -16,9 +16,9 @@ from torch import Tensor, nn
 from backend.errors import UnsupportedLoRAError
 from backend.wan.adapters.beside import BesideLayer, Share, Strengths
 from backend.wan.adapters.choice import can_be_merged
+from backend.wan.adapters.layout import Layout
 from backend.wan.adapters.merge import MergedExpert
 from backend.wan.adapters.plan import Effect, Plan
-from backend.wan.adapters.pristine import Pristine
 
 
 class Residency:
@@ -43,11 +43,10 @@ class RuntimeExpert:
     they are merged. Hooks are the only trace on the modules.
     """
 
-    def __init__(self, model: nn.Module, pristine: Pristine, residency: Residency) -> None:
-        self._model = model
-        self._pristine = pristine
+    def __init__(self, layout: Layout, merged: MergedExpert, residency: Residency) -> None:
+        self._layout = layout
         self._residency = residency
-        self._merged = MergedExpert(model, pristine)
+        self._merged = merged
         self._layers: dict[str, BesideLayer] = {}
         self._handles: list[Any] = []
         self._strengths: tuple[float, ...] = ()
@@ -69,7 +68,8 @@ class RuntimeExpert:
         self._layers = layers
         self._arrange(strengths)
         if layers:
-            self._handles.append(self._model.register_forward_pre_hook(self._entered))
+            model = self._layout.model
+            self._handles.append(model.register_forward_pre_hook(self._entered))
         for layer in layers.values():
             self._handles.append(layer.module.register_forward_hook(layer.after))
 
@@ -106,15 +106,13 @@ class RuntimeExpert:
         beside: dict[str, tuple[list[tuple[str, Effect]], list[str]]] = {}
         merged: dict[str, Any] = {}
         for parameter, effects in plan.items():
-            path, _, kind = parameter.rpartition(".")
-            if kind in ("weight", "bias") and isinstance(
-                self._model.get_submodule(path), nn.Linear
-            ):
+            path = self._layout.linear(parameter)
+            if path is None:
+                merged[parameter] = effects
+            else:
                 found, sources = beside.setdefault(path, ([], []))
                 found += [(parameter, effect) for effect in effects]
                 sources += [f"{parameter}|{effect.source}" for effect in effects]
-            else:
-                merged[parameter] = effects
         return beside, merged
 
     def _layer(
@@ -130,11 +128,11 @@ class RuntimeExpert:
             for number, (parameter, effect) in enumerate(effects)
             for term in effect.delta.terms(lambda parameter=parameter: self._base(parameter))  # type: ignore[misc]
         ]
-        return BesideLayer(self._model.get_submodule(path), sources, shares)
+        return BesideLayer(self._layout.modules[path], sources, shares)
 
     def _base(self, parameter: str) -> Tensor:
         """A weight's own values in fp32."""
-        weight = self._model.get_parameter(parameter)
+        weight = self._layout.parameters[parameter]
         if not can_be_merged(weight):
             raise UnsupportedLoRAError(
                 f"{parameter}: this LoRA scales the model's own weights (DoRA), which cannot be "

@@ -13,6 +13,7 @@ from backend.errors import LoRALoadingError
 from backend.lora.selection import EXPERTS, Expert
 from backend.wan.adapters.cache import AdapterCache
 from backend.wan.adapters.choice import Choice, Mode, WantedMode, choose
+from backend.wan.adapters.layout import Layout
 from backend.wan.adapters.merge import MergedExpert
 from backend.wan.adapters.plan import Plan
 from backend.wan.adapters.resolve import Resolved, StackItem, resolve
@@ -37,11 +38,10 @@ class AppliedStack:
     def __init__(
         self, models: Mapping[Expert, nn.Module], wanted: WantedMode, cache: AdapterCache
     ) -> None:
-        self._models = models
+        self._layouts = {expert: Layout.of(model) for expert, model in models.items()}
         self._wanted = wanted
         self._cache = cache
-        nothing: dict[Expert, Plan] = {expert: {} for expert in models}
-        self._resolved = Resolved((), (), nothing, ())
+        self._resolved = resolve(self._layouts, (), cache)
         self._choice = Choice("merge", "no LoRA is selected")
         self._states: dict[Expert, ExpertState] = {}
         self._in_force: dict[Expert, tuple[Plan, list[float]]] = {}
@@ -74,22 +74,24 @@ class AppliedStack:
         the LoRA; what was in force then still is.
         """
         present = self._resolved
-        sources = tuple(item.sources() for item in items)
-        if sources == present.sources:
-            if tuple(items) == present.items and self._states:
-                return
-            resolved = present.at(items)
-        else:
-            resolved = Resolved(tuple(items), sources, *resolve(self._models, items, self._cache))
-        plans = resolved.effective_plans()
-        choice = choose(
-            self._wanted,
-            self._models,
-            plans,
-            scheduled=any(item.scheduled for item in items),
-            held_bytes=self._cache.pristine_bytes(self._models.values()),
-        )
-        self._enforce(resolved, plans, choice)
+        same_files = tuple(item.sources() for item in items) == present.sources
+        if same_files and tuple(items) == present.items and self._states:
+            return
+        resolved = present.at(items) if same_files else resolve(self._layouts, items, self._cache)
+        choice = self._choice
+        if (
+            resolved.effective is not present.effective
+            or resolved.scheduled != present.scheduled
+            or not self._states
+        ):
+            choice = choose(
+                self._wanted,
+                self._layouts,
+                resolved.effective,
+                scheduled=resolved.scheduled,
+                held_bytes=self._cache.pristine_bytes(self._models),
+            )
+        self._enforce(resolved, choice)
 
     def at_fraction(self, fraction: float) -> None:
         """Bring scheduled strengths to a fraction (0 to 1) of the steps."""
@@ -104,20 +106,29 @@ class AppliedStack:
         for state in self._states.values():
             state.restore()
         self._states, self._in_force = {}, {}
-        self._cache.release(self._models.values())
+        self._cache.release(self._models)
 
-    def _enforce(self, resolved: Resolved, plans: Mapping[Expert, Plan], choice: Choice) -> None:
+    @property
+    def _models(self) -> list[nn.Module]:
+        return [layout.model for layout in self._layouts.values()]
+
+    def _enforce(self, resolved: Resolved, choice: Choice) -> None:
         """All of it, or what was in force before."""
         old = self._states
         new = old if old and choice.mode == self._choice.mode else self._new_states(choice)
         wanted = {
-            expert: (plans[expert], resolved.strengths(expert, self._fraction)) for expert in new
+            expert: (resolved.effective[expert], resolved.strengths(expert, self._fraction))
+            for expert in new
         }
         try:
             if new is not old:
                 _restore(old)
             for expert, state in new.items():
-                state.bring(*wanted[expert])
+                plan, strengths = wanted[expert]
+                if new is old and plan is self._in_force[expert][0]:
+                    state.set_strengths(strengths)
+                else:
+                    state.bring(plan, strengths)
         except BaseException:
             if new is not old:
                 _restore(new)
@@ -130,12 +141,11 @@ class AppliedStack:
     def _new_states(self, choice: Choice) -> dict[Expert, ExpertState]:
         residency = Residency()
         states: dict[Expert, ExpertState] = {}
-        for expert, model in self._models.items():
-            pristine = self._cache.pristine(model, frugal=choice.frugal)
-            if choice.mode == "merge":
-                states[expert] = MergedExpert(model, pristine)
-            else:
-                states[expert] = RuntimeExpert(model, pristine, residency)
+        for expert, layout in self._layouts.items():
+            pristine = self._cache.pristine(layout, frugal=choice.frugal)
+            merged = MergedExpert(layout, pristine)
+            runtime = choice.mode == "runtime"
+            states[expert] = RuntimeExpert(layout, merged, residency) if runtime else merged
         return states
 
 

@@ -1,0 +1,42 @@
+"""A transformer's modules and parameters by path, listed once for all who look them up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import nn
+
+from backend.wan.adapters.layer import Shapes
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The modules and parameters of `model` as they are now."""
+
+    model: nn.Module
+    modules: dict[str, nn.Module]
+    parameters: dict[str, nn.Parameter]
+
+    @classmethod
+    def of(cls, model: nn.Module) -> Layout:
+        modules = dict(model.named_modules())
+        parameters = {
+            f"{path}.{name}" if path else name: parameter
+            for path, module in modules.items()
+            for name, parameter in module.named_parameters(recurse=False)
+        }
+        return cls(model, modules, parameters)
+
+    def shapes(self) -> Shapes:
+        """Parameter -> shape; of a linear layer what it computes with, however it is stored."""
+        found = {name: tuple(value.shape) for name, value in self.parameters.items()}
+        for path, module in self.modules.items():
+            if isinstance(module, nn.Linear):
+                found[f"{path}.weight"] = (module.out_features, module.in_features)
+        return found
+
+    def linear(self, parameter: str) -> str | None:
+        """The path of the linear layer that the parameter belongs to, if it does."""
+        path, _, kind = parameter.rpartition(".")
+        fits = kind in ("weight", "bias") and isinstance(self.modules.get(path), nn.Linear)
+        return path if fits else None
