@@ -39,7 +39,7 @@ def run_generate(arguments: argparse.Namespace, settings: Settings) -> int:
     written = place_result(result, target)
     print(f"\nSeed {result.task.seed}")
     for name, report in result.loras.items():
-        print(f"LoRA {name}: {report['outcome']}")
+        print(f"LoRA {name}: {report['outcome']} ({report['mode']}: {report['mode_reason']})")
     for warning in result.warnings:
         print(f"Note: {warning}", file=sys.stderr)
     print(written)

@@ -4,6 +4,7 @@ import { el } from "../../lora_ui/assets/dom.js";
 import { plural, seconds, strength } from "../../lora_ui/assets/format.js";
 import { isSeparate, strengthFor } from "../../lora_ui/assets/strengths.js";
 
+const MODES = { merge: "Merged into the weights", runtime: "Added beside the weights" };
 const OUTCOMES = { applied: "Applied", fallback: "Applied another way", skipped: "Skipped" };
 
 export function resultDetails(job, reuse) {
@@ -46,7 +47,8 @@ function reusable(task) {
 function loraReports(loras) {
   const entries = Object.entries(loras ?? {});
   if (entries.length === 0) return el("p", { class: "muted", text: "Made without LoRAs." });
-  return el(
+  const [, { mode, mode_reason: reason }] = entries[0];
+  const list = el(
     "ul",
     { class: "run-loras", "aria-label": "What each LoRA did" },
     entries.map(([name, report]) =>
@@ -59,6 +61,9 @@ function loraReports(loras) {
       ),
     ),
   );
+  // Videos made before the way of applying was recorded have no mode.
+  if (!(mode in MODES)) return list;
+  return el("div", {}, list, el("p", { class: "muted", text: `${MODES[mode]}: ${reason}.` }));
 }
 
 function reportText(report) {

@@ -63,6 +63,14 @@ class _Ready:
     gains: Tensor | None
     others: list[Term]
 
+    def held(self) -> Iterator[Tensor]:
+        """Every tensor of the terms."""
+        yield from self.pair or ()
+        if self.gains is not None:
+            yield self.gains
+        for term in self.others:
+            yield from _tensors(term)
+
 
 class BesideLayer:
     """All LoRAs' changes of one linear layer. `sources` identify them.
@@ -98,6 +106,12 @@ class BesideLayer:
         self._strengths, self._slice = strengths, slice(start, stop)
         if self._ready is not None:
             self._ready.strengths = strengths.on(self._ready.like[0])[self._slice]
+
+    def resident_bytes(self) -> int:
+        """Bytes of this layer's factors on an accelerator."""
+        if self._ready is None or self._ready.like[0].type == "cpu":
+            return 0
+        return sum(tensor.numel() * tensor.itemsize for tensor in self._ready.held())
 
     def leave(self) -> None:
         """Let copies on an accelerator go."""
@@ -180,6 +194,16 @@ def _through_kronecker(inputs: Tensor, term: Kronecker) -> Tensor:
     for factor in reversed(term.w1):
         folded = linear(folded, factor)
     return folded.transpose(-1, -2).flatten(-2).mul(term.scale)
+
+
+def _tensors(term: Term) -> tuple[Tensor, ...]:
+    if isinstance(term, Kronecker):
+        return (*term.w1, *term.w2)
+    if isinstance(term, LowRank):
+        return term.down, term.up
+    if isinstance(term, Gain):
+        return (term.factor,)
+    return (term.offset,) if isinstance(term, Shift) else (term.change,)
 
 
 def _moved(term: Term, device: torch.device, dtype: torch.dtype) -> Term:

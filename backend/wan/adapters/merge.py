@@ -54,6 +54,10 @@ class MergedExpert:
         if tuple(strengths) != self._strengths:
             self.bring(self._plan, strengths)
 
+    def resident_bytes(self) -> int:
+        """Factors are on the accelerator only while they are merged."""
+        return 0
+
     def restore(self) -> None:
         """Write the pristine weights back; bit-identical."""
         with torch.no_grad():

@@ -86,6 +86,9 @@ class RuntimeExpert:
         self._layers = {}
         self._merged.restore()
 
+    def resident_bytes(self) -> int:
+        return sum(layer.resident_bytes() for layer in self._layers.values())
+
     def leave(self) -> None:
         """Let the accelerator's copies of the factors go."""
         for layer in self._layers.values():

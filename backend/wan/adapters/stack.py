@@ -30,6 +30,7 @@ class ExpertState(Protocol):
     def bring(self, plan: Plan, strengths: Sequence[float]) -> None: ...
     def set_strengths(self, strengths: Sequence[float]) -> None: ...
     def restore(self) -> None: ...
+    def resident_bytes(self) -> int: ...
 
 
 class AppliedStack:
@@ -100,6 +101,10 @@ class AppliedStack:
             strengths = self._resolved.strengths(expert, fraction)
             state.set_strengths(strengths)
             self._in_force[expert] = self._in_force[expert][0], strengths
+
+    def resident_bytes(self) -> dict[Expert, int]:
+        """Bytes of LoRA factors on an accelerator, by expert."""
+        return {expert: state.resident_bytes() for expert, state in self._states.items()}
 
     def restore(self) -> None:
         """Take everything off: every weight is bit-identical to before."""
