@@ -1,0 +1,1 @@
+"""Measurements that one command repeats: `python -m benchmarks lora`."""

@@ -1,0 +1,83 @@
+"""`python -m benchmarks lora [--quick] [--only NAME ...] [--json FILE]`"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import MappingProxyType
+
+import torch
+
+from benchmarks import (
+    lora_apply,
+    lora_inspection,
+    lora_layouts,
+    lora_memory,
+    lora_sampling,
+    lora_switch,
+)
+from benchmarks.machine import describe
+from benchmarks.report import PartResult
+from benchmarks.settings import Settings, quick, thorough
+
+PARTS: Mapping[str, Callable[[Settings], PartResult]] = MappingProxyType(
+    {
+        "layouts": lora_layouts.measure,
+        "apply": lora_apply.measure,
+        "switch": lora_switch.measure,
+        "sampling": lora_sampling.measure,
+        "memory": lora_memory.measure,
+        "inspection": lora_inspection.measure,
+    }
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = _parser().parse_args(arguments)
+    settings = quick() if options.quick else thorough()
+    with _threads(settings.threads):
+        machine = describe(settings.device)
+        print(", ".join(f"{name} {value}" for name, value in machine.items()), flush=True)
+        results = [_run(name, settings) for name in options.only or PARTS]
+    if options.json is not None:
+        found = {"machine": machine, "parts": {part.name: part.to_plain() for part in results}}
+        options.json.write_text(json.dumps(found, indent=1), encoding="utf-8")
+    targets = [target for part in results for target in part.targets]
+    print(f"\n{sum(target.met for target in targets)} of {len(targets)} targets met")
+    return 0
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("subject", choices=["lora"])
+    parser.add_argument("--quick", action="store_true", help="tiny models; only to see it run")
+    parser.add_argument("--only", nargs="+", choices=list(PARTS), metavar="NAME")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write every number there")
+    return parser
+
+
+def _run(name: str, settings: Settings) -> PartResult:
+    start = time.perf_counter()
+    result = PARTS[name](settings)
+    taken = time.perf_counter() - start
+    print(f"\n## {name} ({taken:.0f} s)\n\n{result.to_text()}", flush=True)
+    return result
+
+
+if __name__ == "__main__":
+    sys.exit(main())
