@@ -65,13 +65,17 @@ class Dialect:
         if module is None:
             return None
         mark = _expert_mark(match.groupdict().get("which"))
-        return Parsed(module, part, mark, self.name, spelling == "neutral")
+        return Parsed(stem, module, part, mark, self.name, spelling == "neutral")
 
 
 @dataclass(frozen=True)
 class Parsed:
-    """What a dialect read from one key; `mark` "first" is high if the file has a second."""
+    """What a dialect read from one key; `mark` "first" is high if the file has a second.
 
+    `layer` is the layer as it is spelled in the key.
+    """
+
+    layer: str
     module: str
     part: str
     mark: ExpertMark
@@ -158,9 +162,9 @@ def _settled(
     """The forms, now that all of the file are known."""
     first: Expert | None = "high" if any(f.mark == "low" for f in parsed.values()) else None
     # A neutral spelling such as `.alpha` belongs to the dialect of its layer's weights.
-    owners = {(f.mark, f.module): f.dialect for f in parsed.values() if not f.neutral}
+    owners = {found.layer: found.dialect for found in parsed.values() if not found.neutral}
     for form, found in parsed.items():
-        owner = owners.get((found.mark, found.module)) if found.neutral else None
+        owner = owners.get(found.layer) if found.neutral else None
         yield KeyForm(
             module=found.module.replace("blocks.0.", f"blocks.{MARK}.", 1),
             part=found.part,
