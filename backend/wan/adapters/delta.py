@@ -65,10 +65,20 @@ def take(parts: Parts, name: str, place: str) -> Tensor:
         ) from None
 
 
-def scale_of(parts: Parts, rank: int) -> float:
-    """alpha / rank; a file without alpha means alpha = rank."""
+def scale_of(parts: Parts, rank: int, place: str) -> float:
+    """alpha / rank; a file without alpha means alpha = rank.
+
+    Raises LoRAFileError when alpha is not one number.
+    """
     alpha = parts.get("alpha")
-    return 1.0 if alpha is None else float(alpha.double().flatten()[0]) / rank
+    if alpha is None:
+        return 1.0
+    if alpha.numel() != 1:
+        raise LoRAFileError(
+            f"{place}: alpha has the shape {list(alpha.shape)} instead of one number.",
+            context={"layer": place},
+        )
+    return float(alpha.double()) / rank
 
 
 def require_shape(found: tuple[int, ...], wanted: tuple[int, ...], place: str) -> None:

@@ -48,7 +48,7 @@ class LoHaDelta:
                 require_shape(found, (shape[0], prod(shape[1:])), place)
             else:
                 require_shape((left.shape[1], right.shape[1], *core.shape[2:]), shape, place)
-        return cls(halves, scale_of(parts, halves[0][1].shape[0]))
+        return cls(halves, scale_of(parts, halves[0][1].shape[0], place))
 
     def of(self, base: Tensor) -> Tensor:
         first, second = (_product(half, base) for half in self.halves)

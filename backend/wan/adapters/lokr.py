@@ -47,7 +47,7 @@ class LoKrDelta:
         else:
             found = (rows * w2[0].shape[1], columns * w2[1].shape[1], *core.shape[2:])
         require_weight_shape(found, shape, place)
-        return cls(w1, w2, core, scale_of(parts, rank) if rank else 1.0)
+        return cls(w1, w2, core, scale_of(parts, rank, place) if rank else 1.0)
 
     def of(self, base: Tensor) -> Tensor:
         w1 = _product(self.w1, base.device)

@@ -45,7 +45,7 @@ class LoRADelta:
         require_factors(fits, parts, place)
         kernel = down.shape[2:] if mid is None else mid.shape[2:]
         require_weight_shape((up.shape[0], down.shape[1], *kernel), shape, place)
-        return cls(down, up, mid, scale_of(parts, rank))
+        return cls(down, up, mid, scale_of(parts, rank, place))
 
     def of(self, base: Tensor) -> Tensor:
         product = self.product(base.device)
@@ -79,7 +79,8 @@ class LoRABiasDelta:
     def read(cls, parts: Parts, shape: tuple[int, ...], place: str) -> LoRABiasDelta:
         bias = take(parts, "lora_up_bias", place)
         require_shape(tuple(bias.shape), shape, place)
-        return cls(bias, scale_of(parts, take(parts, "lora_down", place).shape[0]))
+        rank = take(parts, "lora_down", place).shape[0]
+        return cls(bias, scale_of(parts, rank, place))
 
     def of(self, base: Tensor) -> Tensor:
         return to_fp32(self.bias, base.device) * self.scale
