@@ -54,7 +54,7 @@ def choose(
             return Choice("runtime", f"the model's weights are {kind}, which a merge would round")
         if any(is_streamed(layout) for layout in layouts.values()):
             return Choice("runtime", "the model's weights move between host and device")
-        if scheduled:
+        if scheduled and not any(layout.compiled for layout in layouts.values()):
             return Choice("runtime", "the strengths change during the run")
     elif fixed is not None:
         raise LoRALoadingError(

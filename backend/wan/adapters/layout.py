@@ -11,21 +11,30 @@ from backend.wan.adapters.layer import Shapes
 
 @dataclass(frozen=True)
 class Layout:
-    """The modules and parameters of `model` as they are now."""
+    """The modules and parameters of `model` as they are now.
+
+    `compiled`: torch.compile has made code for it, which new hooks would make anew.
+    """
 
     model: nn.Module
+    compiled: bool
     modules: dict[str, nn.Module]
     parameters: dict[str, nn.Parameter]
 
     @classmethod
     def of(cls, model: nn.Module) -> Layout:
-        modules = dict(model.named_modules())
+        """A compiled model is a wrapper around the one whose weights count, or marked itself."""
+        inner: nn.Module = getattr(model, "_orig_mod", model)
+        modules = dict(inner.named_modules())
+        compiled = inner is not model or any(
+            getattr(module, "_compiled_call_impl", None) is not None for module in modules.values()
+        )
         parameters = {
             f"{path}.{name}" if path else name: parameter
             for path, module in modules.items()
             for name, parameter in module.named_parameters(recurse=False)
         }
-        return cls(model, modules, parameters)
+        return cls(inner, compiled, modules, parameters)
 
     def shapes(self) -> Shapes:
         """Parameter -> shape; of a linear layer what it computes with, however it is stored."""

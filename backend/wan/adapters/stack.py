@@ -174,8 +174,7 @@ def applied_stack(
     before.
     """
     models = {
-        # A compiled model is a wrapper around the one whose weights count.
-        expert: getattr(model, "_orig_mod", model)
+        expert: model
         for expert in EXPERTS
         if (model := getattr(pipeline, TRANSFORMERS[expert], None)) is not None
     }

@@ -163,6 +163,37 @@ def test_a_schedule_ends_up_in_the_video(studio: Studio) -> None:
     assert not np.array_equal(scheduled, decoded(studio.run().video_path))
 
 
+def test_both_ways_of_applying_make_the_same_video(studio: Studio) -> None:
+    before = studio.weights()
+    videos = {}
+    for mode in ("merge", "runtime"):
+        settings = studio.settings.model_copy(update={"lora_mode": mode})
+        own = Studio(settings, studio.models)
+        result = own.run(selected_loras={"combined": 0.8, "lokr": -0.5, "accelerator": 0.6})
+        assert {report["mode"] for report in result.loras.values()} == {mode}
+        videos[mode] = decoded(result.video_path).astype(int)
+        own.assert_weights(before)
+    # Rounding to bytes and the codec may turn 1e-6 into a shade.
+    assert np.abs(videos["merge"] - videos["runtime"]).max() <= 4
+
+
+def test_a_schedule_is_added_at_runtime_and_the_result_says_so(studio: Studio) -> None:
+    schedule = {"high": [[0.0, 0.0], [0.5, 1.0]], "low": 1.0}
+    constant = studio.run(selected_loras={"combined": 1.0}).loras["combined"]
+    scheduled = studio.run(selected_loras={"combined": schedule}).loras["combined"]
+    assert constant["mode"] == "merge"
+    assert (scheduled["mode"], scheduled["mode_reason"]) == (
+        "runtime",
+        "the strengths change during the run",
+    )
+
+
+def test_a_second_run_reads_no_file_again(studio: Studio) -> None:
+    studio.run(selected_loras={"combined": 1.0})
+    studio.run(selected_loras={"combined": 0.3, "lokr": 1.0})
+    assert studio.loras.adapter_cache.reads == 2
+
+
 @pytest.mark.parametrize("kind", ["i2v", "ti2v"])
 def test_image_to_video_uses_the_picture_and_the_lora(
     kind: str, studio: Studio, tmp_path: Path

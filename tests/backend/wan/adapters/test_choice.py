@@ -66,6 +66,15 @@ def test_a_schedule_asks_for_runtime_and_a_constant_for_merging_again(file: Path
     assert_bit_identical(pipeline, before)
 
 
+def test_a_compiled_model_is_merged_even_for_a_schedule(file: Path) -> None:
+    pipeline = two_experts()
+    pipeline.transformer.compile(backend="eager")
+    wrapped = SimpleNamespace(transformer=torch.compile(two_experts().transformer, backend="eager"))
+    for compiled in (pipeline, wrapped):
+        with applied_stack(compiled, [item("a", SCHEDULE, both=file)]) as stack:
+            assert stack.mode == "merge"
+
+
 def test_float8_weights_ask_for_runtime_and_refuse_merging(file: Path) -> None:
     pipeline = two_experts()
     for model in (pipeline.transformer, pipeline.transformer_2):
