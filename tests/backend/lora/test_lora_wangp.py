@@ -1,0 +1,123 @@
+"""WanGP's multipliers: its documented examples, its own expansion over the steps, bad texts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from backend.errors import GenerationError
+from backend.lora.selection import LoRASelection
+from backend.lora.wangp import parse_multipliers
+
+# text, number of LoRAs, their values; from WanGP's docs/LORAS.md
+DOCUMENTED: dict[str, tuple[str, int, list[Any]]] = {
+    "simple": ("1.2 0.8", 2, [1.2, 0.8]),
+    "over the steps": (
+        "0.9,0.6\n1.2,1.1,1.0,0.9",
+        2,
+        [[[0, 0.9], [0.5, 0.6]], [[0, 1.2], [0.25, 1.1], [0.5, 1.0], [0.75, 0.9]]],
+    ),
+    "low noise only": ("0;1", 1, [{"high": 0, "low": 1}]),
+    "a pair": ("1;0 0;1 ", 2, [{"high": 1, "low": 0}, {"high": 0, "low": 1}]),
+    "both kinds": (
+        "1;0\n0;1 \n0.8,0.5",
+        3,
+        [{"high": 1, "low": 0}, {"high": 0, "low": 1}, [[0, 0.8], [0.5, 0.5]]],
+    ),
+    "accelerators end": ("1;0 0;1| 0.5", 3, [{"high": 1, "low": 0}, {"high": 0, "low": 1}, 0.5]),
+    "comments": ("# two of them\r\n1 # first\n# second:\n-.5", 2, [1.0, -0.5]),
+    "fewer than LoRAs": ("0.5", 3, [0.5, 1.0, 1.0]),
+    "none": (" \n# nothing", 2, [1.0, 1.0]),
+}
+
+
+@pytest.mark.parametrize("example", DOCUMENTED)
+def test_documented_examples(example: str) -> None:
+    text, count, values = DOCUMENTED[example]
+    assert parse_multipliers(text, count) == values
+
+
+def test_changes_within_a_phase_need_its_share_of_the_steps() -> None:
+    found = parse_multipliers("0.9,0.8;1.2,1.1 0.5;0,0.7", 2, handover=0.25)
+    assert found == [
+        {"high": [[0, 0.9], [0.125, 0.8]], "low": [[0.25, 1.2], [0.625, 1.1]]},
+        {"high": 0.5, "low": [[0.25, 0.0], [0.625, 0.7]]},
+    ]
+    with pytest.raises(GenerationError, match="share of the steps is not known"):
+        parse_multipliers("0.9,0.8;1", 1)
+
+
+def expanded(values: list[float], steps: int) -> list[float]:
+    """What WanGP uses at each step of a phase: the value at the step's share of the list."""
+    return [values[step * len(values) // steps] for step in range(steps)]
+
+
+strengths = st.lists(st.integers(-400, 400).map(lambda n: n / 4), min_size=1, max_size=5)
+
+
+@settings(deadline=None)
+@given(strengths, strengths, st.integers(1, 12), st.integers(1, 12))
+def test_each_step_has_the_strength_that_it_has_in_wangp(
+    high: list[float], low: list[float], high_steps: int, low_steps: int
+) -> None:
+    steps = high_steps + low_steps
+    text = ";".join(",".join(map(str, values)) for values in (high, low))
+    (value,) = parse_multipliers(text, 1, handover=high_steps / steps)
+    ((_, strength),) = LoRASelection.parse({"a": value}).items
+    used = [
+        (strength.high if step < high_steps else strength.low).at(step / steps)
+        for step in range(steps)
+    ]
+    assert used == expanded(high, high_steps) + expanded(low, low_steps)
+
+
+@settings(deadline=None)
+@given(st.lists(strengths, max_size=4), st.integers(1, 30))
+def test_values_without_phases_share_all_steps(loras: list[list[float]], steps: int) -> None:
+    text = "\n".join(",".join(map(str, values)) for values in loras)
+    for values, found in zip(loras, parse_multipliers(text, len(loras)), strict=True):
+        ((_, strength),) = LoRASelection.parse({"a": found}).items
+        used = [strength.low.at(step / steps) for step in range(steps)]
+        assert used == expanded(values, steps)
+
+
+WRONG = {
+    "words": ("1 strong", "'strong' in 'strong' is not a number"),
+    "empty phase": ("1;", "'' in '1;' is not a number"),
+    "empty value": ("1,,2", "'' in '1,,2' is not a number"),
+    "not finite": ("nan", "'nan' in 'nan' is not a number"),
+    "not a number of WanGP's": ("1_0", "'1_0'"),
+    "too strong": ("101", "101 in '101' is not between -100 and 100"),
+    "three phases": ("0;1;0", "3 phases, but there are two"),
+    "two bars": ("1|1|", "more than once"),
+    "too many": ("1 1 1", "3 multipliers for 2 LoRAs"),
+}
+
+
+@pytest.mark.parametrize("way", WRONG)
+def test_what_cannot_be_read_is_named(way: str) -> None:
+    text, reason = WRONG[way]
+    with pytest.raises(GenerationError) as caught:
+        parse_multipliers(text, 2)
+    assert reason in caught.value.message
+    assert "1;0 0;1" in caught.value.suggestions[0]
+
+
+def test_all_problems_are_reported_at_once() -> None:
+    with pytest.raises(GenerationError) as caught:
+        parse_multipliers("a;b 1;2;3 200", 2)
+    assert len(caught.value.context["problems"]) == 5
+
+
+@settings(deadline=None)
+@given(st.text("0123456789.,;|# \n-+e", max_size=20))
+def test_any_text_is_read_or_refused(text: str) -> None:
+    try:
+        found = parse_multipliers(text, 20, handover=0.5)
+    except GenerationError:
+        return
+    assert len(found) == 20
+    LoRASelection.parse({str(index): value for index, value in enumerate(found)})
