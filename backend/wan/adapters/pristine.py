@@ -97,9 +97,11 @@ class Pristine:
     def take(self, name: str) -> Tensor:
         """W0 of a parameter, on the host. The first call must come before the first change."""
         if name not in self._touched:
-            self._touched[name] = self._on_disk(name)
-            if not self._touched[name]:
+            on_disk = self._on_disk(name)
+            if not on_disk:
                 self._copy(name)
+            # Not before: what could not be copied is never written, and needs no restoring.
+            self._touched[name] = on_disk
         if not self._touched[name]:
             return self._copies[name]
         assert self._checkpoint is not None
