@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
 import pytest
 import torch
 from diffusers import WanTransformer3DModel
@@ -21,7 +25,7 @@ from backend.settings import load_settings
         {**TINY_CONFIG, "out_channels": None, "cross_attn_norm": False},
     ],
 )
-def test_parameters_equal_the_real_model(config):
+def test_parameters_equal_the_real_model(config: Mapping[str, Any]) -> None:
     small = {**config, "num_layers": min(config.get("num_layers", 40), 2)}
     given = {key: value for key, value in small.items() if not key.startswith("_")}
     with torch.device("meta"):
@@ -30,7 +34,7 @@ def test_parameters_equal_the_real_model(config):
     assert architecture_from_config("x", "X", ("high",), small).parameters == real
 
 
-def test_known_models_have_their_published_sizes():
+def test_known_models_have_their_published_sizes() -> None:
     settings = load_settings()
     a14b = architecture_for(settings, "t2v-A14B")
     assert a14b.experts == ("high", "low")
@@ -46,7 +50,7 @@ def test_known_models_have_their_published_sizes():
     assert "blocks.30.norm2.weight" not in small.parameters
 
 
-def test_a_local_folder_wins_and_a_missing_one_says_so(tmp_path):
+def test_a_local_folder_wins_and_a_missing_one_says_so(tmp_path: Path) -> None:
     settings = load_settings(models_dir=tmp_path)
     with pytest.raises(ModelLoadError, match="not installed"):
         architecture_for(settings, "demo")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 import threading
+from pathlib import Path
 
 import pytest
 from lora_files import add_pair, layer_keys, write_lora
@@ -12,9 +13,10 @@ from lora_files import add_pair, layer_keys, write_lora
 from backend.errors import LoRAError, LoRANotFoundError
 from backend.lora.library import LoRALibrary
 from backend.lora.placement import Move, move_all
+from backend.settings import Settings
 
 
-def visible(root):
+def visible(root: Path) -> dict[str, bytes]:
     """Relative path → content of everything that is not hidden."""
     return {
         str(path.relative_to(root)): path.read_bytes()
@@ -23,7 +25,7 @@ def visible(root):
     }
 
 
-def test_rename_carries_every_file_of_the_stem(library, root):
+def test_rename_carries_every_file_of_the_stem(library: LoRALibrary, root: Path) -> None:
     write_lora(root / "a.safetensors")
     write_lora(root / "ab.safetensors", seed=2)
     for suffix in (".json", ".preview.png", ".mp4", ".civitai.info", ".metadata.json", ".txt"):
@@ -44,7 +46,9 @@ def test_rename_carries_every_file_of_the_stem(library, root):
 @pytest.mark.parametrize(
     "words", [("_high_noise", "_low_noise"), ("-H", "-L"), ("_HIGH_v2", "_LOW_v2")]
 )
-def test_rename_of_a_pair_keeps_its_halves(library, root, words):
+def test_rename_of_a_pair_keeps_its_halves(
+    library: LoRALibrary, root: Path, words: tuple[str, str]
+) -> None:
     add_pair(root, words=words)
     plain = "style_v2" if "v2" in words[0] else "style"
     (root / f"style{words[0]}.png").write_bytes(b"x")
@@ -62,7 +66,7 @@ def test_rename_of_a_pair_keeps_its_halves(library, root, words):
     assert all(name.startswith("glow") for name in visible(root))
 
 
-def test_rename_keeps_the_expert_of_an_unpaired_half(library, root):
+def test_rename_keeps_the_expert_of_an_unpaired_half(library: LoRALibrary, root: Path) -> None:
     write_lora(root / "style_HIGH.safetensors")
     library.refresh()
     library.rename_lora_file("style_HIGH", "glow")
@@ -73,7 +77,7 @@ def test_rename_keeps_the_expert_of_an_unpaired_half(library, root):
     assert library.record("glow")["expert"] == "both"
 
 
-def test_rename_refuses_and_changes_nothing(library, root):
+def test_rename_refuses_and_changes_nothing(library: LoRALibrary, root: Path) -> None:
     write_lora(root / "a.safetensors", seed=1)
     write_lora(root / "b.safetensors", seed=2)
     (root / "c.json").write_text("{}")
@@ -94,7 +98,7 @@ def test_rename_refuses_and_changes_nothing(library, root):
     assert "A" in library.list_available_loras()
 
 
-def test_a_rename_whose_catalogue_update_fails_is_undone(library, root):
+def test_a_rename_whose_catalogue_update_fails_is_undone(library: LoRALibrary, root: Path) -> None:
     write_lora(root / "a.safetensors")
     (root / "a.json").write_text("{}")
     library.refresh()
@@ -113,7 +117,7 @@ def test_a_rename_whose_catalogue_update_fails_is_undone(library, root):
     assert library.record("a")["use_count"] == 1
 
 
-def test_moves_are_all_or_none(tmp_path):
+def test_moves_are_all_or_none(tmp_path: Path) -> None:
     for name in "abc":
         (tmp_path / name).write_text(name)
     moves = [Move(tmp_path / name, tmp_path / f"{name}2") for name in ("a", "b", "gone", "c")]
@@ -129,7 +133,7 @@ def test_moves_are_all_or_none(tmp_path):
     }
 
 
-def test_delete_and_undo(library, root):
+def test_delete_and_undo(library: LoRALibrary, root: Path) -> None:
     add_pair(root)
     (root / "style.png").write_bytes(b"x")
     (root / "style_low_noise.json").write_text("{}")
@@ -152,7 +156,7 @@ def test_delete_and_undo(library, root):
     assert not list((root / ".trash").iterdir())
 
 
-def test_restoring_never_overwrites(library, root):
+def test_restoring_never_overwrites(library: LoRALibrary, root: Path) -> None:
     write_lora(root / "a.safetensors", seed=1)
     (root / "a.json").write_text("old")
     library.refresh()
@@ -167,7 +171,7 @@ def test_restoring_never_overwrites(library, root):
     assert (root / "a.json").read_text() == "old"
 
 
-def test_undo_brings_back_the_newest_of_that_name(library, root):
+def test_undo_brings_back_the_newest_of_that_name(library: LoRALibrary, root: Path) -> None:
     for seed in (1, 2):
         write_lora(root / "a.safetensors", seed=seed)
         library.refresh()
@@ -177,7 +181,9 @@ def test_undo_brings_back_the_newest_of_that_name(library, root):
     assert (root / "a.safetensors").read_bytes() == newest
 
 
-def test_a_folder_of_its_own_takes_its_adapter_config_along(library, root):
+def test_a_folder_of_its_own_takes_its_adapter_config_along(
+    library: LoRALibrary, root: Path
+) -> None:
     write_lora(root / "own" / "adapter_model.safetensors", layer_keys("base_model.model.{m}"))
     (root / "own" / "adapter_config.json").write_text('{"lora_alpha": 8, "r": 4}')
     library.refresh()
@@ -188,14 +194,16 @@ def test_a_folder_of_its_own_takes_its_adapter_config_along(library, root):
     assert len(visible(root)) == 2
 
 
-def test_many_threads_and_two_instances(library, root, settings):
+def test_many_threads_and_two_instances(
+    library: LoRALibrary, root: Path, settings: Settings
+) -> None:
     second = LoRALibrary(settings)
     for index in range(6):
         write_lora(root / f"l{index}.safetensors", seed=index)
     library.refresh()
     failures = []
 
-    def work(own, number):
+    def work(own: LoRALibrary, number: int) -> None:
         try:
             for turn in range(3):
                 old = f"l{number}" if turn == 0 else f"t{number}-{turn - 1}"
@@ -217,7 +225,7 @@ def test_many_threads_and_two_instances(library, root, settings):
     assert all(record["use_count"] == 3 for record in records.values())
 
 
-def test_nothing_is_made_where_the_folder_is_gone(library, root):
+def test_nothing_is_made_where_the_folder_is_gone(library: LoRALibrary, root: Path) -> None:
     write_lora(root / "a.safetensors")
     library.refresh()
     before = library.revision

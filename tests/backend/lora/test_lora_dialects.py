@@ -111,13 +111,13 @@ TABLE = {
 
 
 @pytest.mark.parametrize("key", TABLE)
-def test_each_key(key):
+def test_each_key(key: str) -> None:
     (found,) = read_keys([key]).mapped
     assert (found.module, found.part, found.expert, found.dialect) == TABLE[key]
     assert found.key == key
 
 
-def test_all_layouts_mixed_in_one_file():
+def test_all_layouts_mixed_in_one_file() -> None:
     keys = list(TABLE)
     reading = read_keys(keys)
     assert [m.key for m in reading.mapped] == keys
@@ -130,13 +130,13 @@ def test_all_layouts_mixed_in_one_file():
             assert m.expert == expert
 
 
-def test_every_dialect_is_in_the_table_above():
+def test_every_dialect_is_in_the_table_above() -> None:
     assert {dialect.name for dialect in DIALECTS} == {row[3] for row in TABLE.values()}
     parts = {row[1] for row in TABLE.values()}
     assert {form.part for form in FORMS} - {""} <= parts | {"alpha", "diff_m"}
 
 
-def test_plain_transformer_is_high_only_beside_transformer_2():
+def test_plain_transformer_is_high_only_beside_transformer_2() -> None:
     one = "transformer.blocks.0.attn1.to_q.lora_A.weight"
     two = "transformer_2.blocks.0.attn1.to_q.lora_A.weight"
     assert [m.expert for m in read_keys([one]).mapped] == [None]
@@ -144,7 +144,7 @@ def test_plain_transformer_is_high_only_beside_transformer_2():
     assert [m.expert for m in read_keys([two]).mapped] == ["low"]
 
 
-def test_alpha_takes_its_layers_dialect():
+def test_alpha_takes_its_layers_dialect() -> None:
     reading = read_keys(
         [
             "diffusion_model.blocks.0.self_attn.q.alpha",
@@ -156,7 +156,7 @@ def test_alpha_takes_its_layers_dialect():
     assert reading.mapped[0].part == "alpha"
 
 
-def test_orphan_alphas_and_text_encoder_keys_are_ignored_with_a_reason():
+def test_orphan_alphas_and_text_encoder_keys_are_ignored_with_a_reason() -> None:
     orphan = "lora_unet_blocks_1_self_attn_q.alpha"
     text = "lora_te1_text_model_encoder_layers_0_mlp_fc1.lora_down.weight"
     reading = read_keys([*musubi(blocks=1), orphan, text])
@@ -181,26 +181,31 @@ def test_orphan_alphas_and_text_encoder_keys_are_ignored_with_a_reason():
         "anything",
     ],
 )
-def test_other_keys_are_unknown(key):
+def test_other_keys_are_unknown(key: str) -> None:
     reading = read_keys([key])
     assert reading.unknown == (key,)
     assert not reading.mapped
 
 
-def test_two_keys_for_one_place_are_a_conflict():
+def test_two_keys_for_one_place_are_a_conflict() -> None:
     first = "lora_unet_blocks_0_self_attn_q.lora_down.weight"
     second = "blocks.0.self_attn.q.lora_A.weight"
     assert read_keys([first, second]).conflicts == ((first, second),)
 
 
-def test_both_namings_resolve_to_the_same_layers():
+def resolved(path: str) -> str | None:
+    found = resolve_dotted(path)
+    return found[0] if found else None
+
+
+def test_both_namings_resolve_to_the_same_layers() -> None:
     for block, root in ((ORIGINAL_BLOCK, ORIGINAL_ROOT), (DIFFUSERS_BLOCK, DIFFUSERS_ROOT)):
         for name, target in block.items():
             dotted = f"blocks.12.{name}"
-            assert resolve_dotted(dotted)[0] == f"blocks.12.{target}"
+            assert resolved(dotted) == f"blocks.12.{target}"
             assert resolve_underscored(dotted.replace(".", "_")) == f"blocks.12.{target}"
         for name, target in root.items():
-            assert resolve_dotted(name)[0] == target
+            assert resolved(name) == target
             assert resolve_underscored(name.replace(".", "_")) == target
 
 
@@ -214,7 +219,7 @@ def test_both_namings_resolve_to_the_same_layers():
         layer_keys("transformer.{m}", diffusers=True),
     ],
 )
-def test_every_key_ends_in_exactly_one_list(shapes):
+def test_every_key_ends_in_exactly_one_list(shapes: dict[str, tuple[int, ...]]) -> None:
     reading = read_keys(shapes)
     ended = [m.key for m in reading.mapped] + list(reading.ignored) + list(reading.unknown)
     assert sorted(ended) == sorted(shapes)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from lora_files import (
     layer_keys,
     musubi,
 )
+
+from backend.lora.info import LoRAInfo
 
 
 @pytest.mark.parametrize(
@@ -23,12 +27,12 @@ from lora_files import (
         ("Hollow-Knight", "both"), ("L", "both"),
     ],
 )  # fmt: skip
-def test_role_from_the_name(inspect, name, role):
+def test_role_from_the_name(inspect: Callable[..., LoRAInfo], name: str, role: str) -> None:
     info = inspect(musubi(), name=name, name_hint=f"{name}.safetensors")
     assert info.expert == role, info.expert_evidence
 
 
-def test_evidence_counts_in_its_order(inspect):
+def test_evidence_counts_in_its_order(inspect: Callable[..., LoRAInfo]) -> None:
     high = layer_keys("diffusion_model.transformer_1.{m}")
     meta = {"modelspec.timestep_range": "0,875", "ss_sd_model_name": "wan_high_noise.safetensors"}
     hint = "high_noise/style_HIGH.safetensors"

@@ -5,21 +5,26 @@ from __future__ import annotations
 import json
 import os
 import socket
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from lora_files import write_lora, write_raw, write_safetensors
+from lora_files import Tensors, write_lora, write_raw, write_safetensors
 
 from backend.errors import LoRAFileError
 from backend.lora.header import MAX_HEADER_BYTES, read_header
 from backend.lora.header_json import MAX_TENSORS
 
 
-def entry(shape=(2,), offsets=(0, 8), dtype="F32"):
+def entry(
+    shape: Sequence[Any] = (2,), offsets: Sequence[int] = (0, 8), dtype: Any = "F32"
+) -> dict[str, Any]:
     return {"dtype": dtype, "shape": list(shape), "data_offsets": list(offsets)}
 
 
-def refused(path, match):
+def refused(path: Path, match: str) -> None:
     with pytest.raises(LoRAFileError, match=match) as caught:
         read_header(path)
     assert path.name in caught.value.message
@@ -58,7 +63,7 @@ HEADERS = {
 
 
 @pytest.mark.parametrize("way", HEADERS)
-def test_wrong_header(tmp_path, way):
+def test_wrong_header(tmp_path: Path, way: str) -> None:
     header, data, match = HEADERS[way]
     refused(write_raw(tmp_path / f"{way}.safetensors", json.dumps(header), data), match)
 
@@ -84,7 +89,7 @@ TEXTS = {
 
 
 @pytest.mark.parametrize("way", TEXTS)
-def test_wrong_text(tmp_path, way):
+def test_wrong_text(tmp_path: Path, way: str) -> None:
     text, match = TEXTS[way]
     refused(write_raw(tmp_path / f"{way}.safetensors", text, bytes(8)), match)
 
@@ -104,24 +109,24 @@ FILES = {
 
 
 @pytest.mark.parametrize("way", FILES)
-def test_not_a_safetensors_file(tmp_path, way):
+def test_not_a_safetensors_file(tmp_path: Path, way: str) -> None:
     path = tmp_path / f"{way}.safetensors"
     path.write_bytes(FILES[way][0])
     refused(path, FILES[way][1])
 
 
-def test_too_many_tensors(tmp_path):
+def test_too_many_tensors(tmp_path: Path) -> None:
     header = {f"t{i}": entry((1,), (4 * i, 4 * i + 4)) for i in range(MAX_TENSORS + 1)}
     path = write_raw(tmp_path / "many.safetensors", json.dumps(header), bytes(4 * len(header)))
     refused(path, "at most 20000")
 
 
-def test_header_over_16_mb(tmp_path):
+def test_header_over_16_mb(tmp_path: Path) -> None:
     text = json.dumps({"__metadata__": {"a": "x" * MAX_HEADER_BYTES}, "x": entry()})
     refused(write_raw(tmp_path / "long.safetensors", text, bytes(8)), "at most")
 
 
-def test_no_regular_file(tmp_path):
+def test_no_regular_file(tmp_path: Path) -> None:
     fifo = tmp_path / "fifo.safetensors"
     os.mkfifo(fifo)
     refused(fifo, "not a regular file")
@@ -135,14 +140,14 @@ def test_no_regular_file(tmp_path):
     refused(link, "symbolic link")
 
 
-def test_a_symlinked_library_root_is_fine(tmp_path):
+def test_a_symlinked_library_root_is_fine(tmp_path: Path) -> None:
     write_lora(tmp_path / "real" / "a.safetensors")
     (tmp_path / "root").symlink_to(tmp_path / "real")
     assert read_header(tmp_path / "root" / "a.safetensors").tensors
 
 
-def test_what_a_header_says(tmp_path):
-    tensors = {"a": np.zeros((2, 3), np.float32), "b": np.zeros((), np.float16)}
+def test_what_a_header_says(tmp_path: Path) -> None:
+    tensors: Tensors = {"a": np.zeros((2, 3), np.float32), "b": np.zeros((), np.float16)}
     path = write_safetensors(tmp_path / "a.safetensors", tensors, {"who": "me"})
     header = read_header(path)
     assert header.metadata == {"who": "me"}
@@ -153,6 +158,6 @@ def test_what_a_header_says(tmp_path):
     assert header.tensors["b"].end == header.file_size == path.stat().st_size
 
 
-def test_padding_spaces_after_the_json_are_fine(tmp_path):
+def test_padding_spaces_after_the_json_are_fine(tmp_path: Path) -> None:
     path = write_raw(tmp_path / "a.safetensors", json.dumps({"x": entry()}) + "   ", bytes(8))
     assert list(read_header(path).tensors) == ["x"]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from lora_files import (
@@ -17,8 +19,8 @@ from lora_files import (
 )
 
 from backend.errors import LoRAFileError
-from backend.lora.architectures import architecture_for, architecture_from_config
-from backend.lora.compatibility import judge
+from backend.lora.architectures import Architecture, architecture_for, architecture_from_config
+from backend.lora.compatibility import Compatibility, judge
 from backend.lora.info import LoRAInfo
 from backend.lora.inspection import inspect_lora
 from backend.settings import load_settings
@@ -27,7 +29,7 @@ TINY = architecture_from_config("tiny", "Tiny", ("high", "low"), TINY_CONFIG)
 ONE = architecture_from_config("one", "One", ("high",), TINY_CONFIG)
 
 
-def verdict(info, role="both", architecture=TINY):
+def verdict(info: LoRAInfo, role: str = "both", architecture: Architecture = TINY) -> Compatibility:
     return judge({role: info}, "tiny", architecture)
 
 
@@ -60,7 +62,7 @@ LAYOUTS = {
 
 
 @pytest.mark.parametrize("dialect", LAYOUTS)
-def test_every_layout_fits_completely(inspect, dialect):
+def test_every_layout_fits_completely(inspect: Callable[..., LoRAInfo], dialect: str) -> None:
     info = inspect(LAYOUTS[dialect])
     assert info.dialects == (dialect,)
     assert info.rank == RANK
@@ -72,7 +74,7 @@ def test_every_layout_fits_completely(inspect, dialect):
         assert item.matched == item.total > 0
 
 
-def test_the_info_survives_the_catalogue(inspect):
+def test_the_info_survives_the_catalogue(inspect: Callable[..., LoRAInfo]) -> None:
     for shapes in LAYOUTS.values():
         info = inspect(shapes, metadata={"modelspec.trigger_phrase": "a, b"})
         assert LoRAInfo.from_json(info.to_json()) == info
@@ -80,7 +82,7 @@ def test_the_info_survives_the_catalogue(inspect):
         LoRAInfo.from_json('{"version": 0}')
 
 
-def test_facts_of_a_file(inspect):
+def test_facts_of_a_file(inspect: Callable[..., LoRAInfo]) -> None:
     info = inspect(musubi(), metadata={"ss_output_name": "n", "modelspec.author": "me"})
     assert info.algebras == ("lora",)
     assert info.alpha == RANK / 2
@@ -91,7 +93,7 @@ def test_facts_of_a_file(inspect):
     assert info.parameters == (info.tensor_bytes - 20 * 4) // 4
 
 
-def test_different_ranks_and_kinds_are_listed(inspect):
+def test_different_ranks_and_kinds_are_listed(inspect: Callable[..., LoRAInfo]) -> None:
     shapes = musubi() | {
         "lora_unet_blocks_0_self_attn_q.lora_down.weight": (2, DIM),
         "lora_unet_blocks_0_self_attn_q.lora_up.weight": (DIM, 2),
@@ -105,7 +107,7 @@ def test_different_ranks_and_kinds_are_listed(inspect):
     assert verdict(info).verdict == "fits"
 
 
-def test_wrong_width_is_refused_with_the_layer_named(inspect):
+def test_wrong_width_is_refused_with_the_layer_named(inspect: Callable[..., LoRAInfo]) -> None:
     found = verdict(inspect(musubi(dim_scale=2)))
     assert not found.compatible
     assert found.verdict == "no"
@@ -115,7 +117,7 @@ def test_wrong_width_is_refused_with_the_layer_named(inspect):
     assert found.coverage["high"].matched == 0
 
 
-def test_half_a_layer_is_refused_by_name(inspect):
+def test_half_a_layer_is_refused_by_name(inspect: Callable[..., LoRAInfo]) -> None:
     shapes = musubi()
     del shapes["lora_unet_blocks_1_ffn_0.lora_up.weight"]
     info = inspect(shapes)
@@ -123,19 +125,21 @@ def test_half_a_layer_is_refused_by_name(inspect):
     assert not verdict(info).compatible
 
 
-def test_an_algebra_that_is_not_applied_is_refused_by_name(inspect):
+def test_an_algebra_that_is_not_applied_is_refused_by_name(
+    inspect: Callable[..., LoRAInfo],
+) -> None:
     info = inspect(musubi() | {"lora_unet_blocks_0_self_attn_q.oft_blocks": (2, 8, 8)})
     assert "OFT is not supported" in info.problems[0]
     assert not verdict(info).compatible
 
 
-def test_two_values_for_one_place_are_refused(inspect):
+def test_two_values_for_one_place_are_refused(inspect: Callable[..., LoRAInfo]) -> None:
     info = inspect(musubi() | diffusion_pipe())
     assert "two values for one place" in info.problems[0]
     assert not verdict(info).compatible
 
 
-def test_image_layers_of_wan21_are_ignored_and_counted(inspect):
+def test_image_layers_of_wan21_are_ignored_and_counted(inspect: Callable[..., LoRAInfo]) -> None:
     extra = {
         "lora_unet_blocks_1_cross_attn_k_img.lora_down.weight": (RANK, DIM),
         "lora_unet_blocks_1_cross_attn_k_img.lora_up.weight": (DIM, RANK),
@@ -153,7 +157,9 @@ def test_image_layers_of_wan21_are_ignored_and_counted(inspect):
     assert verdict(inspect(musubi() | extra), architecture=i2v).verdict == "fits"
 
 
-def test_blocks_that_the_model_lacks_are_ignored_and_unknown_keys_listed(inspect):
+def test_blocks_that_the_model_lacks_are_ignored_and_unknown_keys_listed(
+    inspect: Callable[..., LoRAInfo],
+) -> None:
     found = verdict(inspect(musubi(blocks=3) | {"mystery.weight": (2, 2)}))
     assert found.verdict == "partly"
     assert len(found.ignored) == 30
@@ -162,7 +168,7 @@ def test_blocks_that_the_model_lacks_are_ignored_and_unknown_keys_listed(inspect
     assert json.dumps(found.to_dict())
 
 
-def test_nothing_in_common_is_no(inspect):
+def test_nothing_in_common_is_no(inspect: Callable[..., LoRAInfo]) -> None:
     found = verdict(inspect({"mystery.weight": (2, 2)}))
     assert (found.verdict, found.compatible) == ("no", False)
     only = layer_keys("{m}", blocks=1, only=["self_attn.q"])
@@ -170,7 +176,7 @@ def test_nothing_in_common_is_no(inspect):
     assert "No layer of the file is in Tiny" in verdict(inspect(moved)).reasons[0]
 
 
-def test_roles_and_experts_in_a_verdict(inspect):
+def test_roles_and_experts_in_a_verdict(inspect: Callable[..., LoRAInfo]) -> None:
     info = inspect(musubi())
     found = verdict(info, "high")
     assert found.compatible
@@ -184,7 +190,7 @@ def test_roles_and_experts_in_a_verdict(inspect):
     assert pair.coverage["low"].matched == 20
 
 
-def test_real_models_tell_families_apart(inspect):
+def test_real_models_tell_families_apart(inspect: Callable[..., LoRAInfo]) -> None:
     settings = load_settings()
     wide = {
         f"diffusion_model.blocks.{n}.self_attn.{name}.lora_{half}.weight": shape
@@ -199,7 +205,7 @@ def test_real_models_tell_families_apart(inspect):
     assert fits == ["t2v-A14B", "i2v-A14B"]
 
 
-def test_scale_from_peft_configuration(tmp_path):
+def test_scale_from_peft_configuration(tmp_path: Path) -> None:
     folder = tmp_path / "adapter"
     path = write_lora(folder / "adapter_model.safetensors", layer_keys("base_model.model.{m}"))
     assert inspect_lora(path).scaling.factor("blocks.0.attn1.to_q", 4, None) == 1.0
@@ -214,7 +220,7 @@ def test_scale_from_peft_configuration(tmp_path):
         inspect_lora(path)
 
 
-def test_scale_from_diffusers_metadata(inspect):
+def test_scale_from_diffusers_metadata(inspect: Callable[..., LoRAInfo]) -> None:
     text = json.dumps({"transformer.r": 4, "transformer.lora_alpha": 8})
     info = inspect(layer_keys("transformer.{m}"), metadata={"lora_adapter_metadata": text})
     assert info.scaling.factor("blocks.0.attn1.to_q", 4, None) == 2.0

@@ -6,13 +6,14 @@ import json
 import os
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 from lora_files import add_pair, diffusion_pipe, musubi, write_lora
 
 from backend.errors import LoRAFileError, LoRANotFoundError, SettingsError
 from backend.lora.library import LoRALibrary
-from backend.settings import load_settings
+from backend.settings import Settings, load_settings
 
 CONTRACT = {
     "name", "filename", "files", "path", "size_mb", "upload_date", "last_used", "use_count",
@@ -22,7 +23,7 @@ CONTRACT = {
 METADATA = {"description", "tags", "author", "version", "trigger_words"}
 
 
-def test_a_record_has_the_keys_of_the_contract(library, root):
+def test_a_record_has_the_keys_of_the_contract(library: LoRALibrary, root: Path) -> None:
     path = write_lora(root / "anime.safetensors", metadata={"modelspec.description": "d"})
     library.refresh()
     record = library.list_available_loras()["anime"]
@@ -38,7 +39,7 @@ def test_a_record_has_the_keys_of_the_contract(library, root):
     assert json.dumps(record)
 
 
-def test_a_pair_is_one_record(library, root):
+def test_a_pair_is_one_record(library: LoRALibrary, root: Path) -> None:
     add_pair(root)
     write_lora(root / "alone-L.safetensors", seed=3)
     library.refresh()
@@ -56,13 +57,13 @@ def test_a_pair_is_one_record(library, root):
 
 
 @pytest.mark.parametrize("words", [("_HIGH", "_LOW"), ("-H", "-L"), ("HighNoise", "LowNoise")])
-def test_pairs_by_every_word(library, root, words):
+def test_pairs_by_every_word(library: LoRALibrary, root: Path, words: tuple[str, str]) -> None:
     add_pair(root, words=words)
     library.refresh()
     assert list(library.list_available_loras()) == ["style"]
 
 
-def test_pairs_by_folder_and_by_model_hash(library, root):
+def test_pairs_by_folder_and_by_model_hash(library: LoRALibrary, root: Path) -> None:
     add_pair(root, "ghost/", words=("high_noise_model", "low_noise_model"))
     meta = {"sshs_model_hash": "abc"}
     write_lora(root / "one_HIGH.safetensors", metadata=meta, seed=1)
@@ -72,7 +73,7 @@ def test_pairs_by_folder_and_by_model_hash(library, root):
     assert set(library.list_available_loras()) == {"ghost", "one", "other"}
 
 
-def test_equal_names_in_folders_stay_apart(library, root):
+def test_equal_names_in_folders_stay_apart(library: LoRALibrary, root: Path) -> None:
     write_lora(root / "a.safetensors", seed=1)
     write_lora(root / "sub" / "a.safetensors", seed=2)
     write_lora(root / "sub" / "b.safetensors", seed=3)
@@ -82,7 +83,7 @@ def test_equal_names_in_folders_stay_apart(library, root):
     assert library.files("a (sub)")["both"] == root / "sub" / "a.safetensors"
 
 
-def test_broken_files_are_listed_with_their_reason(library, root):
+def test_broken_files_are_listed_with_their_reason(library: LoRALibrary, root: Path) -> None:
     write_lora(root / "good.safetensors")
     (root / "corrupt.safetensors").write_bytes(b"PK\x03\x04" + bytes(40))
     write_lora(root / "flux.safetensors", {"double_blocks.0.lora_A.weight": (4, 4)})
@@ -108,7 +109,7 @@ def test_broken_files_are_listed_with_their_reason(library, root):
         library.info("corrupt")
 
 
-def test_unknown_names_suggest_close_ones(library, root):
+def test_unknown_names_suggest_close_ones(library: LoRALibrary, root: Path) -> None:
     write_lora(root / "anime_style.safetensors")
     library.refresh()
     with pytest.raises(LoRANotFoundError) as caught:
@@ -121,7 +122,7 @@ def test_unknown_names_suggest_close_ones(library, root):
         library.explain_compatibility("anime_style", "no-such-model")
 
 
-def test_verdicts_without_the_model(tmp_path):
+def test_verdicts_without_the_model(tmp_path: Path) -> None:
     settings = load_settings(loras_dir=tmp_path / "l", models_dir=tmp_path / "none")
     library = LoRALibrary(settings)
     write_lora(settings.loras_dir / "a.safetensors")
@@ -131,7 +132,7 @@ def test_verdicts_without_the_model(tmp_path):
     assert "not installed" in found.reasons[0]
 
 
-def test_files_dropped_by_other_programs_appear_and_go(library, root):
+def test_files_dropped_by_other_programs_appear_and_go(library: LoRALibrary, root: Path) -> None:
     before = library.revision
     assert library.list_available_loras() == {}
     write_lora(root / "new.safetensors")
@@ -146,7 +147,7 @@ def test_files_dropped_by_other_programs_appear_and_go(library, root):
     assert library.revision > after
 
 
-def test_an_unreachable_folder_marks_its_loras_missing(library, root):
+def test_an_unreachable_folder_marks_its_loras_missing(library: LoRALibrary, root: Path) -> None:
     write_lora(root / "a.safetensors")
     library.refresh()
     shutil.move(root, root.with_name("away"))
@@ -157,7 +158,9 @@ def test_an_unreachable_folder_marks_its_loras_missing(library, root):
     assert library.list_available_loras()["a"]["status"] == "ok"
 
 
-def test_usage_is_counted_and_survives_rename_and_restart(library, root, settings):
+def test_usage_is_counted_and_survives_rename_and_restart(
+    library: LoRALibrary, root: Path, settings: Settings
+) -> None:
     write_lora(root / "a.safetensors", seed=1)
     write_lora(root / "b.safetensors", seed=2)
     library.refresh()
@@ -176,7 +179,7 @@ def test_usage_is_counted_and_survives_rename_and_restart(library, root, setting
     assert again.recent(5) == ["c", "b"]
 
 
-def test_status_of_what_is_applied(library, root):
+def test_status_of_what_is_applied(library: LoRALibrary, root: Path) -> None:
     write_lora(root / "a.safetensors")
     library.refresh()
     before = library.revision
@@ -192,7 +195,7 @@ def test_status_of_what_is_applied(library, root):
     assert not library.record("a")["is_applied"]
 
 
-def test_hashes_are_of_the_content_and_follow_changes(library, root):
+def test_hashes_are_of_the_content_and_follow_changes(library: LoRALibrary, root: Path) -> None:
     path = write_lora(root / "a.safetensors", seed=1)
     library.refresh()
     one = library.sha256("a")["both"]
@@ -204,7 +207,7 @@ def test_hashes_are_of_the_content_and_follow_changes(library, root):
     assert library.sha256("a")["both"] == output.stdout.split()[0]
 
 
-def test_memory_estimates(library, root):
+def test_memory_estimates(library: LoRALibrary, root: Path) -> None:
     add_pair(root)
     write_lora(root / "a.safetensors", diffusion_pipe())
     library.refresh()
@@ -216,7 +219,7 @@ def test_memory_estimates(library, root):
         library.estimate_memory_impact(["zz"])
 
 
-def test_data_for_the_page(library, root, settings):
+def test_data_for_the_page(library: LoRALibrary, root: Path, settings: Settings) -> None:
     add_pair(root)
     (root / "bad.safetensors").write_bytes(b"")
     library.refresh()
@@ -230,7 +233,7 @@ def test_data_for_the_page(library, root, settings):
     assert style["verdicts"]["t2v-A14B"]["verdict"] == "no"
 
 
-def test_metadata_of_one_lora(library, root):
+def test_metadata_of_one_lora(library: LoRALibrary, root: Path) -> None:
     shapes = musubi() | {"odd.weight": (2, 2)}
     write_lora(root / "a.safetensors", shapes, {"ss_output_name": "The A", "author": "me"})
     library.refresh()
@@ -241,7 +244,9 @@ def test_metadata_of_one_lora(library, root):
     assert json.dumps(found)
 
 
-def test_the_catalogue_serves_a_restart_without_reading_headers(library, root, settings):
+def test_the_catalogue_serves_a_restart_without_reading_headers(
+    library: LoRALibrary, root: Path, settings: Settings
+) -> None:
     path = write_lora(root / "a.safetensors")
     library.refresh()
     stamp = path.stat()
@@ -250,7 +255,9 @@ def test_the_catalogue_serves_a_restart_without_reading_headers(library, root, s
     assert LoRALibrary(settings).record("a")["status"] == "ok"
 
 
-def test_a_broken_catalogue_is_set_aside(library, root, settings):
+def test_a_broken_catalogue_is_set_aside(
+    library: LoRALibrary, root: Path, settings: Settings
+) -> None:
     write_lora(root / "a.safetensors")
     for path in root.glob(".catalog.sqlite*"):
         path.write_bytes(b"not a database" * 100)
@@ -258,7 +265,9 @@ def test_a_broken_catalogue_is_set_aside(library, root, settings):
     assert (root / ".catalog.sqlite.broken").exists()
 
 
-def test_another_instance_sees_a_change_at_once(library, root, settings):
+def test_another_instance_sees_a_change_at_once(
+    library: LoRALibrary, root: Path, settings: Settings
+) -> None:
     second = LoRALibrary(settings)
     assert second.list_available_loras() == {}
     path = write_lora(root.parent / "a.safetensors")

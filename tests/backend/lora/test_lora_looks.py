@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+from pathlib import Path
 
 import av
 import numpy as np
@@ -18,31 +19,32 @@ from backend.lora.sidecars import sidecar_suffixes, strip_html
 from backend.lora.thumbnails import make_thumbnail, placeholder
 from backend.settings import load_settings
 
+Color = tuple[int, int, int]
 RED, GREEN, BLUE = (220, 30, 30), (30, 200, 30), (30, 30, 220)
 
 
 @pytest.fixture
-def library(tmp_path):
+def library(tmp_path: Path) -> LoRALibrary:
     tiny_model(tmp_path / "models")
     return LoRALibrary(load_settings(loras_dir=tmp_path / "loras", models_dir=tmp_path / "models"))
 
 
 @pytest.fixture
-def root(library):
+def root(library: LoRALibrary) -> Path:
     return library.root
 
 
-def picture(color, size=(64, 48), kind="PNG"):
+def picture(color: Color, size: tuple[int, int] = (64, 48), kind: str = "PNG") -> bytes:
     data = io.BytesIO()
     Image.new("RGB", size, color).save(data, kind)
     return data.getvalue()
 
 
-def data_uri(color):
+def data_uri(color: Color) -> str:
     return "data:image/png;base64," + base64.b64encode(picture(color)).decode()
 
 
-def video(path, color):
+def video(path: Path, color: Color) -> None:
     with av.open(str(path), "w") as container:
         stream = container.add_stream("mpeg4", rate=8)
         stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
@@ -51,14 +53,15 @@ def video(path, color):
             container.mux(packet)
 
 
-def looks_like(path, color):
+def looks_like(path: Path, color: Color) -> bool:
     with Image.open(path) as found:
         assert found.format == "WEBP"
         pixel = found.convert("RGB").getpixel((found.width // 2, found.height // 2))
+    assert isinstance(pixel, tuple)
     return all(abs(a - b) < 25 for a, b in zip(pixel, color, strict=True))
 
 
-def test_the_best_source_is_used(library, root):
+def test_the_best_source_is_used(library: LoRALibrary, root: Path) -> None:
     write_lora(root / "a.safetensors", metadata={"modelspec.thumbnail": data_uri(GREEN)})
     library.refresh()
     versions = [library.record("a")["thumbnail_version"]]
@@ -74,21 +77,23 @@ def test_the_best_source_is_used(library, root):
     assert versions[0] != versions[1]
 
 
-def test_first_frame_of_a_video(library, root):
+def test_first_frame_of_a_video(library: LoRALibrary, root: Path) -> None:
     write_lora(root / "a.safetensors")
     video(root / "a.mp4", BLUE)
     library.refresh()
     assert looks_like(library.thumbnail_file("a"), BLUE)
 
 
-def test_cover_images_of_kohya(library, root):
+def test_cover_images_of_kohya(library: LoRALibrary, root: Path) -> None:
     cover = base64.b64encode(picture(BLUE)).decode()
     write_lora(root / "a.safetensors", metadata={"ssmd_cover_images": json.dumps([cover])})
     library.refresh()
     assert looks_like(library.thumbnail_file("a"), BLUE)
 
 
-def test_pictures_that_cannot_be_decoded_are_passed_over(library, root, tmp_path):
+def test_pictures_that_cannot_be_decoded_are_passed_over(
+    library: LoRALibrary, root: Path, tmp_path: Path
+) -> None:
     write_lora(root / "a.safetensors", metadata={"modelspec.thumbnail": data_uri(GREEN)})
     (root / "a.preview.png").write_bytes(b"<svg onload=alert(1)>")
     (root / "a.png").write_bytes(picture(RED)[:60])
@@ -98,14 +103,14 @@ def test_pictures_that_cannot_be_decoded_are_passed_over(library, root, tmp_path
     assert looks_like(library.thumbnail_file("a"), GREEN)
 
 
-def test_a_huge_picture_is_not_decoded(tmp_path):
+def test_a_huge_picture_is_not_decoded(tmp_path: Path) -> None:
     bomb = tmp_path / "bomb.png"
     Image.new("1", (9000, 9000)).save(bomb)
     made = make_thumbnail(tmp_path / "t.webp", "n", None, [bomb], 64)
     assert made == "placeholder"
 
 
-def test_thumbnails_are_small_and_keep_their_proportions(tmp_path):
+def test_thumbnails_are_small_and_keep_their_proportions(tmp_path: Path) -> None:
     source = tmp_path / "wide.png"
     source.write_bytes(picture(RED, size=(800, 400)))
     make_thumbnail(tmp_path / "t.webp", "n", None, [source], 128)
@@ -113,7 +118,7 @@ def test_thumbnails_are_small_and_keep_their_proportions(tmp_path):
         assert found.size == (128, 64)
 
 
-def test_placeholders_differ_by_name_and_are_gray():
+def test_placeholders_differ_by_name_and_are_gray() -> None:
     one, two = placeholder("one", 128), placeholder("two", 128)
     assert one.tobytes() != two.tobytes()
     assert one.tobytes() == placeholder("one", 128).tobytes()
@@ -121,14 +126,14 @@ def test_placeholders_differ_by_name_and_are_gray():
     assert (pixels.max(axis=2) - pixels.min(axis=2)).max() <= 12
 
 
-def test_a_lost_thumbnail_is_made_again(library, root):
+def test_a_lost_thumbnail_is_made_again(library: LoRALibrary, root: Path) -> None:
     write_lora(root / "a.safetensors")
     library.refresh()
     library.thumbnail_file("a").unlink()
     assert library.thumbnail_file("a").is_file()
 
 
-def test_texts_from_every_tool(library, root):
+def test_texts_from_every_tool(library: LoRALibrary, root: Path) -> None:
     write_lora(root / "a.safetensors", metadata={"modelspec.author": "h", "modelspec.title": "T"})
     (root / "a.json").write_text(
         json.dumps({"activation text": "zap", "preferred weight": 0.6, "notes": "n"})
@@ -159,7 +164,7 @@ def test_texts_from_every_tool(library, root):
     assert meta["description"].startswith("Hi you")
 
 
-def test_a_broken_sidecar_never_hides_its_lora(library, root):
+def test_a_broken_sidecar_never_hides_its_lora(library: LoRALibrary, root: Path) -> None:
     write_lora(root / "a.safetensors", metadata={"modelspec.description": "from the header"})
     (root / "a.json").write_text("{")
     (root / "a.civitai.info").write_bytes(b"\xff\xfe")
@@ -170,20 +175,20 @@ def test_a_broken_sidecar_never_hides_its_lora(library, root):
     assert len(record["sidecar_problems"]) == 2
 
 
-def test_which_files_belong_to_a_stem():
+def test_which_files_belong_to_a_stem() -> None:
     names = {"a.safetensors", "a.png", "a.preview.png", "a.json", "ab.json", "a.zip"}
     assert set(sidecar_suffixes("a", names)) == {".png", ".preview.png", ".json"}
     names.add("a.preview.safetensors")
     assert set(sidecar_suffixes("a", names)) == {".png", ".json"}
 
 
-def test_html_becomes_text():
+def test_html_becomes_text() -> None:
     assert strip_html("<p>one</p><p>two &amp; three</p>") == "one\ntwo & three"
     assert strip_html("1 \u202e< 2") == "1 < 2"
     assert strip_html(None) == ""
 
 
-def test_trigger_words_from_training_tags():
+def test_trigger_words_from_training_tags() -> None:
     tags = json.dumps({"10_x": {"zap": 20, "cat": 3}, "5_y": {"zap": 5, "dog": 2}})
     assert describe({"ss_tag_frequency": tags}).trigger_words == ("zap",)
     assert describe({"ss_tag_frequency": "[1"}).trigger_words == ()

@@ -21,30 +21,30 @@ FINE = [
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_hostile_names_are_refused_and_a_safe_one_is_proposed(name):
+def test_hostile_names_are_refused_and_a_safe_one_is_proposed(name: str) -> None:
     assert name_problem(name)
     assert name_problem(safe_name(name)) is None
 
 
 @pytest.mark.parametrize("name", FINE)
-def test_harmless_names_are_kept(name):
+def test_harmless_names_are_kept(name: str) -> None:
     assert name_problem(name) is None
     assert safe_name(name) == name
 
 
 @settings(max_examples=200, deadline=None)
 @given(st.text(max_size=300))
-def test_a_safe_name_is_always_allowed(text):
+def test_a_safe_name_is_always_allowed(text: str) -> None:
     assert name_problem(safe_name(text)) is None
 
 
-def test_free_names_ignore_case():
+def test_free_names_ignore_case() -> None:
     assert free_name("Style", {"other"}) == "Style"
     assert free_name("Style", {"style", "style 2"}) == "Style 3"
     assert name_problem(free_name("x" * 200, {"x" * 200})) is None
 
 
-def test_the_stem_of_an_uploaded_name():
+def test_the_stem_of_an_uploaded_name() -> None:
     assert stem_of("a.safetensors") == "a"
     assert stem_of("C:\\files\\a.b.SafeTensors") == "a.b"
     assert stem_of("../../a.safetensors") == "a"

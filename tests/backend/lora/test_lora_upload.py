@@ -7,6 +7,8 @@ import io
 import json
 import os
 import tracemalloc
+from pathlib import Path
+from typing import Any, BinaryIO
 
 import numpy as np
 import pytest
@@ -23,19 +25,20 @@ from backend.errors import LoRAFileError, UnsupportedLoRAError, UploadError
 from backend.lora.library import LoRALibrary
 from backend.lora.names import name_problem
 from backend.lora.upload import LoRAUploadHandler
+from backend.settings import Settings
 
 
 @pytest.fixture
-def handler(settings):
+def handler(settings: Settings) -> LoRAUploadHandler:
     return LoRAUploadHandler(settings)
 
 
 @pytest.fixture
-def content(tmp_path):
+def content(tmp_path: Path) -> bytes:
     return write_lora(tmp_path / "source.safetensors").read_bytes()
 
 
-def everything(root):
+def everything(root: Path) -> list[str]:
     """All files of the library but the catalogue's, hidden ones included."""
     return sorted(
         str(path.relative_to(root))
@@ -44,16 +47,18 @@ def everything(root):
     )
 
 
-def test_bytes_streams_and_paths(handler, settings, tmp_path):
+def test_bytes_streams_and_paths(
+    handler: LoRAUploadHandler, settings: Settings, tmp_path: Path
+) -> None:
     for index, kind in enumerate(("bytes", "stream", "path", "text")):
         path = write_lora(tmp_path / "source.safetensors", seed=index)
-        data = {
+        forms: dict[str, bytes | BinaryIO | str | Path] = {
             "bytes": path.read_bytes(),
             "stream": io.BytesIO(path.read_bytes()),
             "path": path,
             "text": str(path),
-        }[kind]
-        record = handler.process_upload(data, f"{kind}.safetensors")
+        }
+        record = handler.process_upload(forms[kind], f"{kind}.safetensors")
         assert record["name"] == kind
         assert record["status"] == "ok"
         stored = settings.loras_dir / record["path"]
@@ -64,7 +69,7 @@ def test_bytes_streams_and_paths(handler, settings, tmp_path):
     assert not list((settings.loras_dir / ".staging").iterdir())
 
 
-def test_the_library_takes_a_path(settings, tmp_path):
+def test_the_library_takes_a_path(settings: Settings, tmp_path: Path) -> None:
     library = LoRALibrary(settings)
     path = write_lora(tmp_path / "gradio" / "blob", lokr())
     record = library.upload_lora_file(path, "neon.safetensors")
@@ -72,7 +77,7 @@ def test_the_library_takes_a_path(settings, tmp_path):
     assert list(library.list_available_loras()) == ["neon"]
 
 
-def test_halves_pair_on_arrival(handler, tmp_path):
+def test_halves_pair_on_arrival(handler: LoRAUploadHandler, tmp_path: Path) -> None:
     for seed, role in enumerate(("HIGH", "LOW")):
         path = write_lora(tmp_path / "h.safetensors", seed=seed)
         record = handler.process_upload(path, f"glow_{role}.safetensors")
@@ -80,19 +85,19 @@ def test_halves_pair_on_arrival(handler, tmp_path):
     assert set(record["files"]) == {"high", "low"}
 
 
-def nan_file(tmp_path):
+def nan_file(tmp_path: Path) -> Path:
     tensors = random_tensors(musubi())
     tensors["lora_unet_blocks_0_ffn_0.lora_up.weight"][0, 0] = np.nan
     return write_safetensors(tmp_path / "bad", tensors)
 
 
-def half_file(tmp_path):
+def half_file(tmp_path: Path) -> Path:
     shapes = musubi()
     del shapes["lora_unet_blocks_0_ffn_0.lora_up.weight"]
     return write_lora(tmp_path / "bad", shapes)
 
 
-def truncated_file(tmp_path):
+def truncated_file(tmp_path: Path) -> Path:
     path = write_lora(tmp_path / "bad")
     path.write_bytes(path.read_bytes()[:-5])
     return path
@@ -119,7 +124,9 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("way", REFUSED)
-def test_refused_files_leave_nothing(handler, settings, tmp_path, way):
+def test_refused_files_leave_nothing(
+    handler: LoRAUploadHandler, settings: Settings, tmp_path: Path, way: str
+) -> None:
     make, error, match = REFUSED[way]
     path = make(tmp_path)
     for data in (path, path.read_bytes()):
@@ -135,7 +142,7 @@ def test_refused_files_leave_nothing(handler, settings, tmp_path, way):
     assert match in message
 
 
-def test_validate_file(handler, tmp_path):
+def test_validate_file(handler: LoRAUploadHandler, tmp_path: Path) -> None:
     fine, message = handler.validate_file(write_lora(tmp_path / "a.safetensors"))
     assert fine
     assert "musubi" in message
@@ -145,7 +152,9 @@ def test_validate_file(handler, tmp_path):
     assert not handler.validate_file(tmp_path / "f.safetensors")[0]
 
 
-def test_a_duplicate_is_recognised_under_any_name(handler, content):
+def test_a_duplicate_is_recognised_under_any_name(
+    handler: LoRAUploadHandler, content: bytes
+) -> None:
     handler.process_upload(content, "first.safetensors")
     handler.library.rename_lora_file("first", "renamed")
     with pytest.raises(UploadError, match="'renamed'") as caught:
@@ -154,7 +163,9 @@ def test_a_duplicate_is_recognised_under_any_name(handler, content):
     assert list(handler.library.list_available_loras()) == ["renamed"]
 
 
-def test_a_taken_name_is_never_overwritten(handler, settings, content, tmp_path):
+def test_a_taken_name_is_never_overwritten(
+    handler: LoRAUploadHandler, settings: Settings, content: bytes, tmp_path: Path
+) -> None:
     handler.process_upload(content, "Style.safetensors")
     other = write_lora(tmp_path / "o.safetensors", seed=5)
     before = (settings.loras_dir / "Style.safetensors").read_bytes()
@@ -172,7 +183,9 @@ def test_a_taken_name_is_never_overwritten(handler, settings, content, tmp_path)
     ["x.ckpt", "x", ".safetensors", "..safetensors", "-x.safetensors", "CON.safetensors",
      "a\0b.safetensors", "a\u202eb.safetensors", "x" * 300 + ".safetensors", "a?.safetensors"],
 )  # fmt: skip
-def test_bad_names_are_refused_before_anything_is_written(handler, settings, content, name):
+def test_bad_names_are_refused_before_anything_is_written(
+    handler: LoRAUploadHandler, settings: Settings, content: bytes, name: str
+) -> None:
     with pytest.raises(UploadError) as caught:
         handler.process_upload(content, name)
     proposed = caught.value.context.get("proposed_name")
@@ -180,14 +193,16 @@ def test_bad_names_are_refused_before_anything_is_written(handler, settings, con
     assert everything(settings.loras_dir) == []
 
 
-def test_a_path_in_the_name_cannot_leave_the_library(handler, settings, content, tmp_path):
+def test_a_path_in_the_name_cannot_leave_the_library(
+    handler: LoRAUploadHandler, settings: Settings, content: bytes, tmp_path: Path
+) -> None:
     record = handler.process_upload(content, "../../evil/name.safetensors")
     assert record["path"] == "name.safetensors"
     assert not (tmp_path / "evil").exists()
 
 
-def test_size_limit_and_disk_reserve(settings, content):
-    def limited(**changes):
+def test_size_limit_and_disk_reserve(settings: Settings, content: bytes) -> None:
+    def limited(**changes: Any) -> LoRAUploadHandler:
         return LoRAUploadHandler(settings.model_copy(update=changes))
 
     small = limited(max_upload_mb=0.001)
@@ -203,7 +218,9 @@ def test_size_limit_and_disk_reserve(settings, content):
     assert limited().process_upload(content, "a.safetensors")
 
 
-def test_a_stage_takes_chunks(handler, settings, content):
+def test_a_stage_takes_chunks(
+    handler: LoRAUploadHandler, settings: Settings, content: bytes
+) -> None:
     stage = handler.open_stage("a.safetensors", len(content))
     for start in range(0, len(content), 1000):
         stage.write(content[start : start + 1000])
@@ -213,7 +230,9 @@ def test_a_stage_takes_chunks(handler, settings, content):
     assert "a.safetensors" in everything(settings.loras_dir)
 
 
-def test_an_aborted_or_short_stage_leaves_nothing(handler, settings, content):
+def test_an_aborted_or_short_stage_leaves_nothing(
+    handler: LoRAUploadHandler, settings: Settings, content: bytes
+) -> None:
     stage = handler.open_stage("a.safetensors")
     stage.write(content[:100])
     stage.abort()
@@ -227,9 +246,11 @@ def test_an_aborted_or_short_stage_leaves_nothing(handler, settings, content):
     assert everything(settings.loras_dir) == []
 
 
-def test_a_source_that_breaks_off_leaves_nothing(handler, settings, content):
+def test_a_source_that_breaks_off_leaves_nothing(
+    handler: LoRAUploadHandler, settings: Settings, content: bytes
+) -> None:
     class Broken(io.BytesIO):
-        def read(self, size=-1):
+        def read(self, size: int | None = -1) -> bytes:
             if self.tell() > 0:
                 raise ConnectionResetError("gone")
             return super().read(100)
@@ -239,7 +260,7 @@ def test_a_source_that_breaks_off_leaves_nothing(handler, settings, content):
     assert everything(settings.loras_dir) == []
 
 
-def test_memory_stays_flat(handler, tmp_path):
+def test_memory_stays_flat(handler: LoRAUploadHandler, tmp_path: Path) -> None:
     big = {"lora_unet_blocks_0_self_attn_q.lora_down.weight": (256, 16384)}
     big["lora_unet_blocks_0_self_attn_q.lora_up.weight"] = (16384, 256)
     path = write_lora(tmp_path / "big", big)
@@ -251,7 +272,7 @@ def test_memory_stays_flat(handler, tmp_path):
     assert peak < 16_000_000
 
 
-def test_metadata_of_a_file(handler, tmp_path):
+def test_metadata_of_a_file(handler: LoRAUploadHandler, tmp_path: Path) -> None:
     meta = {"modelspec.description": "d", "modelspec.trigger_phrase": "zap, zop"}
     found = handler.extract_metadata(write_lora(tmp_path / "a.safetensors", metadata=meta))
     assert found["description"] == "d"
@@ -260,7 +281,7 @@ def test_metadata_of_a_file(handler, tmp_path):
     assert json.dumps(found)
 
 
-def test_thumbnails_by_name(handler, content):
+def test_thumbnails_by_name(handler: LoRAUploadHandler, content: bytes) -> None:
     handler.process_upload(content, "a.safetensors")
-    assert handler.generate_thumbnail("a").endswith("a.webp")
+    assert str(handler.generate_thumbnail("a")).endswith("a.webp")
     assert handler.generate_thumbnail("zz") is None
