@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,23 +16,36 @@ from backend.errors import ModelLoadError
 from backend.lora.architectures import CONFIGS, architecture_for, architecture_from_config
 from backend.settings import load_settings
 
+DEMO = Path(__file__).parents[3] / "models" / "demo"
+MODELS: dict[str, Mapping[str, Any]] = {
+    **{name: config for name, (_, _, config) in CONFIGS.items()},
+    "tiny": TINY_CONFIG,
+    "image layers": {
+        **TINY_CONFIG, "image_dim": 6, "added_kv_proj_dim": 16, "pos_embed_seq_len": 3,
+    },
+    "no norm": {**TINY_CONFIG, "out_channels": None, "cross_attn_norm": False},
+}  # fmt: skip
 
-@pytest.mark.parametrize(
-    "config",
-    [
-        *(config for _, _, config in CONFIGS.values()),
-        TINY_CONFIG,
-        {**TINY_CONFIG, "image_dim": 6, "added_kv_proj_dim": 16, "pos_embed_seq_len": 3},
-        {**TINY_CONFIG, "out_channels": None, "cross_attn_norm": False},
-    ],
-)
-def test_parameters_equal_the_real_model(config: Mapping[str, Any]) -> None:
-    small = {**config, "num_layers": min(config.get("num_layers", 40), 2)}
-    given = {key: value for key, value in small.items() if not key.startswith("_")}
+
+def parameters_of_the_class(config: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
+    given = {key: value for key, value in config.items() if not key.startswith("_")}
     with torch.device("meta"):
         model = WanTransformer3DModel(**given)
-    real = {name: tuple(value.shape) for name, value in model.named_parameters()}
-    assert architecture_from_config("x", "X", ("high",), small).parameters == real
+    return {name: tuple(value.shape) for name, value in model.named_parameters()}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_parameters_equal_the_real_model(name: str) -> None:
+    found = architecture_from_config(name, name, ("high",), MODELS[name])
+    assert found.parameters == parameters_of_the_class(MODELS[name])
+
+
+@pytest.mark.parametrize("expert", ["transformer", "transformer_2"])
+def test_the_demo_model_is_as_its_config_says(expert: str) -> None:
+    config = json.loads((DEMO / expert / "config.json").read_text(encoding="utf-8"))
+    found = architecture_for(load_settings(models_dir=DEMO.parent), "demo")
+    assert found.experts == ("high", "low")
+    assert found.parameters == parameters_of_the_class(config)
 
 
 def test_known_models_have_their_published_sizes() -> None:
