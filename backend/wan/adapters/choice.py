@@ -42,8 +42,30 @@ def choose(
 ) -> Choice:
     """Pick the mode. `held_bytes` of copies are there already.
 
-    Raises LoRALoadingError if merging is demanded for weights that cannot be merged into.
+    Raises LoRALoadingError if merging is demanded for weights that cannot be merged into, or
+    if only runtime is left for a compiled model.
     """
+    choice = _pick(wanted, layouts, plans, scheduled=scheduled, held_bytes=held_bytes)
+    compiled = any(layouts[expert].compiled for expert, plan in plans.items() if plan)
+    if choice.mode == "runtime" and compiled:
+        # torch.compile does not look for hooks: its code runs without new ones, and with old
+        # ones after they are gone.
+        raise LoRALoadingError(
+            "LoRAs cannot be applied beside the weights of a compiled model, and they would "
+            f"have to be: {choice.reason}.",
+            suggestions=['Set "lora_mode" to "merge", or use the model without torch.compile.'],
+        )
+    return choice
+
+
+def _pick(
+    wanted: WantedMode,
+    layouts: Mapping[Expert, Layout],
+    plans: Mapping[Expert, Plan],
+    *,
+    scheduled: bool,
+    held_bytes: int,
+) -> Choice:
     if wanted == "runtime":
         return Choice("runtime", "the settings ask for it")
     touched = _touched(layouts, plans)

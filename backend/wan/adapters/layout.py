@@ -13,7 +13,7 @@ from backend.wan.adapters.layer import Shapes
 class Layout:
     """The modules and parameters of `model` as they are now.
 
-    `compiled`: torch.compile has made code for it, which new hooks would make anew.
+    `compiled`: torch.compile makes code for it, which does not see hooks that come or go.
     """
 
     model: nn.Module
