@@ -47,6 +47,14 @@ def all_finite(data: Any, dtype: str, start: int, end: int) -> bool:
     return True
 
 
+def any_nonzero(data: bytes, dtype: str) -> bool:
+    """Whether any number is neither 0 nor -0."""
+    size, _ = FIRST_NON_FINITE.get(dtype, (1, 0))
+    patterns = np.frombuffer(data, f"<u{size}")
+    sign = 1 << (8 * size - 1) if dtype in FIRST_NON_FINITE else 0
+    return bool(((patterns != 0) & (patterns != sign)).any())
+
+
 def first_non_finite(data: Any, entries: Iterable[TensorEntry]) -> str | None:
     """The key of the first tensor of a whole file's bytes that holds NaN or infinity."""
     for dtype, start, end, run in _runs(sorted(entries, key=lambda entry: entry.start)):

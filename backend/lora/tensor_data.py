@@ -1,8 +1,4 @@
-"""Reading tensor values with numpy: single numbers, and a streaming check of a whole file.
-
-Number formats: IEEE 754 for F16/F32/F64; BF16 is the upper half of an F32; OCP 8-bit floats
-(arXiv 2209.05433) for F8: E4M3 has no infinity and NaN 0x7F/0xFF, E5M2 is a short F16.
-"""
+"""Reading tensor values: single numbers, and a streaming check of a whole file."""
 
 from __future__ import annotations
 
@@ -13,9 +9,8 @@ from collections.abc import Container
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import numpy as np
-
 from backend.errors import LoRAFileError
+from backend.lora.finite import all_finite, any_nonzero
 from backend.lora.header import Columns, Header, TensorEntry, open_regular
 
 CHUNK_BYTES = 4 * 1024 * 1024
@@ -23,15 +18,6 @@ _NUMBERS = {
     "F16": "<e", "F32": "<f", "F64": "<d", "I8": "<b", "U8": "<B", "I16": "<h", "U16": "<H",
     "I32": "<i", "U32": "<I", "I64": "<q", "U64": "<Q",
 }  # fmt: skip
-# Bit patterns: unsigned type, mask without the sign, first pattern that is not finite.
-_PATTERNS = {
-    "F16": ("<u2", 0x7FFF, 0x7C00),
-    "BF16": ("<u2", 0x7FFF, 0x7F80),
-    "F32": ("<u4", 0x7FFFFFFF, 0x7F800000),
-    "F64": ("<u8", 0x7FFFFFFFFFFFFFFF, 0x7FF0000000000000),
-    "F8_E4M3": ("<u1", 0x7F, 0x7F),
-    "F8_E5M2": ("<u1", 0x7F, 0x7C),
-}
 
 
 def read_numbers(file: BinaryIO, columns: Columns, keys: Container[str]) -> set[float]:
@@ -77,22 +63,19 @@ def validate_tensor_data(path: str | Path, header: Header) -> None:
 
 def _scan(file: Any, entry: TensorEntry, name: str) -> bool:
     """Check one tensor; True if it holds anything but zeros."""
-    kind, mask, limit = _PATTERNS.get(entry.dtype, ("<u1", 0xFF, 0x100))
     nonzero = False
     file.seek(entry.start)
     remaining = entry.end - entry.start
     while remaining:
         raw = _read_exactly(file, min(CHUNK_BYTES, remaining), name)
         remaining -= len(raw)
-        bits = np.frombuffer(raw, kind) & np.array(mask, dtype=kind)
-        largest = int(bits.max())
-        if largest >= limit:
+        if not all_finite(raw, entry.dtype, 0, len(raw)):
             raise LoRAFileError(
                 f"{name}: tensor {entry.key!r} holds values that are not finite (NaN or infinity).",
                 suggestions=["Use an earlier checkpoint: this training run broke down."],
                 context={"file": name, "tensor": entry.key},
             )
-        nonzero = nonzero or largest > 0
+        nonzero = nonzero or any_nonzero(raw, entry.dtype)
     return nonzero
 
 
