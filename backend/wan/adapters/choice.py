@@ -48,8 +48,7 @@ def choose(
     choice = _pick(wanted, layouts, plans, scheduled=scheduled, held_bytes=held_bytes)
     compiled = any(layouts[expert].compiled for expert, plan in plans.items() if plan)
     if choice.mode == "runtime" and compiled:
-        # torch.compile does not look for hooks: its code runs without new ones, and with old
-        # ones after they are gone.
+        # What torch.compile has made does not look for hooks that come later.
         raise LoRALoadingError(
             "LoRAs cannot be applied beside the weights of a compiled model, and they would "
             f"have to be: {choice.reason}.",

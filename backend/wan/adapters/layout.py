@@ -13,7 +13,7 @@ from backend.wan.adapters.layer import Shapes
 class Layout:
     """The modules and parameters of `model` as they are now.
 
-    `compiled`: torch.compile makes code for it, which does not see hooks that come or go.
+    `compiled`: torch.compile makes code for it, which does not see hooks that come later.
     """
 
     model: nn.Module
