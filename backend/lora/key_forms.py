@@ -131,10 +131,11 @@ def _orphan_alphas(forms: Iterable[KeyForm]) -> Iterator[str]:
 
 
 def _conflicts(forms: Iterable[KeyForm]) -> Iterator[tuple[str, str]]:
-    places: dict[tuple[Expert | None, str, str], Blocks] = {}
+    places: defaultdict[tuple[Expert | None, str, str], Blocks] = defaultdict(dict)
     for form in forms:
-        place = (form.expert, form.module, form.part)
-        first = places.setdefault(place, form.keys)
-        if first is not form.keys:
+        first = places[form.expert, form.module, form.part]
+        if first:
             yield from ((first[n], key) for n, key in form.keys.items() if n in first)
-            places[place] = form.keys | first
+            first.update({n: key for n, key in form.keys.items() if n not in first})
+        else:
+            first.update(form.keys)

@@ -67,31 +67,39 @@ def group_layers(forms: Iterable[KeyForm], shapes: Mapping[str, Shape]) -> tuple
 
     `shapes` has the shape of every key of the forms.
     """
-    layers: dict[tuple[str, Expert | None], _Blocks] = {}
+    layers: defaultdict[tuple[str, Expert | None], list[KeyForm]] = defaultdict(list)
     for form in forms:
-        blocks = layers.setdefault((form.module, form.expert), defaultdict(list))
-        parts: dict[Shape, LayerPart] = {}
-        for number, key in form.keys.items():
-            shape = shapes[key]
-            part = parts.get(shape)
-            if part is None:
-                part = parts[shape] = LayerPart(form.part, form.template, shape)
-            blocks[number].append(part)
+        layers[form.module, form.expert].append(form)
     return tuple(
-        LayerGroup(module, expert, numbers, parts)
-        for (module, expert), blocks in layers.items()
-        for numbers, parts in _alike(blocks)
+        LayerGroup(module, expert, tuple(sorted(map(int, filter(None, numbers)))), tuple(parts))
+        for (module, expert), found in layers.items()
+        for numbers, parts in _alike_everywhere(found, shapes) or _alike(found, shapes)
     )
 
 
-_Blocks = defaultdict[str, list[LayerPart]]  # by block number, "" outside the blocks
+# Block numbers ("" outside the blocks) and the parts that a layer has in each of them.
+_Group = tuple[Iterable[str], list[LayerPart]]
 
 
-def _alike(blocks: _Blocks) -> Iterator[tuple[tuple[int, ...], tuple[LayerPart, ...]]]:
-    """The blocks whose layers have the same parts, with these."""
-    same: dict[tuple[int, ...], list[str]] = {}
+def _alike_everywhere(forms: list[KeyForm], shapes: Mapping[str, Shape]) -> list[_Group]:
+    """One group of all blocks, as in most files; none if the blocks differ."""
+    numbers = forms[0].keys.keys()
+    parts = []
+    for form in forms:
+        found = {*map(shapes.__getitem__, form.keys.values())}
+        if len(found) > 1 or form.keys.keys() != numbers:
+            return []
+        parts.append(LayerPart(form.part, form.template, *found))
+    return [(numbers, parts)]
+
+
+def _alike(forms: list[KeyForm], shapes: Mapping[str, Shape]) -> list[_Group]:
+    """Groups of blocks whose layers have the same parts."""
+    blocks: defaultdict[str, list[LayerPart]] = defaultdict(list)
+    for form in forms:
+        for number, key in form.keys.items():
+            blocks[number].append(LayerPart(form.part, form.template, shapes[key]))
+    groups: defaultdict[tuple[LayerPart, ...], list[str]] = defaultdict(list)
     for number, parts in blocks.items():
-        # A form has one object for all its parts of one shape, so objects can be compared.
-        same.setdefault(tuple(map(id, parts)), []).append(number)
-    for numbers in same.values():
-        yield tuple(sorted(map(int, filter(None, numbers)))), tuple(blocks[numbers[0]])
+        groups[tuple(parts)].append(number)
+    return [(numbers, list(parts)) for parts, numbers in groups.items()]
