@@ -10,7 +10,9 @@ from __future__ import annotations
 import statistics
 import tempfile
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from backend.errors import LoRAError
 from benchmarks.corpus import layout
@@ -46,6 +48,17 @@ MEASURED = (
 )
 
 
+@dataclass(frozen=True)
+class Side:
+    """One side's way of applying a LoRA beside those that `prepare` puts there."""
+
+    name: str
+    pipeline: Any
+    prepare: Action
+    apply: Action
+    finish: Action
+
+
 class Arena:
     """Both sides on models that share their weights."""
 
@@ -57,49 +70,55 @@ class Arena:
         self.theirs = DiffusersSide(twin(model))
         self._given = inputs(settings.deep, settings.few_latents, device=settings.device)
 
-    def our_turn(self, there: Files, new: Files) -> list[Contestant]:
-        """Apply `new` beside what is there, then two forward passes."""
+    def compare(self, new: Files, *, both: bool) -> dict[str, Timing]:
+        """Apply `new` where nothing is, without a forward pass."""
+        sides = [self._ours({}, new)] + ([self._theirs({}, new)] if both else [])
+        contestants = [Contestant(f"{x.name}: apply", x.apply, finish=x.finish) for x in sides]
+        rounds, wait = self.settings.rounds, self.settings.synchronise
+        return interleave(contestants, rounds, synchronise=wait)
 
+    def compare_with_passes(self, there: Files, new: Files) -> dict[str, Timing]:
+        """Apply `new` beside what is there, then two forward passes."""
+        sides = [self._ours(there, new), self._theirs(there, new)]
+        contestants = [step for side in sides for step in self._steps(side)]
+        rounds, wait = self.settings.slow_rounds, self.settings.synchronise
+        return interleave(contestants, rounds, synchronise=wait)
+
+    def _ours(self, there: Files, new: Files) -> Side:
         def apply() -> None:
             self.ours.change({**there, **new}) if there else self.ours.apply(new)
 
-        return self._turn(self.ours, apply, there, self.ours.close)
+        def prepare() -> None:
+            if there:
+                self.ours.apply(there)
 
-    def their_turn(self, there: Files, new: Files) -> list[Contestant]:
-        """As `our_turn`, with diffusers."""
+        return Side("ours", self.ours.pipeline, prepare, apply, self.ours.close)
 
+    def _theirs(self, there: Files, new: Files) -> Side:
         def apply() -> None:
             for name, path in new.items():
                 self.theirs.load(name, path)
             self.theirs.set(dict.fromkeys({**there, **new}, 1.0))
 
-        return self._turn(self.theirs, apply, there, self.theirs.unload)
+        def prepare() -> None:
+            if there:
+                self.theirs.apply(there)
 
-    def _turn(
-        self, side: OurSide | DiffusersSide, apply: Action, there: Files, finish: Action
-    ) -> list[Contestant]:
-        name = "ours" if side is self.ours else "diffusers"
+        return Side("diffusers", self.theirs.pipeline, prepare, apply, self.theirs.unload)
 
+    def _steps(self, side: Side) -> list[Contestant]:
         def sample() -> object:
             return forward(side.pipeline.transformer, self._given)
 
         def prepare() -> None:
-            if there:
-                side.apply(there)
-            # Sampled before, as LoRAs that are there have been.
-            sample()
+            side.prepare()
+            sample()  # what is there has been sampled with before
 
         return [
-            Contestant(f"{name}: apply", apply, prepare),
-            Contestant(f"{name}: first pass", sample),
-            Contestant(f"{name}: second pass", sample, finish=finish),
+            Contestant(f"{side.name}: apply", side.apply, prepare),
+            Contestant(f"{side.name}: first pass", sample),
+            Contestant(f"{side.name}: second pass", sample, finish=side.finish),
         ]
-
-    def compare(self, there: Files, new: Files, *, both: bool) -> dict[str, Timing]:
-        turns = self.our_turn(there, new)
-        if both:
-            turns += self.their_turn(there, new)
-        return interleave(turns, self.settings.rounds, synchronise=self.settings.synchronise)
 
 
 def measure(settings: Settings) -> PartResult:
@@ -134,7 +153,7 @@ def _by_layout(arena: Arena, folder: Path, timings: dict[str, Timing]) -> Table:
         name = verdict.layout
         path = write_lora(layout(name), arena.shapes, folder, name, rank=arena.settings.rank)
         try:
-            found = arena.compare({}, {"new": path}, both=verdict.theirs == EXACT)
+            found = arena.compare({"new": path}, both=verdict.theirs == EXACT)
         except LoRAError as error:
             rows.append((name, type(error).__name__, None, None, verdict.theirs))
         else:
@@ -172,7 +191,7 @@ def _by_count(arena: Arena, folder: Path, timings: dict[str, Timing]) -> Table:
     rows = []
     for count in ALREADY:
         there = {name: paths[name] for name in names[1 : 1 + count]}
-        found = arena.compare(there, {"new": paths["new"]}, both=True)
+        found = arena.compare_with_passes(there, {"new": paths["new"]})
         timings |= {f"{count} there, {key}": timing for key, timing in found.items()}
         rows.append(_count_row(count, found))
     size = paths["new"].stat().st_size / 1e6

@@ -13,14 +13,13 @@ from typing import Any
 import torch
 
 from backend.wan.adapters.cache import AdapterCache
-from backend.wan.adapters.merge import MergedExpert
+from backend.wan.adapters.layout import Layout
 from backend.wan.adapters.pristine import Pristine
-from backend.wan.adapters.resolve import resolve
 from benchmarks.corpus import layout
 from benchmarks.files import linears, write_lora
 from benchmarks.machine import reachable_tensors, release, used, watched
 from benchmarks.models import BarePipeline, build, shapes_of
-from benchmarks.our_side import Mode, OurSide, items
+from benchmarks.our_side import Mode, OurSide
 from benchmarks.peft_side import DiffusersSide
 from benchmarks.report import Cell, PartResult, Table, Target
 from benchmarks.settings import Settings
@@ -81,9 +80,16 @@ def _with_files(settings: Settings, count: int) -> list[Extra]:
         return [_extra(settings, name, count, partial(act, files)) for name, act in WAYS.items()]
 
 
-def _ours(mode: Mode) -> Way:
+class CheckpointCache(AdapterCache):
+    """Takes originals from the model's folder, as the engine does when memory is short."""
+
+    def pristine(self, layout: Layout, *, frugal: bool) -> Pristine:
+        return super().pristine(layout, frugal=True)
+
+
+def _ours(mode: Mode, cache: Callable[[int], AdapterCache] = AdapterCache) -> Way:
     def apply(files: Files, model: Any) -> object:
-        side = OurSide(BarePipeline(model), mode)
+        side = OurSide(BarePipeline(model), mode, cache)
         side.apply(files)
         return side
 
@@ -101,20 +107,9 @@ def _theirs(*, fused: bool) -> Way:
     return apply
 
 
-def _from_checkpoint(files: Files, model: Any) -> object:
-    """A merge whose pristine weights are the checkpoint that the model was loaded from.
-
-    The engine takes this way by itself only when memory is short, so its parts are called here.
-    """
-    plans, _ = resolve({"high": model}, items(files), AdapterCache(0))
-    merged = MergedExpert(model, Pristine(model, frugal=True))
-    merged.bring(plans["high"], [1.0] * len(files))
-    return merged
-
-
 WAYS = {
     MERGED: _ours("merge"),
-    CHECKPOINT: _from_checkpoint,
+    CHECKPOINT: _ours("merge", CheckpointCache),
     "ours, runtime": _ours("runtime"),
     "diffusers, fused": _theirs(fused=True),
     "diffusers, unfused": _theirs(fused=False),
@@ -148,8 +143,6 @@ def _measured(
     )
     if isinstance(side, OurSide):
         side.close()
-    elif isinstance(side, MergedExpert):
-        side.restore()
     return found
 
 

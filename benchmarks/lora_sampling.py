@@ -47,14 +47,12 @@ class Overhead:
 def measure(settings: Settings) -> PartResult:
     timings: dict[str, Timing] = {}
     tables, targets = [], []
-    for shape, rank in (
-        *((settings.full, rank) for rank in settings.ranks),
-        (settings.narrow, settings.rank),
-    ):
+    stages = [(settings.full, rank, counts) for rank, counts in settings.stacks]
+    for shape, rank, counts in (*stages, (settings.narrow, settings.rank, settings.counts)):
         latents = settings.latents if shape is settings.full else NARROW_LATENTS
-        found = Stage(settings, shape, rank, latents).run()
+        found = Stage(settings, shape, rank, latents, counts).run()
         timings |= {f"{shape.name}, rank {rank}, {key}": value for key, value in found.items()}
-        overheads = _overheads(found, settings.counts)
+        overheads = _overheads(found, counts)
         title = f"A forward pass ({shape.name}, {tokens(latents)} tokens, rank {rank})"
         tables.append(_table(title, found, overheads))
         targets += _targets(f"{shape.name}, rank {rank}", overheads)
@@ -69,9 +67,14 @@ class Stage:
     """
 
     def __init__(
-        self, settings: Settings, shape: ModelShape, rank: int, latents: tuple[int, int, int]
+        self,
+        settings: Settings,
+        shape: ModelShape,
+        rank: int,
+        latents: tuple[int, int, int],
+        counts: tuple[int, ...],
     ) -> None:
-        self._settings, self._rank = settings, rank
+        self._settings, self._rank, self._counts = settings, rank, counts
         self._model = build(shape, device=settings.device)
         self._given = inputs(shape, latents, device=settings.device)
 
@@ -86,12 +89,12 @@ class Stage:
                     rank=self._rank,
                     seed=seed,
                 )
-                for seed in range(max(self._settings.counts))
+                for seed in range(max(self._counts))
             }
             # The unmerged models come first: their copies are of the bare model's modules.
             unmerged = [
                 contestant
-                for count in self._settings.counts
+                for count in self._counts
                 for contestant in self._unmerged(dict(list(files.items())[:count]), count)
             ]
             return interleave(

@@ -54,13 +54,18 @@ def _merged(settings: Settings, timings: dict[str, Timing]) -> tuple[Table, dict
     other = copy.deepcopy(model)
     rows: list[tuple[Cell, ...]] = []
     ratios = {"strength": float("inf"), "file": float("inf")}
-    for rank, count in itertools.product(settings.ranks, settings.counts):
+    for rank, count in ((rank, count) for rank, counts in settings.stacks for count in counts):
         with _files(shapes_of(model), rank, count) as (files, spare):
             ours = OurSide(BarePipeline(model), "merge")
             theirs = DiffusersSide(other)
             with _applied_merged(ours, theirs, files):
                 for what, pair in _contestants(ours, theirs, files, spare).items():
-                    found = interleave(pair, settings.rounds, synchronise=settings.synchronise)
+                    found = interleave(
+                        pair,
+                        settings.slow_rounds,
+                        warmups=0,
+                        synchronise=settings.synchronise,
+                    )
                     group = f"{what}, rank {rank}, {count} LoRAs"
                     timings |= {f"{group}, {key}": timing for key, timing in found.items()}
                     ratio = found["ours"].ratio_to(found["diffusers"])
@@ -90,6 +95,7 @@ def _merged_table(shape: ModelShape, rows: list[tuple[Cell, ...]]) -> Table:
             "ours: `change`; diffusers: `unfuse_lora`, (`delete_adapters`, `load_lora_weights`,) "
             "`set_adapters`, `fuse_lora`.",
             f"The last columns are extrapolated from {shape.blocks} blocks in proportion.",
+            "No file is kept parsed: both sides read the new one, ours the others again too.",
             "With several LoRAs, `strength` changes all of them and `file` replaces one.",
         ),
     )
@@ -151,7 +157,7 @@ def _contestants(
             Contestant("diffusers", _alternating(their_strength, *((s,) for s in STRENGTHS))),
         ],
         "file": [
-            Contestant("ours", _alternating(ours.change, (files,), (other,))),
+            Contestant("ours", _alternating(ours.change, (files,), (other,)), ours.forget),
             Contestant(
                 "diffusers",
                 _alternating(

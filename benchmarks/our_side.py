@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Literal
@@ -35,8 +35,11 @@ class OurSide:
     is in force stay in the cache, as in the app.
     """
 
-    def __init__(self, pipeline: Any, mode: Mode) -> None:
-        self.pipeline, self._mode = pipeline, mode
+    def __init__(
+        self, pipeline: Any, mode: Mode, cache: Callable[[int], AdapterCache] = AdapterCache
+    ) -> None:
+        self.pipeline, self._mode, self._new_cache = pipeline, mode, cache
+        self._cache = cache(CACHE_BYTES)
         self._held = ExitStack()
         self.stack: AppliedStack | None = None
 
@@ -45,14 +48,18 @@ class OurSide:
         self.open(items(files, strength))
 
     def open(self, selected: list[StackItem]) -> None:
-        cache = AdapterCache(CACHE_BYTES)
-        context = applied_stack(self.pipeline, selected, mode=self._mode, cache=cache)
+        self._cache = self._new_cache(CACHE_BYTES)
+        context = applied_stack(self.pipeline, selected, mode=self._mode, cache=self._cache)
         self.stack = self._held.enter_context(context)
 
     def change(self, files: Mapping[str, Path], strength: float = 1.0) -> None:
         """Switch the open stack to these files and this strength."""
         assert self.stack is not None, "nothing is applied"
         self.stack.change(items(files, strength))
+
+    def forget(self) -> None:
+        """Keep no parsed file: the next change reads all of its files."""
+        self._cache.clear()
 
     def close(self) -> None:
         """Take the LoRAs out."""

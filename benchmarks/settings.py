@@ -16,8 +16,8 @@ TWO_EXPERTS = 64 << 30  # bytes of two whole experts in bf16, with room for a fo
 class Settings:
     """`full`: its weights are merged, fused and sampled; `deep`: has all blocks of a real
     expert, and its weights are left alone; `narrow`: as many layers, so small that only the
-    cost per layer remains. Latents are (frames, height, width); ranks and counts are of LoRAs;
-    `variants` are those of the layout corpus.
+    cost per layer remains. `slow_rounds` are for what takes many seconds. Latents are (frames,
+    height, width); ranks and counts are of LoRAs; `variants` are those of the layout corpus.
     """
 
     device: torch.device
@@ -29,8 +29,15 @@ class Settings:
     ranks: tuple[int, ...]
     counts: tuple[int, ...]
     rounds: int
+    slow_rounds: int
     threads: int
     variants: tuple[Variant, ...] = VARIANTS
+
+    @property
+    def stacks(self) -> list[tuple[int, tuple[int, ...]]]:
+        """(rank, numbers of LoRAs): every number at the first rank, the least at the others."""
+        others = [(rank, self.counts[:1]) for rank in self.ranks[1:]]
+        return [(self.rank, self.counts), *others]
 
     @property
     def rank(self) -> int:
@@ -46,7 +53,7 @@ class Settings:
 def quick() -> Settings:
     """Tiny models on the CPU: every step is taken, no number means anything."""
     cpu, few = torch.device("cpu"), (2, 4, 4)
-    return Settings(cpu, TINY, TINY, TINY, few, few, (4,), (1, 2), 2, 1, ("full", "pair"))
+    return Settings(cpu, TINY, TINY, TINY, few, few, (4,), (1, 2), 2, 2, 1, ("full", "pair"))
 
 
 def thorough() -> Settings:
@@ -65,6 +72,7 @@ def thorough() -> Settings:
         few_latents=(1, 4, 4),
         ranks=(32, 128),
         counts=(1, 2, 4),
-        rounds=7,
+        rounds=5,
+        slow_rounds=3,
         threads=torch.get_num_threads(),
     )
