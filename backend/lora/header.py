@@ -105,7 +105,8 @@ def _header_bytes(file: BinaryIO, name: str, file_size: int) -> bytes:
         fail(name, "the file is empty")
     start = file.read(16)
     for magic, what in FOREIGN_STARTS:
-        if start.startswith(magic):
+        # A header's length can begin with the bytes of a pickle: 640 is b"\x80\x02".
+        if start.startswith(magic) and start[8:9] != b"{":
             fail(name, f"this is {what}, not a safetensors file")
     if file_size < 8:
         fail(name, f"the file is too short to hold a header ({file_size} bytes)")

@@ -161,3 +161,12 @@ def test_what_a_header_says(tmp_path: Path) -> None:
 def test_padding_spaces_after_the_json_are_fine(tmp_path: Path) -> None:
     path = write_raw(tmp_path / "a.safetensors", json.dumps({"x": entry()}) + "   ", bytes(8))
     assert list(read_header(path).tensors) == ["x"]
+
+
+@pytest.mark.parametrize("length", [0x0280, 0x0380, 0x0480, 0x8B1F])
+def test_a_length_that_begins_like_a_foreign_file_is_fine(length: int, tmp_path: Path) -> None:
+    """Its first bytes are those of a pickle or a gzip archive."""
+    entry = {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}
+    text = json.dumps({"a": entry}).ljust(length)
+    assert len(text) == length
+    assert list(read_header(write_raw(tmp_path / "a.safetensors", text, bytes(4))).tensors) == ["a"]
