@@ -25,6 +25,7 @@ from backend.jobs.queue import JobQueue
 from backend.lora.compatibility import Compatibility
 from backend.lora.selection import LoRASelection
 from backend.lora.upload import LoRAUploadHandler
+from backend.lora.wangp import parse_multipliers
 from backend.settings import Settings, load_settings
 from backend.wan.manager import LoRAManager
 from backend.wan.task import GenerationResult, GenerationTask, Progress
@@ -62,6 +63,7 @@ __all__ = [
     "generate_video",
     "handle_error_with_recovery",
     "load_settings",
+    "parse_multipliers",
 ]
 
 _ON_FIRST_USE = {

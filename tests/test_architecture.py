@@ -44,7 +44,7 @@ CONTRACT = {
     "handle_error_with_recovery", "load_settings",
 }  # fmt: skip
 # What the page needs beyond the contract.
-FOR_THE_PAGE: set[str] = set()
+FOR_THE_PAGE = {"parse_multipliers"}
 
 
 def part_of(module: str) -> str | None:

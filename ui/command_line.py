@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from utils import SettingsError
+from utils import GenerationError, SettingsError, parse_multipliers
 
 EXAMPLES = """examples:
   python app.py
@@ -84,7 +84,8 @@ def _add_generate(commands: Any, shared: argparse.ArgumentParser) -> None:
         default=[],
         type=parse_lora_argument,
         metavar="NAME=STRENGTH",
-        help="a LoRA of the library; NAME=high:X,low:Y for separate experts; repeatable",
+        help="a LoRA of the library; NAME=high:X,low:Y for separate experts; WanGP's NAME=X;Y"
+        " (high;low) and NAME=X,Y (over the steps) are read too; repeatable",
     )
     for flag, name, kind, words in TASK_ARGUMENTS:
         parser.add_argument(flag, dest=name, type=kind, help=words)
@@ -92,7 +93,10 @@ def _add_generate(commands: Any, shared: argparse.ArgumentParser) -> None:
 
 
 def parse_lora_argument(text: str) -> tuple[str, Any]:
-    """`name`, `name=0.8` or `name=high:1.0,low:0.4`; a name may contain '='."""
+    """`name`, `name=0.8`, `name=high:1.0,low:0.4`, or WanGP's `name=1;0` and `name=1,0.5`.
+
+    A name may contain '='.
+    """
     name, separator, value = text.rpartition("=")
     if not separator:
         return text, None
@@ -100,15 +104,17 @@ def parse_lora_argument(text: str) -> tuple[str, Any]:
         raise argparse.ArgumentTypeError(f"{text!r} names no LoRA; write NAME=STRENGTH")
     try:
         return name, _strength(value)
-    except ValueError:
+    except (ValueError, GenerationError) as error:
         raise argparse.ArgumentTypeError(
-            f"{value!r} is not a strength; write a number, or high:X,low:Y"
+            f"{value!r} is not a strength ({error}); write a number, high:X,low:Y, or as in WanGP "
+            "HIGH;LOW or FIRST,SECOND,..."
         ) from None
 
 
 def _strength(value: str) -> Any:
     if ":" not in value:
-        return float(value)
+        # One value for one LoRA: none for it would be read as strength 1, a blank as two.
+        return parse_multipliers(value, 1)[0] if value.strip() else float(value)
     experts = {}
     for part in value.split(","):
         expert, _, number = part.partition(":")

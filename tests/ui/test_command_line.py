@@ -26,6 +26,8 @@ TASK = GenerationTask(model_type="demo", prompt="a fox", seed=1)
         ("style=-1", ("style", -1.0)),
         ("a=b=0.5", ("a=b", 0.5)),
         ("motion=high:1.0,low:0.4", ("motion", {"high": 1.0, "low": 0.4})),
+        ("motion=1;0.5", ("motion", {"high": 1.0, "low": 0.5})),
+        ("motion=1,-0.5", ("motion", [[0.0, 1.0], [0.5, -0.5]])),
         ("motion=low:0.4", ("motion", {"low": 0.4})),
     ],
 )
@@ -33,7 +35,10 @@ def test_a_lora_with_its_strength(text: str, expected: tuple[str, Any]) -> None:
     assert parse_lora_argument(text) == expected
 
 
-@pytest.mark.parametrize("text", ["=1", "a=", "a=x", "a=high:1,high:2", "a=mid:1", "a=high:"])
+@pytest.mark.parametrize(
+    "text",
+    ["=1", "a=", "a=x", "a=1 2", "a=1;2;3", "a=1,x", "a=high:1,high:2", "a=mid:1", "a=high:"],
+)
 def test_a_wrong_strength_is_wrong_usage(text: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         app.main(["generate", "--prompt", "x", "--lora", text])
