@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import os
 import struct
-from collections.abc import Container
+from collections.abc import Callable, Container
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -25,14 +26,26 @@ def read_numbers(file: BinaryIO, columns: Columns, keys: Container[str]) -> set[
 
     `file` is the whole file of these columns, unbuffered.
     """
-    descriptor, pread = file.fileno(), os.pread
+    read_at = _reader(file)
     found = {
-        (dtype, pread(descriptor, end - start, start))
+        (dtype, read_at(end - start, start))
         for key, dtype, shape, start, end in zip(*columns, strict=True)
         if key in keys and math.prod(shape) == 1
     }
     values = (_number(dtype, raw) for dtype, raw in found)
     return {value for value in values if value is not None}
+
+
+def _reader(file: BinaryIO) -> Callable[[int, int], bytes]:
+    """Reads so many bytes from an offset; in one call to the system where it has one for that."""
+    if hasattr(os, "pread"):
+        return partial(os.pread, file.fileno())
+
+    def read_at(size: int, start: int) -> bytes:
+        file.seek(start)
+        return file.read(size)
+
+    return read_at
 
 
 def _number(dtype: str, raw: bytes) -> float | None:
