@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from lora_algebras import Algebra
-from lora_weights import LINEARS, Made, original
+from lora_weights import LINEARS, Made, original, random
 
 ROOT_LINEARS = (
     "condition_embedder.time_embedder.linear_1",
@@ -162,4 +162,33 @@ def write_layers(
             for expert in ("high", "low") if role == "both" else (role,):
                 for kind, change in factors.changes.items():
                     made.exact[expert][f"{module}.{kind}"] = change
+    return made
+
+
+# Trainers write a vector as it is, as one row, or with the rank of a convolution's weight.
+VECTOR_FORMS = ((-1,), (1, -1), (1, -1, 1, 1))
+
+
+def modulation(parameter: str, *, short: bool) -> str:
+    """`scale_shift_table` in Wan's naming: its extractor's `.diff_m`, or its own path."""
+    place = parameter.replace("scale_shift_table", "") or "head."
+    return f"{place}diff_m" if short else f"{place}modulation.diff"
+
+
+def every_parameter(shapes: Mapping[str, tuple[int, ...]], *, short: bool = True) -> Made:
+    """A `.diff`, `.diff_b` or `.diff_m` for every parameter of the model."""
+    made = Made()
+    for index, (parameter, shape) in enumerate(shapes.items()):
+        change = random(*shape, seed=7000 + index, scale=0.05)
+        if parameter.endswith("scale_shift_table"):
+            key = modulation(parameter, short=short)
+        else:
+            module, kind = parameter.rsplit(".", 1)
+            key = original(module) + (".diff" if kind == "weight" else ".diff_b")
+        stored = change
+        if len(shape) == 1:
+            stored = change.reshape(VECTOR_FORMS[index % len(VECTOR_FORMS)])
+        made.tensors[ORIGINAL + key] = stored
+        for expert in ("high", "low"):
+            made.exact[expert][parameter] = lambda base, change=change: change.double()
     return made

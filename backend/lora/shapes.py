@@ -181,7 +181,8 @@ def mismatch(shapes: Shapes, weight: Shape | None, bias: Shape | None) -> str | 
 
 def _vector_mismatch(shapes: Shapes, weight: Shape | None, bias: Shape | None) -> str | None:
     for part, target in (("diff", weight), ("diff_b", bias)):
-        if part in shapes and shapes[part] != target:
+        # Vectors travel as [n], [1, n] or [1, n, 1...] between trainers.
+        if part in shapes and (target is None or _long(shapes[part]) != _long(target)):
             there = "no such parameter" if target is None else _text(target)
             return f"{part} has {_text(shapes[part])}, the model has {there}"
     rows = weight[0] if weight else 0
@@ -194,6 +195,11 @@ def _vector_mismatch(shapes: Shapes, weight: Shape | None, bias: Shape | None) -
     if "alpha" in shapes and prod(shapes["alpha"]) != 1:
         return f"alpha has {_text(shapes['alpha'])} instead of one number"
     return None
+
+
+def _long(shape: Shape) -> Shape:
+    """The axes longer than 1."""
+    return tuple(size for size in shape if size != 1)
 
 
 def _text(shape: tuple[int, ...]) -> str:

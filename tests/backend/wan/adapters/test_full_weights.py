@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,39 +9,10 @@ import pytest
 import torch
 from applying import check_output, check_rounding, shapes_of
 from lora_algebras import lora_alpha
-from lora_layouts import LAYOUTS, write_layers
+from lora_layouts import LAYOUTS, ORIGINAL, every_parameter, write_layers
 from lora_weights import Made, original, random
 
 from backend.wan.adapters.choice import Mode
-
-MODEL = "diffusion_model."
-# Trainers write a vector as it is, as one row, or with the rank of a convolution's weight.
-VECTOR_FORMS = ((-1,), (1, -1), (1, -1, 1, 1))
-
-
-def modulation(parameter: str, *, short: bool) -> str:
-    """`scale_shift_table` in Wan's naming: its extractor's `.diff_m`, or its own path."""
-    place = parameter.replace("scale_shift_table", "") or "head."
-    return f"{place}diff_m" if short else f"{place}modulation.diff"
-
-
-def every_parameter(shapes: Mapping[str, tuple[int, ...]], *, short: bool = True) -> Made:
-    """A `.diff`, `.diff_b` or `.diff_m` for every parameter of the model."""
-    made = Made()
-    for index, (parameter, shape) in enumerate(shapes.items()):
-        change = random(*shape, seed=7000 + index, scale=0.05)
-        if parameter.endswith("scale_shift_table"):
-            key = modulation(parameter, short=short)
-        else:
-            module, kind = parameter.rsplit(".", 1)
-            key = original(module) + (".diff" if kind == "weight" else ".diff_b")
-        stored = change
-        if len(shape) == 1:
-            stored = change.reshape(VECTOR_FORMS[index % len(VECTOR_FORMS)])
-        made.tensors[MODEL + key] = stored
-        for expert in ("high", "low"):
-            made.exact[expert][parameter] = lambda base, change=change: change.double()
-    return made
 
 
 @pytest.mark.parametrize("short", [True, False], ids=["diff_m", "modulation.diff"])
@@ -59,7 +29,7 @@ def test_every_parameter_in_bf16(half_experts: Any, tmp_path: Path) -> None:
 @pytest.mark.parametrize("prefix", ["", "model.diffusion_model.", "base_model.model.", "pipe.dit."])
 def test_every_prefix(prefix: str, experts: Any, mode: Mode, tmp_path: Path) -> None:
     made = every_parameter(shapes_of(experts))
-    made.tensors = {prefix + key.removeprefix(MODEL): part for key, part in made.tensors.items()}
+    made.tensors = {prefix + key.removeprefix(ORIGINAL): part for key, part in made.tensors.items()}
     check_output(experts, made, tmp_path / "a.safetensors", mode)
 
 
@@ -82,7 +52,7 @@ def test_a_weight_with_both_a_product_and_a_diff(experts: Any, mode: Mode, tmp_p
     shape = shapes_of(experts)[f"{module}.weight"]
     made = write_layers(LAYOUTS["LightX2V"], lora_alpha, shapes_of(experts), (module,))
     diff = random(*shape, seed=3, scale=0.05)
-    made.tensors[f"{MODEL}{original(module)}.diff"] = diff
+    made.tensors[f"{ORIGINAL}{original(module)}.diff"] = diff
     for changes in made.exact.values():
         product = changes[f"{module}.weight"]
         changes[f"{module}.weight"] = lambda base, product=product: product(base) + diff.double()
