@@ -105,16 +105,8 @@ def kohya(module: str, part: str) -> str:
     return f"lora_unet_{original(module).replace('.', '_')}.{ending}"
 
 
-def diffsynth(module: str, part: str) -> str:
-    return f"{original(module)}.lora_{'A' if part == 'down' else 'B'}.default.weight"
-
-
 def diffusion_model(module: str, part: str) -> str:
     return f"diffusion_model.{original(module)}.lora_{'A' if part == 'down' else 'B'}.weight"
-
-
-def diffusers(module: str, part: str) -> str:
-    return f"transformer.{module}.lora_{'A' if part == 'down' else 'B'}.weight"
 
 
 def combined_file(shapes: dict[str, tuple[int, ...]], seed: int = 5) -> Made:

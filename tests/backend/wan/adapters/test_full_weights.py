@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 import torch
 from applying import check_output, check_rounding, shapes_of
-from lora_algebras import lora_alpha
+from lora_algebras import LINEAR_ALGEBRAS, lora_alpha
 from lora_layouts import LAYOUTS, ORIGINAL, every_parameter, write_layers
-from lora_weights import Made, original, random
+from lora_weights import Change, Made, random
+from torch import Tensor
 
 from backend.wan.adapters.choice import Mode
 
@@ -46,17 +47,23 @@ def test_diffs_beside_products_of_the_same_layers(experts: Any, mode: Mode, tmp_
     check_output(experts, made, tmp_path / "a.safetensors", mode)
 
 
-def test_a_weight_with_both_a_product_and_a_diff(experts: Any, mode: Mode, tmp_path: Path) -> None:
-    """The two changes of one weight add up."""
-    module = "blocks.1.ffn.net.2"
-    shape = shapes_of(experts)[f"{module}.weight"]
-    made = write_layers(LAYOUTS["LightX2V"], lora_alpha, shapes_of(experts), (module,))
-    diff = random(*shape, seed=3, scale=0.05)
-    made.tensors[f"{ORIGINAL}{original(module)}.diff"] = diff
-    for changes in made.exact.values():
-        product = changes[f"{module}.weight"]
-        changes[f"{module}.weight"] = lambda base, product=product: product(base) + diff.double()
+@pytest.mark.parametrize("kind", LINEAR_ALGEBRAS)
+def test_a_layer_with_a_product_and_diffs(
+    kind: str, experts: Any, mode: Mode, tmp_path: Path
+) -> None:
+    """The changes of one weight add up, and so do those of its bias."""
+    module, shapes = "blocks.1.ffn.net.2", shapes_of(experts)
+    made = write_layers(LAYOUTS["LyCORIS"], LINEAR_ALGEBRAS[kind], shapes, (module,))
+    for part, name in (("diff", "weight"), ("diff_b", "bias")):
+        diff, path = random(*shapes[f"{module}.{name}"], seed=3, scale=0.05), f"{module}.{name}"
+        made.tensors[f"lycoris_{module.replace('.', '_')}.{part}"] = diff
+        for changes in made.exact.values():
+            changes[path] = plus(diff, changes.get(path))
     check_output(experts, made, tmp_path / "a.safetensors", mode)
+
+
+def plus(diff: Tensor, change: Change | None) -> Change:
+    return lambda base: diff.double() + (change(base) if change else 0.0)
 
 
 @pytest.mark.parametrize("prefix", ["lycoris", "lora_unet"])
