@@ -43,13 +43,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with _threads(settings.threads):
         machine = describe(settings.device)
         print(", ".join(f"{name} {value}" for name, value in machine.items()), flush=True)
-        results = [_run(name, settings) for name in options.only or PARTS]
-    if options.json is not None:
-        found = {"machine": machine, "parts": {part.name: part.to_plain() for part in results}}
-        options.json.write_text(json.dumps(found, indent=1), encoding="utf-8")
+        results: list[PartResult] = []
+        for name in options.only or PARTS:
+            results.append(_run(name, settings))
+            if options.json is not None:
+                _write(options.json, machine, results)
     targets = [target for part in results for target in part.targets]
     print(f"\n{sum(target.met for target in targets)} of {len(targets)} targets met")
     return 0
+
+
+def _write(path: Path, machine: Mapping[str, str | int], results: Sequence[PartResult]) -> None:
+    found = {"machine": machine, "parts": {part.name: part.to_plain() for part in results}}
+    path.write_text(json.dumps(found, indent=1), encoding="utf-8")
 
 
 @contextmanager

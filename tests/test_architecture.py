@@ -31,7 +31,7 @@ MAY_IMPORT = {
 HEAVY = ("torch", "diffusers", "transformers", "accelerate", "peft")
 FIXED_NAMES = (
     "app.py", "utils.py", "lora_ui", "loras", "config.json", "tests", "requirements.txt",
-    "README.md", "backend", "ui", "demo", "models", "docs", "LICENSE", "CHANGELOG.md",
+    "README.md", "backend", "ui", "demo", "models", "docs", "benchmarks", "LICENSE", "CHANGELOG.md",
     "CONTRIBUTING.md", "pyproject.toml", ".ci/run", "scripts/start", "scripts/test",
 )  # fmt: skip
 MOST_LINES = {"app.py": 150, "utils.py": 300}

@@ -58,7 +58,7 @@ def test_every_timing_keeps_its_rounds(found: dict[str, Any]) -> None:
     for name in ("apply", "switch", "sampling", "inspection"):
         timings = found["parts"][name]["timings"]
         assert timings
-        assert all(len(timing["seconds"]) >= 2 for timing in timings.values())
+        assert all(timing["seconds"] for timing in timings.values())
 
 
 def test_a_merge_holds_one_copy_of_what_it_touches(found: dict[str, Any]) -> None:
