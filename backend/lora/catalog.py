@@ -12,7 +12,7 @@ import sqlite3
 import threading
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -103,6 +103,10 @@ class Catalog:
                 suggestions=["Check that the LoRA folder is writable and its disk is not full."],
             ) from error
 
+    def transaction(self) -> AbstractContextManager[sqlite3.Connection]:
+        """For a change that reaches into several tables: all of it or nothing."""
+        return self._open()
+
     def revision(self) -> int:
         """Grows with every change by any instance; 0 when the catalogue cannot be reached."""
         return self._watch.revision()
@@ -123,9 +127,8 @@ class Catalog:
         """Insert or replace rows in one transaction."""
         if not rows:
             return
-        values = [(r.path, r.size, r.mtime_ns, r.info, r.error, r.sha256) for r in rows]
         with self._open() as db:
-            db.executemany("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?)", values)
+            _save(db, rows)
 
     def save_hash(self, path: str, size: int, mtime_ns: int, sha256: str) -> None:
         """Keep the hash of a file if its row is still of the same size and time."""
@@ -173,22 +176,42 @@ class Catalog:
                 db.execute("INSERT INTO roles VALUES (?, ?)", (path, role))
             _bump(db)
 
-    def moved(self, paths: Mapping[str, str], roles: Mapping[str, Role]) -> None:
-        """Carry what is known of files along to their new paths; all or nothing.
+    def arrived(self, db: sqlite3.Connection, row: FileRow) -> None:
+        """Within a transaction, note a file that was added.
+
+        What is known of another file that was once at its path does not become its own.
+        """
+        same = db.execute(
+            "SELECT 1 FROM files WHERE path=? AND sha256=?", (row.path, row.sha256)
+        ).fetchone()
+        for table in () if same else MOVED_TABLES:
+            db.execute(f"DELETE FROM {table} WHERE path=?", (row.path,))
+        _save(db, [row])
+        _bump(db)
+
+    def moved(
+        self, db: sqlite3.Connection, paths: Mapping[str, str], roles: Mapping[str, Role]
+    ) -> None:
+        """Within a transaction, carry what is known of files along to their new paths.
 
         `roles` are roles to set at the new paths. Inspections are dropped, because a role may
         have been read from the old name.
         """
+        for table in MOVED_TABLES:
+            for old, new in paths.items():
+                db.execute(f"DELETE FROM {table} WHERE path=? AND path<>?", (new, old))
+                db.execute(f"UPDATE {table} SET path=? WHERE path=?", (new, old))
+        db.executemany(
+            "UPDATE files SET info=NULL WHERE path=?", [(new,) for new in paths.values()]
+        )
+        db.executemany("INSERT OR REPLACE INTO roles VALUES (?, ?)", roles.items())
+        _bump(db)
+
+    def forget_below(self, prefix: str) -> None:
+        """Drop what is known of files that are gone for good, by how their paths begin."""
         with self._open() as db:
             for table in MOVED_TABLES:
-                for old, new in paths.items():
-                    db.execute(f"DELETE FROM {table} WHERE path=? AND path<>?", (new, old))
-                    db.execute(f"UPDATE {table} SET path=? WHERE path=?", (new, old))
-            db.executemany(
-                "UPDATE files SET info=NULL WHERE path=?", [(new,) for new in paths.values()]
-            )
-            db.executemany("INSERT OR REPLACE INTO roles VALUES (?, ?)", roles.items())
-            _bump(db)
+                db.execute(f"DELETE FROM {table} WHERE substr(path, 1, ?)=?", (len(prefix), prefix))
 
 
 class _Watch:
@@ -222,6 +245,11 @@ class _Watch:
         self._inode = self._path.stat().st_ino
         self._connection = sqlite3.connect(self._path, timeout=30, check_same_thread=False)
         weakref.finalize(self, self._connection.close)
+
+
+def _save(db: sqlite3.Connection, rows: Sequence[FileRow]) -> None:
+    values = [(r.path, r.size, r.mtime_ns, r.info, r.error, r.sha256) for r in rows]
+    db.executemany("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?)", values)
 
 
 def _bump(db: sqlite3.Connection) -> None:

@@ -11,9 +11,10 @@ from backend.lora.belongings import Stem, renamed_stem, stems_of
 from backend.lora.catalog import Catalog, FileRow
 from backend.lora.contents import Contents
 from backend.lora.experts import Role, name_role
+from backend.lora.intents import Intents
 from backend.lora.names import free_name, name_problem, safe_name
 from backend.lora.pairing import Entry
-from backend.lora.placement import Move, move_all
+from backend.lora.placement import Move
 from backend.lora.staging import StagedFile
 
 
@@ -24,6 +25,7 @@ class Adoption:
     root: Path
     contents: Contents
     catalog: Catalog
+    intents: Intents
 
     def place(self, staged: StagedFile) -> str:
         """Place the file and return its relative path.
@@ -34,11 +36,9 @@ class Adoption:
         self._refuse_clash(staged)
         stat = staged.path.stat()
         row = FileRow(staged.filename, stat.st_size, stat.st_mtime_ns, None, None, staged.sha256)
+        move = Move(staged.path, self.root / staged.filename)
         try:
-            move_all(
-                [Move(staged.path, self.root / staged.filename)],
-                then=lambda: self.catalog.save_files([row]),
-            )
+            self.intents.carry_out([move], lambda db: self.catalog.arrived(db, row))
         except OSError as error:
             raise UploadError(
                 f"{staged.filename} could not be placed: {error.strerror or error}.",
@@ -76,6 +76,7 @@ class Renaming:
     root: Path
     contents: Contents
     catalog: Catalog
+    intents: Intents
 
     def rename(self, entry: Entry, new_name: str) -> None:
         """All files or none. Raises LoRAError if the name is taken or not allowed."""
@@ -86,7 +87,7 @@ class Renaming:
         moves = [Move(self.root / old, self.root / new) for old, new in paths.items()]
         roles = self._roles_to_keep(entry, loras)
         try:
-            move_all(moves, then=lambda: self.catalog.moved(loras, roles))
+            self.intents.carry_out(moves, lambda db: self.catalog.moved(db, loras, roles))
         except FileExistsError as error:
             raise LoRAError(
                 f"{entry.name} cannot become {new_name!r}: a file of that name is there.",

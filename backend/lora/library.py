@@ -6,35 +6,22 @@ either happens completely or leaves everything as it was.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-
-from filelock import FileLock, Timeout
 
 from backend.errors import LoRAError
 from backend.lora.belongings import all_paths
 from backend.lora.changes import Adoption, Renaming
 from backend.lora.experts import Role
-from backend.lora.reading import LibraryReader
-from backend.lora.staging import StagedFile, stage_file, sweep_stale
-from backend.lora.trash import Trash
-from backend.settings import Settings
-
-LOCK_NAME = ".lock"
-LOCK_SECONDS = 20.0
+from backend.lora.locked import LockedLibrary
+from backend.lora.staging import StagedFile, stage_file
 
 
-class LoRALibrary(LibraryReader):
+class LoRALibrary(LockedLibrary):
     """The library at `settings.loras_dir`, with the methods that change it."""
-
-    def __init__(self, settings: Settings) -> None:
-        super().__init__(settings)
-        self._trash = Trash(self.root)
-        sweep_stale(self.root)
 
     def refresh(self) -> None:
         """Look at the folder and at the installed models again, now."""
@@ -58,30 +45,36 @@ class LoRALibrary(LibraryReader):
         Raises UploadError if its content or its name is there already; the stage then stays.
         """
         with self._changing():
-            path = Adoption(self.root, self._contents, self._catalog).place(staged)
-            self._look(now=True)
-            name = next(
-                name
-                for name, prepared in self._contents.entries.items()
-                if any(file.path == path for file in prepared.entry.files.values())
-            )
-            self.thumbnail_file(name)
+            path = Adoption(self.root, self._contents, self._catalog, self._intents).place(staged)
+            self._settle()
+            name = self._name_of(path)
+            with suppress(LoRAError):
+                self.thumbnail_file(name)
             return self.record(name)
+
+    def _name_of(self, path: str) -> str:
+        for name, prepared in self._contents.entries.items():
+            if any(file.path == path for file in prepared.entry.files.values()):
+                return name
+        raise LoRAError(
+            f"{path} was added, but the library cannot be read at the moment.",
+            suggestions=["Check the disk of the LoRA folder, then refresh the library."],
+            context={"added": path},
+        )
 
     def delete_lora_file(self, name: str) -> bool:
         """Move all files of the LoRA into the trash. `undo_delete` brings them back."""
         with self._changing():
             prepared = self._find(name)
             self._trash.put(name, all_paths(prepared.entry, self._contents.names))
-            (self.root / prepared.thumbnail_path).unlink(missing_ok=True)
-            self._look(now=True)
+            self._settle(prepared)
         return True
 
     def undo_delete(self, name: str) -> bool:
         """Restore the newest deletion of that name; never over a file that is there now."""
         with self._changing():
             self._trash.restore(name)
-            self._look(now=True)
+            self._settle()
         return True
 
     def rename_lora_file(self, old_name: str, new_name: str) -> bool:
@@ -93,9 +86,10 @@ class LoRALibrary(LibraryReader):
             prepared = self._find(old_name)
             if old_name == new_name:
                 return True
-            Renaming(self.root, self._contents, self._catalog).rename(prepared.entry, new_name)
-            (self.root / prepared.thumbnail_path).unlink(missing_ok=True)
-            self._look(now=True)
+            Renaming(self.root, self._contents, self._catalog, self._intents).rename(
+                prepared.entry, new_name
+            )
+            self._settle(prepared)
         return True
 
     def set_role(self, name: str, role: Role | None) -> None:
@@ -127,25 +121,6 @@ class LoRALibrary(LibraryReader):
                 self._applied = dict(applied)
                 self._catalog.bump()
                 self._seen_revision = self._catalog.revision()
-
-    @contextmanager
-    def _changing(self) -> Iterator[None]:
-        """Both locks held, and everything up to date."""
-        with self._lock:
-            lock = FileLock(self.root / LOCK_NAME, timeout=LOCK_SECONDS)
-            try:
-                os.scandir(self.root).close()  # FileLock would make a folder that is gone
-                lock.acquire()
-            except (Timeout, OSError) as error:
-                raise LoRAError(
-                    "The library is being changed by another program, or cannot be written.",
-                    suggestions=["Try again in a moment; check the folder's permissions."],
-                ) from error
-            try:
-                self._contents.look(now=True)
-                yield
-            finally:
-                lock.release()
 
 
 def _plain(strength: Any) -> Any:

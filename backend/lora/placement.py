@@ -1,10 +1,11 @@
-"""Moving files inside the library: never over another file, all of them or none."""
+"""Moving one file: never over another, never lost half way, and taken back from any point."""
 
 from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable, Sequence
+import stat
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,29 +20,14 @@ class Move:
     target: Path
 
 
-def move_all(moves: Sequence[Move], then: Callable[[], None] = lambda: None) -> None:
-    """Move every file, then call `then`. If anything fails, all files are back where they were.
+def move_one(move: Move) -> None:
+    """Move a file. Raises FileExistsError rather than overwrite.
 
-    Raises FileExistsError if a target is there, OSError for other faults, and whatever `then`
-    raises. Folders are synced, so that what returned is on disk.
+    The new name is on disk before the old one goes; the old one's removal is not yet synced.
     """
-    done: list[Move] = []
-    try:
-        for move in moves:
-            move_one(move.source, move.target)
-            done.append(move)
-        sync_folders(moves)
-        then()
-    except BaseException:
-        for move in reversed(done):
-            move_one(move.target, move.source)
-        raise
-
-
-def move_one(source: Path, target: Path) -> None:
-    """Move a file. Raises FileExistsError rather than overwrite."""
-    if source.name != target.name and _same_file(source, target):
-        source.rename(target)  # only the case changes, on a file system that ignores case
+    source, target = move.source, move.target
+    if is_other_case(source, target):
+        source.rename(target)
         return
     try:
         os.link(source, target, follow_symlinks=False)
@@ -51,20 +37,46 @@ def move_one(source: Path, target: Path) -> None:
         # No hard links here: reserve the name exclusively, then replace the reservation.
         os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644))
         source.replace(target)
-    else:
-        source.unlink()
+        return
+    if source.parent != target.parent:
+        sync_folder(target.parent)
+    source.unlink()
 
 
-def _same_file(source: Path, target: Path) -> bool:
+def undo_one(move: Move) -> None:
+    """Take a move back, whatever part of it was done; never over another file.
+
+    If something else is in the old place by now, the file stays in the new one.
+    """
+    source, target = move.source, move.target
+    if not os.path.lexists(target):
+        return
+    if not os.path.lexists(source) or is_other_case(target, source):
+        move_one(Move(target, source))
+    elif _same_file(source, target) or _is_empty(target):
+        target.unlink()  # a second link, or a reserved name: the file itself is at `source`
+
+
+def is_other_case(source: Path, target: Path) -> bool:
+    """Whether both names are one entry, on a file system that ignores case."""
+    if source == target or source.parent != target.parent:
+        return False
+    if source.name.casefold() != target.name.casefold() or not _same_file(source, target):
+        return False
+    names = {entry.name for entry in source.parent.iterdir()}
+    return not names >= {source.name, target.name}
+
+
+def _same_file(first: Path, second: Path) -> bool:
     try:
-        return source.samefile(target)
+        return os.path.samestat(first.lstat(), second.lstat())
     except FileNotFoundError:
         return False
 
 
-def sync_folders(moves: Sequence[Move]) -> None:
-    for folder in {path.parent for move in moves for path in (move.source, move.target)}:
-        sync_folder(folder)
+def _is_empty(path: Path) -> bool:
+    found = path.lstat()
+    return stat.S_ISREG(found.st_mode) and found.st_size == 0
 
 
 def sync_folder(folder: Path) -> None:
@@ -76,3 +88,31 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def make_folder(folder: Path) -> None:
+    """Make one folder; its name is on disk when this returns."""
+    folder.mkdir()
+    sync_folder(folder.parent)
+
+
+def missing_folders(folder: Path, root: Path) -> list[Path]:
+    """What has to be made for `folder` to be there below `root`, outermost first.
+
+    Raises NotADirectoryError for a symbolic link on the way, which may lead anywhere.
+    """
+    steps = [folder, *folder.parents]
+    below = steps[: steps.index(root)]
+    for step in below:
+        if step.is_symlink():
+            raise NotADirectoryError(errno.ENOTDIR, "it is a symbolic link", str(step))
+    return [step for step in reversed(below) if not step.is_dir()]
+
+
+def remove_empty(folders: Sequence[Path]) -> None:
+    """Remove those of the folders, outermost first in the list, that are empty."""
+    for folder in reversed(folders):
+        try:
+            folder.rmdir()
+        except OSError:
+            continue  # gone, or somebody has put something into it

@@ -9,8 +9,6 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-import time
-import uuid
 from pathlib import Path
 from typing import BinaryIO
 
@@ -20,12 +18,11 @@ from backend.lora.info import LoRAInfo
 from backend.lora.inspection import inspect_lora
 from backend.lora.names import SUFFIX, name_problem, safe_name, stem_of
 from backend.lora.scan import require_supported
+from backend.lora.stages import create_locked, stage_folder, write_all
 from backend.lora.tensor_data import validate_tensor_data
 from backend.settings import Settings
 
-FOLDER = ".staging"
 CHUNK_BYTES = 1024 * 1024
-STALE_SECONDS = 24 * 3600
 CHECK_DISK_EVERY = 64 * 1024 * 1024
 MB = 1024 * 1024
 
@@ -45,12 +42,14 @@ class StagedFile:
         self._expected = expected_size
         self._hash = hashlib.sha256()
         self._next_check = CHECK_DISK_EVERY
-        folder = settings.loras_dir / FOLDER
-        folder.mkdir(parents=True, exist_ok=True)
         self._check_size(expected_size or 0)
-        self._check_disk(folder, expected_size or 0)
-        self.path = folder / f"{uuid.uuid4().hex}{SUFFIX}"
-        self._file: BinaryIO | None = self.path.open("xb")
+        self._open = False
+        try:
+            self._check_disk(stage_folder(settings.loras_dir), expected_size or 0)
+            self._descriptor, self.path = create_locked(settings.loras_dir, SUFFIX)
+        except OSError as error:
+            raise self._failed(error) from error
+        self._open = self._held = True
 
     @property
     def filename(self) -> str:
@@ -63,20 +62,17 @@ class StagedFile:
 
     def write(self, chunk: bytes) -> None:
         """Append bytes. Raises UploadError, after removing the stage, if a limit is reached."""
-        if self._file is None:
+        if not self._open:
             raise UploadError(f"{self.filename}: the upload was already closed.")
         try:
             self._check_size(self.size + len(chunk))
             if self.size >= self._next_check:
                 self._check_disk(self.path.parent, 0)
                 self._next_check = self.size + CHECK_DISK_EVERY
-            self._file.write(chunk)
+            write_all(self._descriptor, chunk)
         except OSError as error:
             self.abort()
-            raise UploadError(
-                f"{self.filename} could not be written: {error.strerror or error}.",
-                suggestions=["Free some space on the disk of the LoRA folder and try again."],
-            ) from error
+            raise self._failed(error) from error
         except UploadError:
             self.abort()
             raise
@@ -85,7 +81,7 @@ class StagedFile:
 
     def close(self) -> None:
         """Sync the data to disk. Raises UploadError if less came than was announced."""
-        if self._file is None:
+        if not self._open:
             return
         if self._expected is not None and self.size != self._expected:
             self.abort()
@@ -93,10 +89,14 @@ class StagedFile:
                 f"{self.filename}: {self.size} bytes arrived of {self._expected}.",
                 suggestions=["Upload the file again: the connection broke off."],
             )
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        self._file.close()
-        self._file = None
+        self._open = False
+        try:
+            os.fsync(self._descriptor)
+        except OSError as error:
+            self.abort()
+            raise self._failed(error) from error
+        if os.name != "posix":
+            self._release()  # an open file cannot be moved there
 
     def inspect(self) -> LoRAInfo:
         """Validate header, layout and all tensor data. Raises LoRAFileError or
@@ -105,10 +105,21 @@ class StagedFile:
 
     def abort(self) -> None:
         """Remove the stage; harmless when it is gone already."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        self._open = False
         self.path.unlink(missing_ok=True)
+        self._release()
+
+    def _release(self) -> None:
+        """Close the file, and with that give up its lock."""
+        if self._held:
+            self._held = False
+            os.close(self._descriptor)
+
+    def _failed(self, error: OSError) -> UploadError:
+        return UploadError(
+            f"{self.filename} could not be written: {error.strerror or error}.",
+            suggestions=["Free some space on the disk of the LoRA folder and try again."],
+        )
 
     def _check_size(self, size: int) -> None:
         if size > self._limit:
@@ -184,13 +195,3 @@ def checked_stem(filename: str) -> str:
             context={"proposed_name": safe_name(stem)},
         )
     return stem
-
-
-def sweep_stale(loras_dir: Path) -> None:
-    """Remove stages that an interrupted run left behind more than a day ago."""
-    for path in (loras_dir / FOLDER).glob("*"):
-        try:
-            if time.time() - path.stat().st_mtime > STALE_SECONDS:
-                path.unlink()
-        except OSError:
-            continue  # another instance was faster, or it is no file of ours

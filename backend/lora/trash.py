@@ -1,53 +1,77 @@
-"""Deleted LoRAs: moved into `<loras_dir>/.trash/<id>/` with a manifest, until restored."""
+"""Deleted LoRAs: moved into `<loras_dir>/.trash/<id>/` with a manifest, until restored or purged.
+
+What is known of the files (use, edits, roles) follows them there and back. Needs the library's
+lock for every change.
+"""
 
 from __future__ import annotations
 
 import json
 import os
+import shutil
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import Path
+from datetime import UTC, datetime, timedelta
+from pathlib import Path, PurePosixPath
+from typing import Any
 
 from backend.errors import LoRAError, LoRANotFoundError
-from backend.lora.placement import Move, move_all, sync_folder
+from backend.lora.catalog import Catalog
+from backend.lora.intents import Intents
+from backend.lora.placement import Move, remove_empty, sync_folder
+from backend.lora.small_files import read_small
+from backend.lora.stages import step_path, write_step
 
 FOLDER = ".trash"
 MANIFEST = "manifest.json"
+PURGED = ".purged-"
+MB = 1024 * 1024
 
 
 @dataclass(frozen=True)
 class Trashed:
-    """One deletion. `paths` are relative to the library; `deleted` is ISO 8601, UTC."""
+    """One deletion. `paths` are relative to the library; `deleted` is ISO 8601, UTC; bytes."""
 
     id: str
     name: str
     paths: tuple[str, ...]
     deleted: str
+    size: int = 0
+
+    def to_plain(self) -> dict[str, Any]:
+        return {
+            "id": self.id,
+            "name": self.name,
+            "files": list(self.paths),
+            "deleted": self.deleted,
+            "size_mb": round(self.size / MB, 3),
+        }
 
 
 class Trash:
     """The trash of one library. Its folder is made when the first LoRA is deleted."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, catalog: Catalog, intents: Intents) -> None:
         self._root = root
+        self._catalog = catalog
+        self._intents = intents
 
     def put(self, name: str, paths: Sequence[str]) -> Trashed:
         """Move the files away; either all of them or, if anything fails, none."""
         now = datetime.now(UTC)
-        entry = Trashed(
-            f"{now:%Y%m%dT%H%M%S%f}-{uuid.uuid4().hex[:8]}", name, tuple(paths), now.isoformat()
-        )
-        folder = self._folder(entry.id)
-        folder.mkdir(parents=True)
-        for path in paths:
-            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        entry_id = f"{now:%Y%m%dT%H%M%S%f}-{uuid.uuid4().hex[:8]}"
+        entry = Trashed(entry_id, name, tuple(paths), now.isoformat())
+        folder = self._folder(entry_id)
+        text = json.dumps({"name": name, "paths": entry.paths, "deleted": entry.deleted})
+        moved = {path: f"{FOLDER}/{entry_id}/{path}" for path in paths}
         try:
-            self._write_manifest(folder, entry)
-            move_all([Move(self._root / path, folder / path) for path in paths])
+            manifest = Move(write_step(self._root, text.encode()), folder / MANIFEST)
+            files = [Move(self._root / old, self._root / new) for old, new in moved.items()]
+            self._intents.carry_out(
+                [manifest, *files], lambda db: self._catalog.moved(db, moved, {})
+            )
         except OSError as error:
-            self._remove(entry)
             raise LoRAError(
                 f"{name} could not be deleted: {error.strerror or error}. Nothing was changed.",
                 suggestions=["Check the permissions of the LoRA folder and try again."],
@@ -68,11 +92,13 @@ class Trash:
                 context={"name": name},
             )
         folder = self._folder(entry.id)
-        moves = [Move(folder / path, self._root / path) for path in entry.paths]
-        for move in moves:
-            move.target.parent.mkdir(parents=True, exist_ok=True)
+        moved = {f"{FOLDER}/{entry.id}/{path}": path for path in entry.paths}
         try:
-            move_all(moves)
+            manifest = Move(folder / MANIFEST, step_path(self._root))
+            files = [Move(self._root / old, self._root / new) for old, new in moved.items()]
+            self._intents.carry_out(
+                [*files, manifest], lambda db: self._catalog.moved(db, moved, {})
+            )
         except FileExistsError as error:
             raise LoRAError(
                 f"{name} cannot be restored: a file of its name is there again.",
@@ -83,43 +109,91 @@ class Trash:
             raise LoRAError(
                 f"{name} could not be restored: {error.strerror or error}. Nothing was changed.",
             ) from error
-        self._remove(entry)
+        manifest.target.unlink(missing_ok=True)
+        _remove_if_empty(folder)
         return entry
 
     def entries(self) -> list[Trashed]:
         """What can be restored, the newest first. A damaged entry is left alone."""
-        folder = self._root / FOLDER
         found = []
-        for manifest in sorted(folder.glob(f"*/{MANIFEST}"), reverse=True):
-            try:
-                values = json.loads(manifest.read_text(encoding="utf-8"))
-                paths = tuple(str(path) for path in values["paths"])
-                entry = Trashed(manifest.parent.name, values["name"], paths, values["deleted"])
-            except (OSError, ValueError, KeyError, TypeError):
-                continue
-            if all((manifest.parent / path).is_file() for path in entry.paths):
+        for folder in sorted(self._folders(), reverse=True):
+            entry = _read_entry(folder)
+            if entry is not None:
                 found.append(entry)
         return found
+
+    def purge(self, entries: Sequence[Trashed]) -> None:
+        """Delete for good. Each entry goes at once; its files may take a moment longer."""
+        for entry in entries:
+            folder = self._folder(entry.id)
+            gone = folder.with_name(f"{PURGED}{entry.id}")
+            try:
+                folder.rename(gone)
+                sync_folder(gone.parent)
+            except OSError as error:
+                raise LoRAError(
+                    f"{entry.name} could not be removed from the trash: {error.strerror or error}.",
+                    suggestions=["Check the permissions of the trash folder."],
+                ) from error
+            shutil.rmtree(gone, ignore_errors=True)
+            self._catalog.forget_below(f"{FOLDER}/{entry.id}/")
+
+    def expired(self, days: float, megabytes: float) -> list[Trashed]:
+        """What is older than `days`, or over `megabytes` in all, counted from the newest.
+
+        0 is no limit. The newest deletion never expires by its size, so that it can be undone.
+        """
+        oldest = (datetime.now(UTC) - timedelta(days=days)).isoformat() if days else ""
+        found, total = [], 0
+        for index, entry in enumerate(self.entries()):
+            total += entry.size
+            too_much = bool(megabytes) and index > 0 and total > megabytes * MB
+            if too_much or entry.deleted < oldest:
+                found.append(entry)
+        return found
+
+    def sweep(self) -> None:
+        """Remove what a kill left of a purge or a restore. Needs that no intent is unfinished."""
+        for folder in self._folders(hidden=True):
+            if folder.name.startswith(PURGED):
+                shutil.rmtree(folder, ignore_errors=True)
+                self._catalog.forget_below(f"{FOLDER}/{folder.name.removeprefix(PURGED)}/")
+            elif not folder.name.startswith("."):
+                _remove_if_empty(folder)
 
     def _folder(self, entry_id: str) -> Path:
         return self._root / FOLDER / entry_id
 
-    def _write_manifest(self, folder: Path, entry: Trashed) -> None:
-        text = json.dumps({"name": entry.name, "paths": entry.paths, "deleted": entry.deleted})
-        with (folder / MANIFEST).open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        sync_folder(folder)
+    def _folders(self, *, hidden: bool = False) -> Iterator[Path]:
+        top = self._root / FOLDER
+        if top.is_symlink() or not top.is_dir():
+            return
+        for folder in list(top.iterdir()):
+            real = folder.is_dir() and not folder.is_symlink()
+            if real and (hidden or not folder.name.startswith(".")):
+                yield folder
 
-    def _remove(self, entry: Trashed) -> None:
-        """Remove an entry's folder, which holds no LoRA any more."""
-        folder = self._folder(entry.id)
-        (folder / MANIFEST).unlink(missing_ok=True)
-        for parent in sorted({(folder / path).parent for path in entry.paths}, reverse=True):
-            for step in (parent, *parent.parents):
-                if step == folder or any(step.iterdir()):
-                    break
-                step.rmdir()
-        if not any(folder.iterdir()):
-            folder.rmdir()
+
+def _read_entry(folder: Path) -> Trashed | None:
+    try:
+        values = json.loads(read_small(folder / MANIFEST, MB))
+        paths = [str(path) for path in values["paths"]]
+        name, deleted = str(values["name"]), str(values["deleted"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    found = {path: folder / path for path in paths if _stays_inside(path)}
+    if not found or not all(os.path.lexists(path) for path in found.values()):
+        return None
+    size = sum(path.lstat().st_size for path in found.values())
+    return Trashed(folder.name, name, tuple(found), deleted, size)
+
+
+def _stays_inside(path: str) -> bool:
+    parts = PurePosixPath(path).parts
+    return bool(parts) and parts[0] != "/" and not any(part[0] == "." for part in parts)
+
+
+def _remove_if_empty(folder: Path) -> None:
+    """Remove an entry's folder with the empty folders in it; not if it holds a file."""
+    inside = sorted(path for path in folder.rglob("*") if path.is_dir() and not path.is_symlink())
+    remove_empty([folder, *inside])

@@ -12,7 +12,6 @@ from lora_files import add_pair, layer_keys, write_lora
 
 from backend.errors import LoRAError, LoRANotFoundError
 from backend.lora.library import LoRALibrary
-from backend.lora.placement import Move, move_all
 from backend.settings import Settings
 
 
@@ -115,22 +114,6 @@ def test_a_rename_whose_catalogue_update_fails_is_undone(library: LoRALibrary, r
     assert visible(root) == before
     library.refresh()
     assert library.record("a")["use_count"] == 1
-
-
-def test_moves_are_all_or_none(tmp_path: Path) -> None:
-    for name in "abc":
-        (tmp_path / name).write_text(name)
-    moves = [Move(tmp_path / name, tmp_path / f"{name}2") for name in ("a", "b", "gone", "c")]
-    with pytest.raises(FileNotFoundError):
-        move_all(moves)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b", "c"]
-    with pytest.raises(FileExistsError):
-        move_all([Move(tmp_path / "a", tmp_path / "x"), Move(tmp_path / "b", tmp_path / "c")])
-    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {
-        "a": "a",
-        "b": "b",
-        "c": "c",
-    }
 
 
 def test_delete_and_undo(library: LoRALibrary, root: Path) -> None:

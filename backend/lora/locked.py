@@ -1,0 +1,80 @@
+"""The library's two locks, and what is done whenever they are taken."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from filelock import FileLock, Timeout
+
+from backend.errors import LoRAError
+from backend.lora.intents import Intents
+from backend.lora.reading import LibraryReader
+from backend.lora.records import Prepared
+from backend.lora.stages import sweep
+from backend.lora.trash import Trash
+from backend.settings import Settings
+
+LOCK_NAME = ".lock"
+LOCK_SECONDS = 20.0
+
+
+class LockedLibrary(LibraryReader):
+    """A library that can be changed. One lock is for this process, a file for the others."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        self._intents = Intents(self.root, self._catalog)
+        self._trash = Trash(self.root, self._catalog, self._intents)
+        self._clean_up()
+
+    def _clean_up(self) -> None:
+        """Take back what a dead process left unfinished, and remove what it left lying about.
+
+        Not while another instance changes something: that one has done it already.
+        """
+        lock = FileLock(self.root / LOCK_NAME, timeout=0)
+        try:
+            lock.acquire()
+        except (Timeout, OSError):
+            return
+        try:
+            self._intents.recover()
+            sweep(self.root)
+            self._trash.sweep()
+        except (LoRAError, OSError):
+            return  # the next change tries again, and says what is wrong
+        finally:
+            lock.release()
+
+    @contextmanager
+    def _changing(self) -> Iterator[None]:
+        """Both locks held, nothing left unfinished, and everything up to date."""
+        with self._lock:
+            lock = FileLock(self.root / LOCK_NAME, timeout=LOCK_SECONDS)
+            try:
+                os.scandir(self.root).close()  # FileLock would make a folder that is gone
+                lock.acquire()
+            except (Timeout, OSError) as error:
+                raise LoRAError(
+                    "The library is being changed by another program, or cannot be written.",
+                    suggestions=["Try again in a moment; check the folder's permissions."],
+                ) from error
+            try:
+                self._intents.recover()
+                self._contents.look(now=True)
+                yield
+            finally:
+                lock.release()
+
+    def _settle(self, old: Prepared | None = None) -> None:
+        """Look again after a change that has happened: what fails now does not undo it.
+
+        `old` is what the change did away with; its thumbnail goes.
+        """
+        with suppress(OSError, LoRAError):
+            if old is not None:
+                (self.root / old.thumbnail_path).unlink(missing_ok=True)
+        with suppress(OSError, LoRAError):
+            self._look(now=True)
