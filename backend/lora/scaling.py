@@ -21,6 +21,9 @@ from backend.lora.module_names import resolve_dotted
 
 CONFIG_NAME = "adapter_config.json"
 MAX_CONFIG_CHARS = 4 * 1024 * 1024
+# peft's `init_lora_weights` that subtract the first factors from the weights they are added to.
+# Exported as a difference from the model itself, such a file says true instead.
+CHANGED_BASES = ("pissa", "olora", "corda", "loftq", "lora_ga")
 
 
 @dataclass(frozen=True)
@@ -98,6 +101,13 @@ def _without_prefix(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _from_config(values: Mapping[str, Any]) -> Scaling:
+    start = str(values.get("init_lora_weights", "")).lower()
+    if start.startswith(CHANGED_BASES):
+        raise LoRAFileError(
+            f"Its training began by changing the model's own weights ({start}), and the file "
+            "does not hold that change.",
+            suggestions=["Export it again with peft's path_initial_model_for_weight_conversion."],
+        )
     alpha = values.get("lora_alpha", values.get("alpha"))
     patterns = {
         _diffusers_name(str(name)): float(value)

@@ -133,3 +133,32 @@ def test_an_alpha_for_a_regular_expression_is_refused(experts: Any, tmp_path: Pa
     lora = item("a", 1.0, both=tmp_path / "adapter_model.safetensors")
     with pytest.raises(LoRAFileError, match="regular expression"), apply(experts, [lora]):
         pytest.fail("a scale was guessed")
+
+
+@pytest.mark.parametrize("start", ["pissa", "olora"])
+def test_a_start_that_changes_the_model_is_refused(
+    start: Any, experts: Any, tmp_path: Path
+) -> None:
+    """The factors are for a model that only the trainer had."""
+    config = LoraConfig(r=4, init_lora_weights=start, target_modules=LINEARS)
+    trained(experts.transformer, config).save_pretrained(tmp_path)
+    lora = item("a", 1.0, both=tmp_path / "adapter_model.safetensors")
+    with pytest.raises(LoRAFileError, match=start), apply(experts, [lora]):
+        pytest.fail("applied to a model that it was not trained on")
+
+
+@pytest.mark.filterwarnings("ignore:PiSSA changes the base weights")
+def test_a_start_that_was_converted_is_applied(experts: Any, mode: Mode, tmp_path: Path) -> None:
+    """peft can export the whole difference from the model itself, at twice the rank."""
+    bare, model = copy.deepcopy(experts.transformer), copy.deepcopy(experts.transformer)
+    config = LoraConfig(r=4, lora_alpha=4, init_lora_weights="pissa", target_modules=LINEARS)
+    wrapped = get_peft_model(model, config)
+    wrapped.peft_config["default"].init_lora_weights = True
+    wrapped.save_pretrained(tmp_path / "start")
+    wrapped.peft_config["default"].init_lora_weights = "pissa"
+    train(wrapped)
+    wanted = peft_output(wrapped, bare)
+    wrapped.save_pretrained(
+        tmp_path / "end", path_initial_model_for_weight_conversion=str(tmp_path / "start")
+    )
+    check(experts, tmp_path / "end" / "adapter_model.safetensors", wanted, mode)
