@@ -85,6 +85,12 @@ class Settings(BaseModel):
     local_files_only: bool = Field(description="Never contact the model hub.")
     max_upload_mb: float = Field(gt=0, description="Largest accepted LoRA file, in megabytes.")
     disk_reserve_mb: float = Field(ge=0, description="Free space that an upload leaves, megabytes.")
+    trash_days: float = Field(
+        ge=0, description="Days after which a deleted LoRA is gone for good; 0 means never."
+    )
+    trash_mb: float = Field(
+        ge=0, description="Deleted LoRAs kept in all, megabytes, the newest always; 0 is no limit."
+    )
     thumbnail_size: int = Field(ge=32, le=2048, description="Longest thumbnail side in pixels.")
     recent_loras: int = Field(ge=0, description="Entries of the recent-LoRA dropdown.")
     default_strength: float = Field(description="Strength of a LoRA that was never used.")

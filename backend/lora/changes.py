@@ -58,7 +58,7 @@ class Adoption:
                     )
 
     def _refuse_clash(self, staged: StagedFile) -> None:
-        taken = _taken_names(self.contents)
+        taken = taken_names(self.contents)
         if staged.stem.casefold() not in taken:
             return
         proposed = free_name(staged.stem, taken)
@@ -108,7 +108,7 @@ class Renaming:
                 suggestions=[f"Use {safe_name(new_name)!r}, for example."],
                 context={"proposed_name": safe_name(new_name)},
             )
-        taken = _taken_names(self.contents, without=entry)
+        taken = taken_names(self.contents, without=entry)
         if new_name.casefold() in taken:
             proposed = free_name(new_name, taken)
             raise LoRAError(
@@ -142,7 +142,7 @@ class Renaming:
         return found
 
 
-def _taken_names(contents: Contents, without: Entry | None = None) -> Collection[str]:
+def taken_names(contents: Contents, without: Entry | None = None) -> Collection[str]:
     """Casefolded names that a new LoRA must not have: records, and stems of the top folder."""
     own = {file.path for file in without.files.values()} if without else set()
     names = {name.casefold() for name in contents.entries if not without or name != without.name}

@@ -17,6 +17,7 @@ from backend.lora.belongings import all_paths
 from backend.lora.changes import Adoption, Renaming
 from backend.lora.experts import Role
 from backend.lora.locked import LockedLibrary
+from backend.lora.relocation import Relocation, create_folder
 from backend.lora.staging import StagedFile, stage_file
 
 
@@ -68,6 +69,8 @@ class LoRALibrary(LockedLibrary):
             prepared = self._find(name)
             self._trash.put(name, all_paths(prepared.entry, self._contents.names))
             self._settle(prepared)
+            with suppress(OSError, LoRAError):
+                self._trash.purge(self._expired())
         return True
 
     def undo_delete(self, name: str) -> bool:
@@ -91,6 +94,43 @@ class LoRALibrary(LockedLibrary):
             )
             self._settle(prepared)
         return True
+
+    def move_lora_file(self, name: str, folder: str) -> dict[str, Any]:
+        """Move all files of the LoRA into a folder that is there ("" is the top); the record.
+
+        A name that was taken from the folder, or told two apart, may change with it. Raises
+        LoRANotFoundError, or LoRAError if the folder is not there or holds such files already.
+        """
+        with self._changing():
+            prepared = self._find(name)
+            relocation = Relocation(self.root, self._contents, self._catalog, self._intents)
+            paths = relocation.move(prepared.entry, folder)
+            if not paths:
+                return self.record(name)
+            self._settle(prepared)
+            first = prepared.entry.first.path
+            return self.record(self._name_of(paths.get(first, first)))
+
+    def create_folder(self, folder: str) -> str:
+        """Make a folder, with those above it; returns its path in the library.
+
+        Raises LoRAError for one that is there already, or whose name is not allowed.
+        """
+        with self._changing():
+            create_folder(self.root, folder)
+        return folder
+
+    def list_trash(self) -> list[dict[str, Any]]:
+        """What `undo_delete` can bring back, the newest first: `id`, `name`, `files`,
+        `deleted` (ISO 8601, UTC), `size_mb`."""
+        return [entry.to_plain() for entry in self._trash.entries()]
+
+    def empty_trash(self) -> int:
+        """Delete for good everything that is in the trash; returns how many LoRAs that were."""
+        with self._changing():
+            entries = self._trash.entries()
+            self._trash.purge(entries)
+        return len(entries)
 
     def set_role(self, name: str, role: Role | None) -> None:
         """Overrule which expert a single file is for: both, high, low; None: the evidence."""

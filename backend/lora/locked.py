@@ -13,7 +13,7 @@ from backend.lora.intents import Intents
 from backend.lora.reading import LibraryReader
 from backend.lora.records import Prepared
 from backend.lora.stages import sweep
-from backend.lora.trash import Trash
+from backend.lora.trash import Trash, Trashed
 from backend.settings import Settings
 
 LOCK_NAME = ".lock"
@@ -43,6 +43,7 @@ class LockedLibrary(LibraryReader):
             self._intents.recover()
             sweep(self.root)
             self._trash.sweep()
+            self._trash.purge(self._expired())
         except (LoRAError, OSError):
             return  # the next change tries again, and says what is wrong
         finally:
@@ -67,6 +68,9 @@ class LockedLibrary(LibraryReader):
                 yield
             finally:
                 lock.release()
+
+    def _expired(self) -> list[Trashed]:
+        return self._trash.expired(self.settings.trash_days, self.settings.trash_mb)
 
     def _settle(self, old: Prepared | None = None) -> None:
         """Look again after a change that has happened: what fails now does not undo it.

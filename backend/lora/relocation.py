@@ -1,0 +1,167 @@
+"""Folders of the library, and moving a LoRA with all its files from one to another."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from backend.errors import LoRAError
+from backend.lora.belongings import all_paths
+from backend.lora.catalog import Catalog
+from backend.lora.contents import Contents
+from backend.lora.experts import Role
+from backend.lora.intents import Intents
+from backend.lora.names import SUFFIX, name_problem, safe_name
+from backend.lora.pairing import Entry
+from backend.lora.placement import Move, make_folder, missing_folders
+from backend.lora.scaling import CONFIG_NAME
+
+MAX_DEPTH = 8
+
+
+def checked_folder(folder: str) -> str:
+    """A folder's path in the library, with forward slashes; "" is the library itself.
+
+    Raises LoRAError for a path with a part that cannot be a name on every system.
+    """
+    parts = folder.split("/") if folder else []
+    for part in parts:
+        problem = name_problem(part)
+        if problem:
+            better = "/".join(safe_name(each) for each in re.split(r"[/\\]+", folder) if each)
+            raise LoRAError(
+                f"The folder name {part!r} {problem}.",
+                suggestions=[f"Use {better!r}, for example." if better else "Choose another name."],
+                context={"folder": folder},
+            )
+    if len(parts) > MAX_DEPTH:
+        raise LoRAError(
+            f"The folder lies more than {MAX_DEPTH} levels deep.",
+            suggestions=["Choose a folder nearer to the top."],
+        )
+    return folder
+
+
+def create_folder(root: Path, folder: str) -> None:
+    """Make a folder and what is missing above it. Raises LoRAError; nothing is then left."""
+    path = root / checked_folder(folder)
+    try:
+        _refuse_same_name(root, folder)
+        missing = missing_folders(path, root)
+        if not missing:
+            raise LoRAError(
+                f"There is a folder {folder!r} already.", suggestions=["Choose another name."]
+            )
+        for step in missing:
+            make_folder(step)
+    except OSError as error:
+        raise LoRAError(
+            f"The folder {folder!r} cannot be made: {error.strerror or error}.",
+            suggestions=["Choose another name, and check that the LoRA folder is writable."],
+        ) from error
+
+
+def _refuse_same_name(root: Path, folder: str) -> None:
+    """Names that differ in case only are one folder on some systems."""
+    here = root
+    for part in PurePosixPath(folder).parts:
+        if not here.is_dir():
+            return
+        for entry in here.iterdir():
+            same = entry.name.casefold() == part.casefold()
+            if same and (entry.name != part or not entry.is_dir()):
+                raise LoRAError(
+                    f"{entry.name!r} is there already.",
+                    suggestions=[f"Use {entry.name!r} as it is, or choose another name."],
+                )
+        here /= part
+
+
+@dataclass(frozen=True)
+class Relocation:
+    """Moves all files of a LoRA into another folder of the library."""
+
+    root: Path
+    contents: Contents
+    catalog: Catalog
+    intents: Intents
+
+    def move(self, entry: Entry, folder: str) -> dict[str, str]:
+        """All files or none; returns old path → new path.
+
+        Raises LoRAError if the folder is not there, or a file of the same name is in it.
+        """
+        self._refuse_folder(folder)
+        prefix = f"{folder}/" if folder else ""
+        paths = {
+            path: f"{prefix}{PurePosixPath(path).name}"
+            for path in all_paths(entry, self.contents.names)
+        }
+        paths = {old: new for old, new in paths.items() if old != new}
+        self._refuse_clash(entry, folder, paths)
+        roles = self._roles_to_keep(entry, paths)
+        moves = [Move(self.root / old, self.root / new) for old, new in paths.items()]
+        try:
+            self.intents.carry_out(moves, lambda db: self.catalog.moved(db, paths, roles))
+        except FileExistsError as error:
+            raise self._clash(entry, folder, str(error.filename2 or error.filename)) from error
+        except OSError as error:
+            raise LoRAError(
+                f"{entry.name} could not be moved: {error.strerror or error}. Nothing was changed.",
+                suggestions=["Check the permissions of the LoRA folder and try again."],
+            ) from error
+        return paths
+
+    def _refuse_folder(self, folder: str) -> None:
+        path = self.root / checked_folder(folder)
+        try:
+            there = not missing_folders(path, self.root)
+        except OSError as error:
+            raise LoRAError(
+                f"{folder!r} is a symbolic link, which may lead out of the library.",
+                suggestions=["Choose a folder of the library itself."],
+            ) from error
+        if not there:
+            raise LoRAError(
+                f"There is no folder {folder!r} in the library.",
+                suggestions=["Create the folder first."],
+                context={"folder": folder},
+            )
+
+    def _refuse_clash(self, entry: Entry, folder: str, paths: dict[str, str]) -> None:
+        own = {PurePosixPath(path).name for path in paths if _folder_of(path) == folder}
+        there = {name.casefold() for name in self.contents.names.get(folder, frozenset()) - own}
+        targets = [PurePosixPath(path).name.casefold() for path in paths.values()]
+        taken = next((name for name in targets if name in there or targets.count(name) > 1), None)
+        if taken:
+            raise self._clash(entry, folder, taken)
+        # An adapter_config.json changes how every LoRA in its folder is read.
+        brings = CONFIG_NAME in targets and any(name.endswith(SUFFIX) for name in there)
+        if paths and (brings or CONFIG_NAME in there):
+            raise LoRAError(
+                f"{entry.name} cannot share a folder: {CONFIG_NAME} is for one LoRA alone.",
+                suggestions=["Create a new folder for it."],
+            )
+
+    def _clash(self, entry: Entry, folder: str, taken: str) -> LoRAError:
+        return LoRAError(
+            f"{entry.name} cannot move to {folder or 'the top folder'!r}: {Path(taken).name!r} is"
+            " there already.",
+            suggestions=["Rename one of the two first, or choose another folder."],
+            context={"name": entry.name, "folder": folder},
+        )
+
+    def _roles_to_keep(self, entry: Entry, paths: dict[str, str]) -> dict[str, Role]:
+        """Roles that only the old folder's name stated."""
+        return {
+            paths[file.path]: file.info.expert
+            for file in entry.files.values()
+            if file.info
+            and file.path in paths
+            and file.info.expert_evidence.startswith("the folder name says")
+        }
+
+
+def _folder_of(path: str) -> str:
+    return path.rpartition("/")[0]
