@@ -83,6 +83,15 @@ BROKEN: dict[str, tuple[Damage, type[LoRAError]]] = {
         also(hada_w1_a=(32, 2), hada_w1_b=(2, 48), hada_w2_a=(32, 2), hada_w2_b=(2, 48)),
         UnsupportedLoRAError,
     ),
+    "OFT": (also(oft_blocks=(2, 8, 8)), UnsupportedLoRAError),
+    "a replaced weight": (
+        lambda tensors: tensors.update({"blocks.1.ffn.2.weight": torch.ones(32, 48)}),
+        UnsupportedLoRAError,
+    ),
+    "a replaced bias": (
+        lambda tensors: tensors.update({"base_model.model.proj_out.bias": torch.ones(16)}),
+        UnsupportedLoRAError,
+    ),
     "a diff of another shape": (also(diff=(32, 47)), IncompatibleLoRAError),
     "a bias of another shape": (also(diff_b=(31,)), IncompatibleLoRAError),
     "a LoRA bias of another shape": (

@@ -29,7 +29,7 @@ from backend.lora.key_forms import (
     spell,
 )
 from backend.lora.module_names import Naming, resolve_dotted, resolve_underscored
-from backend.lora.parts import Spelling, split_part
+from backend.lora.parts import Spelling, split_part, unsupported_algebra
 from backend.lora.selection import Expert
 
 __all__ = ["DIALECTS", "KeyReading", "MappedKey", "parse_key", "read_keys"]
@@ -173,3 +173,26 @@ def _settled(
             template=spell(form, MARK),
             keys=spelled[form],
         )
+
+
+# What peft exports for `modules_to_save` and `bias="all"`: a layer's own weight, not a change.
+_WHOLE = re.compile(r"(.+?)(?:\.modules_to_save(?:\.\w+)?|\.base_layer)?\.(?:weight|bias)")
+
+
+def unsupported_kinds(unknown: Iterable[str]) -> list[str]:
+    """Why a file with these unknown keys cannot be applied: kinds of layers that no algebra here
+    can, each with its number of keys and an example."""
+    kinds: dict[str, list[str]] = {}
+    for key in unknown:
+        kind = unsupported_algebra(key) or ("a layer replaced as a whole" if _is_whole(key) else "")
+        if kind:
+            kinds.setdefault(kind, []).append(key)
+    return [
+        f"{kind} is not supported ({len(keys)} keys, for example {keys[0]})"
+        for kind, keys in kinds.items()
+    ]
+
+
+def _is_whole(key: str) -> bool:
+    match = _WHOLE.fullmatch(key)
+    return match is not None and parse_key(f"{match[1]}.diff") is not None

@@ -12,7 +12,7 @@ from backend.lora.metadata import Description
 from backend.lora.scaling import Scaling
 from backend.lora.shapes import Algebra
 
-INFO_VERSION = 2  # to be raised whenever the reading of files changes
+INFO_VERSION = 3  # to be raised whenever the reading of files changes
 
 
 @dataclass(frozen=True)

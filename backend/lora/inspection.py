@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from math import prod
 from pathlib import Path
 
-from backend.lora.dialects import read_keys
+from backend.lora.dialects import read_keys, unsupported_kinds
 from backend.lora.experts import find_role
 from backend.lora.family import family_of, hidden_size
 from backend.lora.header import Header, open_regular, read_header
@@ -19,7 +19,6 @@ from backend.lora.info import LoRAInfo
 from backend.lora.key_forms import KeyReading
 from backend.lora.layers import LayerGroup, group_layers
 from backend.lora.metadata import describe
-from backend.lora.parts import unsupported_algebra
 from backend.lora.scaling import read_scaling
 from backend.lora.shapes import Algebra, algebras, flaw, rank
 from backend.lora.task_hints import task_hints
@@ -113,11 +112,7 @@ def _problems(layers: Iterable[LayerGroup], reading: KeyReading) -> tuple[str, .
             more = f" and {layer.count - 1} more" if layer.count > 1 else ""
             found.append(f"{name}{more}: {what}")
     found += [f"{one} and {other} are two values for one place" for one, other in reading.conflicts]
-    algebras_found = {key: unsupported_algebra(key) for key in reading.unknown}
-    named = {key: algebra for key, algebra in algebras_found.items() if algebra}
-    for algebra in dict.fromkeys(named.values()):
-        keys = [key for key in named if named[key] == algebra]
-        found.append(f"{algebra} is not supported ({len(keys)} keys, for example {keys[0]})")
+    found += unsupported_kinds(reading.unknown)
     if len(found) > LISTED:
         found[LISTED:] = [f"and {len(found) - LISTED} more"]
     return tuple(found)

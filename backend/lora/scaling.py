@@ -33,14 +33,16 @@ class Scaling:
     alpha: float | None = None
     rank_stabilised: bool = False
     patterns: dict[str, float] = field(default_factory=dict)
+    full_rank: int | None = None  # the rank by which peft divides the alpha of a full LoKr
 
     def factor(self, module: str, rank: int | None, alpha: float | None) -> float:
         """The factor for a layer of this rank; `alpha` is the value of its own alpha key.
 
-        `rank` None (a full LoKr) means factor 1, as LyCORIS has it.
+        `rank` None is a full LoKr, whose factor is 1 in LyCORIS.
         """
-        if rank is None:
+        if rank is None and self.full_rank is None:
             return 1.0
+        rank = rank or self.full_rank or 1
         if alpha is not None:
             return alpha / rank
         alpha = self._configured(module)
@@ -61,11 +63,13 @@ class Scaling:
             "alpha": self.alpha,
             "rank_stabilised": self.rank_stabilised,
             "patterns": self.patterns,
+            "full_rank": self.full_rank,
         }
 
     @classmethod
     def from_plain(cls, value: Mapping[str, Any]) -> Scaling:
-        return cls(value["alpha"], value["rank_stabilised"], dict(value["patterns"]))
+        alpha, stabilised = value["alpha"], value["rank_stabilised"]
+        return cls(alpha, stabilised, dict(value["patterns"]), value["full_rank"])
 
 
 def read_scaling(path: str | Path, metadata: Mapping[str, str]) -> Scaling:
@@ -80,7 +84,7 @@ def read_scaling(path: str | Path, metadata: Mapping[str, str]) -> Scaling:
             with config_file.open(encoding="utf-8") as file:
                 return _from_config(json.loads(file.read(MAX_CONFIG_CHARS)))
         text = metadata.get("lora_adapter_metadata")
-        return _from_config(_without_prefix(json.loads(text))) if text else Scaling()
+        return _from_saved(json.loads(text)) if text else Scaling()
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise LoRAFileError(
             f"{Path(path).name}: its adapter configuration cannot be understood: {error}.",
@@ -95,9 +99,17 @@ def _alone(path: Path) -> bool:
     return [other.name for other in path.parent.glob("*.safetensors")] == [path.name]
 
 
-def _without_prefix(values: Mapping[str, Any]) -> dict[str, Any]:
-    """diffusers prefixes every entry with the component, `transformer.lora_alpha`."""
-    return {re.sub(r"^transformer(?:_2)?\.", "", key): value for key, value in values.items()}
+def _from_saved(values: Mapping[str, Any]) -> Scaling:
+    """diffusers prefixes every entry with the component, `transformer_2.lora_alpha`."""
+    components: dict[str, dict[str, Any]] = {}
+    for key, value in values.items():
+        found = re.match(r"(transformer(?:_2)?)\.", key)
+        component = found[1] if found else ""
+        components.setdefault(component, {})[key.removeprefix(f"{component}.")] = value
+    scalings = [_from_config(own) for own in components.values()] or [Scaling()]
+    if any(scaling != scalings[0] for scaling in scalings):
+        raise ValueError("its two transformers are scaled in different ways")
+    return scalings[0]
 
 
 def _from_config(values: Mapping[str, Any]) -> Scaling:
@@ -113,8 +125,16 @@ def _from_config(values: Mapping[str, Any]) -> Scaling:
         _diffusers_name(str(name)): float(value)
         for name, value in (values.get("alpha_pattern") or {}).items()
     }
+    full_rank = None
+    if values.get("peft_type") == "LOKR":
+        if values.get("rank_pattern") and alpha is not None:
+            raise ValueError("it has a LoKr's rank_pattern, which the file does not show")
+        full_rank = int(values["r"]) if values.get("r") else None
     return Scaling(
-        None if alpha is None else float(alpha), bool(values.get("use_rslora", False)), patterns
+        None if alpha is None else float(alpha),
+        bool(values.get("use_rslora", False)),
+        patterns,
+        full_rank,
     )
 
 

@@ -65,12 +65,15 @@ def take(parts: Parts, name: str, place: str) -> Tensor:
         ) from None
 
 
-def scale_of(parts: Parts, rank: int, place: str) -> float:
-    """alpha / rank; a file without alpha means alpha = rank.
+def scale_of(parts: Parts, rank: int | None, place: str) -> float:
+    """The part `scale`, or else alpha / rank; a file without alpha means alpha = rank.
 
-    Raises LoRAFileError when alpha is not one number.
+    Without a rank (a full LoKr) an alpha says nothing. Raises LoRAFileError when alpha is not
+    one number.
     """
-    alpha = parts.get("alpha")
+    if "scale" in parts:
+        return float(parts["scale"])
+    alpha = parts.get("alpha") if rank else None
     if alpha is None:
         return 1.0
     if alpha.numel() != 1:
@@ -78,7 +81,7 @@ def scale_of(parts: Parts, rank: int, place: str) -> float:
             f"{place}: alpha has the shape {list(alpha.shape)} instead of one number.",
             context={"layer": place},
         )
-    return float(alpha.double()) / rank
+    return float(alpha.double()) / (rank or 1)
 
 
 def require_shape(found: tuple[int, ...], wanted: tuple[int, ...], place: str) -> None:

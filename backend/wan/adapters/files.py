@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from backend.errors import LoRAFileError, UnsupportedLoRAError
-from backend.lora.dialects import MappedKey, read_keys
+from backend.lora.dialects import MappedKey, read_keys, unsupported_kinds
 from backend.lora.finite import first_non_finite
 from backend.lora.header import Header, TensorEntry, open_regular, read_header
 from backend.lora.scaling import CONFIG_NAME, Scaling, read_scaling
@@ -73,7 +73,8 @@ def source_of(path: Path) -> str:
 def read_adapter_file(path: Path) -> AdapterFile:
     """Read every mapped factor.
 
-    Raises LoRAFileError if the file is broken or holds NaN or infinite values.
+    Raises LoRAFileError if the file is broken or holds NaN or infinite values,
+    UnsupportedLoRAError if it has layers of a kind that is not applied here.
     """
     source = source_of(path)
     header = read_header(path)
@@ -83,16 +84,21 @@ def read_adapter_file(path: Path) -> AdapterFile:
             f"{path.name}: {' and '.join(reading.conflicts[0])} both name the same factor.",
             context={"path": str(path), "conflicts": list(reading.conflicts)},
         )
+    if problems := unsupported_kinds(reading.unknown):
+        raise UnsupportedLoRAError(
+            f"{path.name}: {'; '.join(problems)}.", context={"path": str(path)}
+        )
     data = _bytes_of(path, header)
     _require_finite(path, data, [header.tensors[mapped.key] for mapped in reading.mapped])
     scaling = read_scaling(path, header.metadata)
     layers: dict[str | None, list[Layer]] = defaultdict(list)
     for (expert, module), keys in _by_layer(reading.mapped).items():
         parts = {part: _tensor(path, data, header.tensors[key]) for part, key in keys.items()}
-        rank = rank_of({part: tuple(factor.shape) for part, factor in parts.items()})
-        if scaling != Scaling() and rank is not None and "alpha" not in parts:
-            parts["alpha"] = torch.tensor(scaling.factor(module, rank, None) * rank).double()
-            keys["alpha"] = CONFIG_NAME
+        if scaling != Scaling() and "alpha" not in parts:
+            rank = rank_of({part: tuple(factor.shape) for part, factor in parts.items()})
+            factor = scaling.factor(module, rank, None)
+            parts["scale"] = torch.tensor(factor, dtype=torch.float64)
+            keys["scale"] = CONFIG_NAME
         layers[expert].append(Layer(module, parts, keys))
     return AdapterFile(
         path,

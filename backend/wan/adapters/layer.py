@@ -32,7 +32,7 @@ PRODUCTS: tuple[tuple[frozenset[str], ProductAlgebra], ...] = (
         LoHaDelta,
     ),
 )
-SCALES = ("alpha", "dora_scale")  # These take effect only with a product.
+SCALES = ("alpha", "scale", "dora_scale")  # These take effect only with a product.
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ class LoKrDelta:
         core = parts.get("lokr_t2")
         require_factors(_fits(w1, w2, core), parts, place)
         # LyCORIS shares one rank; it is the inner size of whichever factor is split.
-        rank = w2[1].shape[0] if len(w2) == 2 else w1[1].shape[0] if len(w1) == 2 else 0
+        rank = w2[1].shape[0] if len(w2) == 2 else w1[1].shape[0] if len(w1) == 2 else None
         rows, columns = w1[0].shape[0], w1[-1].shape[1]
         if core is None:
             kernel = w2[-1].shape[2:]
@@ -47,7 +47,7 @@ class LoKrDelta:
         else:
             found = (rows * w2[0].shape[1], columns * w2[1].shape[1], *core.shape[2:])
         require_weight_shape(found, shape, place)
-        return cls(w1, w2, core, scale_of(parts, rank, place) if rank else 1.0)
+        return cls(w1, w2, core, scale_of(parts, rank, place))
 
     def of(self, base: Tensor) -> Tensor:
         w1 = _product(self.w1, base.device)

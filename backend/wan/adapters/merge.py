@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
+from backend.errors import LoRALoadingError
 from backend.wan.adapters.delta import Product, WeightDelta
 from backend.wan.adapters.layout import Layout
 from backend.wan.adapters.plan import Form, Plan, form_of
@@ -60,10 +61,19 @@ class MergedExpert:
 
     def restore(self) -> None:
         """Write the pristine weights back; bit-identical."""
+        failure: Exception | None = None
         with torch.no_grad():
             for path in self._pristine.touched():
-                self._parameters[path].copy_(self._pristine.take(path))
+                try:
+                    self._parameters[path].copy_(self._pristine.take(path))
+                except OSError as error:  # the checkpoint went away; all others are restored
+                    failure = error
         self._plan, self._strengths, self._forms = {}, (), {}
+        if failure is not None:
+            raise LoRALoadingError(
+                f"The model's weights could not be read again from its folder: {failure}.",
+                suggestions=["Restart the app, so that the model is loaded anew."],
+            ) from failure
 
     def _write(self, plan: Plan, strengths: Sequence[float], wanted: dict[str, Form]) -> None:
         for path in {**self._forms, **wanted}:

@@ -111,6 +111,7 @@ class RuntimeExpert:
         for parameter, effects in plan.items():
             path = self._layout.linear(parameter)
             if path is None:
+                self._require_mergeable(parameter)
                 merged[parameter] = effects
             else:
                 found, sources = beside.setdefault(path, ([], []))
@@ -132,6 +133,15 @@ class RuntimeExpert:
             for term in effect.delta.terms(lambda parameter=parameter: self._base(parameter))  # type: ignore[misc]
         ]
         return BesideLayer(self._layout.modules[path], sources, shares)
+
+    def _require_mergeable(self, parameter: str) -> None:
+        if not can_be_merged(self._layout.parameters[parameter]):
+            raise UnsupportedLoRAError(
+                f"{parameter} is quantised and no linear layer, so that it can neither be merged "
+                "into nor be added to.",
+                suggestions=["Use the model's bf16 weights for this LoRA."],
+                context={"parameter": parameter},
+            )
 
     def _base(self, parameter: str) -> Tensor:
         """A weight's own values in fp32."""

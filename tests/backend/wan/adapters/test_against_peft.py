@@ -53,6 +53,7 @@ CONFIGS: dict[str, Any] = {
         r=2, alpha=6, decompose_both=True, decompose_factor=8, target_modules=LINEARS
     ),
     "LoKr, full": LoKrConfig(r=64, alpha=64, target_modules=LINEARS),
+    "LoKr, full and scaled": LoKrConfig(r=64, alpha=6, target_modules=LINEARS),
 }
 
 
