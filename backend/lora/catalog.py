@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from backend.errors import LoRAError
+from backend.lora.edits import Edits, read_edits
 from backend.lora.experts import Role
 
 NAME = ".catalog.sqlite"
@@ -31,11 +32,12 @@ CREATE TABLE IF NOT EXISTS usage (
     path TEXT PRIMARY KEY, use_count INTEGER NOT NULL, last_used TEXT NOT NULL,
     last_strength TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS roles (path TEXT PRIMARY KEY, role TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS edits (path TEXT PRIMARY KEY, edits TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS thumbnails (name TEXT PRIMARY KEY, version TEXT NOT NULL) WITHOUT ROWID;
 INSERT OR IGNORE INTO counters VALUES ('revision', 1);
 """
-MOVED_TABLES = ("files", "usage", "roles")
+MOVED_TABLES = ("files", "usage", "roles", "edits")
 
 
 @dataclass(frozen=True)
@@ -153,7 +155,7 @@ class Catalog:
                 " last_strength = excluded.last_strength",
                 rows,
             )
-            _bump(db)
+            bump(db)
 
     def thumbnails(self) -> dict[str, str]:
         """The version that each thumbnail on disk was made for, by LoRA name."""
@@ -171,10 +173,13 @@ class Catalog:
     def set_role(self, path: str, role: Role | None) -> None:
         """Overrule a file's role; None goes back to the evidence."""
         with self._open() as db:
-            db.execute("DELETE FROM roles WHERE path=?", (path,))
-            if role is not None:
-                db.execute("INSERT INTO roles VALUES (?, ?)", (path, role))
-            _bump(db)
+            save_role(db, path, role)
+            bump(db)
+
+    def edits(self) -> dict[str, Edits]:
+        """What the user said about each file, by path."""
+        with self._open() as db:
+            return read_edits(db)
 
     def arrived(self, db: sqlite3.Connection, row: FileRow) -> None:
         """Within a transaction, note a file that was added.
@@ -187,7 +192,7 @@ class Catalog:
         for table in () if same else MOVED_TABLES:
             db.execute(f"DELETE FROM {table} WHERE path=?", (row.path,))
         _save(db, [row])
-        _bump(db)
+        bump(db)
 
     def moved(
         self, db: sqlite3.Connection, paths: Mapping[str, str], roles: Mapping[str, Role]
@@ -205,7 +210,7 @@ class Catalog:
             "UPDATE files SET info=NULL WHERE path=?", [(new,) for new in paths.values()]
         )
         db.executemany("INSERT OR REPLACE INTO roles VALUES (?, ?)", roles.items())
-        _bump(db)
+        bump(db)
 
     def forget_below(self, prefix: str) -> None:
         """Drop what is known of files that are gone for good, by how their paths begin."""
@@ -247,10 +252,17 @@ class _Watch:
         weakref.finalize(self, self._connection.close)
 
 
+def save_role(db: sqlite3.Connection, path: str, role: Role | None) -> None:
+    """Within a transaction, overrule a file's role; None goes back to the evidence."""
+    db.execute("DELETE FROM roles WHERE path=?", (path,))
+    if role is not None:
+        db.execute("INSERT INTO roles VALUES (?, ?)", (path, role))
+
+
 def _save(db: sqlite3.Connection, rows: Sequence[FileRow]) -> None:
     values = [(r.path, r.size, r.mtime_ns, r.info, r.error, r.sha256) for r in rows]
     db.executemany("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?)", values)
 
 
-def _bump(db: sqlite3.Connection) -> None:
+def bump(db: sqlite3.Connection) -> None:
     db.execute("UPDATE counters SET value = value + 1 WHERE name='revision'")

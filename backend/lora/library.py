@@ -8,20 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from backend.errors import LoRAError
+from backend.lora.annotating import AnnotatedLibrary
 from backend.lora.belongings import all_paths
 from backend.lora.changes import Adoption, Renaming
-from backend.lora.experts import Role
-from backend.lora.locked import LockedLibrary
 from backend.lora.relocation import Relocation, create_folder
 from backend.lora.staging import StagedFile, stage_file
 
 
-class LoRALibrary(LockedLibrary):
+class LoRALibrary(AnnotatedLibrary):
     """The library at `settings.loras_dir`, with the methods that change it."""
 
     def refresh(self) -> None:
@@ -52,16 +50,6 @@ class LoRALibrary(LockedLibrary):
             with suppress(LoRAError):
                 self.thumbnail_file(name)
             return self.record(name)
-
-    def _name_of(self, path: str) -> str:
-        for name, prepared in self._contents.entries.items():
-            if any(file.path == path for file in prepared.entry.files.values()):
-                return name
-        raise LoRAError(
-            f"{path} was added, but the library cannot be read at the moment.",
-            suggestions=["Check the disk of the LoRA folder, then refresh the library."],
-            context={"added": path},
-        )
 
     def delete_lora_file(self, name: str) -> bool:
         """Move all files of the LoRA into the trash. `undo_delete` brings them back."""
@@ -132,28 +120,6 @@ class LoRALibrary(LockedLibrary):
             self._trash.purge(entries)
         return len(entries)
 
-    def set_role(self, name: str, role: Role | None) -> None:
-        """Overrule which expert a single file is for: both, high, low; None: the evidence."""
-        if role not in (None, "both", "high", "low"):
-            raise LoRAError(f"{role!r} is not a role.", suggestions=["Use both, high or low."])
-        with self._changing():
-            for file in self._find(name).entry.files.values():
-                self._catalog.set_role(file.path, role)
-            self._look(now=True)
-
-    def record_use(self, names_with_strengths: Mapping[str, Any]) -> None:
-        """Count one use of each LoRA at its strength. Names that are gone are passed over."""
-        with self._lock:
-            self._look()
-            strengths = {
-                self._contents.entries[name].entry.first.path: _plain(strength)
-                for name, strength in names_with_strengths.items()
-                if name in self._contents.entries
-            }
-            when = datetime.now(UTC).isoformat(timespec="microseconds")
-            self._catalog.record_use(strengths, when)
-            self._seen_revision = self._catalog.revision()
-
     def set_status(self, applied: Mapping[str, float]) -> None:
         """Say which LoRAs the worker holds, and how strongly."""
         with self._lock:
@@ -161,7 +127,3 @@ class LoRALibrary(LockedLibrary):
                 self._applied = dict(applied)
                 self._catalog.bump()
                 self._seen_revision = self._catalog.revision()
-
-
-def _plain(strength: Any) -> Any:
-    return strength.to_plain() if hasattr(strength, "to_plain") else strength

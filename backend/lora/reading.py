@@ -51,11 +51,13 @@ class LibraryReader:
         with self._lock:
             self._look()
             usage = {} if self._contents.offline else self._catalog.usage()
+            edits = {} if self._contents.offline else self._catalog.edits()
             return {
                 name: record_of(
                     prepared,
                     usage.get(prepared.entry.first.path),
                     self._applied,
+                    edits.get(prepared.entry.first.path, {}),
                     missing=self._contents.offline,
                 )
                 for name, prepared in self._contents.entries.items()

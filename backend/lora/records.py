@@ -49,14 +49,20 @@ def read_texts(root: Path, entry: Entry, names: Folders) -> SidecarReading:
             merged(found.description, reading.description),
             found.strength if found.strength is not None else reading.strength,
             found.problems + reading.problems,
+            found.favourite or reading.favourite,
         )
     return found
 
 
 def record_of(
-    prepared: Prepared, usage: Usage | None, applied: Mapping[str, float], *, missing: bool
+    prepared: Prepared,
+    usage: Usage | None,
+    applied: Mapping[str, float],
+    edits: Mapping[str, Any],
+    *,
+    missing: bool,
 ) -> dict[str, Any]:
-    """The record of the contract, with some more keys."""
+    """The record of the contract, with some more keys. `edits` go before all other texts."""
     entry = prepared.entry
     first = entry.first
     status, detail = _status(entry, missing=missing)
@@ -81,7 +87,7 @@ def record_of(
         "thumbnail_path": prepared.thumbnail_path,
         "thumbnail_version": prepared.thumbnail_version,
         **_content(entry),
-        **_texts(prepared),
+        **_texts(prepared, edits),
     }
 
 
@@ -121,23 +127,36 @@ def _evidence(role: str, file: ScannedFile) -> str:
     return file.info.expert_evidence if role_of(file, {}) == role else "set by hand"
 
 
-def _texts(prepared: Prepared) -> dict[str, Any]:
-    found = prepared.description
+def _texts(prepared: Prepared, edits: Mapping[str, Any]) -> dict[str, Any]:
+    found, sidecars = prepared.description, prepared.sidecars
     return {
-        "title": found.title or prepared.entry.name,
-        "preferred_strength": prepared.sidecars.strength,
-        "sidecar_problems": list(prepared.sidecars.problems),
+        "title": edits.get("title") or found.title or prepared.entry.name,
+        "favourite": edits.get("favourite", sidecars.favourite),
+        "notes": edits.get("notes", sidecars.description.usage_hint),
+        "edited": sorted(edits),
+        **_preferred(prepared, edits),
+        "sidecar_problems": list(sidecars.problems),
         "metadata": {
-            "description": found.text,
-            "tags": list(found.tags),
-            "author": found.author,
+            "description": edits.get("description", found.text),
+            "tags": list(edits.get("tags", found.tags)),
+            "author": edits.get("author", found.author),
             "version": found.version,
-            "trigger_words": list(found.trigger_words),
-            "base_model": found.base_model,
-            "usage_hint": found.usage_hint,
+            "trigger_words": list(edits.get("trigger_words", found.trigger_words)),
+            "base_model": edits.get("base_model", found.base_model),
+            "usage_hint": edits.get("notes", found.usage_hint),
             "date": found.date,
         },
     }
+
+
+def _preferred(prepared: Prepared, edits: Mapping[str, Any]) -> dict[str, Any]:
+    """Strength by expert, and the one of the expert that the LoRA is for, or of the first."""
+    one = prepared.sidecars.strength
+    both = edits.get("preferred_strengths") or (one is not None and {"high": one, "low": one})
+    if not both:
+        return {"preferred_strengths": None, "preferred_strength": None}
+    role = "low" if list(prepared.entry.files) == ["low"] else "high"
+    return {"preferred_strengths": dict(both), "preferred_strength": both[role]}
 
 
 def _date(mtime_ns: int) -> str:

@@ -1,7 +1,8 @@
 """Files beside a LoRA that belong to it: previews and descriptions by other tools.
 
-They move with the LoRA and are read, never written, here. Formats: A1111/Forge `stem.json`,
-ComfyUI-Lora-Manager `stem.metadata.json`, Civitai helpers' `stem.civitai.info`.
+They move with the LoRA and are read here; `webui_json.py` writes one of them. Formats:
+A1111/Forge `stem.json`, ComfyUI-Lora-Manager `stem.metadata.json`, Civitai helpers'
+`stem.civitai.info`.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 
 from backend.lora.metadata import Description, plain_text, split_words
 from backend.lora.names import SUFFIX
+from backend.lora.small_files import read_small
 
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".gif")
 VIDEOS = (".mp4", ".webm")
@@ -29,6 +31,7 @@ TEXTS = (
 )
 MARKS = (".preview", ".thumb", "")
 SUFFIXES = TEXTS + tuple(f"{mark}{end}" for mark in MARKS for end in PICTURES + VIDEOS)
+CIVITAI_KEYS = frozenset({"modelVersions", "modelId", "trainedWords", "nsfwLevel"})
 MAX_BYTES = 4 * 1024 * 1024
 
 
@@ -39,6 +42,7 @@ class SidecarReading:
     description: Description
     strength: float | None
     problems: tuple[str, ...]
+    favourite: bool = False
 
 
 def sidecar_suffixes(stem: str, names: Collection[str]) -> list[str]:
@@ -65,20 +69,21 @@ def preview_suffixes(suffixes: Collection[str]) -> list[str]:
 
 def read_sidecars(stem_path: Path, suffixes: Collection[str]) -> SidecarReading:
     """Read the text files of a stem. A broken one is named in `problems` and skipped."""
-    description, strength, problems = Description(), None, []
+    description, strength, problems, favourite = Description(), None, [], False
     for suffix, reader in READERS.items():
         if suffix not in suffixes:
             continue
         path = stem_path.with_name(stem_path.name + suffix)
         try:
-            values = _load(path)
+            values = load_json(path)
         except (OSError, ValueError, RecursionError) as error:
             problems.append(f"{path.name} cannot be read: {error}")
             continue
         found, value = reader(values)
         description = merged(description, found)
         strength = strength if strength is not None else value
-    return SidecarReading(description, strength, tuple(problems))
+        favourite = favourite or values.get("favorite") is True
+    return SidecarReading(description, strength, tuple(problems), favourite)
 
 
 def merged(first: Description, second: Description) -> Description:
@@ -91,13 +96,22 @@ def merged(first: Description, second: Description) -> Description:
     return replace(first, **empty)
 
 
-def _load(path: Path) -> Mapping[str, Any]:
-    if not path.is_file() or path.stat().st_size > MAX_BYTES:
-        raise ValueError("it is no file of at most 4 MB")
-    return _mapping(json.loads(path.read_text(encoding="utf-8-sig")))
+def load_json(path: Path) -> Mapping[str, Any]:
+    """The JSON object in a regular file of at most 4 MB. Raises OSError or ValueError."""
+    values = json.loads(read_small(path, MAX_BYTES).decode("utf-8-sig"))
+    if not isinstance(values, dict):
+        raise ValueError("it holds no JSON object")  # noqa: TRY004 - as other broken content
+    return values
+
+
+def is_civitai_dump(values: Mapping[str, Any]) -> bool:
+    """Whether a `stem.json` is Civitai's own description of the model, as SD.Next keeps it."""
+    return not CIVITAI_KEYS.isdisjoint(values)
 
 
 def _webui(values: Mapping[str, Any]) -> tuple[Description, float | None]:
+    if is_civitai_dump(values):
+        return _civitai_dump(values)
     found = Description(
         text=strip_html(values.get("description")),
         base_model=plain_text(values.get("sd version")),
@@ -139,6 +153,14 @@ def _civitai(values: Mapping[str, Any]) -> tuple[Description, float | None]:
         author=plain_text(_mapping(values.get("creator")).get("username")),
     )
     return found, None
+
+
+def _civitai_dump(values: Mapping[str, Any]) -> tuple[Description, float | None]:
+    """A version, or a model with its versions, of which the first is the newest."""
+    versions = values.get("modelVersions")
+    if not isinstance(versions, list) or not versions:
+        return _civitai(values)
+    return _civitai({**_mapping(versions[0]), "creator": values.get("creator"), "model": values})
 
 
 READERS = {".json": _webui, ".metadata.json": _lora_manager, ".civitai.info": _civitai}

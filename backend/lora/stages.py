@@ -62,11 +62,13 @@ def write_all(descriptor: int, data: bytes) -> None:
         rest = rest[os.write(descriptor, rest) :]
 
 
-def write_step(root: Path, data: bytes) -> Path:
+def write_step(root: Path, data: bytes, mode: int | None = None) -> Path:
     """A synced stage with this content, for a change under the library's lock."""
     path = step_path(root)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
     try:
+        if mode is not None and hasattr(os, "fchmod"):
+            os.fchmod(descriptor, mode)
         write_all(descriptor, data)
         os.fsync(descriptor)
     except BaseException:

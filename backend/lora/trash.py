@@ -65,6 +65,7 @@ class Trash:
         folder = self._folder(entry_id)
         text = json.dumps({"name": name, "paths": entry.paths, "deleted": entry.deleted})
         moved = {path: f"{FOLDER}/{entry_id}/{path}" for path in paths}
+        manifest = None
         try:
             manifest = Move(write_step(self._root, text.encode()), folder / MANIFEST)
             files = [Move(self._root / old, self._root / new) for old, new in moved.items()]
@@ -76,6 +77,9 @@ class Trash:
                 f"{name} could not be deleted: {error.strerror or error}. Nothing was changed.",
                 suggestions=["Check the permissions of the LoRA folder and try again."],
             ) from error
+        finally:
+            if manifest is not None:
+                manifest.source.unlink(missing_ok=True)  # still there after a failure
         return entry
 
     def restore(self, name: str) -> Trashed:

@@ -1,0 +1,128 @@
+"""What people and runs add to a LoRA: edits, the expert it is for, its use."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from backend.errors import LoRAError
+from backend.lora.catalog import bump, save_role
+from backend.lora.edits import Edits, checked_changes, merged_edits, save_edits
+from backend.lora.experts import Role
+from backend.lora.locked import LockedLibrary
+from backend.lora.pairing import Entry
+from backend.lora.placement import Move
+from backend.lora.stages import STEP, step_path, write_step
+from backend.lora.webui_json import rewritten
+
+
+class AnnotatedLibrary(LockedLibrary):
+    """A library with what is known of its files beyond their content."""
+
+    def edit_lora_metadata(self, name: str, changes: Mapping[str, Any]) -> dict[str, Any]:
+        """Save what the user says about a LoRA; returns its record.
+
+        `changes` maps a field of `edits.FIELDS` to its value, or to None to take the edit back.
+        The catalogue keeps all of it; what A1111 and Forge have a key for is also written to
+        `stem.json` of each file. Raises LoRANotFoundError or LoRAError; nothing is then changed.
+        """
+        checked = checked_changes(changes)
+        with self._changing():
+            entry = self._find(name).entry
+            if "expert" in checked and entry.is_pair:
+                raise LoRAError(
+                    f"{name} is a pair: its files are for one expert each.",
+                    suggestions=["Split the pair first."],
+                )
+            old = self._catalog.edits().get(entry.first.path, {})
+            self._save_edits(entry, old, merged_edits(old, checked), checked)
+            self._settle()
+            return self.record(self._name_of(entry.first.path))
+
+    def _save_edits(self, entry: Entry, old: Edits, new: Edits, changes: Edits) -> None:
+        moves: list[Move] = []
+        try:
+            for file in entry.files.values():
+                sidecar = self.root / file.folder / f"{file.stem}.json"
+                moves += self._sidecar_moves(sidecar, old, new)
+            self._intents.carry_out(moves, lambda db: _save(db, entry, new, changes))
+        except BaseException as error:
+            for move in moves:
+                if move.source.suffix == STEP:
+                    move.source.unlink(missing_ok=True)
+            if isinstance(error, OSError):
+                raise LoRAError(
+                    f"The edits of {entry.name} could not be saved: {error.strerror or error}."
+                    " Nothing was changed.",
+                    suggestions=["Check the permissions and the disk of the LoRA folder."],
+                ) from error
+            raise
+        for move in moves:
+            if move.target.suffix == STEP:
+                with suppress(OSError):
+                    move.target.unlink(missing_ok=True)
+
+    def _sidecar_moves(self, path: Path, old: Edits, new: Edits) -> list[Move]:
+        """What puts the new content of a sidecar into its place; nothing if it stays."""
+        content = rewritten(path, old, new)
+        if content is None:
+            return []
+        moves = []
+        mode = None
+        if os.path.lexists(path):
+            mode = stat.S_IMODE(path.lstat().st_mode)
+            moves.append(Move(path, step_path(self.root)))
+        if content:
+            moves.append(Move(write_step(self.root, content, mode), path))
+        return moves
+
+    def set_role(self, name: str, role: Role | None) -> None:
+        """Overrule which expert a single file is for: both, high, low; None: the evidence."""
+        if role not in (None, "both", "high", "low"):
+            raise LoRAError(f"{role!r} is not a role.", suggestions=["Use both, high or low."])
+        with self._changing():
+            for file in self._find(name).entry.files.values():
+                self._catalog.set_role(file.path, role)
+            self._look(now=True)
+
+    def record_use(self, names_with_strengths: Mapping[str, Any]) -> None:
+        """Count one use of each LoRA at its strength. Names that are gone are passed over."""
+        with self._lock:
+            self._look()
+            strengths = {
+                self._contents.entries[name].entry.first.path: _plain(strength)
+                for name, strength in names_with_strengths.items()
+                if name in self._contents.entries
+            }
+            when = datetime.now(UTC).isoformat(timespec="microseconds")
+            self._catalog.record_use(strengths, when)
+            self._seen_revision = self._catalog.revision()
+
+    def _name_of(self, path: str) -> str:
+        """The name of the LoRA that has the file at `path`."""
+        for name, prepared in self._contents.entries.items():
+            if any(file.path == path for file in prepared.entry.files.values()):
+                return name
+        raise LoRAError(
+            f"{path} was saved, but the library cannot be read at the moment.",
+            suggestions=["Check the disk of the LoRA folder, then refresh the library."],
+            context={"saved": path},
+        )
+
+
+def _save(db: sqlite3.Connection, entry: Entry, edits: Edits, changes: Edits) -> None:
+    path = entry.first.path
+    save_edits(db, path, {field: value for field, value in edits.items() if field != "expert"})
+    if "expert" in changes:
+        save_role(db, path, changes["expert"])
+    bump(db)
+
+
+def _plain(strength: Any) -> Any:
+    return strength.to_plain() if hasattr(strength, "to_plain") else strength
