@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from math import prod
 
 import torch
 from torch import Tensor
@@ -35,7 +36,20 @@ class Recipe:
     scale: float = 0.3
 
 
-Maker = Callable[[Shape, Recipe, torch.Generator], Factors]
+Source = Callable[..., Tensor]  # (*shape) -> standard normal numbers
+Maker = Callable[[Shape, Recipe, Source], Factors]
+
+
+def drawn(seed: int) -> Source:
+    """Every number drawn anew."""
+    generator = torch.Generator().manual_seed(seed)
+    return lambda *shape: torch.randn(*shape, generator=generator)
+
+
+def repeated(seed: int, size: int = 1 << 22) -> Source:
+    """Numbers of one tile over and over: quick, for large files of which only time matters."""
+    tile = torch.randn(size, generator=torch.Generator().manual_seed(seed))
+    return lambda *shape: tile.repeat(-(-prod(shape) // size))[: prod(shape)].reshape(shape)
 
 
 @dataclass
@@ -43,11 +57,11 @@ class Draw:
     """Random factors of a recipe, in its dtype."""
 
     recipe: Recipe
-    generator: torch.Generator
+    source: Source
     parts: dict[str, Tensor] = field(default_factory=dict)
 
     def __call__(self, name: str, *shape: int) -> Tensor:
-        values = torch.randn(*shape, generator=self.generator) * self.recipe.scale
+        values = self.source(*shape) * self.recipe.scale
         self.parts[name] = values.to(self.recipe.dtype)
         return self.parts[name]
 
@@ -59,28 +73,28 @@ class Draw:
         return self.recipe.alpha / rank
 
 
-def lora(shape: Shape, recipe: Recipe, generator: torch.Generator) -> Factors:
+def lora(shape: Shape, recipe: Recipe, source: Source) -> Factors:
     """ΔW = alpha/rank · up @ down (Hu et al. 2021)."""
-    draw = Draw(recipe, generator)
+    draw = Draw(recipe, source)
     down = draw("lora_down", recipe.rank, shape[1])
     up = draw("lora_up", shape[0], recipe.rank)
     factor = draw.factor(recipe.rank)
     return Factors(draw.parts, lambda base: factor * (up.double() @ down.double()).to(base.device))
 
 
-def lora_with_bias(shape: Shape, recipe: Recipe, generator: torch.Generator) -> Factors:
+def lora_with_bias(shape: Shape, recipe: Recipe, source: Source) -> Factors:
     """LoRA whose up projection has a bias (`lora_bias=True` in peft)."""
-    made = lora(shape, recipe, generator)
-    draw = Draw(recipe, generator, dict(made.parts))
+    made = lora(shape, recipe, source)
+    draw = Draw(recipe, source, dict(made.parts))
     bias = draw("lora_up_bias", shape[0])
     factor = draw.factor(recipe.rank)
     return Factors(draw.parts, made.weight, lambda base: factor * bias.double())
 
 
-def dora(shape: Shape, recipe: Recipe, generator: torch.Generator) -> Factors:
+def dora(shape: Shape, recipe: Recipe, source: Source) -> Factors:
     """W' = m · (W + ΔW) / ‖W + ΔW‖ per output row (Liu et al. 2024)."""
-    made = lora(shape, recipe, generator)
-    draw = Draw(recipe, generator, dict(made.parts))
+    made = lora(shape, recipe, source)
+    draw = Draw(recipe, source, dict(made.parts))
     magnitude = draw("dora_scale", shape[0], 1).abs().add(0.5)
     draw.parts["dora_scale"] = magnitude
 
@@ -93,16 +107,16 @@ def dora(shape: Shape, recipe: Recipe, generator: torch.Generator) -> Factors:
     return Factors(draw.parts, change)
 
 
-def peft_dora(shape: Shape, recipe: Recipe, generator: torch.Generator) -> Factors:
+def peft_dora(shape: Shape, recipe: Recipe, source: Source) -> Factors:
     """As `dora`, with the magnitudes as peft writes them: [out] instead of [out, 1]."""
-    made = dora(shape, recipe, generator)
+    made = dora(shape, recipe, source)
     magnitude = made.parts["dora_scale"].flatten()
     return Factors({**made.parts, "dora_scale": magnitude}, made.weight)
 
 
-def lokr(shape: Shape, recipe: Recipe, generator: torch.Generator) -> Factors:
+def lokr(shape: Shape, recipe: Recipe, source: Source) -> Factors:
     """ΔW = alpha/rank · w1 ⊗ (w2_a @ w2_b) (LyCORIS, `lokr`)."""
-    draw, block = Draw(recipe, generator), 4
+    draw, block = Draw(recipe, source), 4
     w1 = draw("lokr_w1", block, block)
     left = draw("lokr_w2_a", shape[0] // block, recipe.rank)
     right = draw("lokr_w2_b", recipe.rank, shape[1] // block)
@@ -113,18 +127,18 @@ def lokr(shape: Shape, recipe: Recipe, generator: torch.Generator) -> Factors:
     )
 
 
-def full_lokr(shape: Shape, recipe: Recipe, generator: torch.Generator) -> Factors:
+def full_lokr(shape: Shape, recipe: Recipe, source: Source) -> Factors:
     """ΔW = w1 ⊗ w2 with both factors whole; its alpha means nothing (ai-toolkit, rank "full")."""
-    draw, block = Draw(recipe, generator), 4
+    draw, block = Draw(recipe, source), 4
     w1 = draw("lokr_w1", block, block)
     w2 = draw("lokr_w2", shape[0] // block, shape[1] // block)
     draw.factor(recipe.rank)
     return Factors(draw.parts, lambda base: torch.kron(w1.double(), w2.double()))
 
 
-def loha(shape: Shape, recipe: Recipe, generator: torch.Generator) -> Factors:
+def loha(shape: Shape, recipe: Recipe, source: Source) -> Factors:
     """ΔW = alpha/rank · (w1_a @ w1_b) ∘ (w2_a @ w2_b) (LyCORIS, `loha`)."""
-    draw = Draw(recipe, generator)
+    draw = Draw(recipe, source)
     halves = [
         (
             draw(f"hada_w{number}_a", shape[0], recipe.rank),
@@ -141,8 +155,8 @@ def loha(shape: Shape, recipe: Recipe, generator: torch.Generator) -> Factors:
     return Factors(draw.parts, change)
 
 
-def difference(shape: Shape, recipe: Recipe, generator: torch.Generator) -> Factors:
+def difference(shape: Shape, recipe: Recipe, source: Source) -> Factors:
     """A full-weight part: the change itself (`.diff`)."""
-    draw = Draw(recipe, generator)
+    draw = Draw(recipe, source)
     values = draw("diff", *shape)
     return Factors(draw.parts, lambda base: values.double())

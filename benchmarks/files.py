@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from backend.lora.selection import EXPERTS, Expert
-from benchmarks.algebras import Change, Recipe, Shape, difference
+from benchmarks.algebras import Change, Recipe, Shape, Source, difference, drawn, repeated
 from benchmarks.corpus import Layout
 from benchmarks.namings import ORIGINAL_NAMES, Naming
 
@@ -48,7 +48,7 @@ class Drawing:
 
     layout: Layout
     shapes: Shapes
-    generator: torch.Generator
+    source: Source
     variant: Variant = "full"
     dtype: torch.dtype = torch.float32
     scale: float = 0.3
@@ -61,7 +61,7 @@ class Drawing:
         for index, module in enumerate(linears(self.shapes, self.variant)):
             rank = layout.ranks[index % len(layout.ranks)]
             recipe = Recipe(rank, layout.alpha, self.dtype, self.scale)
-            factors = layout.maker(self.shapes[f"{module}.weight"], recipe, self.generator)
+            factors = layout.maker(self.shapes[f"{module}.weight"], recipe, self.source)
             tensors |= {naming(module, part): value for part, value in factors.parts.items()}
             for name, change in (("weight", factors.weight), ("bias", factors.bias)):
                 if change is not None:
@@ -74,7 +74,7 @@ class Drawing:
         changes: Exact = {}
         recipe = Recipe(dtype=self.dtype, scale=0.05)
         for key, parameter in self.layout.differences.items():
-            factors = difference(self.shapes[parameter], recipe, self.generator)
+            factors = difference(self.shapes[parameter], recipe, self.source)
             tensors[key] = factors.parts["diff"]
             assert factors.weight is not None
             changes[parameter] = factors.weight
@@ -135,7 +135,7 @@ def make_case(layout: Layout, variant: Variant, shapes: Shapes, folder: Path) ->
     """Write a case's files under `folder`."""
 
     def made(seed: int) -> Made:
-        return make_file(Drawing(layout, shapes, torch.Generator().manual_seed(seed), variant))
+        return make_file(Drawing(layout, shapes, drawn(seed), variant))
 
     if variant == "pair":
         halves = {expert: made(1 + number) for number, expert in enumerate(EXPERTS)}
@@ -172,7 +172,7 @@ def write_lora(
     drawing = Drawing(
         replace(layout, ranks=(rank,)),
         shapes,
-        torch.Generator().manual_seed(seed),
+        repeated(seed),
         dtype=torch.bfloat16,
         scale=0.02,
     )

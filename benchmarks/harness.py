@@ -38,6 +38,10 @@ class Timing:
         return statistics.median(self.seconds)
 
     @property
+    def fastest(self) -> float:
+        return min(self.seconds)
+
+    @property
     def spread(self) -> tuple[float, float]:
         """The first and third quartile; for fewer than 4 values the least and the greatest."""
         if len(self.seconds) < 4:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -96,7 +97,8 @@ def _fill(
     first: dict[str, Tensor] = {}
     for path, parameter in list(model.named_parameters()):
         dtype = torch.float32 if any(name in path.split(".") for name in kept) else shape.dtype
-        place = path.split(".", 2)[2] if path.startswith("blocks.") else path
+        # Of the first block if there is one; a name alone may also be the whole model's.
+        place = re.sub(r"^blocks\.\d+\.", "blocks.0.", path)
         if not (shape.one_storage and place in first):
             values = torch.empty(parameter.shape, dtype=dtype, device=device)
             _repeat(tile.roll(int(torch.randint(size, (1,), generator=generator))), values)

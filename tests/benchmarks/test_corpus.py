@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -86,3 +87,11 @@ def test_twins_share_weights_but_not_modules() -> None:
     assert not set(map(id, model.modules())) & set(map(id, other.modules()))
     given = inputs(TINY, (2, 4, 4), device=CPU)
     assert torch.equal(forward(model, given), forward(copy.deepcopy(other), given))
+
+
+def test_blocks_in_one_storage_sample_like_any_others() -> None:
+    model = build(replace(TINY, one_storage=True), device=CPU)
+    first, second = (model.get_parameter(f"blocks.{n}.ffn.net.2.weight") for n in (0, 1))
+    assert first is not second
+    assert first.data_ptr() == second.data_ptr()
+    assert torch.isfinite(forward(model, inputs(TINY, (2, 4, 4), device=CPU))).all()

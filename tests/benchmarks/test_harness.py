@@ -37,6 +37,7 @@ def test_a_ratio_is_taken_round_by_round() -> None:
     theirs = Timing("theirs", (3.0, 3.0, 30.0, 30.0))
     assert ours.ratio_to(theirs) == 3.0
     assert ours.median == 5.5
+    assert ours.fastest == 1.0
     assert ours.spread == (1.0, 10.0)
 
 
