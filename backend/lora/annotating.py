@@ -15,9 +15,11 @@ from backend.errors import LoRAError
 from backend.lora.catalog import bump, save_role
 from backend.lora.edits import Edits, checked_changes, merged_edits, save_edits
 from backend.lora.experts import Role
+from backend.lora.hand_pairs import save_pairing
 from backend.lora.locked import LockedLibrary
 from backend.lora.pairing import Entry
 from backend.lora.placement import Move
+from backend.lora.scan import ScannedFile
 from backend.lora.stages import STEP, step_path, write_step
 from backend.lora.webui_json import rewritten
 
@@ -90,6 +92,58 @@ class AnnotatedLibrary(LockedLibrary):
             for file in self._find(name).entry.files.values():
                 self._catalog.set_role(file.path, role)
             self._look(now=True)
+
+    def pair_loras(self, high_name: str, low_name: str) -> dict[str, Any]:
+        """Make one LoRA of two files, whatever their names say; returns its record.
+
+        Raises LoRANotFoundError, or LoRAError if one of them is a pair already, cannot be read,
+        or is for the other expert by its keys.
+        """
+        with self._changing():
+            high = self._half(high_name, "high")
+            low = self._half(low_name, "low")
+            if high.path == low.path:
+                raise LoRAError(
+                    f"{high_name} cannot be both halves of a pair.",
+                    suggestions=["Choose another LoRA for one of the halves."],
+                )
+            self._save_pairing(high.path, low.path, together=True)
+            return self.record(self._name_of(high.path))
+
+    def split_pair(self, name: str) -> list[str]:
+        """Make two LoRAs of a pair; returns their names, high noise first.
+
+        They are not paired again until `pair_loras` says so.
+        """
+        with self._changing():
+            entry = self._find(name).entry
+            if not entry.is_pair:
+                raise LoRAError(f"{name} is not a pair.", suggestions=["Choose a pair to split."])
+            high, low = entry.files["high"].path, entry.files["low"].path
+            self._save_pairing(high, low, together=False)
+            return [self._name_of(high), self._name_of(low)]
+
+    def _half(self, name: str, role: Role) -> ScannedFile:
+        entry = self._find(name).entry
+        file = entry.first
+        if entry.is_pair or file.info is None:
+            why = "is a pair already" if entry.is_pair else "cannot be read"
+            raise LoRAError(
+                f"{name} {why}, so it cannot become a half.",
+                suggestions=["Split the pair first." if entry.is_pair else "Replace its file."],
+            )
+        if file.info.expert != role and file.info.expert_evidence.startswith("its keys name"):
+            raise LoRAError(
+                f"{name} cannot be the {role}-noise half: {file.info.expert_evidence}.",
+                suggestions=["Choose another file for this half."],
+            )
+        return file
+
+    def _save_pairing(self, high: str, low: str, *, together: bool) -> None:
+        with self._catalog.transaction() as db:
+            save_pairing(db, high, low, together=together)
+            bump(db)
+        self._settle()
 
     def record_use(self, names_with_strengths: Mapping[str, Any]) -> None:
         """Count one use of each LoRA at its strength. Names that are gone are passed over."""

@@ -20,6 +20,8 @@ from typing import Any
 from backend.errors import LoRAError
 from backend.lora.edits import Edits, read_edits
 from backend.lora.experts import Role
+from backend.lora.hand_pairs import SCHEMA as PAIRINGS
+from backend.lora.hand_pairs import HandPairs, drop_pairings, move_pairings, read_pairings
 
 NAME = ".catalog.sqlite"
 SCHEMA_VERSION = 1
@@ -79,6 +81,7 @@ class Catalog:
         with closing(sqlite3.connect(self.path, timeout=30)) as connection:
             connection.execute("PRAGMA journal_mode=WAL")
             connection.executescript(SCHEMA)
+            connection.execute(PAIRINGS)
             connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
 
     def _replace_broken(self, error: sqlite3.DatabaseError) -> None:
@@ -181,6 +184,11 @@ class Catalog:
         with self._open() as db:
             return read_edits(db)
 
+    def pairings(self) -> HandPairs:
+        """The pairs that the user made or split."""
+        with self._open() as db:
+            return read_pairings(db)
+
     def arrived(self, db: sqlite3.Connection, row: FileRow) -> None:
         """Within a transaction, note a file that was added.
 
@@ -191,6 +199,8 @@ class Catalog:
         ).fetchone()
         for table in () if same else MOVED_TABLES:
             db.execute(f"DELETE FROM {table} WHERE path=?", (row.path,))
+        if not same:
+            drop_pairings(db, row.path)
         _save(db, [row])
         bump(db)
 
@@ -206,6 +216,7 @@ class Catalog:
             for old, new in paths.items():
                 db.execute(f"DELETE FROM {table} WHERE path=? AND path<>?", (new, old))
                 db.execute(f"UPDATE {table} SET path=? WHERE path=?", (new, old))
+        move_pairings(db, paths)
         db.executemany(
             "UPDATE files SET info=NULL WHERE path=?", [(new,) for new in paths.values()]
         )
@@ -217,6 +228,10 @@ class Catalog:
         with self._open() as db:
             for table in MOVED_TABLES:
                 db.execute(f"DELETE FROM {table} WHERE substr(path, 1, ?)=?", (len(prefix), prefix))
+            db.execute(
+                "DELETE FROM pairings WHERE substr(high, 1, ?1)=?2 OR substr(low, 1, ?1)=?2",
+                (len(prefix), prefix),
+            )
 
 
 class _Watch:

@@ -77,7 +77,7 @@ class Contents:
         self.architectures = {name: self._architecture(name) for name in self.settings.models}
         files = scan_files(self.root, snapshot, self.catalog, self.files)
         files = self._hash_some(files)
-        entries = make_entries(files.values(), self.catalog.roles())
+        entries = make_entries(files.values(), self.catalog.roles(), self.catalog.pairings())
         self.names = by_folder(snapshot)
         prepared: dict[object, Prepared] = {}
         by_name = {}

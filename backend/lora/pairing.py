@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from backend.lora.experts import Role, has_identity, name_role
+from backend.lora.hand_pairs import HandPairs
 from backend.lora.names import free_name
 from backend.lora.scan import ScannedFile
 
@@ -47,17 +48,20 @@ def role_of(file: ScannedFile, roles: Mapping[str, Role]) -> Role:
     return roles.get(file.path, file.info.expert)
 
 
-def make_entries(files: Iterable[ScannedFile], roles: Mapping[str, Role]) -> dict[str, Entry]:
+def make_entries(
+    files: Iterable[ScannedFile], roles: Mapping[str, Role], by_hand: HandPairs | None = None
+) -> dict[str, Entry]:
     """All entries by name. Names are unique without regard to case."""
+    by_hand = by_hand or HandPairs()
     halves: dict[str, list[ScannedFile]] = {"high": [], "low": []}
-    groups: list[dict[str, ScannedFile]] = []
-    for file in files:
+    rest, groups = _paired_by_hand({file.path: file for file in files}, by_hand)
+    for file in rest:
         role = role_of(file, roles)
         if role == "both":
             groups.append({"both": file})
         else:
             halves[role].append(file)
-    groups += _paired(halves["high"], halves["low"])
+    groups += _paired(halves["high"], halves["low"], by_hand)
     groups.sort(key=lambda group: _place(next(iter(group.values()))))
     return _named(groups)
 
@@ -67,11 +71,26 @@ def _place(file: ScannedFile) -> tuple[int, str]:
     return file.path.count("/"), file.path
 
 
-def _paired(high: list[ScannedFile], low: list[ScannedFile]) -> list[dict[str, ScannedFile]]:
+def _paired_by_hand(
+    files: dict[str, ScannedFile], by_hand: HandPairs
+) -> tuple[list[ScannedFile], list[dict[str, ScannedFile]]]:
+    """The files that are in none of the user's pairs, and the pairs that are whole."""
+    groups = []
+    for high, low in by_hand.together:
+        if high in files and low in files:
+            groups.append({"high": files.pop(high), "low": files.pop(low)})
+    return list(files.values()), groups
+
+
+def _paired(
+    high: list[ScannedFile], low: list[ScannedFile], by_hand: HandPairs
+) -> list[dict[str, ScannedFile]]:
     groups = []
     for identity in (_identity, _hash_identity):
         firsts, seconds = _unique(high, identity), _unique(low, identity)
         for key in firsts.keys() & seconds.keys():
+            if (firsts[key].path, seconds[key].path) in by_hand.apart:
+                continue
             groups.append({"high": firsts[key], "low": seconds[key]})
             high = [file for file in high if file is not firsts[key]]
             low = [file for file in low if file is not seconds[key]]
