@@ -42,7 +42,7 @@ def stems_of(entry: Entry, names: Folders) -> list[Stem]:
 
 def _common_stem(entry: Entry, stems: list[Stem], names: Folders) -> list[Stem]:
     """Files such as `style.png` beside `style_high` and `style_low`."""
-    found = name_role(entry.first.stem) if entry.is_pair else None
+    found = entry.first.named if entry.is_pair else None
     if found is None or not found.stem:
         return []
     here = names[entry.first.folder]

@@ -11,7 +11,7 @@ import json
 import sqlite3
 import threading
 import weakref
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,11 +24,19 @@ from backend.lora.hand_pairs import SCHEMA as PAIRINGS
 from backend.lora.hand_pairs import HandPairs, drop_pairings, move_pairings, read_pairings
 
 NAME = ".catalog.sqlite"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS files (
     path TEXT PRIMARY KEY, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,
-    info TEXT, error TEXT, sha256 TEXT) WITHOUT ROWID;
+    info TEXT, error TEXT, sha256 TEXT, form TEXT, inode INTEGER NOT NULL DEFAULT 0,
+    present INTEGER NOT NULL DEFAULT 1) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS forms (
+    key TEXT PRIMARY KEY, version INTEGER NOT NULL, form TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS beside (
+    path TEXT PRIMARY KEY, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,
+    inode INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS texts (
+    stem TEXT PRIMARY KEY, stamp TEXT NOT NULL, reading TEXT NOT NULL) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS files_by_hash ON files (sha256);
 CREATE TABLE IF NOT EXISTS usage (
     path TEXT PRIMARY KEY, use_count INTEGER NOT NULL, last_used TEXT NOT NULL,
@@ -39,12 +47,20 @@ CREATE TABLE IF NOT EXISTS counters (name TEXT PRIMARY KEY, value INTEGER NOT NU
 CREATE TABLE IF NOT EXISTS thumbnails (name TEXT PRIMARY KEY, version TEXT NOT NULL) WITHOUT ROWID;
 INSERT OR IGNORE INTO counters VALUES ('revision', 1);
 """
+FILE_COLUMNS = "path, size, mtime_ns, info, error, sha256, form, inode"
 MOVED_TABLES = ("files", "usage", "roles", "edits")
+# Columns that a catalogue of an older version lacks.
+ADDED_COLUMNS = {
+    "form": "TEXT",
+    "inode": "INTEGER NOT NULL DEFAULT 0",
+    "present": "INTEGER NOT NULL DEFAULT 1",
+}
 
 
 @dataclass(frozen=True)
 class FileRow:
-    """What is known of one file. `info` is `LoRAInfo.to_json`, `error` a StudioError's dict."""
+    """What is known of one file. `info` is `LoRAInfo.own_json`, `form` its form's key, `error`
+    a StudioError's dict as JSON. `inode` 0 means that it is not known."""
 
     path: str
     size: int
@@ -52,9 +68,12 @@ class FileRow:
     info: str | None = None
     error: str | None = None
     sha256: str | None = None
+    form: str | None = None
+    inode: int = 0
 
-    def is_of(self, size: int, mtime_ns: int) -> bool:
-        return self.size == size and self.mtime_ns == mtime_ns
+    def is_of(self, size: int, mtime_ns: int, inode: int = 0) -> bool:
+        same_file = self.inode == inode or not self.inode or not inode
+        return self.size == size and self.mtime_ns == mtime_ns and same_file
 
 
 @dataclass(frozen=True)
@@ -82,6 +101,10 @@ class Catalog:
             connection.execute("PRAGMA journal_mode=WAL")
             connection.executescript(SCHEMA)
             connection.execute(PAIRINGS)
+            there = {row[1] for row in connection.execute("PRAGMA table_info(files)")}
+            for name, kind in ADDED_COLUMNS.items():
+                if name not in there:
+                    connection.execute(f"ALTER TABLE files ADD COLUMN {name} {kind}")
             connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
 
     def _replace_broken(self, error: sqlite3.DatabaseError) -> None:
@@ -125,7 +148,7 @@ class Catalog:
 
     def files(self) -> dict[str, FileRow]:
         with self._open() as db:
-            rows = db.execute("SELECT path, size, mtime_ns, info, error, sha256 FROM files")
+            rows = db.execute(f"SELECT {FILE_COLUMNS} FROM files")
             return {row[0]: FileRow(*row) for row in rows}
 
     def save_files(self, rows: Sequence[FileRow]) -> None:
@@ -133,7 +156,7 @@ class Catalog:
         if not rows:
             return
         with self._open() as db:
-            _save(db, rows)
+            insert_files(db, rows)
 
     def save_hash(self, path: str, size: int, mtime_ns: int, sha256: str) -> None:
         """Keep the hash of a file if its row is still of the same size and time."""
@@ -201,7 +224,7 @@ class Catalog:
             db.execute(f"DELETE FROM {table} WHERE path=?", (row.path,))
         if not same:
             drop_pairings(db, row.path)
-        _save(db, [row])
+        insert_files(db, [row])
         bump(db)
 
     def moved(
@@ -232,6 +255,14 @@ class Catalog:
                 "DELETE FROM pairings WHERE substr(high, 1, ?1)=?2 OR substr(low, 1, ?1)=?2",
                 (len(prefix), prefix),
             )
+
+
+def insert_files(db: sqlite3.Connection, rows: Iterable[FileRow]) -> None:
+    """Insert or replace rows; their files are taken to be there."""
+    db.executemany(
+        f"INSERT OR REPLACE INTO files ({FILE_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        [(r.path, r.size, r.mtime_ns, r.info, r.error, r.sha256, r.form, r.inode) for r in rows],
+    )
 
 
 class _Watch:
@@ -272,11 +303,6 @@ def save_role(db: sqlite3.Connection, path: str, role: Role | None) -> None:
     db.execute("DELETE FROM roles WHERE path=?", (path,))
     if role is not None:
         db.execute("INSERT INTO roles VALUES (?, ?)", (path, role))
-
-
-def _save(db: sqlite3.Connection, rows: Sequence[FileRow]) -> None:
-    values = [(r.path, r.size, r.mtime_ns, r.info, r.error, r.sha256) for r in rows]
-    db.executemany("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?)", values)
 
 
 def bump(db: sqlite3.Connection) -> None:

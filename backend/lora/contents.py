@@ -1,35 +1,36 @@
 """The library's contents in memory: kept equal to the folder, cheap to ask.
 
-`Contents` looks at the folder again at most about once a second, and less often where looking
-takes long, so that a page may poll it. It only reads; `library.py` changes things.
+Held is what is needed to list, pair, search and notice changes; the rest is put together from
+the catalogue's texts when it is asked for. It only reads; `library.py` changes things.
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from pathlib import Path
+from typing import Any
 
-from backend.errors import LoRAFileError, ModelLoadError
-from backend.lora.architectures import Architecture, architecture_for, config_path
+from backend.errors import LoRAFileError
+from backend.lora.architectures import Architecture
 from backend.lora.belongings import previews_of, stems_of
 from backend.lora.catalog import Catalog
-from backend.lora.compatibility import Compatibility, judge
-from backend.lora.header import open_regular
-from backend.lora.names import name_problem
+from backend.lora.findings import Findings, FormStore
+from backend.lora.hashing import file_sha256
+from backend.lora.judging import Judge, Verdicts
+from backend.lora.names import SUFFIX
 from backend.lora.pairing import Entry, make_entries
-from backend.lora.records import Prepared, read_texts
-from backend.lora.scan import Folders, ScannedFile, Snapshot, by_folder, scan_files, take_snapshot
-from backend.lora.thumbnails import FOLDER as THUMBNAILS
+from backend.lora.records import Prepared
+from backend.lora.scan import ScannedFile, Scanner
+from backend.lora.sidecars import SidecarReading
+from backend.lora.texts import NOTHING, Texts
+from backend.lora.walking import Folders, Snapshot, Walk, by_folder, take_walk
 from backend.settings import Settings
 
 LOOK_SECONDS = 1.0
 LOOK_SHARE = 20  # looking takes at most one part in this many of the time
-HASH_BYTES_AT_ONCE = 256 * 1024 * 1024
-HASH_CHUNK = 1024 * 1024
+HASH_BYTES_AT_ONCE = 64 * 1024 * 1024
 
 
 class Contents:
@@ -39,113 +40,187 @@ class Contents:
         self.settings = settings
         self.root = settings.loras_dir
         self.catalog = catalog
+        self.findings = Findings(catalog)
+        self.forms = FormStore(catalog)
+        self.scanner = Scanner(self.root, self.findings, self.forms)
+        self.texts = Texts(self.root, self.findings)
+        self.judge = Judge(settings)
         self.snapshot: Snapshot = {}
         self.names: Folders = {}
+        self._beside: set[str] = set()
         self.files: dict[str, ScannedFile] = {}
         self.entries: dict[str, Prepared] = {}
-        self.architectures: dict[str, Architecture | None] = {}
         self.offline = False
+        self.offline_folders: tuple[str, ...] = ()
+        self.generation = 0  # grows with every rebuild
+        self.look_took = 0.0
+        self._loaded = False
+        self._unread = False  # files were left out of the last publication
         self._next_look = 0.0
-        self._prepared: dict[object, Prepared] = {}
-        self._computed: dict[tuple[str, int, int], Architecture | None] = {}
+        self._index: list[tuple[str, str]] | None = None
+
+    @property
+    def architectures(self) -> dict[str, Architecture | None]:
+        return self.judge.architectures
+
+    @property
+    def is_due(self) -> bool:
+        """Whether it is time to look at the folder again."""
+        return time.monotonic() >= self._next_look
+
+    def load(self) -> bool:
+        """Take over what the catalogue knows, without a look at the folder; False if done."""
+        if self._loaded:
+            return False
+        self._loaded = True
+        self.judge.look()
+        self.texts.load()
+        files, snapshot = self.scanner.load()
+        self._take(files, Walk(snapshot))
+        return True
+
+    def walk(self) -> Walk | None:
+        """What lies in the folders now; None if the library's own cannot be reached."""
+        started = time.monotonic()
+        try:
+            return take_walk(self.root)
+        except OSError:
+            return None
+        finally:
+            self.look_took = time.monotonic() - started
 
     def look(self, *, now: bool = False) -> bool:
         """Bring everything up to date if it is time to, or `now`. True if a file changed.
 
         `now` also reads the roles and the models again, which may have changed without a file.
         """
-        started = time.monotonic()
-        if not now and started < self._next_look:
+        if not (now or self.is_due or self._unread):
             return False
-        try:
-            snapshot = take_snapshot(self.root)
-        except OSError:
-            changed = not self.offline
-            self.offline = True
-            self._next_look = started + LOOK_SECONDS
-            return changed
-        changed = self.offline or snapshot != self.snapshot
-        self.offline = False
-        if changed or now:
-            self.rebuild(snapshot)
-        took = time.monotonic() - started
-        self._next_look = time.monotonic() + max(LOOK_SECONDS, took * LOOK_SHARE)
+        self.load()
+        walk = self.walk()
+        changed = self.differs(walk)
+        if walk is not None and (changed or now):
+            found: dict[str, ScannedFile] = {}
+            for batch in self.scanner.scan(
+                walk.snapshot, self.scanner.pending(walk.snapshot, self.files)
+            ):
+                found |= batch
+            self.publish(walk, found)
+        self.looked(walk)
         return changed
 
-    def rebuild(self, snapshot: Snapshot) -> None:
-        """Inspect what is new, pair, name and judge."""
-        self.architectures = {name: self._architecture(name) for name in self.settings.models}
-        files = scan_files(self.root, snapshot, self.catalog, self.files)
-        files = self._hash_some(files)
+    def pending_count(self) -> int:
+        """How many files a look would have to read now."""
+        walk = self.walk()
+        return 0 if walk is None else len(self.scanner.pending(walk.snapshot, self.files))
+
+    def differs(self, walk: Walk | None) -> bool:
+        """Whether the folders have changed since the last look."""
+        if walk is None or self.offline:
+            return self.offline != (walk is None)
+        if walk.offline != self.offline_folders:
+            return True
+        return self._whole(walk) != self.snapshot
+
+    def looked(self, walk: Walk | None) -> None:
+        """Note that the folders were looked at just now, and whether they could be."""
+        self.offline = walk is None
+        self._next_look = time.monotonic() + max(LOOK_SECONDS, self.look_took * LOOK_SHARE)
+
+    def publish(self, walk: Walk, found: Mapping[str, ScannedFile]) -> None:
+        """Take over a walk with the files that were `found` new or changed in it."""
+        self.judge.look()
+        files: dict[str, ScannedFile] = {}
+        snapshot: Snapshot = {}
+        beside = []
+        before, whole = self.snapshot, self._whole(walk)
+        for path, stamp in whole.items():
+            if path[-len(SUFFIX) :].casefold() != SUFFIX:
+                snapshot[path] = stamp
+                if before.get(path) != stamp:
+                    beside.append((path, *stamp))
+            elif (file := found.get(path) or self.files.get(path)) is not None:
+                # One that was not read yet keeps its old stamp, or is left out, so that the next
+                # look still finds it to be new.
+                files[path] = file
+                snapshot[path] = file.stamp
+        gone = before.keys() - snapshot.keys()
+        if gone or beside or found:
+            self.findings.mark(gone=gone, there=found, beside=beside)
+        self._unread = snapshot != whole
+        self._take(self._hash_some(files), Walk(snapshot, walk.offline))
+
+    def _whole(self, walk: Walk) -> Snapshot:
+        """The walk's snapshot, with what was there last in folders that are offline."""
+        if not walk.offline:
+            return walk.snapshot
+        kept = {path: stamp for path, stamp in self.snapshot.items() if _below(path, walk.offline)}
+        return kept | walk.snapshot
+
+    def _take(self, files: dict[str, ScannedFile], walk: Walk) -> None:
         entries = make_entries(files.values(), self.catalog.roles(), self.catalog.pairings())
-        self.names = by_folder(snapshot)
-        prepared: dict[object, Prepared] = {}
-        by_name = {}
-        for name, entry in entries.items():
-            key = self._key(entry, snapshot)
-            found = self._prepared.get(key) or self._prepare(entry, snapshot)
-            # The hashes of the files may have come to be known since `found` was made.
-            prepared[key] = by_name[name] = replace(found, entry=entry)
-        self.snapshot, self.files, self.entries = snapshot, files, by_name
-        self._prepared = prepared
+        self.snapshot, self.files = walk.snapshot, files
+        self.offline_folders = walk.offline
+        self.names = by_folder(walk.snapshot)
+        self._beside = {path.rpartition("/")[0] for path in walk.snapshot if path not in files}
+        self.entries = {name: Prepared(entry, self) for name, entry in entries.items()}
+        self.generation += 1
+        self._index = None
 
-    def _architecture(self, model_type: str) -> Architecture | None:
-        """The model's architecture, computed anew only if its local config changed."""
-        try:
-            found = config_path(self.settings, model_type).stat()
-            stamp = (model_type, found.st_mtime_ns, found.st_size)
-        except OSError:
-            stamp = (model_type, 0, 0)
-        if stamp not in self._computed:
-            try:
-                self._computed[stamp] = architecture_for(self.settings, model_type)
-            except ModelLoadError:
-                self._computed[stamp] = None
-        return self._computed[stamp]
-
-    def _key(self, entry: Entry, snapshot: Snapshot) -> object:
-        """Two entries with this key equal have the same texts, verdicts and thumbnail."""
-        own = [path for stem in stems_of(entry, self.names) for path in stem.paths()]
-        known = tuple(sorted(name for name, value in self.architectures.items() if value))
-        widths = tuple(value.width for value in self.architectures.values() if value)
-        files = tuple((role, file.path) for role, file in entry.files.items())
-        return entry.name, files, tuple((path, snapshot[path]) for path in own), known, widths
-
-    def _prepare(self, entry: Entry, snapshot: Snapshot) -> Prepared:
-        previews = previews_of(entry, self.names)
-        sources = [*previews, *(file.path for file in entry.files.values())]
-        stamps = [(path, snapshot[path]) for path in sources]
-        seed = repr((entry.name, self.settings.thumbnail_size, stamps))
-        return Prepared(
-            entry=entry,
-            sidecars=read_texts(self.root, entry, self.names),
-            verdicts=self._verdicts(entry),
-            thumbnail_path=thumbnail_path(entry.name),
-            thumbnail_version=hashlib.sha256(seed.encode(errors="replace")).hexdigest()[:16],
-            previews=tuple(previews),
+    def is_missing(self, entry: Entry) -> bool:
+        """Whether a file of the LoRA cannot be reached at the moment."""
+        offline = self.offline_folders
+        return self.offline or (
+            bool(offline) and any(_below(file.path, offline) for file in entry.files.values())
         )
 
-    def _verdicts(self, entry: Entry) -> dict[str, Compatibility]:
-        infos = {role: file.info for role, file in entry.files.items() if file.info}
-        error = next((file.error for file in entry.files.values() if file.error), None)
-        found = {}
-        for model_type, architecture in self.architectures.items():
-            if error:
-                found[model_type] = Compatibility(model_type, False, "no", (error.message,))
-            elif architecture is None:
-                title = self.settings.model(model_type).title
-                why = f"{title} is not installed, so it is not known whether this fits."
-                found[model_type] = Compatibility(model_type, False, "unknown", (why,))
-            else:
-                found[model_type] = judge(infos, model_type, architecture)
-        return found
+    def verdicts(self, entry: Entry) -> Verdicts:
+        return self.judge.verdicts(entry)
+
+    def sidecars(self, entry: Entry) -> SidecarReading:
+        if not self._has_beside(entry):
+            return NOTHING
+        return self.texts.read(stems_of(entry, self.names), self.snapshot)
+
+    def previews(self, entry: Entry) -> tuple[str, ...]:
+        return tuple(previews_of(entry, self.names)) if self._has_beside(entry) else ()
+
+    def _has_beside(self, entry: Entry) -> bool:
+        """Whether its folders hold anything but LoRA files."""
+        return any(file.folder in self._beside for file in entry.files.values())
+
+    def thumbnail_version(self, entry: Entry) -> str:
+        """Changes with the name, the files and the pictures beside them."""
+        sources = [*self.previews(entry), *(file.path for file in entry.files.values())]
+        stamps = [(path, self.snapshot[path][:2]) for path in sources]
+        seed = repr((entry.name, self.settings.thumbnail_size, stamps))
+        return hashlib.sha256(seed.encode(errors="replace")).hexdigest()[:16]
+
+    def index(self) -> list[tuple[str, str]]:
+        """(casefolded words, name) of every LoRA."""
+        if self._index is None:
+            edits = {} if self.offline else self.catalog.edits()
+            self._index = [
+                (self._words(item, edits.get(item.entry.first.path, {})), name)
+                for name, item in self.entries.items()
+            ]
+        return self._index
+
+    def _words(self, prepared: Prepared, edits: Mapping[str, Any]) -> str:
+        entry = prepared.entry
+        said = prepared.sidecars.description
+        texts = [entry.name, said.title, *said.tags, *said.trigger_words, entry.first.folder]
+        for name in ("title", "tags", "trigger_words"):
+            value = edits.get(name, ())
+            texts += [value] if isinstance(value, str) else value
+        words = [*(file.words for file in entry.files.values()), " ".join(texts).casefold()]
+        return words[0] if words[0] == words[-1].strip() else " ".join(words)
 
     def _hash_some(self, files: Mapping[str, ScannedFile]) -> dict[str, ScannedFile]:
         """Hash files that have no hash yet, the smallest first, as far as it goes quickly."""
         found, budget = dict(files), HASH_BYTES_AT_ONCE
-        for file in sorted(files.values(), key=lambda item: item.stamp.size):
-            if file.sha256 or file.error:
-                continue
+        unhashed = [file for file in files.values() if not (file.sha256 or file.error)]
+        for file in sorted(unhashed, key=lambda item: item.stamp.size):
             budget -= file.stamp.size
             if budget < 0:
                 break
@@ -167,17 +242,5 @@ class Contents:
         return replace(file, sha256=sha256)
 
 
-def file_sha256(path: Path) -> str:
-    """SHA256 of a file in hexadecimal. Raises LoRAFileError if it cannot be opened."""
-    digest = hashlib.sha256()
-    with os.fdopen(open_regular(path), "rb", buffering=0) as file:
-        while chunk := file.read(HASH_CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
-
-
-def thumbnail_path(name: str) -> str:
-    """Where the thumbnail of a LoRA of that name is, relative to the library."""
-    if name_problem(name) is None:
-        return f"{THUMBNAILS}/{name}.webp"
-    return f"{THUMBNAILS}/{hashlib.sha256(name.encode(errors='replace')).hexdigest()[:32]}.webp"
+def _below(path: str, folders: Iterable[str]) -> bool:
+    return path.startswith(tuple(folders))

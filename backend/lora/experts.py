@@ -29,6 +29,7 @@ COUNTED_MEANINGS = frozenset({"step", "steps", "rank", "dim"})
 IDENTITY_FREE = frozenset({
     "model", "lora", "adapter_model", "pytorch_lora_weights", "diffusion_pytorch_model",
 })  # fmt: skip
+_MAY_STATE = re.compile(r"high|low|[-_. ][HL]\Z", re.IGNORECASE)
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+|[^\W\d_]+")
 
 
@@ -99,6 +100,8 @@ def name_role(name: str) -> NameRole | None:
     `high_noise` outweighs a bare `HIGH`, which outweighs a closing `-H`. Both words of the
     same weight mean both experts.
     """
+    if not _MAY_STATE.search(name):
+        return None
     words = list(_WORD.finditer(name))
     spans = _strong(words) or _bare(words) or _letter(name, words)
     if not spans:

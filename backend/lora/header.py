@@ -19,7 +19,17 @@ from backend.errors import LoRAFileError
 from backend.lora.header_json import Columns, TensorEntry, fail, read_json
 from backend.lora.header_usual import read_usual
 
-__all__ = ["MAX_HEADER_BYTES", "Columns", "Header", "TensorEntry", "open_regular", "read_header"]
+__all__ = [
+    "MAX_HEADER_BYTES",
+    "Columns",
+    "Header",
+    "RawHeader",
+    "TensorEntry",
+    "open_regular",
+    "parse_header",
+    "read_header",
+    "read_raw",
+]
 
 MAX_HEADER_BYTES = 16 * 1024 * 1024
 FOREIGN_STARTS = (
@@ -36,6 +46,19 @@ FOREIGN_STARTS = (
     (b"\x89PNG", "a PNG picture"),
     (b"\xff\xd8\xff", "a JPEG picture"),
 )
+
+
+@dataclass(frozen=True, slots=True)
+class RawHeader:
+    """A header's text, not looked at yet; `file_size` in bytes."""
+
+    name: str
+    text: bytes
+    file_size: int
+
+    @property
+    def data_start(self) -> int:
+        return 8 + len(self.text)
 
 
 @dataclass(frozen=True)
@@ -60,14 +83,22 @@ def read_header(path: str | Path) -> Header:
     Raises LoRAFileError with one message per way of being wrong. A symbolic link, a FIFO or a
     device is refused without being opened for real; a symlinked parent folder is followed.
     """
+    return parse_header(read_raw(path))
+
+
+def read_raw(path: str | Path) -> RawHeader:
+    """The text of the header, as `read_header` reads it; raises as it does."""
     path = Path(path)
     with os.fdopen(open_regular(path), "rb") as file:
         file_size = os.fstat(file.fileno()).st_size
-        raw = _header_bytes(file, path.name, file_size)
-    data_start = 8 + len(raw)
-    usual = read_usual(raw, data_start, file_size)
-    columns, metadata = usual or read_json(raw, path.name, data_start, file_size)
-    return Header(columns, metadata, data_start, file_size)
+        return RawHeader(path.name, _header_bytes(file, path.name, file_size), file_size)
+
+
+def parse_header(raw: RawHeader) -> Header:
+    """Validate a header's text. Raises LoRAFileError."""
+    sizes = raw.data_start, raw.file_size
+    columns, metadata = read_usual(raw.text, *sizes) or read_json(raw.text, raw.name, *sizes)
+    return Header(columns, metadata, *sizes)
 
 
 def open_regular(path: Path) -> int:

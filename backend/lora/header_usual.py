@@ -28,6 +28,7 @@ _ENTRY = re.compile(
     r'"([ !#-\[\]-~]+)": ?\{"dtype": ?"([A-Z0-9_]+)", ?"shape": ?\[([0-9, ]*)\], ?'
     rf'"data_offsets": ?\[{_COUNT}, ?{_COUNT}\]\}}'
 )
+_METADATA_START = '{"__metadata__":'
 _DECODER = json.JSONDecoder(object_pairs_hook=unique)
 
 
@@ -40,6 +41,28 @@ def read_usual(raw: bytes, data_start: int, file_size: int) -> tuple[Columns, Me
     except (ValueError, RecursionError):
         return None
     return None if metadata is None or columns is None else (columns, metadata)
+
+
+def split_usual(raw: bytes) -> tuple[Metadata, bytes] | None:
+    """The metadata, and the rest of a text of the usual form, which tells of the tensors only.
+
+    Equal rests stand for equal tensors in equal order. None if the metadata does not come first
+    or is wrong. The rest is not looked at: it is good if it was good in another file, and if
+    that file had as much data.
+    """
+    try:
+        text = raw.decode("utf-8")
+        if not text.startswith(_METADATA_START):
+            return ({}, raw[1:].rstrip(b" ")) if text.startswith('{"') else None
+        start = len(_METADATA_START)
+        values, end = _DECODER.raw_decode(text, start + (text[start : start + 1] == " "))
+    except (ValueError, RecursionError):
+        return None
+    if text[end : end + 1] != "," or type(values) is not dict:
+        return None
+    if not {*map(type, values.values())} <= {str}:
+        return None
+    return values, text[end + 1 :].strip(" ").encode()
 
 
 def _metadata(before: str) -> Metadata | None:

@@ -1,9 +1,13 @@
-"""`LoRAInfo`: what is known of a LoRA file, as a value that the catalogue can keep."""
+"""`LoRAInfo`: what is known of a LoRA file, as a value that the catalogue can keep.
+
+What follows from the keys, dtypes and shapes alone is a `Form`. Files of one trainer at one rank
+share it, so it is kept once for all of them, in memory and in the catalogue.
+"""
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from backend.lora.experts import Role
@@ -12,70 +16,180 @@ from backend.lora.metadata import Description
 from backend.lora.scaling import Scaling
 from backend.lora.shapes import Algebra
 
-INFO_VERSION = 3  # to be raised whenever the reading of files changes
+INFO_VERSION = 4  # to be raised whenever the reading of files changes
 
 
-@dataclass(frozen=True)
-class LoRAInfo:
-    """One file. Sizes in bytes; `ranks` ascending, empty for full matrices and diffs.
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What the tensors' keys, dtypes and shapes say. Sizes in bytes.
 
-    `alpha` is the one alpha value of all layers, else None; `problems` are reasons why no model
-    can take the file. `width` is the hidden size that its layers are made for; `task_hints` maps
-    task → evidence. `ignored` maps key → reason; `unknown` are keys of no known layer.
+    `key` names the form: files of the same key have the same tensors in the same order. `ranks`
+    ascend and are empty for full matrices and diffs; `width` is the hidden size that the layers
+    are made for; `problems` are reasons why no model can take the file. `ignored` maps key →
+    reason; `unknown` are keys of no known layer.
     """
 
+    key: str
     dialects: tuple[str, ...]
     algebras: tuple[Algebra, ...]
     ranks: tuple[int, ...]
     rank: int | None
-    alpha: float | None
-    alphas: tuple[float, ...]
-    scaling: Scaling
-    expert: Role
-    expert_evidence: str
     family: str
     width: int | None
-    task_hints: dict[str, str]
     blocks: int
     modules: int
     tensors: int
     tensor_bytes: int
     parameters: int
     dtypes: tuple[str, ...]
-    description: Description
-    model_hash: str
     layers: tuple[LayerGroup, ...]
     ignored: dict[str, str]
     unknown: tuple[str, ...]
     problems: tuple[str, ...]
 
+    def to_json(self) -> str:
+        """Everything, as the catalogue keeps it."""
+        plain: dict[str, Any] = {"version": INFO_VERSION}
+        plain |= {item.name: getattr(self, item.name) for item in fields(self)}
+        plain["layers"] = [layer.to_plain() for layer in self.layers]
+        return json.dumps(plain)
+
+    @classmethod
+    def from_json(cls, text: str) -> Form:
+        """The reverse of `to_json`. Raises ValueError, TypeError or KeyError on other text."""
+        plain: dict[str, Any] = json.loads(text)
+        _require_version(plain)
+        plain["layers"] = tuple(LayerGroup.from_plain(layer) for layer in plain["layers"])
+        for name in ("dialects", "algebras", "ranks", "dtypes", "unknown", "problems"):
+            plain[name] = tuple(plain[name])
+        return cls(**plain)
+
+
+@dataclass(frozen=True, slots=True)
+class LoRAInfo:
+    """One file: its form, and what is its own.
+
+    `alpha` is the one alpha value of all layers, else None; `task_hints` maps task → evidence.
+    """
+
+    form: Form
+    alphas: tuple[float, ...]
+    scaling: Scaling
+    expert: Role
+    expert_evidence: str
+    task_hints: dict[str, str]
+    description: Description
+    model_hash: str
+
     @property
-    def trigger_words(self) -> tuple[str, ...]:
-        return self.description.trigger_words
+    def alpha(self) -> float | None:
+        return self.alphas[0] if len(self.alphas) == 1 else None
+
+    @property
+    def dialects(self) -> tuple[str, ...]:
+        return self.form.dialects
 
     @property
     def dialect(self) -> str:
         """The layout's name; several joined by `+`, none as an empty string."""
-        return "+".join(self.dialects)
+        return "+".join(self.form.dialects)
 
-    def to_json(self) -> str:
-        """Everything, as the catalogue keeps it."""
-        plain: dict[str, Any] = {"version": INFO_VERSION}
-        plain |= {name: getattr(self, name) for name in self.__dataclass_fields__}
-        plain["layers"] = [layer.to_plain() for layer in self.layers]
-        plain["scaling"] = self.scaling.to_plain()
-        plain["description"] = asdict(self.description)
-        return json.dumps(plain)
+    @property
+    def algebras(self) -> tuple[Algebra, ...]:
+        return self.form.algebras
+
+    @property
+    def ranks(self) -> tuple[int, ...]:
+        return self.form.ranks
+
+    @property
+    def rank(self) -> int | None:
+        return self.form.rank
+
+    @property
+    def family(self) -> str:
+        return self.form.family
+
+    @property
+    def width(self) -> int | None:
+        return self.form.width
+
+    @property
+    def blocks(self) -> int:
+        return self.form.blocks
+
+    @property
+    def modules(self) -> int:
+        return self.form.modules
+
+    @property
+    def tensors(self) -> int:
+        return self.form.tensors
+
+    @property
+    def tensor_bytes(self) -> int:
+        return self.form.tensor_bytes
+
+    @property
+    def parameters(self) -> int:
+        return self.form.parameters
+
+    @property
+    def dtypes(self) -> tuple[str, ...]:
+        return self.form.dtypes
+
+    @property
+    def layers(self) -> tuple[LayerGroup, ...]:
+        return self.form.layers
+
+    @property
+    def ignored(self) -> dict[str, str]:
+        return self.form.ignored
+
+    @property
+    def unknown(self) -> tuple[str, ...]:
+        return self.form.unknown
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        return self.form.problems
+
+    @property
+    def trigger_words(self) -> tuple[str, ...]:
+        return self.description.trigger_words
+
+    def own_json(self) -> str:
+        """What is the file's own, as the catalogue keeps it; empty texts are left out."""
+        description = {name: value for name, value in asdict(self.description).items() if value}
+        plain = {
+            "version": INFO_VERSION,
+            "alphas": self.alphas,
+            "scaling": self.scaling.to_plain(),
+            "expert": self.expert,
+            "expert_evidence": self.expert_evidence,
+            "task_hints": self.task_hints,
+            "description": description,
+            "model_hash": self.model_hash,
+        }
+        return json.dumps(plain, ensure_ascii=False)
 
     @classmethod
-    def from_json(cls, text: str) -> LoRAInfo:
-        """The reverse of `to_json`. Raises ValueError, TypeError or KeyError on other text."""
+    def from_own_json(cls, form: Form, text: str) -> LoRAInfo:
+        """The reverse of `own_json`. Raises ValueError, TypeError or KeyError on other text."""
         plain: dict[str, Any] = json.loads(text)
-        if plain.pop("version", None) != INFO_VERSION:
-            raise ValueError("written by another version")
-        plain["layers"] = tuple(LayerGroup.from_plain(layer) for layer in plain["layers"])
-        plain["scaling"] = Scaling.from_plain(plain["scaling"])
-        plain["description"] = Description.from_plain(plain["description"])
-        for name in ("dialects", "algebras", "ranks", "alphas", "dtypes", "unknown", "problems"):
-            plain[name] = tuple(plain[name])
-        return cls(**plain)
+        _require_version(plain)
+        return cls(
+            form=form,
+            alphas=tuple(plain["alphas"]),
+            scaling=Scaling.from_plain(plain["scaling"]),
+            expert=plain["expert"],
+            expert_evidence=plain["expert_evidence"],
+            task_hints=plain["task_hints"],
+            description=Description.from_plain(plain["description"]),
+            model_hash=plain["model_hash"],
+        )
+
+
+def _require_version(plain: dict[str, Any]) -> None:
+    if plain.pop("version", None) != INFO_VERSION:
+        raise ValueError("written by another version")

@@ -12,7 +12,7 @@ MAX_TEXT = 4000
 MAX_WORDS = 50
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Description:
     """Text fields are plain text of at most 4,000 characters, never HTML to be trusted."""
 
@@ -28,9 +28,10 @@ class Description:
 
     @classmethod
     def from_plain(cls, value: Mapping[str, Any]) -> Description:
+        """From the fields as JSON has them; those that are not there are empty."""
         plain = dict(value)
-        plain["tags"] = tuple(plain["tags"])
-        plain["trigger_words"] = tuple(plain["trigger_words"])
+        for name in ("tags", "trigger_words"):
+            plain[name] = tuple(plain.get(name, ()))
         return cls(**plain)
 
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from backend.lora.experts import Role, has_identity, name_role
+from backend.lora.experts import Role, has_identity
 from backend.lora.hand_pairs import HandPairs
 from backend.lora.names import free_name
 from backend.lora.scan import ScannedFile
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Entry:
     """One LoRA of the library: its record's name, and its files by role.
 
@@ -43,9 +43,9 @@ class Entry:
 
 def role_of(file: ScannedFile, roles: Mapping[str, Role]) -> Role:
     """The file's role: the user's word first, then the evidence."""
-    if file.info is None:
+    if file.form is None:
         return "both"
-    return roles.get(file.path, file.info.expert)
+    return roles.get(file.path, file.expert)
 
 
 def make_entries(
@@ -85,15 +85,15 @@ def _paired_by_hand(
 def _paired(
     high: list[ScannedFile], low: list[ScannedFile], by_hand: HandPairs
 ) -> list[dict[str, ScannedFile]]:
-    groups = []
+    groups: list[dict[str, ScannedFile]] = []
     for identity in (_identity, _hash_identity):
         firsts, seconds = _unique(high, identity), _unique(low, identity)
-        for key in firsts.keys() & seconds.keys():
-            if (firsts[key].path, seconds[key].path) in by_hand.apart:
-                continue
-            groups.append({"high": firsts[key], "low": seconds[key]})
-            high = [file for file in high if file is not firsts[key]]
-            low = [file for file in low if file is not seconds[key]]
+        both = ((firsts[key], seconds[key]) for key in firsts.keys() & seconds.keys())
+        found = [pair for pair in both if (pair[0].path, pair[1].path) not in by_hand.apart]
+        groups += [{"high": first, "low": second} for first, second in found]
+        paired = {file.path for pair in found for file in pair}
+        high = [file for file in high if file.path not in paired]
+        low = [file for file in low if file.path not in paired]
     return groups + [{"high": file} for file in high] + [{"low": file} for file in low]
 
 
@@ -113,16 +113,14 @@ def _unique(
 
 
 def _identity(file: ScannedFile) -> Identity | None:
-    found = name_role(file.stem)
-    if found is None:
+    if file.named is None:
         return None
-    plain = found.stem.casefold().replace("-", "_").replace(" ", "_")
+    plain = file.named.stem.casefold().replace("-", "_").replace(" ", "_")
     return file.folder, plain
 
 
 def _hash_identity(file: ScannedFile) -> Identity | None:
-    model_hash = file.info.model_hash if file.info else ""
-    return (file.folder, model_hash) if model_hash else None
+    return (file.folder, file.model_hash) if file.model_hash else None
 
 
 def _named(groups: list[dict[str, ScannedFile]]) -> dict[str, Entry]:
@@ -147,8 +145,7 @@ def entry_name(group: Mapping[str, ScannedFile]) -> str:
     A stem like `model` takes its identity from its folder.
     """
     first = next(iter(group.values()))
-    found = name_role(first.stem)
-    plain = found.stem if found else first.stem
+    plain = first.named.stem if first.named else first.stem
     identified = has_identity(plain)
     if not identified and first.folder:
         return first.folder.rsplit("/", 1)[-1]
@@ -157,5 +154,7 @@ def entry_name(group: Mapping[str, ScannedFile]) -> str:
 
 def _printable(name: str) -> str:
     """A file's name as text: what is not text or invisible becomes U+FFFD."""
+    if name.isprintable():
+        return name  # a lone surrogate is not printable
     text = name.encode("utf-8", "replace").decode()
     return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)

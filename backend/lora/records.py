@@ -2,56 +2,71 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from backend.lora.belongings import stems_of
 from backend.lora.catalog import Usage
 from backend.lora.compatibility import Compatibility
-from backend.lora.metadata import Description
-from backend.lora.pairing import Entry, role_of
-from backend.lora.scan import Folders, ScannedFile, status_of
-from backend.lora.sidecars import SidecarReading, merged, read_sidecars
+from backend.lora.info import LoRAInfo
+from backend.lora.names import name_problem
+from backend.lora.pairing import Entry
+from backend.lora.scan import status_of
+from backend.lora.sidecars import SidecarReading, merged
+from backend.lora.thumbnails import FOLDER as THUMBNAILS
 
 MB = 1024 * 1024
 
 
-@dataclass(frozen=True)
+class Source(Protocol):
+    """Who knows what lies around an entry."""
+
+    def verdicts(self, entry: Entry) -> dict[str, Compatibility]: ...
+
+    def sidecars(self, entry: Entry) -> SidecarReading: ...
+
+    def previews(self, entry: Entry) -> tuple[str, ...]: ...
+
+    def thumbnail_version(self, entry: Entry) -> str: ...
+
+    def is_missing(self, entry: Entry) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Prepared:
-    """What changes only with the files: the entry, its texts and its verdicts by model."""
+    """An entry, and what else a record tells of it, found out when it is asked for."""
 
     entry: Entry
-    sidecars: SidecarReading
-    verdicts: dict[str, Compatibility]
-    thumbnail_path: str
-    thumbnail_version: str
-    previews: tuple[str, ...]
+    source: Source
 
     @property
-    def description(self) -> Description:
-        """Texts beside the file win over the header's."""
-        found = self.sidecars.description
-        for file in self.entry.files.values():
-            if file.info:
-                found = merged(found, file.info.description)
-        return found
+    def sidecars(self) -> SidecarReading:
+        return self.source.sidecars(self.entry)
+
+    @property
+    def verdicts(self) -> dict[str, Compatibility]:
+        return self.source.verdicts(self.entry)
+
+    @property
+    def thumbnail_path(self) -> str:
+        return thumbnail_path(self.entry.name)
+
+    @property
+    def thumbnail_version(self) -> str:
+        return self.source.thumbnail_version(self.entry)
+
+    @property
+    def previews(self) -> tuple[str, ...]:
+        return self.source.previews(self.entry)
 
 
-def read_texts(root: Path, entry: Entry, names: Folders) -> SidecarReading:
-    """Read the text sidecars of all of an entry's stems, the pair's common ones first."""
-    found = SidecarReading(Description(), None, ())
-    for stem in reversed(stems_of(entry, names)):
-        reading = read_sidecars(root / stem.folder / stem.stem, stem.suffixes)
-        found = SidecarReading(
-            merged(found.description, reading.description),
-            found.strength if found.strength is not None else reading.strength,
-            found.problems + reading.problems,
-            found.favourite or reading.favourite,
-        )
-    return found
+def thumbnail_path(name: str) -> str:
+    """Where the thumbnail of a LoRA of that name is, relative to the library."""
+    if name_problem(name) is None:
+        return f"{THUMBNAILS}/{name}.webp"
+    return f"{THUMBNAILS}/{hashlib.sha256(name.encode(errors='replace')).hexdigest()[:32]}.webp"
 
 
 def record_of(
@@ -59,16 +74,15 @@ def record_of(
     usage: Usage | None,
     applied: Mapping[str, float],
     edits: Mapping[str, Any],
-    *,
-    missing: bool,
 ) -> dict[str, Any]:
     """The record of the contract, with some more keys. `edits` go before all other texts."""
     entry = prepared.entry
     first = entry.first
-    status, detail = _status(entry, missing=missing)
+    infos = {role: info for role, file in entry.files.items() if (info := file.info)}
+    status, detail = _status(entry, missing=prepared.source.is_missing(entry))
     return {
         "name": entry.name,
-        "filename": Path(first.path).name,
+        "filename": first.path.rpartition("/")[2],
         "files": {role: file.path for role, file in entry.files.items()},
         "path": first.path,
         "size_mb": round(sum(file.stamp.size for file in entry.files.values()) / MB, 3),
@@ -86,25 +100,24 @@ def record_of(
         "sha256s": {role: file.sha256 or "" for role, file in entry.files.items()},
         "thumbnail_path": prepared.thumbnail_path,
         "thumbnail_version": prepared.thumbnail_version,
-        **_content(entry),
-        **_texts(prepared, edits),
+        **_content(entry, infos),
+        **_texts(entry, prepared.sidecars, infos, edits),
     }
 
 
 def _status(entry: Entry, *, missing: bool) -> tuple[str, str]:
     if missing:
-        return "missing", "The library's folder cannot be reached at the moment."
+        return "missing", "Its folder cannot be reached at the moment."
     error = next((file.error for file in entry.files.values() if file.error), None)
     return status_of(error), error.message if error else ""
 
 
-def _content(entry: Entry) -> dict[str, Any]:
+def _content(entry: Entry, by_role: Mapping[str, LoRAInfo]) -> dict[str, Any]:
     """What the files hold."""
-    infos = [file.info for file in entry.files.values() if file.info]
-    files = list(entry.files.values())
+    infos = list(by_role.values())
     return {
         "expert": "both" if entry.is_pair else next(iter(entry.files)),
-        "role_evidence": {role: _evidence(role, file) for role, file in entry.files.items()},
+        "role_evidence": {role: _evidence(role, by_role.get(role)) for role in entry.files},
         "missing_half": entry.missing_half,
         "dialect": "+".join(dict.fromkeys(name for info in infos for name in info.dialects)),
         "algebra": list(dict.fromkeys(name for info in infos for name in info.algebras)),
@@ -117,24 +130,32 @@ def _content(entry: Entry) -> dict[str, Any]:
         "parameters": sum(info.parameters for info in infos),
         "ignored_keys": sum(len(info.ignored) for info in infos),
         "unknown_keys": sum(len(info.unknown) for info in infos),
-        "is_pair": len(files) == 2,
+        "is_pair": entry.is_pair,
     }
 
 
-def _evidence(role: str, file: ScannedFile) -> str:
-    if file.info is None:
+def _evidence(role: str, info: LoRAInfo | None) -> str:
+    if info is None:
         return ""
-    return file.info.expert_evidence if role_of(file, {}) == role else "set by hand"
+    return info.expert_evidence if info.expert == role else "set by hand"
 
 
-def _texts(prepared: Prepared, edits: Mapping[str, Any]) -> dict[str, Any]:
-    found, sidecars = prepared.description, prepared.sidecars
+def _texts(
+    entry: Entry,
+    sidecars: SidecarReading,
+    infos: Mapping[str, LoRAInfo],
+    edits: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Texts beside the file win over the header's."""
+    found = sidecars.description
+    for info in infos.values():
+        found = merged(found, info.description)
     return {
-        "title": edits.get("title") or found.title or prepared.entry.name,
+        "title": edits.get("title") or found.title or entry.name,
         "favourite": edits.get("favourite", sidecars.favourite),
         "notes": edits.get("notes", sidecars.description.usage_hint),
         "edited": sorted(edits),
-        **_preferred(prepared, edits),
+        **_preferred(entry, sidecars.strength, edits),
         "sidecar_problems": list(sidecars.problems),
         "metadata": {
             "description": edits.get("description", found.text),
@@ -149,13 +170,12 @@ def _texts(prepared: Prepared, edits: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _preferred(prepared: Prepared, edits: Mapping[str, Any]) -> dict[str, Any]:
+def _preferred(entry: Entry, one: float | None, edits: Mapping[str, Any]) -> dict[str, Any]:
     """Strength by expert, and the one of the expert that the LoRA is for, or of the first."""
-    one = prepared.sidecars.strength
     both = edits.get("preferred_strengths") or (one is not None and {"high": one, "low": one})
     if not both:
         return {"preferred_strengths": None, "preferred_strength": None}
-    role = "low" if list(prepared.entry.files) == ["low"] else "high"
+    role = "low" if list(entry.files) == ["low"] else "high"
     return {"preferred_strengths": dict(both), "preferred_strength": both[role]}
 
 

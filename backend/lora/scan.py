@@ -1,131 +1,222 @@
-"""Looking at the library's folder: which files are there, and what each LoRA file is.
-
-A scan never opens anything but `.safetensors` headers and never leaves the folder: hidden
-entries are skipped and symbolic links to folders are not followed.
-"""
+"""What each LoRA file of the library is: inspected once, then known from the catalogue."""
 
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Iterable, Iterator, Mapping
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
+from types import MappingProxyType
 
 from backend.errors import LoRAFileError, StudioError, UnsupportedLoRAError
-from backend.lora.catalog import Catalog, FileRow
-from backend.lora.info import LoRAInfo
-from backend.lora.inspection import inspect_lora
+from backend.lora.catalog import FileRow
+from backend.lora.experts import NameRole, Role, name_role
+from backend.lora.findings import Findings, FormStore
+from backend.lora.info import Form, LoRAInfo
+from backend.lora.inspection import FormCache, inspect_lora
 from backend.lora.names import SUFFIX
 from backend.lora.scaling import CONFIG_NAME
+from backend.lora.walking import Folders, Snapshot, Stamp, by_folder
+
+__all__ = ["Folders", "ScannedFile", "Scanner", "Snapshot", "Stamp", "by_folder"]
+
+BATCH = 256
+READERS = 4
+_ROLES: Mapping[str, Role] = MappingProxyType({"both": "both", "high": "high", "low": "low"})
 
 
-@dataclass(frozen=True)
-class Stamp:
-    """By these a file is taken to be unchanged. Size in bytes."""
-
-    size: int
-    mtime_ns: int
-
-
-Snapshot = dict[str, Stamp]
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class ScannedFile:
-    """One LoRA file. Exactly one of `info` and `error` is there."""
+    """One LoRA file, in little memory. Exactly one of `form` and `error` is there.
+
+    `own` is `LoRAInfo.own_json`; `named` is the role that its stem states; `words` is what a
+    search finds it by.
+    """
 
     path: str
     stamp: Stamp
-    info: LoRAInfo | None
+    forms: FormStore
+    form: str | None
+    own: str
     error: StudioError | None
     sha256: str | None
+    expert: Role
+    model_hash: str
+    named: NameRole | None
+    words: str
 
     @property
     def stem(self) -> str:
-        return PurePosixPath(self.path).name[: -len(SUFFIX)]
+        return self.path.rpartition("/")[2][: -len(SUFFIX)]
 
     @property
     def folder(self) -> str:
-        parent = str(PurePosixPath(self.path).parent)
-        return "" if parent == "." else parent
+        return self.path.rpartition("/")[0]
+
+    @property
+    def info(self) -> LoRAInfo | None:
+        """Everything that the header says; put together anew at each call."""
+        if self.form is None:
+            return None
+        return LoRAInfo.from_own_json(self.forms.get(self.form), self.own)
 
 
-def take_snapshot(root: Path) -> Snapshot:
-    """Every visible file below `root` by relative path. Raises OSError if `root` is gone."""
-    with os.scandir(root):
-        pass
-    return dict(_walk(root, ""))
+@dataclass
+class Scanner:
+    """Inspects what is new or changed, in batches that the catalogue keeps as they are done."""
 
+    root: Path
+    findings: Findings
+    forms: FormStore
 
-def _walk(folder: Path, prefix: str) -> Iterator[tuple[str, Stamp]]:
-    try:
-        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
-    except OSError:
-        return  # the folder went away or may not be read: what was in it is not there
-    for entry in entries:
-        if entry.name.startswith("."):
-            continue
-        if entry.is_dir(follow_symlinks=False):
-            yield from _walk(Path(entry.path), f"{prefix}{entry.name}/")
-            continue
+    def __post_init__(self) -> None:
+        self._cache = FormCache()
+        self._lock = threading.Lock()
+
+    def load(self) -> tuple[dict[str, ScannedFile], Snapshot]:
+        """The LoRA files and the snapshot as they were found last; no file is looked at.
+
+        Broken files are left out: they are inspected again each time the app starts.
+        """
+        rows, beside, keys = self.findings.load()
+        found = (self._from_row(row) for row in rows if row.form in keys)
+        files = {file.path: file for file in found if file}
+        snapshot = {path: file.stamp for path, file in files.items()}
+        return files, snapshot | {path: Stamp(*stamp) for path, *stamp in beside}
+
+    def pending(self, snapshot: Snapshot, known: Mapping[str, ScannedFile]) -> list[str]:
+        """The LoRA files that are new or changed.
+
+        One with an adapter's configuration beside it is read with that, so it always counts.
+        """
+        configured = {path.rpartition("/")[0] for path in snapshot if path.endswith(CONFIG_NAME)}
+        return [
+            path
+            for path, stamp in snapshot.items()
+            if path[-len(SUFFIX) :].casefold() == SUFFIX
+            and (
+                (old := known.get(path)) is None
+                or old.stamp != stamp
+                or (bool(configured) and path.rpartition("/")[0] in configured)
+            )
+        ]
+
+    def scan(
+        self, snapshot: Snapshot, pending: list[str], stop: Callable[[], bool] = lambda: False
+    ) -> Iterator[dict[str, ScannedFile]]:
+        """The pending files, batch by batch, each batch after it was committed.
+
+        Ends early once `stop` says so; what was done until then is kept.
+        """
+        configured = {path for path in snapshot if path.endswith(CONFIG_NAME)}
+        for start in range(0, len(pending), BATCH):
+            if stop():
+                return
+            with self._lock:
+                found = self._batch(snapshot, pending[start : start + BATCH], configured, stop)
+            yield found
+
+    def _batch(
+        self, snapshot: Snapshot, paths: list[str], configured: set[str], stop: Callable[[], bool]
+    ) -> dict[str, ScannedFile]:
+        rows = self.findings.rows(paths)
+        found: dict[str, ScannedFile] = {}
+        unknown = []
+        for path in paths:
+            beside = str(PurePosixPath(path).with_name(CONFIG_NAME)) in configured
+            file = None if beside else self._known(rows.get(path), snapshot[path])
+            if file is None:
+                unknown.append(path)
+            else:
+                found[path] = file
+        # Threads wait for the disk side by side; the work itself takes turns.
+        with ThreadPoolExecutor(READERS) as pool:
+            inspected = pool.map(
+                lambda path: (
+                    None if stop() else self._inspect(path, snapshot[path], rows.get(path))
+                ),
+                unknown,
+            )
+            fresh = [file for file in inspected if file]
+        self._save(fresh)
+        return found | {file.path: file for file in fresh}
+
+    def _known(self, row: FileRow | None, stamp: Stamp) -> ScannedFile | None:
+        """The file as the catalogue knows it; None if it changed or is of an older version."""
+        if row is None or not row.is_of(*stamp):
+            return None
+        file = self._from_row(row)
         try:
-            found = entry.stat(follow_symlinks=False)
-        except FileNotFoundError:
-            continue
-        yield f"{prefix}{entry.name}", Stamp(found.st_size, found.st_mtime_ns)
+            return replace(file, stamp=stamp) if file and self.forms.get(file.form or "") else None
+        except (KeyError, ValueError, TypeError):
+            return None
 
+    def _from_row(self, row: FileRow) -> ScannedFile | None:
+        if row.info is None or row.form is None:
+            return None
+        stamp = Stamp(row.size, row.mtime_ns, row.inode)
+        try:
+            return self._file(row.path, stamp, row.form, row.info, row.sha256)
+        except (ValueError, TypeError, KeyError):
+            return None
 
-Folders = Mapping[str, frozenset[str]]
+    def _file(
+        self, path: str, stamp: Stamp, form: str, own: str, sha256: str | None
+    ) -> ScannedFile:
+        plain = json.loads(own)
+        said = plain["description"]
+        stem = path.rpartition("/")[2][: -len(SUFFIX)]
+        texts = (stem, said.get("title", ""), *said.get("tags", ()), *said.get("trigger_words", ()))
+        return ScannedFile(
+            path=path,
+            stamp=stamp,
+            forms=self.forms,
+            form=sys.intern(form),
+            own=own,
+            error=None,
+            sha256=sha256,
+            expert=_ROLES[plain["expert"]],
+            model_hash=plain["model_hash"],
+            named=name_role(stem),
+            words=" ".join(dict.fromkeys(filter(None, texts))).casefold(),
+        )
 
+    def _inspect(self, path: str, stamp: Stamp, row: FileRow | None) -> ScannedFile:
+        """Inspect one file of the library; what is wrong with it becomes its `error`."""
+        sha256 = row.sha256 if row and row.is_of(*stamp) else None
+        try:
+            info = inspect_lora(self.root / path, name_hint=path, forms=self._cache)
+            require_supported(info, PurePosixPath(path).name)
+        except StudioError as error:
+            return self._broken(path, stamp, error.with_traceback(None), sha256)
+        self.forms.hold(info.form)
+        return self._file(path, stamp, info.form.key, info.own_json(), sha256)
 
-def by_folder(paths: Iterable[str]) -> Folders:
-    """The names of the files in each folder; the top folder is ""."""
-    found: dict[str, set[str]] = {}
-    for path in paths:
-        folder, _, name = path.rpartition("/")
-        found.setdefault(folder, set()).add(name)
-    return {folder: frozenset(names) for folder, names in found.items()}
+    def _broken(
+        self, path: str, stamp: Stamp, error: StudioError, sha256: str | None
+    ) -> ScannedFile:
+        stem = path.rpartition("/")[2][: -len(SUFFIX)]
+        return ScannedFile(
+            path, stamp, self.forms, None, "", error, sha256, "both", "", None, stem.casefold()
+        )
 
-
-def scan_files(
-    root: Path, snapshot: Snapshot, catalog: Catalog, known: Mapping[str, ScannedFile]
-) -> dict[str, ScannedFile]:
-    """Every LoRA file of the snapshot, inspected if it is new or changed.
-
-    `known` are the files of the last scan; the catalogue's rows serve the rest.
-    """
-    rows = catalog.files()
-    configs = {path for path in snapshot if PurePosixPath(path).name == CONFIG_NAME}
-    found: dict[str, ScannedFile] = {}
-    fresh: list[FileRow] = []
-    for path, stamp in snapshot.items():
-        if not path.casefold().endswith(SUFFIX):
-            continue
-        # A configuration beside a file is read with it, so such a file is always read again.
-        beside = f"{PurePosixPath(path).parent}/{CONFIG_NAME}".removeprefix("./") in configs
-        old, row = known.get(path), rows.get(path)
-        sha256 = row.sha256 if row and row.is_of(stamp.size, stamp.mtime_ns) else None
-        if old and old.stamp == stamp and not beside:
-            found[path] = replace(old, sha256=sha256)
-            continue
-        scanned = None if beside else _from_row(row, stamp)
-        if scanned is None:
-            scanned = replace(inspect_file(root, path, stamp), sha256=sha256)
-            fresh.append(_to_row(scanned))
-        found[path] = scanned
-    catalog.save_files(fresh)
-    return found
-
-
-def inspect_file(root: Path, path: str, stamp: Stamp) -> ScannedFile:
-    """Inspect one file of the library; what is wrong with it becomes its `error`."""
-    try:
-        info = inspect_lora(root / path, name_hint=path)
-        require_supported(info, PurePosixPath(path).name)
-    except StudioError as error:
-        return ScannedFile(path, stamp, None, error.with_traceback(None), None)
-    return ScannedFile(path, stamp, info, None, None)
+    def _save(self, files: list[ScannedFile]) -> None:
+        forms: dict[str, Form] = {}
+        rows = []
+        for file in files:
+            size, mtime_ns, inode = file.stamp
+            error = json.dumps(file.error.to_dict()) if file.error else None
+            own = file.own or None
+            rows.append(
+                FileRow(file.path, size, mtime_ns, own, error, file.sha256, file.form, inode)
+            )
+            if file.form and file.form not in forms:
+                forms[file.form] = self.forms.get(file.form)
+        if rows:
+            self.findings.save(rows, forms.values())
 
 
 def require_supported(info: LoRAInfo, name: str) -> None:
@@ -149,23 +240,3 @@ def status_of(error: StudioError | None) -> str:
     if error is None:
         return "ok"
     return "corrupt" if isinstance(error, LoRAFileError) else "unsupported"
-
-
-def _to_row(file: ScannedFile) -> FileRow:
-    info = file.info.to_json() if file.info else None
-    error = json.dumps(file.error.to_dict()) if file.error else None
-    return FileRow(file.path, file.stamp.size, file.stamp.mtime_ns, info, error, file.sha256)
-
-
-def _from_row(row: FileRow | None, stamp: Stamp) -> ScannedFile | None:
-    """The file as the catalogue knows it; None if it changed or is of an older version.
-
-    Broken files are inspected again each time the app starts.
-    """
-    if row is None or row.info is None or not row.is_of(stamp.size, stamp.mtime_ns):
-        return None
-    try:
-        info = LoRAInfo.from_json(row.info)
-    except (ValueError, TypeError, KeyError):
-        return None
-    return ScannedFile(row.path, stamp, info, None, row.sha256)

@@ -42,8 +42,10 @@ def display_data(
     verdicts: Mapping[str, Mapping[str, Compatibility]],
     recent: list[str],
     installed: Mapping[str, bool],
+    progress: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
-    """`revision`, `loras` (each record with `verdicts` by model), `recent`, `models`."""
+    """`revision`, `loras` (each record with `verdicts` by model), `recent`, `models`,
+    `refresh_progress`."""
     return {
         "revision": revision,
         "loras": [
@@ -65,6 +67,7 @@ def display_data(
             }
             for model_type, entry in settings.models.items()
         ],
+        "refresh_progress": None if progress is None else dict(progress),
     }
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -35,14 +35,24 @@ CIVITAI_KEYS = frozenset({"modelVersions", "modelId", "trainedWords", "nsfwLevel
 MAX_BYTES = 4 * 1024 * 1024
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class SidecarReading:
     """What the text files say, and which of them could not be read."""
 
-    description: Description
-    strength: float | None
-    problems: tuple[str, ...]
+    description: Description = field(default_factory=Description)
+    strength: float | None = None
+    problems: tuple[str, ...] = ()
     favourite: bool = False
+
+    def to_json(self) -> str:
+        """Everything, as the catalogue keeps it."""
+        return json.dumps([asdict(self.description), self.strength, self.problems, self.favourite])
+
+    @classmethod
+    def from_json(cls, text: str) -> SidecarReading:
+        """The reverse of `to_json`. Raises ValueError or TypeError on other text."""
+        description, strength, problems, favourite = json.loads(text)
+        return cls(Description.from_plain(description), strength, tuple(problems), favourite)
 
 
 def sidecar_suffixes(stem: str, names: Collection[str]) -> list[str]:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import math
 import os
 import struct
-from collections.abc import Callable, Container
+from array import array
+from collections.abc import Callable, Container, Iterable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from backend.errors import LoRAFileError
 from backend.lora.finite import all_finite, any_nonzero
-from backend.lora.header import Columns, Header, TensorEntry, open_regular
+from backend.lora.header import Header, TensorEntry, open_regular
 
 CHUNK_BYTES = 4 * 1024 * 1024
 _NUMBERS = {
@@ -21,19 +23,36 @@ _NUMBERS = {
 }  # fmt: skip
 
 
-def read_numbers(file: BinaryIO, columns: Columns, keys: Container[str]) -> set[float]:
-    """The values of those of the tensors `keys` that are one number of a known dtype.
+@dataclass(frozen=True, slots=True)
+class NumberPlaces:
+    """Where the single numbers of one dtype are: bytes from the start of the data."""
 
-    `file` is the whole file of these columns, unbuffered.
-    """
+    dtype: str
+    size: int
+    starts: array[int]
+
+
+def number_places(header: Header, keys: Container[str]) -> tuple[NumberPlaces, ...]:
+    """The places of those of the tensors `keys` that are one number of a known dtype."""
+    found: dict[tuple[str, int], array[int]] = {}
+    for key, dtype, shape, start, end in zip(*header.columns, strict=True):
+        if key in keys and math.prod(shape) == 1:
+            starts = found.setdefault((dtype, end - start), array("q"))
+            starts.append(start - header.data_start)
+    return tuple(NumberPlaces(dtype, size, starts) for (dtype, size), starts in found.items())
+
+
+def read_numbers(
+    file: BinaryIO, data_start: int, places: Iterable[NumberPlaces]
+) -> tuple[float, ...]:
+    """The different values at these places, ascending. `file` is the whole file, unbuffered."""
     read_at = _reader(file)
     found = {
-        (dtype, read_at(end - start, start))
-        for key, dtype, shape, start, end in zip(*columns, strict=True)
-        if key in keys and math.prod(shape) == 1
+        _number(place.dtype, raw)
+        for place in places
+        for raw in {read_at(place.size, data_start + start) for start in place.starts}
     }
-    values = (_number(dtype, raw) for dtype, raw in found)
-    return {value for value in values if value is not None}
+    return tuple(sorted(value for value in found if value is not None))
 
 
 def _reader(file: BinaryIO) -> Callable[[int, int], bytes]:

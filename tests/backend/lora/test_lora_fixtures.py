@@ -12,7 +12,7 @@ from lora_fixtures import Fixture, all_spelled
 from backend.lora.architectures import architecture_for
 from backend.lora.compatibility import Compatibility, judge
 from backend.lora.dialects import DIALECTS
-from backend.lora.info import LoRAInfo
+from backend.lora.info import Form, LoRAInfo
 from backend.lora.inspection import inspect_lora
 from backend.settings import load_settings
 
@@ -64,7 +64,7 @@ def test_what_is_found_out(fixture: Fixture, tmp_path: Path) -> None:
         found = judge({info.expert: info}, model_type, architecture_for(settings, model_type))
         assert summary(found) == wanted, model_type
         assert found.compatible == (wanted["verdict"] != "no")
-    assert LoRAInfo.from_json(info.to_json()) == info
+    assert LoRAInfo.from_own_json(Form.from_json(info.form.to_json()), info.own_json()) == info
 
 
 def test_every_key_ends_in_one_list(fixture: Fixture, tmp_path: Path) -> None:

@@ -16,13 +16,14 @@ from lora_files import (
     lokr,
     musubi,
     write_lora,
+    write_raw,
 )
 
 from backend.errors import LoRAFileError
 from backend.lora.architectures import Architecture, architecture_for, architecture_from_config
 from backend.lora.compatibility import Compatibility, judge
-from backend.lora.info import LoRAInfo
-from backend.lora.inspection import inspect_lora
+from backend.lora.info import Form, LoRAInfo
+from backend.lora.inspection import FormCache, inspect_lora
 from backend.settings import load_settings
 
 TINY = architecture_from_config("tiny", "Tiny", ("high", "low"), TINY_CONFIG)
@@ -77,9 +78,9 @@ def test_every_layout_fits_completely(inspect: Callable[..., LoRAInfo], dialect:
 def test_the_info_survives_the_catalogue(inspect: Callable[..., LoRAInfo]) -> None:
     for shapes in LAYOUTS.values():
         info = inspect(shapes, metadata={"modelspec.trigger_phrase": "a, b"})
-        assert LoRAInfo.from_json(info.to_json()) == info
+        assert LoRAInfo.from_own_json(Form.from_json(info.form.to_json()), info.own_json()) == info
     with pytest.raises(ValueError, match="another version"):
-        LoRAInfo.from_json('{"version": 0}')
+        Form.from_json('{"version": 0}')
 
 
 def test_facts_of_a_file(inspect: Callable[..., LoRAInfo]) -> None:
@@ -224,3 +225,32 @@ def test_scale_from_diffusers_metadata(inspect: Callable[..., LoRAInfo]) -> None
     text = json.dumps({"transformer.r": 4, "transformer.lora_alpha": 8})
     info = inspect(layer_keys("transformer.{m}"), metadata={"lora_adapter_metadata": text})
     assert info.scaling.factor("blocks.0.attn1.to_q", 4, None) == 2.0
+
+
+def test_equal_forms_are_read_once_and_tell_the_same(tmp_path: Path) -> None:
+    forms = FormCache()
+    plain = write_lora(tmp_path / "plain.safetensors", seed=1)
+    named = write_lora(tmp_path / "named.safetensors", metadata={"name": "Ünï"}, seed=2)
+    other = write_lora(tmp_path / "other.safetensors", diffusion_pipe())
+    found = [inspect_lora(path, forms=forms) for path in (plain, named, other)]
+    assert found == [inspect_lora(path) for path in (plain, named, other)]
+    assert found[0].form is found[1].form
+    assert found[1].description.title == "Ünï"
+    assert found[0].form.key != found[2].form.key
+
+
+@pytest.mark.parametrize(
+    ("metadata", "cut"),
+    [('{"a":1}', 0), ('{"a":"b","a":"c"}', 0), ("[]", 0), ('{"a":"b"}', 4)],
+)
+def test_a_known_form_excuses_nothing(tmp_path: Path, metadata: str, cut: int) -> None:
+    forms = FormCache()
+    good = write_lora(tmp_path / "good.safetensors")
+    inspect_lora(good, forms=forms)
+    content = good.read_bytes()
+    length = int.from_bytes(content[:8], "little")
+    text, data = content[8 : 8 + length], content[8 + length :]
+    header = b'{"__metadata__":' + metadata.encode() + b"," + text[1:]
+    bad = write_raw(tmp_path / "bad.safetensors", header, data[: len(data) - cut])
+    with pytest.raises(LoRAFileError):
+        inspect_lora(bad, forms=forms)

@@ -1,0 +1,124 @@
+"""The library as it is kept in view: what is known, and when to look at the folder again."""
+
+from __future__ import annotations
+
+import difflib
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+from backend.errors import LoRAError, LoRANotFoundError
+from backend.lora.background import Background
+from backend.lora.catalog import Catalog
+from backend.lora.contents import Contents
+from backend.lora.pictures import Pictures
+from backend.lora.records import Prepared
+from backend.lora.refreshing import Refreshing
+from backend.lora.scan import ScannedFile
+from backend.lora.walking import Walk
+from backend.settings import Settings
+
+THUMBNAIL_SECONDS = 1.0
+LARGE = 1000  # files; a look at more of them is not waited for by a page
+MANY_NEW = 64  # the same for files that have to be read
+
+
+class LibraryView:
+    """State and looking; what is asked for is in `LibraryReader`."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.root = settings.loras_dir
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise LoRAError(
+                f"The LoRA folder cannot be created: {error.strerror or error}.",
+                suggestions=["Set loras_dir in config.json to a folder that can be written."],
+            ) from error
+        self._lock = threading.RLock()
+        self._catalog = Catalog(self.root)
+        self._contents = Contents(settings, self._catalog)
+        self._pictures = Pictures(self.root, self._catalog, settings.thumbnail_size)
+        self._applied: dict[str, float] = {}
+        self._seen_revision = -1
+        self._background = Background(Refreshing(self))
+
+    @property
+    def refresh_progress(self) -> dict[str, Any] | None:
+        """What goes on in the background: `stage`, `done` and `total`; None if nothing does."""
+        return self._background.progress
+
+    def cancel_refresh(self) -> None:
+        """Stop what goes on in the background; what was found until now is kept."""
+        self._background.cancel()
+
+    def finish_refresh(self, timeout: float | None = None) -> bool:
+        """Wait for what goes on in the background; False if it takes longer than `timeout`."""
+        return self._background.join(timeout)
+
+    def _look(self, *, now: bool = False) -> None:
+        """Be up to date, whatever it takes."""
+        # Another instance on this folder raises the revision when it changes something.
+        other = self._catalog.revision() != self._seen_revision
+        changed = self._contents.look(now=now or (other and not self._contents.offline))
+        self._looked(changed=changed, now=now)
+
+    def _looked(self, *, changed: bool, now: bool) -> None:
+        if self._contents.offline:
+            # The counter is out of reach; what the page sees still has to grow once.
+            self._seen_revision += 1 if changed else 0
+            return
+        if changed or now:
+            self._catalog.bump(self._seen_revision + 1)
+            if len(self._contents.entries) <= LARGE:
+                self._pictures.make_missing(self._contents.entries.values(), THUMBNAIL_SECONDS)
+        self._seen_revision = self._catalog.revision()
+
+    def publish(self, walk: Walk | None, found: Mapping[str, ScannedFile], generation: int) -> bool:
+        """Take over what was found in the background since that generation of the contents.
+
+        False, and nothing changes, if something else has changed the contents since.
+        """
+        with self._lock:
+            contents = self._contents
+            if contents.generation != generation:
+                return False
+            changed = contents.differs(walk) or bool(found)
+            other = self._catalog.revision() != self._seen_revision
+            if walk is not None and (changed or other):
+                contents.publish(walk, found)
+            contents.looked(walk)
+            self._looked(changed=changed, now=False)
+            return True
+
+    def _look_for_page(self) -> None:
+        """Be up to date if that is quickly done; else see to it in the background."""
+        contents = self._contents
+        if contents.load() and len(contents.files) > LARGE:
+            self._seen_revision = self._catalog.revision()
+        if self._background.is_running:
+            return
+        if not contents.is_due and self._catalog.revision() == self._seen_revision:
+            return
+        if len(contents.files) > LARGE or contents.pending_count() > MANY_NEW:
+            self._background.wake()
+        else:
+            self._look()
+
+    def _find(self, name: str) -> Prepared:
+        with self._lock:
+            self._look_for_page()
+            found = self._contents.entries.get(name)
+            if found is None:
+                self._look()
+                found = self._contents.entries.get(name)
+            if found is not None:
+                return found
+            names = list(self._contents.entries)
+        close = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+        raise LoRANotFoundError(
+            f"There is no LoRA named {name!r} in the library.",
+            suggestions=[f"Did you mean {other!r}?" for other in close],
+            context={"name": name, "close": close},
+        )

@@ -1,0 +1,72 @@
+"""Bringing a large library up to date while a page is being served from what is known."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from backend.lora.background import Background
+from backend.lora.scan import ScannedFile
+
+if TYPE_CHECKING:
+    from backend.lora.looking import LibraryView
+
+PUBLISH_SECONDS = 2.0  # a page sees new files at least this often
+PUBLISH_SHARE = 10  # publishing takes at most one part in about this many of the time
+NAMES_AT_ONCE = 200
+
+
+@dataclass(frozen=True)
+class Refreshing:
+    """The background work of one library. Holds its lock only to publish what was found."""
+
+    library: LibraryView
+
+    def __call__(self, background: Background) -> None:
+        while not background.is_cancelled and not self._refresh(background):
+            pass
+        self._read_texts(background)
+
+    def _refresh(self, background: Background) -> bool:
+        """One look at the folder; False if something else looked meanwhile, so it is stale."""
+        contents = self.library._contents
+
+        def stop() -> bool:
+            return background.is_cancelled
+
+        background.report("looking", 0, 0)
+        generation, known = contents.generation, contents.files
+        walk = contents.walk()
+        found: dict[str, ScannedFile] = {}
+        done, pause, published = 0, PUBLISH_SECONDS, time.monotonic()
+        pending = contents.scanner.pending(walk.snapshot, known) if walk else []
+        batches = contents.scanner.scan(walk.snapshot, pending, stop) if walk else ()
+        background.report("reading", 0, len(pending))
+        for batch in batches:
+            found |= batch
+            done += len(batch)
+            background.report("reading", done, len(pending))
+            started = time.monotonic()
+            if started - published > pause:
+                if not self.library.publish(walk, found, generation):
+                    return False
+                generation, published, found = contents.generation, time.monotonic(), {}
+                pause = max(PUBLISH_SECONDS, PUBLISH_SHARE * (published - started))
+        return self.library.publish(walk, found, generation)
+
+    def _read_texts(self, background: Background) -> None:
+        """Read the texts beside all LoRAs, so that a search finds them, and keep them."""
+        contents = self.library._contents
+        names = list(contents.entries)
+        for start in range(0, len(names), NAMES_AT_ONCE):
+            if background.is_cancelled:
+                break
+            background.report("texts", start, len(names))
+            with self.library._lock:
+                for name in names[start : start + NAMES_AT_ONCE]:
+                    if name in contents.entries:
+                        _ = contents.entries[name].sidecars
+        with self.library._lock:
+            contents.texts.save()
+            contents.index()

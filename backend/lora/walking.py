@@ -1,0 +1,91 @@
+"""Which files lie in the library's folders, with the stamps by which a change is noticed.
+
+Hidden entries are skipped and symbolic links to folders are not followed; the library's own
+folder and the extra folders may be links themselves. Paths are relative to the library; those in
+extra folders are absolute, so that `library / path` is the file in both cases.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+INODE_BITS = 2**63 - 1  # what the catalogue can hold
+
+
+class Stamp(NamedTuple):
+    """By these a file is taken to be unchanged. Size in bytes; inode 0 where there is none."""
+
+    size: int
+    mtime_ns: int
+    inode: int = 0
+
+
+Snapshot = dict[str, Stamp]
+Folders = Mapping[str, frozenset[str]]
+
+
+@dataclass(frozen=True)
+class Walk:
+    """What was seen. `offline` are beginnings of paths that cannot be looked at for now."""
+
+    snapshot: Snapshot
+    offline: tuple[str, ...] = ()
+
+
+def take_walk(root: Path, extra: Sequence[Path] = ()) -> Walk:
+    """Every visible file below the folders. Raises OSError if `root` cannot be read."""
+    os.scandir(root).close()
+    offline: list[str] = []
+    found = dict(_files(str(root), "", offline, skipped=""))
+    for folder in extra:
+        found |= _files(str(folder), f"{folder.as_posix()}/", offline, skipped=str(root))
+    return Walk(found, tuple(offline))
+
+
+def _files(
+    folder: str, prefix: str, offline: list[str], *, skipped: str
+) -> Iterator[tuple[str, Stamp]]:
+    try:
+        with os.scandir(folder) as found:
+            entries = sorted(found, key=lambda entry: entry.name)
+    except FileNotFoundError:
+        if prefix[:1] == "/" or not prefix or ":" in prefix:
+            offline.append(prefix)
+        return
+    except OSError:
+        offline.append(prefix)
+        return
+    for entry in entries:
+        name = entry.name
+        if name.startswith("."):
+            continue
+        if entry.is_dir(follow_symlinks=False):
+            if not (skipped and _same(entry.path, skipped)):
+                yield from _files(entry.path, f"{prefix}{name}/", offline, skipped=skipped)
+            continue
+        try:
+            stat = entry.stat(follow_symlinks=False)
+        except FileNotFoundError:
+            continue
+        yield f"{prefix}{name}", Stamp(stat.st_size, stat.st_mtime_ns, stat.st_ino & INODE_BITS)
+
+
+def _same(folder: str, other: str) -> bool:
+    """Whether two folders are one: the library may lie within an extra folder."""
+    try:
+        return Path(folder).samefile(other)
+    except OSError:
+        return False
+
+
+def by_folder(paths: Iterable[str]) -> Folders:
+    """The names of the files in each folder; the top folder is ""."""
+    found: dict[str, set[str]] = {}
+    for path in paths:
+        folder, _, name = path.rpartition("/")
+        found.setdefault(folder, set()).add(name)
+    return {folder: frozenset(names) for folder, names in found.items()}
