@@ -7,28 +7,24 @@ what it takes beyond the second one counts as applying.
 
 from __future__ import annotations
 
-import statistics
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from backend.errors import LoRAError
 from benchmarks.corpus import layout
 from benchmarks.files import write_lora
-from benchmarks.harness import Action, Contestant, Timing, interleave
+from benchmarks.harness import Timing
 from benchmarks.lora_layouts import EXACT, judge
-from benchmarks.models import BarePipeline, build, forward, inputs, shapes_of, twin
-from benchmarks.our_side import OurSide
-from benchmarks.peft_side import DiffusersSide
 from benchmarks.report import Cell, PartResult, Table, Target, duration, times, with_spread
 from benchmarks.settings import Settings
+from benchmarks.unmerged import Arena
 
-Files = Mapping[str, Path]
 ALREADY = (0, 1, 3)
 TIMES = 10.0
+FLAT = 1.5
 DORA = "diffusers DoRA"
+USUAL = "diffusion-pipe"
 # Layouts that differ in how they are read; the others of the corpus are spelled like one of them.
 MEASURED = (
     "diffusers",
@@ -51,94 +47,28 @@ MEASURED = (
 RANKS = {"LyCORIS LoHa": 8}
 
 
-@dataclass(frozen=True)
-class Side:
-    """One side's way of applying a LoRA beside those that `prepare` puts there."""
-
-    name: str
-    pipeline: Any
-    prepare: Action
-    apply: Action
-    finish: Action
-
-
-class Arena:
-    """Both sides on models that share their weights."""
-
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
-        model = build(settings.deep, device=settings.device)
-        self.shapes = shapes_of(model)
-        self.ours = OurSide(BarePipeline(model), "runtime")
-        self.theirs = DiffusersSide(twin(model))
-        self._given = inputs(settings.deep, settings.few_latents, device=settings.device)
-
-    def compare(self, new: Files, *, both: bool, rounds: int) -> dict[str, Timing]:
-        """Apply `new` where nothing is, without a forward pass."""
-        sides = [self._ours({}, new)] + ([self._theirs({}, new)] if both else [])
-        contestants = [Contestant(f"{x.name}: apply", x.apply, finish=x.finish) for x in sides]
-        wait = self.settings.synchronise
-        return interleave(contestants, rounds, warmups=min(1, rounds - 1), synchronise=wait)
-
-    def compare_with_passes(self, there: Files, new: Files) -> dict[str, Timing]:
-        """Apply `new` beside what is there, then two forward passes."""
-        sides = [self._ours(there, new), self._theirs(there, new)]
-        contestants = [step for side in sides for step in self._steps(side)]
-        rounds, wait = self.settings.slow_rounds, self.settings.synchronise
-        return interleave(contestants, rounds, synchronise=wait)
-
-    def _ours(self, there: Files, new: Files) -> Side:
-        def apply() -> None:
-            self.ours.change({**there, **new}) if there else self.ours.apply(new)
-
-        def prepare() -> None:
-            if there:
-                self.ours.apply(there)
-
-        return Side("ours", self.ours.pipeline, prepare, apply, self.ours.close)
-
-    def _theirs(self, there: Files, new: Files) -> Side:
-        def apply() -> None:
-            for name, path in new.items():
-                self.theirs.load(name, path)
-            self.theirs.set(dict.fromkeys({**there, **new}, 1.0))
-
-        def prepare() -> None:
-            if there:
-                self.theirs.apply(there)
-
-        return Side("diffusers", self.theirs.pipeline, prepare, apply, self.theirs.unload)
-
-    def _steps(self, side: Side) -> list[Contestant]:
-        def sample() -> object:
-            return forward(side.pipeline.transformer, self._given)
-
-        def prepare() -> None:
-            side.prepare()
-            sample()  # what is there has been sampled with before
-
-        return [
-            Contestant(f"{side.name}: apply", side.apply, prepare),
-            Contestant(f"{side.name}: first pass", sample),
-            Contestant(f"{side.name}: second pass", sample, finish=side.finish),
-        ]
-
-
 def measure(settings: Settings) -> PartResult:
-    arena = Arena(settings)
+    arena = Arena(settings, settings.deep)
     timings: dict[str, Timing] = {}
     with tempfile.TemporaryDirectory() as folder:
         layouts = _by_layout(arena, Path(folder), timings)
     with tempfile.TemporaryDirectory() as folder:
         counts = _by_count(arena, Path(folder), timings)
-    flat = _of(timings, f"{ALREADY[-1]} there", "ours: apply").median
-    flat /= _of(timings, f"{ALREADY[0]} there", "ours: apply").median
-    worst = min(_ratio(timings, f"{count} there") for count in ALREADY)
+    passes, left = _first_passes(settings, timings)
+    none, most = (_of(timings, f"{count} there", "ours: apply") for count in (0, ALREADY[-1]))
     targets = (
-        Target("applying cold against diffusers (worst count)", worst, "at least", TIMES, "x"),
-        Target(f"applying beside {ALREADY[-1]} against beside none", flat, "at most", 1.5, "x"),
-    )
-    return PartResult("apply", (layouts, counts), targets, timings)
+        Target(
+            "applying cold against diffusers (worst count)",
+            min(_ratio(timings, f"{count} there") for count in ALREADY),
+            "at least", TIMES, "x",
+        ),
+        Target("the same with the first forward pass (worst count)", left, "at least", TIMES, "x"),
+        Target(
+            f"applying beside {ALREADY[-1]} against beside none",
+            most.median / none.median, "at most", FLAT, "x",
+        ),
+    )  # fmt: skip
+    return PartResult("apply", (layouts, counts, passes), targets, timings)
 
 
 def _of(timings: Mapping[str, Timing], group: str, name: str) -> Timing:
@@ -159,7 +89,7 @@ def _by_layout(arena: Arena, folder: Path, timings: dict[str, Timing]) -> Table:
         rounds = 1 if name == DORA else settings.rounds
         path = write_lora(layout(name), arena.shapes, folder, name, rank=rank)
         try:
-            found = arena.compare({"new": path}, both=verdict.theirs == EXACT, rounds=rounds)
+            found = arena.compare({}, {"new": path}, both=verdict.theirs == EXACT, rounds=rounds)
         except LoRAError as error:
             rows.append((name, rank, type(error).__name__, None, None, verdict.theirs))
         else:
@@ -169,7 +99,7 @@ def _by_layout(arena: Arena, folder: Path, timings: dict[str, Timing]) -> Table:
             arena.ours.close()
             path.unlink()
     return Table(
-        f"A LoRA applied unmerged, cold, by layout ({arena.settings.deep.name})",
+        f"A LoRA applied unmerged, cold, by layout ({arena.shape.name})",
         ("layout", "rank", "ours", "diffusers", "ratio", "diffusers applies it"),
         tuple(rows),
         notes=(
@@ -186,43 +116,54 @@ def _cells(found: Mapping[str, Timing]) -> tuple[Cell, Cell, Cell]:
     return with_spread(ours), with_spread(theirs), times(ours.ratio_to(theirs))
 
 
-def _by_count(arena: Arena, folder: Path, timings: dict[str, Timing]) -> Table:
-    """The same file beside 0, 1 and 3 others, with what is left to the first forward pass."""
-    settings = arena.settings
+def _several(arena: Arena, folder: Path) -> dict[str, Path]:
+    """A new file, and as many others as are there at most."""
     names = ["new", *(f"there{number}" for number in range(max(ALREADY)))]
-    paths = {
-        name: write_lora(
-            layout("diffusion-pipe"), arena.shapes, folder, name, rank=settings.rank, seed=seed
-        )
+    rank = arena.settings.rank
+    return {
+        name: write_lora(layout(USUAL), arena.shapes, folder, name, rank=rank, seed=seed)
         for seed, name in enumerate(names)
     }
+
+
+def _split(files: dict[str, Path], count: int) -> tuple[dict[str, Path], dict[str, Path]]:
+    """(`count` that are there, the new one)"""
+    return {name: files[name] for name in list(files)[1 : 1 + count]}, {"new": files["new"]}
+
+
+def _by_count(arena: Arena, folder: Path, timings: dict[str, Timing]) -> Table:
+    """The same file beside 0, 1 and 3 others."""
+    files = _several(arena, folder)
     rows = []
     for count in ALREADY:
-        there = {name: paths[name] for name in names[1 : 1 + count]}
-        found = arena.compare_with_passes(there, {"new": paths["new"]})
+        found = arena.compare(*_split(files, count), rounds=arena.settings.rounds)
         timings |= {f"{count} there, {key}": timing for key, timing in found.items()}
-        rows.append(_count_row(count, found))
-    size = paths["new"].stat().st_size / 1e6
-    return Table(
-        f"A LoRA of {size:.0f} MB applied beside others ({settings.deep.name})",
-        (
-            "already there", "ours", "diffusers", "ratio", "first pass, ours",
-            "first pass, diffusers", "ratio with the first pass",
-        ),
-        tuple(rows),
-        notes=("First pass: what the first forward pass takes beyond the second.",),
-    )  # fmt: skip
+        rows.append((count, *_cells(found)))
+    size = files["new"].stat().st_size / 1e6
+    columns = ("already there", "ours", "diffusers", "ratio")
+    return Table(f"{size:.0f} MB applied beside others ({arena.shape.name})", columns, tuple(rows))
 
 
-def _count_row(count: int, found: Mapping[str, Timing]) -> tuple[Cell, ...]:
-    extra = {side: _extra(found, side) for side in ("ours", "diffusers")}
-    whole = {side: found[f"{side}: apply"].median + extra[side] for side in extra}
-    passes = (duration(seconds) for seconds in extra.values())
-    return (count, *_cells(found), *passes, times(whole["diffusers"] / whole["ours"]))
-
-
-def _extra(found: Mapping[str, Timing], side: str) -> float:
-    """What the first pass takes beyond the second, in seconds; not below 0."""
-    first, second = found[f"{side}: first pass"], found[f"{side}: second pass"]
-    pairs = zip(first.seconds, second.seconds, strict=True)
-    return max(0.0, statistics.median(one - other for one, other in pairs))
+def _first_passes(settings: Settings, timings: Mapping[str, Timing]) -> tuple[Table, float]:
+    """What is left to the first pass, and the worst ratio of applying with it."""
+    arena = Arena(settings, settings.full)
+    blocks = settings.deep.blocks / settings.full.blocks
+    rows: list[tuple[Cell, ...]] = []
+    worst = float("inf")
+    with tempfile.TemporaryDirectory() as folder:
+        files = _several(arena, Path(folder))
+        for count in ALREADY:
+            extra = arena.first_passes(*_split(files, count))
+            whole = {
+                side: _of(timings, f"{count} there", f"{side}: apply").median + blocks * seconds
+                for side, seconds in extra.items()
+            }
+            ratio = whole["diffusers"] / whole["ours"]
+            worst = min(worst, ratio)
+            cells = (duration(seconds) for seconds in (*extra.values(), *whole.values()))
+            rows.append((count, *cells, times(ratio)))
+    columns = ("already there", "ours", "diffusers")
+    whole_columns = ("ours, with applying", "diffusers, with applying", "ratio")
+    title = f"What the first forward pass takes beyond the second ({settings.full.name})"
+    note = f"With applying: as above, and {blocks:g} times what the first pass took here."
+    return Table(title, columns + whole_columns, tuple(rows), (note,)), worst

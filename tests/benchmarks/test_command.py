@@ -43,7 +43,7 @@ def test_every_target_is_in_the_file(found: dict[str, Any]) -> None:
     }
     assert {name: len(names) for name, names in targets.items()} == {
         "layouts": 1,
-        "apply": 2,
+        "apply": 3,
         "switch": 3,
         "sampling": 6,
         "memory": 2,
