@@ -80,5 +80,7 @@ class LockedLibrary(LibraryReader):
         with suppress(OSError, LoRAError):
             if old is not None:
                 (self.root / old.thumbnail_path).unlink(missing_ok=True)
-        with suppress(OSError, LoRAError):
-            self._look(now=True)
+        for _ in range(2):  # a fault may have passed, and the caller wants to see the change
+            with suppress(OSError, LoRAError):
+                self._look(now=True)
+                return

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -104,9 +105,11 @@ class StagedFile:
         return validated(self.path, self.filename)
 
     def abort(self) -> None:
-        """Remove the stage; harmless when it is gone already."""
+        """Remove the stage; harmless when it is gone already. What cannot be removed now is
+        swept at the next start."""
         self._open = False
-        self.path.unlink(missing_ok=True)
+        with suppress(OSError):
+            self.path.unlink(missing_ok=True)
         self._release()
 
     def _release(self) -> None:

@@ -11,6 +11,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path, PurePosixPath
@@ -78,8 +79,9 @@ class Trash:
                 suggestions=["Check the permissions of the LoRA folder and try again."],
             ) from error
         finally:
-            if manifest is not None:
-                manifest.source.unlink(missing_ok=True)  # still there after a failure
+            if manifest is not None:  # after a failure it is still there
+                with suppress(OSError):
+                    manifest.source.unlink(missing_ok=True)
         return entry
 
     def restore(self, name: str) -> Trashed:
@@ -113,8 +115,9 @@ class Trash:
             raise LoRAError(
                 f"{name} could not be restored: {error.strerror or error}. Nothing was changed.",
             ) from error
-        manifest.target.unlink(missing_ok=True)
-        _remove_if_empty(folder)
+        with suppress(OSError):  # the next start sweeps what stays
+            manifest.target.unlink(missing_ok=True)
+            _remove_if_empty(folder)
         return entry
 
     def entries(self) -> list[Trashed]:

@@ -1,0 +1,264 @@
+"""Kills the library at random moments and at every step, and looks for losses.
+
+    python tests/library_crash.py --kills 1000
+
+Each round forks a process that does operations and says so before and after each. It is killed
+with SIGKILL, the library is opened again, and what is there must be what the model says: every
+acknowledged operation, and the one that was cut off either completely or not at all. Then every
+write, fsync, link, rename and catalogue statement of every operation is, in turn, the point of
+a kill and of an error. Prints one JSON object; the exit status is 1 if anything was lost.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).resolve().parent
+if __name__ == "__main__":
+    sys.path[:0] = [str(HERE.parent), str(HERE)]
+
+from library_faults import KillPoint, points  # noqa: E402
+from library_model import Operation, World, litter, observed, perform  # noqa: E402
+from lora_files import tiny_model  # noqa: E402
+
+from backend.errors import StudioError  # noqa: E402
+from backend.lora.library import LoRALibrary  # noqa: E402
+from backend.settings import Settings, load_settings  # noqa: E402
+
+NAMES = [f"lora {letter}" for letter in "abcdefgh"]
+FOLDERS = ["", "one", "two"]
+DONE, FAILED = 0, 3
+
+
+def chosen(world: World, random_: random.Random) -> Operation:
+    """An operation that is possible in this world."""
+    here = sorted(world.items)
+    free = [name for name in NAMES if name not in world.items]
+    gone = [item.name for item in world.trash if item.name not in world.items]
+    number = str(random_.randrange(10**9))
+    options: list[Operation] = []
+    if free:
+        options += [("add", random_.choice(free), number)] * 2
+    if gone:
+        options += [("undo", random_.choice(gone))] * 2
+    for name in [random_.choice(here)] if here else []:
+        folder = random_.choice([each for each in FOLDERS if each != world.items[name].folder])
+        edits = {"description": number, "favourite": bool(int(number) % 2)}
+        options += [("delete", name), ("move", name, folder), ("edit", name, json.dumps(edits))]
+        options += [("use", name), ("sidecar", name, random_.choice((".txt", ".png")), number)]
+        options += [("rename", name, other) for other in free[:2]]
+    return random_.choice(options)
+
+
+class Run:
+    """One library in one folder, with what has been found wrong."""
+
+    def __init__(self, folder: Path) -> None:
+        tiny_model(folder / "models")
+        self.settings = settings_for(folder, folder / "loras")
+        self.problems: list[str] = []
+
+    def check(self, settings: Settings, worlds: list[World], what: str) -> World:
+        """Open the library again; what it holds must be one of the worlds. Returns which."""
+
+        def look() -> Any:
+            LoRALibrary(settings)
+            return [observed(settings.loras_dir), litter(settings.loras_dir)]
+
+        found, left = answer_of(look)
+        self.problems += [f"{what}: left over: {item}" for item in left]
+        for world in worlds:
+            if json.loads(json.dumps(world.plain())) == found:
+                return world
+        self.problems.append(f"{what}: expected {[w.plain() for w in worlds]}, found {found}")
+        return worlds[0]
+
+    def random_kills(self, count: int, random_: random.Random) -> int:
+        """Returns how many acknowledged operations came before the kills."""
+        world, acknowledged = World(), 0
+        make_folders(self.settings.loras_dir)
+        for number in range(count):
+            done, pending = self._until_killed(world, random_)
+            for operation in done:
+                world = world.after(operation)
+            acknowledged += len(done)
+            worlds = [world, world.after(pending)] if pending else [world]
+            world = self.check(self.settings, worlds, f"kill {number} in {pending}")
+        return acknowledged
+
+    def _until_killed(
+        self, world: World, random_: random.Random
+    ) -> tuple[list[Operation], Operation | None]:
+        seed, after = random_.randrange(2**32), random_.uniform(0, 0.2)
+        reader, writer = os.pipe()
+        child = os.fork()
+        if child == 0:
+            os.close(reader)
+            work(self.settings, world, random.Random(seed), writer)
+        os.close(writer)
+        with os.fdopen(reader, "rb") as pipe:
+            if random_.random() < 0.8:  # else also while the library is being opened
+                pipe.readline()
+            time.sleep(after)
+            os.kill(child, signal.SIGKILL)
+            lines = [json.loads(line) for line in pipe.read().splitlines() if line.startswith(b"{")]
+        os.waitpid(child, 0)
+        done = [tuple(line["done"]) for line in lines if "done" in line]
+        begun = [tuple(line["begin"]) for line in lines if "begin" in line]
+        return done, begun[-1] if len(begun) > len(done) else None
+
+    def every_point(self, folder: Path) -> dict[str, int]:
+        """A kill and an error at each point of each operation. Returns the points of each."""
+        base = folder / "base"
+        settings = settings_for(folder, base)
+        world = prepared(settings)
+        counts: dict[str, int] = {}
+        for operation in SCRIPT:
+            for kind in ("kill", "error"):
+                point = KillPoint(kind, 0)
+                while self._at_point(settings, world, operation, point):
+                    point = KillPoint(kind, point.number + 1)
+                key = f"{operation[0]} ({kind})"
+                counts[key] = counts.get(key, 0) + point.number
+        return counts
+
+    def _at_point(
+        self, base: Settings, world: World, operation: Operation, point: KillPoint
+    ) -> bool:
+        """False when the operation has no such point any more."""
+        what = f"{operation[0]}, {point.kind} at {point.number}"
+        copy = base.loras_dir.with_name("copy")
+        shutil.rmtree(copy, ignore_errors=True)
+        shutil.copytree(base.loras_dir, copy)
+        settings = base.model_copy(update={"loras_dir": copy})
+        child = os.fork()
+        if child == 0:
+            os._exit(one_fault(settings, operation, point))
+        status = os.waitpid(child, 0)[1]
+        code = os.waitstatus_to_exitcode(status)
+        after = world.after(operation)
+        allowed = {-signal.SIGKILL: [world, after], FAILED: [world]}.get(code, [after])
+        self.check(settings, allowed, f"{what}, exit {code}")
+        if code not in (-signal.SIGKILL, FAILED, DONE, DONE + 1):
+            self.problems.append(f"{what}: exit status {code}")
+        return code != DONE
+
+
+SCRIPT: list[Operation] = [
+    ("add", "lora h", "77"),
+    ("rename", "lora a", "lora g"),
+    ("delete", "lora a"),
+    ("undo", "lora c"),
+    ("move", "lora a", "one"),
+    ("edit", "lora a", '{"description": "new", "favourite": true}'),
+    ("edit", "lora b", '{"notes": "first"}'),
+    ("use", "lora b"),
+]
+
+
+def settings_for(folder: Path, loras: Path) -> Settings:
+    return load_settings(loras_dir=loras, models_dir=folder / "models", thumbnail_size=32)
+
+
+def make_folders(root: Path) -> None:
+    for folder in FOLDERS:
+        (root / folder).mkdir(parents=True, exist_ok=True)
+
+
+def prepared(settings: Settings) -> World:
+    """A library with something in every state."""
+    make_folders(settings.loras_dir)
+    world = World()
+    operations: list[Operation] = [
+        ("add", "lora a", "1"), ("sidecar", "lora a", ".png", "x"), ("use", "lora a"),
+        ("edit", "lora a", '{"description": "old", "notes": "n"}'), ("add", "lora b", "2"),
+        ("sidecar", "lora b", ".txt", "y"), ("move", "lora b", "one"), ("add", "lora c", "3"),
+        ("edit", "lora c", '{"notes": "c"}'), ("delete", "lora c"),
+    ]  # fmt: skip
+
+    def build() -> Any:
+        library = LoRALibrary(settings)
+        for operation in operations:
+            perform(library, operation)
+
+    answer_of(build)
+    for operation in operations:
+        world = world.after(operation)
+    return world
+
+
+def work(settings: Settings, world: World, random_: random.Random, pipe: int) -> None:
+    """Do operations until killed, each announced and acknowledged."""
+    library = LoRALibrary(settings)
+    os.write(pipe, b"ready\n")
+    while True:
+        operation = chosen(world, random_)
+        os.write(pipe, json.dumps({"begin": operation}).encode() + b"\n")
+        perform(library, operation)
+        os.write(pipe, json.dumps({"done": operation}).encode() + b"\n")
+        world = world.after(operation)
+
+
+def one_fault(settings: Settings, operation: Operation, point: KillPoint) -> int:
+    """DONE if the point was not reached, DONE + 1 if the operation succeeded nevertheless."""
+    library = LoRALibrary(settings)
+    library.refresh()
+    try:
+        with points(point):
+            perform(library, operation)
+    except (StudioError, OSError):
+        return FAILED
+    return DONE + 1 if point.reached else DONE
+
+
+def answer_of(function: Callable[[], Any]) -> Any:
+    """What the function returns in a process of its own, so that this one opens no database."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        with os.fdopen(writer, "w", encoding="utf-8") as pipe:
+            json.dump(function(), pipe)
+        os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader, encoding="utf-8") as pipe:
+        text = pipe.read()
+    os.waitpid(child, 0)
+    return json.loads(text)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--kills", type=int, default=60)
+    parser.add_argument("--seed", type=int, default=1)
+    wanted = parser.parse_args()
+    started = time.monotonic()
+    memory = Path("/dev/shm")  # a kill spares what is in the page cache, so any disk will do
+    where = memory if memory.is_dir() else None
+    with tempfile.TemporaryDirectory(prefix="library-crash-", dir=where) as folder:
+        run = Run(Path(folder))
+        acknowledged = run.random_kills(wanted.kills, random.Random(wanted.seed))
+        counts = run.every_point(Path(folder))
+    result = {
+        "kills": wanted.kills,
+        "acknowledged": acknowledged,
+        "points": counts,
+        "seconds": round(time.monotonic() - started, 1),
+        "problems": run.problems,
+    }
+    print(json.dumps(result, indent=1))
+    return 1 if run.problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,209 @@
+"""A plain model of the LoRA library: what each operation must have done, and nothing else.
+
+A LoRA of the model has one stem without a dot, unique in the whole library, in one folder.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from lora_files import random_tensors
+
+from backend.lora.library import LoRALibrary
+from backend.lora.upload import LoRAUploadHandler
+
+LAYER = {
+    "lora_unet_blocks_0_self_attn_q.lora_down.weight": (4, 16),
+    "lora_unet_blocks_0_self_attn_q.lora_up.weight": (16, 4),
+}
+Operation = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Item:
+    """One LoRA: its files by suffix (SHA256, or the object for JSON), its edits and its uses."""
+
+    name: str
+    folder: str
+    files: Mapping[str, Any]
+    edits: Mapping[str, Any] = field(default_factory=dict)
+    uses: int = 0
+
+    def paths(self) -> dict[str, Any]:
+        prefix = f"{self.folder}/{self.name}" if self.folder else self.name
+        return {prefix + suffix: content for suffix, content in self.files.items()}
+
+
+@dataclass(frozen=True)
+class World:
+    """What is in the library, by name, and in the trash, the oldest first."""
+
+    items: Mapping[str, Item] = field(default_factory=dict)
+    trash: tuple[Item, ...] = ()
+
+    def without(self, name: str, *new: Item, trash: tuple[Item, ...] | None = None) -> World:
+        rest = {key: item for key, item in self.items.items() if key != name}
+        added = {item.name: item for item in new}
+        return World({**rest, **added}, self.trash if trash is None else trash)
+
+    def restorable(self, name: str) -> int | None:
+        """The place in the trash of the newest deletion of that name."""
+        places = [index for index, item in enumerate(self.trash) if item.name == name]
+        return places[-1] if places else None
+
+    def after(self, operation: Operation) -> World:
+        """The world once a valid operation has happened."""
+        act, name, *rest = operation
+        old = self.items.get(name)
+        if act == "add":
+            content = hashlib.sha256(lora_bytes(int(rest[0]))).hexdigest()
+            return self.without(name, Item(name, "", {".safetensors": content}))
+        if act == "undo":
+            place = self.restorable(name)
+            assert place is not None
+            rest_of_trash = self.trash[:place] + self.trash[place + 1 :]
+            return self.without(name, self.trash[place], trash=rest_of_trash)
+        assert old is not None
+        if act == "delete":
+            return self.without(name, trash=(*self.trash, old))
+        return self.without(name, _changed(old, act, rest))
+
+    def plain(self) -> dict[str, Any]:
+        """For comparing with `observed`."""
+        visible = self.items.values()
+        return {
+            "files": {k: v for item in visible for k, v in item.paths().items()},
+            "known": {path: value for item in visible for path, value in _known(item).items()},
+            "trash": [
+                {"name": item.name, "files": item.paths(), "known": _known(item)}
+                for item in self.trash
+            ],
+        }
+
+
+def _changed(old: Item, act: str, rest: list[str]) -> Item:
+    if act == "rename":
+        return replace(old, name=rest[0])
+    if act == "move":
+        return replace(old, folder=rest[0])
+    if act == "use":
+        return replace(old, uses=old.uses + 1)
+    if act == "sidecar":
+        suffix, text = rest
+        return replace(old, files={**old.files, suffix: _sha256(text.encode())})
+    assert act == "edit"
+    edits = json.loads(rest[0])
+    described = {key: edits[key] for key in ("description", "notes") if key in edits}
+    sidecar = {**old.files.get(".json", {}), **described}
+    files = {**old.files, ".json": sidecar} if sidecar else old.files
+    return replace(old, files=files, edits={**old.edits, **edits})
+
+
+def _known(item: Item) -> dict[str, Any]:
+    path = next(path for path in item.paths() if path.endswith(".safetensors"))
+    return {path: [dict(item.edits), item.uses]} if item.edits or item.uses else {}
+
+
+def lora_bytes(seed: int) -> bytes:
+    """A small, valid LoRA file whose content no other seed has."""
+    header: dict[str, Any] = {"__metadata__": {"author": f"seed {seed}"}}
+    position, blobs = 0, []
+    for key, tensor in random_tensors(LAYER, seed).items():
+        blobs.append(tensor.tobytes())
+        end = position + len(blobs[-1])
+        header[key] = {"dtype": "F32", "shape": tensor.shape, "data_offsets": [position, end]}
+        position = end
+    text = json.dumps(header).encode()
+    return len(text).to_bytes(8, "little") + text + b"".join(blobs)
+
+
+def perform(library: LoRALibrary, operation: Operation) -> None:
+    """Do to the library what `World.after` says."""
+    act, name, *rest = operation
+    if act == "add":
+        LoRAUploadHandler(library.settings, library).process_upload(
+            lora_bytes(int(rest[0])), f"{name}.safetensors"
+        )
+    elif act == "delete":
+        library.delete_lora_file(name)
+    elif act == "undo":
+        library.undo_delete(name)
+    elif act == "rename":
+        library.rename_lora_file(name, rest[0])
+    elif act == "move":
+        library.move_lora_file(name, rest[0])
+    elif act == "use":
+        library.record_use({name: 1.0})
+    elif act == "sidecar":
+        _drop_sidecar(library, name, *rest)
+    else:
+        assert act == "edit"
+        library.edit_lora_metadata(name, json.loads(rest[0]))
+
+
+def _drop_sidecar(library: LoRALibrary, name: str, suffix: str, text: str) -> None:
+    """What another program does that puts a file beside a LoRA."""
+    lora = next(iter(library.files(name).values()))
+    part = library.root / ".part"
+    part.write_text(text, encoding="utf-8")
+    part.replace(lora.with_suffix(suffix))
+    library.refresh()
+
+
+def observed(root: Path) -> dict[str, Any]:
+    """What is on disk and in the catalogue, in the form of `World.plain`."""
+    known = _known_in_catalogue(root)
+    trash = []
+    for manifest in sorted(root.glob(".trash/*/manifest.json")):
+        folder = manifest.parent
+        prefix = f"{folder.relative_to(root)}/"
+        below = {
+            path.removeprefix(prefix): value
+            for path, value in known.items()
+            if path.startswith(prefix)
+        }
+        name = json.loads(manifest.read_text(encoding="utf-8"))["name"]
+        files = {path: content for path, content in _files(folder).items() if path != manifest.name}
+        trash.append({"name": name, "files": files, "known": below})
+    visible = {path: value for path, value in known.items() if not path.startswith(".")}
+    return {"files": _files(root), "known": visible, "trash": trash}
+
+
+def _files(folder: Path) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for path in folder.rglob("*"):
+        parts = path.relative_to(folder).parts
+        if path.is_file() and not any(part.startswith(".") for part in parts):
+            data = path.read_bytes()
+            found["/".join(parts)] = json.loads(data) if path.suffix == ".json" else _sha256(data)
+    return found
+
+
+def _known_in_catalogue(root: Path) -> dict[str, Any]:
+    with closing(sqlite3.connect(root / ".catalog.sqlite", timeout=30)) as db:
+        edits = {path: json.loads(text) for path, text in db.execute("SELECT * FROM edits")}
+        uses = dict(db.execute("SELECT path, use_count FROM usage").fetchall())
+    return {path: [edits.get(path, {}), uses.get(path, 0)] for path in edits.keys() | uses.keys()}
+
+
+def litter(root: Path) -> list[str]:
+    """What should not be there: stages, unfinished intents, halves of deletions, damage."""
+    found = [str(path) for path in root.glob(".staging/*")]
+    for entry in root.glob(".trash/*"):
+        if not (entry / "manifest.json").is_file():
+            found.append(str(entry))
+    with closing(sqlite3.connect(root / ".catalog.sqlite", timeout=30)) as db:
+        found += [f"intent {row}" for row in db.execute("SELECT * FROM intents")]
+        found += [row[0] for row in db.execute("PRAGMA integrity_check") if row[0] != "ok"]
+    return found
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
