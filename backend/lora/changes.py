@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,8 @@ from backend.lora.intents import Intents
 from backend.lora.names import free_name, name_problem, safe_name
 from backend.lora.pairing import Entry
 from backend.lora.placement import Move
+from backend.lora.scaling import CONFIG_NAME
+from backend.lora.staged_sidecars import StagedSidecar
 from backend.lora.staging import StagedFile
 
 
@@ -27,24 +29,35 @@ class Adoption:
     catalog: Catalog
     intents: Intents
 
-    def place(self, staged: StagedFile) -> str:
-        """Place the file and return its relative path.
+    def place(
+        self, staged: StagedFile, sidecars: Sequence[StagedSidecar] = (), folder: str = ""
+    ) -> str:
+        """Place the file, with what goes beside it, and return its relative path.
 
-        Raises UploadError for a duplicate or a name that is taken; the stage then stays.
+        `folder` is made if it is not there. Raises UploadError for a duplicate or a name that
+        is taken; all stages then stay.
         """
         self._refuse_duplicate(staged)
-        self._refuse_clash(staged)
+        if not folder:
+            self._refuse_clash(staged)
         stat = staged.path.stat()
-        row = FileRow(staged.filename, stat.st_size, stat.st_mtime_ns, None, None, staged.sha256)
-        move = Move(staged.path, self.root / staged.filename)
+        path = f"{folder}/{staged.filename}" if folder else staged.filename
+        row = FileRow(path, stat.st_size, stat.st_mtime_ns, None, None, staged.sha256)
+        target = self.root / path
+        moves = [Move(staged.path, target)]
+        for sidecar in sidecars:
+            own = CONFIG_NAME if sidecar.ending == CONFIG_NAME else staged.stem + sidecar.ending
+            moves.append(Move(sidecar.path, target.with_name(own)))
         try:
-            self.intents.carry_out([move], lambda db: self.catalog.arrived(db, row))
+            self.intents.carry_out(moves, lambda db: self.catalog.arrived(db, row))
+        except FileExistsError as error:
+            raise self._clash(staged) from error
         except OSError as error:
             raise UploadError(
                 f"{staged.filename} could not be placed: {error.strerror or error}.",
                 suggestions=["Check that the LoRA folder is writable and its disk is not full."],
             ) from error
-        return staged.filename
+        return path
 
     def _refuse_duplicate(self, staged: StagedFile) -> None:
         for name, prepared in self.contents.entries.items():
@@ -58,11 +71,13 @@ class Adoption:
                     )
 
     def _refuse_clash(self, staged: StagedFile) -> None:
-        taken = taken_names(self.contents)
-        if staged.stem.casefold() not in taken:
-            return
-        proposed = free_name(staged.stem, taken)
-        raise UploadError(
+        if staged.stem.casefold() in taken_names(self.contents):
+            raise self._clash(staged)
+
+    def _clash(self, staged: StagedFile) -> UploadError:
+        beside = {name.split(".")[0].casefold() for name in self.contents.names.get("", ())}
+        proposed = free_name(staged.stem, {*taken_names(self.contents), *beside})
+        return UploadError(
             f"There is another LoRA named {staged.stem!r} already.",
             suggestions=[f"Upload it as {proposed!r}, or rename or delete the other one."],
             context={"reason": "name", "proposed_name": proposed},

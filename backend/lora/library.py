@@ -6,7 +6,8 @@ either happens completely or leaves everything as it was.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from backend.lora.annotating import AnnotatedLibrary
 from backend.lora.belongings import all_paths
 from backend.lora.changes import Adoption, Renaming
 from backend.lora.relocation import Relocation, create_folder
+from backend.lora.staged_sidecars import StagedSidecar
 from backend.lora.staging import StagedFile, stage_file
 
 
@@ -44,12 +46,37 @@ class LoRALibrary(AnnotatedLibrary):
         Raises UploadError if its content or its name is there already; the stage then stays.
         """
         with self._changing():
-            path = Adoption(self.root, self._contents, self._catalog, self._intents).place(staged)
-            self._settle()
-            name = self._name_of(path)
+            name = self._name_of(self._place(staged))
             with suppress(LoRAError):
                 self.thumbnail_file(name)
             return self.record(name)
+
+    def place(
+        self, staged: StagedFile, sidecars: Sequence[StagedSidecar] = (), folder: str = ""
+    ) -> str:
+        """Place a validated stage with the files that go beside it; returns its path.
+
+        Raises UploadError if its content or its name is there already; the stages then stay.
+        """
+        with self._changing():
+            return self._place(staged, sidecars, folder)
+
+    def _place(
+        self, staged: StagedFile, sidecars: Sequence[StagedSidecar] = (), folder: str = ""
+    ) -> str:
+        adoption = Adoption(self.root, self._contents, self._catalog, self._intents)
+        path = adoption.place(staged, sidecars, folder)
+        self._settle()
+        return path
+
+    def name_at(self, path: str) -> str:
+        """The name of the LoRA that has the file at `path`, relative to the library."""
+        with self._lock:
+            return self._name_of(path)
+
+    def folder_names(self) -> set[str]:
+        """The names in the library's top folder, casefolded."""
+        return {entry.name.casefold() for entry in os.scandir(self.root)}
 
     def delete_lora_file(self, name: str) -> bool:
         """Move all files of the LoRA into the trash. `undo_delete` brings them back."""

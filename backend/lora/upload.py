@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -12,6 +13,7 @@ from backend.lora.inspection import inspect_lora
 from backend.lora.library import LoRALibrary
 from backend.lora.showing import info_summary
 from backend.lora.staging import StagedFile, checked_stem, stage_stream, validated
+from backend.lora.together import Together, files_below
 from backend.settings import Settings
 
 
@@ -87,6 +89,23 @@ class LoRAUploadHandler:
             return self.library.adopt(staged)
         finally:
             staged.abort()
+
+    def process_uploads(
+        self, files: Mapping[str, bytes | BinaryIO | str | Path]
+    ) -> list[dict[str, Any]]:
+        """Take in several files at once: LoRAs with the previews and descriptions beside them.
+
+        `files` maps the name a file was sent under, with its folders, to its content. Returns
+        for each, in order: `filename`, `status` (stored, taken_along, duplicate, refused),
+        `error` (None, or its type, message and suggestions) and for a LoRA its record's `name`;
+        for a duplicate that is the LoRA that is there already. One that is refused leaves
+        nothing and stops no other.
+        """
+        return Together(self.settings, self.library, files).run()
+
+    def process_folder(self, folder: str | Path) -> list[dict[str, Any]]:
+        """Take in a whole folder of this machine, as `process_uploads` does."""
+        return self.process_uploads(files_below(Path(folder)))
 
     def generate_thumbnail(self, lora_name: str) -> str | None:
         """Make the thumbnail if needed; its path, or None if there is no such LoRA."""

@@ -1,0 +1,65 @@
+"""Several files that are uploaded together: which of them belong to one LoRA, and where to."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+
+from backend.lora.experts import has_identity, name_role
+from backend.lora.names import SUFFIX, free_name, safe_name
+from backend.lora.scaling import CONFIG_NAME
+from backend.lora.sidecars import sidecar_suffixes
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A LoRA file with its sidecars, by the names under which they were sent.
+
+    `sidecars` maps a name to what follows the stem, or to the whole name of the configuration.
+    `folder` is where in the library they go.
+    """
+
+    lora: str
+    folder: str = ""
+    sidecars: dict[str, str] = field(default_factory=dict)
+
+
+def bundles_of(names: Sequence[str], taken_folders: Collection[str]) -> list[Bundle]:
+    """A bundle for each LoRA file among `names`, which are paths as a browser sends them.
+
+    A folder that was sent is kept where its files need it: `model.safetensors` takes its name
+    from its folder, and an `adapter_config.json` is for the one LoRA beside it. Everything else
+    goes into the top folder. `taken_folders` are casefolded names that a new folder cannot have.
+    """
+    by_folder: dict[str, dict[str, str]] = {}
+    for name in names:
+        path = PurePosixPath(name.replace("\\", "/"))
+        by_folder.setdefault(str(path.parent), {})[path.name] = name
+    taken = set(taken_folders)
+    found: list[Bundle] = []
+    for sent, files in by_folder.items():
+        loras = [name for name in files if name.casefold().endswith(SUFFIX)]
+        folder = _folder(sent, loras, files, taken)
+        taken.add(folder.casefold())
+        for name in loras:
+            stem = name[: -len(SUFFIX)]
+            own = {files[stem + ending]: ending for ending in sidecar_suffixes(stem, files.keys())}
+            if folder and len(loras) == 1 and CONFIG_NAME in files:
+                own[files[CONFIG_NAME]] = CONFIG_NAME
+            found.append(Bundle(files[name], folder, own))
+    return found
+
+
+def _folder(sent: str, loras: Sequence[str], files: Collection[str], taken: set[str]) -> str:
+    last = PurePosixPath(sent).name
+    configured = CONFIG_NAME in files and len(loras) == 1
+    if not last or not (configured or any(_is_nameless(name) for name in loras)):
+        return ""
+    return free_name(safe_name(last), taken)
+
+
+def _is_nameless(name: str) -> bool:
+    stem = name[: -len(SUFFIX)]
+    found = name_role(stem)
+    return not has_identity(found.stem if found else stem)

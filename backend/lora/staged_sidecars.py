@@ -1,0 +1,129 @@
+"""Receiving a file that goes beside a LoRA: staged, limited and checked by its content."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from backend.errors import UploadError
+from backend.lora.sidecars import MAX_BYTES as MAX_TEXT_BYTES
+from backend.lora.sidecars import PICTURES, TEXTS, VIDEOS
+from backend.lora.stages import create_locked, write_all
+from backend.lora.thumbnails import MAX_BYTES as MAX_PICTURE_BYTES
+from backend.lora.thumbnails import MAX_VIDEO_BYTES, NOT_A_PICTURE, decode_picture
+from backend.settings import Settings
+
+SUFFIX = ".part"
+CHUNK_BYTES = 1024 * 1024
+MB = 1024 * 1024
+
+
+class StagedSidecar:
+    """A checked sidecar on its way in, and the ending that it has after the LoRA's stem.
+
+    Constructing reads `source` to its end; raises UploadError, and leaves nothing, if it is too
+    large, is not what its ending says, or the disk is full.
+    """
+
+    def __init__(self, settings: Settings, filename: str, ending: str, source: BinaryIO) -> None:
+        self.ending = ending
+        kind, self._limit, check = _kind(ending)
+        self._name = filename
+        try:
+            self._descriptor, self.path = create_locked(settings.loras_dir, SUFFIX)
+        except OSError as error:
+            raise self._failed(error) from error
+        self._held = True
+        try:
+            self._copy(source, int(settings.disk_reserve_mb * MB))
+            self._require(kind, fine=check(self.path))
+        except OSError as error:
+            self.abort()
+            raise self._failed(error) from error
+        except BaseException:
+            self.abort()
+            raise
+
+    def abort(self) -> None:
+        """Remove the stage; harmless when it is gone already."""
+        with suppress(OSError):
+            self.path.unlink(missing_ok=True)
+        if self._held:
+            self._held = False
+            os.close(self._descriptor)
+
+    def _copy(self, source: BinaryIO, reserve: int) -> None:
+        size = 0
+        while chunk := source.read(CHUNK_BYTES):
+            size += len(chunk)
+            if size > self._limit:
+                raise UploadError(
+                    f"{self._name} is larger than {self._limit // MB} MB.",
+                    suggestions=["Leave the file out, or make it smaller."],
+                )
+            if shutil.disk_usage(self.path.parent).free - len(chunk) < reserve:
+                raise UploadError(
+                    f"There is no space for {self._name}.",
+                    suggestions=["Free some space on the disk of the LoRA folder."],
+                    context={"reason": "disk"},
+                )
+            write_all(self._descriptor, chunk)
+        os.fsync(self._descriptor)
+
+    def _require(self, kind: str, *, fine: bool) -> None:
+        if not fine:
+            raise UploadError(
+                f"{self._name} is not {kind}, whatever its ending says.",
+                suggestions=["Leave the file out, or replace it."],
+            )
+
+    def _failed(self, error: OSError) -> UploadError:
+        return UploadError(
+            f"{self._name} could not be written: {error.strerror or error}.",
+            suggestions=["Free some space on the disk of the LoRA folder and try again."],
+        )
+
+
+def _kind(ending: str) -> tuple[str, int, Callable[[Path], bool]]:
+    """What a file of this ending has to be, its largest size in bytes, and the check."""
+    if ending.endswith(PICTURES):
+        return "a picture", MAX_PICTURE_BYTES, _is_picture
+    if ending.endswith(VIDEOS):
+        return "a video", MAX_VIDEO_BYTES, _is_video
+    if ending.endswith(".txt"):
+        return "a text", MAX_TEXT_BYTES, _is_text
+    assert ending in TEXTS or ending.endswith(".json")
+    return "a JSON object", MAX_TEXT_BYTES, _is_json
+
+
+def _is_picture(path: Path) -> bool:
+    try:
+        decode_picture(path.read_bytes())
+    except NOT_A_PICTURE:
+        return False
+    return True
+
+
+def _is_video(path: Path) -> bool:
+    with path.open("rb") as file:
+        start = file.read(12)
+    return start[4:8] == b"ftyp" or start.startswith(b"\x1a\x45\xdf\xa3")
+
+
+def _is_text(path: Path) -> bool:
+    try:
+        return "\0" not in path.read_text(encoding="utf-8")
+    except ValueError:
+        return False
+
+
+def _is_json(path: Path) -> bool:
+    try:
+        return isinstance(json.loads(path.read_text(encoding="utf-8-sig")), dict)
+    except (ValueError, RecursionError):
+        return False
