@@ -152,7 +152,7 @@ def _drop_sidecar(library: LoRALibrary, name: str, suffix: str, text: str) -> No
     """What another program does that puts a file beside a LoRA."""
     lora = next(iter(library.files(name).values()))
     part = library.root / ".part"
-    part.write_text(text, encoding="utf-8")
+    part.write_bytes(text.encode())
     part.replace(lora.with_suffix(suffix))
     library.refresh()
 

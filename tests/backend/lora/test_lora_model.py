@@ -1,0 +1,189 @@
+"""The whole library against a plain model, by hypothesis: any order of any operations.
+
+The ordinary run takes a few short walks. LIBRARY_STEPS=10000 takes that many steps:
+
+    LIBRARY_STEPS=10000 python -m pytest tests/backend/lora/test_lora_model.py
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from library_model import Operation, World, litter, observed, perform
+from lora_files import tiny_model
+
+from backend.errors import LoRAError, LoRANotFoundError, UploadError
+from backend.lora.library import LoRALibrary
+from backend.settings import load_settings
+
+STEPS_AT_ONCE = 40
+MEMORY = Path("/dev/shm")
+FOLDERS = ("", "one", "two/deep")
+names = st.sampled_from([f"lora {letter}" for letter in "abcde"])
+folders = st.sampled_from(FOLDERS)
+texts = st.text(max_size=20)
+
+
+class LibraryMachine(RuleBasedStateMachine):
+    """Two instances on one folder, of which any may do the next operation."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        where = MEMORY if MEMORY.is_dir() else None
+        self.folder = Path(tempfile.mkdtemp(prefix="library-model-", dir=where))
+        tiny_model(self.folder / "models")
+        self.settings = load_settings(
+            loras_dir=self.folder / "loras", models_dir=self.folder / "models", thumbnail_size=32
+        )
+        self.root = self.settings.loras_dir
+        self.world = World()
+        self.libraries = [LoRALibrary(self.settings), LoRALibrary(self.settings)]
+        self.seed = 0
+
+    def teardown(self) -> None:
+        shutil.rmtree(self.folder)
+
+    @initialize()
+    def begin(self) -> None:
+        for folder in FOLDERS[1:]:
+            self.libraries[0].create_folder(folder)
+        for name in ("lora a", "lora b"):
+            self.add(name)
+
+    @property
+    def library(self) -> LoRALibrary:
+        """The instances take turns, so that each works on what the other did."""
+        self.libraries.reverse()
+        return self.libraries[0]
+
+    def one(self, data: st.DataObject) -> str:
+        """The name of a LoRA that is there."""
+        return data.draw(st.sampled_from(sorted(self.world.items)))
+
+    def do(self, *operation: str) -> None:
+        perform(self.library, operation)
+        self.world = self.world.after(operation)
+
+    def refused(self, error: type[Exception], *operation: str) -> None:
+        with pytest.raises(error):
+            perform(self.library, operation)
+
+    @rule(name=names)
+    def add(self, name: str) -> None:
+        self.seed += 1
+        operation: Operation = ("add", name, str(self.seed))
+        if name in self.world.items:
+            self.refused(UploadError, *operation)
+        else:
+            self.do(*operation)
+
+    @precondition(lambda self: self.world.items)
+    @rule(name=names, data=st.data())
+    def add_what_is_there(self, name: str, data: st.DataObject) -> None:
+        paths = self.library.files(self.one(data))
+        with pytest.raises(UploadError):
+            self.library.upload_lora_file(paths["both"], f"{name}.safetensors")
+
+    @rule(name=names, act=st.sampled_from(["rename", "delete", "undo", "move", "edit"]))
+    def ask_for_what_is_not_there(self, name: str, act: str) -> None:
+        rest = {"rename": ("new",), "move": ("one",), "edit": ("{}",)}.get(act, ())
+        there = (
+            self.world.restorable(name) is not None if act == "undo" else name in self.world.items
+        )
+        if not there:
+            self.refused(LoRANotFoundError, act, name, *rest)
+
+    @precondition(lambda self: self.world.items)
+    @rule(data=st.data(), new=names)
+    def rename(self, data: st.DataObject, new: str) -> None:
+        old = self.one(data)
+        if new in self.world.items and new != old:
+            self.refused(LoRAError, "rename", old, new)
+        else:
+            self.do("rename", old, new)
+
+    @precondition(lambda self: self.world.items)
+    @rule(data=st.data())
+    def delete(self, data: st.DataObject) -> None:
+        self.do("delete", self.one(data))
+
+    @precondition(lambda self: self.world.trash)
+    @rule(data=st.data())
+    def undo(self, data: st.DataObject) -> None:
+        name = data.draw(st.sampled_from([item.name for item in self.world.trash]))
+        place = self.world.restorable(name)
+        here = self.world.items.get(name)
+        assert place is not None
+        if here is None:
+            self.do("undo", name)
+        elif here.folder == self.world.trash[place].folder:
+            self.refused(LoRAError, "undo", name)  # restoring never overwrites
+
+    @precondition(lambda self: self.world.items)
+    @rule(data=st.data(), folder=folders)
+    def move(self, data: st.DataObject, folder: str) -> None:
+        self.do("move", self.one(data), folder)
+
+    @precondition(lambda self: self.world.items)
+    @rule(data=st.data(), description=texts, favourite=st.booleans())
+    def edit(self, data: st.DataObject, description: str, favourite: bool) -> None:
+        text = "".join(char for char in description if char.isprintable()).strip()
+        edits = {"description": text, "favourite": favourite}
+        self.do("edit", self.one(data), json.dumps(edits))
+
+    @precondition(lambda self: self.world.items)
+    @rule(data=st.data(), suffix=st.sampled_from([".txt", ".preview.png", ".mp4"]), text=texts)
+    def another_program_adds_a_sidecar(self, data: st.DataObject, suffix: str, text: str) -> None:
+        self.do("sidecar", self.one(data), suffix, text)
+
+    @precondition(lambda self: self.world.items)
+    @rule(data=st.data())
+    def use(self, data: st.DataObject) -> None:
+        self.do("use", self.one(data))
+
+    @rule()
+    def restart(self) -> None:
+        self.libraries = [LoRALibrary(self.settings), LoRALibrary(self.settings)]
+
+    @precondition(lambda self: len(self.world.trash) > 2)
+    @rule()
+    def empty_trash(self) -> None:
+        assert self.library.empty_trash() == len(self.world.trash)
+        self.world = World(self.world.items)
+
+    @invariant()
+    def is_what_the_model_says(self) -> None:
+        assert observed(self.root) == self.world.plain()
+        assert litter(self.root) == []
+        for library in self.libraries:
+            records = library.list_available_loras()
+            assert set(records) == set(self.world.items)
+            assert {record["status"] for record in records.values()} <= {"ok"}
+
+
+def test_the_library_does_what_the_model_says() -> None:
+    steps = int(os.environ.get("LIBRARY_STEPS", "0"))
+    profile = settings(
+        max_examples=steps // STEPS_AT_ONCE or 10,
+        stateful_step_count=STEPS_AT_ONCE if steps else 25,
+        derandomize=not steps,
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    run_state_machine_as_test(LibraryMachine, settings=profile)  # type: ignore[no-untyped-call]
