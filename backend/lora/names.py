@@ -1,8 +1,9 @@
 """Names of LoRAs: what is allowed on every system that may share the folder.
 
-NFC; at most 200 bytes of UTF-8; nothing of Unicode category C (control, bidi, zero-width); no
-leading dot or hyphen; no trailing dot or space; none of the characters that Windows forbids;
-no Windows device name, also not in disguise (`CON .x`, `COM¹`, `CONIN$`).
+NFC; at most 200 bytes of UTF-8; nothing of Unicode category C (control, bidi, zero-width) and no
+space but the plain one; no leading dot or hyphen; no trailing dot or space; none of the
+characters that Windows forbids; no Windows device name, also not in disguise (`CON .x`, `COM¹`,
+`CONIN$`).
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ def name_problem(name: str) -> str | None:
 
 
 def _has_invisible(name: str) -> bool:
-    return any(unicodedata.category(char).startswith("C") for char in name)
+    return not name.isprintable()
 
 
 def _not_composed(name: str) -> bool:

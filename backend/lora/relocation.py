@@ -28,8 +28,11 @@ def checked_folder(folder: str) -> str:
     parts = folder.split("/") if folder else []
     for part in parts:
         problem = name_problem(part)
+        if part.casefold().endswith(SUFFIX):
+            problem = "is for a LoRA file"
         if problem:
             better = "/".join(safe_name(each) for each in re.split(r"[/\\]+", folder) if each)
+            better = better.replace(SUFFIX, "")
             raise LoRAError(
                 f"The folder name {part!r} {problem}.",
                 suggestions=[f"Use {better!r}, for example." if better else "Choose another name."],

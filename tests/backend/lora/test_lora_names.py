@@ -12,7 +12,8 @@ HOSTILE = [
     "", ".", "..", ".hidden", "-rf", " lead", "trail ", "trail.", "a/b", "..\\b", "C:evil", "a:b",
     "a*b", "a?b", 'a"b', "a<b", "a|b", "a\0b", "a\nb", "a\x7fb", "a\u202eb", "a\u200bb", "a\ufeff",
     "CON", "con", "Con.txt", "CON .x", "NUL", "aux.tar.gz", "COM1", "COM¹", "LPT9", "CONIN$",
-    "conout$", "x" * 201, "é" * 101, "e\u0301clair", "a\u0085", "\u2028", "a\ud800",
+    "conout$", "x" * 201, "é" * 101, "e\u0301clair", "a\u0085", "a\u00a0b", "a\u3000b",
+    "\u2028", "a\ud800",
 ]  # fmt: skip
 FINE = [
     "style", "My Style v1.0", "wan2.2-T2V_HIGH", "日本語", "éclair", "a'b", "(pair) 2", "x" * 200,
