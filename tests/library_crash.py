@@ -20,6 +20,7 @@ import signal
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ if __name__ == "__main__":
 from library_faults import KillPoint, points  # noqa: E402
 from library_model import Operation, World, litter, observed, perform  # noqa: E402
 from lora_files import tiny_model  # noqa: E402
+from PIL import Image  # noqa: E402
 
 from backend.errors import StudioError  # noqa: E402
 from backend.lora.library import LoRALibrary  # noqa: E402
@@ -38,7 +40,7 @@ from backend.settings import Settings, load_settings  # noqa: E402
 
 NAMES = [f"lora {letter}" for letter in "abcdefgh"]
 FOLDERS = ["", "one", "two"]
-DONE, FAILED = 0, 3
+DONE, FAILED, CRASHED = 0, 3, 9
 
 
 def chosen(world: World, random_: random.Random) -> Operation:
@@ -52,6 +54,8 @@ def chosen(world: World, random_: random.Random) -> Operation:
         options += [("add", random_.choice(free), number)] * 2
     if gone:
         options += [("undo", random_.choice(gone))] * 2
+    if len(world.trash) > 2:
+        options.append(("purge", ""))
     for name in [random_.choice(here)] if here else []:
         folder = random_.choice([each for each in FOLDERS if each != world.items[name].folder])
         edits = {"description": number, "favourite": bool(int(number) % 2)}
@@ -69,14 +73,12 @@ class Run:
         self.settings = settings_for(folder, folder / "loras")
         self.problems: list[str] = []
 
-    def check(self, settings: Settings, worlds: list[World], what: str) -> World:
-        """Open the library again; what it holds must be one of the worlds. Returns which."""
-
-        def look() -> Any:
-            LoRALibrary(settings)
-            return [observed(settings.loras_dir), litter(settings.loras_dir)]
-
-        found, left = answer_of(look)
+    def check(self, seen: Any, worlds: list[World], what: str) -> World:
+        """What was `seen` must be one of the worlds. Returns which."""
+        if seen is None:
+            self.problems.append(f"{what}: the library cannot be opened")
+            return worlds[0]
+        found, left = seen
         self.problems += [f"{what}: left over: {item}" for item in left]
         for world in worlds:
             if json.loads(json.dumps(world.plain())) == found:
@@ -94,7 +96,10 @@ class Run:
                 world = world.after(operation)
             acknowledged += len(done)
             worlds = [world, world.after(pending)] if pending else [world]
-            world = self.check(self.settings, worlds, f"kill {number} in {pending}")
+            if pending and pending[0] == "purge":  # the newest goes first
+                worlds += [World(world.items, world.trash[:kept]) for kept in range(1, 9)]
+            seen = in_child(lambda: opened_again(self.settings))[1]
+            world = self.check(seen, worlds, f"kill {number} in {pending}")
         return acknowledged
 
     def _until_killed(
@@ -105,7 +110,11 @@ class Run:
         child = os.fork()
         if child == 0:
             os.close(reader)
-            work(self.settings, world, random.Random(seed), writer)
+            try:
+                work(self.settings, world, random.Random(seed), writer)
+            finally:
+                traceback.print_exc()
+                os._exit(CRASHED)
         os.close(writer)
         with os.fdopen(reader, "rb") as pipe:
             if random_.random() < 0.8:  # else also while the library is being opened
@@ -113,7 +122,9 @@ class Run:
             time.sleep(after)
             os.kill(child, signal.SIGKILL)
             lines = [json.loads(line) for line in pipe.read().splitlines() if line.startswith(b"{")]
-        os.waitpid(child, 0)
+        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        if status != -signal.SIGKILL:
+            self.problems.append(f"an operation failed: {lines[-1:]}")
         done = [tuple(line["done"]) for line in lines if "done" in line]
         begun = [tuple(line["begin"]) for line in lines if "begin" in line]
         return done, begun[-1] if len(begun) > len(done) else None
@@ -142,17 +153,18 @@ class Run:
         shutil.rmtree(copy, ignore_errors=True)
         shutil.copytree(base.loras_dir, copy)
         settings = base.model_copy(update={"loras_dir": copy})
-        child = os.fork()
-        if child == 0:
-            os._exit(one_fault(settings, operation, point))
-        status = os.waitpid(child, 0)[1]
-        code = os.waitstatus_to_exitcode(status)
+
+        def act() -> Any:
+            return [one_fault(settings, operation, point), opened_again(settings)]
+
+        status, answer = in_child(act)
+        code, seen = answer or (status, None)
+        if code == -signal.SIGKILL:
+            seen = in_child(lambda: opened_again(settings))[1]
         after = world.after(operation)
         allowed = {-signal.SIGKILL: [world, after], FAILED: [world]}.get(code, [after])
-        self.check(settings, allowed, f"{what}, exit {code}")
-        if code not in (-signal.SIGKILL, FAILED, DONE, DONE + 1):
-            self.problems.append(f"{what}: exit status {code}")
-        return code != DONE
+        self.check(seen, allowed, f"{what}, exit {code}")
+        return bool(code != DONE)
 
 
 SCRIPT: list[Operation] = [
@@ -164,6 +176,7 @@ SCRIPT: list[Operation] = [
     ("edit", "lora a", '{"description": "new", "favourite": true}'),
     ("edit", "lora b", '{"notes": "first"}'),
     ("use", "lora b"),
+    ("purge", ""),
 ]
 
 
@@ -192,7 +205,8 @@ def prepared(settings: Settings) -> World:
         for operation in operations:
             perform(library, operation)
 
-    answer_of(build)
+    if in_child(build)[0] != DONE:
+        raise RuntimeError("the library could not be prepared")
     for operation in operations:
         world = world.after(operation)
     return world
@@ -222,19 +236,32 @@ def one_fault(settings: Settings, operation: Operation, point: KillPoint) -> int
     return DONE + 1 if point.reached else DONE
 
 
-def answer_of(function: Callable[[], Any]) -> Any:
-    """What the function returns in a process of its own, so that this one opens no database."""
+def opened_again(settings: Settings) -> Any:
+    """What the library holds, and what lies about, after the start of another app."""
+    LoRALibrary(settings)
+    return observed(settings.loras_dir), litter(settings.loras_dir)
+
+
+def in_child(function: Callable[[], Any]) -> tuple[int, Any]:
+    """The exit status and the answer, None if it did not come to it, of a forked process.
+
+    So this process never has a database open when it forks.
+    """
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
-        with os.fdopen(writer, "w", encoding="utf-8") as pipe:
-            json.dump(function(), pipe)
-        os._exit(0)
+        try:
+            with os.fdopen(writer, "w", encoding="utf-8") as pipe:
+                json.dump(function(), pipe)
+            os._exit(DONE)
+        finally:
+            traceback.print_exc()
+            os._exit(CRASHED)
     os.close(writer)
     with os.fdopen(reader, encoding="utf-8") as pipe:
         text = pipe.read()
-    os.waitpid(child, 0)
-    return json.loads(text)
+    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    return status, json.loads(text) if status == DONE else None
 
 
 def main() -> int:
@@ -243,6 +270,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     wanted = parser.parse_args()
     started = time.monotonic()
+    Image.init()  # once here, rather than in every child
     memory = Path("/dev/shm")  # a kill spares what is in the page cache, so any disk will do
     where = memory if memory.is_dir() else None
     with tempfile.TemporaryDirectory(prefix="library-crash-", dir=where) as folder:

@@ -8,7 +8,7 @@ import os
 import signal
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 from unittest import mock
@@ -70,8 +70,10 @@ def points(point: KillPoint) -> Iterator[None]:
             return super().__exit__(*args)
 
     connect = functools.partial(sqlite3.connect, factory=Counting)
-    calls = {name: counted(getattr(os, name)) for name in CALLS}
-    with mock.patch.multiple(os, **calls), mock.patch.object(sqlite3, "connect", connect):
+    with ExitStack() as stack:
+        for name in CALLS:
+            stack.enter_context(mock.patch.object(os, name, counted(getattr(os, name))))
+        stack.enter_context(mock.patch.object(sqlite3, "connect", connect))
         yield
 
 

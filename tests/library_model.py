@@ -62,6 +62,8 @@ class World:
         """The world once a valid operation has happened."""
         act, name, *rest = operation
         old = self.items.get(name)
+        if act == "purge":
+            return World(self.items)
         if act == "add":
             content = hashlib.sha256(lora_bytes(int(rest[0]))).hexdigest()
             return self.without(name, Item(name, "", {".safetensors": content}))
@@ -133,6 +135,8 @@ def perform(library: LoRALibrary, operation: Operation) -> None:
         )
     elif act == "delete":
         library.delete_lora_file(name)
+    elif act == "purge":
+        library.empty_trash()
     elif act == "undo":
         library.undo_delete(name)
     elif act == "rename":

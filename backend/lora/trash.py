@@ -130,20 +130,30 @@ class Trash:
         return found
 
     def purge(self, entries: Sequence[Trashed]) -> None:
-        """Delete for good. Each entry goes at once; its files may take a moment longer."""
+        """Delete for good, in this order. Each entry goes at once, by its renaming; its files
+        may take a moment longer. Raises LoRAError for the first that stays."""
         for entry in entries:
-            folder = self._folder(entry.id)
-            gone = folder.with_name(f"{PURGED}{entry.id}")
-            try:
-                folder.rename(gone)
-                sync_folder(gone.parent)
-            except OSError as error:
-                raise LoRAError(
-                    f"{entry.name} could not be removed from the trash: {error.strerror or error}.",
-                    suggestions=["Check the permissions of the trash folder."],
-                ) from error
+            gone = self._hide(entry)
+            with suppress(LoRAError):  # rows of what is gone do no harm
+                self._catalog.forget_below(f"{FOLDER}/{entry.id}/")
             shutil.rmtree(gone, ignore_errors=True)
-            self._catalog.forget_below(f"{FOLDER}/{entry.id}/")
+
+    def _hide(self, entry: Trashed) -> Path:
+        folder = self._folder(entry.id)
+        gone = folder.with_name(f"{PURGED}{entry.id}")
+        try:
+            folder.rename(gone)
+            try:
+                sync_folder(gone.parent)
+            except OSError:
+                gone.rename(folder)
+                raise
+        except OSError as error:
+            raise LoRAError(
+                f"{entry.name} could not be removed from the trash: {error.strerror or error}.",
+                suggestions=["Check the permissions of the trash folder."],
+            ) from error
+        return gone
 
     def expired(self, days: float, megabytes: float) -> list[Trashed]:
         """What is older than `days`, or over `megabytes` in all, counted from the newest.

@@ -8,10 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from lora_files import write_lora
 
 from backend.lora.catalog import Catalog
 from backend.lora.intents import Intents
+from backend.lora.library import LoRALibrary
 from backend.lora.placement import Move, move_one, undo_one
+from backend.settings import Settings
 
 
 @pytest.fixture
@@ -130,3 +133,21 @@ def test_moving_without_hard_links(
         move_one(Move(root / "a", root / "b"))
     intents.carry_out([Move(root / "a", root / "x")], nothing)
     assert files(root) == {"x": "a", "b": "b", "c": "c"}
+
+
+def test_the_next_change_of_another_instance_takes_a_cut_off_one_back(
+    settings: Settings, tmp_path: Path
+) -> None:
+    root = settings.loras_dir
+    for seed, name in enumerate("ab"):
+        write_lora(root / f"{name}.safetensors", seed=seed)
+    first, second = LoRALibrary(settings), LoRALibrary(settings)
+    assert set(second.list_available_loras()) == {"a", "b"}
+    moves = [Move(root / "a.safetensors", root / "new" / "a.safetensors")]
+    first._intents._write(moves)  # and there it dies, half way through
+    (root / "new").mkdir()
+    os.link(moves[0].source, moves[0].target)
+    assert second.rename_lora_file("b", "c")
+    assert set(second.list_available_loras()) == {"a", "c"}
+    assert not (root / "new").exists()
+    assert not second._intents.recover()

@@ -186,4 +186,4 @@ def test_the_library_does_what_the_model_says() -> None:
         database=None,
         suppress_health_check=list(HealthCheck),
     )
-    run_state_machine_as_test(LibraryMachine, settings=profile)  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(LibraryMachine, settings=profile)
