@@ -1,4 +1,4 @@
-"""`python -m benchmarks lora [--quick] [--only NAME ...] [--json FILE]`"""
+"""`python -m benchmarks lora [--quick] [--only NAME ...] [--threads N] [--json FILE]`"""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ PARTS: Mapping[str, Callable[[Settings], PartResult]] = MappingProxyType(
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     settings = quick() if options.quick else thorough()
-    with _threads(settings.threads):
+    with _threads(options.threads or settings.threads):
         machine = describe(settings.device)
         print(", ".join(f"{name} {value}" for name, value in machine.items()), flush=True)
         results: list[PartResult] = []
@@ -73,6 +73,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("subject", choices=["lora"])
     parser.add_argument("--quick", action="store_true", help="tiny models; only to see it run")
     parser.add_argument("--only", nargs="+", choices=list(PARTS), metavar="NAME")
+    parser.add_argument(
+        "--threads", type=int, metavar="N", help="of torch; 1 is steadier beside other work"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every number there")
     return parser
 
