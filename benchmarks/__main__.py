@@ -1,4 +1,4 @@
-"""`python -m benchmarks lora [--quick] [--only NAME ...] [--threads N] [--json FILE]`"""
+"""`python -m benchmarks lora|library [--quick] [--only NAME ...] [--threads N] [--json FILE]`"""
 
 from __future__ import annotations
 
@@ -8,12 +8,16 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
 import torch
 
 from benchmarks import (
+    library_files,
+    library_scale,
+    library_upload,
     lora_apply,
     lora_inspection,
     lora_layouts,
@@ -21,6 +25,7 @@ from benchmarks import (
     lora_sampling,
     lora_switch,
 )
+from benchmarks.library_sizes import LibrarySizes, sizes
 from benchmarks.machine import describe
 from benchmarks.report import PartResult
 from benchmarks.settings import Settings, quick, thorough
@@ -37,20 +42,40 @@ PARTS: Mapping[str, Callable[[Settings], PartResult]] = MappingProxyType(
 )
 
 
+LIBRARY_PARTS: Mapping[str, Callable[[LibrarySizes], PartResult]] = MappingProxyType(
+    {
+        "scale": library_scale.measure,
+        "files": library_files.measure,
+        "upload": library_upload.measure,
+    }
+)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     settings = quick() if options.quick else thorough()
+    parts = _parts(options, settings)
     with _threads(options.threads or settings.threads):
         machine = describe(settings.device)
         print(", ".join(f"{name} {value}" for name, value in machine.items()), flush=True)
         results: list[PartResult] = []
-        for name in options.only or PARTS:
-            results.append(_run(name, settings))
+        for name in options.only or parts:
+            results.append(_run(name, parts[name]))
             if options.json is not None:
                 _write(options.json, machine, results)
     targets = [target for part in results for target in part.targets]
     print(f"\n{sum(target.met for target in targets)} of {len(targets)} targets met")
     return 0
+
+
+def _parts(options: argparse.Namespace, settings: Settings) -> dict[str, Callable[[], PartResult]]:
+    """The parts of the subject, ready to run."""
+    if options.subject == "lora":
+        return {name: partial(measure, settings) for name, measure in PARTS.items()}
+    chosen = sizes(
+        quick=options.quick, full=options.full, upload_mb=options.upload_mb, folder=options.folder
+    )
+    return {name: partial(measure, chosen) for name, measure in LIBRARY_PARTS.items()}
 
 
 def _write(path: Path, machine: Mapping[str, str | int], results: Sequence[PartResult]) -> None:
@@ -70,19 +95,23 @@ def _threads(count: int) -> Iterator[None]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("subject", choices=["lora"])
+    parser.add_argument("subject", choices=["lora", "library"])
     parser.add_argument("--quick", action="store_true", help="tiny models; only to see it run")
-    parser.add_argument("--only", nargs="+", choices=list(PARTS), metavar="NAME")
+    parser.add_argument("--only", nargs="+", choices=[*PARTS, *LIBRARY_PARTS], metavar="NAME")
     parser.add_argument(
         "--threads", type=int, metavar="N", help="of torch; 1 is steadier beside other work"
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every number there")
+    library = parser.add_argument_group("library")
+    library.add_argument("--full", action="store_true", help="50,000 files, too")
+    library.add_argument("--upload-mb", type=int, metavar="MB", help="size of the uploaded file")
+    library.add_argument("--folder", type=Path, help="on the disk to be measured")
     return parser
 
 
-def _run(name: str, settings: Settings) -> PartResult:
+def _run(name: str, measure: Callable[[], PartResult]) -> PartResult:
     start = time.perf_counter()
-    result = PARTS[name](settings)
+    result = measure()
     taken = time.perf_counter() - start
     print(f"\n## {name} ({taken:.0f} s)\n\n{result.to_text()}", flush=True)
     return result

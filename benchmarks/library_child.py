@@ -1,0 +1,53 @@
+"""One start of the library in a process of its own: `python -m benchmarks.library_child`.
+
+Prints what it found as JSON. Without torch, as the process that serves the page.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import statistics
+import sys
+import time
+from pathlib import Path
+
+from backend.lora.library import LoRALibrary
+from backend.settings import load_settings
+
+QUERIES = ("anime", "noir water", "12", "smoke dragon ink", "zzz", "e")
+ROUNDS = 5
+PAGE = 60
+
+
+def main(root: Path, models: Path) -> dict[str, float]:
+    settings = load_settings(loras_dir=root, models_dir=models)
+    started, processor = time.perf_counter(), time.process_time()
+    library = LoRALibrary(settings)
+    page = library.find_loras(limit=PAGE)
+    first = time.perf_counter() - started
+    library.finish_refresh()
+    whole = time.perf_counter() - started
+    busy = time.process_time() - processor
+    total = library.find_loras(limit=PAGE)["total"]
+    searches = sorted(_seconds(library, query) for _ in range(ROUNDS) for query in QUERIES)
+    return {
+        "first_page": first,
+        "on_first_page": len(page["loras"]),
+        "whole": whole,
+        "processor": busy,
+        "records": total,
+        "search_median": statistics.median(searches),
+        "search_worst": searches[-1],
+        "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+    }
+
+
+def _seconds(library: LoRALibrary, query: str) -> float:
+    started = time.perf_counter()
+    library.find_loras(query, limit=PAGE)
+    return time.perf_counter() - started
+
+
+if __name__ == "__main__":
+    print(json.dumps(main(Path(sys.argv[1]), Path(sys.argv[2]))))

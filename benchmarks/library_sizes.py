@@ -1,0 +1,28 @@
+"""How large the libraries and the files of a run are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class LibrarySizes:
+    """`counts` of files, ascending; `rank` of the real files that are read whole; the upload's
+    size in MB. `folder` is where all is written: the disk that is measured."""
+
+    counts: tuple[int, ...]
+    rank: int
+    upload_mb: int
+    rounds: int
+    folder: Path | None = None
+
+
+def sizes(
+    *, quick: bool, full: bool, upload_mb: int | None, folder: Path | None = None
+) -> LibrarySizes:
+    """`quick` takes every step and means nothing; `full` adds 50,000 files."""
+    if quick:
+        return LibrarySizes((20, 40), 1, upload_mb or 4, 2, folder)
+    counts = (1_000, 10_000, 50_000) if full else (1_000, 10_000)
+    return LibrarySizes(counts, 32, upload_mb or 2048, 3, folder)
