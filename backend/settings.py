@@ -19,6 +19,7 @@ from backend.errors import SettingsError
 
 SHIPPED_CONFIG = Path(__file__).resolve().parent.parent / "config.json"
 ENVIRONMENT_PREFIX = "WAN_LORA_"
+PATH_LIST_FIELDS = ("extra_lora_dirs",)
 PATH_FIELDS = ("loras_dir", "outputs_dir", "models_dir", "data_dir")
 
 
@@ -72,6 +73,9 @@ class Settings(BaseModel):
     host: str = Field(description="Address the page is served on.")
     port: int = Field(ge=0, le=65535, description="Port the page is served on; 0 picks a free one.")
     loras_dir: Path = Field(description="The LoRA library.")
+    extra_lora_dirs: Annotated[tuple[Path, ...], BeforeValidator(_from_json_text)] = Field(
+        description="More folders with LoRAs, which are listed and used but never changed."
+    )
     outputs_dir: Path = Field(description="Where videos are written.")
     models_dir: Path = Field(description="Where local model folders are looked for.")
     data_dir: Path = Field(description="The app's own state: the queue and uploaded pictures.")
@@ -177,12 +181,24 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _absolute(values: Mapping[str, Any], base: Path | None = None) -> dict[str, Any]:
     root = base or Path.cwd()
-    return {
-        key: root / Path(value).expanduser()
-        if key in PATH_FIELDS and isinstance(value, str | Path) and str(value)
-        else value
-        for key, value in values.items()
-    }
+    found = dict(values)
+    for key, value in values.items():
+        if key in PATH_FIELDS and isinstance(value, str | Path) and str(value):
+            found[key] = root / Path(value).expanduser()
+        elif key in PATH_LIST_FIELDS:
+            found[key] = _absolute_list(value, root)
+    return found
+
+
+def _absolute_list(value: Any, root: Path) -> Any:
+    """A list of paths, from JSON text or as it is; anything else is left to validation."""
+    try:
+        values = _from_json_text(value)
+    except ValueError:
+        return value
+    if not isinstance(values, list | tuple) or not all(isinstance(v, str | Path) for v in values):
+        return values
+    return [root / Path(item).expanduser() for item in values]
 
 
 def _environment() -> dict[str, str]:

@@ -51,6 +51,8 @@ class AnnotatedLibrary(LockedLibrary):
         moves: list[Move] = []
         try:
             for file in entry.files.values():
+                if self._contents.is_extra(file.path):
+                    continue  # nothing is written there; the catalogue keeps the edits
                 sidecar = self.root / file.folder / f"{file.stem}.json"
                 moves += self._sidecar_moves(sidecar, old, new)
             self._intents.carry_out(moves, lambda db: _save(db, entry, new, changes))

@@ -25,7 +25,15 @@ from backend.lora.records import Prepared
 from backend.lora.scan import ScannedFile, Scanner
 from backend.lora.sidecars import SidecarReading
 from backend.lora.texts import NOTHING, Texts
-from backend.lora.walking import Folders, Snapshot, Walk, by_folder, take_walk
+from backend.lora.walking import (
+    Folders,
+    Snapshot,
+    Walk,
+    by_folder,
+    extra_folders,
+    extra_prefix,
+    take_walk,
+)
 from backend.settings import Settings
 
 LOOK_SECONDS = 1.0
@@ -45,6 +53,7 @@ class Contents:
         self.scanner = Scanner(self.root, self.findings, self.forms)
         self.texts = Texts(self.root, self.findings)
         self.judge = Judge(settings)
+        self.extra = extra_folders(settings)
         self.snapshot: Snapshot = {}
         self.names: Folders = {}
         self._beside: set[str] = set()
@@ -83,7 +92,7 @@ class Contents:
         """What lies in the folders now; None if the library's own cannot be reached."""
         started = time.monotonic()
         try:
-            return take_walk(self.root)
+            return take_walk(self.root, self.extra)
         except OSError:
             return None
         finally:
@@ -173,6 +182,13 @@ class Contents:
         return self.offline or (
             bool(offline) and any(_below(file.path, offline) for file in entry.files.values())
         )
+
+    def is_read_only(self, entry: Entry) -> bool:
+        """Whether a file of the LoRA lies in an extra folder."""
+        return any(self.is_extra(file.path) for file in entry.files.values())
+
+    def is_extra(self, path: str) -> bool:
+        return bool(self.extra) and _below(path, map(extra_prefix, self.extra))
 
     def verdicts(self, entry: Entry) -> Verdicts:
         return self.judge.verdicts(entry)

@@ -16,6 +16,7 @@ from backend.errors import LoRAError
 from backend.lora.annotating import AnnotatedLibrary
 from backend.lora.belongings import all_paths
 from backend.lora.changes import Adoption, Renaming
+from backend.lora.records import Prepared
 from backend.lora.relocation import Relocation, create_folder
 from backend.lora.staged_sidecars import StagedSidecar
 from backend.lora.staging import StagedFile, stage_file
@@ -81,7 +82,7 @@ class LoRALibrary(AnnotatedLibrary):
     def delete_lora_file(self, name: str) -> bool:
         """Move all files of the LoRA into the trash. `undo_delete` brings them back."""
         with self._changing():
-            prepared = self._find(name)
+            prepared = self._changeable(name)
             self._trash.put(name, all_paths(prepared.entry, self._contents.names))
             self._settle(prepared)
             with suppress(OSError, LoRAError):
@@ -101,7 +102,7 @@ class LoRALibrary(AnnotatedLibrary):
         Raises LoRANotFoundError, or LoRAError for a name that is taken or not allowed.
         """
         with self._changing():
-            prepared = self._find(old_name)
+            prepared = self._changeable(old_name)
             if old_name == new_name:
                 return True
             Renaming(self.root, self._contents, self._catalog, self._intents).rename(
@@ -117,7 +118,7 @@ class LoRALibrary(AnnotatedLibrary):
         LoRANotFoundError, or LoRAError if the folder is not there or holds such files already.
         """
         with self._changing():
-            prepared = self._find(name)
+            prepared = self._changeable(name)
             relocation = Relocation(self.root, self._contents, self._catalog, self._intents)
             paths = relocation.move(prepared.entry, folder)
             if not paths:
@@ -125,6 +126,18 @@ class LoRALibrary(AnnotatedLibrary):
             self._settle(prepared)
             first = prepared.entry.first.path
             return self.record(self._name_of(paths.get(first, first)))
+
+    def _changeable(self, name: str) -> Prepared:
+        """The LoRA, unless it lies in an extra folder. Raises LoRANotFoundError or LoRAError."""
+        prepared = self._find(name)
+        if self._contents.is_read_only(prepared.entry):
+            raise LoRAError(
+                f"{name} lies in {prepared.entry.first.folder}, one of extra_lora_dirs, where"
+                " nothing is changed.",
+                suggestions=["Change the file there by hand, or upload a copy to the library."],
+                context={"name": name, "folder": prepared.entry.first.folder},
+            )
+        return prepared
 
     def create_folder(self, folder: str) -> str:
         """Make a folder, with those above it; returns its path in the library.

@@ -66,9 +66,11 @@ def make_entries(
     return _named(groups)
 
 
-def _place(file: ScannedFile) -> tuple[int, str]:
-    """Files at the top come before those in folders, so that they keep their plain names."""
-    return file.path.count("/"), file.path
+def _place(file: ScannedFile) -> tuple[bool, int, str]:
+    """Files at the top come before those in folders, and those before extra folders' files
+    (their paths are absolute), so that they keep their plain names."""
+    path = file.path
+    return path[:1] == "/" or path[1:2] == ":", path.count("/"), path
 
 
 def _paired_by_hand(
@@ -130,13 +132,19 @@ def _named(groups: list[dict[str, ScannedFile]]) -> dict[str, Entry]:
         name = _printable(entry_name(group))
         folder = next(iter(group.values())).folder
         if name.casefold() in taken and folder:
-            name = f"{name} ({_printable(folder.replace('/', ', '))})"
+            name = f"{name} ({_printable(_shown(folder))})"
         elif name.casefold() in taken and len(group) == 2:
             name = f"{name} (pair)"
         name = free_name(name, taken)
         taken.add(name.casefold())
         entries[name] = Entry(name, group)
     return entries
+
+
+def _shown(folder: str) -> str:
+    """A folder as part of a name; of an extra folder, whose path is absolute, the last part."""
+    absolute = folder[:1] == "/" or folder[1:2] == ":"
+    return folder.rpartition("/")[2] if absolute else folder.replace("/", ", ")
 
 
 def entry_name(group: Mapping[str, ScannedFile]) -> str:

@@ -33,6 +33,8 @@ class Source(Protocol):
 
     def is_missing(self, entry: Entry) -> bool: ...
 
+    def is_read_only(self, entry: Entry) -> bool: ...
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prepared:
@@ -94,6 +96,7 @@ def record_of(
         "is_applied": entry.name in applied,
         "current_strength": float(applied.get(entry.name, 0.0)),
         "compatible_models": [name for name, v in prepared.verdicts.items() if v.compatible],
+        "read_only": prepared.source.is_read_only(entry),
         "status": status,
         "status_detail": detail,
         "sha256": first.sha256 or "",

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from backend.settings import Settings
+
 INODE_BITS = 2**63 - 1  # what the catalogue can hold
 
 
@@ -42,8 +44,31 @@ def take_walk(root: Path, extra: Sequence[Path] = ()) -> Walk:
     offline: list[str] = []
     found = dict(_files(str(root), "", offline, skipped=""))
     for folder in extra:
-        found |= _files(str(folder), f"{folder.as_posix()}/", offline, skipped=str(root))
+        prefix = extra_prefix(folder)
+        try:
+            os.scandir(folder).close()
+        except OSError:
+            offline.append(prefix)
+        else:
+            found |= _files(str(folder), prefix, offline, skipped=str(root))
     return Walk(found, tuple(offline))
+
+
+def extra_prefix(folder: Path) -> str:
+    """How the paths of files in an extra folder begin."""
+    return f"{folder.as_posix()}/"
+
+
+def extra_folders(settings: Settings) -> tuple[Path, ...]:
+    """The extra folders that are looked through in their own right, each once."""
+    taken = [settings.loras_dir.resolve()]
+    found = []
+    for folder in settings.extra_lora_dirs:
+        place = folder.resolve()
+        if not any(place.is_relative_to(other) for other in taken):
+            taken.append(place)
+            found.append(folder)
+    return tuple(found)
 
 
 def _files(
@@ -52,10 +77,8 @@ def _files(
     try:
         with os.scandir(folder) as found:
             entries = sorted(found, key=lambda entry: entry.name)
-    except FileNotFoundError:
-        if prefix[:1] == "/" or not prefix or ":" in prefix:
-            offline.append(prefix)
-        return
+    except (FileNotFoundError, NotADirectoryError):
+        return  # it went away since it was listed
     except OSError:
         offline.append(prefix)
         return
