@@ -6,7 +6,6 @@ Prints what it found as JSON. Without torch, as the process that serves the page
 from __future__ import annotations
 
 import json
-import resource
 import statistics
 import sys
 import time
@@ -14,6 +13,7 @@ from pathlib import Path
 
 from backend.lora.library import LoRALibrary
 from backend.settings import load_settings
+from benchmarks.peak import peak_memory
 
 QUERIES = ("anime", "noir water", "12", "smoke dragon ink", "zzz", "e")
 ROUNDS = 5
@@ -39,7 +39,7 @@ def main(root: Path, models: Path) -> dict[str, float]:
         "records": total,
         "search_median": statistics.median(searches),
         "search_worst": searches[-1],
-        "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        "memory": peak_memory(),
     }
 
 

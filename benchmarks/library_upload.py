@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -16,6 +15,7 @@ from backend.settings import load_settings
 from benchmarks.harness import Timing
 from benchmarks.library_sizes import LibrarySizes
 from benchmarks.library_trees import tensor_list
+from benchmarks.peak import peak_memory
 from benchmarks.report import PartResult, Table, Target, times, with_spread
 
 MB = 1024 * 1024
@@ -78,12 +78,12 @@ def main(what: str, source: Path, target: Path) -> dict[str, float]:
     """One copy or one upload; bytes by which the greatest memory grew, and seconds."""
     settings = load_settings(loras_dir=target, models_dir="models")
     handler = LoRAUploadHandler(settings)
-    before, started = _memory(), time.perf_counter()
+    before, started = peak_memory(), time.perf_counter()
     if what == "upload":
         handler.process_upload(source, source.name)
     else:
         _copy(source, target / source.name)
-    return {"seconds": time.perf_counter() - started, "growth": _memory() - before}
+    return {"seconds": time.perf_counter() - started, "growth": peak_memory() - before}
 
 
 def _copy(source: Path, target: Path) -> str:
@@ -93,10 +93,6 @@ def _copy(source: Path, target: Path) -> str:
             digest.update(chunk)
             writing.write(chunk)
     return digest.hexdigest()
-
-
-def _memory() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024.0
 
 
 def _table(timings: dict[str, Timing], size: int, growth: float) -> Table:

@@ -18,6 +18,7 @@ from backend.lora.belongings import previews_of, stems_of
 from backend.lora.catalog import Catalog
 from backend.lora.findings import Findings, FormStore
 from backend.lora.hashing import file_sha256
+from backend.lora.history import reunite
 from backend.lora.judging import Judge, Verdicts
 from backend.lora.names import SUFFIX
 from backend.lora.pairing import Entry, make_entries
@@ -39,6 +40,7 @@ from backend.settings import Settings
 LOOK_SECONDS = 1.0
 LOOK_SHARE = 20  # looking takes at most one part in this many of the time
 HASH_BYTES_AT_ONCE = 64 * 1024 * 1024
+OPENING_BYTES = 64 * 1024  # opening a file takes about as long as hashing this much
 
 
 class Contents:
@@ -157,7 +159,45 @@ class Contents:
         if gone or beside or found:
             self.findings.mark(gone=gone, there=found, beside=beside)
         self._unread = snapshot != whole
-        self._take(self._hash_some(files), Walk(snapshot, walk.offline))
+        fresh = [path for path in found if path not in before]
+        files = self._reunited(self._hash_some(files), fresh)
+        self._take(files, Walk(snapshot, walk.offline))
+
+    def take_hashes(self, hashes: Mapping[ScannedFile, str]) -> None:
+        """Take over what was hashed in the background; files that changed since stay as they are.
+
+        One that turns out to be a file that was known under another name gets its history.
+        """
+        files = dict(self.files)
+        current = [file for file in hashes if files.get(file.path) is file]
+        for file in current:
+            size, mtime_ns, _ = file.stamp
+            self.catalog.save_hash(file.path, size, mtime_ns, hashes[file])
+            files[file.path] = replace(file, sha256=hashes[file])
+        files = self._reunited(files, [file.path for file in current])
+        self._take(files, Walk(self.snapshot, self.offline_folders))
+
+    def _reunited(
+        self, files: dict[str, ScannedFile], paths: Iterable[str]
+    ) -> dict[str, ScannedFile]:
+        known = reunite(self.catalog, [files[path] for path in paths if path in files])
+        return files | {path: replace(files[path], sha256=sha) for path, sha in known.items()}
+
+    def unhashed(self) -> list[ScannedFile]:
+        """The usable files whose hash is not known, the smallest first."""
+        found = [f for f in self.files.values() if not (f.sha256 or f.error)]
+        found.sort(key=lambda file: file.stamp.size)
+        offline = self.offline_folders
+        return [f for f in found if not _below(f.path, offline)] if offline else found
+
+    def duplicates(self) -> list[list[str]]:
+        """Names of LoRAs that hold the same file, as far as the hashes are known."""
+        names: dict[str, set[str]] = {}
+        for name, prepared in self.entries.items():
+            for file in prepared.entry.files.values():
+                if file.sha256:
+                    names.setdefault(file.sha256, set()).add(name)
+        return sorted(map(list, {tuple(sorted(same)) for same in names.values() if len(same) > 1}))
 
     def _whole(self, walk: Walk) -> Snapshot:
         """The walk's snapshot, with what was there last in folders that are offline."""
@@ -237,7 +277,7 @@ class Contents:
         found, budget = dict(files), HASH_BYTES_AT_ONCE
         unhashed = [file for file in files.values() if not (file.sha256 or file.error)]
         for file in sorted(unhashed, key=lambda item: item.stamp.size):
-            budget -= file.stamp.size
+            budget -= file.stamp.size + OPENING_BYTES
             if budget < 0:
                 break
             found[file.path] = self.hashed(file)

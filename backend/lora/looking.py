@@ -43,6 +43,7 @@ class LibraryView:
         self._applied: dict[str, float] = {}
         self._seen_revision = -1
         self._background = Background(Refreshing(self))
+        self._may_hash = True
 
     @property
     def refresh_progress(self) -> dict[str, Any] | None:
@@ -50,7 +51,11 @@ class LibraryView:
         return self._background.progress
 
     def cancel_refresh(self) -> None:
-        """Stop what goes on in the background; what was found until now is kept."""
+        """Stop what goes on in the background; what was found until now is kept.
+
+        A large library is looked at again when it is time to; hashing waits for `refresh`.
+        """
+        self._may_hash = False
         self._background.cancel()
 
     def finish_refresh(self, timeout: float | None = None) -> bool:
@@ -59,6 +64,7 @@ class LibraryView:
 
     def _look(self, *, now: bool = False) -> None:
         """Be up to date, whatever it takes."""
+        self._may_hash = self._may_hash or now
         # Another instance on this folder raises the revision when it changes something.
         other = self._catalog.revision() != self._seen_revision
         changed = self._contents.look(now=now or (other and not self._contents.offline))
@@ -92,6 +98,14 @@ class LibraryView:
             self._looked(changed=changed, now=False)
             return True
 
+    def publish_hashes(self, hashes: Mapping[ScannedFile, str]) -> None:
+        """Take over hashes that were computed in the background."""
+        if not hashes:
+            return
+        with self._lock:
+            self._contents.take_hashes(hashes)
+            self._looked(changed=True, now=False)
+
     def _look_for_page(self) -> None:
         """Be up to date if that is quickly done; else see to it in the background."""
         contents = self._contents
@@ -105,6 +119,8 @@ class LibraryView:
             self._background.wake()
         else:
             self._look()
+            if self._may_hash and self._contents.unhashed():
+                self._background.wake()
 
     def _find(self, name: str) -> Prepared:
         with self._lock:

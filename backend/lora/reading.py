@@ -149,6 +149,7 @@ class LibraryReader(LibraryView):
                 installed={
                     name: value is not None for name, value in self._contents.architectures.items()
                 },
+                duplicates=self._contents.duplicates(),
                 progress=self.refresh_progress,
             )
 
@@ -171,6 +172,12 @@ class LibraryReader(LibraryView):
     def thumbnail_file(self, name: str) -> Path:
         """The thumbnail's file, made now if it is missing or out of date."""
         return self._pictures.file(self._find(name))
+
+    def find_duplicates(self) -> list[list[str]]:
+        """Names of LoRAs that hold the same file, as far as the files are hashed by now."""
+        with self._lock:
+            self._look()
+            return self._contents.duplicates()
 
     def last_strength(self, name: str) -> Any | None:
         """The strength of the last use, in the form of a selection; None if never used."""

@@ -6,7 +6,9 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from backend.errors import LoRAFileError
 from backend.lora.background import Background
+from backend.lora.hashing import file_sha256_slowly
 from backend.lora.scan import ScannedFile
 
 if TYPE_CHECKING:
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
 
 PUBLISH_SECONDS = 2.0  # a page sees new files at least this often
 PUBLISH_SHARE = 10  # publishing takes at most one part in about this many of the time
+HASHES_SECONDS = 10.0  # hashes are shown, and kept, at least this often
 NAMES_AT_ONCE = 200
 
 
@@ -27,6 +30,7 @@ class Refreshing:
         while not background.is_cancelled and not self._refresh(background):
             pass
         self._read_texts(background)
+        self._hash(background)
 
     def _refresh(self, background: Background) -> bool:
         """One look at the folder; False if something else looked meanwhile, so it is stale."""
@@ -70,3 +74,22 @@ class Refreshing:
         with self.library._lock:
             contents.texts.save()
             contents.index()
+
+    def _hash(self, background: Background) -> None:
+        """Hash what has no hash yet, the smallest files first, at a low share of the time."""
+        unhashed = self.library._contents.unhashed()
+        found: dict[ScannedFile, str] = {}
+        published = time.monotonic()
+        for done, file in enumerate(unhashed):
+            background.report("hashing", done, len(unhashed))
+            try:
+                sha256 = file_sha256_slowly(self.library.root / file.path, background)
+            except (LoRAFileError, OSError):
+                continue  # it went away, or cannot be read: the next look says so
+            if sha256 is None:
+                break
+            found[file] = sha256
+            if time.monotonic() - published > HASHES_SECONDS:
+                self.library.publish_hashes(found)
+                found, published = {}, time.monotonic()
+        self.library.publish_hashes(found)

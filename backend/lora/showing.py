@@ -42,10 +42,11 @@ def display_data(
     verdicts: Mapping[str, Mapping[str, Compatibility]],
     recent: list[str],
     installed: Mapping[str, bool],
+    duplicates: list[list[str]],
     progress: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
     """`revision`, `loras` (each record with `verdicts` by model), `recent`, `models`,
-    `refresh_progress`."""
+    `duplicates`, `refresh_progress`."""
     return {
         "revision": revision,
         "loras": [
@@ -67,6 +68,7 @@ def display_data(
             }
             for model_type, entry in settings.models.items()
         ],
+        "duplicates": duplicates,
         "refresh_progress": None if progress is None else dict(progress),
     }
 
