@@ -11,7 +11,7 @@ import json
 import sqlite3
 import threading
 import weakref
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +20,7 @@ from typing import Any
 from backend.errors import LoRAError
 from backend.lora.edits import Edits, read_edits
 from backend.lora.experts import Role
+from backend.lora.file_rows import FILE_COLUMNS, FileRow, insert_files
 from backend.lora.hand_pairs import SCHEMA as PAIRINGS
 from backend.lora.hand_pairs import HandPairs, drop_pairings, move_pairings, read_pairings
 
@@ -47,7 +48,6 @@ CREATE TABLE IF NOT EXISTS counters (name TEXT PRIMARY KEY, value INTEGER NOT NU
 CREATE TABLE IF NOT EXISTS thumbnails (name TEXT PRIMARY KEY, version TEXT NOT NULL) WITHOUT ROWID;
 INSERT OR IGNORE INTO counters VALUES ('revision', 1);
 """
-FILE_COLUMNS = "path, size, mtime_ns, info, error, sha256, form, inode"
 MOVED_TABLES = ("files", "usage", "roles", "edits")
 # Columns that a catalogue of an older version lacks.
 ADDED_COLUMNS = {
@@ -55,25 +55,6 @@ ADDED_COLUMNS = {
     "inode": "INTEGER NOT NULL DEFAULT 0",
     "present": "INTEGER NOT NULL DEFAULT 1",
 }
-
-
-@dataclass(frozen=True)
-class FileRow:
-    """What is known of one file. `info` is `LoRAInfo.own_json`, `form` its form's key, `error`
-    a StudioError's dict as JSON. `inode` 0 means that it is not known."""
-
-    path: str
-    size: int
-    mtime_ns: int
-    info: str | None = None
-    error: str | None = None
-    sha256: str | None = None
-    form: str | None = None
-    inode: int = 0
-
-    def is_of(self, size: int, mtime_ns: int, inode: int = 0) -> bool:
-        same_file = self.inode == inode or not self.inode or not inode
-        return self.size == size and self.mtime_ns == mtime_ns and same_file
 
 
 @dataclass(frozen=True)
@@ -255,14 +236,6 @@ class Catalog:
                 "DELETE FROM pairings WHERE substr(high, 1, ?1)=?2 OR substr(low, 1, ?1)=?2",
                 (len(prefix), prefix),
             )
-
-
-def insert_files(db: sqlite3.Connection, rows: Iterable[FileRow]) -> None:
-    """Insert or replace rows; their files are taken to be there."""
-    db.executemany(
-        f"INSERT OR REPLACE INTO files ({FILE_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        [(r.path, r.size, r.mtime_ns, r.info, r.error, r.sha256, r.form, r.inode) for r in rows],
-    )
 
 
 class _Watch:

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from backend.errors import LoRAError, UploadError
 from backend.lora.belongings import Stem, renamed_stem, stems_of
-from backend.lora.catalog import Catalog, FileRow
+from backend.lora.catalog import Catalog
 from backend.lora.contents import Contents
 from backend.lora.experts import Role, name_role
+from backend.lora.file_rows import FileRow
 from backend.lora.intents import Intents
 from backend.lora.names import free_name, name_problem, safe_name
 from backend.lora.pairing import Entry

@@ -10,7 +10,6 @@ import hashlib
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Any
 
 from backend.errors import LoRAFileError
 from backend.lora.architectures import Architecture
@@ -24,6 +23,7 @@ from backend.lora.names import SUFFIX
 from backend.lora.pairing import Entry, make_entries
 from backend.lora.records import Prepared
 from backend.lora.scan import ScannedFile, Scanner
+from backend.lora.search import words_of
 from backend.lora.sidecars import SidecarReading
 from backend.lora.texts import NOTHING, Texts
 from backend.lora.walking import (
@@ -257,20 +257,10 @@ class Contents:
         if self._index is None:
             edits = {} if self.offline else self.catalog.edits()
             self._index = [
-                (self._words(item, edits.get(item.entry.first.path, {})), name)
+                (words_of(item, edits.get(item.entry.first.path, {})), name)
                 for name, item in self.entries.items()
             ]
         return self._index
-
-    def _words(self, prepared: Prepared, edits: Mapping[str, Any]) -> str:
-        entry = prepared.entry
-        said = prepared.sidecars.description
-        texts = [entry.name, said.title, *said.tags, *said.trigger_words, entry.first.folder]
-        for name in ("title", "tags", "trigger_words"):
-            value = edits.get(name, ())
-            texts += [value] if isinstance(value, str) else value
-        words = [*(file.words for file in entry.files.values()), " ".join(texts).casefold()]
-        return words[0] if words[0] == words[-1].strip() else " ".join(words)
 
     def _hash_some(self, files: Mapping[str, ScannedFile]) -> dict[str, ScannedFile]:
         """Hash files that have no hash yet, the smallest first, as far as it goes quickly."""

@@ -11,7 +11,8 @@ from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from backend.lora.catalog import FILE_COLUMNS, Catalog, FileRow, insert_files
+from backend.lora.catalog import Catalog
+from backend.lora.file_rows import FILE_COLUMNS, FileRow, insert_files
 from backend.lora.info import INFO_VERSION, Form
 
 FORMS_IN_MEMORY = 512

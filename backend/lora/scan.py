@@ -12,8 +12,8 @@ from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 
 from backend.errors import LoRAFileError, StudioError, UnsupportedLoRAError
-from backend.lora.catalog import FileRow
 from backend.lora.experts import NameRole, Role, name_role
+from backend.lora.file_rows import FileRow
 from backend.lora.findings import Findings, FormStore
 from backend.lora.info import Form, LoRAInfo
 from backend.lora.inspection import FormCache, inspect_lora

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from backend.lora.records import Prepared
 
 
 def search(index: Sequence[tuple[str, str]], text: str) -> list[str]:
@@ -19,3 +22,14 @@ def search(index: Sequence[tuple[str, str]], text: str) -> list[str]:
         return [name for _, name in found]
     first_names = set(begin)
     return begin + [name for _, name in found if name not in first_names]
+
+
+def words_of(prepared: Prepared, edits: Mapping[str, Any]) -> str:
+    """What a LoRA is found by, casefolded: its names, titles, tags, trigger words and folder."""
+    entry = prepared.entry
+    said = prepared.sidecars.description
+    texts = [entry.name, said.title, *said.tags, *said.trigger_words, entry.first.folder]
+    for name in ("title", "tags", "trigger_words"):
+        value = edits.get(name, ())
+        texts += [value] if isinstance(value, str) else value
+    return " ".join([*(file.words for file in entry.files.values()), " ".join(texts).casefold()])
