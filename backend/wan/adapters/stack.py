@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any, Protocol
 
 import torch
@@ -108,10 +108,11 @@ class AppliedStack:
 
     def restore(self) -> None:
         """Take everything off: every weight is bit-identical to before."""
-        for state in self._states.values():
-            state.restore()
-        self._states, self._in_force = {}, {}
-        self._cache.release(self._models)
+        states, self._states, self._in_force = self._states, {}, {}
+        try:
+            _restore(states)
+        finally:
+            self._cache.release(self._models)
 
     @property
     def _models(self) -> list[nn.Module]:
@@ -155,8 +156,10 @@ class AppliedStack:
 
 
 def _restore(states: Mapping[Expert, ExpertState]) -> None:
-    for state in states.values():
-        state.restore()
+    """Restore every expert, also where one of them fails."""
+    with ExitStack() as all_of_them:
+        for state in states.values():
+            all_of_them.callback(state.restore)
 
 
 @contextmanager
