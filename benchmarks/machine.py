@@ -96,7 +96,8 @@ def reachable_tensors() -> int:
     mapped = _file_mappings()
     storages: dict[int, int] = {}
     for thing in gc.get_objects():
-        if issubclass(type(thing), torch.Tensor) and thing.device.type != "meta":
+        # Tensors of other types (torch.compile's fake ones) need not have memory of their own.
+        if type(thing) in (torch.Tensor, torch.nn.Parameter) and thing.device.type != "meta":
             storage = thing.untyped_storage()
             storages[storage.data_ptr()] = storage.nbytes()
     return sum(

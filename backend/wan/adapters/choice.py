@@ -94,10 +94,11 @@ def can_be_merged(weight: Tensor) -> bool:
 def is_streamed(layout: Layout) -> bool:
     """Whether single layers are brought to the device on use (sequential or group offload)."""
     for path, module in layout.modules.items():
-        registry = getattr(module, "_diffusers_hook", None)
+        # Looked up past the modules' own attribute search, which is slow for what is not there.
+        registry = module.__dict__.get("_diffusers_hook")
         if registry is not None and registry.get_hook("group_offloading") is not None:
             return True
-        hook = getattr(module, "_hf_hook", None)
+        hook = module.__dict__.get("_hf_hook")
         if path and getattr(hook, "offload", False):
             return True
     return False

@@ -131,7 +131,7 @@ def resolve(
 
     Raises a LoRAError that names the LoRA.
     """
-    shapes = {expert: layout.shapes() for expert, layout in layouts.items()}
+    shapes = {expert: layout.shapes for expert, layout in layouts.items()}
     effects: dict[Expert, dict[str, list[Effect]]] = {
         expert: defaultdict(list) for expert in layouts
     }
