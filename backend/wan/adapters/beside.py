@@ -10,7 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
-from backend.wan.adapters.terms import Dense, Gain, Kronecker, LowRank, Shift, Term
+from backend.wan.adapters.terms import Dense, Gain, Hadamard, Kronecker, LowRank, Shift, Term
+
+MOST_EXPANDED = 256  # ranks up to which a Hadamard product is cheaper as a low-rank one
 
 
 class Strengths:
@@ -96,8 +98,9 @@ class BesideLayer:
     def slots(self) -> Iterator[tuple[int, float, int]]:
         """(LoRA, scale, how many strengths) for each term in order."""
         for share in self._shares:
-            if isinstance(share.term, LowRank):
-                yield share.lora, share.term.scale, share.term.down.shape[0]
+            term = share.term
+            if isinstance(term, LowRank | Hadamard) and (ranks := _ranks(term)):
+                yield share.lora, term.scale, ranks
             else:
                 yield share.lora, 1.0, 1
 
@@ -168,14 +171,23 @@ def add_term(output: Tensor, inputs: Tensor, term: Term, strength: Tensor) -> No
         added = term.offset.clone()
     elif isinstance(term, Dense):
         added = linear(inputs, term.change)
+    elif isinstance(term, Hadamard):
+        added = linear(inputs, term.change())
     else:
         assert isinstance(term, Kronecker)
         added = _through_kronecker(inputs, term)
     output.add_(added.mul_(strength))
 
 
+def _ranks(term: Term) -> int:
+    """How many ranks the term has in the layer's one pair of factors; 0: it is not in there."""
+    if isinstance(term, LowRank) or (isinstance(term, Hadamard) and term.rank <= MOST_EXPANDED):
+        return term.rank
+    return 0
+
+
 def _order(term: Term) -> int:
-    return 0 if isinstance(term, LowRank) else 1 if isinstance(term, Gain) else 2
+    return 0 if _ranks(term) else 1 if isinstance(term, Gain) else 2
 
 
 def _concatenated(pairs: Sequence[LowRank]) -> tuple[Tensor, Tensor] | None:
@@ -201,6 +213,8 @@ def _tensors(term: Term) -> tuple[Tensor, ...]:
         return (*term.w1, *term.w2)
     if isinstance(term, LowRank):
         return term.down, term.up
+    if isinstance(term, Hadamard):
+        return *term.first, *term.second
     if isinstance(term, Gain):
         return (term.factor,)
     return (term.offset,) if isinstance(term, Shift) else (term.change,)
@@ -208,6 +222,18 @@ def _tensors(term: Term) -> tuple[Tensor, ...]:
 
 def _moved(term: Term, device: torch.device, dtype: torch.dtype) -> Term:
     """The term on a device; without a copy where it is there in that dtype."""
+    if isinstance(term, Hadamard):
+        expand = _ranks(term) > 0
+        # Expanded from what the file holds, then rounded once.
+        kind = None if expand else dtype
+        first, second = (
+            (a.to(device=device, dtype=kind), b.to(device=device, dtype=kind))
+            for a, b in (term.first, term.second)
+        )
+        term = Hadamard(first, second, term.scale)
+        if not expand:
+            return term
+        term = term.expanded()
     if isinstance(term, LowRank):
         return LowRank(term.down.to(device, dtype), term.up.to(device, dtype), term.scale)
     if isinstance(term, Kronecker):

@@ -20,7 +20,7 @@ from backend.wan.adapters.delta import (
     take,
     to_fp32,
 )
-from backend.wan.adapters.terms import Dense, LowRank, Term
+from backend.wan.adapters.terms import Dense, Hadamard, Term
 
 
 @dataclass(frozen=True)
@@ -58,23 +58,11 @@ class LoHaDelta:
         return None
 
     def terms(self, base: Base) -> tuple[Term, ...]:
-        """A Hadamard product of ranks r and q is one product of rank r·q: taken if smaller."""
         (left, right, core), (other_left, other_right, other_core) = self.halves
-        rows, columns = left.shape[0], right[0].numel()
-        rank = left.shape[1] * other_left.shape[1]
-        if core is None and other_core is None and rank * (rows + columns) < rows * columns:
-            up = _row_products(to_fp32(left, left.device), to_fp32(other_left, left.device))
-            down = _row_products(
-                to_fp32(right, left.device).flatten(1).T,
-                to_fp32(other_right, left.device).flatten(1).T,
-            ).T
-            return (LowRank(down, up, self.scale),)
-        return (Dense(self.of(torch.empty(rows, columns, device=left.device))),)
-
-
-def _row_products(a: Tensor, b: Tensor) -> Tensor:
-    """[n, r] and [n, q] → [n, r·q]: all products within each row."""
-    return (a[:, :, None] * b[:, None, :]).flatten(1)
+        if core is None and other_core is None:
+            first, second = (left, right.flatten(1)), (other_left, other_right.flatten(1))
+            return (Hadamard(first, second, self.scale),)
+        return (Dense(self.of(base())),)
 
 
 def _fits(left: Tensor, right: Tensor, core: Tensor | None) -> bool:

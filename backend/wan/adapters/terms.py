@@ -19,6 +19,43 @@ class LowRank:
     up: Tensor
     scale: float
 
+    @property
+    def rank(self) -> int:
+        return self.down.shape[0]
+
+
+@dataclass(frozen=True)
+class Hadamard:
+    """x ↦ scale · x ((a₁ b₁) ∘ (a₂ b₂))ᵀ; a: [out, rank], b: [rank, in].
+
+    A product of ranks r and q: as one low-rank product it has rank r·q, which is large, so it is
+    made of the small factors only when the layer runs.
+    """
+
+    first: tuple[Tensor, Tensor]
+    second: tuple[Tensor, Tensor]
+    scale: float
+
+    @property
+    def rank(self) -> int:
+        """The rank of `expanded`."""
+        return self.first[0].shape[1] * self.second[0].shape[1]
+
+    def expanded(self) -> LowRank:
+        """The same as one low-rank product, in fp32."""
+        (a1, b1), (a2, b2) = self.first, self.second
+        return LowRank(_row_products(b1.T, b2.T).T, _row_products(a1, a2), self.scale)
+
+    def change(self) -> Tensor:
+        """ΔW at strength 1, [out, in]."""
+        (a1, b1), (a2, b2) = self.first, self.second
+        return (a1 @ b1).mul_(a2 @ b2).mul_(self.scale)
+
+
+def _row_products(a: Tensor, b: Tensor) -> Tensor:
+    """[n, r] and [n, q] → [n, r·q]: all products within each row, in fp32."""
+    return (a.float()[:, :, None] * b.float()[:, None, :]).flatten(1)
+
 
 @dataclass(frozen=True)
 class Kronecker:
@@ -50,4 +87,4 @@ class Shift:
     offset: Tensor
 
 
-Term = LowRank | Kronecker | Dense | Gain | Shift
+Term = LowRank | Hadamard | Kronecker | Dense | Gain | Shift
