@@ -48,7 +48,7 @@ function loraReports(loras) {
   const entries = Object.entries(loras ?? {});
   if (entries.length === 0) return el("p", { class: "muted", text: "Made without LoRAs." });
   const [, { mode, mode_reason: reason }] = entries[0];
-  const list = el(
+  return el(
     "ul",
     { class: "run-loras", "aria-label": "What each LoRA did" },
     entries.map(([name, report]) =>
@@ -60,10 +60,9 @@ function loraReports(loras) {
         el("span", { class: "muted", text: reportText(report) }),
       ),
     ),
+    // Videos made before the way of applying was recorded have no mode.
+    mode in MODES && el("li", { class: "muted", text: `${MODES[mode]}: ${reason}.` }),
   );
-  // Videos made before the way of applying was recorded have no mode.
-  if (!(mode in MODES)) return list;
-  return el("div", {}, list, el("p", { class: "muted", text: `${MODES[mode]}: ${reason}.` }));
 }
 
 function reportText(report) {

@@ -113,7 +113,7 @@ def _by_memory(
     needed = sum(weight.numel() * weight.itemsize for weight in touched.values()) - held_bytes
     demanded = "the settings ask for it"
     if needed <= psutil.virtual_memory().available - RESERVE_BYTES:
-        reason = "there is memory for a copy of the weights that it changes"
+        reason = "there is memory for a copy of the weights they change"
         return Choice("merge", demanded if wanted == "merge" else reason)
     if all(_has_checkpoint(layout.model) for layout in layouts.values()):
         short = "memory is short, so the original weights are read again from the model's folder"
