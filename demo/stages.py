@@ -19,7 +19,7 @@ from demo.train_text import train_text
 from demo.train_vae import PARTS, train_vae
 
 WORKERS = 2
-PLAIN_CLIPS = 576
+PLAIN_CLIPS = 1152
 
 
 @dataclass(frozen=True)

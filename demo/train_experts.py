@@ -35,8 +35,8 @@ class ExpertSchedule:
 # 1800 steps its loss at sigma 0.9 was 0.24, and 0.18 for the low-noise expert that had never
 # seen that much noise. So it starts from the low-noise expert.
 FIRST = ExpertSchedule(steps=1800, rate=0.012, warmup_steps=60, seed=5)
-HIGH = ExpertSchedule(steps=1000, rate=0.012)
-LOW = ExpertSchedule(steps=500, rate=0.007)
+HIGH = ExpertSchedule(steps=1800, rate=0.014)
+LOW = ExpertSchedule(steps=1400, rate=0.009)
 
 
 class WeightAverage:
