@@ -7,7 +7,6 @@ import tempfile
 from itertools import cycle
 from pathlib import Path
 
-from safetensors import safe_open
 from safetensors.torch import load_file
 
 from backend.lora.hashing import file_sha256
@@ -15,6 +14,7 @@ from backend.lora.inspection import FormCache, inspect_lora
 from benchmarks.harness import Contestant, Timing, interleave
 from benchmarks.library_sizes import LibrarySizes
 from benchmarks.library_trees import LAYERS, metadata, tensor_list, write_sparse
+from benchmarks.lora_inspection import stored_shapes
 from benchmarks.report import PartResult, Table, times, with_spread
 
 COPIES = 4
@@ -31,7 +31,7 @@ def measure(sizes: LibrarySizes) -> PartResult:
             [
                 Contestant("ours, first of its form", lambda: inspect_lora(next(turn))),
                 Contestant("ours, form known", lambda: inspect_lora(next(turn), forms=forms)),
-                Contestant("safe_open", lambda: _shapes(next(turn))),
+                Contestant("safe_open", lambda: stored_shapes(next(turn))),
                 Contestant("load_file", lambda: _sum(next(turn))),
                 Contestant("SHA256", lambda: file_sha256(next(turn))),
             ],
@@ -54,11 +54,6 @@ def _write(folder: Path, rank: int) -> list[Path]:
     for path in paths[1:]:
         shutil.copyfile(first, path)
     return paths
-
-
-def _shapes(path: Path) -> dict[str, list[int]]:
-    with safe_open(str(path), framework="pt") as file:
-        return {key: file.get_slice(key).get_shape() for key in file.keys()}  # noqa: SIM118
 
 
 def _sum(path: Path) -> float:

@@ -25,11 +25,11 @@ def measure(settings: Settings) -> PartResult:
     shapes = shapes_of(build(settings.deep, device=settings.device))
     with tempfile.TemporaryDirectory() as folder:
         path = write_lora(layout("musubi"), shapes, Path(folder), "style", rank=settings.rank)
-        count, size = len(_shapes(path)), path.stat().st_size
+        count, size = len(stored_shapes(path)), path.stat().st_size
         timings = interleave(
             [
                 Contestant("inspect_lora", lambda: inspect_lora(path)),
-                Contestant("safe_open", lambda: _shapes(path)),
+                Contestant("safe_open", lambda: stored_shapes(path)),
                 Contestant("diffusers", lambda: read_state_dict(path)),
             ],
             REPEATS * settings.rounds,
@@ -64,6 +64,7 @@ def _table(timings: dict[str, Timing], title: str) -> Table:
     return Table(title, ("what", "median (quartiles)", "against ours"), rows)
 
 
-def _shapes(path: Path) -> dict[str, list[int]]:
+def stored_shapes(path: Path) -> dict[str, list[int]]:
+    """Key -> shape, as safetensors itself reads them."""
     with safe_open(str(path), framework="pt") as file:
-        return {key: file.get_slice(key).get_shape() for key in file.keys()}  # noqa: SIM118
+        return {key: file.get_slice(key).get_shape() for key in file.keys()}  # noqa: SIM118 - no dict

@@ -61,7 +61,7 @@ class Pairs:
 class AcceleratorSchedule:
     """How the student is trained."""
 
-    steps: int = 110
+    steps: int = 320
     batch: int = 8
     rate: float = 2e-3
     seed: int = 21

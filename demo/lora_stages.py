@@ -32,8 +32,8 @@ from demo.train_loras import (
     train_tied,
 )
 
-LOOK_CLIPS = 64
-PAIRS_PER_WORKER = 48
+LOOK_CLIPS = 96
+PAIRS_PER_WORKER = 160
 WORKERS = 2
 
 

@@ -39,7 +39,9 @@ class Recipe:
 NEON = Recipe("neon_outline", Look(neon=True), rank=16, alpha=8.0, seed=11)
 MOSAIC = Recipe("pixel_mosaic", Look(mosaic=16), rank=16, alpha=16.0, seed=12)
 GOLDEN = Recipe("golden_hour", Look(golden=True), rank=8, alpha=8.0, seed=13, steps=80)
-TRAIL = Recipe("motion_trail", Look(trail=True), rank=LOKR_RANK, alpha=LOKR_RANK, seed=14)
+TRAIL = Recipe(
+    "motion_trail", Look(trail=True), rank=LOKR_RANK, alpha=LOKR_RANK, seed=14, steps=200
+)
 RECIPES = {recipe.name: recipe for recipe in (NEON, MOSAIC, GOLDEN, TRAIL)}
 
 

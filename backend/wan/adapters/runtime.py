@@ -8,6 +8,7 @@ are one vector over all ranks of the transformer: to change them is to write tha
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -130,7 +131,7 @@ class RuntimeExpert:
         shares = [
             Share(number, effect.lora, term)
             for number, (parameter, effect) in enumerate(effects)
-            for term in effect.delta.terms(lambda parameter=parameter: self._base(parameter))  # type: ignore[misc]
+            for term in effect.delta.terms(partial(self._base, parameter))
         ]
         return BesideLayer(self._layout.modules[path], sources, shares)
 

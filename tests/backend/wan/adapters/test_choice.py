@@ -10,7 +10,7 @@ import lora_weights
 import psutil
 import pytest
 import torch
-from applying import assert_bit_identical, item, shapes_of, state, two_experts
+from applying import MODES, assert_bit_identical, item, shapes_of, state, two_experts
 from diffusers import WanTransformer3DModel
 from tiny_models import tiny_transformer
 
@@ -124,6 +124,6 @@ def test_short_memory_takes_the_checkpoint_and_without_one_runtime(
 
 @pytest.mark.usefixtures("no_memory")
 def test_a_demand_is_followed(file: Path) -> None:
-    for mode in ("merge", "runtime"):
-        with applied_stack(two_experts(), [item("a", 0.5, both=file)], mode=mode) as stack:  # type: ignore[arg-type]
+    for mode in MODES:
+        with applied_stack(two_experts(), [item("a", 0.5, both=file)], mode=mode) as stack:
             assert (stack.mode, stack.mode_reason) == (mode, "the settings ask for it")
