@@ -52,7 +52,7 @@ def run_page(arguments: argparse.Namespace, settings: Settings, log_level: str) 
 
     loras = LoRAManager(settings)
     uploads = LoRAUploadHandler(settings, loras)
-    app = build_app(settings, loras, uploads, JobQueue(settings), on_ready=announce)
+    app = build_app(settings, loras, uploads, JobQueue(settings, loras=loras), on_ready=announce)
     serve(app, listener, login=login, log_level=log_level)
     return 0
 

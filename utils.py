@@ -21,6 +21,7 @@ from backend.errors import (
     VRAMError,
     handle_error_with_recovery,
 )
+from backend.jobs.job import Part
 from backend.jobs.queue import JobQueue
 from backend.lora.compatibility import Compatibility
 from backend.lora.selection import LoRASelection
@@ -53,6 +54,7 @@ __all__ = [
     "LoRAUploadHandler",
     "ModelLoadError",
     "ModelManager",
+    "Part",
     "Progress",
     "Settings",
     "SettingsError",

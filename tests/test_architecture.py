@@ -44,7 +44,7 @@ CONTRACT = {
     "handle_error_with_recovery", "load_settings",
 }  # fmt: skip
 # What the page needs beyond the contract.
-FOR_THE_PAGE = {"parse_multipliers"}
+FOR_THE_PAGE = {"Part", "parse_multipliers"}
 
 
 def part_of(module: str) -> str | None:

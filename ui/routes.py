@@ -11,7 +11,7 @@ from fastapi.responses import FileResponse, JSONResponse
 from lora_ui.responses import IMMUTABLE, ErrorRoute
 from ui.messages import job_not_found
 from ui.pictures import PictureStore
-from ui.submission import task_from_form
+from ui.submission import Submission, batch_from_form
 from utils import JobQueue, LoRAManager
 
 FRESH = {"Cache-Control": "no-store"}
@@ -20,7 +20,7 @@ FRESH = {"Cache-Control": "no-store"}
 def create_studio_router(loras: LoRAManager, queue: JobQueue, pictures: PictureStore) -> APIRouter:
     router = APIRouter(route_class=ErrorRoute)
     _add_status_route(router, loras, queue)
-    _add_job_routes(router, loras, queue, pictures)
+    _add_job_routes(router, queue, pictures)
     _add_result_routes(router, queue)
     return router
 
@@ -38,14 +38,14 @@ def _add_status_route(router: APIRouter, loras: LoRAManager, queue: JobQueue) ->
 
 def _add_job_routes(
     router: APIRouter,
-    loras: LoRAManager,
     queue: JobQueue,
     pictures: PictureStore,
 ) -> None:
     @router.post("/api/jobs")
-    def submit(form: Annotated[dict[str, Any], Body()]) -> Response:
-        task = task_from_form(form, loras, pictures)
-        return JSONResponse(queue.submit(task).to_dict(), status_code=201)
+    def submit(body: Annotated[Submission, Body()]) -> Response:
+        task, parts = batch_from_form(body, pictures)
+        job = queue.submit(task, parts=parts, priority=body.priority)
+        return JSONResponse(job.to_dict(), status_code=201)
 
     @router.get("/api/jobs")
     def jobs(limit: int = 20) -> list[dict[str, Any]]:
@@ -85,7 +85,7 @@ def _job(queue: JobQueue, job_id: str) -> dict[str, Any]:
 
 
 def _result_file(queue: JobQueue, job_id: str, key: str, media_type: str | None) -> Response:
-    result = _job(queue, job_id).get("result") or {}
+    result = queue.result(job_id) or {}
     path = Path(result.get(key) or "")
     if not path.is_file():
         raise job_not_found("This run's file is not there; it may have been moved or deleted.")

@@ -2,44 +2,72 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
-from ui.pictures import PictureStore
-from utils import GenerationTask, LoRAManager
+from pydantic import BaseModel, Field, model_validator
 
-BYTES_PER_MB = 1e6
+from ui.pictures import PictureStore
+from utils import GenerationTask, Part
+
 WHOLE = ("width", "height", "num_frames", "fps", "steps", "seed")
 
 
-def task_from_form(
-    form: dict[str, Any], loras: LoRAManager, pictures: PictureStore
-) -> GenerationTask:
-    """The task that the form asks for, with every default filled in.
+class PartForm(BaseModel):
+    """One video of a batch."""
 
-    `form` holds a task's fields; `image` is the id of a stored picture, never a path. Empty
-    fields mean the model's default. Raises GenerationError that names every problem, and a
-    LoRAError for LoRAs that are not in the library, cannot be read or don't fit the model.
+    label: str = Field(default="", max_length=200, description="What to call it.")
+    changes: dict[str, Any] = Field(
+        default_factory=dict,
+        description="Fields of the task that differ for this video, such as seed or prompt.",
+    )
+
+
+class Submission(BaseModel):
+    """A video to make, or a batch of them. The fields of a task alone are taken as well."""
+
+    task: dict[str, Any] = Field(
+        description="Fields of a generation task. model_type and prompt are enough; what is left"
+        " out is the model's default. `image` is the id of a stored picture.",
+        examples=[{"model_type": "demo", "prompt": "a red circle moving left", "seed": 7}],
+    )
+    parts: list[PartForm] = Field(
+        default_factory=list,
+        description="One video for each: seeds, strengths, prompts or anything else of a task.",
+    )
+    priority: int = Field(default=0, ge=-100, le=100, description="A higher one runs first.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _task_alone(cls, data: Any) -> Any:
+        return {"task": data} if isinstance(data, dict) and "task" not in data else data
+
+
+def batch_from_form(form: Submission, pictures: PictureStore) -> tuple[GenerationTask, list[Part]]:
+    """The task and the parts that the form asks for; the queue checks them.
+
+    `image` is the id of a stored picture, never a path. Empty fields mean the model's default,
+    for a part's seed a new random one. Raises GenerationError for what is not a task's field.
     """
+    values = {"prompt": "", **_values(form.task, pictures)}
+    parts = [
+        Part(part.label, {**_left_open(part.changes), **_values(part.changes, pictures)})
+        for part in form.parts
+    ]
+    return GenerationTask.from_dict(values), parts
+
+
+def _values(form: dict[str, Any], pictures: PictureStore) -> dict[str, Any]:
+    """A task's fields as Python has them."""
     values = {key: _value(key, value) for key, value in form.items() if value not in (None, "")}
-    values.setdefault("prompt", "")
     if "image" in values:
         values["image"] = str(pictures.file(str(values["image"])))
     if form.get("negative_prompt") == "":
         values["negative_prompt"] = ""
-    task = loras.checked(GenerationTask.from_dict(values))
-    return dataclasses.replace(task, **_lora_facts(task, loras))
+    return values
 
 
-def _lora_facts(task: GenerationTask, loras: LoRAManager) -> dict[str, Any]:
-    """What the result's metadata keeps of the LoRAs as they are now, with the estimates."""
-    records = {name: loras.record(name) for name in task.selected_loras}
-    cost = loras.estimate_memory_impact(list(records), model_type=task.model_type)
-    return {
-        "lora_memory_usage": cost["total_mb"] * BYTES_PER_MB,
-        "lora_load_time": cost["load_seconds"],
-        "lora_metadata": {name: record["metadata"] for name, record in records.items()},
-    }
+def _left_open(changes: dict[str, Any]) -> dict[str, Any]:
+    return {key: None for key, value in changes.items() if value in (None, "") and key != "prompt"}
 
 
 def _value(key: str, value: Any) -> Any:

@@ -12,7 +12,7 @@ from filelock import FileLock
 
 from backend.errors import SettingsError
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 BUSY_SECONDS = 30.0
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS jobs (
@@ -33,6 +33,29 @@ CREATE INDEX IF NOT EXISTS jobs_by_state ON jobs (state, seq);
 CREATE TABLE IF NOT EXISTS revision (value INTEGER NOT NULL);
 INSERT INTO revision SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM revision);
 """
+# What each later version adds. `place` orders the queue within a priority.
+STEPS = {
+    2: """
+ALTER TABLE jobs ADD COLUMN priority INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE jobs ADD COLUMN place INTEGER NOT NULL DEFAULT 0;
+UPDATE jobs SET place = seq;
+CREATE TABLE parts (
+    job_id TEXT NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
+    number INTEGER NOT NULL,
+    id TEXT NOT NULL UNIQUE,
+    label TEXT NOT NULL,
+    changes TEXT NOT NULL,
+    task TEXT NOT NULL,
+    state TEXT NOT NULL,
+    result TEXT,
+    error TEXT,
+    started REAL,
+    finished REAL,
+    PRIMARY KEY (job_id, number)
+);
+CREATE TABLE marks (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+""",
+}
 
 
 class Database:
@@ -61,13 +84,23 @@ class Database:
             return self._connection.execute(query, values).fetchall()
 
     @contextmanager
-    def writing(self) -> Iterator[sqlite3.Connection]:
-        """A write transaction. Nothing of it stays if the block raises."""
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """For several queries in a row, by one thread."""
+        with self._lock:
+            yield self._connection
+
+    @contextmanager
+    def writing(self, *, counted: bool = True) -> Iterator[sqlite3.Connection]:
+        """A write transaction. Nothing of it stays if the block raises.
+
+        `counted` False leaves the revision alone, for what no list shows.
+        """
         with self._lock:
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self._connection
-                self._connection.execute("UPDATE revision SET value = value + 1")
+                if counted:
+                    self._connection.execute("UPDATE revision SET value = value + 1")
                 self._connection.execute("COMMIT")
             except BaseException:
                 if self._connection.in_transaction:
@@ -87,6 +120,7 @@ def _connect(path: Path) -> sqlite3.Connection:
         connection.row_factory = sqlite3.Row
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA foreign_keys=ON")
         _prepare(connection, path)
     except BaseException:
         connection.close()
@@ -102,6 +136,9 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
             suggestions=["Update the studio, or give another data_dir in config.json."],
             context={"path": str(path), "version": version},
         )
-    if version < SCHEMA_VERSION:
-        connection.executescript(f"BEGIN IMMEDIATE; {SCHEMA} COMMIT;")
-        connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+    if version == 0:
+        connection.executescript(f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version=1; COMMIT;")
+    for step in range(max(version, 1) + 1, SCHEMA_VERSION + 1):
+        connection.executescript(
+            f"BEGIN IMMEDIATE; {STEPS[step]} PRAGMA user_version={step}; COMMIT;"
+        )

@@ -1,8 +1,8 @@
-"""One job of the queue: a plain value."""
+"""One job of the queue, and the parts of a batch: plain values."""
 
 from __future__ import annotations
 
-import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -10,15 +10,54 @@ from backend.wan.task import GenerationTask, Progress
 
 JobState = Literal["queued", "running", "done", "failed", "cancelled", "interrupted"]
 OPEN_STATES: tuple[JobState, ...] = ("queued", "running")
+RETRYABLE_STATES: tuple[JobState, ...] = ("failed", "cancelled", "interrupted")
+
+
+@dataclass(frozen=True)
+class Part:
+    """One video of a batch: the task with some fields changed, and what to call it."""
+
+    label: str
+    changes: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class JobPart:
+    """A part in the queue. `id` is its task's id, by which its result is found."""
+
+    id: str
+    label: str
+    changes: dict[str, Any]
+    task: GenerationTask
+    state: JobState = "queued"
+    result: dict[str, Any] | None = None
+    error: dict[str, Any] | None = None
+    started: float | None = None
+    finished: float | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """A JSON-ready form; the whole task is the job's with `changes`."""
+        return {
+            "id": self.id,
+            "label": self.label,
+            "changes": dict(self.changes),
+            "state": self.state,
+            "result": self.result,
+            "error": self.error,
+            "started": self.started,
+            "finished": self.finished,
+        }
 
 
 @dataclass(frozen=True)
 class Job:
-    """A video that was asked for, and what became of it.
+    """A video, or a batch of them, that was asked for, and what became of it.
 
     `progress` is `Progress.to_dict()` and `preview_version`, which grows with every preview
-    picture. `result` is `GenerationResult.to_dict()`, `error` is `StudioError.to_dict()`. Times
-    are seconds since 1970. `position` is the place in the queue from 1; 0 once it has left it.
+    picture; for a batch also `part` (from 1), `parts` and `label`. `result` is
+    `GenerationResult.to_dict()`, for a batch None: each part has its own. `error` is
+    `StudioError.to_dict()`. Times are seconds since 1970. `position` is the place in the queue
+    from 1; 0 once it has left it. A higher `priority` runs first.
     """
 
     id: str
@@ -31,21 +70,43 @@ class Job:
     started: float | None = None
     finished: float | None = None
     position: int = 0
+    priority: int = 0
+    parts: tuple[JobPart, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON-ready form."""
-        plain = {item.name: getattr(self, item.name) for item in dataclasses.fields(self)}
-        return {**plain, "task": self.task.to_dict()}
+        return {
+            "id": self.id,
+            "state": self.state,
+            "task": self.task.to_dict(),
+            "parts": [part.to_dict() for part in self.parts],
+            "progress": self.progress,
+            "result": self.result,
+            "error": self.error,
+            "priority": self.priority,
+            "position": self.position,
+            "created": self.created,
+            "started": self.started,
+            "finished": self.finished,
+        }
 
     def summary(self) -> dict[str, Any]:
         """What a queue list shows."""
         return {
             "id": self.id,
+            "state": self.state,
             "position": self.position,
+            "priority": self.priority,
             "model_type": self.task.model_type,
             "prompt": self.task.prompt,
             "loras": list(self.task.selected_loras),
+            "parts": [
+                {"id": part.id, "label": part.label, "state": part.state} for part in self.parts
+            ],
+            "error": None if self.error is None else self.error.get("message"),
             "created": self.created,
+            "started": self.started,
+            "finished": self.finished,
         }
 
 

@@ -7,16 +7,20 @@ import json
 import threading
 import time
 import uuid
+from collections.abc import Sequence
 from typing import Any
 
 from backend.jobs.board import Board
+from backend.jobs.checking import checked
+from backend.jobs.expansion import expand
 from backend.jobs.inputs import drop_picture, pin_picture
 from backend.jobs.instances import Instances
-from backend.jobs.job import Job
+from backend.jobs.job import Job, Part
 from backend.jobs.runner import GENERATION_RUNNER
 from backend.jobs.store import JobStore
 from backend.jobs.supervisor import Supervisor
 from backend.settings import Settings
+from backend.wan.manager import LoRAManager
 from backend.wan.task import GenerationTask
 
 
@@ -27,9 +31,17 @@ class JobQueue:
     share `settings.data_dir`; each job is run by one of them.
     """
 
-    def __init__(self, settings: Settings, *, runner: str = GENERATION_RUNNER) -> None:
-        """`runner` is the `module:Class` that the worker builds (see `runner.Runner`)."""
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        loras: LoRAManager | None = None,
+        runner: str = GENERATION_RUNNER,
+    ) -> None:
+        """`loras` is the library, opened here if it is not given; `runner` the `module:Class`
+        that the worker builds (see `runner.Runner`)."""
         self._settings, self._runner = settings, runner
+        self._loras = LoRAManager(settings) if loras is None else loras
         self._store = JobStore(settings.data_dir / "jobs.sqlite")
         self._instances = Instances(settings.data_dir / "instances")
         self._board = Board()
@@ -60,18 +72,24 @@ class JobQueue:
         self.stop()
         self._store.close()
 
-    def submit(self, task: GenerationTask) -> Job:
+    def submit(self, task: GenerationTask, *, parts: Sequence[Part] = (), priority: int = 0) -> Job:
         """Check the task, fix its seed, keep its picture, and put it in the queue.
 
-        A task whose id is already in the queue, as when one is run again, gets a new id. Raises
-        GenerationError that lists everything that is wrong with it; then nothing is kept.
+        With `parts` it is a batch: one video for each, the task with the part's changes. Their
+        results are kept as they come, whatever becomes of the others. A higher `priority` runs
+        first. A task whose id is already in the queue, as when one is run again, gets a new id.
+        Raises GenerationError that lists everything that is wrong; then nothing is kept.
         """
-        resolved = task.resolved(self._settings)
-        if self._store.get(resolved.id) is not None:
-            resolved = dataclasses.replace(resolved, id=uuid.uuid4().hex)
-        pinned = pin_picture(resolved, self._settings.data_dir / "inputs")
+        if self._store.get(task.id) is not None:
+            task = dataclasses.replace(task, id=uuid.uuid4().hex)
+        own, made = expand(task, parts, lambda each: checked(each, self._loras))
+        pinned = pin_picture(own, self._settings.data_dir / "inputs")
+        made = tuple(
+            dataclasses.replace(part, task=dataclasses.replace(part.task, image=pinned.image))
+            for part in made
+        )
         try:
-            job = self._store.add(pinned)
+            job = self._store.add(pinned, made, priority=priority)
         except BaseException:
             drop_picture(pinned)
             raise
@@ -90,6 +108,15 @@ class JobQueue:
     def get(self, job_id: str) -> Job | None:
         job = self._store.get(job_id)
         return None if job is None else self._live(job)
+
+    def result(self, result_id: str) -> dict[str, Any] | None:
+        """The result with this id: a job's own, or that of a part; None if there is none yet."""
+        job = self._store.get(result_id)
+        if job is not None:
+            return job.result
+        batch = self._store.with_part(result_id)
+        parts = () if batch is None else batch.parts
+        return next((part.result for part in parts if part.id == result_id), None)
 
     def jobs(self, limit: int = 20) -> list[Job]:
         """The newest first."""

@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
-import sqlite3
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from backend.jobs.database import Database
-from backend.jobs.job import Job, JobState, waiting_progress
+from backend.jobs.job import Job, JobPart, JobState, waiting_progress
+from backend.jobs.rows import IN_ORDER, insert_parts, read_jobs, text
 from backend.wan.task import GenerationTask
 
 Jobs = list[Job]
-
-SELECT = """
-SELECT *, CASE WHEN state = 'queued' THEN
-    (SELECT COUNT(*) FROM jobs AS ahead WHERE ahead.state = 'queued' AND ahead.seq <= jobs.seq)
-ELSE 0 END AS position FROM jobs
-"""
+LAST_PLACE = "(SELECT COALESCE(MAX(place), 0) + 1 FROM jobs WHERE state = 'queued')"
+FIRST_PLACE = "(SELECT COALESCE(MIN(place), 0) - 1 FROM jobs WHERE state = 'queued')"
+OWNED = "id = ? AND state = 'running' AND owner = ?"
 
 
 class JobStore:
-    """Jobs by id, oldest first in the queue. Several instances may share one file.
+    """Jobs by id, in the order of the queue. Several instances may share one file.
 
     A running job has an owner, the id of the instance whose worker runs it; only the owner, or
     an instance that found the owner dead, may move it on.
@@ -37,62 +32,156 @@ class JobStore:
         self._database.close()
 
     def revision(self) -> int:
-        """A number that grows with every change, whichever instance made it."""
+        """Grows with every change but progress, whichever instance made it."""
         return int(self._database.rows("SELECT value FROM revision")[0]["value"])
 
-    def add(self, task: GenerationTask) -> Job:
-        """Put a task at the end of the queue. Raises sqlite3.IntegrityError if its id is taken."""
-        created, progress = time.time(), waiting_progress()
-        with self._database.writing() as connection:
-            connection.execute(
-                "INSERT INTO jobs (id, state, task, progress, created) VALUES (?, ?, ?, ?, ?)",
-                (task.id, "queued", _text(task.to_dict()), _text(progress), created),
-            )
-            row = connection.execute(f"{SELECT} WHERE id = ?", (task.id,)).fetchone()
-        return _job(row)
+    # Looking
 
     def get(self, job_id: str) -> Job | None:
-        found = self._database.rows(f"{SELECT} WHERE id = ?", job_id)
-        return _job(found[0]) if found else None
+        found = self._read("WHERE id = ?", job_id)
+        return found[0] if found else None
 
     def list(self, limit: int = 20) -> Jobs:
         """The newest first."""
-        return [
-            _job(row) for row in self._database.rows(f"{SELECT} ORDER BY seq DESC LIMIT ?", limit)
-        ]
+        return self._read("ORDER BY seq DESC LIMIT ?", limit)
 
-    def in_state(self, state: JobState) -> Jobs:
-        """The oldest first."""
-        return [
-            _job(row)
-            for row in self._database.rows(f"{SELECT} WHERE state = ? ORDER BY seq", state)
-        ]
+    def in_state(self, *states: JobState) -> Jobs:
+        """In the order of the queue."""
+        marks = ", ".join("?" * len(states))
+        return self._read(f"WHERE state IN ({marks}) {IN_ORDER}", *states)
 
-    def next_queued(self) -> Job | None:
-        found = self._database.rows(f"{SELECT} WHERE state = 'queued' ORDER BY seq LIMIT 1")
-        return _job(found[0]) if found else None
+    def with_part(self, part_id: str) -> Job | None:
+        """The batch that has this part."""
+        found = self._read("WHERE id = (SELECT job_id FROM parts WHERE id = ?)", part_id)
+        return found[0] if found else None
+
+    def owned(self, owner: str) -> Jobs:
+        return self._read("WHERE state = 'running' AND owner = ?", owner)
+
+    def owners(self) -> set[str]:
+        """The instances that own running jobs."""
+        rows = self._database.rows("SELECT DISTINCT owner FROM jobs WHERE state = 'running'")
+        return {row["owner"] for row in rows}
+
+    def cancel_requested(self, job_id: str) -> bool:
+        rows = self._database.rows("SELECT cancel_requested FROM jobs WHERE id = ?", job_id)
+        return bool(rows and rows[0]["cancel_requested"])
+
+    @property
+    def paused(self) -> bool:
+        return bool(self._database.rows("SELECT 1 FROM marks WHERE name = 'paused'"))
+
+    def outranked(self, job_id: str) -> bool:
+        """Whether a job of a higher priority waits."""
+        return bool(
+            self._database.rows(
+                "SELECT 1 FROM jobs WHERE state = 'queued' AND priority >"
+                " (SELECT priority FROM jobs WHERE id = ?) LIMIT 1",
+                job_id,
+            )
+        )
+
+    # The queue
+
+    def add(self, task: GenerationTask, parts: Sequence[JobPart] = (), *, priority: int = 0) -> Job:
+        """Put a task at the end of its priority. Raises sqlite3.IntegrityError for a taken id."""
+        with self._database.writing() as connection:
+            connection.execute(
+                "INSERT INTO jobs (id, state, task, progress, created, priority, place)"
+                f" VALUES (?, 'queued', ?, ?, ?, ?, {LAST_PLACE})",
+                (task.id, text(task.to_dict()), text(waiting_progress()), time.time(), priority),
+            )
+            insert_parts(connection, task.id, parts)
+            return read_jobs(connection, "WHERE id = ?", task.id)[0]
+
+    def cancel(self, job_id: str) -> bool:
+        """Cancel a queued job, or ask for a running one to be cancelled."""
+        with self._database.writing() as connection:
+            queued = connection.execute(
+                "UPDATE jobs SET state = 'cancelled', finished = ?"
+                " WHERE id = ? AND state = 'queued'",
+                (time.time(), job_id),
+            ).rowcount
+            if queued:
+                _end_parts(connection, job_id, "cancelled")
+                return True
+            running = connection.execute(
+                "UPDATE jobs SET cancel_requested = 1 WHERE id = ? AND state = 'running'", (job_id,)
+            )
+            return running.rowcount > 0
+
+    def set_paused(self, paused: bool) -> None:
+        """A paused queue begins nothing. It stays so through restarts, for all instances."""
+        with self._database.writing() as connection:
+            connection.execute("DELETE FROM marks WHERE name = 'paused'")
+            if paused:
+                connection.execute("INSERT INTO marks VALUES ('paused', ?)", (str(time.time()),))
+
+    # What the owner says
 
     def claim(self, owner: str) -> Job | None:
-        """Make the next queued job `owner`'s, running; None if there is none."""
-        if self.next_queued() is None:
+        """Make the next queued job `owner`'s, running; None if there is none, or a pause."""
+        if self._next() is None:
             return None  # no write lock just to find the queue empty
         with self._database.writing() as connection:
-            job = self.next_queued()
+            job = self._next()
             if job is None:
                 return None
-            started = time.time()
             connection.execute(
-                "UPDATE jobs SET state = 'running', owner = ?, started = ? WHERE id = ?",
-                (owner, started, job.id),
+                "UPDATE jobs SET state = 'running', owner = ?, started = COALESCE(started, ?)"
+                " WHERE id = ?",
+                (owner, time.time(), job),
             )
-        return dataclasses.replace(job, state="running", started=started, position=0)
+            return read_jobs(connection, "WHERE id = ?", job)[0]
 
     def release(self, job_id: str, owner: str) -> bool:
-        """Put a claimed job that never began back where it was."""
+        """Put a claimed job back to the front of the queue; the part that had begun as well."""
+        with self._database.writing() as connection:
+            released = connection.execute(
+                f"UPDATE jobs SET state = 'queued', owner = NULL, place = {FIRST_PLACE},"
+                " started = CASE WHEN EXISTS (SELECT 1 FROM parts WHERE job_id = jobs.id"
+                " AND state NOT IN ('queued', 'running')) THEN started END"
+                f" WHERE {OWNED} AND cancel_requested = 0",
+                (job_id, owner),
+            ).rowcount
+            if released:
+                connection.execute(
+                    "UPDATE parts SET state = 'queued', started = NULL"
+                    " WHERE job_id = ? AND state = 'running'",
+                    (job_id,),
+                )
+            return released > 0
+
+    def begin_part(self, job_id: str, owner: str) -> JobPart | None:
+        """Make the job's next queued part running; None if there is none, or it is not owned."""
+        with self._database.writing() as connection:
+            connection.execute(
+                "UPDATE parts SET state = 'running', started = ? WHERE (job_id, number) ="
+                " (SELECT job_id, number FROM parts JOIN jobs ON jobs.id = job_id WHERE"
+                " jobs.id = ? AND jobs.state = 'running' AND owner = ?"
+                " AND parts.state = 'queued' ORDER BY number LIMIT 1)",
+                (time.time(), job_id, owner),
+            )
+            found = read_jobs(connection, f"WHERE {OWNED}", job_id, owner)
+        running = [part for job in found for part in job.parts if part.state == "running"]
+        return running[0] if running else None
+
+    def finish_part(
+        self,
+        part_id: str,
+        owner: str,
+        state: JobState,
+        *,
+        result: Mapping[str, Any] | None = None,
+        error: Mapping[str, Any] | None = None,
+    ) -> bool:
+        """End a running part of a job that `owner` has."""
         return self._change(
-            "state = 'queued', owner = NULL, started = NULL",
-            "id = ? AND state = 'running' AND owner = ? AND cancel_requested = 0",
-            (job_id, owner),
+            "parts",
+            "state = ?, finished = ?, result = ?, error = ?",
+            "id = ? AND state = 'running' AND job_id IN"
+            " (SELECT id FROM jobs WHERE state = 'running' AND owner = ?)",
+            (state, time.time(), text(result), text(error), part_id, owner),
         )
 
     def finish(
@@ -104,68 +193,53 @@ class JobStore:
         result: Mapping[str, Any] | None = None,
         error: Mapping[str, Any] | None = None,
     ) -> bool:
-        """End `owner`'s running job. False, and no change, if it is not that any more."""
-        return self._change(
-            "state = ?, finished = ?, result = ?, error = ?",
-            "id = ? AND state = 'running' AND owner = ?",
-            (state, time.time(), _text(result), _text(error), job_id, owner),
-        )
+        """End `owner`'s running job. False, and no change, if it is not that any more.
+
+        A part that was running ends as the job does; parts that had not begun are cancelled with
+        the job, and wait for a retry otherwise.
+        """
+        with self._database.writing() as connection:
+            ended = connection.execute(
+                "UPDATE jobs SET state = ?, finished = ?, result = ?, error = ?, owner = NULL,"
+                f" cancel_requested = 0 WHERE {OWNED}",
+                (state, time.time(), text(result), text(error), job_id, owner),
+            ).rowcount
+            if ended:
+                _end_parts(connection, job_id, state)
+            return ended > 0
 
     def save_progress(self, job_id: str, owner: str, progress: Mapping[str, Any]) -> bool:
-        return self._change(
-            "progress = ?",
-            "id = ? AND state = 'running' AND owner = ?",
-            (_text(progress), job_id, owner),
+        return self._change("jobs", "progress = ?", OWNED, (text(progress), job_id, owner), False)
+
+    def _next(self) -> str | None:
+        """The id of the job that is to run next."""
+        rows = self._database.rows(
+            "SELECT id FROM jobs WHERE state = 'queued'"
+            f" AND NOT EXISTS (SELECT 1 FROM marks WHERE name = 'paused') {IN_ORDER} LIMIT 1"
         )
+        return str(rows[0]["id"]) if rows else None
 
-    def cancel(self, job_id: str) -> bool:
-        """Cancel a queued job, or ask for a running one to be cancelled."""
-        now = time.time()
-        return self._change(
-            "state = 'cancelled', finished = ?", "id = ? AND state = 'queued'", (now, job_id)
-        ) or self._change("cancel_requested = 1", "id = ? AND state = 'running'", (job_id,))
+    def _read(self, rest: str, *values: object) -> Jobs:
+        with self._database.reading() as connection:
+            return read_jobs(connection, rest, *values)
 
-    def cancel_requested(self, job_id: str) -> bool:
-        rows = self._database.rows("SELECT cancel_requested FROM jobs WHERE id = ?", job_id)
-        return bool(rows and rows[0]["cancel_requested"])
-
-    def owners(self) -> set[str]:
-        """The instances that own running jobs."""
-        rows = self._database.rows("SELECT DISTINCT owner FROM jobs WHERE state = 'running'")
-        return {row["owner"] for row in rows}
-
-    def interrupt(self, owner: str, error: Mapping[str, Any]) -> bool:
-        """Mark everything `owner` was running as interrupted."""
-        return self._change(
-            "state = 'interrupted', finished = ?, error = ?",
-            "state = 'running' AND owner = ?",
-            (time.time(), _text(error), owner),
-        )
-
-    def _change(self, assignments: str, condition: str, values: tuple[object, ...]) -> bool:
-        with self._database.writing() as connection:
-            cursor = connection.execute(f"UPDATE jobs SET {assignments} WHERE {condition}", values)
-            return cursor.rowcount > 0
+    def _change(
+        self,
+        table: str,
+        assignments: str,
+        condition: str,
+        values: tuple[object, ...],
+        counted: bool = True,
+    ) -> bool:
+        with self._database.writing(counted=counted) as connection:
+            changed = f"UPDATE {table} SET {assignments} WHERE {condition}"
+            return connection.execute(changed, values).rowcount > 0
 
 
-def _job(row: sqlite3.Row) -> Job:
-    return Job(
-        id=row["id"],
-        state=cast("JobState", row["state"]),
-        task=GenerationTask.from_dict(json.loads(row["task"])),
-        created=row["created"],
-        progress=json.loads(row["progress"]),
-        result=_value(row["result"]),
-        error=_value(row["error"]),
-        started=row["started"],
-        finished=row["finished"],
-        position=row["position"],
+def _end_parts(connection: Any, job_id: str, state: JobState) -> None:
+    """A job ends before its parts have: those that run end alike, the others if cancelled."""
+    open_states = "('queued', 'running')" if state == "cancelled" else "('running')"
+    connection.execute(
+        f"UPDATE parts SET state = ?, finished = ? WHERE job_id = ? AND state IN {open_states}",
+        (state, time.time(), job_id),
     )
-
-
-def _text(value: Mapping[str, Any] | None) -> str | None:
-    return None if value is None else json.dumps(value, ensure_ascii=False)
-
-
-def _value(text: str | None) -> Any:
-    return None if text is None else json.loads(text)

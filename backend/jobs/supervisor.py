@@ -10,12 +10,12 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from backend.errors import GenerationError, StudioError
 from backend.jobs.board import Board
 from backend.jobs.instances import Instances
-from backend.jobs.job import Job, JobState
+from backend.jobs.job import Job, JobPart, JobState
 from backend.jobs.keeper import WorkerKeeper
 from backend.jobs.messages import Command, Report
+from backend.jobs.outcomes import batch_outcome, interrupted
 from backend.jobs.store import JobStore
 from backend.settings import Settings
 
@@ -29,12 +29,26 @@ ENDINGS: dict[str, JobState] = {"done": "done", "failed": "failed", "cancelled":
 
 @dataclass
 class Run:
-    """The job that the worker has. `begun` once the worker said so."""
+    """The job that this supervisor has, and the part of it that the worker has.
+
+    `part` is None for a job without parts, and between two parts; `begun` once the worker said
+    so, `working` while something is with the worker.
+    """
 
     job: Job
+    part: JobPart | None = None
+    working: bool = False
     begun: bool = False
     cancel_deadline: float | None = None
     saved: float = 0.0
+
+    def in_batch(self, progress: dict[str, Any]) -> dict[str, Any]:
+        """The worker's progress, with which part of the batch it is about."""
+        if self.part is None:
+            return progress
+        number = 1 + [part.id for part in self.job.parts].index(self.part.id)
+        count = len(self.job.parts)
+        return {**progress, "part": number, "parts": count, "label": self.part.label}
 
 
 class Supervisor:
@@ -112,7 +126,7 @@ class Supervisor:
         elif report.kind == "accepted" and self._run is not None:
             self._run.begun = True
         elif report.kind in ENDINGS:
-            self._job_ended(report)
+            self._video_ended(report)
         elif report.kind in ("started", "loaded", "load_failed"):
             self._become_idle(report.data.get("message", ""))
         elif report.kind == "broken":
@@ -126,7 +140,7 @@ class Supervisor:
         run = self._run
         if run is None or run.job.id != report.job_id:
             return
-        self._board.advance(run.job.id, report.data, report.preview)
+        self._board.advance(run.job.id, run.in_batch(report.data), report.preview)
         if time.monotonic() - run.saved >= SAVE_SECONDS:
             self._save_progress(run)
 
@@ -134,42 +148,90 @@ class Supervisor:
         """What other instances see, and what stays after this one; not worth a sync per step."""
         progress = self._board.progress(run.job.id)
         if progress is not None:
-            self._store.save_progress(run.job.id, self._instances.id, progress)
+            self._store.save_progress(run.job.id, self._owner, progress)
         run.saved = time.monotonic()
 
-    def _job_ended(self, report: Report) -> None:
-        self._finish(
-            ENDINGS[report.kind],
-            result=report.data if report.kind == "done" else None,
-            error=report.data if report.kind == "failed" else None,
-        )
+    def _video_ended(self, report: Report) -> None:
+        outcome: dict[str, Any] = {
+            "result": report.data if report.kind == "done" else None,
+            "error": report.data if report.kind == "failed" else None,
+        }
+        run, state = self._run, ENDINGS[report.kind]
+        if run is None or run.part is None:
+            self._finish(state, **outcome)
+        else:
+            self._save_progress(run)
+            self._store.finish_part(run.part.id, self._owner, state, **outcome)
+            run.part, run.working = None, False
         self._keeper.worked()
         self._become_idle()
 
     def _worker_ended(self, reason: str) -> None:
         run = self._run
         cancelled = run is not None and self._store.cancel_requested(run.job.id)
-        if run is not None and not run.begun:
-            released = self._store.release(run.job.id, self._instances.id)
-            self._run = None if released else run
-        self._finish_unfinished(reason)
+        if run is not None and run.working:
+            if not run.begun:
+                self._put_back(run)
+            self._finish_unfinished(reason)
         self._idle = False
         self._keeper.ended(reason, wanted=cancelled)
+
+    @property
+    def _owner(self) -> str:
+        return self._instances.id
 
     # The queue's jobs
 
     def _give_work(self) -> None:
-        job = self._store.claim(self._instances.id) if self._idle else None
-        if job is not None:
-            self._run, self._idle = Run(job), False
-            self._board.begin(job)
-            self._board.show(state="busy", detail="")
-            self._keeper.send(Command("run", job.id, task=job.task.to_dict()))
-        elif self._idle:
+        if not self._idle:
+            return
+        if self._run is None:
+            self._claim()
+        if self._run is not None and self._run.job.parts:
+            self._next_part(self._run)
+        if self._run is not None:
+            self._send(self._run)
+        elif self._wanted is not None:
             # Forgotten once asked for: a model whose loading kills the worker is not tried twice.
             wanted, self._wanted = self._wanted, None
-            if wanted is not None and wanted != self._board.worker.model:
+            if wanted != self._board.worker.model:
                 self._load(wanted)
+
+    def _claim(self) -> None:
+        job = self._store.claim(self._owner)
+        if job is not None:
+            self._run = Run(job)
+            self._board.begin(job)
+
+    def _next_part(self, run: Run) -> None:
+        """Begin the next part, unless the job is over or has to wait."""
+        if self._settle(run):
+            return
+        if self._store.paused or self._store.outranked(run.job.id):
+            self._put_back(run)
+        if self._run is not None:
+            run.part = self._store.begin_part(run.job.id, self._owner)
+
+    def _settle(self, run: Run) -> bool:
+        """End a batch that has no part to begin any more."""
+        if self._store.cancel_requested(run.job.id):
+            self._finish("cancelled")
+            return True
+        job = self._store.get(run.job.id)
+        if job is not None and any(part.state == "queued" for part in job.parts):
+            return False
+        self._finish(*batch_outcome(job))
+        return True
+
+    def _put_back(self, run: Run) -> None:
+        if self._store.release(run.job.id, self._owner):
+            self._run = None
+
+    def _send(self, run: Run) -> None:
+        self._idle, run.working, run.begun = False, True, False
+        self._board.show(state="busy", detail="")
+        task = run.job.task if run.part is None else run.part.task
+        self._keeper.send(Command("run", run.job.id, task=task.to_dict()))
 
     def _load(self, model_type: str) -> None:
         self._idle = False
@@ -179,7 +241,7 @@ class Supervisor:
 
     def _watch_cancel(self) -> None:
         run = self._run
-        if run is None:
+        if run is None or not run.working:
             return
         if run.cancel_deadline is None:
             if self._store.cancel_requested(run.job.id):
@@ -188,22 +250,28 @@ class Supervisor:
         elif time.monotonic() >= run.cancel_deadline:
             self._keeper.kill()
 
-    def _finish(self, state: JobState, **outcome: Any) -> None:
+    def _finish(
+        self,
+        state: JobState,
+        error: dict[str, Any] | None = None,
+        result: dict[str, Any] | None = None,
+    ) -> None:
         run = self._run
         if run is None:
             return
         self._save_progress(run)
-        if not self._store.finish(run.job.id, self._instances.id, state, **outcome):
+        if not self._store.finish(run.job.id, self._owner, state, result=result, error=error):
             logger.warning("Job %s was taken from this instance before it ended", run.job.id)
         self._run = None
 
     def _finish_unfinished(self, reason: str) -> None:
-        if self._run is None:
+        run = self._run
+        if run is None:
             return
-        if self._store.cancel_requested(self._run.job.id):
+        if self._store.cancel_requested(run.job.id):
             self._finish("cancelled")
         else:
-            self._finish("interrupted", error=_interrupted(reason).to_dict())
+            self._finish("interrupted", error=interrupted(reason).to_dict())
 
     def _recover(self) -> None:
         """Free the jobs of instances that died; those of living ones are left alone."""
@@ -212,13 +280,20 @@ class Supervisor:
         self._recover_at = time.monotonic() + RECOVERY_SECONDS
         for owner in self._store.owners():
             if not self._instances.alive(owner):
-                reason = "the app ended while it ran"
-                self._store.interrupt(owner, _interrupted(reason).to_dict())
+                self._free(owner)
+
+    def _free(self, owner: str) -> None:
+        error = interrupted("the app ended while it ran").to_dict()
+        for job in self._store.owned(owner):
+            if self._store.cancel_requested(job.id):
+                self._store.finish(job.id, owner, "cancelled")
+            else:
+                self._store.finish(job.id, owner, "interrupted", error=error)
 
     def _shut_down(self, in_hand: Report | None) -> None:
         """Stop the worker, taking the result that it may still have; nothing is left running."""
         run = self._run
-        if run is not None:
+        if run is not None and run.working:
             self._keeper.send(Command("cancel", run.job.id))
         self._keeper.stop(patient=self._idle or run is not None)
         last_words = [in_hand]
@@ -226,17 +301,9 @@ class Supervisor:
             last_words.append(self._reports.get())
         for report in last_words:
             if report is not None and report.kind in ("done", "failed"):
-                self._job_ended(report)
+                self._video_ended(report)
+        run = self._run
+        if run is not None and not run.working and not self._settle(run):
+            self._put_back(run)  # between two parts nothing is lost
         self._finish_unfinished("the app was closed")
         self._board.show(state="stopped", detail="", model=None, loras={}, memory={})
-
-
-def _interrupted(reason: str) -> StudioError:
-    return GenerationError(
-        f"The video was not finished: {reason}.",
-        suggestions=[
-            "Run it again: the seed is kept, so the video will be the same.",
-            "If it happens again, use fewer frames or a smaller size.",
-        ],
-        context={"reason": reason},
-    )

@@ -71,6 +71,7 @@ class Line:
             if command.kind == "cancel":
                 self._cancelled |= {command.job_id}
             else:
+                self._cancelled -= {command.job_id}  # a cancelled job may be run again
                 self._commands.put(command)
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -32,7 +33,7 @@ def store(tmp_path: Path) -> Iterator[JobStore]:
 def test_stored_tasks_belong_to_the_schema_version() -> None:
     """A new field of a task is not readable by older versions: raise SCHEMA_VERSION with it."""
     fields = {item.name for item in dataclasses.fields(GenerationTask)}
-    assert (fields, SCHEMA_VERSION) == (STORED_TASK_FIELDS, 1)
+    assert (fields, SCHEMA_VERSION) == (STORED_TASK_FIELDS, 2)
 
 
 def test_a_claimed_job_has_one_owner(store: JobStore) -> None:
@@ -68,25 +69,28 @@ def test_a_job_that_shall_be_cancelled_is_not_released(store: JobStore) -> None:
     assert not store.release(job.id, "a")
 
 
-def test_only_the_dead_owner_s_jobs_are_interrupted(store: JobStore) -> None:
+def test_a_finished_job_takes_no_late_result(store: JobStore) -> None:
     dead, alive = store.add(task()), store.add(task())
     store.claim("dead")
     store.claim("alive")
-    assert store.interrupt("dead", {"message": "gone"})
+    assert [job.id for job in store.owned("dead")] == [dead.id]
+    assert store.finish(dead.id, "dead", "interrupted", error={"message": "gone"})
     states = {job.id: job.state for job in store.list()}
     assert states == {dead.id: "interrupted", alive.id: "running"}
     assert not store.finish(dead.id, "dead", "done"), "its late result is not taken"
 
 
-def test_the_revision_grows_with_every_change(store: JobStore) -> None:
+def test_the_revision_grows_with_every_change_of_the_list(store: JobStore) -> None:
     numbers = [store.revision()]
     job = store.add(task())
     numbers.append(store.revision())
     store.claim("a")
     numbers.append(store.revision())
-    store.save_progress(job.id, "a", {"stage": "sample"})
+    store.set_paused(True)
     numbers.append(store.revision())
     assert numbers == sorted(set(numbers))
+    store.save_progress(job.id, "a", {"stage": "sample"})
+    assert store.revision() == numbers[-1], "a list shows no progress"
 
 
 def test_many_claim_at_once_and_each_job_is_claimed_once(tmp_path: Path) -> None:
@@ -160,3 +164,34 @@ def test_files_of_dead_instances_are_swept(tmp_path: Path) -> None:
     living.join()
     assert [path.stem for path in tmp_path.glob("*.alive")] == [living.id]
     living.leave()
+
+
+VERSION_1 = """
+CREATE TABLE jobs (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, state TEXT NOT NULL,
+    task TEXT NOT NULL, progress TEXT NOT NULL, result TEXT, error TEXT, created REAL NOT NULL,
+    started REAL, finished REAL, owner TEXT, cancel_requested INTEGER NOT NULL DEFAULT 0
+);
+CREATE INDEX jobs_by_state ON jobs (state, seq);
+CREATE TABLE revision (value INTEGER NOT NULL);
+INSERT INTO revision SELECT 0;
+PRAGMA user_version=1;
+"""
+
+
+def test_a_queue_of_the_first_version_is_brought_up_to_date(tmp_path: Path) -> None:
+    path = tmp_path / "jobs.sqlite"
+    connection = sqlite3.connect(path)
+    connection.executescript(VERSION_1)
+    made = [task(f"number {number}") for number in range(3)]
+    connection.executemany(
+        "INSERT INTO jobs (id, state, task, progress, created) VALUES (?, 'queued', ?, '{}', 1)",
+        [(each.id, json.dumps(each.to_dict())) for each in made],
+    )
+    connection.commit()
+    connection.close()
+    store = JobStore(path)
+    newest = store.add(task("newest"))
+    order = [job.id for job in store.in_state("queued")]
+    assert order == [*(each.id for each in made), newest.id]
+    store.close()

@@ -1,0 +1,32 @@
+"""What a task must pass before it is queued, and what is noted of its LoRAs then."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from backend.wan.manager import LoRAManager
+from backend.wan.task import GenerationTask
+
+BYTES_PER_MB = 1e6
+
+
+def checked(task: GenerationTask, loras: LoRAManager) -> GenerationTask:
+    """The task with every default filled in and the facts of its LoRAs.
+
+    Raises GenerationError that names every problem, and a LoRAError for LoRAs that are not in
+    the library, cannot be read or don't fit the model.
+    """
+    resolved = loras.checked(task)
+    return dataclasses.replace(resolved, **_lora_facts(resolved, loras))
+
+
+def _lora_facts(task: GenerationTask, loras: LoRAManager) -> dict[str, Any]:
+    """What the result's metadata keeps of the LoRAs as they are now, with the estimates."""
+    records = {name: loras.record(name) for name in task.selected_loras}
+    cost = loras.estimate_memory_impact(list(records), model_type=task.model_type)
+    return {
+        "lora_memory_usage": cost["total_mb"] * BYTES_PER_MB,
+        "lora_load_time": cost["load_seconds"],
+        "lora_metadata": {name: record["metadata"] for name, record in records.items()},
+    }

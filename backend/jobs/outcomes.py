@@ -1,0 +1,40 @@
+"""How jobs end, in words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from backend.errors import GenerationError, StudioError
+from backend.jobs.job import Job, JobState
+
+
+def interrupted(reason: str) -> StudioError:
+    return GenerationError(
+        f"The video was not finished: {reason}.",
+        suggestions=[
+            "Run it again: the seed is kept, so the video will be the same.",
+            "If it happens again, use fewer frames or a smaller size.",
+        ],
+        context={"reason": reason},
+    )
+
+
+def batch_outcome(job: Job | None) -> tuple[JobState, dict[str, Any] | None]:
+    """State and error of a batch, none of whose parts is still to be run."""
+    parts = () if job is None else job.parts
+    failed = [part for part in parts if part.state == "failed"]
+    if failed:
+        return "failed", _some_failed(failed, len(parts)).to_dict()
+    done = all(part.state == "done" for part in parts)
+    return ("done" if done else "cancelled"), None
+
+
+def _some_failed(failed: list[Any], count: int) -> StudioError:
+    errors = [part.error or {} for part in failed]
+    messages = list(dict.fromkeys(str(error.get("message", "")) for error in errors))
+    suggestions = dict.fromkeys(s for error in errors for s in error.get("suggestions", ()))
+    return GenerationError(
+        f"{len(failed)} of {count} videos could not be made: {' '.join(messages)}",
+        suggestions=["Retry: only what is not there yet is made.", *suggestions],
+        context={"parts": [part.label for part in failed]},
+    )
