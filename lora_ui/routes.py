@@ -14,6 +14,7 @@ from fastapi.responses import FileResponse, JSONResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.staticfiles import StaticFiles
 
+from lora_ui.card_routes import add_card_routes
 from lora_ui.responses import IMMUTABLE, ErrorRoute, RevalidatedFiles
 from lora_ui.state import LoRAUIState, Sessions
 from lora_ui.uploading import receive_upload
@@ -35,6 +36,7 @@ def create_lora_router(
     router = APIRouter(route_class=ErrorRoute)
     sessions = sessions or Sessions(partial(LoRAUIState, loras, settings.default_model))
     _add_library_routes(router, loras)
+    add_card_routes(router, loras)
     _add_action_routes(router, loras)
     _add_selection_routes(router, settings, sessions)
     _add_upload_route(router, uploads)

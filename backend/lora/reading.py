@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from backend.lora.block_coverage import BlockCoverage, coverage_by_block
 from backend.lora.compatibility import Compatibility
 from backend.lora.estimates import estimate
 from backend.lora.info import LoRAInfo
@@ -172,6 +173,22 @@ class LibraryReader(LibraryView):
     def thumbnail_file(self, name: str) -> Path:
         """The thumbnail's file, made now if it is missing or out of date."""
         return self._pictures.file(self._find(name))
+
+    def preview_video(self, name: str) -> Path | None:
+        """The video beside the LoRA that shows what it does, if there is one."""
+        video = self._find(name).preview_video
+        return None if video is None else self.root / video
+
+    def block_coverage(self, name: str, model_type: str) -> dict[str, list[BlockCoverage]]:
+        """By expert, what of each block of the model the LoRA changes; {} if it cannot be said.
+
+        Raises as `info` does, and SettingsError for an unknown model.
+        """
+        self.settings.model(model_type)
+        infos = self.info(name)
+        with self._lock:
+            architecture = self._contents.architectures.get(model_type)
+        return {} if architecture is None else coverage_by_block(infos, architecture)
 
     def find_duplicates(self) -> list[list[str]]:
         """Names of LoRAs that hold the same file, as far as the files are hashed by now."""

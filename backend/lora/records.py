@@ -14,7 +14,7 @@ from backend.lora.info import LoRAInfo
 from backend.lora.names import name_problem
 from backend.lora.pairing import Entry
 from backend.lora.scan import status_of
-from backend.lora.sidecars import SidecarReading, merged
+from backend.lora.sidecars import VIDEOS, SidecarReading, merged
 from backend.lora.thumbnails import FOLDER as THUMBNAILS
 
 MB = 1024 * 1024
@@ -63,6 +63,12 @@ class Prepared:
     def previews(self) -> tuple[str, ...]:
         return self.source.previews(self.entry)
 
+    @property
+    def preview_video(self) -> str | None:
+        """The video beside the LoRA that shows it best, relative to the library."""
+        videos = (path for path in self.previews if path.lower().endswith(VIDEOS))
+        return next(videos, None)
+
 
 def thumbnail_path(name: str) -> str:
     """Where the thumbnail of a LoRA of that name is, relative to the library."""
@@ -103,6 +109,7 @@ def record_of(
         "sha256s": {role: file.sha256 or "" for role, file in entry.files.items()},
         "thumbnail_path": prepared.thumbnail_path,
         "thumbnail_version": prepared.thumbnail_version,
+        "has_video": prepared.preview_video is not None,
         **_content(entry, infos),
         **_texts(entry, prepared.sidecars, infos, edits),
     }

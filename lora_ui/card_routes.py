@@ -1,0 +1,46 @@
+"""What the grid's cards and the details panel ask for. Names only, never paths."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import FileResponse
+
+from lora_ui.cards import CardFeed
+from lora_ui.responses import IMMUTABLE
+from utils import LoRAManager, LoRANotFoundError
+
+
+def add_card_routes(router: APIRouter, loras: LoRAManager) -> None:
+    feed = CardFeed(loras)
+
+    @router.get("/api/loras/cards", response_description="The library, each verdict said once")
+    def cards(request: Request) -> Response:
+        """Every card of the grid, with the verdicts for each model as indexes into a table."""
+        body, etag = feed.read()
+        headers = {"ETag": etag, "Cache-Control": "no-cache"}
+        if request.headers.get("if-none-match") == etag:
+            return Response(status_code=304, headers=headers)
+        return Response(body, media_type="application/json", headers=headers)
+
+    @router.get("/api/loras/video", response_description="The preview video beside the LoRA")
+    def video(name: str) -> Response:
+        """The video that plays while the pointer is on the card; 404 where there is none."""
+        path = loras.preview_video(name)
+        if path is None:
+            raise LoRANotFoundError(f"{name} has no preview video.")
+        kind = "video/webm" if path.suffix.lower() == ".webm" else "video/mp4"
+        # The address carries the picture's version, so it never changes under it.
+        return FileResponse(path, media_type=kind, headers=IMMUTABLE)
+
+    @router.get("/api/loras/blocks", response_description="Coverage by expert and block")
+    def blocks(name: str, model: str) -> dict[str, Any]:
+        """What of each block the LoRA changes, and what it costs on that model."""
+        found = loras.block_coverage(name, model)
+        return {
+            "blocks": {
+                expert: [block.to_plain() for block in row] for expert, row in found.items()
+            },
+            "estimate": loras.estimate_memory_impact([name], model_type=model),
+        }

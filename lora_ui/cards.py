@@ -1,0 +1,85 @@
+"""The library as the page's grid needs it: what a card shows, and nothing said twice."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from utils import LoRAManager
+
+# What only the details of one LoRA show; they are asked for when opened.
+LEFT_OUT = frozenset(
+    {
+        "alpha", "compatible_models", "current_strength", "edited", "files", "is_applied",
+        "is_loaded", "parameters", "ranks", "role_evidence", "sha256", "sha256s",
+        "sidecar_problems", "tensor_bytes", "thumbnail_path", "verdicts",
+    }
+)  # fmt: skip
+TEXTS_LEFT_OUT = frozenset({"base_model", "date", "usage_hint", "version"})
+MAX_DESCRIPTION = 300  # characters, for the search
+
+
+class CardFeed:
+    """The body of `GET /api/loras/cards`, made anew only when the library has changed."""
+
+    def __init__(self, loras: LoRAManager) -> None:
+        self._loras = loras
+        self._kept: tuple[int, bytes, str] | None = None
+
+    def read(self) -> tuple[bytes, str]:
+        """The body (JSON, UTF-8) and its ETag."""
+        kept = self._kept
+        if kept is not None and kept[0] == self._loras.revision:
+            return kept[1], kept[2]
+        data = self._loras.get_ui_display_data()
+        body = json.dumps(compact(data), ensure_ascii=False, separators=(",", ":")).encode(
+            errors="replace"
+        )
+        etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+        if data["refresh_progress"] is None:
+            self._kept = data["revision"], body, etag
+        return body, etag
+
+
+def compact(data: Mapping[str, Any]) -> dict[str, Any]:
+    """The display data with each distinct verdict, and each set of them, written once.
+
+    `verdicts` lists the distinct verdicts, `fits` the distinct `{model: index into verdicts}`;
+    a card's `fit` is an index into `fits`.
+    """
+    verdicts, fits = _Table(), _Table()
+    cards = []
+    for record in data["loras"]:
+        found = {
+            model: verdicts.index(_shown(verdict)) for model, verdict in record["verdicts"].items()
+        }
+        cards.append({**_card(record), "fit": fits.index(found)})
+    rest = {key: value for key, value in data.items() if key != "loras"}
+    return {**rest, "verdicts": verdicts.rows, "fits": fits.rows, "loras": cards}
+
+
+class _Table:
+    """Distinct values in the order in which they came."""
+
+    def __init__(self) -> None:
+        self.rows: list[Any] = []
+        self._places: dict[str, int] = {}
+
+    def index(self, value: Any) -> int:
+        place = self._places.setdefault(json.dumps(value, sort_keys=True), len(self.rows))
+        if place == len(self.rows):
+            self.rows.append(value)
+        return place
+
+
+def _shown(verdict: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: verdict[key] for key in ("verdict", "reasons", "coverage")}
+
+
+def _card(record: Mapping[str, Any]) -> dict[str, Any]:
+    kept = {key: value for key, value in record.items() if key not in LEFT_OUT}
+    texts = {key: value for key, value in record["metadata"].items() if key not in TEXTS_LEFT_OUT}
+    texts["description"] = str(texts.get("description", ""))[:MAX_DESCRIPTION]
+    return {**kept, "metadata": texts}
