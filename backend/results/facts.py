@@ -1,0 +1,107 @@
+"""What a video says of itself: the task it was made from, and the LoRAs with their hashes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, TypeGuard
+
+from backend.errors import GenerationError
+
+MAX_LORAS = 200
+MAX_TEXT = 100_000
+MAX_NAME = 500
+TEXTS = ("id", "model_type", "prompt", "negative_prompt", "image")
+WHOLE = ("width", "height", "num_frames", "fps", "steps", "seed")
+NUMBERS = ("guidance_scale", "guidance_scale_2", "flow_shift")
+
+
+@dataclass(frozen=True)
+class UsedLoRA:
+    """A LoRA as the video names it. `sha256` is by role: `both`, or `high` and `low`."""
+
+    name: str
+    strength: Any
+    sha256: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class VideoFacts:
+    """`task` holds the fields of a task that are there and of the right kind, LoRAs apart.
+
+    `created` is in seconds since 1970, None where the video doesn't say it. `notes` tells in
+    words what could not be taken over. `metadata` is everything, as it was read.
+    """
+
+    source: Literal["studio", "wangp"]
+    task: Mapping[str, Any]
+    loras: tuple[UsedLoRA, ...]
+    metadata: Mapping[str, Any]
+    created: float | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def size(self) -> tuple[int, int, int]:
+        """Frames, height and width of the video, 0 where they are not known."""
+        shape = self.metadata.get("frames_shape")
+        if isinstance(shape, list) and len(shape) >= 3 and all(is_whole(n) for n in shape[:3]):
+            return shape[0], shape[1], shape[2]
+        task = self.task
+        return task.get("num_frames", 0), task.get("height", 0), task.get("width", 0)
+
+
+def own_facts(metadata: dict[str, Any], task: dict[str, Any]) -> VideoFacts:
+    """The facts in metadata that this app wrote, of whichever version."""
+    selected = task.get("selected_loras")
+    reports = metadata.get("loras")
+    reports = reports if isinstance(reports, dict) else {}
+    names = list(selected.items())[:MAX_LORAS] if isinstance(selected, dict) else []
+    loras = tuple(
+        UsedLoRA(name, strength, _hashes(reports.get(name)))
+        for name, strength in names
+        if len(name) <= MAX_NAME
+    )
+    created = metadata.get("created")
+    return VideoFacts(
+        "studio",
+        known_fields(task),
+        loras,
+        metadata,
+        float(created) if _is_number(created) and created > 0 else None,
+    )
+
+
+def known_fields(task: Mapping[str, Any]) -> dict[str, Any]:
+    """The task's fields that are of the right kind; the rest is left out."""
+    texts = {n: v for n in TEXTS if isinstance(v := task.get(n), str) and len(v) <= MAX_TEXT}
+    whole = {n: v for n in WHOLE if is_whole(v := task.get(n))}
+    return texts | whole | {n: v for n in NUMBERS if _is_number(v := task.get(n))}
+
+
+def _hashes(report: Any) -> dict[str, str]:
+    """The hashes that a LoRA's report names, by role."""
+    found = report.get("sha256") if isinstance(report, dict) else None
+    by_role = found if isinstance(found, dict) else {"both": found}
+    return {
+        role: value.lower()
+        for role, value in by_role.items()
+        if isinstance(value, str) and len(value) == 64 and role in ("both", "high", "low")
+    }
+
+
+def is_whole(value: Any) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**53
+
+
+def _is_number(value: Any) -> TypeGuard[float]:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return number and abs(value) < 1e12 and math.isfinite(value)
+
+
+def no_settings(reason: str) -> GenerationError:
+    return GenerationError(
+        f"The file holds no generation settings: {reason}.",
+        suggestions=["Choose an MP4 that this app or WanGP made, or the JSON beside it."],
+        context={"reason": reason},
+    )

@@ -1,0 +1,176 @@
+"""The finished videos of the outputs folder: find, look into, mark, delete and bring back."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from backend.errors import GenerationError
+from backend.results import trash
+from backend.results.database import ResultDatabase
+from backend.results.facts import VideoFacts
+from backend.results.folder import facts_in
+from backend.results.pictures import VideoPictures
+from backend.results.query import ResultQuery, find_rows
+from backend.results.rows import Result, result_of
+from backend.results.scanning import Scanner
+from backend.settings import Settings
+
+DAY_SECONDS = 86_400.0
+
+
+@dataclass(frozen=True)
+class ResultPage:
+    """`next` is the cursor of the following page; `total` counts all that match."""
+
+    results: list[Result]
+    next: str | None
+    total: int
+
+
+class ResultLibrary:
+    """Every whole MP4 with settings below `settings.outputs_dir`, however it got there.
+
+    The files are what counts; the index in `data_dir` follows them at every question. Methods may
+    be called from any thread, and several instances may share the folders.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.root = settings.outputs_dir
+        self._pictures = VideoPictures(settings.data_dir / "posters")
+        self._trash_seconds = settings.trash_days * DAY_SECONDS
+        self._database = ResultDatabase(settings.data_dir / "results.sqlite")
+        self._scanner = Scanner(self.root, self._database)
+        self._purged = False
+
+    def close(self) -> None:
+        self._database.close()
+
+    def refresh(self) -> None:
+        """Look at the folder as a whole, whatever is known of it."""
+        self._scanner.refresh(full=True)
+
+    def revision(self) -> int:
+        """Another number whenever the results or their marks changed."""
+        self._scanner.refresh()
+        return self._database.revision()
+
+    def find(self, query: ResultQuery, cursor: str = "", limit: int = 48) -> ResultPage:
+        """One page, the newest first. Raises GenerationError if the folder cannot be read."""
+        self._scanner.refresh()
+        if self._scanner.problem:
+            raise GenerationError(
+                self._scanner.problem,
+                suggestions=["Check outputs_dir in config.json, and that its disk is there."],
+            )
+        self._purge_once()
+        page = find_rows(self._database, query, cursor, limit)
+        return ResultPage([result_of(row) for row in page.rows], page.next, page.total)
+
+    def get(self, result_id: str) -> Result:
+        """Raises GenerationError (404) if there is no result with this id."""
+        for full in (False, True):
+            row = self._database.rows(
+                "SELECT * FROM results WHERE deleted IS NULL AND (id = ? OR task_id = ?)"
+                " ORDER BY id = ? DESC LIMIT 1",
+                (result_id, result_id, result_id),
+            )
+            if row and self.video(result_of(row[0])).is_file():
+                return result_of(row[0])
+            self._scanner.refresh(full=full)
+        raise _not_found()
+
+    def video(self, result: Result) -> Path:
+        return self.root / result.path
+
+    def poster(self, result: Result) -> Path:
+        """The picture beside the video, or one made from its middle frame.
+
+        Raises GenerationError if the video cannot be decoded.
+        """
+        beside = self.video(result).with_suffix(".jpg")
+        if beside.is_file():
+            return beside
+        return self._pictures.poster(self.video(result), f"{result.id}-{result.version}")
+
+    def last_frame(self, result: Result) -> bytes:
+        """The video's last frame as PNG. Raises GenerationError if it cannot be decoded."""
+        return self._pictures.last_frame(self.video(result))
+
+    def facts(self, result: Result) -> VideoFacts:
+        """What the video says of itself. Raises GenerationError if it is not there any more."""
+        return facts_in(self.video(result))
+
+    def names(self) -> dict[str, list[str]]:
+        """The `models` and `loras` that the results were made with, the most used first."""
+        of = (
+            "SELECT model_type AS name FROM results WHERE deleted IS NULL",
+            "SELECT name FROM used_loras JOIN results USING (seq) WHERE deleted IS NULL",
+        )
+        models, loras = (
+            self._database.rows(
+                f"SELECT name FROM ({query}) WHERE name != '' GROUP BY name"
+                " ORDER BY COUNT(*) DESC, name"
+            )
+            for query in of
+        )
+        return {"models": [r["name"] for r in models], "loras": [r["name"] for r in loras]}
+
+    def set_favourite(self, result_id: str, favourite: bool) -> Result:
+        result = self.get(result_id)
+        with self._database.writing() as connection:
+            connection.execute(
+                "UPDATE results SET favourite = ? WHERE id = ?", (int(favourite), result.id)
+            )
+        return self.get(result.id)
+
+    def delete(self, result_id: str) -> str:
+        """Put a result into the trash, from where `undo` brings it back; gives its own id."""
+        result = self.get(result_id)
+        self._mark(result.id, time.time())
+        try:
+            trash.put_away(self.root, result.path, result.id)
+        except GenerationError:
+            self._mark(result.id, None)
+            raise
+        return result.id
+
+    def undo(self, result_id: str) -> Result:
+        """Bring a deleted result back. Raises GenerationError (404) if the trash has none."""
+        rows = self._database.rows(
+            "SELECT path FROM results WHERE id = ? AND deleted IS NOT NULL", (result_id,)
+        )
+        if not rows:
+            raise _not_found()
+        path = trash.bring_back(self.root, rows[0]["path"], result_id)
+        with self._database.writing() as connection:
+            connection.execute(
+                "UPDATE results SET deleted = NULL, path = ? WHERE id = ?", (path, result_id)
+            )
+        return self.get(result_id)
+
+    def _mark(self, result_id: str, deleted: float | None) -> None:
+        with self._database.writing() as connection:
+            connection.execute("UPDATE results SET deleted = ? WHERE id = ?", (deleted, result_id))
+
+    def _purge_once(self) -> None:
+        """Drop, once in a program's life, what was deleted longer ago than the settings keep."""
+        if self._purged or not self._trash_seconds:
+            return
+        self._purged = True
+        old = self._database.rows(
+            "SELECT id FROM results WHERE deleted < ?", (time.time() - self._trash_seconds,)
+        )
+        for row in old:
+            trash.remove(self.root, row["id"])
+            with self._database.writing() as connection:
+                connection.execute("DELETE FROM results WHERE id = ?", (row["id"],))
+
+
+def _not_found() -> GenerationError:
+    return GenerationError(
+        "There is no result with this id; it may have been moved or deleted.",
+        suggestions=["Reload the page to see the results that there are."],
+        context={"status": 404},
+    )

@@ -1,0 +1,83 @@
+"""Finding results: what a person asks for, as one page of rows after another."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from dataclasses import dataclass
+
+from backend.errors import GenerationError
+from backend.results.database import ResultDatabase
+
+CURSOR = re.compile(r"(\d+(?:\.\d+)?(?:e[+-]?\d+)?)_(\d{1,18})")
+MAX_LIMIT = 200
+MAX_WORDS = 12
+
+
+@dataclass(frozen=True)
+class ResultQuery:
+    """What is looked for. Every word of `text` has to be in the prompt, a LoRA's name, the
+    model's or the seed. `since` and `until` are in seconds since 1970."""
+
+    text: str = ""
+    lora: str = ""
+    model: str = ""
+    favourite: bool | None = None
+    since: float | None = None
+    until: float | None = None
+
+    def conditions(self) -> tuple[list[str], list[object]]:
+        found: list[tuple[str, object]] = [
+            ("instr(search, ?) > 0", word) for word in self.text.casefold().split()[:MAX_WORDS]
+        ]
+        if self.lora:
+            found.append(("seq IN (SELECT seq FROM used_loras WHERE name = ?)", self.lora))
+        if self.model:
+            found.append(("model_type = ?", self.model))
+        if self.favourite is not None:
+            found.append(("favourite = ?", int(self.favourite)))
+        if self.since is not None:
+            found.append(("created >= ?", self.since))
+        if self.until is not None:
+            found.append(("created < ?", self.until))
+        return ["deleted IS NULL", *(text for text, _ in found)], [value for _, value in found]
+
+
+@dataclass(frozen=True)
+class RowPage:
+    """The rows of one page, the cursor of the next one if there is one, and how many match."""
+
+    rows: list[sqlite3.Row]
+    next: str | None
+    total: int
+
+
+def find_rows(database: ResultDatabase, query: ResultQuery, cursor: str, limit: int) -> RowPage:
+    """The newest first. A page begins after its cursor's row, so that what is added meanwhile
+    moves nothing. Raises GenerationError for a cursor that is none."""
+    conditions, values = query.conditions()
+    where = " AND ".join(conditions)
+    total = database.rows(f"SELECT COUNT(*) AS count FROM results WHERE {where}", values)[0]
+    if cursor:
+        created, seq = _position(cursor)
+        where += " AND (created, seq) < (?, ?)"
+        values += [created, seq]
+    limit = max(1, min(limit, MAX_LIMIT))
+    rows = database.rows(
+        f"SELECT * FROM results WHERE {where} ORDER BY created DESC, seq DESC LIMIT ?",
+        [*values, limit + 1],
+    )
+    more = len(rows) > limit
+    last = rows[limit - 1] if more else None
+    following = f"{last['created']!r}_{last['seq']}" if last else None
+    return RowPage(rows[:limit], following, int(total["count"]))
+
+
+def _position(cursor: str) -> tuple[float, int]:
+    found = CURSOR.fullmatch(cursor)
+    if found is None:
+        raise GenerationError(
+            "This page of the results does not exist.",
+            suggestions=["Reload the page to begin with the newest."],
+        )
+    return float(found[1]), int(found[2])
