@@ -27,6 +27,10 @@ from backend.lora.compatibility import Compatibility
 from backend.lora.selection import LoRASelection
 from backend.lora.upload import LoRAUploadHandler
 from backend.lora.wangp import parse_multipliers
+from backend.results.library import ResultLibrary
+from backend.results.query import ResultQuery
+from backend.results.reading import read_facts
+from backend.results.restoring import restore
 from backend.settings import Settings, load_settings
 from backend.wan.manager import LoRAManager
 from backend.wan.task import GenerationResult, GenerationTask, Progress
@@ -56,6 +60,8 @@ __all__ = [
     "ModelManager",
     "Part",
     "Progress",
+    "ResultLibrary",
+    "ResultQuery",
     "Settings",
     "SettingsError",
     "StudioError",
@@ -66,6 +72,8 @@ __all__ = [
     "handle_error_with_recovery",
     "load_settings",
     "parse_multipliers",
+    "read_facts",
+    "restore",
 ]
 
 _ON_FIRST_USE = {

@@ -21,8 +21,9 @@ MAY_IMPORT = {
     "app": {"ui", "lora_ui", *FACE},
     "ui": {"lora_ui", *FACE},
     "lora_ui": FACE,
-    "utils": {"backend.jobs", "backend.wan", "backend.lora", *BACKEND},
+    "utils": {"backend.jobs", "backend.results", "backend.wan", "backend.lora", *BACKEND},
     "backend.jobs": {"backend.wan", "backend.lora", *BACKEND},
+    "backend.results": {"backend.lora", *BACKEND},
     "backend.wan": {"backend.lora", *BACKEND},
     "backend.lora": BACKEND,
     "backend.settings": {"backend.errors"},
@@ -44,7 +45,14 @@ CONTRACT = {
     "handle_error_with_recovery", "load_settings",
 }  # fmt: skip
 # What the page needs beyond the contract.
-FOR_THE_PAGE = {"Part", "parse_multipliers"}
+FOR_THE_PAGE = {
+    "Part",
+    "ResultLibrary",
+    "ResultQuery",
+    "parse_multipliers",
+    "read_facts",
+    "restore",
+}
 
 
 def part_of(module: str) -> str | None:
@@ -112,7 +120,8 @@ def test_the_library_and_the_queue_load_neither_torch_nor_gradio() -> None:
     modules = [
         module_name(path)
         for path in source_files()
-        if (part_of(module_name(path)) or "") in ("backend.lora", "backend.jobs", *BACKEND)
+        if (part_of(module_name(path)) or "")
+        in ("backend.lora", "backend.jobs", "backend.results", *BACKEND)
     ]
     statements = "\n".join(f"import {name}" for name in [*modules, "backend.wan.task", "utils"])
     assert loaded_after(statements, *HEAVY, "av", "gradio") == []

@@ -1,14 +1,13 @@
-"""The routes of the generate tab: status, jobs and their pictures and videos. Ids only."""
+"""The routes of the generate tab: status, jobs and their previews. Ids only."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Response
-from fastapi.responses import FileResponse, JSONResponse
+from fastapi.responses import JSONResponse
 
-from lora_ui.responses import IMMUTABLE, ErrorRoute
+from lora_ui.responses import ErrorRoute
 from ui.messages import job_not_found
 from ui.pictures import PictureStore
 from ui.submission import Submission, batch_from_form
@@ -21,7 +20,6 @@ def create_studio_router(loras: LoRAManager, queue: JobQueue, pictures: PictureS
     router = APIRouter(route_class=ErrorRoute)
     _add_status_route(router, loras, queue)
     _add_job_routes(router, queue, pictures)
-    _add_result_routes(router, queue)
     return router
 
 
@@ -67,32 +65,8 @@ def _add_job_routes(
         return Response(picture, media_type="image/jpeg", headers=FRESH)
 
 
-def _add_result_routes(router: APIRouter, queue: JobQueue) -> None:
-    @router.get("/api/results/{job_id}/video")
-    def video(job_id: str) -> Response:
-        return _result_file(queue, job_id, "video_path", "video/mp4")
-
-    @router.get("/api/results/{job_id}/poster")
-    def poster(job_id: str) -> Response:
-        return _result_file(queue, job_id, "poster_path", None)
-
-
 def _job(queue: JobQueue, job_id: str) -> dict[str, Any]:
     job = queue.get(job_id)
     if job is None:
         raise job_not_found("There is no run with this id.")
     return dict(job.to_dict())
-
-
-def _result_file(queue: JobQueue, job_id: str, key: str, media_type: str | None) -> Response:
-    result = queue.result(job_id) or {}
-    path = Path(result.get(key) or "")
-    if not path.is_file():
-        raise job_not_found("This run's file is not there; it may have been moved or deleted.")
-    return FileResponse(
-        path,
-        media_type=media_type,
-        filename=path.name,
-        content_disposition_type="inline",
-        headers=IMMUTABLE,
-    )

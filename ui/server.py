@@ -28,9 +28,10 @@ from ui.guard import LOOPBACK, Access, Guard
 from ui.messages import address_unusable, password_needed, port_taken
 from ui.page import TITLE, build_page
 from ui.pictures import PictureStore
+from ui.result_routes import create_result_router
 from ui.routes import create_studio_router
 from ui.theme import studio_theme
-from utils import JobQueue, LoRAManager, LoRAUploadHandler, Settings
+from utils import JobQueue, LoRAManager, LoRAUploadHandler, ResultLibrary, Settings
 
 ASSETS = Path(__file__).parent / "assets"
 STYLES = (
@@ -59,6 +60,7 @@ def build_app(
     pictures = PictureStore(settings.data_dir / "pictures")
     app.include_router(create_lora_router(settings, loras, uploads))
     app.include_router(create_studio_router(loras, queue, pictures))
+    app.include_router(create_result_router(ResultLibrary(settings), queue, pictures))
     app.mount(LORA_ASSETS_URL, lora_assets())
     app.mount(ASSETS_URL, RevalidatedFiles(directory=ASSETS))
     gr.mount_gradio_app(

@@ -75,6 +75,7 @@ class Scanner:
         }
         self._unreadable = {p: v for p, v in self._unreadable.items() if videos.get(p) == v}
         new = [v for p, v in videos.items() if p not in same and p not in self._unreadable]
+        new.sort(key=lambda video: (video.mtime_ns, video.path))
         gone = [p for p, row in known.items() if p not in videos and row["deleted"] is None]
         back = [p for p in same if known[p]["deleted"] is not None]
         if back:  # a deletion that was not carried out

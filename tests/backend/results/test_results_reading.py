@@ -1,0 +1,119 @@
+"""What a file says of itself: videos of ours and of WanGP, JSON, and what is neither."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from result_files import WANGP, metadata, task, write_video
+
+from backend.errors import GenerationError
+from backend.results.facts import VideoFacts
+from backend.results.reading import facts_of, read_facts
+
+HIGH, LOW = "a" * 64, "b" * 64
+
+
+def read(data: Any) -> VideoFacts:
+    text = data if isinstance(data, bytes) else json.dumps(data).encode()
+    return read_facts(io.BytesIO(text))
+
+
+def test_a_video_and_the_json_beside_it_say_the_same(tmp_path: Path) -> None:
+    loras = {"neon": {"sha256": {"high": HIGH, "low": LOW}}, "gold": {"sha256": HIGH}}
+    chosen = {"neon": {"high": 1.0, "low": [[0, 0.2], [0.5, 0.9]]}, "gold": 0.5}
+    video = write_video(tmp_path, "one", metadata(loras, selected_loras=chosen))
+    with video.open("rb") as mp4, video.with_suffix(".json").open("rb") as beside:
+        found = read_facts(mp4)
+        assert read_facts(beside) == found
+    assert found.source == "studio"
+    assert found.task == {k: v for k, v in task().items() if k != "selected_loras"}
+    assert {lora.name: lora.strength for lora in found.loras} == chosen
+    assert [lora.sha256 for lora in found.loras] == [{"high": HIGH, "low": LOW}, {"both": HIGH}]
+    assert found.size == (5, 32, 32)
+
+
+def test_a_task_alone_is_read_too() -> None:
+    assert read(task()).task["seed"] == 7
+
+
+def test_wangp_settings_become_a_task() -> None:
+    found = read(WANGP)
+    assert found.source == "wangp"
+    assert found.task == {
+        "model_type": "t2v-A14B",
+        "prompt": "a lighthouse in a storm",
+        "negative_prompt": "blurry",
+        "width": 832,
+        "height": 480,
+        "num_frames": 81,
+        "fps": 16,
+        "steps": 30,
+        "guidance_scale": 4.5,
+        "guidance_scale_2": 3.5,
+        "flow_shift": 7,
+        "seed": 1234,
+    }
+    strengths = {lora.name: lora.strength for lora in found.loras}
+    assert strengths == {
+        "style_HIGH": {"high": 0.9, "low": 0.0},
+        "style_LOW": {"high": 0.0, "low": 0.7},
+    }
+    assert found.notes == ()
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [("i2v_2_2_Enhanced", "i2v-A14B"), ("ti2v_2_2", "ti2v-5B"), ("flux", None), ("", None)],
+)
+def test_wangp_models(theirs: str, ours: str | None) -> None:
+    found = read({**WANGP, "model_type": theirs})
+    assert found.task.get("model_type") == ours
+    assert bool(found.notes) is (ours is None)
+
+
+def test_a_wangp_video_carries_them_in_its_comment(tmp_path: Path) -> None:
+    with write_video(tmp_path, "one", WANGP).open("rb") as file:
+        assert read_facts(file).task["prompt"] == WANGP["prompt"]
+
+
+def test_wangp_multipliers_with_a_third_phase_are_told() -> None:
+    found = read({**WANGP, "loras_multipliers": "1;0;1"})
+    assert [lora.strength for lora in found.loras] == [1.0, 1.0]
+    assert any("phases" in note for note in found.notes)
+
+
+def test_wrong_kinds_are_left_out_and_nothing_else() -> None:
+    wrong = task(steps="many", seed=-1, width=1.5, prompt=["x"], flow_shift=True, fps=10**40)
+    found = facts_of({"task": wrong})
+    for name in ("steps", "seed", "width", "prompt", "flow_shift", "fps"):
+        assert name not in found.task
+    assert found.task["height"] == 32
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        [],
+        {},
+        {"task": 3},
+        {"task": {"model_type": 5, "steps": 1}},
+        {"prompt": "only words"},
+        b'{"prompt": NaN, "steps": 1}',
+        b'{"a": "\\ud800", "prompt": "x", "resolution": "1x1"}',
+        b'{"a":' * 20_000,
+        b"{" + b"[" * 20_000,
+        b'{"task": {"seed": ' + b"9" * 5000 + b"}}",
+        b'{"x": "' + b"y" * 5_000_000 + b'"}',
+        b"{\xff}",
+        b"{",
+    ],
+    ids=range(13),
+)
+def test_what_holds_no_settings_is_refused(data: Any) -> None:
+    with pytest.raises(GenerationError) as caught:
+        read(data)
+    assert "settings" in caught.value.message

@@ -1,0 +1,119 @@
+"""What the routes of the results answer, as the API's documentation shows it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+if TYPE_CHECKING:
+    from backend.results.rows import Result
+
+
+class ResultItem(BaseModel):
+    """A finished video as a list shows it."""
+
+    model_config = ConfigDict(protected_namespaces=())
+
+    id: str = Field(description="The task's id, where no other video has it.")
+    prompt: str
+    model_type: str = Field(description="Key of the model table, empty if the video names none.")
+    created: float = Field(description="Seconds since 1970.")
+    seed: int | None
+    loras: list[str] = Field(description="Names as they were when the video was made.")
+    selected_loras: dict[str, Any] = Field(description="The strength of each of them.")
+    poster_url: str = Field(description="Counts from the app's address.")
+    video_url: str = Field(description="Counts from the app's address.")
+    width: int = Field(description="Pixels; 0 where it is not known.")
+    height: int = Field(description="Pixels; 0 where it is not known.")
+    frames: int
+    fps: int | None
+    favourite: bool
+    source: Literal["studio", "wangp"] = Field(description="Whose metadata the video carries.")
+
+    @classmethod
+    def of(cls, result: Result) -> ResultItem:
+        base = f"api/results/{result.id}"
+        plain = {name: getattr(result, name) for name in cls.model_fields if hasattr(result, name)}
+        return cls(
+            **plain,
+            poster_url=f"{base}/poster?v={result.version}",
+            video_url=f"{base}/video?v={result.version}",
+        )
+
+
+class ResultList(BaseModel):
+    """A page of results, the newest first."""
+
+    results: list[ResultItem]
+    next: str | None = Field(description="Cursor of the next page; null on the last one.")
+    total: int = Field(description="How many results match in all.")
+
+
+class ResultDetails(ResultItem):
+    """A result with everything that its video says of itself."""
+
+    task: dict[str, Any] = Field(description="The task as it was run, with the seed used.")
+    result: dict[str, Any] = Field(description="Reports on the LoRAs, timings, versions, warnings.")
+    filename: str
+
+
+class Filters(BaseModel):
+    """What the results can be filtered by."""
+
+    models: list[str] = Field(description="The most used first.")
+    loras: list[str] = Field(description="The most used first.")
+    revision: int = Field(description="Another number whenever the results changed.")
+
+
+class Favourite(BaseModel):
+    favourite: bool
+
+
+class Done(BaseModel):
+    id: str
+
+
+class OpenedFolder(BaseModel):
+    """Whether a window was opened; `path` is for copying where it was not."""
+
+    opened: bool
+    path: str
+
+
+class Picture(BaseModel):
+    """A stored input picture. Sizes are in pixels."""
+
+    id: str
+    width: int
+    height: int
+
+
+class FoundLoRA(BaseModel):
+    """A LoRA of the library that stands for one of the video."""
+
+    name: str
+    original: str = Field(description="Its name in the video.")
+    by: Literal["hash", "name"]
+    differs: bool = Field(description="It has the name, but is another file.")
+    strength: Any
+
+
+class MissingLoRA(BaseModel):
+    """A LoRA of the video that the library lacks."""
+
+    name: str
+    sha256: dict[str, str] = Field(description="By role, as far as the video says it.")
+    strength: Any
+
+
+class RestoredSettings(BaseModel):
+    """What the generate tab takes over from a video."""
+
+    source: Literal["studio", "wangp"]
+    fields: dict[str, Any] = Field(description="Fields of a task, without LoRAs and picture.")
+    selected_loras: dict[str, Any]
+    found: list[FoundLoRA]
+    missing: list[MissingLoRA]
+    notes: list[str] = Field(description="What could not be taken over, in words.")
+    picture: Picture | None = Field(default=None, description="The input picture, if it is here.")

@@ -1,0 +1,136 @@
+"""The routes of the gallery: results by id, never by path."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import FileResponse
+from PIL import Image
+
+from lora_ui.responses import IMMUTABLE, ErrorRoute
+from ui.desktop import is_local, show_in_folder
+from ui.pictures import PictureStore
+from ui.result_models import (
+    Done,
+    Favourite,
+    Filters,
+    OpenedFolder,
+    Picture,
+    ResultDetails,
+    ResultItem,
+    ResultList,
+)
+from utils import GenerationError, JobQueue, ResultLibrary, ResultQuery
+
+
+def create_result_router(
+    results: ResultLibrary, queue: JobQueue, pictures: PictureStore
+) -> APIRouter:
+    router = APIRouter(route_class=ErrorRoute, tags=["results"])
+    _add_finding(router, results)
+    _add_files(router, results, queue)
+    _add_actions(router, results, pictures)
+    return router
+
+
+def _add_finding(router: APIRouter, results: ResultLibrary) -> None:
+    @router.get("/api/results", summary="Find results")
+    def find(
+        *,
+        q: Annotated[str, Query(description="Words in prompt, LoRAs, model or seed.")] = "",
+        lora: Annotated[str, Query(description="A LoRA's name.")] = "",
+        model: Annotated[str, Query(description="A model_type.")] = "",
+        favourite: bool | None = None,
+        since: Annotated[float | None, Query(description="Seconds since 1970.")] = None,
+        until: Annotated[float | None, Query(description="Seconds since 1970.")] = None,
+        cursor: Annotated[str, Query(description="`next` of the page before.")] = "",
+        limit: Annotated[int, Query(ge=1, le=200)] = 48,
+    ) -> ResultList:
+        query = ResultQuery(q, lora, model, favourite, since, until)
+        page = results.find(query, cursor, limit)
+        found = [ResultItem.of(result) for result in page.results]
+        return ResultList(results=found, next=page.next, total=page.total)
+
+    @router.get("/api/results/filters", summary="What the results can be filtered by")
+    def filters() -> Filters:
+        return Filters(revision=results.revision(), **results.names())
+
+    @router.get("/api/results/{result_id}", summary="One result with its task")
+    def details(result_id: str) -> ResultDetails:
+        result = results.get(result_id)
+        facts = results.facts(result)
+        report = {k: v for k, v in facts.metadata.items() if k != "task"}
+        task = facts.metadata.get("task")
+        return ResultDetails(
+            **ResultItem.of(result).model_dump(),
+            task=task if isinstance(task, dict) else dict(facts.task),
+            result=report if facts.source == "studio" else {},
+            filename=Path(result.path).name,
+        )
+
+
+def _add_files(router: APIRouter, results: ResultLibrary, queue: JobQueue) -> None:
+    """An id may also be that of a run whose video lies somewhere else."""
+
+    def file(result_id: str, key: str) -> Path:
+        try:
+            result = results.get(result_id)
+        except GenerationError:
+            path = Path((queue.result(result_id) or {}).get(key) or "")
+            if not path.is_file():
+                raise
+            return path
+        return results.video(result) if key == "video_path" else results.poster(result)
+
+    @router.get("/api/results/{result_id}/video", response_class=FileResponse)
+    def video(result_id: str, download: bool = False) -> Response:
+        """The MP4; with `download` for saving, under its own name."""
+        path = file(result_id, "video_path")
+        return FileResponse(
+            path,
+            media_type="video/mp4",
+            filename=path.name,
+            content_disposition_type="attachment" if download else "inline",
+            headers=IMMUTABLE,
+        )
+
+    @router.get("/api/results/{result_id}/poster", response_class=FileResponse)
+    def poster(result_id: str) -> Response:
+        """A still picture as JPEG."""
+        path = file(result_id, "poster_path")
+        return FileResponse(path, media_type="image/jpeg", headers=IMMUTABLE)
+
+
+def _add_actions(router: APIRouter, results: ResultLibrary, pictures: PictureStore) -> None:
+    @router.patch("/api/results/{result_id}", summary="Mark as favourite or not")
+    def mark(result_id: str, change: Favourite) -> ResultItem:
+        return ResultItem.of(results.set_favourite(result_id, change.favourite))
+
+    @router.delete("/api/results/{result_id}", summary="Delete; can be undone")
+    def delete(result_id: str) -> Done:
+        return Done(id=results.delete(result_id))
+
+    @router.post("/api/results/{result_id}/undo", summary="Bring a deleted result back")
+    def undo(result_id: str) -> ResultItem:
+        return ResultItem.of(results.undo(result_id))
+
+    @router.post("/api/results/{result_id}/open", summary="Open the folder on this machine")
+    def open_folder(result_id: str, request: Request) -> OpenedFolder:
+        path = results.video(results.get(result_id)).resolve()
+        opened = is_local(request) and show_in_folder(path)
+        return OpenedFolder(opened=opened, path=str(path))
+
+    @router.post("/api/results/{result_id}/last-frame", summary="Keep the last frame as an input")
+    def last_frame(result_id: str) -> Picture:
+        """Store the last frame as an input picture, for a video that goes on from here."""
+        with Image.open(io.BytesIO(results.last_frame(results.get(result_id)))) as frame:
+            return stored_picture(pictures, frame)
+
+
+def stored_picture(pictures: PictureStore, picture: Image.Image) -> Picture:
+    key = pictures.add(picture)
+    size: dict[str, Any] = dict(zip(("width", "height"), picture.size, strict=True))
+    return Picture(id=key, **size)
