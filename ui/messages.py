@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from utils import GenerationError, SettingsError, StudioError
+from utils import GenerationError, SettingsError, StudioError, UploadError
 
 
 def in_words(error: StudioError) -> str:
@@ -17,6 +17,14 @@ def job_not_found(message: str) -> StudioError:
         message,
         suggestions=["Reload the page to see the runs that there are."],
         context={"status": 404},
+    )
+
+
+def too_large(limit: int) -> StudioError:
+    return UploadError(
+        f"The file is larger than {limit // 1_000_000} MB.",
+        suggestions=["Choose a smaller file; the JSON beside a video holds its settings as well."],
+        context={"status": 413},
     )
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from pathlib import Path
+from typing import BinaryIO
 
-from PIL import Image
+from PIL import Image, ImageOps
 
+from ui.result_models import Picture
 from utils import GenerationError
 
 ID_LENGTH = 32
@@ -19,6 +21,24 @@ class PictureStore:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+
+    def store(self, file: BinaryIO) -> Picture:
+        """Store the picture that a file holds. Raises GenerationError if it holds none."""
+        try:
+            with Image.open(file) as opened:
+                picture = ImageOps.exif_transpose(opened) or opened
+                return self.keep(picture)
+        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+            raise GenerationError(
+                f"The picture cannot be opened: {error}.",
+                suggestions=["Choose a PNG, JPEG or WebP picture."],
+            ) from error
+
+    def keep(self, picture: Image.Image) -> Picture:
+        """Store a picture; gives its id, and its size as it is stored."""
+        key = self.add(picture)
+        with Image.open(self._path(key)) as stored:
+            return Picture(id=key, width=stored.width, height=stored.height)
 
     def add(self, picture: Image.Image) -> str:
         """Store a copy without metadata, at most `MAX_SIDE` pixels a side, and give its id."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import FileResponse
@@ -127,10 +127,4 @@ def _add_actions(router: APIRouter, results: ResultLibrary, pictures: PictureSto
     def last_frame(result_id: str) -> Picture:
         """Store the last frame as an input picture, for a video that goes on from here."""
         with Image.open(io.BytesIO(results.last_frame(results.get(result_id)))) as frame:
-            return stored_picture(pictures, frame)
-
-
-def stored_picture(pictures: PictureStore, picture: Image.Image) -> Picture:
-    key = pictures.add(picture)
-    size: dict[str, Any] = dict(zip(("width", "height"), picture.size, strict=True))
-    return Picture(id=key, **size)
+            return pictures.keep(frame)

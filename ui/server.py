@@ -28,6 +28,7 @@ from ui.guard import LOOPBACK, Access, Guard
 from ui.messages import address_unusable, password_needed, port_taken
 from ui.page import TITLE, build_page
 from ui.pictures import PictureStore
+from ui.restore_routes import create_restore_router
 from ui.result_routes import create_result_router
 from ui.routes import create_studio_router
 from ui.theme import studio_theme
@@ -58,9 +59,12 @@ def build_app(
         docs_url=None, redoc_url=None, openapi_url=None, lifespan=_lifespan(queue, on_ready)
     )
     pictures = PictureStore(settings.data_dir / "pictures")
+    results = ResultLibrary(settings)
     app.include_router(create_lora_router(settings, loras, uploads))
     app.include_router(create_studio_router(loras, queue, pictures))
-    app.include_router(create_result_router(ResultLibrary(settings), queue, pictures))
+    # Before the results, whose addresses begin with an id.
+    app.include_router(create_restore_router(settings, loras, results, pictures))
+    app.include_router(create_result_router(results, queue, pictures))
     app.mount(LORA_ASSETS_URL, lora_assets())
     app.mount(ASSETS_URL, RevalidatedFiles(directory=ASSETS))
     gr.mount_gradio_app(

@@ -1,0 +1,184 @@
+"""The routes of the gallery and of settings read from files, over real videos."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from fastapi import FastAPI
+from lora_files import write_lora
+from PIL import Image
+from result_files import WANGP, metadata, task, write_video
+from starlette.testclient import TestClient
+
+from ui.pictures import PictureStore
+from ui.restore_routes import create_restore_router
+from ui.result_routes import create_result_router
+from utils import JobQueue, LoRAManager, ResultLibrary, Settings, load_settings
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    folders = {f"{name}_dir": tmp_path / name for name in ("loras", "outputs", "data")}
+    return load_settings(**folders)
+
+
+@pytest.fixture
+def loras(settings: Settings) -> LoRAManager:
+    return LoRAManager(settings)
+
+
+@pytest.fixture
+def client(settings: Settings, loras: LoRAManager) -> Iterator[TestClient]:
+    results, queue = ResultLibrary(settings), JobQueue(settings)
+    pictures = PictureStore(settings.data_dir / "pictures")
+    app = FastAPI()
+    app.include_router(create_restore_router(settings, loras, results, pictures))
+    app.include_router(create_result_router(results, queue, pictures))
+    with TestClient(app) as client:
+        yield client
+    results.close()
+    queue.close()
+
+
+def png(size: tuple[int, int]) -> bytes:
+    data = io.BytesIO()
+    Image.new("RGB", size, "teal").save(data, "PNG")
+    return data.getvalue()
+
+
+def test_a_result_with_its_pictures_and_its_task(client: TestClient, settings: Settings) -> None:
+    loras = {"neon": {"sha256": "a" * 64}}
+    write_video(settings.outputs_dir, "a", metadata(loras, selected_loras={"neon": 0.5}))
+    page = client.get("/api/results").json()
+    assert (page["total"], page["next"]) == (1, None)
+    item = page["results"][0]
+    assert (item["id"], item["loras"], item["favourite"]) == ("task-1", ["neon"], False)
+    assert client.get(item["poster_url"]).headers["content-type"] == "image/jpeg"
+    answer = client.get(item["video_url"], headers={"Range": "bytes=0-9"})
+    assert (answer.status_code, len(answer.content)) == (206, 10)
+    details = client.get("/api/results/task-1").json()
+    assert details["task"]["seed"] == 7
+    assert details["result"]["loras"] == loras
+    saved = client.get("/api/results/task-1/video", params={"download": True})
+    assert saved.headers["content-disposition"] == 'attachment; filename="a.mp4"'
+
+
+def test_filters_pages_and_marks(client: TestClient, settings: Settings) -> None:
+    for number in range(5):
+        write_video(settings.outputs_dir, f"v{number}", metadata(id=f"v{number}", seed=number))
+    first = client.get("/api/results", params={"limit": 2}).json()
+    rest = client.get("/api/results", params={"cursor": first["next"]}).json()
+    assert len(first["results"]) + len(rest["results"]) == 5
+    marked = client.patch("/api/results/v3", json={"favourite": True}).json()
+    assert marked["favourite"]
+    found = client.get("/api/results", params={"favourite": True}).json()
+    assert [item["id"] for item in found["results"]] == ["v3"]
+    filters = client.get("/api/results/filters").json()
+    assert filters["models"] == ["demo"]
+    before = filters["revision"]
+    client.delete("/api/results/v3")
+    assert client.get("/api/results/filters").json()["revision"] > before
+
+
+def test_delete_and_undo(client: TestClient, settings: Settings) -> None:
+    write_video(settings.outputs_dir, "a", metadata())
+    assert client.delete("/api/results/task-1").json() == {"id": "task-1"}
+    for path in ("task-1", "task-1/video", "task-1/poster", "task-1/settings"):
+        answer = client.get(f"/api/results/{path}")
+        assert answer.status_code == 404
+        assert answer.json()["error"]["suggestions"]
+    assert client.post("/api/results/task-1/undo").json()["id"] == "task-1"
+    assert client.get("/api/results/task-1/video").status_code == 200
+    assert client.post("/api/results/task-1/undo").status_code == 404
+
+
+def test_a_path_is_no_id(client: TestClient, settings: Settings) -> None:
+    write_video(settings.outputs_dir, "a", metadata())
+    for wrong in ("a.mp4", "..%2Fdata", "%00", "a" * 5000):
+        assert client.get(f"/api/results/{wrong}").status_code == 404
+
+
+def test_the_folder_is_told_to_who_is_not_at_this_machine(
+    client: TestClient, settings: Settings
+) -> None:
+    video = write_video(settings.outputs_dir, "a", metadata())
+    answer = client.post("/api/results/task-1/open").json()
+    assert answer == {"opened": False, "path": str(video.resolve())}
+
+
+def test_the_last_frame_becomes_an_input(client: TestClient, settings: Settings) -> None:
+    write_video(settings.outputs_dir, "a", metadata())
+    picture = client.post("/api/results/task-1/last-frame").json()
+    assert (picture["width"], picture["height"]) == (32, 32)
+    answer = client.get(f"/api/pictures/{picture['id']}")
+    with Image.open(io.BytesIO(answer.content)) as frame:
+        red, _, blue = frame.getpixel((28, 16))  # the bar has come this far in the last frame only
+    assert red > 150 > blue
+
+
+def test_settings_of_a_result_and_of_a_file_are_the_same(
+    client: TestClient, settings: Settings, loras: LoRAManager
+) -> None:
+    file = write_lora(settings.loras_dir / "neon.safetensors")
+    loras.refresh()
+    reports = {"old_name": {"sha256": loras.sha256("neon")["both"]}, "gone": {"sha256": "b" * 64}}
+    chosen = {"old_name": {"high": 0.8, "low": 0.2}, "gone": 1.0}
+    video = write_video(settings.outputs_dir, "a", metadata(reports, selected_loras=chosen))
+    found = client.get("/api/results/task-1/settings").json()
+    assert file.is_file()
+    assert found["fields"] == {k: v for k, v in task().items() if k not in ("id", "selected_loras")}
+    assert found["selected_loras"] == {"neon": {"high": 0.8, "low": 0.2}}
+    assert found["missing"] == [{"name": "gone", "sha256": {"both": "b" * 64}, "strength": 1.0}]
+    for path in (video, video.with_suffix(".json")):
+        answer = client.put("/api/results/read", content=path.read_bytes())
+        assert answer.json() == found
+
+
+def test_wangp_settings_are_read(client: TestClient) -> None:
+    answer = client.put("/api/results/read", content=json.dumps(WANGP)).json()
+    assert (answer["source"], answer["fields"]["steps"]) == ("wangp", 30)
+    assert [item["name"] for item in answer["missing"]] == ["style_HIGH", "style_LOW"]
+
+
+@pytest.mark.parametrize("content", [b"", b"junk", b"{}", png((4, 4))])
+def test_a_file_without_settings_is_explained(client: TestClient, content: bytes) -> None:
+    answer = client.put("/api/results/read", content=content)
+    assert answer.status_code == 422
+    assert "settings" in answer.json()["error"]["message"]
+
+
+def test_a_file_that_is_too_large_is_refused_before_it_comes(client: TestClient) -> None:
+    headers = {"Content-Length": str(2 * 10**9)}
+    answer = client.put("/api/results/read", content=b"", headers=headers)
+    assert answer.status_code == 413
+
+
+def test_the_input_picture_comes_back_if_the_app_kept_it(
+    client: TestClient, settings: Settings, tmp_path: Path
+) -> None:
+    kept = settings.data_dir / "inputs" / "x.png"
+    kept.parent.mkdir(parents=True)
+    kept.write_bytes(png((40, 20)))
+    elsewhere = tmp_path / "private.png"
+    elsewhere.write_bytes(png((40, 20)))
+    found = client.put("/api/results/read", content=json.dumps(task(image=str(kept)))).json()
+    assert found["picture"]["width"] == 40
+    for wrong in (str(elsewhere), str(kept) + "/../../../private.png", "gone", "\0"):
+        body = json.dumps(task(image=wrong))
+        found = client.put("/api/results/read", content=body).json()
+        assert found["picture"] is None
+        assert "picture" in found["notes"][0]
+
+
+def test_pictures_are_checked(client: TestClient) -> None:
+    stored = client.put("/api/pictures", content=png((64, 32))).json()
+    assert (stored["width"], stored["height"]) == (64, 32)
+    for wrong in (b"", b"junk", b"<svg xmlns='http://www.w3.org/2000/svg'/>"):
+        answer = client.put("/api/pictures", content=wrong)
+        assert answer.status_code == 422
+        assert answer.json()["error"]["suggestions"]
+    assert client.get("/api/pictures/..%2F..%2Fx").status_code in (404, 422)

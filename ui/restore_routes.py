@@ -1,0 +1,93 @@
+"""The routes that read settings out of a file or a result, and those of input pictures."""
+
+from __future__ import annotations
+
+import io
+import tempfile
+from pathlib import Path
+from typing import BinaryIO
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import FileResponse
+from starlette.concurrency import run_in_threadpool
+
+from lora_ui.responses import IMMUTABLE, ErrorRoute
+from ui.messages import too_large
+from ui.pictures import PictureStore
+from ui.result_models import Picture, RestoredSettings
+from utils import GenerationError, LoRAManager, ResultLibrary, Settings, read_facts, restore
+
+MAX_VIDEO_BYTES = 1_000_000_000
+MAX_PICTURE_BYTES = 64_000_000
+IN_MEMORY_BYTES = 4_000_000
+
+
+def create_restore_router(
+    settings: Settings, loras: LoRAManager, results: ResultLibrary, pictures: PictureStore
+) -> APIRouter:
+    router = APIRouter(route_class=ErrorRoute, tags=["results"])
+
+    def restored(file: BinaryIO) -> RestoredSettings:
+        facts = read_facts(file)
+        found = restore(facts, loras.list_available_loras(), settings)
+        picture, notes = _input_picture(facts.task.get("image"), settings, pictures)
+        answer = RestoredSettings.model_validate(found, from_attributes=True)
+        return answer.model_copy(update={"picture": picture, "notes": [*answer.notes, *notes]})
+
+    @router.put("/api/results/read", summary="Read the settings out of a video or its JSON")
+    async def read(request: Request) -> RestoredSettings:
+        """The body is an MP4 of this app or of WanGP, or the JSON beside one. Nothing is kept."""
+        with tempfile.SpooledTemporaryFile(IN_MEMORY_BYTES) as file:
+            await _receive(request, file, MAX_VIDEO_BYTES)  # type: ignore[arg-type]
+            return await run_in_threadpool(restored, file)  # type: ignore[arg-type]
+
+    @router.get("/api/results/{result_id}/settings", summary="What makes this result again")
+    def of_result(result_id: str) -> RestoredSettings:
+        with results.video(results.get(result_id)).open("rb") as file:
+            return restored(file)
+
+    _add_picture_routes(router, pictures)
+    return router
+
+
+def _add_picture_routes(router: APIRouter, pictures: PictureStore) -> None:
+    @router.put("/api/pictures", summary="Store an input picture")
+    async def store(request: Request) -> Picture:
+        """The body is a PNG, JPEG, WebP or other picture; what is stored has no metadata."""
+        data = io.BytesIO()
+        await _receive(request, data, MAX_PICTURE_BYTES)
+        return await run_in_threadpool(pictures.store, data)
+
+    @router.get("/api/pictures/{picture_id}", response_class=FileResponse)
+    def picture(picture_id: str) -> Response:
+        return FileResponse(pictures.file(picture_id), media_type="image/png", headers=IMMUTABLE)
+
+
+async def _receive(request: Request, file: BinaryIO, limit: int) -> None:
+    """The body into `file`, from its beginning. Raises UploadError if it is too large."""
+    if int(request.headers.get("content-length") or 0) > limit:
+        raise too_large(limit)
+    size = 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > limit:
+            raise too_large(limit)
+        file.write(chunk)
+    file.seek(0)
+
+
+def _input_picture(
+    recorded: object, settings: Settings, pictures: PictureStore
+) -> tuple[Picture | None, list[str]]:
+    """The picture that a task names, if it is one that this app keeps, and a note if not."""
+    if not isinstance(recorded, str) or not recorded:
+        return None, []
+    path = Path(recorded)
+    lost = ["The input picture is not here any more; choose it again."]
+    try:
+        if not path.resolve().is_relative_to(settings.data_dir.resolve()):
+            return None, lost
+        with path.open("rb") as file:
+            return pictures.store(file), []
+    except (OSError, ValueError, GenerationError):
+        return None, lost
