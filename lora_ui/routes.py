@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Body, Request, Response
-from fastapi.responses import FileResponse, JSONResponse
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.staticfiles import StaticFiles
 
 from lora_ui.card_routes import add_card_routes
-from lora_ui.responses import IMMUTABLE, ErrorRoute, RevalidatedFiles
+from lora_ui.change_routes import add_change_routes
+from lora_ui.find_routes import add_find_routes
+from lora_ui.responses import ErrorRoute, RevalidatedFiles
 from lora_ui.state import LoRAUIState, Sessions
+from lora_ui.thumbnail_routes import add_thumbnail_routes
 from lora_ui.uploading import receive_upload
-from utils import LoRAManager, LoRAUploadHandler, Settings
+from utils import LoRAManager, LoRAUploadHandler, ResultLibrary, Settings
 
 ASSETS = Path(__file__).parent / "assets"
 ASSETS_URL = "/lora_ui/assets"
@@ -31,13 +33,19 @@ def create_lora_router(
     loras: LoRAManager,
     uploads: LoRAUploadHandler,
     sessions: Sessions | None = None,
+    results: ResultLibrary | None = None,
 ) -> APIRouter:
-    """All routes of the LoRA page. Register them before Gradio is mounted."""
-    router = APIRouter(route_class=ErrorRoute)
+    """All routes of the LoRA page. Register them before Gradio is mounted.
+
+    `results` are the finished videos from which a LoRA's picture can be taken.
+    """
+    router = APIRouter(route_class=ErrorRoute, tags=["loras"])
     sessions = sessions or Sessions(partial(LoRAUIState, loras, settings.default_model))
     _add_library_routes(router, loras)
     add_card_routes(router, loras)
-    _add_action_routes(router, loras)
+    add_change_routes(router, loras)
+    add_find_routes(router, loras)
+    add_thumbnail_routes(router, loras, results)
     _add_selection_routes(router, settings, sessions)
     _add_upload_route(router, uploads)
     return router
@@ -64,28 +72,6 @@ def _add_library_routes(router: APIRouter, loras: LoRAManager) -> None:
             "record": loras.get_lora_metadata(name),
             "fit": loras.explain_compatibility(name, model).to_dict(),
         }
-
-    @router.get("/api/loras/thumbnail")
-    def thumbnail(name: str) -> Response:
-        # The address carries the picture's version, so it never changes under it.
-        return FileResponse(loras.thumbnail_file(name), headers=IMMUTABLE)
-
-
-def _add_action_routes(router: APIRouter, loras: LoRAManager) -> None:
-    def action(path: str, act: Callable[..., Any], *fields: str) -> None:
-        def handle(body: Annotated[dict[str, str], Body()]) -> dict[str, Any]:
-            return {"ok": bool(act(*(body.get(name, "") for name in fields)))}
-
-        router.add_api_route(f"/api/loras/{path}", handle, methods=["POST"])
-
-    action("rename", loras.rename_lora_file, "name", "new_name")
-    action("delete", loras.delete_lora_file, "name")
-    action("undo", loras.undo_delete, "name")
-
-    @router.post("/api/loras/refresh")
-    def refresh() -> dict[str, Any]:
-        loras.refresh()
-        return {"ok": True}
 
 
 def _add_upload_route(router: APIRouter, uploads: LoRAUploadHandler) -> None:

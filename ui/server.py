@@ -60,7 +60,7 @@ def build_app(
     )
     pictures = PictureStore(settings.data_dir / "pictures")
     results = ResultLibrary(settings)
-    app.include_router(create_lora_router(settings, loras, uploads))
+    app.include_router(create_lora_router(settings, loras, uploads, results=results))
     app.include_router(create_studio_router(loras, queue, pictures))
     # Before the results, whose addresses begin with an id.
     app.include_router(create_restore_router(settings, loras, results, pictures))

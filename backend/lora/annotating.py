@@ -6,7 +6,6 @@ import os
 import sqlite3
 import stat
 from collections.abc import Mapping
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from backend.lora.locked import LockedLibrary
 from backend.lora.pairing import Entry
 from backend.lora.placement import Move
 from backend.lora.scan import ScannedFile
-from backend.lora.stages import STEP, step_path, write_step
+from backend.lora.stages import discard, step_path, write_step
 from backend.lora.webui_json import rewritten
 
 
@@ -55,22 +54,14 @@ class AnnotatedLibrary(LockedLibrary):
                     continue  # nothing is written there; the catalogue keeps the edits
                 sidecar = self.root / file.folder / f"{file.stem}.json"
                 moves += self._sidecar_moves(sidecar, old, new)
-            self._intents.carry_out(moves, lambda db: _save(db, entry, new, changes))
-        except BaseException as error:
-            for move in moves:
-                if move.source.suffix == STEP:
-                    move.source.unlink(missing_ok=True)
-            if isinstance(error, OSError):
-                raise LoRAError(
-                    f"The edits of {entry.name} could not be saved: {error.strerror or error}."
-                    " Nothing was changed.",
-                    suggestions=["Check the permissions and the disk of the LoRA folder."],
-                ) from error
-            raise
-        for move in moves:
-            if move.target.suffix == STEP:
-                with suppress(OSError):
-                    move.target.unlink(missing_ok=True)
+            self._carry_out(moves, lambda db: _save(db, entry, new, changes))
+        except OSError as error:
+            discard(move.source for move in moves)
+            raise LoRAError(
+                f"The edits of {entry.name} could not be saved: {error.strerror or error}."
+                " Nothing was changed.",
+                suggestions=["Check the permissions and the disk of the LoRA folder."],
+            ) from error
 
     def _sidecar_moves(self, path: Path, old: Edits, new: Edits) -> list[Move]:
         """What puts the new content of a sidecar into its place; nothing if it stays."""
@@ -159,17 +150,6 @@ class AnnotatedLibrary(LockedLibrary):
             when = datetime.now(UTC).isoformat(timespec="microseconds")
             self._catalog.record_use(strengths, when)
             self._seen_revision = self._catalog.revision()
-
-    def _name_of(self, path: str) -> str:
-        """The name of the LoRA that has the file at `path`."""
-        for name, prepared in self._contents.entries.items():
-            if any(file.path == path for file in prepared.entry.files.values()):
-                return name
-        raise LoRAError(
-            f"{path} was saved, but the library cannot be read at the moment.",
-            suggestions=["Check the disk of the LoRA folder, then refresh the library."],
-            context={"saved": path},
-        )
 
 
 def _save(db: sqlite3.Connection, entry: Entry, edits: Edits, changes: Edits) -> None:

@@ -63,6 +63,7 @@ class Contents:
         self.entries: dict[str, Prepared] = {}
         self.offline = False
         self.offline_folders: tuple[str, ...] = ()
+        self.folders: tuple[str, ...] = ()
         self.generation = 0  # grows with every rebuild
         self.look_took = 0.0
         self._loaded = False
@@ -87,7 +88,8 @@ class Contents:
         self.judge.look()
         self.texts.load()
         files, snapshot = self.scanner.load()
-        self._take(files, Walk(snapshot))
+        folders = {path.rpartition("/")[0] for path in snapshot if not self.is_extra(path)}
+        self._take(files, Walk(snapshot, folders=tuple(sorted(folders - {""}))))
         return True
 
     def walk(self) -> Walk | None:
@@ -129,7 +131,7 @@ class Contents:
         """Whether the folders have changed since the last look."""
         if walk is None or self.offline:
             return self.offline != (walk is None)
-        if walk.offline != self.offline_folders:
+        if walk.offline != self.offline_folders or walk.folders != self.folders:
             return True
         return self._whole(walk) != self.snapshot
 
@@ -161,7 +163,7 @@ class Contents:
         self._unread = snapshot != whole
         fresh = [path for path in found if path not in before]
         files = self._reunited(self._hash_some(files), fresh)
-        self._take(files, Walk(snapshot, walk.offline))
+        self._take(files, Walk(snapshot, walk.offline, walk.folders))
 
     def take_hashes(self, hashes: Mapping[ScannedFile, str]) -> None:
         """Take over what was hashed in the background; files that changed since stay as they are.
@@ -175,7 +177,7 @@ class Contents:
             self.catalog.save_hash(file.path, size, mtime_ns, hashes[file])
             files[file.path] = replace(file, sha256=hashes[file])
         files = self._reunited(files, [file.path for file in current])
-        self._take(files, Walk(self.snapshot, self.offline_folders))
+        self._take(files, Walk(self.snapshot, self.offline_folders, self.folders))
 
     def _reunited(
         self, files: dict[str, ScannedFile], paths: Iterable[str]
@@ -209,7 +211,7 @@ class Contents:
     def _take(self, files: dict[str, ScannedFile], walk: Walk) -> None:
         entries = make_entries(files.values(), self.catalog.roles(), self.catalog.pairings())
         self.snapshot, self.files = walk.snapshot, files
-        self.offline_folders = walk.offline
+        self.offline_folders, self.folders = walk.offline, walk.folders
         self.names = by_folder(walk.snapshot)
         self._beside = {path.rpartition("/")[0] for path in walk.snapshot if path not in files}
         self.entries = {name: Prepared(entry, self) for name, entry in entries.items()}

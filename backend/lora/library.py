@@ -13,16 +13,15 @@ from pathlib import Path
 from typing import Any
 
 from backend.errors import LoRAError
-from backend.lora.annotating import AnnotatedLibrary
 from backend.lora.belongings import all_paths
 from backend.lora.changes import Adoption, Renaming
-from backend.lora.records import Prepared
+from backend.lora.previewing import PreviewedLibrary
 from backend.lora.relocation import Relocation, create_folder
 from backend.lora.staged_sidecars import StagedSidecar
 from backend.lora.staging import StagedFile, stage_file
 
 
-class LoRALibrary(AnnotatedLibrary):
+class LoRALibrary(PreviewedLibrary):
     """The library at `settings.loras_dir`, with the methods that change it."""
 
     def refresh(self) -> None:
@@ -89,10 +88,13 @@ class LoRALibrary(AnnotatedLibrary):
                 self._trash.purge(self._expired())
         return True
 
-    def undo_delete(self, name: str) -> bool:
-        """Restore the newest deletion of that name; never over a file that is there now."""
+    def undo_delete(self, name: str, entry_id: str | None = None) -> bool:
+        """Restore the newest deletion of that name; never over a file that is there now.
+
+        `entry_id` chooses another one, by its `id` in `list_trash`.
+        """
         with self._changing():
-            self._trash.restore(name)
+            self._trash.restore(name, entry_id)
             self._settle()
         return True
 
@@ -127,18 +129,6 @@ class LoRALibrary(AnnotatedLibrary):
             first = prepared.entry.first.path
             return self.record(self._name_of(paths.get(first, first)))
 
-    def _changeable(self, name: str) -> Prepared:
-        """The LoRA, unless it lies in an extra folder. Raises LoRANotFoundError or LoRAError."""
-        prepared = self._find(name)
-        if self._contents.is_read_only(prepared.entry):
-            raise LoRAError(
-                f"{name} lies in {prepared.entry.first.folder}, one of extra_lora_dirs, where"
-                " nothing is changed.",
-                suggestions=["Change the file there by hand, or upload a copy to the library."],
-                context={"name": name, "folder": prepared.entry.first.folder},
-            )
-        return prepared
-
     def create_folder(self, folder: str) -> str:
         """Make a folder, with those above it; returns its path in the library.
 
@@ -146,6 +136,7 @@ class LoRALibrary(AnnotatedLibrary):
         """
         with self._changing():
             create_folder(self.root, folder)
+            self._settle()
         return folder
 
     def list_trash(self) -> list[dict[str, Any]]:

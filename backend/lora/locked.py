@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 from filelock import FileLock, Timeout
 
 from backend.errors import LoRAError
 from backend.lora.intents import Intents
+from backend.lora.placement import Move
 from backend.lora.reading import LibraryReader
 from backend.lora.records import Prepared
-from backend.lora.stages import sweep
+from backend.lora.stages import discard, sweep
 from backend.lora.trash import Trash, Trashed
 from backend.settings import Settings
 
@@ -68,6 +70,41 @@ class LockedLibrary(LibraryReader):
                 yield
             finally:
                 lock.release()
+
+    def _carry_out(self, moves: Sequence[Move], then: Callable[[sqlite3.Connection], None]) -> None:
+        """Carry out moves of which some begin or end at a step; no step is left lying about.
+
+        Raises as `Intents.carry_out` does; everything is then as it was.
+        """
+        try:
+            self._intents.carry_out(moves, then)
+        except BaseException:
+            discard(move.source for move in moves)
+            raise
+        discard(move.target for move in moves)
+
+    def _changeable(self, name: str) -> Prepared:
+        """The LoRA, unless it lies in an extra folder. Raises LoRANotFoundError or LoRAError."""
+        prepared = self._find(name)
+        if self._contents.is_read_only(prepared.entry):
+            raise LoRAError(
+                f"{name} lies in {prepared.entry.first.folder}, one of extra_lora_dirs, where"
+                " nothing is changed.",
+                suggestions=["Change the file there by hand, or upload a copy to the library."],
+                context={"name": name, "folder": prepared.entry.first.folder},
+            )
+        return prepared
+
+    def _name_of(self, path: str) -> str:
+        """The name of the LoRA that has the file at `path`."""
+        for name, prepared in self._contents.entries.items():
+            if any(file.path == path for file in prepared.entry.files.values()):
+                return name
+        raise LoRAError(
+            f"{path} was saved, but the library cannot be read at the moment.",
+            suggestions=["Check the disk of the LoRA folder, then refresh the library."],
+            context={"saved": path},
+        )
 
     def _expired(self) -> list[Trashed]:
         return self._trash.expired(self.settings.trash_days, self.settings.trash_mb)

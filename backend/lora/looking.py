@@ -50,6 +50,24 @@ class LibraryView:
         """What goes on in the background: `stage`, `done` and `total`; None if nothing does."""
         return self._background.progress
 
+    def begin_refresh(self) -> dict[str, Any] | None:
+        """Look at the folder again without waiting where that takes long.
+
+        Returns what goes on in the background, as `refresh_progress`; None if all is done.
+        """
+        with self._lock:
+            self._may_hash = True
+            self._contents.load()
+            if not self._is_slow():
+                self._look(now=True)
+                return self.refresh_progress
+            self._background.wake()
+        return self.refresh_progress or {"stage": "looking", "done": 0, "total": 0}
+
+    def _is_slow(self) -> bool:
+        """Whether a look takes longer than anybody wants to wait for a page."""
+        return len(self._contents.files) > LARGE or self._contents.pending_count() > MANY_NEW
+
     def cancel_refresh(self) -> None:
         """Stop what goes on in the background; what was found until now is kept.
 
@@ -115,7 +133,7 @@ class LibraryView:
             return
         if not contents.is_due and self._catalog.revision() == self._seen_revision:
             return
-        if len(contents.files) > LARGE or contents.pending_count() > MANY_NEW:
+        if self._is_slow():
             self._background.wake()
         else:
             self._look()

@@ -151,8 +151,15 @@ class LibraryReader(LibraryView):
                     name: value is not None for name, value in self._contents.architectures.items()
                 },
                 duplicates=self._contents.duplicates(),
+                folders=list(self._contents.folders),
                 progress=self.refresh_progress,
             )
+
+    def list_folders(self) -> list[str]:
+        """The library's own folders, empty ones too, with forward slashes."""
+        with self._lock:
+            self._look_for_page()
+            return list(self._contents.folders)
 
     @property
     def revision(self) -> int:

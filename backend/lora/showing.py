@@ -43,10 +43,11 @@ def display_data(
     recent: list[str],
     installed: Mapping[str, bool],
     duplicates: list[list[str]],
+    folders: list[str],
     progress: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
     """`revision`, `loras` (each record with `verdicts` by model), `recent`, `models`,
-    `duplicates`, `refresh_progress`."""
+    `duplicates`, `folders`, `refresh_progress`."""
     return {
         "revision": revision,
         "loras": [
@@ -69,6 +70,7 @@ def display_data(
             for model_type, entry in settings.models.items()
         ],
         "duplicates": duplicates,
+        "folders": folders,
         "refresh_progress": None if progress is None else dict(progress),
     }
 

@@ -15,7 +15,7 @@ from backend.lora.sidecars import MAX_BYTES as MAX_TEXT_BYTES
 from backend.lora.sidecars import PICTURES, TEXTS, VIDEOS
 from backend.lora.stages import create_locked, write_all
 from backend.lora.thumbnails import MAX_BYTES as MAX_PICTURE_BYTES
-from backend.lora.thumbnails import MAX_VIDEO_BYTES, NOT_A_PICTURE, decode_picture
+from backend.lora.thumbnails import MAX_VIDEO_BYTES, NOT_A_PICTURE, decode_picture, is_video
 from backend.settings import Settings
 
 SUFFIX = ".part"
@@ -94,7 +94,7 @@ def _kind(ending: str) -> tuple[str, int, Callable[[Path], bool]]:
     if ending.endswith(PICTURES):
         return "a picture", MAX_PICTURE_BYTES, _is_picture
     if ending.endswith(VIDEOS):
-        return "a video", MAX_VIDEO_BYTES, _is_video
+        return "a video", MAX_VIDEO_BYTES, is_video
     if ending.endswith(".txt"):
         return "a text", MAX_TEXT_BYTES, _is_text
     assert ending in TEXTS or ending.endswith(".json")
@@ -107,12 +107,6 @@ def _is_picture(path: Path) -> bool:
     except NOT_A_PICTURE:
         return False
     return True
-
-
-def _is_video(path: Path) -> bool:
-    with path.open("rb") as file:
-        start = file.read(12)
-    return start[4:8] == b"ftyp" or start.startswith(b"\x1a\x45\xdf\xa3")
 
 
 def _is_text(path: Path) -> bool:

@@ -12,6 +12,8 @@ import importlib
 import os
 import time
 import uuid
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +84,14 @@ def write_step(root: Path, data: bytes, mode: int | None = None) -> Path:
 def step_path(root: Path) -> Path:
     """A free name for an intermediate step."""
     return stage_folder(root) / f"{uuid.uuid4().hex}{STEP}"
+
+
+def discard(paths: Iterable[Path]) -> None:
+    """Remove those of the paths that are intermediate steps. What stays now is swept later."""
+    for path in paths:
+        if path.suffix == STEP:
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
 
 
 def sweep(root: Path) -> None:

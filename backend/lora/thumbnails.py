@@ -18,14 +18,15 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
-from backend.errors import StudioError
+from backend.errors import LoRAError, StudioError
 from backend.lora.header import open_regular, read_header
 from backend.lora.sidecars import VIDEOS
 
 FOLDER = ".thumbnails"
+MB = 1024 * 1024
 MAX_PIXELS = 40_000_000
-MAX_BYTES = 20 * 1024 * 1024
-MAX_VIDEO_BYTES = 200 * 1024 * 1024
+MAX_BYTES = 20 * MB
+MAX_VIDEO_BYTES = 200 * MB
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF")
 NOT_A_PICTURE = (
     OSError,
@@ -113,6 +114,35 @@ def header_pictures(metadata: Mapping[str, str]) -> list[str]:
     if isinstance(covers, list):
         found += [cover.split(",", 1)[-1] for cover in covers if isinstance(cover, str)]
     return [text for text in found if text and len(text) <= MAX_BYTES * 4 // 3]
+
+
+def picture_in(path: Path) -> Image.Image:
+    """The picture in a file of any name, or a video's first frame. Raises LoRAError."""
+    for opener in (_open_picture, _open_first_frame if is_video(path) else None):
+        try:
+            picture = opener(path) if opener else None
+        except NOT_A_PICTURE:
+            continue
+        if picture is not None:
+            return picture
+    raise LoRAError(
+        f"{path.name} is no picture (PNG, JPEG, WebP, GIF) and no video (MP4, WebM) that can be"
+        " read.",
+        suggestions=[
+            f"Choose another file, of at most {MAX_BYTES // MB} MB for a picture and"
+            f" {MAX_VIDEO_BYTES // MB} MB for a video."
+        ],
+    )
+
+
+def is_video(path: Path) -> bool:
+    """Whether a file begins as an MP4 or a WebM does."""
+    try:
+        with os.fdopen(open_regular(path), "rb") as file:
+            start = file.read(12)
+    except NOT_A_PICTURE:
+        return False
+    return start[4:8] == b"ftyp" or start.startswith(b"\x1a\x45\xdf\xa3")
 
 
 def _open_first_frame(path: Path) -> Image.Image | None:

@@ -60,37 +60,45 @@ class Trash:
 
     def put(self, name: str, paths: Sequence[str]) -> Trashed:
         """Move the files away; either all of them or, if anything fails, none."""
-        now = datetime.now(UTC)
-        entry_id = f"{now:%Y%m%dT%H%M%S%f}-{uuid.uuid4().hex[:8]}"
-        entry = Trashed(entry_id, name, tuple(paths), now.isoformat())
-        folder = self._folder(entry_id)
-        text = json.dumps({"name": name, "paths": entry.paths, "deleted": entry.deleted})
-        moved = {path: f"{FOLDER}/{entry_id}/{path}" for path in paths}
-        manifest = None
+        moves: list[Move] = []
         try:
-            manifest = Move(write_step(self._root, text.encode()), folder / MANIFEST)
-            files = [Move(self._root / old, self._root / new) for old, new in moved.items()]
-            self._intents.carry_out(
-                [manifest, *files], lambda db: self._catalog.moved(db, moved, {})
-            )
+            entry, moves, moved = self.moves_for(name, paths)
+            self._intents.carry_out(moves, lambda db: self._catalog.moved(db, moved, {}))
         except OSError as error:
             raise LoRAError(
                 f"{name} could not be deleted: {error.strerror or error}. Nothing was changed.",
                 suggestions=["Check the permissions of the LoRA folder and try again."],
             ) from error
         finally:
-            if manifest is not None:  # after a failure it is still there
+            for manifest in moves[:1]:  # after a failure it is still there
                 with suppress(OSError):
                     manifest.source.unlink(missing_ok=True)
         return entry
 
-    def restore(self, name: str) -> Trashed:
-        """Put the newest deletion of that name back where it was.
+    def moves_for(
+        self, name: str, paths: Sequence[str]
+    ) -> tuple[Trashed, list[Move], dict[str, str]]:
+        """What puts the files away, first the manifest from a step that is written now; and the
+        new path of each file. For a change that is carried out by the caller. Raises OSError."""
+        now = datetime.now(UTC)
+        entry_id = f"{now:%Y%m%dT%H%M%S%f}-{uuid.uuid4().hex[:8]}"
+        entry = Trashed(entry_id, name, tuple(paths), now.isoformat())
+        text = json.dumps({"name": name, "paths": entry.paths, "deleted": entry.deleted})
+        moved = {path: f"{FOLDER}/{entry_id}/{path}" for path in paths}
+        manifest = Move(write_step(self._root, text.encode()), self._folder(entry_id) / MANIFEST)
+        files = [Move(self._root / old, self._root / new) for old, new in moved.items()]
+        return entry, [manifest, *files], moved
+
+    def restore(self, name: str, entry_id: str | None = None) -> Trashed:
+        """Put the newest deletion of that name back where it was, or the one with that id.
 
         Raises LoRANotFoundError if there is none, LoRAError if something is in its place by
         now; in both cases nothing changes.
         """
-        entry = next((item for item in self.entries() if item.name == name), None)
+        entry = next(
+            (item for item in self.entries() if item.name == name and entry_id in (None, item.id)),
+            None,
+        )
         if entry is None:
             raise LoRANotFoundError(
                 f"There is no deleted LoRA named {name!r}.",

@@ -32,17 +32,20 @@ Folders = Mapping[str, frozenset[str]]
 
 @dataclass(frozen=True)
 class Walk:
-    """What was seen. `offline` are beginnings of paths that cannot be looked at for now."""
+    """What was seen. `offline` are beginnings of paths that cannot be looked at for now;
+    `folders` are those of the library itself, the empty ones too."""
 
     snapshot: Snapshot
     offline: tuple[str, ...] = ()
+    folders: tuple[str, ...] = ()
 
 
 def take_walk(root: Path, extra: Sequence[Path] = ()) -> Walk:
     """Every visible file below the folders. Raises OSError if `root` cannot be read."""
     os.scandir(root).close()
     offline: list[str] = []
-    found = dict(_files(str(root), "", offline, skipped=""))
+    folders: list[str] = []
+    found = dict(_files(str(root), "", offline, folders, skipped=""))
     for folder in extra:
         prefix = extra_prefix(folder)
         try:
@@ -50,8 +53,8 @@ def take_walk(root: Path, extra: Sequence[Path] = ()) -> Walk:
         except OSError:
             offline.append(prefix)
         else:
-            found |= _files(str(folder), prefix, offline, skipped=str(root))
-    return Walk(found, tuple(offline))
+            found |= _files(str(folder), prefix, offline, [], skipped=str(root))
+    return Walk(found, tuple(offline), tuple(folders))
 
 
 def extra_prefix(folder: Path) -> str:
@@ -72,7 +75,7 @@ def extra_folders(settings: Settings) -> tuple[Path, ...]:
 
 
 def _files(
-    folder: str, prefix: str, offline: list[str], *, skipped: str
+    folder: str, prefix: str, offline: list[str], folders: list[str], *, skipped: str
 ) -> Iterator[tuple[str, Stamp]]:
     try:
         with os.scandir(folder) as found:
@@ -88,7 +91,8 @@ def _files(
             continue
         if entry.is_dir(follow_symlinks=False):
             if not (skipped and _same(entry.path, skipped)):
-                yield from _files(entry.path, f"{prefix}{name}/", offline, skipped=skipped)
+                folders.append(f"{prefix}{name}")
+                yield from _files(entry.path, f"{prefix}{name}/", offline, folders, skipped=skipped)
             continue
         try:
             stat = entry.stat(follow_symlinks=False)

@@ -2,37 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from fastapi import FastAPI
-from lora_files import write_lora
 from starlette.testclient import TestClient
 
-from lora_ui.routes import ASSETS_URL, create_lora_router, lora_assets
-from utils import LoRAManager, LoRAUploadHandler, Settings, load_settings
-
-
-@pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    folders = {f"{name}_dir": tmp_path / name for name in ("loras", "outputs", "data")}
-    return load_settings(max_upload_mb=1, **folders)
-
-
-@pytest.fixture
-def client(settings: Settings) -> Iterator[TestClient]:
-    loras = LoRAManager(settings)
-    app = FastAPI()
-    app.include_router(create_lora_router(settings, loras, LoRAUploadHandler(settings, loras)))
-    app.mount(ASSETS_URL, lora_assets())
-    with TestClient(app) as client:
-        yield client
-
-
-@pytest.fixture
-def content(tmp_path: Path) -> bytes:
-    return write_lora(tmp_path / "source.safetensors").read_bytes()
+from lora_ui.routes import ASSETS_URL
+from utils import Settings
 
 
 def put(client: TestClient, name: str, content: bytes) -> None:
