@@ -12,7 +12,7 @@ from filelock import FileLock
 
 from backend.errors import SettingsError
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 BUSY_SECONDS = 30.0
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS jobs (
@@ -33,7 +33,8 @@ CREATE INDEX IF NOT EXISTS jobs_by_state ON jobs (state, seq);
 CREATE TABLE IF NOT EXISTS revision (value INTEGER NOT NULL);
 INSERT INTO revision SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM revision);
 """
-# What each later version adds. `place` orders the queue within a priority.
+# What each later version adds. `place` orders the queue within a priority; `pins` are the LoRA
+# files that a job holds.
 STEPS = {
     2: """
 ALTER TABLE jobs ADD COLUMN priority INTEGER NOT NULL DEFAULT 0;
@@ -55,6 +56,7 @@ CREATE TABLE parts (
 );
 CREATE TABLE marks (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 """,
+    3: "ALTER TABLE jobs ADD COLUMN pins TEXT;",
 }
 
 

@@ -1,52 +1,90 @@
-"""Input pictures, held for the job from the moment it is submitted."""
+"""What jobs need later, held from the moment they are submitted: pictures and LoRA files.
+
+Everything lies in one folder by its content, so that jobs share what is the same:
+`pictures/<sha256>.png` are copies, `loras/<key>/<file>` are hard links. What no job names any
+more is swept. A file lock keeps a sweep, by any instance, away from what is just being added.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import hashlib
 import os
 import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from filelock import FileLock
+
 from backend.errors import GenerationError
+from backend.jobs.lora_pins import LoRAPins
+from backend.wan.pinned import Pins
 from backend.wan.task import GenerationTask
 
 MAX_SUFFIX = 6
 
 
-def pin_picture(task: GenerationTask, folder: Path) -> GenerationTask:
-    """Copy the task's picture to `folder` under the task's id; the task returned uses the copy.
+class Inputs:
+    """The folder of what jobs hold. Use it inside `changing`."""
 
-    Raises GenerationError, with nothing left behind, if the picture cannot be copied.
-    """
-    if not task.image:
-        return task
-    source = Path(task.image)
+    def __init__(self, folder: Path, library: Path) -> None:
+        self._pictures = folder / "pictures"
+        self._loras = LoRAPins(folder / "loras", library)
+        self._lock_file = folder / "inputs.lock"
+
+    @property
+    def loras(self) -> LoRAPins:
+        return self._loras
+
+    @contextmanager
+    def changing(self) -> Iterator[None]:
+        """Nobody sweeps or adds meanwhile, in any instance."""
+        self._lock_file.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(self._lock_file):
+            yield
+
+    def with_picture(self, task: GenerationTask) -> GenerationTask:
+        """The task with a copy of its picture, which stays as it is now.
+
+        Raises GenerationError, with nothing left behind, if the picture cannot be copied.
+        """
+        if not task.image or Path(task.image).parent == self._pictures:
+            return task
+        source = Path(task.image)
+        try:
+            self._pictures.mkdir(parents=True, exist_ok=True)
+            name = hashlib.sha256(source.read_bytes()).hexdigest() + _suffix(source)
+            if not (self._pictures / name).is_file():
+                _copy_durably(source, self._pictures / name)
+        except OSError as error:
+            raise GenerationError(
+                f"The input picture cannot be kept for the job: {error}.",
+                suggestions=["Check the free disk space, then choose the picture again."],
+                context={"image": str(source)},
+            ) from error
+        return dataclasses.replace(task, image=str(self._pictures / name))
+
+    def sweep(self, pictures: Iterable[str], pins: Iterable[Pins]) -> None:
+        """Remove what is named neither here nor there. What cannot be removed stays for later."""
+        known = set(pictures)
+        with contextlib.suppress(OSError):
+            for path in self._pictures.iterdir():
+                if str(path) not in known:
+                    path.unlink(missing_ok=True)
+        self._loras.sweep(pins)
+
+
+def _suffix(source: Path) -> str:
     suffix = source.suffix.lower()
-    if not suffix[1:].isalnum() or len(suffix) > MAX_SUFFIX:
-        suffix = ".picture"
-    target = folder / f"{task.id}{suffix}"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        _copy_durably(source, target)
-    except OSError as error:
-        raise GenerationError(
-            f"The input picture cannot be kept for the job: {error}.",
-            suggestions=["Check the free disk space, then choose the picture again."],
-            context={"image": str(source)},
-        ) from error
-    return dataclasses.replace(task, image=str(target))
-
-
-def drop_picture(task: GenerationTask) -> None:
-    """Remove the copy that `pin_picture` made."""
-    if task.image:
-        Path(task.image).unlink(missing_ok=True)
+    return suffix if suffix[1:].isalnum() and len(suffix) <= MAX_SUFFIX else ".picture"
 
 
 def _copy_durably(source: Path, target: Path) -> None:
     partial = target.with_name(target.name + ".partial")
     try:
-        with source.open("rb") as reading, partial.open("xb") as writing:
+        with source.open("rb") as reading, partial.open("wb") as writing:
             shutil.copyfileobj(reading, writing)
             writing.flush()
             os.fsync(writing.fileno())

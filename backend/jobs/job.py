@@ -10,6 +10,7 @@ from backend.wan.task import GenerationTask, Progress
 
 JobState = Literal["queued", "running", "done", "failed", "cancelled", "interrupted"]
 OPEN_STATES: tuple[JobState, ...] = ("queued", "running")
+FINISHED_STATES: tuple[JobState, ...] = ("done", "failed", "cancelled", "interrupted")
 RETRYABLE_STATES: tuple[JobState, ...] = ("failed", "cancelled", "interrupted")
 
 

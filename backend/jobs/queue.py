@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import logging
+import sqlite3
 import threading
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from backend.jobs.arranging import ArrangedStore
 from backend.jobs.board import Board
-from backend.jobs.checking import checked
-from backend.jobs.expansion import expand
-from backend.jobs.inputs import drop_picture, pin_picture
 from backend.jobs.instances import Instances
-from backend.jobs.job import Job, Part
+from backend.jobs.job import FINISHED_STATES, Job, JobState, Part
+from backend.jobs.preparing import Preparation, parts_again
+from backend.jobs.refusals import no_such_job, not_now
 from backend.jobs.runner import GENERATION_RUNNER
-from backend.jobs.store import JobStore
 from backend.jobs.supervisor import Supervisor
 from backend.settings import Settings
 from backend.wan.manager import LoRAManager
 from backend.wan.task import GenerationTask
+
+logger = logging.getLogger(__name__)
 
 
 class JobQueue:
@@ -42,7 +45,8 @@ class JobQueue:
         that the worker builds (see `runner.Runner`)."""
         self._settings, self._runner = settings, runner
         self._loras = LoRAManager(settings) if loras is None else loras
-        self._store = JobStore(settings.data_dir / "jobs.sqlite")
+        self._store = ArrangedStore(settings.data_dir / "jobs.sqlite")
+        self._preparation = Preparation(settings, self._loras)
         self._instances = Instances(settings.data_dir / "instances")
         self._board = Board()
         self._supervisor: Supervisor | None = None
@@ -54,8 +58,14 @@ class JobQueue:
         with self._life:
             if self._supervisor is None:
                 self._instances.join()
+                self._sweep()
                 self._supervisor = Supervisor(
-                    self._settings, self._store, self._instances, self._board, self._runner
+                    self._settings,
+                    self._store,
+                    self._instances,
+                    self._board,
+                    self._runner,
+                    on_end=self._sweep,
                 )
                 self._supervisor.start()
 
@@ -80,21 +90,89 @@ class JobQueue:
         first. A task whose id is already in the queue, as when one is run again, gets a new id.
         Raises GenerationError that lists everything that is wrong; then nothing is kept.
         """
-        if self._store.get(task.id) is not None:
-            task = dataclasses.replace(task, id=uuid.uuid4().hex)
-        own, made = expand(task, parts, lambda each: checked(each, self._loras))
-        pinned = pin_picture(own, self._settings.data_dir / "inputs")
-        made = tuple(
-            dataclasses.replace(part, task=dataclasses.replace(part.task, image=pinned.image))
-            for part in made
-        )
-        try:
-            job = self._store.add(pinned, made, priority=priority)
-        except BaseException:
-            drop_picture(pinned)
-            raise
+        with self._preparation.holding():
+            if self._store.get(task.id) is not None:
+                task = dataclasses.replace(task, id=uuid.uuid4().hex)
+            made = self._preparation.prepare(task, parts)
+            job = self._store.add(made.task, made.parts, priority=priority, pins=made.pins)
         self._wake()
         return job
+
+    def edit(
+        self,
+        job_id: str,
+        changes: Mapping[str, Any],
+        *,
+        parts: Sequence[Part] | None = None,
+        priority: int | None = None,
+    ) -> Job:
+        """Change fields of a waiting job's task; `parts` and `priority` None stay as they are.
+
+        Raises GenerationError as `submit` does, or if the job does not wait; nothing is changed
+        then. LoRAs that the job held already stay what they were when it was submitted.
+        """
+        with self._preparation.holding():
+            job = self._require(job_id)
+            task = GenerationTask.from_dict({**job.task.to_dict(), **changes, "id": job_id})
+            wanted = parts_again(job) if parts is None else parts
+            made = self._preparation.prepare(task, wanted, self._store.pins(job_id))
+            rank = job.priority if priority is None else priority
+            changed = self._store.replace(made.task, made.parts, pins=made.pins, priority=rank)
+        if not changed:
+            raise not_now(self._require(job_id), "edited", "Duplicate it and edit the copy.")
+        self._wake()
+        return self._require(job_id)
+
+    def duplicate(self, job_id: str, *, new_seed: bool = False) -> Job:
+        """Queue the job again as another one, with the files that it still holds.
+
+        Raises GenerationError if there is no such job, a LoRAError for a LoRA that is gone.
+        """
+        with self._preparation.holding():
+            job = self._require(job_id)
+            seed = None if new_seed else job.task.seed
+            task = dataclasses.replace(job.task, id=uuid.uuid4().hex, seed=seed)
+            made = self._preparation.prepare(task, parts_again(job), self._store.pins(job_id))
+            copy = self._store.add(made.task, made.parts, priority=job.priority, pins=made.pins)
+        self._wake()
+        return copy
+
+    def retry(self, job_id: str) -> Job:
+        """Queue a failed, cancelled or interrupted job again; finished parts are kept.
+
+        Raises GenerationError for any other.
+        """
+        if not self._store.retry(job_id):
+            hint = "Duplicate it to make another video."
+            raise not_now(self._require(job_id), "run again", hint)
+        self._wake()
+        return self._require(job_id)
+
+    def move(self, job_id: str, position: int) -> Job:
+        """Put a waiting job at a position of the queue, from 1. Raises GenerationError."""
+        if not self._store.move(job_id, position):
+            raise not_now(self._require(job_id), "moved", "Only what waits has a place.")
+        return self._require(job_id)
+
+    def delete(self, job_id: str) -> None:
+        """Forget a job; the videos that it made stay. Raises GenerationError if it runs."""
+        if not self._store.delete(job_id):
+            raise not_now(self._require(job_id), "deleted", "Cancel it first.")
+        self._sweep()
+
+    def clear(self, states: Sequence[JobState] = FINISHED_STATES) -> int:
+        """Forget all jobs in these states, except one that runs; how many that were."""
+        count = self._store.delete_in(states)
+        self._sweep()
+        return count
+
+    def pause(self) -> None:
+        """Begin nothing more, also after a restart. What runs goes on; a batch to its next part."""
+        self._store.set_paused(True)
+
+    def resume(self) -> None:
+        self._store.set_paused(False)
+        self._wake()
 
     def cancel(self, job_id: str) -> bool:
         """Cancel a queued or running job. False if it is neither.
@@ -120,7 +198,7 @@ class JobQueue:
 
     def jobs(self, limit: int = 20) -> list[Job]:
         """The newest first."""
-        return [self._live(job) for job in self._store.list(limit)]
+        return [self._live(job) for job in self._store.newest(limit)]
 
     def preview(self, job_id: str) -> bytes | None:
         """The newest preview picture (JPEG) of the job that runs, or ran last, here."""
@@ -140,6 +218,8 @@ class JobQueue:
             "worker": self._board.worker.to_dict(),
             "job": None if shown is None else self._live(shown).to_dict(),
             "queue": [job.summary() for job in queued],
+            "paused": self._store.paused,
+            "jobs_rev": self._store.revision(),
         }
         return {"rev": self._counter.number(status), **status}
 
@@ -147,13 +227,28 @@ class JobQueue:
         """The running job (this instance's first), else the next, else the newest."""
         running = self._store.in_state("running")
         running.sort(key=lambda job: self._board.progress(job.id) is None)
-        found = [*running, *queued] or self._store.list(1)
+        found = [*running, *queued] or self._store.newest(1)
         return found[0] if found else None
 
     def _live(self, job: Job) -> Job:
         """The job with progress from memory, which is newer than that on disk."""
         progress = self._board.progress(job.id) if job.state == "running" else None
         return job if progress is None else dataclasses.replace(job, progress=progress)
+
+    def _require(self, job_id: str) -> Job:
+        job = self.get(job_id)
+        if job is None:
+            raise no_such_job(job_id)
+        return job
+
+    def _sweep(self) -> None:
+        """Holding an input for longer than needed does no harm; losing a job's end would."""
+        try:
+            self._preparation.sweep(self._store)
+        except (OSError, sqlite3.Error):
+            logger.warning(
+                "Inputs that are not needed any more could not be removed", exc_info=True
+            )
 
     def _wake(self) -> None:
         if self._supervisor is not None:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 from backend.jobs.job import Job, JobPart, JobState
+from backend.wan.pinned import PinnedLoRA, Pins
 from backend.wan.task import GenerationTask
 
 SELECT_JOBS = """
@@ -46,6 +47,14 @@ def insert_parts(connection: sqlite3.Connection, job_id: str, parts: Iterable[Jo
 
 def text(value: Mapping[str, Any] | None) -> str | None:
     return None if value is None else json.dumps(value, ensure_ascii=False)
+
+
+def pins_text(pins: Pins) -> str | None:
+    return text({name: pin.to_dict() for name, pin in pins.items()}) if pins else None
+
+
+def pins_from(stored: str | None) -> dict[str, PinnedLoRA]:
+    return {name: PinnedLoRA.from_dict(pin) for name, pin in (_value(stored) or {}).items()}
 
 
 def _value(stored: str | None) -> Any:

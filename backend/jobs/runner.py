@@ -11,6 +11,7 @@ import psutil
 
 from backend.errors import SettingsError
 from backend.settings import Settings
+from backend.wan.pinned import Pins
 from backend.wan.task import GenerationResult, GenerationTask, Progress
 
 GENERATION_RUNNER = "backend.jobs.runner:GenerationRunner"
@@ -27,7 +28,9 @@ class Runner(Protocol):
         task: GenerationTask,
         on_progress: Callable[[Progress], None],
         cancel: Callable[[], bool],
-    ) -> GenerationResult: ...
+        pins: Pins,
+    ) -> GenerationResult:
+        """Make one video; a LoRA that `pins` names is the file that is held there."""
 
     def status(self) -> dict[str, Any]:
         """`model` (None if none is loaded), `device`, `loras` by name, `memory` in bytes."""
@@ -44,6 +47,7 @@ class GenerationRunner:
         self._generate = generate_video
         self._models = ModelManager(settings)
         self._loras = LoRAManager(settings)
+        _ = self._loras.adapter_cache  # one for all runs: each has a view of its own
         self._selected: dict[str, Any] = {}
         self._stage = ""
 
@@ -55,6 +59,7 @@ class GenerationRunner:
         task: GenerationTask,
         on_progress: Callable[[Progress], None],
         cancel: Callable[[], bool],
+        pins: Pins,
     ) -> GenerationResult:
         def note(progress: Progress) -> None:
             self._stage = progress.stage
@@ -63,7 +68,11 @@ class GenerationRunner:
         self._selected = dict(task.selected_loras)
         try:
             return self._generate(
-                task, models=self._models, loras=self._loras, on_progress=note, cancel=cancel
+                task,
+                models=self._models,
+                loras=self._loras.with_pins(pins),
+                on_progress=note,
+                cancel=cancel,
             )
         finally:
             self._selected, self._stage = {}, ""

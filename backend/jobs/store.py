@@ -9,10 +9,10 @@ from typing import Any
 
 from backend.jobs.database import Database
 from backend.jobs.job import Job, JobPart, JobState, waiting_progress
-from backend.jobs.rows import IN_ORDER, insert_parts, read_jobs, text
+from backend.jobs.rows import IN_ORDER, insert_parts, pins_from, pins_text, read_jobs, text
+from backend.wan.pinned import NO_PINS, PinnedLoRA, Pins
 from backend.wan.task import GenerationTask
 
-Jobs = list[Job]
 LAST_PLACE = "(SELECT COALESCE(MAX(place), 0) + 1 FROM jobs WHERE state = 'queued')"
 FIRST_PLACE = "(SELECT COALESCE(MIN(place), 0) - 1 FROM jobs WHERE state = 'queued')"
 OWNED = "id = ? AND state = 'running' AND owner = ?"
@@ -41,11 +41,11 @@ class JobStore:
         found = self._read("WHERE id = ?", job_id)
         return found[0] if found else None
 
-    def list(self, limit: int = 20) -> Jobs:
+    def newest(self, limit: int = 20) -> list[Job]:
         """The newest first."""
         return self._read("ORDER BY seq DESC LIMIT ?", limit)
 
-    def in_state(self, *states: JobState) -> Jobs:
+    def in_state(self, *states: JobState) -> list[Job]:
         """In the order of the queue."""
         marks = ", ".join("?" * len(states))
         return self._read(f"WHERE state IN ({marks}) {IN_ORDER}", *states)
@@ -55,7 +55,7 @@ class JobStore:
         found = self._read("WHERE id = (SELECT job_id FROM parts WHERE id = ?)", part_id)
         return found[0] if found else None
 
-    def owned(self, owner: str) -> Jobs:
+    def owned(self, owner: str) -> list[Job]:
         return self._read("WHERE state = 'running' AND owner = ?", owner)
 
     def owners(self) -> set[str]:
@@ -71,6 +71,22 @@ class JobStore:
     def paused(self) -> bool:
         return bool(self._database.rows("SELECT 1 FROM marks WHERE name = 'paused'"))
 
+    def pins(self, job_id: str) -> dict[str, PinnedLoRA]:
+        """The LoRA files that the job holds; none once it is done."""
+        rows = self._database.rows("SELECT pins FROM jobs WHERE id = ?", job_id)
+        return pins_from(rows[0]["pins"]) if rows else {}
+
+    def held(self) -> tuple[set[str], list[Pins]]:
+        """Everything that any job holds: paths of pictures, and pins."""
+        images = self._database.rows(
+            "SELECT json_extract(task, '$.image') AS image FROM jobs"
+            " UNION SELECT json_extract(task, '$.image') FROM parts"
+        )
+        pins = self._database.rows("SELECT pins FROM jobs WHERE pins IS NOT NULL")
+        return {row["image"] for row in images if row["image"]}, [
+            pins_from(row["pins"]) for row in pins
+        ]
+
     def outranked(self, job_id: str) -> bool:
         """Whether a job of a higher priority waits."""
         return bool(
@@ -83,14 +99,22 @@ class JobStore:
 
     # The queue
 
-    def add(self, task: GenerationTask, parts: Sequence[JobPart] = (), *, priority: int = 0) -> Job:
+    def add(
+        self,
+        task: GenerationTask,
+        parts: Sequence[JobPart] = (),
+        *,
+        priority: int = 0,
+        pins: Pins = NO_PINS,
+    ) -> Job:
         """Put a task at the end of its priority. Raises sqlite3.IntegrityError for a taken id."""
         with self._database.writing() as connection:
             connection.execute(
-                "INSERT INTO jobs (id, state, task, progress, created, priority, place)"
-                f" VALUES (?, 'queued', ?, ?, ?, ?, {LAST_PLACE})",
-                (task.id, text(task.to_dict()), text(waiting_progress()), time.time(), priority),
-            )
+                "INSERT INTO jobs (id, state, task, progress, created, priority, pins, place)"
+                f" VALUES (?, 'queued', ?, ?, ?, ?, ?, {LAST_PLACE})",
+                (task.id, text(task.to_dict()), text(waiting_progress()), time.time(), priority,
+                 pins_text(pins)),
+            )  # fmt: skip
             insert_parts(connection, task.id, parts)
             return read_jobs(connection, "WHERE id = ?", task.id)[0]
 
@@ -109,13 +133,6 @@ class JobStore:
                 "UPDATE jobs SET cancel_requested = 1 WHERE id = ? AND state = 'running'", (job_id,)
             )
             return running.rowcount > 0
-
-    def set_paused(self, paused: bool) -> None:
-        """A paused queue begins nothing. It stays so through restarts, for all instances."""
-        with self._database.writing() as connection:
-            connection.execute("DELETE FROM marks WHERE name = 'paused'")
-            if paused:
-                connection.execute("INSERT INTO marks VALUES ('paused', ?)", (str(time.time()),))
 
     # What the owner says
 
@@ -201,8 +218,9 @@ class JobStore:
         with self._database.writing() as connection:
             ended = connection.execute(
                 "UPDATE jobs SET state = ?, finished = ?, result = ?, error = ?, owner = NULL,"
-                f" cancel_requested = 0 WHERE {OWNED}",
-                (state, time.time(), text(result), text(error), job_id, owner),
+                " cancel_requested = 0, pins = CASE WHEN ? = 'done' THEN NULL ELSE pins END"
+                f" WHERE {OWNED}",
+                (state, time.time(), text(result), text(error), state, job_id, owner),
             ).rowcount
             if ended:
                 _end_parts(connection, job_id, state)
@@ -219,7 +237,7 @@ class JobStore:
         )
         return str(rows[0]["id"]) if rows else None
 
-    def _read(self, rest: str, *values: object) -> Jobs:
+    def _read(self, rest: str, *values: object) -> list[Job]:
         with self._database.reading() as connection:
             return read_jobs(connection, rest, *values)
 

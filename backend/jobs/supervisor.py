@@ -7,6 +7,7 @@ import queue
 import sqlite3
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,7 @@ from backend.jobs.messages import Command, Report
 from backend.jobs.outcomes import batch_outcome, interrupted
 from backend.jobs.store import JobStore
 from backend.settings import Settings
+from backend.wan.pinned import Pins
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +38,7 @@ class Run:
     """
 
     job: Job
+    pins: Pins
     part: JobPart | None = None
     working: bool = False
     begun: bool = False
@@ -59,10 +62,19 @@ class Supervisor:
     """
 
     def __init__(
-        self, settings: Settings, store: JobStore, instances: Instances, board: Board, runner: str
+        self,
+        settings: Settings,
+        store: JobStore,
+        instances: Instances,
+        board: Board,
+        runner: str,
+        *,
+        on_end: Callable[[], None] = lambda: None,
     ) -> None:
+        """`on_end` is called after each job's end."""
         self._settings, self._store = settings, store
         self._instances, self._board = instances, board
+        self._on_end = on_end
         self._reports: queue.SimpleQueue[Report | None] = queue.SimpleQueue()
         self._keeper = WorkerKeeper(settings, runner, board, self._reports.put)
         self._wanted: str | None = settings.default_model
@@ -200,7 +212,7 @@ class Supervisor:
     def _claim(self) -> None:
         job = self._store.claim(self._owner)
         if job is not None:
-            self._run = Run(job)
+            self._run = Run(job, self._store.pins(job.id))
             self._board.begin(job)
 
     def _next_part(self, run: Run) -> None:
@@ -231,7 +243,8 @@ class Supervisor:
         self._idle, run.working, run.begun = False, True, False
         self._board.show(state="busy", detail="")
         task = run.job.task if run.part is None else run.part.task
-        self._keeper.send(Command("run", run.job.id, task=task.to_dict()))
+        pins = {name: run.pins[name].to_dict() for name in task.selected_loras if name in run.pins}
+        self._keeper.send(Command("run", run.job.id, task=task.to_dict(), pins=pins))
 
     def _load(self, model_type: str) -> None:
         self._idle = False
@@ -263,6 +276,7 @@ class Supervisor:
         if not self._store.finish(run.job.id, self._owner, state, result=result, error=error):
             logger.warning("Job %s was taken from this instance before it ended", run.job.id)
         self._run = None
+        self._on_end()
 
     def _finish_unfinished(self, reason: str) -> None:
         run = self._run

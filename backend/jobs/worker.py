@@ -19,6 +19,7 @@ from backend.errors import CancelledByUser, StudioError, VRAMError
 from backend.jobs.messages import Command, Report
 from backend.jobs.runner import GENERATION_RUNNER, Runner, make_runner
 from backend.settings import Settings
+from backend.wan.pinned import PinnedLoRA
 from backend.wan.task import GenerationTask, Progress
 
 R = TypeVar("R")
@@ -126,6 +127,7 @@ def _run(line: Line, runner: Runner, command: Command) -> None:
             GenerationTask.from_dict(command.task),
             Reporter(line, runner, job_id),
             lambda: line.cancelled(job_id),
+            {name: PinnedLoRA.from_dict(pin) for name, pin in command.pins.items()},
         ).to_dict()
     )
     if isinstance(outcome, CancelledByUser):

@@ -78,9 +78,9 @@ def read_scaling(path: str | Path, metadata: Mapping[str, str]) -> Scaling:
     Raises LoRAFileError if an `adapter_config.json` beside it cannot be understood: guessing
     would apply the LoRA at a wrong strength.
     """
-    config_file = Path(path).parent / CONFIG_NAME
+    config_file = config_of(Path(path))
     try:
-        if config_file.is_file() and _alone(Path(path)):
+        if config_file is not None:
             with config_file.open(encoding="utf-8") as file:
                 return _from_config(json.loads(file.read(MAX_CONFIG_CHARS)))
         text = metadata.get("lora_adapter_metadata")
@@ -90,6 +90,12 @@ def read_scaling(path: str | Path, metadata: Mapping[str, str]) -> Scaling:
             f"{Path(path).name}: its adapter configuration cannot be understood: {error}.",
             suggestions=[f"Correct or remove {CONFIG_NAME} beside the file."],
         ) from error
+
+
+def config_of(path: Path) -> Path | None:
+    """The configuration beside the file that speaks of it, if there is one."""
+    config = path.parent / CONFIG_NAME
+    return config if config.is_file() and _alone(path) else None
 
 
 def _alone(path: Path) -> bool:

@@ -14,8 +14,8 @@ from backend.errors import (
     LoRAFileError,
     LoRANotFoundError,
 )
-from backend.lora.library import LoRALibrary
 from backend.lora.selection import LoRASelection
+from backend.wan.pinned import PinningLibrary
 from backend.wan.task import GenerationTask
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from backend.wan.adapters.stack import AppliedStack
 
 
-class LoRAManager(LoRALibrary):
+class LoRAManager(PinningLibrary):
     """The LoRA library rooted at `settings.loras_dir`, and its application to a pipeline."""
 
     @cached_property

@@ -15,6 +15,7 @@ from typing import Any
 
 from backend.errors import CancelledByUser, GenerationError, ModelLoadError
 from backend.settings import Settings
+from backend.wan.pinned import Pins
 from backend.wan.task import GenerationResult, GenerationTask, Progress
 
 
@@ -39,6 +40,7 @@ class ScriptedRunner:
         task: GenerationTask,
         on_progress: Callable[[Progress], None],
         cancel: Callable[[], bool],
+        pins: Pins,
     ) -> GenerationResult:
         with (self._settings.outputs_dir / "runs.txt").open("a") as file:
             file.write(task.id + "\n")

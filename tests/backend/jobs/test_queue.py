@@ -71,9 +71,10 @@ def test_the_picture_is_held_from_submit_on(
     picture.write_bytes(b"pixels")
     job = queue.submit(task("quick", model_type="i2v-A14B", image=picture))
     picture.unlink()
-    kept = settings.data_dir / "inputs" / f"{job.id}.png"
-    assert job.task.image == str(kept)
-    assert kept.read_bytes() == b"pixels"
+    assert job.task.image is not None
+    kept = Path(job.task.image)
+    assert kept.parent == settings.data_dir / "inputs" / "pictures"
+    assert kept.suffix == ".png" and kept.read_bytes() == b"pixels"
 
 
 def test_a_picture_that_cannot_be_copied_refuses_the_task(
@@ -82,7 +83,8 @@ def test_a_picture_that_cannot_be_copied_refuses_the_task(
     queue = make_queue(start=False)
     picture = tmp_path / "cat.png"
     picture.write_bytes(b"pixels")
-    (settings.data_dir / "inputs").write_text("a file where the folder should be")
+    (settings.data_dir / "inputs").mkdir()
+    (settings.data_dir / "inputs" / "pictures").write_text("a file where the folder should be")
     with pytest.raises(GenerationError, match="picture cannot be kept"):
         queue.submit(task("quick", model_type="i2v-A14B", image=picture))
     assert queue.jobs() == []

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from backend.errors import SettingsError
+from backend.jobs.arranging import ArrangedStore as JobStore
 from backend.jobs.database import SCHEMA_VERSION
 from backend.jobs.instances import Instances
-from backend.jobs.store import JobStore
 from backend.wan.task import GenerationTask
 from tests.backend.jobs.conftest import task
 
@@ -33,7 +33,7 @@ def store(tmp_path: Path) -> Iterator[JobStore]:
 def test_stored_tasks_belong_to_the_schema_version() -> None:
     """A new field of a task is not readable by older versions: raise SCHEMA_VERSION with it."""
     fields = {item.name for item in dataclasses.fields(GenerationTask)}
-    assert (fields, SCHEMA_VERSION) == (STORED_TASK_FIELDS, 2)
+    assert (fields, SCHEMA_VERSION) == (STORED_TASK_FIELDS, 3)
 
 
 def test_a_claimed_job_has_one_owner(store: JobStore) -> None:
@@ -55,7 +55,7 @@ def test_a_released_job_keeps_its_place(store: JobStore) -> None:
     first, second = store.add(task()), store.add(task())
     store.claim("a")
     assert store.release(first.id, "a")
-    assert [job.position for job in store.list()] == [2, 1]
+    assert [job.position for job in store.newest()] == [2, 1]
     again = store.claim("b")
     assert again is not None and again.id == first.id
     assert store.get(second.id) is not None
@@ -75,7 +75,7 @@ def test_a_finished_job_takes_no_late_result(store: JobStore) -> None:
     store.claim("alive")
     assert [job.id for job in store.owned("dead")] == [dead.id]
     assert store.finish(dead.id, "dead", "interrupted", error={"message": "gone"})
-    states = {job.id: job.state for job in store.list()}
+    states = {job.id: job.state for job in store.newest()}
     assert states == {dead.id: "interrupted", alive.id: "running"}
     assert not store.finish(dead.id, "dead", "done"), "its late result is not taken"
 
@@ -121,7 +121,7 @@ def test_a_failed_write_leaves_nothing(store: JobStore) -> None:
     before = store.revision()
     with pytest.raises(sqlite3.IntegrityError):
         store.add(job.task)
-    assert (len(store.list()), store.revision()) == (1, before)
+    assert (len(store.newest()), store.revision()) == (1, before)
 
 
 def test_a_folder_that_cannot_be_used_is_named(tmp_path: Path) -> None:

@@ -1,0 +1,98 @@
+"""LoRA files held for jobs by hard links: no byte is copied, and none can be taken away.
+
+`<folder>/<key>/<file name>`, where the key is made of the file's device, inode, size and date:
+jobs that use the same file share one link, and the worker's cache knows it by its path. A
+library on another file system gets the links in a hidden folder of its own. Where there are no
+hard links at all, the file's own path is noted; the trash or a rename may have moved it by the
+time it is needed, and then it is looked for by inode, size and date.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+from backend.lora.placement import NO_LINKS, sync_folder
+from backend.lora.scaling import config_of
+from backend.wan.manager import LoRAManager
+from backend.wan.pinned import PinnedFile, PinnedLoRA, Pins
+
+IN_LIBRARY = ".pinned"
+
+
+class LoRAPins:
+    """The pins of one data folder and one library."""
+
+    def __init__(self, folder: Path, library: Path) -> None:
+        self._folders = (folder, library / IN_LIBRARY)
+
+    def pin(self, names: Iterable[str], loras: LoRAManager, held: Pins) -> dict[str, PinnedLoRA]:
+        """The LoRAs of these names, held. Those in `held` stay what they are there.
+
+        Raises a LoRAError for a name that is not in the library.
+        """
+        return {name: held.get(name) or self._pinned(name, loras) for name in dict.fromkeys(names)}
+
+    def sweep(self, used: Iterable[Pins]) -> None:
+        """Let go of the files that no pin names."""
+        kept = {
+            Path(file.path).parent
+            for pins in used
+            for pin in pins.values()
+            for file in pin.files.values()
+        }
+        for folder in self._folders:
+            with contextlib.suppress(OSError):
+                for entry in folder.iterdir():
+                    if entry not in kept:
+                        shutil.rmtree(entry, ignore_errors=True)
+
+    def _pinned(self, name: str, loras: LoRAManager) -> PinnedLoRA:
+        record = loras.record(name)
+        hashes = record.get("sha256s") or {}
+        files = {
+            role: self._held(path, str(hashes.get(role) or ""))
+            for role, path in loras.files(name).items()
+        }
+        return PinnedLoRA(record, files)
+
+    def _held(self, path: Path, sha256: str) -> PinnedFile:
+        found = path.stat()
+        stamp = f"{found.st_dev}|{found.st_ino}|{found.st_size}|{found.st_mtime_ns}"
+        config = config_of(path)
+        if config is not None:
+            stamp += f"|{config.stat().st_mtime_ns}"
+        key = hashlib.sha256(stamp.encode()).hexdigest()[:32]
+        links = (_linked(path, config, folder / key) for folder in self._folders)
+        place = next(filter(None, links), path)
+        return PinnedFile(str(place), found.st_size, found.st_mtime_ns, found.st_ino, sha256)
+
+
+def _linked(path: Path, config: Path | None, folder: Path) -> Path | None:
+    """A link to the file in a folder that holds nothing else but its configuration.
+
+    None where it cannot be linked to.
+    """
+    there = list(folder.glob("*.safetensors")) if folder.is_dir() else []
+    if there:
+        return there[0]
+    partial = folder.with_name(f".{folder.name}")
+    try:
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        os.link(path, partial / path.name, follow_symlinks=True)
+        if config is not None:
+            shutil.copy2(config, partial / config.name)
+        partial.rename(folder)
+        sync_folder(folder.parent)
+    except OSError as error:
+        shutil.rmtree(partial, ignore_errors=True)
+        if error.errno in (*NO_LINKS, errno.EROFS):
+            return None
+        raise
+    return folder / path.name

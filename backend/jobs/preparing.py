@@ -1,0 +1,73 @@
+"""From what was asked for to what the queue keeps: checked tasks, held pictures and LoRAs."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from backend.jobs.checking import checked
+from backend.jobs.expansion import expand
+from backend.jobs.inputs import Inputs
+from backend.jobs.job import Job, JobPart, Part
+from backend.jobs.store import JobStore
+from backend.settings import Settings
+from backend.wan.manager import LoRAManager
+from backend.wan.pinned import NO_PINS, PinnedLoRA, Pins
+from backend.wan.task import GenerationTask
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """All that a job's row needs."""
+
+    task: GenerationTask
+    parts: tuple[JobPart, ...]
+    pins: dict[str, PinnedLoRA]
+
+
+class Preparation:
+    """Prepares within `holding`, so that nothing held is swept before a job names it."""
+
+    def __init__(self, settings: Settings, loras: LoRAManager) -> None:
+        self._loras = loras
+        self._inputs = Inputs(settings.data_dir / "inputs", settings.loras_dir)
+
+    @contextmanager
+    def holding(self) -> Iterator[None]:
+        with self._inputs.changing():
+            yield
+
+    def prepare(
+        self, task: GenerationTask, parts: Sequence[Part], held: Pins = NO_PINS
+    ) -> Prepared:
+        """Check everything and hold its inputs; LoRAs in `held` stay what they are there.
+
+        Raises a StudioError that names every problem.
+        """
+        view = self._loras.with_pins(held)
+        own, made = expand(task, parts, lambda each: checked(each, view))
+        tasks = [own, *(part.task for part in made)]
+        names = [name for each in tasks for name in each.selected_loras]
+        pins = self._inputs.loras.pin(names, self._loras, held)
+        own = self._inputs.with_picture(own)
+        made = tuple(
+            dataclasses.replace(part, task=self._inputs.with_picture(part.task)) for part in made
+        )
+        return Prepared(own, made, pins)
+
+    def sweep(self, store: JobStore) -> None:
+        """Let go of what no job holds any more."""
+        with self.holding():
+            self._inputs.sweep(*store.held())
+
+
+def parts_again(job: Job) -> list[Part]:
+    """The job's parts, to be asked for once more; a seed that was drawn stays."""
+    return [
+        Part(part.label, {**part.changes, "seed": part.task.seed})
+        if "seed" in part.changes
+        else Part(part.label, part.changes)
+        for part in job.parts
+    ]
