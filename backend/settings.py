@@ -83,6 +83,9 @@ class Settings(BaseModel):
     device: str = Field(
         pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$", description="auto, cpu, mps, cuda or cuda:N."
     )
+    workers: int = Field(
+        ge=0, le=64, description="Worker processes; 0 means one per GPU, or one without a GPU."
+    )
     offload: Literal["auto", "none", "model"] = Field(
         description="Keep the model in GPU memory (none), move parts on use (model), or decide."
     )

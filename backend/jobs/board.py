@@ -26,11 +26,32 @@ class WorkerStatus:
         return dataclasses.asdict(self)
 
 
+@dataclass(frozen=True)
+class Tally:
+    """What was done since the start: videos by how they ended, seconds by stage of those done."""
+
+    videos: dict[str, int] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+    restarts: int = 0
+
+    def with_video(self, state: str, timings: dict[str, float]) -> Tally:
+        seconds = {
+            stage: self.seconds.get(stage, 0.0) + timings.get(stage, 0.0)
+            for stage in {**self.seconds, **timings}
+        }
+        videos = {**self.videos, state: self.videos.get(state, 0) + 1}
+        return dataclasses.replace(self, videos=videos, seconds=seconds)
+
+    def with_restart(self) -> Tally:
+        return dataclasses.replace(self, restarts=self.restarts + 1)
+
+
 class Board:
     """The worker's status, and progress and newest preview of the job that runs or ran last."""
 
     def __init__(self) -> None:
         self.worker = WorkerStatus()
+        self.tally = Tally()
         self._progress: tuple[str, dict[str, Any]] = ("", {})
         self._preview: tuple[str, bytes | None] = ("", None)
 

@@ -62,6 +62,7 @@ class WorkerKeeper:
         """The worker is gone. If that was wanted, the next one starts at once."""
         logger.warning("Worker ended: %s", reason)
         self._worker = None
+        self._board.tally = self._board.tally.with_restart()
         delay = 0.0
         if not wanted:
             delay = min(FIRST_BACKOFF_SECONDS * 2**self._failures, LONGEST_BACKOFF_SECONDS)

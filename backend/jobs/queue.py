@@ -13,13 +13,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from backend.jobs.arranging import ArrangedStore
-from backend.jobs.board import Board
-from backend.jobs.instances import Instances
+from backend.jobs.board import Tally
 from backend.jobs.job import FINISHED_STATES, Job, JobState, Part
+from backend.jobs.pool import WorkerPool
 from backend.jobs.preparing import Preparation, parts_again
 from backend.jobs.refusals import no_such_job, not_now
 from backend.jobs.runner import GENERATION_RUNNER
-from backend.jobs.supervisor import Supervisor
 from backend.settings import Settings
 from backend.wan.manager import LoRAManager
 from backend.wan.task import GenerationTask
@@ -28,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 
 class JobQueue:
-    """Jobs on disk and one worker process that runs them, oldest first.
+    """Jobs on disk and the worker processes that run them, oldest first.
 
     Every method may be called from any thread. Several queues, in one process or in many, may
     share `settings.data_dir`; each job is run by one of them.
@@ -43,39 +42,21 @@ class JobQueue:
     ) -> None:
         """`loras` is the library, opened here if it is not given; `runner` the `module:Class`
         that the worker builds (see `runner.Runner`)."""
-        self._settings, self._runner = settings, runner
+        self._settings = settings
         self._loras = LoRAManager(settings) if loras is None else loras
         self._store = ArrangedStore(settings.data_dir / "jobs.sqlite")
         self._preparation = Preparation(settings, self._loras)
-        self._instances = Instances(settings.data_dir / "instances")
-        self._board = Board()
-        self._supervisor: Supervisor | None = None
-        self._life = threading.Lock()
+        self._pool = WorkerPool(settings, self._store, runner, on_end=self._sweep)
         self._counter = _RevisionCounter()
 
     def start(self) -> None:
-        """Start the worker. Jobs that a dead instance left running become interrupted."""
-        with self._life:
-            if self._supervisor is None:
-                self._instances.join()
-                self._sweep()
-                self._supervisor = Supervisor(
-                    self._settings,
-                    self._store,
-                    self._instances,
-                    self._board,
-                    self._runner,
-                    on_end=self._sweep,
-                )
-                self._supervisor.start()
+        """Start the workers. Jobs that a dead instance left running become interrupted."""
+        self._sweep()
+        self._pool.start()
 
     def stop(self) -> None:
-        """End the worker. The job that it was running becomes interrupted; others stay queued."""
-        with self._life:
-            if self._supervisor is not None:
-                self._supervisor.stop()
-                self._supervisor = None
-                self._instances.leave()
+        """End the workers. A job that one was running becomes interrupted; others stay queued."""
+        self._pool.stop()
 
     def close(self) -> None:
         """Stop, and let go of the files. The queue cannot be used afterwards."""
@@ -202,37 +183,59 @@ class JobQueue:
 
     def preview(self, job_id: str) -> bytes | None:
         """The newest preview picture (JPEG) of the job that runs, or ran last, here."""
-        return self._board.preview(job_id)
+        return self._pool.preview(job_id)
 
     def load_model(self, model_type: str) -> None:
         """Load a model when the worker is idle. Raises SettingsError if there is no such model."""
         self._settings.model(model_type)
-        if self._supervisor is not None:
-            self._supervisor.prefer(model_type)
+        self._pool.prefer(model_type)
 
     def status(self) -> dict[str, Any]:
-        """Worker, current job and queue; `rev` is another number whenever any of it changed."""
-        queued = self._store.in_state("queued")
-        shown = self._current(queued)
+        """Workers, current job and queue; `rev` is another number whenever any of it changed.
+
+        `worker` is the foremost of `workers`; `job` the one to show in the first place; `running`
+        and `queue` are summaries. `jobs_rev` is another number whenever the list of jobs changed.
+        """
+        open_jobs = self._store.in_state("running", "queued")
+        running = [self._live(job) for job in open_jobs if job.state == "running"]
+        queued = [job for job in open_jobs if job.state == "queued"]
+        shown = self._shown(running, queued)
         status = {
-            "worker": self._board.worker.to_dict(),
-            "job": None if shown is None else self._live(shown).to_dict(),
+            "worker": self._pool.status().to_dict(),
+            "workers": [worker.to_dict() for worker in self._pool.statuses()],
+            "job": None if shown is None else shown.to_dict(),
+            "running": [{**job.summary(), "progress": job.progress} for job in running],
             "queue": [job.summary() for job in queued],
             "paused": self._store.paused,
             "jobs_rev": self._store.revision(),
         }
         return {"rev": self._counter.number(status), **status}
 
-    def _current(self, queued: list[Job]) -> Job | None:
+    def _shown(self, running: list[Job], queued: list[Job]) -> Job | None:
         """The running job (this instance's first), else the next, else the newest."""
-        running = self._store.in_state("running")
-        running.sort(key=lambda job: self._board.progress(job.id) is None)
+        running = sorted(running, key=lambda job: self._pool.progress(job.id) is None)
         found = [*running, *queued] or self._store.newest(1)
         return found[0] if found else None
 
+    def health(self) -> bool:
+        """Whether jobs can be taken and handed out."""
+        try:
+            self._store.revision()
+        except sqlite3.Error:
+            return False
+        return self._pool.alive
+
+    def counts(self) -> dict[str, int]:
+        """How many jobs the queue holds, by state."""
+        return self._store.counts()
+
+    def tallies(self) -> list[Tally]:
+        """What each worker has done since the start."""
+        return self._pool.tallies()
+
     def _live(self, job: Job) -> Job:
         """The job with progress from memory, which is newer than that on disk."""
-        progress = self._board.progress(job.id) if job.state == "running" else None
+        progress = self._pool.progress(job.id) if job.state == "running" else None
         return job if progress is None else dataclasses.replace(job, progress=progress)
 
     def _require(self, job_id: str) -> Job:
@@ -251,8 +254,7 @@ class JobQueue:
             )
 
     def _wake(self) -> None:
-        if self._supervisor is not None:
-            self._supervisor.wake()
+        self._pool.wake()
 
 
 class _RevisionCounter:

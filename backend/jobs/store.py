@@ -50,6 +50,11 @@ class JobStore:
         marks = ", ".join("?" * len(states))
         return self._read(f"WHERE state IN ({marks}) {IN_ORDER}", *states)
 
+    def counts(self) -> dict[str, int]:
+        """Jobs by state."""
+        rows = self._database.rows("SELECT state, COUNT(*) AS jobs FROM jobs GROUP BY state")
+        return {row["state"]: row["jobs"] for row in rows}
+
     def with_part(self, part_id: str) -> Job | None:
         """The batch that has this part."""
         found = self._read("WHERE id = (SELECT job_id FROM parts WHERE id = ?)", part_id)

@@ -96,11 +96,17 @@ class Supervisor:
         self._wanted = model_type
         self.wake()
 
-    def stop(self) -> None:
-        """End the worker and wait for it. A job that it has is marked interrupted."""
+    def ask_to_stop(self) -> None:
+        """End the worker. A job that it has is marked interrupted; `join` waits for all that."""
         self._stopping.set()
         self.wake()
+
+    def join(self) -> None:
         self._thread.join()
+
+    @property
+    def alive(self) -> bool:
+        return self._thread.is_alive()
 
     def _work(self) -> None:
         in_hand: Report | None = None
@@ -175,6 +181,8 @@ class Supervisor:
             self._save_progress(run)
             self._store.finish_part(run.part.id, self._owner, state, **outcome)
             run.part, run.working = None, False
+        timings = report.data.get("timings", {}) if report.kind == "done" else {}
+        self._board.tally = self._board.tally.with_video(state, timings)
         self._keeper.worked()
         self._become_idle()
 

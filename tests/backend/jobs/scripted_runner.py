@@ -1,8 +1,9 @@
 """Stands in for hardware-length runs: the prompt says what the run does.
 
 `quick`, `steps N`, `slow` (until cancelled), `hang` (deaf to cancel), `crash` (as by the system's
-out-of-memory killer), `fail` (one of our errors), `bug` (any other error), `memory`. Every begun
-run is noted in `runs.txt` beside the videos, so that a test can count them.
+out-of-memory killer), `gate` (until there is a file `open` beside the videos), `fail` (one of our
+errors), `bug` (any other error), `memory`. Every begun run is noted in `runs.txt` beside the
+videos, so that a test can count them.
 """
 
 from __future__ import annotations
@@ -66,7 +67,12 @@ class ScriptedRunner:
             raise ValueError("something nobody thought of")
         elif verb == "memory":
             raise MemoryError
-        while verb == "hang" or (verb == "slow" and not cancel()):
+        gate = self._settings.outputs_dir / "open"
+        while (
+            verb == "hang"
+            or (verb == "gate" and not gate.exists())
+            or (verb == "slow" and not cancel())
+        ):
             time.sleep(0.01)
         if verb == "slow":
             raise CancelledByUser("Stopped.")

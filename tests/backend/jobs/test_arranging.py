@@ -27,6 +27,11 @@ def waiting(queue: JobQueue) -> list[str]:
     return [entry["id"] for entry in queue.status()["queue"]]
 
 
+def open_gate(settings: Settings) -> None:
+    """Let runs of `gate` end."""
+    (settings.outputs_dir / "open").touch()
+
+
 def submit(queue: JobQueue, count: int, **options: int) -> list[str]:
     return [queue.submit(task(f"steps {number}"), **options).id for number in range(count)]
 
@@ -172,10 +177,11 @@ def test_a_paused_queue_begins_nothing_also_after_a_restart(
 
 
 def test_a_batch_waits_between_its_parts(settings: Settings, queue: JobQueue) -> None:
-    batch = queue.submit(task("quick"), parts=prompts("steps 200", "quick", "quick"))
+    batch = queue.submit(task("quick"), parts=prompts("gate", "quick", "quick"))
     wait_until(running_part(queue, batch.id, 1), "the first part")
     queue.pause()
     other = queue.submit(task("quick"))
+    open_gate(settings)
     held = wait_for_state(queue, batch.id, "queued")
     assert part_states(held) == ["done", "queued", "queued"]
     assert held.position == 1 and held.started is not None
@@ -190,9 +196,10 @@ def test_a_batch_waits_between_its_parts(settings: Settings, queue: JobQueue) ->
 def test_an_urgent_job_goes_between_the_parts_of_a_batch(
     settings: Settings, queue: JobQueue
 ) -> None:
-    batch = queue.submit(task("quick"), parts=prompts("steps 200", "quick"))
+    batch = queue.submit(task("quick"), parts=prompts("gate", "quick"))
     wait_until(running_part(queue, batch.id, 1), "the first part")
     urgent = queue.submit(task("quick"), priority=1)
+    open_gate(settings)
     done = wait_for_state(queue, batch.id, "done")
     first, second = (part.id for part in done.parts)
     assert begun_runs(settings) == [first, urgent.id, second]

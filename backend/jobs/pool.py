@@ -1,0 +1,94 @@
+"""The workers of this instance: one supervisor and one worker process for each device."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from backend.jobs.board import Board, Tally, WorkerStatus
+from backend.jobs.devices import worker_devices
+from backend.jobs.instances import Instances
+from backend.jobs.store import JobStore
+from backend.jobs.supervisor import Supervisor
+from backend.settings import Settings
+
+# The state that stands for several workers is the first of these that one of them is in.
+FOREMOST = ("busy", "loading", "ready", "starting", "restarting", "failed", "stopped")
+
+
+class WorkerPool:
+    """Starts and stops the workers; each takes the next job as soon as it is idle."""
+
+    def __init__(
+        self, settings: Settings, store: JobStore, runner: str, on_end: Callable[[], None]
+    ) -> None:
+        self._settings, self._store, self._runner = settings, store, runner
+        self._on_end = on_end
+        self._instances = Instances(settings.data_dir / "instances")
+        self._life = threading.Lock()
+        self._supervisors: tuple[Supervisor, ...] = ()
+        self._boards: tuple[Board, ...] = (Board(),)
+
+    def start(self) -> None:
+        with self._life:
+            if self._supervisors:
+                return
+            self._instances.join()
+            devices = worker_devices(self._settings)
+            self._boards = tuple(Board() for _ in devices)
+            self._supervisors = tuple(
+                self._supervisor(device, board)
+                for device, board in zip(devices, self._boards, strict=True)
+            )
+            for supervisor in self._supervisors:
+                supervisor.start()
+
+    def _supervisor(self, device: str, board: Board) -> Supervisor:
+        settings = self._settings.model_copy(update={"device": device})
+        return Supervisor(
+            settings, self._store, self._instances, board, self._runner, on_end=self._on_end
+        )
+
+    def stop(self) -> None:
+        """End all workers; a job that one of them has is marked interrupted."""
+        with self._life:
+            for supervisor in self._supervisors:
+                supervisor.ask_to_stop()
+            for supervisor in self._supervisors:
+                supervisor.join()
+            if self._supervisors:
+                self._instances.leave()
+            self._supervisors = ()
+
+    def wake(self) -> None:
+        for supervisor in self._supervisors:
+            supervisor.wake()
+
+    def prefer(self, model_type: str) -> None:
+        """One worker loads that model as soon as nothing else is to be done."""
+        if self._supervisors:
+            self._supervisors[0].prefer(model_type)
+
+    @property
+    def alive(self) -> bool:
+        """Whether the threads that hand out work are there."""
+        return bool(self._supervisors) and all(each.alive for each in self._supervisors)
+
+    def statuses(self) -> list[WorkerStatus]:
+        return [board.worker for board in self._boards]
+
+    def status(self) -> WorkerStatus:
+        """One status for all: that of the foremost worker."""
+        return min(self.statuses(), key=lambda each: FOREMOST.index(each.state))
+
+    def tallies(self) -> list[Tally]:
+        return [board.tally for board in self._boards]
+
+    def progress(self, job_id: str) -> dict[str, Any] | None:
+        found = (board.progress(job_id) for board in self._boards)
+        return next((progress for progress in found if progress is not None), None)
+
+    def preview(self, job_id: str) -> bytes | None:
+        found = (board.preview(job_id) for board in self._boards)
+        return next((picture for picture in found if picture is not None), None)
