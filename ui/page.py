@@ -5,6 +5,7 @@ from __future__ import annotations
 import gradio as gr
 
 from lora_ui.lora_tab import _create_lora_tab
+from ui.gallery_tab import create_gallery_tab
 from ui.generate_tab import create_generate_tab
 from ui.pictures import PictureStore
 from ui.status import create_status_line
@@ -22,4 +23,6 @@ def build_page(settings: Settings, pictures: PictureStore) -> gr.Blocks:
                 create_generate_tab(settings, pictures, page)
             with gr.Tab("LoRAs", id="loras"):
                 _create_lora_tab(settings)
+            with gr.Tab("Gallery", id="gallery"):
+                create_gallery_tab(settings)
     return page

@@ -39,6 +39,8 @@ STYLES = (
     f"{ASSETS_URL}/theme.css",
     f"{ASSETS_URL}/studio.css",
     f"{ASSETS_URL}/run.css",
+    f"{ASSETS_URL}/gallery.css",
+    f"{ASSETS_URL}/viewer.css",
     f"{LORA_ASSETS_URL}/lora.css",
     f"{LORA_ASSETS_URL}/tab.css",
     f"{LORA_ASSETS_URL}/uploads.css",

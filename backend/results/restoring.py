@@ -17,6 +17,17 @@ from backend.settings import Settings
 
 Records = Mapping[str, Mapping[str, Any]]
 NOT_IN_FORM = ("id", "image")
+TABLE_FIELDS = (
+    "negative_prompt",
+    "width",
+    "height",
+    "num_frames",
+    "fps",
+    "steps",
+    "guidance_scale",
+    "guidance_scale_2",
+    "flow_shift",
+)
 
 
 @dataclass(frozen=True)
@@ -45,7 +56,7 @@ class Restored:
 
 def restore(facts: VideoFacts, records: Records, settings: Settings) -> Restored:
     """`records` are the library's, by name, with the hashes as far as they are known."""
-    restored = Restored(facts.source, _fields(facts), notes=list(facts.notes))
+    restored = Restored(facts.source, _fields(facts, settings), notes=list(facts.notes))
     model = restored.fields.get("model_type")
     if model is not None and model not in settings.models:
         del restored.fields["model_type"]
@@ -56,8 +67,12 @@ def restore(facts: VideoFacts, records: Records, settings: Settings) -> Restored
     return restored
 
 
-def _fields(facts: VideoFacts) -> dict[str, Any]:
-    return {name: value for name, value in facts.task.items() if name not in NOT_IN_FORM}
+def _fields(facts: VideoFacts, settings: Settings) -> dict[str, Any]:
+    """The form's fields; what the video doesn't say is its model's default, the seed random."""
+    given = {name: value for name, value in facts.task.items() if name not in NOT_IN_FORM}
+    entry = settings.models.get(given.get("model_type", ""))
+    usual = {name: getattr(entry, name) for name in TABLE_FIELDS} if entry else {}
+    return {**usual, "seed": None, **given}
 
 
 def _restore_lora(lora: UsedLoRA, library: _Library, restored: Restored) -> None:

@@ -44,7 +44,7 @@ function reusable(task) {
   return fields;
 }
 
-function loraReports(loras) {
+export function loraReports(loras) {
   const entries = Object.entries(loras ?? {});
   if (entries.length === 0) return el("p", { class: "muted", text: "Made without LoRAs." });
   const [, { mode, mode_reason: reason }] = entries[0];
@@ -84,7 +84,7 @@ function strengthText(value) {
   return experts.map((expert, index) => `${expert} ${numbers[index]}`).join(", ");
 }
 
-function timingText(result) {
+export function timingText(result) {
   const [frames, height, width] = result.frames_shape;
   const stages = Object.entries(result.timings)
     .filter(([, time]) => time >= 0.05)

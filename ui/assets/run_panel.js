@@ -14,6 +14,7 @@ export function mount({ element, trigger }) {
     runs.reused = fields;
     trigger("reuse");
   };
+  runs.addEventListener("reuse", ({ detail }) => reuse(detail.fields));
   const draw = () => drawJob(view, poll.status?.job ?? null, reuse);
   poll.addEventListener("status", draw);
   runs.addEventListener("submitted", () => {

@@ -7,7 +7,12 @@ class Runs extends EventTarget {
 
 export const runs = new Runs();
 
-/** `submitted` carries {job}, `refused` carries {error}. */
+/** Put task fields into the form; what is not among them stays as it is. */
+export function reuseFields(fields) {
+  announce("reuse", { fields });
+}
+
+/** `submitted` carries {job}, `refused` carries {error}, `form` and `reuse` {fields}. */
 export function announce(type, detail) {
   runs.dispatchEvent(new CustomEvent(type, { detail }));
 }

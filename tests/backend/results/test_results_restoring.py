@@ -36,6 +36,14 @@ def test_every_field_comes_back() -> None:
     assert "id" not in found.fields and "selected_loras" not in found.fields
 
 
+def test_what_a_video_does_not_say_is_its_models_default() -> None:
+    data = {name: WANGP[name] for name in ("prompt", "model_type", "resolution")}
+    found = restore(facts_of({**data, "seed": -1}), {}, SETTINGS)
+    assert found.fields["steps"] == SETTINGS.models["t2v-A14B"].steps
+    assert found.fields["width"] == 832
+    assert found.fields["seed"] is None
+
+
 def test_the_hash_counts_more_than_the_name() -> None:
     records = {"neon": record(TWO), "renamed": record(ONE)}
     found = restored(records, {"neon": 0.8}, {"neon": ONE})

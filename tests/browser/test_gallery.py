@@ -1,0 +1,169 @@
+"""The gallery: finding, looking, comparing, deleting and using again, in a real browser."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+from result_files import metadata, write_video
+
+from tests.browser.actions import get_json
+from tests.browser.running import App, open_tab
+
+DEMO_LORA = "golden_hour"
+
+
+def add(app: App, name: str, **changes: Any) -> Path:
+    chosen = changes.get("selected_loras", {})
+    reports = {
+        lora: {"outcome": "applied", "sha256": "0" * 64, "strengths": strength, "coverage": {}}
+        for lora, strength in chosen.items()
+    }
+    return write_video(app.outputs, name, metadata(reports, id=name, **changes))
+
+
+@pytest.fixture
+def gallery(page: Page, app: App) -> Page:
+    """The gallery over three videos of its own, among whatever other tests made."""
+    add(app, "fox1", prompt="a quick fox, first", selected_loras={DEMO_LORA: 0.6}, seed=101)
+    add(app, "fox2", prompt="a quick fox, second", seed=102)
+    add(app, "owl1", prompt='an <b>owl</b> & "friends"', seed=103)
+    open_tab(page, "Gallery")
+    page.locator(".result").first.wait_for()
+    return page
+
+
+def card(page: Page, name: str) -> Locator:
+    return page.locator(f'.result[data-id="{name}"]')
+
+
+def search(page: Page, text: str, *names: str) -> None:
+    page.get_by_label("Search the results").fill(text)
+    expect(page.locator(".result")).to_have_count(len(names))
+    for name in names:
+        expect(card(page, name)).to_be_visible()
+
+
+def test_search_filters_and_favourites(gallery: Page) -> None:
+    search(gallery, "quick FOX", "fox1", "fox2")
+    search(gallery, "fox 102", "fox2")
+    search(gallery, "quick fox", "fox1", "fox2")
+    gallery.get_by_label("LoRA", exact=True).select_option(DEMO_LORA)
+    expect(gallery.locator(".result")).to_have_count(1)
+    gallery.get_by_label("LoRA", exact=True).select_option("")
+    star = card(gallery, "fox2").locator('[data-action="favourite"]')
+    star.click()
+    expect(star).to_have_attribute("aria-pressed", "true")
+    gallery.get_by_role("button", name="Favourites").click()
+    expect(gallery.locator(".result")).to_have_count(1)
+    star.click()
+    expect(gallery.locator(".gallery-count")).to_have_text("")
+
+
+def test_nothing_found_is_said_with_a_way_out(gallery: Page) -> None:
+    search(gallery, "no such words anywhere")
+    expect(gallery.locator(".gallery-empty")).to_contain_text("No video matches")
+
+
+def test_a_prompt_is_text_never_markup(gallery: Page) -> None:
+    search(gallery, "<b>owl", "owl1")
+    title = card(gallery, "owl1").locator(".result-title")
+    expect(title).to_have_text('an <b>owl</b> & "friends"')
+    assert title.locator("b").count() == 0
+
+
+def test_a_video_loads_only_when_it_is_opened(gallery: Page) -> None:
+    search(gallery, "quick fox", "fox1", "fox2")
+    assert gallery.locator("video[src*='fox1']").count() == 0
+    card(gallery, "fox1").locator(".result-open").click()
+    dialog = gallery.get_by_role("dialog")
+    dialog.locator("video[src*='fox1']").wait_for()
+    gallery.wait_for_function("document.querySelector('.viewer-video').currentTime > 0")
+    expect(dialog.locator(".viewer-facts")).to_contain_text("101")
+    expect(dialog.locator(".viewer-details")).to_contain_text(DEMO_LORA)
+    dialog.get_by_role("button", name="Newer video").focus()
+    gallery.keyboard.press("ArrowLeft")
+    gallery.keyboard.press("Escape")
+    expect(gallery.locator("video[src*='fox']")).to_have_count(0)
+
+
+def test_delete_and_undo(gallery: Page, app: App) -> None:
+    search(gallery, "quick fox", "fox1", "fox2")
+    card(gallery, "fox1").get_by_role("button", name="Delete").click()
+    expect(card(gallery, "fox1")).to_have_count(0)
+    assert not (app.outputs / "fox1.mp4").exists()
+    gallery.locator(".toast").get_by_role("button", name="Undo").click()
+    expect(card(gallery, "fox1")).to_be_visible()
+    assert (app.outputs / "fox1.mp4").exists()
+
+
+def test_two_videos_are_compared_frame_by_frame(gallery: Page) -> None:
+    search(gallery, "quick fox", "fox1", "fox2")
+    for name in ("fox1", "fox2"):
+        card(gallery, name).locator('[data-action="compare"]').click()
+    gallery.get_by_role("button", name="Compare", exact=True).click()
+    dialog = gallery.get_by_role("dialog")
+    frame = dialog.locator(".compare-frame")
+    expect(frame).to_have_text("1 / 5")
+    gallery.keyboard.press("ArrowRight")
+    gallery.keyboard.press("ArrowRight")
+    expect(frame).to_have_text("3 / 5")
+    times = "[...document.querySelectorAll('.compare-video')].map((v) => v.currentTime)"
+    assert gallery.evaluate(times) == [0.3125, 0.3125]
+    dialog.get_by_label("Frame", exact=True).fill("4")
+    expect(frame).to_have_text("5 / 5")
+    dialog.get_by_role("button", name="Play").click()
+    expect(dialog.get_by_role("button", name="Pause")).to_be_visible()
+    gallery.wait_for_function(f"({times}).every((time) => time > 0.2)")
+    dialog.get_by_role("button", name="Pause").click()
+    first, second = gallery.evaluate(times)
+    assert first == second
+
+
+def test_a_new_video_appears_by_itself(gallery: Page, app: App) -> None:
+    search(gallery, "late heron")
+    add(app, "heron", prompt="a late heron")
+    expect(card(gallery, "heron")).to_be_visible()
+
+
+def test_reusing_settings_restores_form_and_loras(gallery: Page, app: App) -> None:
+    strength = {"high": 0.7, "low": 0.25}
+    add(app, "elk", prompt="an elk", seed=555, steps=9, selected_loras={DEMO_LORA: strength})
+    search(gallery, "an elk", "elk")
+    card(gallery, "elk").get_by_role("button", name="Reuse the settings").click()
+    expect(gallery.locator("#prompt textarea")).to_have_value("an elk")
+    expect(gallery.locator("#field-seed input")).to_have_value("555")
+    expect(gallery.locator("#field-steps input")).to_have_value("9")
+    row = gallery.locator(f'#lora-controls .stack-row[data-name="{DEMO_LORA}"]')
+    expect(row).to_be_visible()
+    selection = json.loads(gallery.request.get(f"{app.address}api/selection").text())
+    assert selection["selected_loras"] == {DEMO_LORA: strength}
+
+
+def test_the_folder_is_told_where_none_can_be_opened(gallery: Page, app: App) -> None:
+    search(gallery, "quick fox", "fox1", "fox2")
+    card(gallery, "fox1").locator(".result-open").click()
+    gallery.get_by_role("button", name="Show in folder").click()
+    field = gallery.get_by_label("Path of the video")
+    expect(field).to_have_value(str((app.outputs / "fox1.mp4").resolve()))
+
+
+def test_the_gallery_fits_a_small_phone(gallery: Page) -> None:
+    gallery.set_viewport_size({"width": 360, "height": 740})
+    assert gallery.evaluate("document.documentElement.scrollWidth") <= 360
+    card(gallery, "fox1").locator(".result-open").click()
+    assert gallery.evaluate("document.documentElement.scrollWidth") <= 360
+    dialog = gallery.get_by_role("dialog").bounding_box()
+    assert dialog is not None and dialog["x"] >= 0 and dialog["width"] <= 360
+
+
+def test_marks_are_kept_by_the_program(gallery: Page, app: App) -> None:
+    card(gallery, "owl1").locator('[data-action="favourite"]').click()
+    expect(card(gallery, "owl1").locator('[data-action="favourite"]')).to_have_attribute(
+        "aria-pressed", "true"
+    )
+    found = get_json(f"{app.address}api/results?favourite=true")
+    assert "owl1" in [item["id"] for item in found["results"]]

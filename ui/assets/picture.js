@@ -1,0 +1,83 @@
+/** The input picture and how it is cut to the video's size; the form's panel shows it. */
+import { store } from "../../lora_ui/assets/store.js";
+import { toast } from "../../lora_ui/assets/toasts.js";
+
+const KEPT = "studio-picture";
+const USUAL = { fit: "crop", x: 0.5, y: 0.5, zoom: 1 };
+
+/** Event: change. `uses` says for each model whether it takes a picture. */
+class PictureInput extends EventTarget {
+  uses = {};
+  picture = null;
+  cut = { ...USUAL };
+  ratio = 1;
+
+  constructor() {
+    super();
+    try {
+      const { picture, cut } = JSON.parse(localStorage.getItem(KEPT) ?? "{}");
+      if (picture?.id) Object.assign(this, { picture, cut: { ...USUAL, ...cut } });
+    } catch {
+      // Somebody else's text; begin without a picture.
+    }
+  }
+
+  /** "none", "optional" or "required". */
+  get use() {
+    return this.uses[store.model] ?? "none";
+  }
+
+  set(picture) {
+    this.picture = picture;
+    this.cut = { ...USUAL };
+    this.#changed();
+  }
+
+  change(cut) {
+    Object.assign(this.cut, cut);
+    this.#changed();
+  }
+
+  /** Width through height of the video. */
+  setRatio(ratio) {
+    if (!Number.isFinite(ratio) || ratio <= 0 || ratio === this.ratio) return;
+    this.ratio = ratio;
+    this.dispatchEvent(new Event("change"));
+  }
+
+  /** The part of the picture that fills the video, in fractions of its sides. */
+  box() {
+    const { width, height } = this.picture;
+    const relative = this.ratio / (width / height);
+    const w = Math.min(1, relative) / this.cut.zoom;
+    const h = Math.min(1, 1 / relative) / this.cut.zoom;
+    const place = (middle, size) => Math.min(1 - size, Math.max(0, middle - size / 2));
+    return { x: place(this.cut.x, w), y: place(this.cut.y, h), width: w, height: h };
+  }
+
+  /** As a task takes it; null where the model takes none or none is chosen. */
+  value() {
+    if (!this.picture || this.use === "none") return null;
+    const { id } = this.picture;
+    return this.cut.fit === "pad" ? { id, fit: "pad" } : { id, fit: "crop", box: this.box() };
+  }
+
+  #changed() {
+    localStorage.setItem(KEPT, JSON.stringify({ picture: this.picture, cut: this.cut }));
+    this.dispatchEvent(new Event("change"));
+  }
+}
+
+export const pictureInput = new PictureInput();
+
+/** Take a stored picture as the input; says so where the chosen model takes none. */
+export function offerPicture(picture) {
+  pictureInput.set(picture);
+  if (pictureInput.use !== "none") return;
+  const models = Object.keys(pictureInput.uses).filter(
+    (name) => pictureInput.uses[name] !== "none",
+  );
+  toast("The picture is kept, but the chosen model takes none.", {
+    details: models.length > 0 ? [`Choose one that does: ${models.join(", ")}.`] : [],
+  });
+}

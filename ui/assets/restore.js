@@ -1,0 +1,78 @@
+/** Taking over the settings of a video: the form, the LoRAs, the input picture. */
+import { openDialog } from "../../lora_ui/assets/dialogs.js";
+import { el } from "../../lora_ui/assets/dom.js";
+import { plural } from "../../lora_ui/assets/format.js";
+import { store } from "../../lora_ui/assets/store.js";
+import { toast, toastError } from "../../lora_ui/assets/toasts.js";
+import { offerPicture } from "./picture.js";
+import { reuseFields } from "./runs.js";
+import { send } from "./sending.js";
+import { openTab } from "./tabs.js";
+
+const SHORT_HASH = 10;
+
+/** Read the settings out of a file and take them over. */
+export async function restoreFromFile(file) {
+  try {
+    restore(await send("api/results/read", file));
+  } catch (error) {
+    toastError(error);
+  }
+}
+
+/** `settings` as the server restored them from a video. */
+export function restore(settings) {
+  openTab("Generate");
+  reuseFields(settings.fields);
+  store.replace(settings.selected_loras);
+  if (settings.picture) offerPicture(settings.picture);
+  const { missing, notes } = settings;
+  if (missing.length > 0 || notes.length > 0) showLeftOver(settings);
+  else toast(`The settings are restored${withLoras(settings)}.`);
+}
+
+function withLoras({ found }) {
+  return found.length > 0 ? `, with ${plural(found.length, "LoRA")}` : "";
+}
+
+function showLeftOver(settings) {
+  const { missing, notes } = settings;
+  openDialog(
+    "Restored, but not everything",
+    [
+      el("p", { text: `All other settings are restored${withLoras(settings)}.` }),
+      missing.length > 0 && [
+        el("h3", { class: "left-over-title", text: "LoRAs that the library lacks" }),
+        el("ul", { class: "left-over" }, missing.map(missingLora)),
+      ],
+      notes.length > 0 && el("ul", { class: "left-over-notes" }, notes.map(note)),
+    ].flat(),
+    { className: "dialog-left-over" },
+  );
+}
+
+function missingLora({ name, sha256 }) {
+  const hashes = Object.entries(sha256);
+  return el(
+    "li",
+    {},
+    el("strong", { text: name }),
+    hashes.length === 0 && el("span", { class: "muted", text: "no hash known" }),
+    hashes.map(([role, hash]) =>
+      el(
+        "span",
+        { class: "left-over-hash" },
+        el("span", {
+          class: "muted",
+          text: role === "both" ? "AutoV2 " : `AutoV2, ${role} noise `,
+        }),
+        el("code", { text: hash.slice(0, SHORT_HASH).toUpperCase() }),
+        el("code", { class: "muted left-over-sha", text: hash }),
+      ),
+    ),
+  );
+}
+
+function note(text) {
+  return el("li", { text });
+}
