@@ -14,7 +14,7 @@ LEFT_OUT = frozenset(
     {
         "alpha", "compatible_models", "current_strength", "edited", "files", "is_applied",
         "is_loaded", "parameters", "ranks", "role_evidence", "sha256", "sha256s",
-        "sidecar_problems", "tensor_bytes", "thumbnail_path", "verdicts",
+        "sidecar_problems", "tensor_bytes", "verdicts",
     }
 )  # fmt: skip
 TEXTS_LEFT_OUT = frozenset({"base_model", "date", "usage_hint", "version"})

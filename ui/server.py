@@ -43,9 +43,12 @@ STYLES = (
     f"{ASSETS_URL}/viewer.css",
     f"{LORA_ASSETS_URL}/lora.css",
     f"{LORA_ASSETS_URL}/tab.css",
+    f"{LORA_ASSETS_URL}/filters.css",
+    f"{LORA_ASSETS_URL}/cards.css",
     f"{LORA_ASSETS_URL}/uploads.css",
     f"{LORA_ASSETS_URL}/stack.css",
     f"{LORA_ASSETS_URL}/dialogs.css",
+    f"{LORA_ASSETS_URL}/details.css",
 )
 
 

@@ -1,45 +1,181 @@
-/** What can be done to a LoRA: rename, delete with undo. Each says how it went. */
-import { request } from "./api.js";
+/** What can be done to one LoRA or to many. Each says how it went, and what can be undone. */
+import { chooseFolder, choosePair } from "./choosing.js";
+import { titleOf } from "./describe.js";
 import { confirmDialog, nameDialog } from "./dialogs.js";
+import { el } from "./dom.js";
+import { plural } from "./format.js";
+import * as library from "./library_api.js";
+import { marks } from "./marks.js";
 import { store } from "./store.js";
 import { toast, toastError } from "./toasts.js";
 
-function post(action, body) {
-  return request("POST", `api/loras/${action}`, { body });
-}
+const ASKED_FROM = 2; // so many are not deleted without a question
 
 export function renameLora(name) {
   nameDialog("Rename LoRA", "New name", name, async (newName) => {
-    await post("rename", { name, new_name: newName });
+    await library.renameTo(name, newName);
     store.renamed(name, newName);
     await store.refresh();
     toast(`${name} is now called ${newName}.`);
   });
 }
 
-export async function deleteLora(name) {
-  const text = `${name} goes to the library's trash. You can undo this right afterwards.`;
-  if (!(await confirmDialog("Delete LoRA?", text, "Delete"))) return;
-  const strength = store.selection.get(name);
+export async function deleteLoras(names) {
+  if (names.length >= ASKED_FROM) {
+    const text = "They go to the library's trash. You can undo this right afterwards.";
+    if (!(await confirmDialog(`Delete ${names.length} LoRAs?`, text, "Delete"))) return;
+  }
+  const strengths = new Map(names.map((name) => [name, store.selection.get(name)]));
+  const gone = await each(names, library.toTrash);
+  for (const name of gone) store.deselect(name);
+  if (gone.length === 0) return;
+  await store.refresh();
+  toast(`${called(gone)} ${gone.length === 1 ? "was" : "were"} deleted.`, {
+    action: { label: "Undo", run: () => undoDelete(gone, strengths) },
+  });
+}
+
+async function undoDelete(names, strengths) {
+  const back = await each(names, library.fromTrash);
+  await store.refresh();
+  for (const name of back) {
+    if (strengths.get(name) !== undefined) store.select(name, strengths.get(name));
+  }
+  if (back.length > 0) toast(`${called(back)} ${back.length === 1 ? "is" : "are"} back.`);
+}
+
+export async function moveLoras(names) {
+  const folder = await chooseFolder(names);
+  if (folder === null) return;
+  const moved = await each(names, (name) => library.moveTo(name, folder));
+  if (moved.length === 0) return;
+  await store.refresh();
+  toast(`${called(moved)} moved to ${folder || "the top folder"}.`);
+}
+
+/** Make them favourites, or not any more if all of them are. */
+export async function starLoras(names) {
+  const cards = names.map((name) => store.byName.get(name)).filter(Boolean);
+  const favourite = !cards.every((card) => card.favourite);
+  await each(names, (name) => library.edit(name, { favourite }));
+  await store.refresh();
+}
+
+/** Add words to the tags of many at once. */
+export function tagLoras(names) {
+  nameDialog(
+    `Add tags to ${plural(names.length, "LoRA")}`,
+    "Tags, separated by commas",
+    "",
+    async (text) => {
+      const added = text
+        .split(",")
+        .map((tag) => tag.trim())
+        .filter(Boolean);
+      for (const name of names) {
+        const tags = store.byName.get(name)?.metadata?.tags ?? [];
+        await library.edit(name, { tags: [...new Set([...tags, ...added])] });
+      }
+      await store.refresh();
+      toast(`${called(names)}: ${plural(added.length, "tag")} added.`);
+    },
+  );
+}
+
+export async function copyTriggers(names) {
+  const words = names.flatMap((name) => store.byName.get(name)?.metadata?.trigger_words ?? []);
+  const text = [...new Set(words)].join(", ");
+  if (text === "") {
+    toast(`${called(names)}: no trigger words are known.`);
+    return;
+  }
+  await copyText(text, "Trigger words copied.");
+}
+
+export async function copyText(text, said) {
   try {
-    await post("delete", { name });
+    await navigator.clipboard.writeText(text);
+    toast(said, { details: [text] });
+  } catch {
+    toast("The browser does not let the page copy. Here is the text:", { details: [text] });
+  }
+}
+
+export async function pairLoras(names) {
+  const halves = await choosePair(names);
+  if (halves === null) return;
+  await attempt(async () => {
+    await library.pair(halves.high, halves.low);
+    marks.clear();
+    await store.refresh();
+    toast(`${halves.high} and ${halves.low} are one LoRA now.`);
+  });
+}
+
+export function splitLora(name) {
+  return attempt(async () => {
+    await library.split(name);
     store.deselect(name);
     await store.refresh();
-    toast(`${name} was deleted.`, {
-      action: { label: "Undo", run: () => undoDelete(name, strength) },
-    });
+    toast(`${name} is two LoRAs now, one for each expert.`);
+  });
+}
+
+/** Ask for a picture or a video, and take it as the card's picture. */
+export function chooseThumbnail(name) {
+  const input = el("input", {
+    type: "file",
+    accept: "image/png,image/jpeg,image/webp,image/gif,video/mp4,video/webm",
+  });
+  input.addEventListener("change", () =>
+    attempt(async () => {
+      if (input.files.length === 0) return;
+      await library.setThumbnail(name, input.files[0]);
+      await store.refresh();
+      toast(`${titleOf(store.byName.get(name)) || name} has a new picture.`);
+    }),
+  );
+  input.click();
+}
+
+export function lookAgain() {
+  return attempt(async () => {
+    await library.lookAgain();
+    await store.refresh();
+    toast("The LoRA folder was looked through again.");
+  });
+}
+
+async function attempt(act) {
+  try {
+    await act();
   } catch (error) {
     toastError(error);
   }
 }
 
-async function undoDelete(name, strength) {
-  try {
-    await post("undo", { name });
-    await store.refresh();
-    if (strength !== undefined) store.select(name, strength);
-    toast(`${name} is back.`);
-  } catch (error) {
-    toastError(error);
+/** Do it to each; tells which worked. Those that did not are said in one message. */
+async function each(names, act) {
+  const done = [];
+  const failed = [];
+  for (const name of names) {
+    try {
+      await act(name);
+      done.push(name);
+    } catch (error) {
+      failed.push(error);
+    }
   }
+  if (failed.length === 1) toastError(failed[0]);
+  if (failed.length > 1) {
+    toast(`${failed.length} of ${names.length} could not be changed.`, {
+      kind: "error",
+      details: failed.slice(0, 5).map((error) => error.message),
+    });
+  }
+  return done;
+}
+
+function called(names) {
+  return names.length === 1 ? names[0] : plural(names.length, "LoRA");
 }

@@ -8,6 +8,7 @@ export class ApiError extends Error {
     super(error.message || "The server answered with an error.");
     this.suggestions = error.suggestions ?? [];
     this.category = error.category ?? "internal";
+    this.context = error.context ?? {};
     this.status = status;
   }
 }

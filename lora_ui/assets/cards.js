@@ -1,65 +1,157 @@
 /** One LoRA as a card of the grid. */
 
-import { concern, expertBadge, facts, fit, refused, thumbnail, usable } from "./describe.js";
+import { address } from "./api.js";
+import {
+  concern,
+  expertBadge,
+  facts,
+  familyName,
+  fit,
+  nameBelow,
+  refused,
+  thumbnail,
+  titleOf,
+  usable,
+} from "./describe.js";
 import { actionButton, el, icon } from "./dom.js";
+import { strength as strengthText } from "./format.js";
+import { marks } from "./marks.js";
 import { store } from "./store.js";
+
+const PLAYS_AFTER_MS = 150;
 
 /** A card; its parts say by `data-action` what a click on them does. */
 export function card(lora) {
   const name = lora.name;
-  const why = concern(lora, store.model);
-  const unfit = refused(lora, store.model);
   const item = el(
     "li",
-    { class: `card${unfit ? " card-unfit" : ""}`, dataset: { name } },
+    { class: `card${refused(lora, store.model) ? " card-unfit" : ""}`, dataset: { name } },
+    pickButton(lora),
     el(
       "button",
       {
         type: "button",
-        class: "card-pick",
-        dataset: { action: "pick", name },
-        disabled: !usable(lora),
+        class: "card-mark",
+        role: "checkbox",
+        "aria-label": `Mark ${name} for an action`,
+        title: "Mark for an action",
+        dataset: { action: "mark" },
       },
-      thumbnail(lora, "card-picture"),
-      el("span", { class: "card-tick" }, icon("check")),
-      el("span", { class: "card-badges" }, expertBadge(lora)),
-      el("span", { class: "card-title", text: name }),
-      el("span", { class: "card-facts", text: facts(lora) }),
-      verdict(lora, why, unfit),
+      icon("check"),
     ),
-    el(
-      "div",
-      { class: "card-actions" },
-      el("span", { class: "card-worker" }),
-      actionButton("details", `Details of ${name}`, "info", { class: "icon-button" }),
-      actionButton("rename", `Rename ${name}`, "pencil", { class: "icon-button" }),
-      actionButton("delete", `Delete ${name}`, "trash", { class: "icon-button" }),
-    ),
+    actionButton("star", `Favourite ${name}`, "star", { class: "card-star" }),
+    actionButton("menu", `Actions for ${name}`, "more", {
+      class: "card-menu",
+      "aria-haspopup": "menu",
+    }),
   );
-  showSelected(item);
-  showWorker(item);
+  if (lora.has_video) playOnHover(item, lora);
+  refreshCard(item);
   return item;
 }
 
-function verdict(lora, why, unfit) {
-  const words = { fits: "Fits this model", partly: "Fits partly", unknown: "Fit not known yet" };
-  if (unfit) return el("span", { class: "card-why", text: why, title: why });
-  const kind = fit(lora, store.model);
-  const className = kind === "fits" ? "card-fit" : "card-why";
-  return el("span", { class: className, text: words[kind], title: why });
+function pickButton(lora) {
+  const name = lora.name;
+  const below = nameBelow(lora);
+  return el(
+    "button",
+    {
+      type: "button",
+      class: "card-pick",
+      dataset: { action: "pick", name },
+      disabled: !usable(lora),
+    },
+    el(
+      "span",
+      { class: "card-frame" },
+      thumbnail(lora, "card-picture"),
+      lora.has_video &&
+        el("span", { class: "card-moves", title: "Has a preview video" }, icon("play")),
+      el("span", { class: "card-held" }),
+    ),
+    el(
+      "span",
+      { class: "card-words" },
+      el(
+        "span",
+        { class: "card-title", title: name },
+        titleOf(lora),
+        below && el("span", { class: "card-name", text: below }),
+      ),
+      el("span", { class: "card-facts" }, expertBadge(lora), facts(lora)),
+      verdict(lora),
+    ),
+  );
 }
 
-/** Mark a card as selected or not, without building it anew. */
-export function showSelected(item) {
-  const selected = store.selection.has(item.dataset.name);
+function verdict(lora) {
+  const why = concern(lora, store.model);
+  if (refused(lora, store.model)) return el("span", { class: "card-why", text: why, title: why });
+  const words = { fits: "Fits", partly: "Fits partly", unknown: "Fit not known yet" };
+  const kind = fit(lora, store.model);
+  const missing = lora.missing_half ? ` · ${lora.missing_half}-noise half is missing` : "";
+  return el("span", {
+    class: kind === "fits" && !missing ? "card-fit" : "card-why",
+    text: [familyName(lora), words[kind]].filter(Boolean).join(" · ") + missing,
+    title: why,
+  });
+}
+
+/** Show what has changed around a card: selection, marks, favourite, what the worker holds. */
+export function refreshCard(item) {
+  const { name } = item.dataset;
+  const lora = store.byName.get(name);
+  const selected = store.selection.has(name);
   item.classList.toggle("card-selected", selected);
   item.querySelector(".card-pick").setAttribute("aria-pressed", String(selected));
+  item.classList.toggle("card-marked", marks.has(name));
+  item.querySelector(".card-mark").setAttribute("aria-checked", String(marks.has(name)));
+  const star = item.querySelector(".card-star");
+  star.setAttribute("aria-pressed", String(Boolean(lora?.favourite)));
+  const held = heldText(name);
+  const label = item.querySelector(".card-held");
+  const text = held || (selected ? "Selected" : "");
+  if (label.textContent !== text) label.textContent = text;
 }
 
-/** Say what the worker holds of this LoRA. */
-export function showWorker(item) {
-  const held = store.workerLoras[item.dataset.name];
+/** What the worker holds of a LoRA, in a word or two; "" for nothing. */
+function heldText(name) {
+  const held = store.workerLoras[name];
   const state = typeof held === "string" ? held : held?.state;
-  const label = item.querySelector(".card-worker");
-  label.textContent = state && state !== "not loaded" ? state : "";
+  if (state === "applied") {
+    const number = typeof held.strength === "number" ? ` ${strengthText(held.strength)}` : "";
+    return `Applied${number}`;
+  }
+  return (
+    { waiting: "Waiting", loading: "Loading", loaded: "Loaded", failed: "Failed" }[state] ?? ""
+  );
+}
+
+function playOnHover(item, lora) {
+  let timer = 0;
+  const stop = () => {
+    clearTimeout(timer);
+    item.querySelector("video")?.remove();
+  };
+  item.addEventListener("pointerenter", () => {
+    clearTimeout(timer);
+    timer = setTimeout(() => play(item, lora), PLAYS_AFTER_MS);
+  });
+  item.addEventListener("pointerleave", stop);
+}
+
+function play(item, lora) {
+  if (matchMedia("(prefers-reduced-motion: reduce)").matches) return;
+  const video = el("video", {
+    class: "card-video",
+    src: address("api/loras/video", { name: lora.name, v: lora.thumbnail_version }),
+    muted: true,
+    loop: true,
+    playsinline: true,
+    "aria-hidden": "true",
+    tabindex: "-1",
+  });
+  video.muted = true;
+  item.querySelector(".card-frame").append(video);
+  video.play().catch(() => video.remove());
 }

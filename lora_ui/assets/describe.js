@@ -11,8 +11,17 @@ const EXPERT_TITLES = {
   both: "One file for both experts",
 };
 
+/** high, low, pair or both. */
+export function kindOf(card) {
+  return card.is_pair ? "pair" : card.expert;
+}
+
+export function expertName(kind) {
+  return EXPERTS[kind] ?? kind;
+}
+
 export function expertBadge(card) {
-  const kind = card.is_pair ? "pair" : card.expert;
+  const kind = kindOf(card);
   if (!EXPERTS[kind]) return null;
   return el("span", {
     class: `badge badge-${kind}`,
@@ -52,6 +61,38 @@ export function refused(card, model) {
 export function facts(card) {
   const rank = card.rank ? `rank ${card.rank}` : null;
   return [rank, megabytes(card.size_mb)].filter(Boolean).join(" · ");
+}
+
+/** What a person calls it: the title that the file or a person gave it, else its name. */
+export function titleOf(card) {
+  return card?.title || card?.name || "";
+}
+
+/** The name, where the title does not say the same in other spelling. */
+export function nameBelow(card) {
+  return plainly(titleOf(card)) === plainly(card.name) ? "" : card.name;
+}
+
+function plainly(text) {
+  return text.toLocaleLowerCase().replace(/[\s_.-]+/g, "");
+}
+
+/** The family of models it was made for, such as "Wan 14B"; "" if that is not known. */
+export function familyName(card) {
+  return familyText(card?.family);
+}
+
+export function familyText(family) {
+  if (!family || family === "unknown") return "";
+  return family.replace(/^wan-?/, "Wan ").replace(/^width /, "Width ");
+}
+
+/** "400/400 layers": of the file's layers, how many the model has; "" if it is not known. */
+export function layersText(card, model) {
+  const parts = Object.values(card?.verdicts?.[model]?.coverage ?? {});
+  const total = parts.reduce((sum, part) => sum + part.total, 0);
+  const matched = parts.reduce((sum, part) => sum + part.matched, 0);
+  return total > 0 ? `${matched}/${total} layers` : "";
 }
 
 /** The thumbnail, or the name's first letter where there is none. */

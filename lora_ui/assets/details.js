@@ -1,109 +1,139 @@
-/** Everything that is known about one LoRA, in a dialog. */
-import { request } from "./api.js";
-import { expertBadge, thumbnail } from "./describe.js";
+/** Everything that is known about one LoRA, in a sheet at the side. */
+import { copyText } from "./actions.js";
+import { openCardMenu } from "./card_menu.js";
+import { expertBadge, familyName, nameBelow, thumbnail, titleOf, usable } from "./describe.js";
+import { coverageSection } from "./details_coverage.js";
+import { fileSection } from "./details_file.js";
+import { usesSection } from "./details_uses.js";
 import { openDialog } from "./dialogs.js";
-import { el } from "./dom.js";
-import { megabytes, plural } from "./format.js";
+import { actionButton, el, icon } from "./dom.js";
+import { editDetails } from "./edit_form.js";
+import { strength as strengthText } from "./format.js";
+import * as library from "./library_api.js";
 import { store } from "./store.js";
 import { toastError } from "./toasts.js";
 
-const VERDICTS = {
-  fits: "Fits",
-  partly: "Fits partly:",
-  no: "Does not fit",
-  unknown: "Not known whether it fits",
-};
-
 export async function showDetails(name) {
-  try {
-    const params = { name, model: store.model };
-    const { record, fit } = await request("GET", "api/loras/details", { params });
-    openDialog(record.name, content(record, fit), { className: "dialog-details" });
-  } catch (error) {
-    toastError(error);
-  }
-}
-
-function content(record, fit) {
-  const about = record.metadata ?? {};
-  return [
-    el(
-      "div",
-      { class: "details-head" },
-      thumbnail(record, "details-picture"),
-      el("div", {}, expertBadge(record), about.description && el("p", { text: about.description })),
-    ),
-    fitSection(fit),
-    el("dl", { class: "facts" }, rows(record, about)),
-  ];
-}
-
-function fitSection(fit) {
-  return el(
-    "section",
-    { class: "details-fit" },
-    el("h3", { text: `${VERDICTS[fit.verdict]} ${store.modelTitle}` }),
-    (fit.reasons ?? []).map((reason) => el("p", { class: "muted", text: reason })),
-    Object.entries(fit.coverage ?? {}).map(([expert, part]) => coverage(expert, part)),
-    keyList("ignored", fit.ignored),
-    keyList("unknown", fit.unknown),
+  const card = store.byName.get(name);
+  if (!card) return;
+  const body = el(
+    "div",
+    { class: "details" },
+    head(card),
+    el("p", { class: "muted", text: "Reading the file" }),
   );
+  const dialog = openDialog(titleOf(card), body, { className: "dialog-sheet" });
+  const draw = async () => {
+    try {
+      const found = await library.details(name, store.model);
+      body.replaceChildren(head(found.record), ...sections(found.record, found.fit));
+    } catch (error) {
+      dialog.close();
+      toastError(error);
+    }
+  };
+  const changed = () => {
+    if (store.byName.has(name)) draw();
+    else dialog.close();
+  };
+  const selected = () =>
+    body.querySelector(".details-head")?.replaceWith(head(store.byName.get(name)));
+  store.addEventListener("library", changed);
+  store.addEventListener("selection", selected);
+  dialog.addEventListener("close", () => {
+    store.removeEventListener("library", changed);
+    store.removeEventListener("selection", selected);
+  });
+  await draw();
 }
 
-function coverage(expert, { matched, total }) {
+function head(record) {
+  const { name } = record;
+  const selected = store.selection.has(name);
+  const select = button(selected ? "Remove from the selection" : "Select", () =>
+    store.toggle(name),
+  );
+  select.classList.toggle("button-primary", !selected);
+  select.disabled = !selected && !usable(record);
+  const more = actionButton("menu", `Actions for ${name}`, "more", { class: "icon-button" });
+  more.addEventListener("click", () => openCardMenu(name, more));
+  const below = nameBelow(record);
   return el(
     "div",
-    { class: "coverage" },
-    el("span", { text: `${expert} noise` }),
-    el("meter", {
-      min: 0,
-      max: total || 1,
-      value: matched,
-      "aria-label": `Layers, ${expert} noise`,
-    }),
-    el("span", { text: `${matched} of ${plural(total, "layer")}` }),
-  );
-}
-
-function keyList(kind, keys) {
-  const names = Array.isArray(keys)
-    ? keys.map(String)
-    : Object.entries(keys ?? {}).map(([key, why]) => `${key}: ${why}`);
-  if (names.length === 0) return null;
-  return el(
-    "details",
-    {},
-    el("summary", { text: `${plural(names.length, `${kind} key`)}` }),
+    { class: "details-head" },
+    thumbnail(record, "details-picture"),
     el(
-      "ul",
-      { class: "keys" },
-      names.slice(0, 500).map((text) => el("li", { text })),
+      "div",
+      { class: "details-who" },
+      below && el("p", { class: "details-name", text: below }),
+      el(
+        "p",
+        { class: "details-badges" },
+        expertBadge(record),
+        familyName(record) && el("span", { class: "badge", text: familyName(record) }),
+        record.favourite && el("span", { class: "badge", text: "Favourite" }),
+        record.read_only && el("span", { class: "badge", text: "Read only" }),
+      ),
+      el(
+        "div",
+        { class: "details-buttons" },
+        select,
+        button("Edit", () => editDetails(name)),
+        more,
+      ),
     ),
   );
 }
 
-function rows(record, about) {
-  const list = (values) => (values ?? []).join(", ");
-  const entries = [
-    ["Trigger words", list(about.trigger_words)],
-    ["Tags", list(about.tags)],
-    ["Author", about.author],
-    ["Version", about.version],
-    ["Rank", record.rank],
-    ["Kind", list(record.algebra)],
-    ["Layout", record.dialect],
-    ["Size", megabytes(record.size_mb)],
-    ["Files", Object.values(record.files ?? {}).join(", ")],
-    ["Added", when(record.upload_date)],
-    ["Last used", when(record.last_used)],
-    ["Used", record.use_count ? plural(record.use_count, "time") : "never"],
-    ["SHA-256", Object.values(record.sha256s ?? {}).join(", ")],
-  ];
-  return entries
-    .filter(([, value]) => value !== undefined && value !== null && value !== "")
-    .flatMap(([term, value]) => [el("dt", { text: term }), el("dd", { text: String(value) })]);
+function sections(record, fit) {
+  return [
+    record.status !== "ok" &&
+      el("p", { class: "problem", text: record.status_detail || record.status }),
+    about(record),
+    coverageSection(record, fit),
+    usesSection(record.name),
+    fileSection(record),
+  ].filter(Boolean);
 }
 
-function when(text) {
-  return text ? new Date(text).toLocaleString() : "";
+function about(record) {
+  const {
+    description,
+    trigger_words: words = [],
+    tags = [],
+    author,
+    usage_hint: hint,
+  } = record.metadata ?? {};
+  const preferred = preferredText(record.preferred_strengths);
+  const copy =
+    words.length > 0 && button("Copy", () => copyText(words.join(", "), "Trigger words copied."));
+  return el(
+    "section",
+    { class: "details-about" },
+    description && el("p", { class: "details-text", text: description }),
+    hint && el("p", { class: "muted details-text", text: hint }),
+    words.length > 0 &&
+      el("div", { class: "details-words" }, icon("tag"), el("p", { text: words.join(", ") }), copy),
+    tags.length > 0 &&
+      el(
+        "p",
+        { class: "details-tags" },
+        tags.map((tag) => el("span", { class: "badge", text: tag })),
+      ),
+    author && el("p", { class: "muted", text: `By ${author}` }),
+    preferred && el("p", { class: "muted", text: preferred }),
+  );
+}
+
+function preferredText(both) {
+  if (!both) return "";
+  const { high, low } = both;
+  if (high === low) return `Preferred strength ${strengthText(high)}`;
+  return `Preferred strength ${strengthText(high)} for high noise, ${strengthText(low)} for low noise`;
+}
+
+function button(text, act) {
+  const made = el("button", { type: "button", class: "button", text });
+  made.addEventListener("click", act);
+  return made;
 }

@@ -1,46 +1,83 @@
-/** Files and folders dropped anywhere on an element, or chosen with its button. */
-import { el, icon } from "./dom.js";
+/** Files and folders dropped anywhere on an element, or chosen with its buttons. */
+import { actionButton, el, icon } from "./dom.js";
+import { openMenu } from "./menu.js";
 
-const SUFFIX = /\.(safetensors|pt|pth|ckpt|bin)$/i;
+const LORA = /\.(safetensors|pt|pth|ckpt|bin)$/i;
+const PREVIEW = /(\.preview)?\.(png|jpe?g|webp|gif|mp4|webm)$/i;
 
-/** The upload button; `take(files)` gets what was chosen. */
-export function chooseButton(take) {
-  const input = el("input", {
-    type: "file",
-    multiple: true,
-    accept: ".safetensors",
-    class: "visually-hidden",
-    id: "lora-file",
-    tabindex: "-1",
-    "aria-hidden": "true",
-  });
-  const button = el(
-    "button",
-    { type: "button", class: "button button-primary" },
-    icon("upload"),
-    "Upload LoRAs",
-  );
-  button.addEventListener("click", () => input.click());
-  input.addEventListener("change", () => {
-    take([...input.files]);
-    input.value = "";
-  });
-  return el("span", { class: "choose" }, button, input);
+export function isPreview(file) {
+  return PREVIEW.test(file.name);
 }
 
-/** Let files be dropped on `zone`; it carries the class `dropping` while they hover over it. */
+/** The name that a LoRA file and the pictures beside it share. */
+export function stemOf(filename) {
+  return filename.replace(PREVIEW, "").replace(LORA, "");
+}
+
+/** The upload button with its menu; `take(files)` gets what was chosen. */
+export function chooseButton(take) {
+  const files = fileInput("lora-file", { accept: ".safetensors,.png,.jpg,.jpeg,.webp,.mp4,.webm" });
+  const folder = fileInput("lora-folder", { webkitdirectory: true });
+  const button = el(
+    "button",
+    { type: "button", class: "button button-primary choose-main" },
+    icon("upload"),
+    el("span", {}, "Upload", el("span", { class: "choose-what", text: " LoRAs" })),
+  );
+  const more = actionButton("more", "Files or a folder", "down", {
+    class: "button button-primary choose-more",
+    "aria-haspopup": "menu",
+  });
+  button.addEventListener("click", () => files.click());
+  more.addEventListener("click", () =>
+    openMenu(more, "Upload", [
+      { label: "Choose files", glyph: "upload", run: () => files.click() },
+      { label: "Choose a folder", glyph: "folder", run: () => folder.click() },
+    ]),
+  );
+  for (const input of [files, folder]) {
+    input.addEventListener("change", () => {
+      const chosen = [...input.files];
+      take(input === folder ? chosen.filter(isWanted) : chosen);
+      input.value = "";
+    });
+  }
+  return el("span", { class: "choose" }, button, more, files, folder);
+}
+
+function fileInput(id, more) {
+  return el("input", {
+    type: "file",
+    multiple: true,
+    class: "visually-hidden",
+    id,
+    tabindex: "-1",
+    "aria-hidden": "true",
+    ...more,
+  });
+}
+
+function isWanted({ name }) {
+  return LORA.test(name) || PREVIEW.test(name);
+}
+
+/**
+ * Let files be dropped while `zone` is shown, wherever in the window: a drop that misses would
+ * otherwise make the browser leave the page. The zone is `dropping` while they hover.
+ */
 export function acceptDrops(zone, take) {
   let depth = 0;
   const show = (change) => {
     depth = Math.max(0, change === 0 ? 0 : depth + change);
     zone.classList.toggle("dropping", depth > 0);
   };
-  const carriesFiles = (event) => event.dataTransfer?.types.includes("Files");
-  zone.addEventListener("dragenter", (event) => carriesFiles(event) && show(1));
-  zone.addEventListener("dragleave", (event) => carriesFiles(event) && show(-1));
-  zone.addEventListener("dragover", (event) => carriesFiles(event) && event.preventDefault());
-  zone.addEventListener("drop", async (event) => {
-    if (!carriesFiles(event)) return;
+  const isOurs = (event) =>
+    zone.offsetParent !== null && event.dataTransfer?.types.includes("Files");
+  document.addEventListener("dragenter", (event) => isOurs(event) && show(1));
+  document.addEventListener("dragleave", (event) => isOurs(event) && show(-1));
+  document.addEventListener("dragover", (event) => isOurs(event) && event.preventDefault());
+  document.addEventListener("drop", async (event) => {
+    if (!isOurs(event)) return;
     event.preventDefault();
     show(0);
     take(await droppedFiles(event.dataTransfer));
@@ -54,11 +91,11 @@ async function droppedFiles(transfer) {
   return nested.flat();
 }
 
-/** Every LoRA-like file of a dropped folder, however deep; other files are passed over. */
+/** Every LoRA of a dropped folder, however deep, with the pictures; others are passed over. */
 async function filesIn(entry) {
   if (entry.isFile) {
     const file = await new Promise((resolve, reject) => entry.file(resolve, reject));
-    return SUFFIX.test(file.name) ? [file] : [];
+    return isWanted(file) ? [file] : [];
   }
   const reader = entry.createReader();
   const children = [];

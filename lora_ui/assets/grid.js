@@ -1,149 +1,139 @@
-/** The library as a grid of cards: search, sort, filter. */
-import { card, showSelected, showWorker } from "./cards.js";
-import { fits, usable } from "./describe.js";
+/** The library: its tools, its folders and the grid of cards. */
+import { CardGrid } from "./card_grid.js";
+import { DENSITIES } from "./card_layout.js";
 import { el, icon } from "./dom.js";
+import { emptyGrid } from "./empty_grid.js";
+import { createFilters } from "./filters.js";
+import { createFolders } from "./folders.js";
 import { megabytes, plural } from "./format.js";
+import { found, query, SORTS } from "./library_query.js";
+import { marks } from "./marks.js";
 import { store } from "./store.js";
 
-const SORTS = {
-  name: ["Name", (a, b) => compareNames(a, b)],
-  newest: ["Newest", (a, b) => String(b.upload_date).localeCompare(String(a.upload_date))],
-  used: ["Last used", (a, b) => String(b.last_used ?? "").localeCompare(String(a.last_used ?? ""))],
-  count: ["Most used", (a, b) => (b.use_count ?? 0) - (a.use_count ?? 0)],
-  size: ["Largest", (a, b) => (b.size_mb ?? 0) - (a.size_mb ?? 0)],
-};
+const DENSITY_KEY = "lora-density";
 
-const collator = new Intl.Collator(undefined, { numeric: true, sensitivity: "base" });
-
-function compareNames(a, b) {
-  return collator.compare(a.name, b.name);
+/** Build everything; `element` keeps itself up to date, `grid` is the CardGrid in it. */
+export function createLibrary() {
+  const grid = new CardGrid();
+  const search = searchField();
+  const count = el("p", { class: "grid-count muted", role: "status" });
+  const empty = el("div", { class: "grid-empty" });
+  const tools = el(
+    "div",
+    { class: "grid-tools" },
+    el("span", { class: "search" }, icon("search"), search, el("kbd", { text: "/" })),
+    sortField(),
+    densityButtons(grid),
+  );
+  const element = el(
+    "section",
+    { class: "library", "aria-label": "Library" },
+    tools,
+    createFilters(),
+    el(
+      "div",
+      { class: "library-body" },
+      createFolders(),
+      el("div", { class: "library-cards" }, count, grid.element, empty),
+    ),
+  );
+  const draw = () => {
+    if (!store.loaded) {
+      grid.showSkeletons();
+      grid.element.hidden = store.problem !== null;
+      empty.replaceChildren(...emptyGrid(0));
+      return;
+    }
+    const groups = found();
+    const shown = groups.reduce((sum, group) => sum + group.cards.length, 0);
+    grid.element.hidden = shown === 0;
+    grid.show(groups);
+    count.textContent = countText(shown);
+    empty.replaceChildren(...emptyGrid(shown));
+  };
+  query.addEventListener("change", draw);
+  store.addEventListener("library", draw);
+  store.addEventListener("model", () => {
+    draw();
+    grid.rebuild();
+  });
+  for (const event of ["selection", "worker"]) store.addEventListener(event, () => grid.refresh());
+  marks.addEventListener("change", () => grid.refresh());
+  draw();
+  return { element, grid, search, tools };
 }
 
-/** Build the toolbar and the grid; the returned element keeps itself up to date. */
-export function createGrid() {
+function searchField() {
   const search = el("input", {
     type: "search",
     class: "field grid-search",
-    placeholder: "Search names, tags and trigger words",
+    placeholder: "Search names, tags, trigger words, folders",
     "aria-label": "Search the library",
+    value: query.text,
+    autocomplete: "off",
+    spellcheck: "false",
   });
+  search.addEventListener("input", () => query.set({ text: search.value }));
+  query.addEventListener("change", () => {
+    if (search.value !== query.text) search.value = query.text;
+  });
+  return search;
+}
+
+function sortField() {
   const sort = el(
     "select",
     { class: "field", "aria-label": "Sort by" },
     Object.entries(SORTS).map(([key, [label]]) => el("option", { value: key, text: label })),
   );
-  const fitting = el("button", {
-    type: "button",
-    class: "chip",
-    "aria-pressed": "false",
-    text: "Fits this model",
-  });
-  const count = el("p", { class: "grid-count muted", role: "status" });
-  const list = el("ul", { class: "cards", "aria-label": "LoRA library" });
-  const empty = el("div", { class: "grid-empty" });
-  const query = { search, sort, fitting, count, list, empty };
-  connect(query);
-  return el(
-    "section",
-    { class: "grid", "aria-label": "Library" },
-    el(
-      "div",
-      { class: "grid-tools" },
-      el("span", { class: "search" }, icon("search"), search),
-      sort,
-      fitting,
-      count,
-    ),
-    list,
-    empty,
-  );
+  sort.value = query.sort;
+  sort.addEventListener("change", () => query.set({ sort: sort.value }));
+  return sort;
 }
 
-function connect(query) {
-  const draw = () => drawCards(query);
-  query.search.addEventListener("input", draw);
-  query.sort.addEventListener("change", draw);
-  query.fitting.addEventListener("click", () => {
-    const on = query.fitting.getAttribute("aria-pressed") !== "true";
-    query.fitting.setAttribute("aria-pressed", String(on));
-    draw();
+function densityButtons(grid) {
+  const kept = localStorage.getItem(DENSITY_KEY);
+  const buttons = Object.entries(DENSITIES).map(([key, { label, glyph }]) => {
+    const button = el(
+      "button",
+      {
+        type: "button",
+        class: "segment",
+        "aria-label": label,
+        title: label,
+        dataset: { density: key },
+      },
+      icon(glyph),
+    );
+    button.addEventListener("click", () => choose(key));
+    return button;
   });
-  store.addEventListener("library", draw);
-  store.addEventListener("model", draw);
-  const each = (show) => () => query.list.querySelectorAll(".card").forEach(show);
-  store.addEventListener("selection", each(showSelected));
-  store.addEventListener("worker", each(showWorker));
-  document.addEventListener("keydown", (event) => {
-    const typing = event.target.closest?.("input, textarea, select, [contenteditable], dialog");
-    if (event.key === "/" && !typing && query.search.offsetParent) {
-      event.preventDefault();
-      query.search.focus();
+  const choose = (density) => {
+    localStorage.setItem(DENSITY_KEY, density);
+    grid.setDensity(density);
+    for (const button of buttons) {
+      button.setAttribute("aria-pressed", String(button.dataset.density === grid.density));
     }
-  });
-  draw();
-}
-
-function drawCards(query) {
-  const shown = found(query);
-  query.list.replaceChildren(...shown.map(card));
-  query.list.setAttribute("aria-busy", String(!store.loaded));
-  query.count.textContent = countText(shown.length);
-  query.empty.replaceChildren(...emptyText(shown.length));
-}
-
-/** The cards that the query lets through; what fits the model first. */
-function found({ search, sort, fitting }) {
-  const words = search.value.toLocaleLowerCase().split(/\s+/).filter(Boolean);
-  const onlyFitting = fitting.getAttribute("aria-pressed") === "true";
-  const compare = SORTS[sort.value][1];
-  const kept = store.cards.filter(
-    (lora) =>
-      words.every((word) => searchText(lora).includes(word)) &&
-      (!onlyFitting || fits(lora, store.model)),
+  };
+  choose(kept in DENSITIES ? kept : "medium");
+  return el(
+    "div",
+    { class: "segments", role: "group", "aria-label": "Size of the cards" },
+    buttons,
   );
-  const order = (lora) => (fits(lora, store.model) ? 0 : usable(lora) ? 1 : 2);
-  return kept.sort((a, b) => order(a) - order(b) || compare(a, b) || compareNames(a, b));
-}
-
-const searchTexts = new WeakMap();
-
-function searchText(lora) {
-  let text = searchTexts.get(lora);
-  if (text === undefined) {
-    const { tags = [], trigger_words = [], description = "", author = "" } = lora.metadata ?? {};
-    text = [lora.name, lora.filename, description, author, ...tags, ...trigger_words]
-      .join("\n")
-      .toLocaleLowerCase();
-    searchTexts.set(lora, text);
-  }
-  return text;
 }
 
 function countText(shown) {
   const total = store.cards.length;
-  const size = store.cards.reduce((sum, lora) => sum + (lora.size_mb ?? 0), 0);
   if (total === 0) return "";
+  const size = store.cards.reduce((sum, lora) => sum + (lora.size_mb ?? 0), 0);
   const all = `${plural(total, "LoRA")}, ${megabytes(size)}`;
-  return shown === total ? all : `${shown} of ${all}`;
+  const counted = shown === total ? all : `${shown} of ${all}`;
+  return store.progress ? `${counted} · ${progressText(store.progress)}` : counted;
 }
 
-function emptyText(shown) {
-  if (shown > 0) return [];
-  if (store.problem) {
-    return [el("p", { class: "problem", text: store.problem.message })];
-  }
-  if (!store.loaded) return [el("p", { class: "muted", text: "Reading the library" })];
-  if (store.cards.length > 0) {
-    return [
-      el("p", { text: "No LoRA matches." }),
-      el("p", { class: "muted", text: "Clear the search or the filter to see all of them." }),
-    ];
-  }
-  return [
-    el("p", { text: "The library is empty." }),
-    el("p", {
-      class: "muted",
-      text: "Drop .safetensors files anywhere on this tab, or choose them above.",
-    }),
-  ];
+function progressText({ stage, done, total }) {
+  const words = { looking: "looking through the folder", hashing: "computing checksums" };
+  const text = words[stage] ?? stage;
+  return total > 0 ? `${text}, ${done} of ${total}` : text;
 }

@@ -1,47 +1,100 @@
-/** The LoRA tab: upload, the library's grid, the selected stack. */
-import { deleteLora, renameLora } from "./actions.js";
+/** The LoRA tab: upload, the library with its actions, the selected stack, the worker. */
+import { createActionBar } from "./action_bar.js";
+import { deleteLoras, lookAgain, renameLora, starLoras } from "./actions.js";
+import { openCardMenu } from "./card_menu.js";
+import { connectionNote } from "./connection_note.js";
 import { showDetails } from "./details.js";
-import { delegate, el } from "./dom.js";
+import { actionButton, delegate, el } from "./dom.js";
 import { acceptDrops, chooseButton } from "./drop_zone.js";
-import { createGrid } from "./grid.js";
+import { createLibrary } from "./grid.js";
+import { connectKeys } from "./grid_keys.js";
+import { marks } from "./marks.js";
+import { openMenu } from "./menu.js";
 import { createStack } from "./stack.js";
 import { store } from "./store.js";
 import { createSummaryLine } from "./summary_line.js";
-import { uploadFiles } from "./uploads.js";
-
-const ACTIONS = {
-  pick: (name) => store.toggle(name),
-  details: showDetails,
-  rename: renameLora,
-  delete: deleteLora,
-};
+import { showTrash } from "./trash.js";
+import { createUploads } from "./uploads.js";
+import { createWorkerPanel } from "./worker_panel.js";
 
 export function mount({ element, options }) {
-  const uploads = el("ul", { class: "uploads", "aria-label": "Uploads" });
-  const take = (files) => uploadFiles(files, uploads);
-  const grid = createGrid();
-  grid.querySelector(".grid-tools").prepend(chooseButton(take));
-  grid.querySelector(".cards").before(uploads);
-  delegate(grid, "click", (target) => {
-    const name = target.closest(".card")?.dataset.name;
-    if (name !== undefined) ACTIONS[target.dataset.action]?.(name);
-  });
+  const uploads = createUploads();
+  const library = createLibrary();
+  library.tools.prepend(chooseButton(uploads.take));
+  library.tools.append(moreButton());
+  library.tools.after(uploads.element);
+  connectCards(library);
   element.classList.add("lora-ui", "lora-tab");
   element.replaceChildren(
-    grid,
+    connectionNote(),
     el(
-      "aside",
-      { class: "tab-stack", "aria-label": "Selection" },
-      el("h2", { class: "section-title", text: "Selected" }),
-      createStack("Click a card to select it."),
-      createSummaryLine(),
+      "div",
+      { class: "tab-library" },
+      library.element,
+      createActionBar(() => library.grid.names),
     ),
+    selection(),
     el(
       "div",
       { class: "drop-note", "aria-hidden": "true" },
-      el("p", { text: "Drop the files to upload them" }),
+      el("p", { text: "Drop files or folders to upload them" }),
     ),
   );
-  acceptDrops(element, take);
+  connectKeys(element, library, (action, name) => act(action, name, library.grid));
+  acceptDrops(element, uploads.take);
   store.start(options);
+}
+
+function selection() {
+  return el(
+    "aside",
+    { class: "tab-stack", "aria-label": "Selection" },
+    el("h2", { class: "section-title", text: "Selected for the next video" }),
+    createStack("Click a card to select it."),
+    createSummaryLine(),
+    createWorkerPanel(),
+  );
+}
+
+/** `name` null stands for everything that is marked. */
+function act(action, name, grid) {
+  const names = name === null ? [...marks.names] : [name];
+  if (action === "pick") store.toggle(name);
+  if (action === "details") showDetails(name);
+  if (action === "rename") renameLora(name);
+  if (action === "star") starLoras(names);
+  if (action === "delete") deleteLoras(names);
+  if (action === "menu") openCardMenu(name, grid.cardOf(name).querySelector(".card-menu"));
+}
+
+function connectCards({ grid }) {
+  delegate(grid.element, "click", (target, event) => {
+    const name = target.closest(".card").dataset.name;
+    const { action } = target.dataset;
+    if (action === "mark" || (action === "pick" && (event.ctrlKey || event.metaKey))) {
+      marks.toggle(name);
+    } else if (action === "pick" && event.shiftKey) {
+      marks.extend(name, grid.names);
+    } else {
+      act(action, name, grid);
+    }
+  });
+  grid.element.addEventListener("contextmenu", (event) => {
+    const name = event.target.closest(".card")?.dataset.name;
+    if (name === undefined || event.clientX + event.clientY === 0) return;
+    event.preventDefault();
+    openCardMenu(name, { x: event.clientX, y: event.clientY });
+  });
+}
+
+function moreButton() {
+  const more = actionButton("more", "More for the library", "more", { class: "icon-button" });
+  more.setAttribute("aria-haspopup", "menu");
+  more.addEventListener("click", () =>
+    openMenu(more, "The library", [
+      { label: "Look through the folder again", glyph: "refresh", run: lookAgain },
+      { label: "Trash", glyph: "trash", run: showTrash },
+    ]),
+  );
+  return more;
 }

@@ -2,11 +2,14 @@
  * What every part of the page shares: the library, the selection and the current model.
  *
  * The selection lives here and, a moment later, on the server. Generate reads it from here, so
- * a slider that moved just before counts. Events: library, selection, summary, model, worker.
+ * a slider that moved just before counts. Events: library, selection, summary, model, worker,
+ * connection.
  */
 import { request } from "./api.js";
+import { unpacked } from "./unpacking.js";
 
 const SAVE_AFTER_MS = 120;
+const READS_APART = 4; // times as long as the last reading took
 
 class Store extends EventTarget {
   cards = [];
@@ -16,7 +19,13 @@ class Store extends EventTarget {
   summary = null;
   options = { strength: { min: -1, max: 2, default: 1 }, models: {}, defaultModel: "" };
   model = "";
+  duplicates = [];
+  folders = []; // paths, with those that hold no LoRA
+  progress = null; // what the library is doing in the background
+  worker = null;
   workerLoras = {};
+  lastJob = null;
+  connected = true;
   problem = null;
   loaded = false;
   #revision = null;
@@ -26,6 +35,11 @@ class Store extends EventTarget {
   #saveAgain = false;
   #fetches = 0;
   #newest = null;
+  #workerSeen = "";
+  #unsaved = false;
+  #readTimer = 0;
+  #readEnded = 0;
+  #readTook = 0;
 
   /** Load once; every part of the page may call this. */
   start(options) {
@@ -44,7 +58,11 @@ class Store extends EventTarget {
 
   /** The current model's name, without what its title says in brackets. */
   get modelTitle() {
-    const { title } = this.options.models[this.model] ?? { title: "this model" };
+    return this.titleOfModel(this.model);
+  }
+
+  titleOfModel(model) {
+    const { title } = this.options.models[model] ?? { title: "this model" };
     return title.replace(/ \(.*\)$/, "");
   }
 
@@ -56,13 +74,18 @@ class Store extends EventTarget {
 
   async #read() {
     const turn = ++this.#fetches;
+    const began = performance.now();
+    clearTimeout(this.#readTimer);
+    this.#readTimer = 0;
     let data = null;
     let problem = null;
     try {
-      data = await request("GET", "api/loras");
+      data = unpacked(await request("GET", "api/loras/cards"));
     } catch (error) {
       problem = error;
     }
+    this.#readEnded = performance.now();
+    this.#readTook = this.#readEnded - began;
     if (turn !== this.#fetches) return this.#newest;
     this.#take(data, problem);
   }
@@ -73,6 +96,9 @@ class Store extends EventTarget {
       this.cards = data.loras;
       this.byName = new Map(data.loras.map((card) => [card.name, card]));
       this.recent = data.recent;
+      this.duplicates = data.duplicates ?? [];
+      this.folders = data.folders ?? [];
+      this.progress = data.refresh_progress;
       this.loaded = true;
       this.#revision = data.revision;
     }
@@ -81,17 +107,32 @@ class Store extends EventTarget {
 
   /** The server's library is at `revision`; read it again if that is news. */
   sawRevision(revision) {
-    if (this.#revision !== null && revision !== this.#revision) {
-      this.#revision = revision;
-      this.refresh();
-    }
+    if (this.#revision === null || revision === this.#revision) return;
+    this.#revision = revision;
+    // A large library that is being looked through changes all the time; reading it takes long.
+    const rest = this.#readEnded + this.#readTook * READS_APART - performance.now();
+    this.#readTimer ||= setTimeout(() => this.refresh(), Math.max(0, rest));
   }
 
-  sawWorkerLoras(loras) {
-    const text = JSON.stringify(loras ?? {});
-    if (text === JSON.stringify(this.workerLoras)) return;
-    this.workerLoras = loras ?? {};
+  /** What the worker says of itself, and the job that runs or ran last. */
+  sawWorker(worker, job) {
+    const seen = JSON.stringify([worker, job?.id, job?.state]);
+    if (seen === this.#workerSeen) return;
+    this.#workerSeen = seen;
+    this.worker = worker;
+    this.workerLoras = worker?.loras ?? {};
+    this.lastJob = job ?? null;
     this.#tell("worker");
+  }
+
+  /** The server answers, or does not; once it does again, nothing that was missed stays so. */
+  sawConnection(connected) {
+    if (connected === this.connected) return;
+    this.connected = connected;
+    this.#tell("connection");
+    if (!connected) return;
+    this.refresh();
+    if (this.#unsaved) this.#saveSoon();
   }
 
   setModel(model) {
@@ -193,9 +234,10 @@ class Store extends EventTarget {
     try {
       const body = { selected_loras: this.selected(), model: this.model };
       this.summary = await request("PUT", "api/selection", { body, keepalive: leaving });
+      this.#unsaved = false;
       this.#tell("summary");
     } catch {
-      // Kept here, and saved with the next change.
+      this.#unsaved = true; // kept here, and saved once the server answers again
     } finally {
       this.#saving = false;
     }

@@ -1,71 +1,195 @@
-/** Uploading: a row per file with its progress, then its verdict or why it was refused. */
-import { ApiError, address, errorFrom, unreachable } from "./api.js";
-import { concern, facts, fits } from "./describe.js";
-import { actionButton, el } from "./dom.js";
+/** Uploading: a queue of files, several on their way at once, a row for each. */
+import { ApiError } from "./api.js";
+import { el } from "./dom.js";
+import { isPreview, stemOf } from "./drop_zone.js";
 import { bytes, seconds } from "./format.js";
+import { fromTrash, setThumbnail, toTrash } from "./library_api.js";
+import { query } from "./library_query.js";
 import { store } from "./store.js";
+import { toast, toastError } from "./toasts.js";
+import { cancelled, transfer } from "./transfer.js";
+import { UploadRow } from "./upload_row.js";
 
-const AT_ONCE = 2;
-const waiting = [];
-let running = 0;
+const AT_ONCE = 3;
 
-/** Queue `files` for upload; their rows appear in `list`. */
-export function uploadFiles(files, list) {
-  for (const file of files) {
-    const row = createRow(file);
-    list.prepend(row.element);
-    waiting.push(row);
-  }
-  pump();
-}
-
-function pump() {
-  while (running < AT_ONCE && waiting.length > 0) {
-    running += 1;
-    send(waiting.shift()).finally(() => {
-      running -= 1;
-      pump();
-    });
-  }
-}
-
-function createRow(file) {
-  const bar = el("progress", { max: 1, value: 0, "aria-label": `Upload of ${file.name}` });
-  const note = el("p", { class: "upload-note muted", role: "status", text: "Waiting" });
-  const button = actionButton("stop", `Cancel the upload of ${file.name}`, "close", {
-    class: "icon-button",
-  });
+/** `element` holds the rows and what they sum up to; `take(files)` queues files. */
+export function createUploads() {
+  const rows = [];
+  const pictures = new Map(); // stem of a LoRA -> a picture or video that came along
+  const total = el("p", { class: "uploads-total" });
+  const stopAll = button("Cancel all", () => rows.filter((row) => !row.isOver).forEach(stop));
+  const clear = button("Clear finished", () => drop(rows.filter((row) => row.isOver)));
+  const list = el("ul", { class: "uploads", "aria-label": "Uploads" });
+  const head = el("div", { class: "uploads-head" }, total, stopAll, clear);
   const element = el(
-    "li",
-    { class: "upload" },
-    el("p", { class: "upload-name", text: file.name }),
-    button,
-    bar,
-    note,
+    "section",
+    { class: "uploads-box", "aria-label": "Uploads", hidden: true },
+    head,
+    list,
   );
-  const row = { file, bar, note, button, element, stop: null, stopped: false };
-  button.addEventListener("click", () => {
-    if (row.done) element.remove();
-    else stopRow(row);
-  });
-  return row;
-}
 
-function stopRow(row) {
-  row.stopped = true;
-  if (row.stop) row.stop();
-}
-
-async function send(row) {
-  try {
-    if (row.stopped) throw cancelled();
-    refuseEarly(row.file);
-    const { record } = await transfer(row);
-    await store.refresh();
-    finish(row, "upload-done", verdict(store.byName.get(record.name) ?? record));
-  } catch (error) {
-    finish(row, "upload-failed", [error.message, ...(error.suggestions ?? [])].join(" "));
+  function take(files) {
+    for (const file of files.filter(isPreview)) pictures.set(stemOf(file.name), file);
+    const loras = files.filter((file) => !isPreview(file));
+    if (loras.length === 0 && files.length > 0) {
+      toast("There is no LoRA among these files.", {
+        details: [
+          "LoRAs are .safetensors files; pictures are taken along with the LoRA they lie beside.",
+        ],
+      });
+    }
+    for (const file of loras) {
+      const row = new UploadRow(file, (action) => answer(row, action));
+      rows.push(row);
+      list.append(row.element);
+    }
+    pump();
   }
+
+  function pump() {
+    const busy = rows.filter((row) => ["sending", "checking"].includes(row.state)).length;
+    const waiting = rows
+      .filter((row) => row.state === "waiting")
+      .slice(0, Math.max(0, AT_ONCE - busy));
+    for (const row of waiting) start(row);
+    draw();
+  }
+
+  function start(row) {
+    const clash = store.byName.get(stemOf(row.filename));
+    if (clash && !row.replaces) {
+      askAboutName(row, clash);
+      return;
+    }
+    row.begin();
+    send(row).finally(pump);
+  }
+
+  async function send(row) {
+    try {
+      refuseEarly(row.file);
+      if (row.replaces) await toTrash(row.replaces);
+      const record = await transfer(row.file, row.filename, (now) => progress(row, now), row.stop);
+      await addPicture(record.name, stemOf(row.file.name));
+      await store.refresh();
+      row.done(store.byName.get(record.name) ?? record);
+    } catch (error) {
+      if (row.replaces) await fromTrash(row.replaces).catch(toastError);
+      failed(row, error);
+    }
+    row.replaces = null;
+  }
+
+  function progress(row, now) {
+    row.progress(now);
+    draw();
+  }
+
+  /** A picture that was dropped beside the LoRA becomes its thumbnail. */
+  async function addPicture(name, stem) {
+    const picture = pictures.get(stem);
+    if (!picture) return;
+    pictures.delete(stem);
+    await setThumbnail(name, picture).catch(toastError);
+  }
+
+  function failed(row, error) {
+    const { reason, existing, proposed_name: proposed } = error.context ?? {};
+    if (reason === "duplicate") {
+      row.existing = existing;
+      row.ask(`The library holds this very file already, as ${existing}.`, [
+        [`Show ${existing}`, "show"],
+        ["Skip", "skip"],
+      ]);
+    } else if (proposed) {
+      row.proposed = proposed;
+      row.ask(error.message, [
+        [`Upload as ${proposed}`, "rename"],
+        ["Skip", "skip"],
+      ]);
+    } else if (error.category === "connection") {
+      row.ask(`${error.message} Nothing was kept of this file.`, [
+        ["Send it again", "again"],
+        ["Skip", "skip"],
+      ]);
+    } else {
+      row.fail(error);
+    }
+  }
+
+  function askAboutName(row, clash) {
+    row.proposed = freeName(clash.name, rows);
+    const alike = Math.abs(clash.size_mb - row.file.size / 1048576) < 0.002;
+    const same = alike ? " It has the same size, so it may be the same file." : "";
+    const choices = [
+      [`Upload as ${row.proposed}`, "rename"],
+      ["Skip", "skip"],
+    ];
+    if (!clash.read_only) choices.splice(1, 0, ["Replace it", "replace"]);
+    row.ask(`There is a LoRA named ${clash.name} already.${same}`, choices);
+    queueMicrotask(pump);
+  }
+
+  function answer(row, action) {
+    if (action === "stop") stop(row);
+    if (action === "dismiss") drop([row]);
+    if (action === "skip") drop([row]);
+    if (action === "show") {
+      query.clear();
+      query.set({ text: row.existing });
+    }
+    if (action === "replace") row.replaces = stemOf(row.filename);
+    if (action === "rename") row.filename = `${row.proposed}.safetensors`;
+    if (["rename", "replace", "again"].includes(action)) row.state = "waiting";
+    pump();
+  }
+
+  function stop(row) {
+    if (row.stop.now && ["sending", "checking"].includes(row.state)) row.stop.now();
+    else row.fail(cancelled());
+    pump();
+  }
+
+  function drop(gone) {
+    for (const row of gone) {
+      rows.splice(rows.indexOf(row), 1);
+      row.element.remove();
+    }
+    draw();
+  }
+
+  function draw() {
+    element.hidden = rows.length === 0;
+    const open = rows.filter((row) => !row.isOver);
+    stopAll.hidden = open.length < 2;
+    clear.hidden = !rows.some((row) => row.isOver);
+    const text = totalText(rows, open);
+    if (total.textContent !== text) total.textContent = text;
+  }
+
+  addEventListener("beforeunload", (event) => {
+    if (rows.some((row) => ["waiting", "sending", "checking"].includes(row.state)))
+      event.preventDefault();
+  });
+  return { element, take };
+}
+
+function totalText(rows, open) {
+  const moving = open.filter((row) => row.state !== "asking");
+  const over = `${rows.length - open.length} of ${rows.length} finished`;
+  if (moving.length === 0) return over;
+  const size = moving.reduce((sum, row) => sum + row.file.size, 0);
+  const sent = moving.reduce((sum, row) => sum + Math.min(row.sent, row.file.size), 0);
+  const speed = moving.reduce((sum, row) => sum + (row.state === "sending" ? row.speed : 0), 0);
+  const left = speed > 0 ? ` · ${bytes(speed)}/s · ${seconds((size - sent) / speed)} left` : "";
+  return `${over} · ${bytes(sent)} of ${bytes(size)}${left}`;
+}
+
+function freeName(name, rows) {
+  const taken = new Set([...store.byName.keys(), ...rows.map((row) => stemOf(row.filename))]);
+  let number = 2;
+  while (taken.has(`${name}_${number}`)) number += 1;
+  return `${name}_${number}`;
 }
 
 function refuseEarly(file) {
@@ -78,50 +202,8 @@ function refuseEarly(file) {
   }
 }
 
-function cancelled() {
-  return new ApiError({ category: "cancelled", message: "Cancelled; nothing was kept." });
-}
-
-function transfer(row) {
-  return new Promise((resolve, reject) => {
-    const xhr = new XMLHttpRequest();
-    const started = performance.now();
-    row.stop = () => xhr.abort();
-    xhr.upload.addEventListener("progress", (event) => showProgress(row, event, started));
-    xhr.upload.addEventListener("load", () => {
-      row.note.textContent = "Checking the file";
-    });
-    xhr.addEventListener("load", () => {
-      if (xhr.status < 300) resolve(JSON.parse(xhr.responseText));
-      else reject(errorFrom(xhr.responseText, xhr.status));
-    });
-    xhr.addEventListener("error", () => reject(unreachable()));
-    xhr.addEventListener("abort", () => reject(cancelled()));
-    xhr.open("PUT", address("api/loras/upload", { filename: row.file.name }));
-    xhr.send(row.file);
-  });
-}
-
-function showProgress(row, { loaded, total }, started) {
-  const spent = (performance.now() - started) / 1000;
-  const speed = loaded / Math.max(spent, 0.001);
-  row.bar.value = total ? loaded / total : 0;
-  const left = spent > 1 ? `, ${seconds((total - loaded) / speed)} left` : "";
-  row.note.textContent = `${bytes(loaded)} of ${bytes(total)}, ${bytes(speed)}/s${left}`;
-}
-
-function finish(row, className, text) {
-  row.done = true;
-  row.element.classList.add(className);
-  row.bar.remove();
-  row.note.textContent = text;
-  row.note.classList.remove("muted");
-  row.button.setAttribute("aria-label", `Dismiss ${row.file.name}`);
-  row.button.title = "Dismiss";
-}
-
-function verdict(lora) {
-  const title = store.modelTitle;
-  const fit = fits(lora, store.model) ? `fits ${title}` : concern(lora, store.model);
-  return `Added as ${lora.name}: ${fit} · ${facts(lora)}`;
+function button(text, act) {
+  const made = el("button", { type: "button", class: "button button-quiet", text });
+  made.addEventListener("click", act);
+  return made;
 }

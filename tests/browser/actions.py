@@ -15,13 +15,19 @@ VIDEO_MS = 90_000
 
 
 def card(page: Page, name: str) -> Locator:
-    return page.locator(f'#lora-tab .card[data-name="{name}"]')
+    return page.locator(f"#lora-tab .card[data-name={json.dumps(name)}]")
 
 
 def pick(page: Page, name: str) -> None:
     """Select a card on the LoRA tab."""
     card(page, name).locator(".card-pick").click()
     expect(card(page, name).locator(".card-pick")).to_have_attribute("aria-pressed", "true")
+
+
+def choose_action(page: Page, name: str, action: str) -> None:
+    """Choose from the menu of a card."""
+    card(page, name).locator(".card-menu").click()
+    page.get_by_role("menu").get_by_role("menuitem", name=action, exact=True).click()
 
 
 def stack_row(page: Page, name: str) -> Locator:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.actions import card, pick, stack_row, upload
+from tests.browser.actions import card, choose_action, pick, stack_row, upload
 from tests.browser.conftest import Watch
 from tests.browser.running import LORAS, App, open_page, open_tab
 
@@ -88,7 +88,7 @@ def test_a_lora_is_renamed_with_its_selection(page: Page, tmp_path: Path, watch:
     open_tab(page, "LoRAs")
     upload(page, one_demo_lora(tmp_path, "old name"), one_demo_lora(tmp_path, "taken name"))
     pick(page, "old name")
-    card(page, "old name").get_by_role("button", name="Rename").click()
+    choose_action(page, "old name", "Rename")
     dialog = page.get_by_role("dialog")
     dialog.get_by_label("New name").fill("taken name")
     dialog.get_by_role("button", name="Save").click()
@@ -105,11 +105,7 @@ def test_a_deleted_lora_comes_back_with_undo(page: Page, tmp_path: Path, app: Ap
     open_tab(page, "LoRAs")
     upload(page, one_demo_lora(tmp_path, "short lived"))
     pick(page, "short lived")
-    card(page, "short lived").get_by_role("button", name="Delete").click()
-    page.get_by_role("dialog").get_by_role("button", name="Keep it").click()
-    expect(card(page, "short lived")).to_be_visible()
-    card(page, "short lived").get_by_role("button", name="Delete").click()
-    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    choose_action(page, "short lived", "Delete")
     expect(card(page, "short lived")).to_have_count(0)
     assert not (app.loras / "short lived.safetensors").exists()
     page.locator(".toast").get_by_role("button", name="Undo").click()
@@ -123,7 +119,7 @@ def test_the_selection_survives_a_reload(page: Page, app: App, tmp_path: Path) -
     open_tab(page, "LoRAs")
     upload(page, one_demo_lora(tmp_path, "kept choice"))
     pick(page, "kept choice")
-    page.locator('#lora-tab .stack-row input[type="text"]').fill("0.35")
+    page.locator('#lora-tab .tab-stack .stack-row input[type="text"]').fill("0.35")
     page.wait_for_timeout(500)
     open_page(page, app)
     box = stack_row(page, "kept choice").locator('input[type="text"]')
@@ -145,11 +141,11 @@ def test_searching_narrows_the_cards(page: Page) -> None:
 
 def test_details_tell_what_is_known(page: Page) -> None:
     open_tab(page, "LoRAs")
-    first = page.locator("#lora-tab .card").first
-    first.get_by_role("button", name="Details").click()
+    page.locator("#lora-tab .card .card-menu").first.click()
+    page.get_by_role("menuitem", name="Details", exact=True).click()
     dialog = page.get_by_role("dialog")
     expect(dialog).to_contain_text("SHA-256")
-    expect(dialog.locator("meter").first).to_be_visible()
+    expect(dialog.locator(".bars").first).to_be_visible()
     page.keyboard.press("Escape")
     expect(dialog).to_have_count(0)
 
@@ -158,7 +154,8 @@ def test_details_tell_what_is_known(page: Page) -> None:
 def test_a_name_is_only_ever_text(page: Page, tmp_path: Path, name: str) -> None:
     open_tab(page, "LoRAs")
     upload(page, one_demo_lora(tmp_path, name))
-    page.locator(".card-pick", has=page.get_by_text(name, exact=True)).click()
+    page.locator("#lora-tab .grid-search").fill(name)
+    pick(page, name)
     open_tab(page, "Generate")
     expect(page.locator("#lora-controls .stack-title").last).to_have_text(name)
     assert page.locator("#lora-controls .stack-row img[src=x], #lora-tab img[src=x]").count() == 0
@@ -170,6 +167,6 @@ def test_metadata_is_only_ever_text(page: Page, tmp_path: Path) -> None:
     with_metadata(file, {"modelspec.description": MARKUP, "modelspec.author": MARKUP})
     open_tab(page, "LoRAs")
     upload(page, file)
-    card(page, "hostile metadata").get_by_role("button", name="Details").click()
+    choose_action(page, "hostile metadata", "Details")
     expect(page.get_by_role("dialog")).to_contain_text("<script>alert(6)</script>")
     assert page.locator("dialog img[src=x]").count() == 0

@@ -59,13 +59,14 @@ class Poll extends EventTarget {
     if (status === null) return;
     this.status = status;
     store.sawRevision(status.library);
-    store.sawWorkerLoras(status.worker.loras);
+    store.sawWorker(status.worker, status.job);
     this.dispatchEvent(new Event("status"));
   }
 
   #connection(connected) {
     if (connected === this.connected) return;
     this.connected = connected;
+    store.sawConnection(connected);
     this.dispatchEvent(new Event("connection"));
   }
 

@@ -1,0 +1,42 @@
+/** The library's own routes, one function for each. All raise ApiError. */
+import { address, errorFrom, request, unreachable } from "./api.js";
+
+function post(action, body) {
+  return request("POST", `api/loras/${action}`, { body });
+}
+
+export const renameTo = (name, newName) => post("rename", { name, new_name: newName });
+export const moveTo = (name, folder) => post("move", { name, folder });
+export const makeFolder = (folder) => post("folders", { folder });
+export const toTrash = (name) => post("delete", { name });
+export const fromTrash = (name) => post("undo", { name });
+export const trashed = () => request("GET", "api/loras/trash");
+export const emptyTrash = () => post("trash/empty", {});
+export const edit = (name, changes) => post("edit", { name, changes });
+export const pair = (high, low) => post("pair", { high, low });
+export const split = (name) => post("split", { name });
+export const lookAgain = () => post("refresh", {});
+
+export function details(name, model) {
+  return request("GET", "api/loras/details", { params: { name, model } });
+}
+
+export function blocks(name, model) {
+  return request("GET", "api/loras/blocks", { params: { name, model } });
+}
+
+/** The videos that were made with a LoRA: `{results, total}`. */
+export function results(name, limit) {
+  return request("GET", "api/results", { params: { lora: name, limit } });
+}
+
+/** Take a picture or a video as the LoRA's thumbnail. */
+export async function setThumbnail(name, file) {
+  let response;
+  try {
+    response = await fetch(address("api/loras/thumbnail", { name }), { method: "PUT", body: file });
+  } catch {
+    throw unreachable();
+  }
+  if (!response.ok) throw errorFrom(await response.text(), response.status);
+}

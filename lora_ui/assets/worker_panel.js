@@ -1,0 +1,111 @@
+/** What the worker holds at this moment: each LoRA with its state, and the memory. */
+import { el } from "./dom.js";
+import { bytes, strength as strengthText } from "./format.js";
+import { store } from "./store.js";
+import { isSeparate, strengthFor } from "./strengths.js";
+
+const WORKER = {
+  stopped: "The worker is stopped",
+  starting: "The worker is starting",
+  loading: "Loading the model",
+  ready: "Ready",
+  busy: "Making a video",
+  restarting: "The worker is restarting",
+  failed: "The worker cannot start",
+};
+
+export function createWorkerPanel() {
+  const state = el("p", { class: "worker-state", role: "status" });
+  const list = el("ul", { class: "worker-loras", "aria-label": "LoRAs in the worker" });
+  const memory = el("div", { class: "worker-memory" });
+  const panel = el(
+    "section",
+    { class: "worker", "aria-label": "Worker" },
+    el("h2", { class: "section-title", text: "In the worker now" }),
+    state,
+    list,
+    memory,
+  );
+  const draw = () => {
+    const text = stateText();
+    if (state.textContent !== text) state.textContent = text;
+    list.replaceChildren(...names().map(row));
+    memory.replaceChildren(...memoryBars(store.worker?.memory ?? {}));
+  };
+  for (const event of ["worker", "selection", "library", "connection"]) {
+    store.addEventListener(event, draw);
+  }
+  draw();
+  return panel;
+}
+
+function stateText() {
+  if (!store.connected) return "No connection";
+  if (!store.worker) return "Asking";
+  const { state, model, device, detail } = store.worker;
+  const place = [model && store.titleOfModel(model), device && `on ${device.toUpperCase()}`];
+  const words = detail && !model ? detail : WORKER[state];
+  return [words, ...place].filter(Boolean).join(" · ");
+}
+
+/** Selected LoRAs, and those that the worker holds besides. */
+function names() {
+  return [...new Set([...store.selection.keys(), ...Object.keys(store.workerLoras)])];
+}
+
+function row(name) {
+  const { state, text, why } = stateOf(name);
+  return el(
+    "li",
+    { dataset: { state } },
+    el("span", { class: "worker-name", text: name, title: name }),
+    el("span", { class: "worker-what", text }),
+    why && el("p", { class: "worker-why", text: why }),
+  );
+}
+
+/** not loaded, loading, applied at a strength, or failed with the reason. */
+function stateOf(name) {
+  const held = store.workerLoras[name];
+  const state = typeof held === "string" ? held : held?.state;
+  if (state === "applied") {
+    return { state, text: `applied at ${strengths(held.strength)}`, why: held.reason };
+  }
+  if (state === "waiting" || state === "loading") return { state: "loading", text: "loading" };
+  if (state === "failed") return { state, text: "failed", why: held.reason ?? held.detail };
+  if (state === "loaded") return { state, text: "in memory, not applied" };
+  return failedLast(name) ?? { state: "none", text: "not loaded" };
+}
+
+/** Whether the last run could not use it, and why. */
+function failedLast(name) {
+  const job = store.lastJob;
+  const report = job?.result?.loras?.[name];
+  if (report?.outcome === "skipped")
+    return { state: "failed", text: "skipped", why: report.reason };
+  const blamed = job?.state === "failed" && job.error?.context?.lora === name;
+  return blamed ? { state: "failed", text: "failed", why: job.error.message } : null;
+}
+
+function strengths(value) {
+  if (!isSeparate(value)) return strengthText(strengthFor(value, "high"));
+  return `${strengthText(strengthFor(value, "high"))} high, ${strengthText(strengthFor(value, "low"))} low`;
+}
+
+function memoryBars(memory) {
+  const { gpu_used: used, gpu_total: total, process, free } = memory;
+  return [
+    total > 0 && bar("GPU memory", used, total),
+    process > 0 && bar("Memory", process, process + (free ?? 0)),
+  ].filter(Boolean);
+}
+
+function bar(label, used, total) {
+  return el(
+    "div",
+    { class: "memory" },
+    el("span", { text: label }),
+    el("meter", { min: 0, max: total, value: used, high: total * 0.9, "aria-label": label }),
+    el("span", { class: "muted", text: `${bytes(used)} of ${bytes(total)} available` }),
+  );
+}
