@@ -52,7 +52,8 @@ def run_page(arguments: argparse.Namespace, settings: Settings, log_level: str) 
 
     loras = LoRAManager(settings)
     uploads = LoRAUploadHandler(settings, loras)
-    app = build_app(settings, loras, uploads, JobQueue(settings, loras=loras), on_ready=announce)
+    queue = JobQueue(settings, loras=loras)
+    app = build_app(settings, loras, uploads, queue, on_ready=announce, version=VERSION)
     serve(app, listener, login=login, log_level=log_level)
     return 0
 

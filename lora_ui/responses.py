@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from utils import StudioError
+from utils import GenerationError, StudioError
 
 logger = logging.getLogger(__name__)
 
@@ -55,6 +55,21 @@ class ErrorRoute(APIRoute):
 def error_response(error: StudioError, status: int | None = None) -> JSONResponse:
     code = status or int(error.context.get("status", STATUS_BY_CATEGORY.get(error.category, 400)))
     return JSONResponse({"error": error.to_dict()}, status_code=code)
+
+
+async def refuse_request(_request: Request, error: Exception) -> JSONResponse:
+    """A request that is not of the documented form, in the form of every other refusal."""
+    assert isinstance(error, RequestValidationError)
+    problems = [
+        f"{'.'.join(str(part) for part in item['loc'][1:]) or 'body'}: {item['msg']}"
+        for item in error.errors()
+    ]
+    failure = GenerationError(
+        "The request cannot be understood: " + "; ".join(problems) + ".",
+        suggestions=["See /api/docs for what can be sent."],
+        context={"problems": problems},
+    )
+    return error_response(failure, 422)
 
 
 def _unexpected() -> StudioError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import ipaddress
 import os
 import signal
@@ -10,8 +9,7 @@ import socket
 import sys
 import threading
 import webbrowser
-from collections.abc import AsyncIterator, Callable
-from pathlib import Path
+from collections.abc import Callable
 
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 
@@ -20,21 +18,17 @@ import uvicorn
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
-from lora_ui.responses import RevalidatedFiles
 from lora_ui.routes import ASSETS_URL as LORA_ASSETS_URL
-from lora_ui.routes import create_lora_router, lora_assets
+from ui.api import build_api
 from ui.generate_tab import ASSETS_URL
 from ui.guard import LOOPBACK, Access, Guard
 from ui.messages import address_unusable, password_needed, port_taken
 from ui.page import TITLE, build_page
 from ui.pictures import PictureStore
-from ui.restore_routes import create_restore_router
-from ui.result_routes import create_result_router
-from ui.routes import create_studio_router
+from ui.static import ASSETS
 from ui.theme import studio_theme
-from utils import JobQueue, LoRAManager, LoRAUploadHandler, ResultLibrary, Settings
+from utils import JobQueue, LoRAManager, LoRAUploadHandler, Settings
 
-ASSETS = Path(__file__).parent / "assets"
 STYLES = (
     f"{ASSETS_URL}/theme.css",
     f"{ASSETS_URL}/studio.css",
@@ -57,21 +51,13 @@ def build_app(
     loras: LoRAManager,
     uploads: LoRAUploadHandler,
     queue: JobQueue,
+    *,
     on_ready: Callable[[], None] = lambda: None,
+    version: str = "0",
 ) -> FastAPI:
     """The whole application. The queue runs while the application does."""
-    app = FastAPI(
-        docs_url=None, redoc_url=None, openapi_url=None, lifespan=_lifespan(queue, on_ready)
-    )
+    app = build_api(settings, loras, uploads, queue, on_ready=on_ready, version=version)
     pictures = PictureStore(settings.data_dir / "pictures")
-    results = ResultLibrary(settings)
-    app.include_router(create_lora_router(settings, loras, uploads, results=results))
-    app.include_router(create_studio_router(loras, queue, pictures))
-    # Before the results, whose addresses begin with an id.
-    app.include_router(create_restore_router(settings, loras, results, pictures))
-    app.include_router(create_result_router(results, queue, pictures))
-    app.mount(LORA_ASSETS_URL, lora_assets())
-    app.mount(ASSETS_URL, RevalidatedFiles(directory=ASSETS))
     gr.mount_gradio_app(
         app,
         build_page(settings, pictures),
@@ -88,21 +74,6 @@ def build_app(
         max_file_size="64mb",
     )
     return app
-
-
-def _lifespan(
-    queue: JobQueue, on_ready: Callable[[], None]
-) -> Callable[[FastAPI], contextlib.AbstractAsyncContextManager[None]]:
-    @contextlib.asynccontextmanager
-    async def run(_app: FastAPI) -> AsyncIterator[None]:
-        queue.start()
-        on_ready()
-        try:
-            yield
-        finally:
-            queue.close()
-
-    return run
 
 
 def _head() -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import BaseModel, Field, model_validator
@@ -49,11 +50,17 @@ def batch_from_form(form: Submission, pictures: PictureStore) -> tuple[Generatio
     for a part's seed a new random one. Raises GenerationError for what is not a task's field.
     """
     values = {"prompt": "", **_values(form.task, pictures)}
-    parts = [
-        Part(part.label, {**_left_open(part.changes), **_values(part.changes, pictures)})
-        for part in form.parts
-    ]
-    return GenerationTask.from_dict(values), parts
+    return GenerationTask.from_dict(values), parts_from_forms(form.parts, pictures)
+
+
+def parts_from_forms(forms: Sequence[PartForm], pictures: PictureStore) -> list[Part]:
+    return [Part(form.label, changes_from_form(form.changes, pictures)) for form in forms]
+
+
+def changes_from_form(changes: dict[str, Any], pictures: PictureStore) -> dict[str, Any]:
+    """Changed fields of a task; an empty one is set to None, the model's default."""
+    emptied = [key for key, value in changes.items() if value in (None, "") and key != "prompt"]
+    return {**dict.fromkeys(emptied), **_values(changes, pictures)}
 
 
 def _values(form: dict[str, Any], pictures: PictureStore) -> dict[str, Any]:
@@ -64,10 +71,6 @@ def _values(form: dict[str, Any], pictures: PictureStore) -> dict[str, Any]:
     if form.get("negative_prompt") == "":
         values["negative_prompt"] = ""
     return values
-
-
-def _left_open(changes: dict[str, Any]) -> dict[str, Any]:
-    return {key: None for key, value in changes.items() if value in (None, "") and key != "prompt"}
 
 
 def _value(key: str, value: Any) -> Any:

@@ -1,0 +1,78 @@
+"""Every route of ours in one FastAPI application, without the page."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Callable
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+
+from lora_ui.responses import RevalidatedFiles, refuse_request
+from lora_ui.routes import ASSETS_URL as LORA_ASSETS_URL
+from lora_ui.routes import create_lora_router, lora_assets
+from ui.generate_tab import ASSETS_URL
+from ui.health_routes import create_health_router
+from ui.job_routes import create_job_router
+from ui.page import TITLE
+from ui.pictures import PictureStore
+from ui.restore_routes import create_restore_router
+from ui.result_routes import create_result_router
+from ui.routes import create_status_router
+from ui.static import ASSETS
+from utils import JobQueue, LoRAManager, LoRAUploadHandler, ResultLibrary, Settings
+
+DESCRIPTION = (
+    "Everything that the page does, for scripts. Ids and names are taken, never paths. A refusal"
+    ' is `{"error": {...}}` with a message and suggestions. Where a login is set, send it as'
+    " HTTP basic authentication."
+)
+
+
+def build_api(
+    settings: Settings,
+    loras: LoRAManager,
+    uploads: LoRAUploadHandler,
+    queue: JobQueue,
+    *,
+    on_ready: Callable[[], None] = lambda: None,
+    version: str = "0",
+) -> FastAPI:
+    """The application without its page. The queue runs while the application does."""
+    app = FastAPI(
+        title=TITLE,
+        description=DESCRIPTION,
+        version=version,
+        openapi_url="/api/openapi.json",
+        docs_url=None,  # FastAPI's own page loads its scripts from another host
+        redoc_url=None,
+        lifespan=_lifespan(queue, on_ready),
+    )
+    app.add_exception_handler(RequestValidationError, refuse_request)
+    pictures = PictureStore(settings.data_dir / "pictures")
+    results = ResultLibrary(settings)
+    app.include_router(create_lora_router(settings, loras, uploads, results=results))
+    app.include_router(create_status_router(loras, queue))
+    app.include_router(create_job_router(queue, pictures))
+    app.include_router(create_health_router(queue, loras))
+    # Before the results, whose addresses begin with an id.
+    app.include_router(create_restore_router(settings, loras, results, pictures))
+    app.include_router(create_result_router(results, queue, pictures))
+    app.mount(LORA_ASSETS_URL, lora_assets())
+    app.mount(ASSETS_URL, RevalidatedFiles(directory=ASSETS))
+    return app
+
+
+def _lifespan(
+    queue: JobQueue, on_ready: Callable[[], None]
+) -> Callable[[FastAPI], contextlib.AbstractAsyncContextManager[None]]:
+    @contextlib.asynccontextmanager
+    async def run(_app: FastAPI) -> AsyncIterator[None]:
+        queue.start()
+        on_ready()
+        try:
+            yield
+        finally:
+            queue.close()
+
+    return run

@@ -1,0 +1,127 @@
+"""What the queue's routes take and give, for their documentation and for checking requests."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from ui.submission import PartForm
+
+State = Literal["queued", "running", "done", "failed", "cancelled", "interrupted"]
+FINISHED: list[State] = ["done", "failed", "cancelled", "interrupted"]
+
+
+class Answer(BaseModel):
+    """An answer may hold more than what is described."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+class ErrorDetails(Answer):
+    category: str = Field(description="What kind of error it is, such as generation or lora_file.")
+    message: str = Field(description="What happened and why, in words.")
+    suggestions: list[str] = Field(description="What can be done about it.")
+    context: dict[str, Any] = Field(description="Facts for a report.")
+
+
+class ErrorAnswer(Answer):
+    """Every refusal has this form."""
+
+    error: ErrorDetails
+
+
+class ProgressAnswer(Answer):
+    stage: str = Field(description="queued, load, apply, text, sample, decode or write.")
+    step: int = Field(description="Sampling steps done.")
+    steps: int = Field(description="Sampling steps in all.")
+    expert: str | None = Field(description="high or low: which transformer made the step.")
+    seconds_left: float | None = Field(description="To the end of sampling, by measured steps.")
+    preview_version: int = Field(description="Grows with every preview picture.")
+    part: int | None = Field(default=None, description="Of a batch: the part that runs, from 1.")
+    parts: int | None = Field(default=None, description="Of a batch: how many parts it has.")
+
+
+class PartAnswer(Answer):
+    id: str = Field(description="The part's result is found under this id.")
+    label: str
+    changes: dict[str, Any] = Field(description="The task's fields that differ for this video.")
+    state: State
+    result: dict[str, Any] | None
+    error: ErrorDetails | None
+
+
+class JobAnswer(Answer):
+    """One video, or a batch of them, and what became of it."""
+
+    id: str
+    state: State
+    task: dict[str, Any] = Field(description="Every parameter, defaults and seed filled in.")
+    parts: list[PartAnswer] = Field(description="The videos of a batch; empty for a single one.")
+    progress: ProgressAnswer
+    result: dict[str, Any] | None = Field(description="Of a single video; a part has its own.")
+    error: ErrorDetails | None
+    priority: int = Field(description="A higher one runs first.")
+    position: int = Field(description="Place in the queue from 1; 0 when it does not wait.")
+    created: float = Field(description="Seconds since 1970.")
+    started: float | None
+    finished: float | None
+
+
+class CancelAnswer(Answer):
+    ok: bool = Field(description="False if the job had ended already.")
+    job: JobAnswer
+
+
+class CountAnswer(Answer):
+    count: int = Field(description="How many jobs were removed.")
+
+
+class QueueAnswer(Answer):
+    paused: bool
+
+
+class StatusAnswer(Answer):
+    """How things stand."""
+
+    rev: str = Field(description="Send it back as `rev`; 204 then means that nothing changed.")
+    worker: dict[str, Any] = Field(description="The foremost worker: state, model, device, memory.")
+    workers: list[dict[str, Any]] = Field(description="Every worker, one for each GPU.")
+    job: JobAnswer | None = Field(description="The job to show: the running, next or newest one.")
+    running: list[dict[str, Any]] = Field(description="Summaries of the running jobs.")
+    queue: list[dict[str, Any]] = Field(description="Summaries of the waiting jobs, in order.")
+    paused: bool
+    jobs_rev: int = Field(description="Another number whenever the list of jobs changed.")
+
+
+class JobEdit(BaseModel):
+    """What to change of a waiting job. What is left out stays as it is."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    task: dict[str, Any] = Field(
+        default_factory=dict,
+        description="Fields of the task; null means the model's default, for seed a random one.",
+    )
+    parts: list[PartForm] | None = Field(default=None, description="All parts; [] makes it one.")
+    priority: int | None = Field(default=None, ge=-100, le=100)
+
+
+class Move(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    position: int = Field(ge=1, description="The place in the queue, from 1.")
+
+
+class Copy(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    new_seed: bool = Field(default=False, description="Draw another seed for the copy.")
+
+
+class Clear(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    states: list[State] = Field(
+        default=FINISHED, description="Remove the jobs in these states; what runs always stays."
+    )
