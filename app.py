@@ -11,9 +11,16 @@ from collections.abc import Sequence
 from ui.command_line import build_parser, read_login, settings_overrides
 from ui.generate_command import run_generate
 from ui.messages import in_words
-from utils import JobQueue, LoRAManager, LoRAUploadHandler, Settings, StudioError, load_settings
+from utils import (
+    VERSION,
+    JobQueue,
+    LoRAManager,
+    LoRAUploadHandler,
+    Settings,
+    StudioError,
+    load_settings,
+)
 
-VERSION = "0.1.0"
 INTERRUPTED = 130
 
 

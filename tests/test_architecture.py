@@ -14,7 +14,7 @@ import pytest
 import utils
 
 ROOT = Path(__file__).resolve().parent.parent
-BACKEND = {"backend.settings", "backend.errors"}
+BACKEND = {"backend.settings", "backend.errors", "backend.versions"}
 FACE = {"utils"}
 # Each part of the tree, and the parts that it may import beside itself.
 MAY_IMPORT = {
@@ -28,6 +28,7 @@ MAY_IMPORT = {
     "backend.lora": BACKEND,
     "backend.settings": {"backend.errors"},
     "backend.errors": set(),
+    "backend.versions": set(),
 }
 HEAVY = ("torch", "diffusers", "transformers", "accelerate", "peft")
 FIXED_NAMES = (
@@ -49,6 +50,7 @@ FOR_THE_PAGE = {
     "Part",
     "ResultLibrary",
     "ResultQuery",
+    "VERSION",
     "parse_multipliers",
     "read_facts",
     "restore",

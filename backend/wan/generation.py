@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
-import platform
 import time
 from collections.abc import Iterator
-from importlib.metadata import version
 from typing import Any
 
 import torch
@@ -17,11 +14,10 @@ from backend.wan.decoding import Previewer, decode_latents
 from backend.wan.manager import LoRAManager
 from backend.wan.memory import out_of_memory, release_memory
 from backend.wan.models import LoadedModel, ModelManager
+from backend.wan.provenance import metadata
 from backend.wan.sampling import Cancel, OnProgress, Sampler, check_cancel
 from backend.wan.task import GenerationResult, GenerationTask, Progress
 from backend.wan.video_file import Frames, ResultFiles, write_result
-
-METADATA_FORMAT = 1
 
 
 def generate_video(
@@ -115,35 +111,28 @@ class _Run:
         files = ResultFiles.named(
             self._models.settings.outputs_dir, self._task.prompt, self._task.id
         )
+        outcome: dict[str, Any] = {
+            "frames_shape": _shape(frames),
+            "loras": reports,
+            "warnings": _warnings(reports),
+            "prompt_used": self._task.prompt,
+            "recoveries": [],
+        }
         with self._timed("write"):
-            metadata = self._metadata(frames, reports)
-            write_result(files, frames, int(self._task.fps or 1), metadata)
+            known = {**outcome, "timings": dict(self._timings)}
+            model = self._models.load(self._task.model_type)
+            write_result(
+                files, frames, int(self._task.fps or 1), metadata(self._task, model, known)
+            )
         self._loras.record_use(self._task.selected_loras)
         self._timings["total"] = time.monotonic() - started
         return GenerationResult(
             video_path=str(files.video),
             poster_path=str(files.poster),
             task=self._task,
-            frames_shape=_shape(frames),
             timings=dict(self._timings),
-            loras=reports,
-            warnings=_warnings(reports),
+            **outcome,
         )
-
-    def _metadata(self, frames: Frames, reports: dict[str, dict[str, Any]]) -> dict[str, Any]:
-        packages = ("torch", "diffusers", "transformers", "safetensors")
-        return {
-            "format": METADATA_FORMAT,
-            "task": dataclasses.asdict(self._task),
-            "frames_shape": list(_shape(frames)),
-            "loras": reports,
-            "warnings": _warnings(reports),
-            "timings": dict(self._timings),
-            "versions": {
-                "python": platform.python_version(),
-                **{name: version(name) for name in packages},
-            },
-        }
 
     def _models_message(self) -> str:
         return "" if self._models.loaded == self._task.model_type else "loading the model"

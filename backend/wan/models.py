@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import diffusers
 import torch
@@ -15,6 +15,7 @@ from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
 from backend.errors import ModelLoadError
 from backend.settings import ModelEntry, Settings
+from backend.wan.identity import ModelIdentity
 from backend.wan.memory import (
     ACTIVATION_SHARE,
     choose_device,
@@ -26,17 +27,27 @@ from backend.wan.memory import (
 
 logger = logging.getLogger(__name__)
 
+Offload = Literal["none", "model"]
+
 
 @dataclass
 class LoadedModel:
-    """A pipeline in memory. `device` is where it computes; `offloaded` parts wait on the host."""
+    """A pipeline in memory. `device` is where it computes.
+
+    `offload` says whether its parts stay there (none) or wait on the host (model).
+    """
 
     model_type: str
     entry: ModelEntry
     folder: Path
     pipeline: Any
     device: torch.device
-    offloaded: bool
+    offload: Offload
+    identity: ModelIdentity = field(repr=False)
+
+    @property
+    def offloaded(self) -> bool:
+        return self.offload != "none"
 
     def pipeline_for(self, image: bool) -> Any:
         """The pipeline that makes a video from text, or from a picture and text.
@@ -91,8 +102,9 @@ class ModelManager:
         self.unload()
         device = choose_device(self._settings.device)
         pipeline = self._read(entry, folder, device)
-        offloaded = self._place(pipeline, device)
-        self._model = LoadedModel(model_type, entry, folder, pipeline, device, offloaded)
+        offload = self._place(pipeline, device)
+        identity = ModelIdentity.of(folder, entry.revision)
+        self._model = LoadedModel(model_type, entry, folder, pipeline, device, offload, identity)
         return self._model
 
     def unload(self) -> None:
@@ -148,6 +160,8 @@ class ModelManager:
                 dtype={"default": dtype, "vae": torch.float32},
                 local_files_only=True,
             )
+        except torch.OutOfMemoryError:  # a RuntimeError too; the folder is not to blame
+            raise
         except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
             raise ModelLoadError(
                 f"The model folder {folder} cannot be loaded: {error}",
@@ -159,16 +173,16 @@ class ModelManager:
         pipeline.set_progress_bar_config(disable=True)
         return pipeline
 
-    def _place(self, pipeline: Any, device: torch.device) -> bool:
-        """Put the pipeline on its device; True if parts are moved there only on use."""
+    def _place(self, pipeline: Any, device: torch.device) -> Offload:
+        """Put the pipeline on its device, or have its parts moved there on use."""
         wanted = self._settings.offload
         too_large = weights_in_memory(pipeline) > ACTIVATION_SHARE * total_memory(device)
         if device.type == "cuda" and (wanted == "model" or (wanted == "auto" and too_large)):
             logger.info("the weights do not fit %s: parts are moved there on use", device)
             pipeline.enable_model_cpu_offload(device=device)
-            return True
+            return "model"
         pipeline.to(device)
-        return False
+        return "none"
 
 
 def _weight_type(folder: Path, device: torch.device) -> torch.dtype:

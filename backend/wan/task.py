@@ -142,8 +142,10 @@ class GenerationResult:
     """A finished video.
 
     `task` carries the seed that was used. `frames_shape` is (frames, height, width, channels).
-    `timings` are seconds by stage. `loras` holds one report per selected LoRA: name, sha256 per
-    file, expert strengths, coverage, and outcome (applied, fallback or skipped, with a reason).
+    `timings` are seconds by stage. `loras` holds one report per selected LoRA, by name: sha256
+    and autov2 per file, expert strengths, coverage, and outcome (applied, fallback or skipped,
+    with a reason). `prompt_used` is the prompt with what stands in for LoRAs left out.
+    `recoveries` are the measures that were taken, in order, each with `action` and `detail`.
     """
 
     video_path: str
@@ -153,6 +155,8 @@ class GenerationResult:
     timings: dict[str, float]
     loras: dict[str, dict[str, Any]]
     warnings: list[str]
+    prompt_used: str = ""
+    recoveries: list[dict[str, Any]] = field(default_factory=list)
 
     def to_dict(self) -> dict[str, Any]:
         return {**dataclasses.asdict(self), "frames_shape": list(self.frames_shape)}

@@ -55,12 +55,10 @@ class LoRAReport:
     unknown: list[str] = field(default_factory=list)
 
     def to_dict(self) -> dict[str, Any]:
-        hashes = self.item.sha256
         return {
             "outcome": "applied",
             "reason": "",
-            "sha256": hashes["both"] if set(hashes) == {"both"} else dict(hashes),
-            "files": {role: path.name for role, path in self.item.files.items()},
+            **hashes_of(self.item),
             "strengths": {
                 # An expert for which the file has no layer gets an explicit 0.
                 expert: self.item.strength.for_expert(expert).to_plain() if total else 0.0
@@ -73,6 +71,18 @@ class LoRAReport:
             "ignored": dict(self.ignored),
             "unknown": list(self.unknown),
         }
+
+
+def hashes_of(item: StackItem) -> dict[str, Any]:
+    """File names by role, SHA256 and AutoV2 (its first 10 digits); plain for a single file."""
+    hashes = dict(item.sha256)
+    short = {role: sha256[:10] for role, sha256 in hashes.items()}
+    single = set(hashes) == {"both"}
+    return {
+        "sha256": hashes["both"] if single else hashes,
+        "autov2": short["both"] if single else short,
+        "files": {role: path.name for role, path in item.files.items()},
+    }
 
 
 @dataclass(frozen=True)

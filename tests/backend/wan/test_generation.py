@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -129,7 +130,15 @@ def test_a_video_with_loras_is_written_with_all_it_needs_to_be_made_again(studio
     assert pair["strengths"] == {"high": 1.0, "low": 0.4}
     assert pair["coverage"]["high"] == {"matched": 20, "total": 20}
     assert len(pair["sha256"]["high"]) == 64
-    assert len(result.loras["lokr"]["sha256"]) == 64
+    lokr = result.loras["lokr"]
+    assert len(lokr["sha256"]) == 64
+    assert lokr["autov2"] == lokr["sha256"][:10]
+    assert pair["autov2"]["low"] == pair["sha256"]["low"][:10]
+    assert metadata["loras"] == result.loras
+    assert metadata["model"]["model_type"] == "t2v" and len(metadata["model"]["fingerprint"]) == 64
+    assert {"app", "python", "torch", "diffusers", "peft"} <= metadata["versions"].keys()
+    assert metadata["environment"]["dtypes"]["transformer"] == "float32"
+    assert abs(metadata["created"] - time.time()) < 600
     assert {"load", "apply", "text", "sample", "decode", "write"} <= result.timings.keys()
     assert studio.loras.list_available_loras()["lokr"]["use_count"] >= 1
     studio.assert_weights(before)
