@@ -12,13 +12,13 @@ from ui.command_line import build_parser, read_login, settings_overrides
 from ui.generate_command import run_generate
 from ui.messages import in_words
 from utils import (
-    VERSION,
     JobQueue,
     LoRAManager,
     LoRAUploadHandler,
     Settings,
     StudioError,
     load_settings,
+    versions,
 )
 
 INTERRUPTED = 130
@@ -26,7 +26,7 @@ INTERRUPTED = 130
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Exit codes: 0 done, 1 an error in words on stderr, 2 wrong usage, 130 interrupted."""
-    arguments = build_parser(f"Wan2.2 LoRA Studio {VERSION}").parse_args(argv)
+    arguments = build_parser(f"Wan2.2 LoRA Studio {versions()['app']}").parse_args(argv)
     log_level = getattr(arguments, "log_level", "warning")
     logging.basicConfig(level=log_level.upper(), format="%(levelname)s %(name)s: %(message)s")
     try:

@@ -32,7 +32,7 @@ from backend.results.query import ResultQuery
 from backend.results.reading import read_facts
 from backend.results.restoring import restore
 from backend.settings import Settings, load_settings
-from backend.versions import VERSION
+from backend.versions import versions
 from backend.wan.manager import LoRAManager
 from backend.wan.task import GenerationResult, GenerationTask, Progress
 
@@ -42,7 +42,6 @@ if TYPE_CHECKING:
     from lora_ui.state import LoRAUIState
 
 __all__ = [
-    "VERSION",
     "CancelledByUser",
     "Compatibility",
     "GenerationError",
@@ -76,6 +75,7 @@ __all__ = [
     "parse_multipliers",
     "read_facts",
     "restore",
+    "versions",
 ]
 
 _ON_FIRST_USE = {

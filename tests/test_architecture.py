@@ -50,10 +50,10 @@ FOR_THE_PAGE = {
     "Part",
     "ResultLibrary",
     "ResultQuery",
-    "VERSION",
     "parse_multipliers",
     "read_facts",
     "restore",
+    "versions",
 }
 
 
