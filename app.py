@@ -60,7 +60,7 @@ def run_page(arguments: argparse.Namespace, settings: Settings, log_level: str) 
     loras = LoRAManager(settings)
     uploads = LoRAUploadHandler(settings, loras)
     queue = JobQueue(settings, loras=loras)
-    app = build_app(settings, loras, uploads, queue, on_ready=announce, version=VERSION)
+    app = build_app(settings, loras, uploads, queue, on_ready=announce, version=versions()["app"])
     serve(app, listener, login=login, log_level=log_level)
     return 0
 
