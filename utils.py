@@ -23,8 +23,12 @@ from backend.errors import (
 )
 from backend.jobs.job import Part
 from backend.jobs.queue import JobQueue
+from backend.lora.accelerators import Accelerator, accelerator_of, tags_with
 from backend.lora.compatibility import Compatibility
+from backend.lora.documents import Documents
 from backend.lora.selection import LoRASelection
+from backend.lora.set_files import SetItem
+from backend.lora.sets import LoRASets
 from backend.lora.upload import LoRAUploadHandler
 from backend.lora.wangp import parse_multipliers
 from backend.results.library import ResultLibrary
@@ -34,6 +38,7 @@ from backend.results.restoring import restore
 from backend.settings import Settings, load_settings
 from backend.versions import versions
 from backend.wan.manager import LoRAManager
+from backend.wan.steps import StepSplit, split_steps
 from backend.wan.task import GenerationResult, GenerationTask, Progress
 
 if TYPE_CHECKING:
@@ -42,8 +47,10 @@ if TYPE_CHECKING:
     from lora_ui.state import LoRAUIState
 
 __all__ = [
+    "Accelerator",
     "CancelledByUser",
     "Compatibility",
+    "Documents",
     "GenerationError",
     "GenerationResult",
     "GenerationTask",
@@ -55,6 +62,7 @@ __all__ = [
     "LoRAManager",
     "LoRANotFoundError",
     "LoRASelection",
+    "LoRASets",
     "LoRAUIState",
     "LoRAUploadHandler",
     "ModelLoadError",
@@ -63,18 +71,23 @@ __all__ = [
     "Progress",
     "ResultLibrary",
     "ResultQuery",
+    "SetItem",
     "Settings",
     "SettingsError",
+    "StepSplit",
     "StudioError",
     "UnsupportedLoRAError",
     "UploadError",
     "VRAMError",
+    "accelerator_of",
     "generate_video",
     "handle_error_with_recovery",
     "load_settings",
     "parse_multipliers",
     "read_facts",
     "restore",
+    "split_steps",
+    "tags_with",
     "versions",
 ]
 

@@ -10,22 +10,23 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
-from starlette.concurrency import run_in_threadpool
 from starlette.staticfiles import StaticFiles
 
 from lora_ui.card_routes import add_card_routes
 from lora_ui.change_routes import add_change_routes
 from lora_ui.find_routes import add_find_routes
 from lora_ui.responses import ErrorRoute, RevalidatedFiles
-from lora_ui.state import LoRAUIState, Sessions
+from lora_ui.selection_routes import add_selection_routes
+from lora_ui.sessions import Sessions
+from lora_ui.sets_routes import add_sets_routes
+from lora_ui.state import LoRAUIState
 from lora_ui.thumbnail_routes import add_thumbnail_routes
 from lora_ui.uploading import receive_upload
-from utils import LoRAManager, LoRAUploadHandler, ResultLibrary, Settings
+from utils import Documents, LoRAManager, LoRAUploadHandler, ResultLibrary, Settings
 
 ASSETS = Path(__file__).parent / "assets"
 ASSETS_URL = "/lora_ui/assets"
-COOKIE = "lora_session"
-COOKIE_SECONDS = 30 * 24 * 3600
+SESSIONS_FILE = "sessions.sqlite"
 
 
 def create_lora_router(
@@ -40,15 +41,23 @@ def create_lora_router(
     `results` are the finished videos from which a LoRA's picture can be taken.
     """
     router = APIRouter(route_class=ErrorRoute, tags=["loras"])
-    sessions = sessions or Sessions(partial(LoRAUIState, loras, settings.default_model))
+    sessions = sessions or kept_sessions(settings, loras)
     _add_library_routes(router, loras)
     add_card_routes(router, loras)
     add_change_routes(router, loras)
     add_find_routes(router, loras)
     add_thumbnail_routes(router, loras, results)
-    _add_selection_routes(router, settings, sessions)
+    add_selection_routes(router, settings, loras, sessions)
+    add_sets_routes(router, settings, loras)
     _add_upload_route(router, uploads)
     return router
+
+
+def kept_sessions(settings: Settings, loras: LoRAManager) -> Sessions:
+    """Sessions that a restart of the program does not lose."""
+    documents = Documents(settings.data_dir / SESSIONS_FILE)
+    make = partial(LoRAUIState, loras, settings.default_model)
+    return Sessions(make, documents=documents)
 
 
 def lora_assets() -> StaticFiles:
@@ -78,25 +87,3 @@ def _add_upload_route(router: APIRouter, uploads: LoRAUploadHandler) -> None:
     @router.put("/api/loras/upload")
     async def upload(request: Request, filename: str) -> JSONResponse:
         return await receive_upload(request, filename, uploads)
-
-
-def _add_selection_routes(router: APIRouter, settings: Settings, sessions: Sessions) -> None:
-    def answer(key: str, state: LoRAUIState) -> JSONResponse:
-        summary = {**state.get_selection_summary(), "version": state.version}
-        response = JSONResponse({**summary, "model": state.model_type})
-        response.set_cookie(COOKIE, key, COOKIE_SECONDS, httponly=True, samesite="strict")
-        return response
-
-    @router.get("/api/selection")
-    def read(request: Request) -> JSONResponse:
-        return answer(*sessions.open(request.cookies.get(COOKIE)))
-
-    @router.put("/api/selection")
-    async def write(request: Request) -> JSONResponse:
-        body = await request.json()
-        key, state = sessions.open(request.cookies.get(COOKIE))
-        if body.get("model") in settings.models:
-            state.model_type = body["model"]
-        if "selected_loras" in body:
-            state.replace_selection(body["selected_loras"])
-        return await run_in_threadpool(answer, key, state)

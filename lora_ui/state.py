@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import secrets
 import threading
-import time
-from collections import OrderedDict
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from utils import LoRAManager, LoRANotFoundError, LoRASelection
+from lora_ui.selection_warnings import SelectionCheck
+from lora_ui.stack import RunSettings, StackChange, StackEntry, checked_strength
+from utils import LoRAManager, LoRASelection, accelerator_of
 
 MB = 1024 * 1024
 
@@ -19,104 +18,137 @@ MB = 1024 * 1024
 class LoRAUIState:
     """The LoRA half of a browser session.
 
-    `selected_loras` is `{name: strength}` in the order of choosing, in the contract's form.
     `upload_progress` is `{file name: fraction 0..1}` of running uploads. `last_refresh` is the
-    time (seconds since 1970) at which the page last read the library. Without `loras` the
-    summary's numbers are zero.
+    time (seconds since 1970) at which the page last read the library. `entries` is the stack in
+    its order, with what is switched off; `run` are the form's settings that the warnings look at.
+    `accelerated` is what one click on an accelerator replaced, or None. `version` grows with
+    every change of the stack. Without `loras` the summary's numbers are zero.
     """
 
     loras: LoRAManager | None = None
     model_type: str | None = None
-    selected_loras: dict[str, Any] = field(default_factory=dict)
     upload_progress: dict[str, float] = field(default_factory=dict)
     last_refresh: float = 0.0
     version: int = 0
+    entries: dict[str, StackEntry] = field(default_factory=dict)
+    run: RunSettings = field(default_factory=RunSettings)
+    accelerated: dict[str, Any] | None = None
+    _lock: threading.RLock = field(default_factory=threading.RLock, repr=False, compare=False)
+
+    @property
+    def selected_loras(self) -> dict[str, Any]:
+        """`{name: strength}` of what is switched on, in the stack's order."""
+        return {name: entry.strength for name, entry in self.entries.items() if entry.on}
 
     def update_selection(self, name: str, strength: Any) -> None:
-        """Select `name` at `strength`; raises GenerationError if that is no strength."""
-        self.replace_selection({**self.selected_loras, name: strength})
+        """Select `name`, switched on; raises GenerationError if that is no strength."""
+        with self._lock:
+            plain = checked_strength(name, strength)
+            entry = self.entries.get(name)
+            new = StackEntry(plain) if entry is None else replace(entry, strength=plain, on=True)
+            self.entries = {**self.entries, name: new}
+            self.version += 1
 
-    def replace_selection(self, selection: dict[str, Any]) -> None:
+    def replace_selection(self, selection: Mapping[str, Any]) -> None:
         """Take a whole selection, or raise GenerationError and keep the old one."""
-        self.selected_loras = LoRASelection.parse(selection).to_plain()
-        self.version += 1
+        plain = LoRASelection.parse(selection).to_plain()
+        with self._lock:
+            self.entries = {name: StackEntry(strength) for name, strength in plain.items()}
+            self.version += 1
+
+    def change(self, change: StackChange) -> None:
+        """Merge the fields that a page changed, or raise GenerationError and keep everything."""
+        with self._lock:
+            changed = change.applied_to(self.entries)
+            if list(changed.items()) != list(self.entries.items()):
+                self.entries = changed
+                self.version += 1
+
+    def set_accelerated(self, value: dict[str, Any] | None) -> None:
+        """Remember what an accelerator's settings replaced; None once that is put back."""
+        with self._lock:
+            if value != self.accelerated:
+                self.accelerated = value
+                self.version += 1
 
     def remove(self, name: str) -> None:
         """Take `name` out of the selection, if it is there."""
-        if self.selected_loras.pop(name, None) is not None:
-            self.version += 1
+        self.change(StackChange({name: None}))
 
     def clear_selection(self) -> None:
-        self.selected_loras = {}
-        self.version += 1
+        with self._lock:
+            self.entries = {}
+            self.version += 1
 
     def get_selection_summary(self) -> dict[str, Any]:
         """The selection with its costs: bytes, seconds and warnings in words."""
-        memory, seconds = self._estimate()
+        check = self._check()
+        return {**self._costs(check), "compatibility_warnings": _texts(check)}
+
+    def page_state(self) -> dict[str, Any]:
+        """All that the page shows: the summary, and the stack with its warnings by LoRA."""
+        with self._lock:
+            check = self._check()
+            warnings = check.warnings()
+            split = check.split
+            return {
+                **self._costs(check),
+                "compatibility_warnings": [warning.text for warning in warnings],
+                "version": self.version,
+                "model": self.model_type,
+                "stack": [
+                    {"name": name, **entry.to_dict()} for name, entry in self.entries.items()
+                ],
+                "warnings": [warning.to_dict() for warning in warnings],
+                "accelerated": self.accelerated,
+                "accelerators": self._accelerators(),
+                "split": None if split is None else {"high": split.high, "low": split.low},
+            }
+
+    def to_plain(self) -> dict[str, Any]:
+        """What a restart of the program must not lose, JSON-ready."""
+        with self._lock:
+            return {
+                "version": self.version,
+                "model": self.model_type,
+                "entries": {name: entry.to_dict() for name, entry in self.entries.items()},
+                "accelerated": self.accelerated,
+            }
+
+    def take_plain(self, plain: Mapping[str, Any]) -> None:
+        """The reverse of `to_plain`. Raises GenerationError, KeyError or TypeError."""
+        entries = {
+            name: StackEntry.from_plain(name, value) for name, value in plain["entries"].items()
+        }
+        self.version, self.entries = int(plain["version"]), entries
+        self.accelerated = plain["accelerated"]
+        if self.loras is not None and plain["model"] in self.loras.settings.models:
+            self.model_type = plain["model"]
+
+    def _check(self) -> SelectionCheck:
+        selection = LoRASelection.parse(self.selected_loras)
+        return SelectionCheck(selection, self.loras, self.model_type, self.run)
+
+    def _costs(self, check: SelectionCheck) -> dict[str, Any]:
+        """Bytes that the selection adds while it is applied, and seconds to load it."""
+        memory = seconds = 0.0
+        usable = [name for name, found in check.records().items() if found["status"] == "ok"]
+        if self.loras is not None and usable:
+            cost = self.loras.estimate_memory_impact(usable, model_type=self.model_type)
+            memory, seconds = cost["total_mb"] * MB, cost["load_seconds"]
         return {
-            "selected_loras": dict(self.selected_loras),
+            "selected_loras": self.selected_loras,
             "total_memory_impact": memory,
             "estimated_load_time": seconds,
-            "compatibility_warnings": self._warnings(),
         }
 
-    def _estimate(self) -> tuple[float, float]:
-        """Bytes that the selection adds while it is applied, and seconds to load it."""
-        if self.loras is None or not self.selected_loras:
-            return 0.0, 0.0
-        records = self.loras.list_available_loras()
-        usable = [
-            name
-            for name in self.selected_loras
-            if name in records and records[name]["status"] == "ok"
-        ]
-        cost = self.loras.estimate_memory_impact(usable, model_type=self.model_type)
-        return cost["total_mb"] * MB, cost["load_seconds"]
-
-    def _warnings(self) -> list[str]:
-        found = []
-        for name, strength in self.selected_loras.items():
-            found += self._fit_warnings(name)
-            if _is_zero(strength):
-                found.append(f"{name} has strength 0 and changes nothing.")
-        return found
-
-    def _fit_warnings(self, name: str) -> list[str]:
-        if self.loras is None or self.model_type is None:
-            return []
-        try:
-            fit = self.loras.explain_compatibility(name, self.model_type).to_dict()
-        except LoRANotFoundError as error:
-            return [error.message]
-        if fit["verdict"] == "fits":
-            return []
-        return [f"{name}: {' '.join(fit['reasons']) or 'it is not known whether it fits.'}"]
+    def _accelerators(self) -> dict[str, dict[str, Any]]:
+        """The settings of each accelerator in the stack, also of one that is switched off."""
+        everything = LoRASelection.parse({name: e.strength for name, e in self.entries.items()})
+        records = SelectionCheck(everything, self.loras, self.model_type).records()
+        found = {name: accelerator_of(record) for name, record in records.items()}
+        return {name: item.to_dict() for name, item in found.items() if item is not None}
 
 
-def _is_zero(strength: Any) -> bool:
-    plain = LoRASelection.parse({"one": strength}).items[0][1]
-    points = plain.high.points + plain.low.points
-    return all(value == 0 for _, value in points)
-
-
-class Sessions:
-    """One LoRAUIState per browser session, kept in memory and found by an opaque key."""
-
-    def __init__(self, make: Callable[[], LoRAUIState], limit: int = 500) -> None:
-        self._make = make
-        self._limit = limit
-        self._states: OrderedDict[str, LoRAUIState] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def open(self, key: str | None) -> tuple[str, LoRAUIState]:
-        """The state under `key`; a new key and state where it is unknown."""
-        with self._lock:
-            if key is None or key not in self._states:
-                key = secrets.token_urlsafe(24)
-                self._states[key] = self._make()
-            self._states.move_to_end(key)
-            while len(self._states) > self._limit:
-                self._states.popitem(last=False)
-            state = self._states[key]
-        state.last_refresh = state.last_refresh or time.time()
-        return key, state
+def _texts(check: SelectionCheck) -> list[str]:
+    return [warning.text for warning in check.warnings()]

@@ -47,12 +47,20 @@ CONTRACT = {
 }  # fmt: skip
 # What the page needs beyond the contract.
 FOR_THE_PAGE = {
+    "Accelerator",
+    "Documents",
+    "LoRASets",
     "Part",
     "ResultLibrary",
     "ResultQuery",
+    "SetItem",
+    "StepSplit",
+    "accelerator_of",
     "parse_multipliers",
     "read_facts",
     "restore",
+    "split_steps",
+    "tags_with",
     "versions",
 }
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from lora_ui.state import LoRAUIState, Sessions
+from lora_ui.stack import StackChange
+from lora_ui.state import LoRAUIState
 from utils import GenerationError
 
 
@@ -48,25 +49,16 @@ def test_a_strength_of_zero_is_pointed_out() -> None:
     assert "quiet" in state.get_selection_summary()["compatibility_warnings"][0]
 
 
-def test_each_browser_has_its_own_state() -> None:
-    sessions = Sessions(LoRAUIState)
-    first_key, first = sessions.open(None)
-    second_key, second = sessions.open(None)
-    first.update_selection("a", 1.0)
-    assert first_key != second_key
-    assert second.selected_loras == {}
-    assert sessions.open(first_key) == (first_key, first)
-
-
-def test_an_unknown_key_opens_a_new_session() -> None:
-    sessions = Sessions(LoRAUIState)
-    key, _ = sessions.open("made up")
-    assert key != "made up"
-
-
-def test_the_oldest_sessions_are_forgotten() -> None:
-    sessions = Sessions(LoRAUIState, limit=2)
-    oldest, state = sessions.open(None)
-    sessions.open(None)
-    sessions.open(None)
-    assert sessions.open(oldest)[1] is not state
+def test_what_is_switched_off_stays_but_is_not_sent() -> None:
+    state = LoRAUIState()
+    state.update_selection("a", 1.0)
+    state.update_selection("b", 0.5)
+    before = state.version
+    state.change(StackChange({"a": {"on": False}}))
+    assert state.selected_loras == {"b": 0.5}
+    assert list(state.entries) == ["a", "b"]
+    assert state.version == before + 1
+    state.change(StackChange({"a": {"on": False}}))
+    assert state.version == before + 1
+    assert state.get_selection_summary()["selected_loras"] == {"b": 0.5}
+    assert [item["on"] for item in state.page_state()["stack"]] == [False, True]
