@@ -30,7 +30,7 @@ if __name__ == "__main__":
     sys.path[:0] = [str(HERE.parent), str(HERE)]
 
 from library_faults import KillPoint, points  # noqa: E402
-from library_model import Operation, World, litter, observed, perform  # noqa: E402
+from library_model import COLOURS, Operation, World, litter, observed, perform  # noqa: E402
 from lora_files import tiny_model  # noqa: E402
 from PIL import Image  # noqa: E402
 
@@ -60,6 +60,7 @@ def chosen(world: World, random_: random.Random) -> Operation:
         folder = random_.choice([each for each in FOLDERS if each != world.items[name].folder])
         edits = {"description": number, "favourite": bool(int(number) % 2)}
         options += [("delete", name), ("move", name, folder), ("edit", name, json.dumps(edits))]
+        options += [("picture", name, random_.choice(COLOURS)), ("unpicture", name)]
         options += [("use", name), ("sidecar", name, random_.choice((".txt", ".png")), number)]
         options += [("rename", name, other) for other in free[:2]]
     return random_.choice(options)
@@ -176,6 +177,9 @@ SCRIPT: list[Operation] = [
     ("edit", "lora a", '{"description": "new", "favourite": true}'),
     ("edit", "lora b", '{"notes": "first"}'),
     ("use", "lora b"),
+    ("picture", "lora a", "red"),
+    ("picture", "lora b", "green"),
+    ("unpicture", "lora a"),
     ("purge", ""),
 ]
 
@@ -196,7 +200,9 @@ def prepared(settings: Settings) -> World:
     operations: list[Operation] = [
         ("add", "lora a", "1"), ("sidecar", "lora a", ".png", "x"), ("use", "lora a"),
         ("edit", "lora a", '{"description": "old", "notes": "n"}'), ("add", "lora b", "2"),
-        ("sidecar", "lora b", ".txt", "y"), ("move", "lora b", "one"), ("add", "lora c", "3"),
+        ("picture", "lora a", "blue"), ("sidecar", "lora b", ".txt", "y"),
+        ("sidecar", "lora b", ".preview.png", "of another tool"), ("move", "lora b", "one"),
+        ("add", "lora c", "3"),
         ("edit", "lora c", '{"notes": "c"}'), ("delete", "lora c"),
     ]  # fmt: skip
 

@@ -6,6 +6,7 @@ A LoRA of the model has one stem without a dot, unique in the whole library, in 
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import sqlite3
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from lora_files import random_tensors
+from PIL import Image, PngImagePlugin
 
 from backend.lora.library import LoRALibrary
 from backend.lora.upload import LoRAUploadHandler
@@ -24,20 +26,27 @@ LAYER = {
     "lora_unet_blocks_0_self_attn_q.lora_up.weight": (16, 4),
 }
 Operation = tuple[str, ...]
+PREVIEW = ".preview.png"
+COLOURS = ("red", "green", "blue")
 
 
 @dataclass(frozen=True)
 class Item:
-    """One LoRA: its files by suffix (SHA256, or the object for JSON), its edits and its uses."""
+    """One LoRA: its files by suffix (SHA256, or the object for JSON), its edits and its uses.
+
+    In the trash it may also be a picture that was replaced; `stem` is then its LoRA's name.
+    """
 
     name: str
     folder: str
     files: Mapping[str, Any]
     edits: Mapping[str, Any] = field(default_factory=dict)
     uses: int = 0
+    stem: str = ""
 
     def paths(self) -> dict[str, Any]:
-        prefix = f"{self.folder}/{self.name}" if self.folder else self.name
+        stem = self.stem or self.name
+        prefix = f"{self.folder}/{stem}" if self.folder else stem
         return {prefix + suffix: content for suffix, content in self.files.items()}
 
 
@@ -71,11 +80,20 @@ class World:
             place = self.restorable(name)
             assert place is not None
             rest_of_trash = self.trash[:place] + self.trash[place + 1 :]
-            return self.without(name, self.trash[place], trash=rest_of_trash)
+            back = self.trash[place]
+            if back.stem:
+                beside = self.items[back.stem]
+                back = replace(beside, files={**beside.files, **back.files})
+            return self.without(back.name, back, trash=rest_of_trash)
         assert old is not None
         if act == "delete":
             return self.without(name, trash=(*self.trash, old))
-        return self.without(name, _changed(old, act, rest))
+        new = _changed(old, act, rest)
+        replaced = old.files.get(PREVIEW)
+        if act == "picture" and replaced and replaced not in OWN_PICTURES.values():
+            gone = Item(f"{name} (preview)", old.folder, {PREVIEW: replaced}, stem=name)
+            return self.without(name, new, trash=(*self.trash, gone))
+        return self.without(name, new)
 
     def plain(self) -> dict[str, Any]:
         """For comparing with `observed`."""
@@ -91,15 +109,15 @@ class World:
 
 
 def _changed(old: Item, act: str, rest: list[str]) -> Item:
-    if act == "rename":
-        return replace(old, name=rest[0])
-    if act == "move":
-        return replace(old, folder=rest[0])
+    if act in ("rename", "move"):
+        return replace(old, **{"name" if act == "rename" else "folder": rest[0]})
     if act == "use":
         return replace(old, uses=old.uses + 1)
     if act == "sidecar":
         suffix, text = rest
         return replace(old, files={**old.files, suffix: _sha256(text.encode())})
+    if act in ("picture", "unpicture"):
+        return _pictured(old, rest)
     assert act == "edit"
     edits = json.loads(rest[0])
     described = {key: edits[key] for key in ("description", "notes") if key in edits}
@@ -108,9 +126,30 @@ def _changed(old: Item, act: str, rest: list[str]) -> Item:
     return replace(old, files=files, edits={**old.edits, **edits})
 
 
+def _pictured(old: Item, rest: list[str]) -> Item:
+    """With the picture chosen, or without one that was chosen."""
+    if rest:
+        return replace(old, files={**old.files, PREVIEW: OWN_PICTURES[rest[0]]})
+    own = old.files.get(PREVIEW) in OWN_PICTURES.values()
+    kept = {suffix: file for suffix, file in old.files.items() if suffix != PREVIEW}
+    return replace(old, files=kept) if own else old
+
+
 def _known(item: Item) -> dict[str, Any]:
-    path = next(path for path in item.paths() if path.endswith(".safetensors"))
+    path = next((path for path in item.paths() if path.endswith(".safetensors")), "")
     return {path: [dict(item.edits), item.uses]} if item.edits or item.uses else {}
+
+
+def picture(colour: str) -> Image.Image:
+    return Image.new("RGB", (8, 6), colour)
+
+
+def chosen_picture(colour: str) -> str:
+    """The SHA256 of the file that choosing this picture writes."""
+    said, data = PngImagePlugin.PngInfo(), io.BytesIO()
+    said.add_text("Software", "Wan2.2 LoRA Studio")
+    picture(colour).save(data, "PNG", pnginfo=said)
+    return hashlib.sha256(data.getvalue()).hexdigest()
 
 
 def lora_bytes(seed: int) -> bytes:
@@ -124,6 +163,9 @@ def lora_bytes(seed: int) -> bytes:
         position = end
     text = json.dumps(header).encode()
     return len(text).to_bytes(8, "little") + text + b"".join(blobs)
+
+
+OWN_PICTURES = {colour: chosen_picture(colour) for colour in COLOURS}
 
 
 def perform(library: LoRALibrary, operation: Operation) -> None:
@@ -145,6 +187,12 @@ def perform(library: LoRALibrary, operation: Operation) -> None:
         library.move_lora_file(name, rest[0])
     elif act == "use":
         library.record_use({name: 1.0})
+    elif act == "picture":
+        source = library.root.parent / f"{rest[0]}.png"
+        picture(rest[0]).save(source)
+        library.set_thumbnail(name, source)
+    elif act == "unpicture":
+        library.clear_thumbnail(name)
     elif act == "sidecar":
         _drop_sidecar(library, name, *rest)
     else:

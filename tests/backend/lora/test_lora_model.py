@@ -24,7 +24,16 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from library_model import Operation, World, litter, observed, perform
+from library_model import (
+    COLOURS,
+    PREVIEW,
+    Item,
+    Operation,
+    World,
+    litter,
+    observed,
+    perform,
+)
 from lora_files import tiny_model
 
 from backend.errors import LoRAError, LoRANotFoundError, UploadError
@@ -127,12 +136,34 @@ class LibraryMachine(RuleBasedStateMachine):
     def undo(self, data: st.DataObject) -> None:
         name = data.draw(st.sampled_from([item.name for item in self.world.trash]))
         place = self.world.restorable(name)
-        here = self.world.items.get(name)
         assert place is not None
-        if here is None:
+        gone = self.world.trash[place]
+        here = self.world.items.get(gone.stem or name)
+        if gone.stem:
+            self.undo_picture(gone, here)
+        elif here is None:
             self.do("undo", name)
         elif here.folder == self.world.trash[place].folder:
             self.refused(LoRAError, "undo", name)  # restoring never overwrites
+
+    def undo_picture(self, gone: Item, beside: Item | None) -> None:
+        """Not where its LoRA is gone: the picture would then be there alone."""
+        if beside is None or beside.folder != gone.folder:
+            return
+        if PREVIEW in beside.files:
+            self.refused(LoRAError, "undo", gone.name)
+        else:
+            self.do("undo", gone.name)
+
+    @precondition(lambda self: self.world.items)
+    @rule(data=st.data(), colour=st.sampled_from(COLOURS))
+    def choose_picture(self, data: st.DataObject, colour: str) -> None:
+        self.do("picture", self.one(data), colour)
+
+    @precondition(lambda self: self.world.items)
+    @rule(data=st.data())
+    def take_picture_back(self, data: st.DataObject) -> None:
+        self.do("unpicture", self.one(data))
 
     @precondition(lambda self: self.world.items)
     @rule(data=st.data(), folder=folders)
