@@ -23,6 +23,7 @@ from backend.lora.experts import Role
 from backend.lora.file_rows import FILE_COLUMNS, FileRow, insert_files
 from backend.lora.hand_pairs import SCHEMA as PAIRINGS
 from backend.lora.hand_pairs import HandPairs, drop_pairings, move_pairings, read_pairings
+from backend.lora.loads import SCHEMA as LOADS
 
 NAME = ".catalog.sqlite"
 SCHEMA_VERSION = 2
@@ -82,6 +83,7 @@ class Catalog:
             connection.execute("PRAGMA journal_mode=WAL")
             connection.executescript(SCHEMA)
             connection.execute(PAIRINGS)
+            connection.execute(LOADS)
             there = {row[1] for row in connection.execute("PRAGMA table_info(files)")}
             for name, kind in ADDED_COLUMNS.items():
                 if name not in there:

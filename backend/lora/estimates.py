@@ -1,49 +1,71 @@
-"""What applying LoRAs will cost, before anything is loaded. An estimate for display."""
+"""What applying LoRAs will cost in each mode, before anything is loaded, from headers alone."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from math import prod
+from typing import Literal
 
 from backend.lora.architectures import Architecture
 from backend.lora.info import LoRAInfo
 
+Mode = Literal["merge", "runtime"]
+MODES: tuple[Mode, ...] = ("merge", "runtime")
 MB = 1024 * 1024
 WEIGHT_BYTES = 2  # bf16, as the large models are held
 READ_BYTES_PER_SECOND = 800 * MB
 MERGE_BYTES_PER_SECOND = 1500 * MB
 
 
-def estimate(
+@dataclass(frozen=True)
+class Cost:
+    """What LoRAs add in one mode: bytes on the accelerator and on the host, seconds to apply."""
+
+    gpu: float = 0.0
+    host: float = 0.0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Costs:
+    """`file`: bytes of the tensors. `by_mode` is as the headers and the model table say."""
+
+    file: int
+    by_mode: dict[Mode, Cost]
+
+
+def costs_of(
     loras: Iterable[Mapping[str, LoRAInfo]],
     experts: tuple[str, ...],
     architecture: Architecture | None,
-) -> dict[str, float]:
-    """Memory in MB and time in seconds that these LoRAs add to a generation.
+    *,
+    on_gpu: bool = True,
+) -> Costs:
+    """What these LoRAs add together.
 
-    `file_mb`: their tensors. `gpu_mb`: the factors, beside the model, of the expert that has
-    most of them (experts sample one after the other). `host_mb`: the factors, and one copy of
-    each weight that is changed, from which undoing restores. `total_mb` is the sum of `gpu_mb`
-    and `host_mb`. Without an architecture (the model is not installed) the copy counts as 0.
-    `load_seconds`: reading and merging.
+    Merged, nothing stays on the accelerator; the host holds the factors and one copy of each
+    weight that is changed, from which undoing restores. At runtime the accelerator holds the
+    factors of the expert that samples (the one that has most of them counts), and the host all
+    of them. Without an architecture (the model is not installed) the copy counts as 0.
     """
     infos = [(role, info) for lora in loras for role, info in lora.items()]
     file_bytes = sum(info.tensor_bytes for _, info in infos)
-    per_expert = {
-        expert: sum(_expert_bytes(role, info, expert) for role, info in infos) for expert in experts
-    }
     touched = 0
     if architecture is not None:
         touched = sum(_touched_bytes(infos, expert, architecture) for expert in experts)
-    gpu, host = max(per_expert.values(), default=0), file_bytes + touched
-    seconds = file_bytes / READ_BYTES_PER_SECOND + touched / MERGE_BYTES_PER_SECOND
-    return {
-        "file_mb": round(file_bytes / MB, 2),
-        "gpu_mb": round(gpu / MB, 2),
-        "host_mb": round(host / MB, 2),
-        "total_mb": round((gpu + host) / MB, 2),
-        "load_seconds": round(seconds, 3),
-    }
+    resident = max(
+        (sum(_expert_bytes(role, info, expert) for role, info in infos) for expert in experts),
+        default=0,
+    )
+    reading = file_bytes / READ_BYTES_PER_SECOND
+    return Costs(
+        file_bytes,
+        {
+            "merge": Cost(0, file_bytes + touched, reading + touched / MERGE_BYTES_PER_SECOND),
+            "runtime": Cost(resident if on_gpu else 0, file_bytes, reading),
+        },
+    )
 
 
 def _expert_bytes(role: str, info: LoRAInfo, expert: str) -> int:

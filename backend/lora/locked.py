@@ -10,9 +10,9 @@ from contextlib import contextmanager, suppress
 from filelock import FileLock, Timeout
 
 from backend.errors import LoRAError
+from backend.lora.estimating import EstimatingLibrary
 from backend.lora.intents import Intents
 from backend.lora.placement import Move
-from backend.lora.reading import LibraryReader
 from backend.lora.records import Prepared
 from backend.lora.stages import discard, sweep
 from backend.lora.trash import Trash, Trashed
@@ -22,7 +22,7 @@ LOCK_NAME = ".lock"
 LOCK_SECONDS = 20.0
 
 
-class LockedLibrary(LibraryReader):
+class LockedLibrary(EstimatingLibrary):
     """A library that can be changed. One lock is for this process, a file for the others."""
 
     def __init__(self, settings: Settings) -> None:

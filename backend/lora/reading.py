@@ -1,4 +1,4 @@
-"""Asking the LoRA library: records, files, verdicts, estimates, thumbnails.
+"""Asking the LoRA library: records, files, verdicts, thumbnails.
 
 Names are record names, never paths. All methods may be called from any thread.
 """
@@ -12,7 +12,6 @@ from typing import Any
 
 from backend.lora.block_coverage import BlockCoverage, coverage_by_block
 from backend.lora.compatibility import Compatibility
-from backend.lora.estimates import estimate
 from backend.lora.info import LoRAInfo
 from backend.lora.looking import LibraryView
 from backend.lora.records import record_of
@@ -121,16 +120,6 @@ class LibraryReader(LibraryView):
     def validate_lora_compatibility(self, name: str, model_type: str) -> bool:
         """Whether the LoRA can be used with the model."""
         return self.explain_compatibility(name, model_type).compatible
-
-    def estimate_memory_impact(
-        self, names: Iterable[str], model_type: str | None = None
-    ) -> dict[str, float]:
-        """What these LoRAs add together: see `estimates.estimate` for the keys and units."""
-        chosen = model_type or self.settings.default_model
-        experts = self.settings.model(chosen).experts
-        infos = [self.info(name) for name in names]
-        with self._lock:
-            return estimate(infos, experts, self._contents.architectures.get(chosen))
 
     def get_ui_display_data(self) -> dict[str, Any]:
         """Everything a page shows, JSON-ready: revision, loras with verdicts, recent, models.

@@ -81,7 +81,9 @@ class _Run:
         with contextlib.ExitStack() as applied:
             with self._timed("apply"):
                 stack = applied.enter_context(
-                    self._loras.applied(pipeline, self._task.selected_loras)
+                    self._loras.applied(
+                        pipeline, self._task.selected_loras, model_type=self._task.model_type
+                    )
                 )
             sampler = self._sampler(model, pipeline, stack)
             with self._timed("text"):

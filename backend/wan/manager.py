@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -106,20 +106,30 @@ class LoRAManager(PinningLibrary):
         pipeline: Any,
         selection: Mapping[str, Any],
         mode: WantedMode | None = None,
+        *,
+        model_type: str | None = None,
     ) -> Iterator[AppliedStack]:
         """Apply LoRAs to a pipeline's `transformer` (and `transformer_2`) while inside.
 
         `selection` is `{name: strength}` as in the contract; `mode` overrules the settings'
-        `lora_mode`. Yields the report. Everything is read and checked before the first weight
+        `lora_mode`. With `model_type`, what it cost teaches the estimates for that model. Yields
+        the report. Everything is read and checked before the first weight
         changes; on exit, and on any failure, every weight is bit-identical to before. Raises a
         LoRAError that names the LoRA, or GenerationError for a strength that cannot be read.
         """
+        from backend.wan.adapters.metering import LoadMeter
         from backend.wan.adapters.stack import applied_stack
 
         items = self.stack_items(selection)
         mode = mode or self.settings.lora_mode
+        meter = LoadMeter(self.adapter_cache, pipeline)
         with applied_stack(pipeline, items, mode=mode, cache=self.adapter_cache) as stack:
+            meter.applied()
             yield stack
+            measured = meter.measured(stack, items)
+        if model_type is not None:
+            with suppress(LoRAError, OSError):  # of no consequence for what was asked for
+                self.record_load([item.name for item in items], model_type, measured)
 
     def stack_items(self, selection: Mapping[str, Any]) -> list[StackItem]:
         """The selected LoRAs with their files, as `AppliedStack.change` takes them.

@@ -1,0 +1,45 @@
+"""What applying a stack costs: seconds until it is in force, bytes while it is."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from torch import nn
+
+from backend.lora.estimating import Measured
+
+if TYPE_CHECKING:
+    from backend.wan.adapters.cache import AdapterCache
+    from backend.wan.adapters.stack import AppliedStack, StackItem
+
+
+class LoadMeter:
+    """Made before a stack is applied."""
+
+    def __init__(self, cache: AdapterCache, pipeline: Any) -> None:
+        self._cache = cache
+        found = (getattr(pipeline, name, None) for name in ("transformer", "transformer_2"))
+        self._models = [model for model in found if isinstance(model, nn.Module)]
+        self._reads = cache.reads
+        self._started = time.monotonic()
+        self._seconds = 0.0
+
+    def applied(self) -> None:
+        """The stack is in force."""
+        self._seconds = time.monotonic() - self._started
+
+    def measured(self, stack: AppliedStack, items: Sequence[StackItem]) -> Measured:
+        """To be asked while it still is, after the model has run."""
+        files = {path for item in items for path in item.files.values()}
+        device = next((p.device.type for m in self._models for p in m.parameters()), "cpu")
+        return Measured(
+            mode=stack.mode,
+            device=device,
+            cold=self._cache.reads > self._reads,
+            seconds=self._seconds,
+            host=sum(path.stat().st_size for path in files)
+            + self._cache.pristine_bytes(self._models),
+            gpu=max(stack.resident_bytes().values(), default=0) if device != "cpu" else 0,
+        )
