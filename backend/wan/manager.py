@@ -113,9 +113,9 @@ class LoRAManager(PinningLibrary):
 
         `selection` is `{name: strength}` as in the contract; `mode` overrules the settings'
         `lora_mode`. With `model_type`, what it cost teaches the estimates for that model. Yields
-        the report. Everything is read and checked before the first weight
-        changes; on exit, and on any failure, every weight is bit-identical to before. Raises a
-        LoRAError that names the LoRA, or GenerationError for a strength that cannot be read.
+        the report. Everything is read and checked before the first weight changes; on exit, and
+        on any failure, every weight is bit-identical to before. Raises a LoRAError that names
+        the LoRA, or GenerationError for a strength that cannot be read.
         """
         from backend.wan.adapters.metering import LoadMeter
         from backend.wan.adapters.stack import applied_stack
@@ -128,7 +128,7 @@ class LoRAManager(PinningLibrary):
             yield stack
             measured = meter.measured(stack, items)
         if model_type is not None:
-            with suppress(LoRAError, OSError):  # of no consequence for what was asked for
+            with suppress(LoRAError):  # of no consequence for what was asked for
                 self.record_load([item.name for item in items], model_type, measured)
 
     def stack_items(self, selection: Mapping[str, Any]) -> list[StackItem]:

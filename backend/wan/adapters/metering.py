@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from torch import nn
@@ -39,7 +40,11 @@ class LoadMeter:
             device=device,
             cold=self._cache.reads > self._reads,
             seconds=self._seconds,
-            host=sum(path.stat().st_size for path in files)
-            + self._cache.pristine_bytes(self._models),
+            host=sum(map(_size, files)) + self._cache.pristine_bytes(self._models),
             gpu=max(stack.resident_bytes().values(), default=0) if device != "cpu" else 0,
         )
+
+
+def _size(path: Path) -> int:
+    """Bytes; 0 for a file that is gone by now."""
+    return path.stat().st_size if path.exists() else 0
