@@ -33,8 +33,6 @@ class Form:
     guidance_scale_2: gr.Number
     flow_shift: gr.Number
     seed: gr.Textbox
-    image: gr.Image
-    image_id: gr.Textbox
     chips: tuple[gr.Button, ...]
 
     def values(self) -> list[Any]:
@@ -43,10 +41,10 @@ class Form:
 
     def settable(self) -> list[Any]:
         """Everything that choosing a model or reusing a run may change."""
-        return [*self.values(), self.image, *self.chips]
+        return [*self.values(), *self.chips]
 
 
-FIELDS = tuple(item.name for item in fields(Form) if item.name not in ("image", "chips"))
+FIELDS = tuple(item.name for item in fields(Form) if item.name != "chips")
 
 
 def model_updates(settings: Settings, model_type: str) -> list[Any]:
@@ -85,7 +83,6 @@ def _updates(
     chips = [gr.update(value=text, visible=bool(text)) for text in example_chips(row)]
     return [
         *(changes.get(name, gr.skip()) for name in FIELDS),
-        gr.update(visible=row.image != "none"),
         *chips,
     ]
 
@@ -111,7 +108,6 @@ def _saved_fields(saved: str | None) -> dict[str, Any]:
         name: value
         for name, value in given.items()
         if name in FIELDS
-        and name != "image_id"
         and (isinstance(value, str) if name in text else _is_number_or_none(value, name))
     }
 

@@ -10,7 +10,6 @@ import gradio as gr
 from lora_ui.generation_controls import create_generation_controls
 from lora_ui.mounting import script_panel
 from ui.form import Form, example_chips, guidance_label, model_updates, restored_updates
-from ui.pictures import PictureStore
 from utils import Settings
 
 ASSETS_URL = "/ui/assets"
@@ -22,19 +21,21 @@ QUICK: dict[str, Any] = {
 }
 
 
-def create_generate_tab(settings: Settings, pictures: PictureStore, page: gr.Blocks) -> None:
+def create_generate_tab(settings: Settings, page: gr.Blocks) -> None:
     """Build the tab inside the current Gradio context and wire its events."""
     with gr.Row(elem_id="generate-columns", equal_height=False):
         with gr.Column(elem_id="generate-form", scale=6, min_width=320):
             prompt, chips = _prompt(settings)
+            _picture_panel(settings)
             create_generation_controls(settings)
             form = _settings_group(settings, prompt, chips)
+            script_panel("load-settings", "load_settings.js", base=ASSETS_URL)
         with gr.Column(elem_id="generate-run", scale=5, min_width=320):
             button = gr.Button("Generate", variant="primary", elem_id="generate-button")
             run = script_panel(
                 "run-panel", "run_panel.js", base=ASSETS_URL, events=("reuse",), min_height=320
             )
-    _wire_form(settings, pictures, page, form)
+    _wire_form(settings, page, form)
     _wire_run(settings, form, button, run)
 
 
@@ -54,6 +55,17 @@ def _prompt(settings: Settings) -> tuple[gr.Textbox, tuple[gr.Button, ...]]:
     return prompt, chips
 
 
+def _picture_panel(settings: Settings) -> gr.HTML:
+    """The input picture; its page hides it while the model takes none."""
+    models = {
+        name: {"use": row.image, "ratio": row.width / row.height}
+        for name, row in settings.models.items()
+    }
+    return script_panel(
+        "picture-panel", "picture_panel.js", base=ASSETS_URL, options={"models": models}
+    )
+
+
 def _settings_group(settings: Settings, prompt: gr.Textbox, chips: tuple[gr.Button, ...]) -> Form:
     row = settings.model(settings.default_model)
     with gr.Column(elem_id="generate-settings"):
@@ -65,14 +77,6 @@ def _settings_group(settings: Settings, prompt: gr.Textbox, chips: tuple[gr.Butt
             elem_id="model",
         )
         numbers = _size_fields(row) | _sampling_fields(row)
-        image = gr.Image(
-            label="Input picture",
-            type="pil",
-            visible=row.image != "none",
-            sources=["upload", "clipboard"],
-            height=200,
-            elem_id="input-picture",
-        )
         with gr.Accordion("Negative prompt", open=False, elem_id="negative-prompt"):
             negative = gr.Textbox(
                 row.negative_prompt,
@@ -86,8 +90,6 @@ def _settings_group(settings: Settings, prompt: gr.Textbox, chips: tuple[gr.Butt
         model_type=model_type,
         prompt=prompt,
         negative_prompt=negative,
-        image=image,
-        image_id=gr.Textbox(visible=False),
         chips=chips,
         **numbers,
     )
@@ -140,17 +142,15 @@ def _number(label: str, value: float | None, name: str, **options: Any) -> gr.Nu
     )
 
 
-def _wire_form(settings: Settings, pictures: PictureStore, page: gr.Blocks, form: Form) -> None:
+def _wire_form(settings: Settings, page: gr.Blocks, form: Form) -> None:
     kept = gr.Textbox(visible=False)
     form.model_type.input(
         partial(model_updates, settings), form.model_type, form.settable(), **QUICK
     )
     form.model_type.change(None, form.model_type, js=_script("generate", "chooseModel"))
-    for event in (form.image.upload, form.image.clear):
-        event(partial(_store_picture, pictures), form.image, form.image_id, **QUICK)
     for chip in form.chips:
         chip.click(None, chip, form.prompt, js="(text) => text")
-    for field in form.values()[:-1]:
+    for field in form.values():
         keep = _script("generate", "keepForm")
         field.change(None, form.values(), js=keep, trigger_mode="always_last")
     page.load(
@@ -172,10 +172,6 @@ def _wire_run(settings: Settings, form: Form, button: gr.Button, run: gr.HTML) -
         trigger_mode="multiple",
         **QUICK,
     )
-
-
-def _store_picture(pictures: PictureStore, picture: Any) -> str:
-    return "" if picture is None else pictures.add(picture)
 
 
 def _script(module: str, function: str) -> str:

@@ -7,20 +7,19 @@ import gradio as gr
 from lora_ui.lora_tab import _create_lora_tab
 from ui.gallery_tab import create_gallery_tab
 from ui.generate_tab import create_generate_tab
-from ui.pictures import PictureStore
 from ui.status import create_status_line
 from utils import Settings
 
 TITLE = "Wan2.2 LoRA Studio"
 
 
-def build_page(settings: Settings, pictures: PictureStore) -> gr.Blocks:
+def build_page(settings: Settings) -> gr.Blocks:
     page = gr.Blocks(title=TITLE, fill_width=True, analytics_enabled=False)
     with page:
         create_status_line(settings)
         with gr.Tabs(elem_id="studio-tabs"):
             with gr.Tab("Generate", id="generate"):
-                create_generate_tab(settings, pictures, page)
+                create_generate_tab(settings, page)
             with gr.Tab("LoRAs", id="loras"):
                 _create_lora_tab(settings)
             with gr.Tab("Gallery", id="gallery"):

@@ -5,15 +5,17 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from PIL import Image, ImageOps
 
+from ui.framing import cropped, padded
 from ui.result_models import Picture
 from utils import GenerationError
 
 ID_LENGTH = 32
 MAX_SIDE = 4096
+WHOLE = {"x": 0, "y": 0, "width": 1, "height": 1}
 
 
 class PictureStore:
@@ -51,6 +53,22 @@ class PictureStore:
         key = hashlib.sha256(temporary.read_bytes()).hexdigest()[:ID_LENGTH]
         temporary.replace(self._path(key))
         return key
+
+    def cut(self, wanted: Any, width: Any = None, height: Any = None) -> Path:
+        """The picture for a video of this size (pixels): `wanted` is an id, for the picture as it
+        is, or `{id, fit, box}`, cut to exactly the size. Raises GenerationError for anything else.
+        """
+        if not isinstance(wanted, dict):
+            return self.file(str(wanted))
+        source = self.file(str(wanted.get("id")))
+        sides = (width, height)
+        if not all(isinstance(side, int) and 0 < side <= MAX_SIDE for side in sides):
+            return source  # the task's own check names what is wrong with its size
+        with Image.open(source) as opened:
+            picture = opened.convert("RGB")
+        if wanted.get("fit") == "pad":
+            return self.file(self.add(padded(picture, sides)))
+        return self.file(self.add(cropped(picture, sides, wanted.get("box", WHOLE))))
 
     def file(self, key: str) -> Path:
         """Where the picture is. Raises GenerationError if there is none under this id."""

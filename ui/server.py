@@ -33,6 +33,7 @@ STYLES = (
     f"{ASSETS_URL}/theme.css",
     f"{ASSETS_URL}/studio.css",
     f"{ASSETS_URL}/run.css",
+    f"{ASSETS_URL}/inputs.css",
     f"{ASSETS_URL}/gallery.css",
     f"{ASSETS_URL}/viewer.css",
     f"{LORA_ASSETS_URL}/lora.css",
@@ -60,7 +61,7 @@ def build_app(
     pictures = PictureStore(settings.data_dir / "pictures")
     gr.mount_gradio_app(
         app,
-        build_page(settings, pictures),
+        build_page(settings),
         path="/",
         theme=studio_theme(),
         head=_head(),

@@ -28,7 +28,8 @@ class Submission(BaseModel):
 
     task: dict[str, Any] = Field(
         description="Fields of a generation task. model_type and prompt are enough; what is left"
-        " out is the model's default. `image` is the id of a stored picture.",
+        " out is the model's default. `image` is the id of a stored picture, or `{id, fit, box}`:"
+        " fit is crop, with box {x, y, width, height} in fractions of the picture, or pad.",
         examples=[{"model_type": "demo", "prompt": "a red circle moving left", "seed": 7}],
     )
     parts: list[PartForm] = Field(
@@ -67,7 +68,8 @@ def _values(form: dict[str, Any], pictures: PictureStore) -> dict[str, Any]:
     """A task's fields as Python has them."""
     values = {key: _value(key, value) for key, value in form.items() if value not in (None, "")}
     if "image" in values:
-        values["image"] = str(pictures.file(str(values["image"])))
+        size = values.get("width"), values.get("height")
+        values["image"] = str(pictures.cut(values["image"], *size))
     if form.get("negative_prompt") == "":
         values["negative_prompt"] = ""
     return values

@@ -14,7 +14,7 @@ SETTINGS = load_settings()
 
 
 def by_name(updates: list[Any]) -> dict[str, Any]:
-    return dict(zip([*FIELDS, "image"], updates, strict=False))
+    return dict(zip(FIELDS, updates, strict=False))
 
 
 @pytest.mark.parametrize("model_type", list(SETTINGS.models))
@@ -24,7 +24,6 @@ def test_a_model_brings_its_own_values(model_type: str) -> None:
     for name in ("width", "height", "num_frames", "fps", "steps", "flow_shift"):
         assert found[name]["value"] == getattr(row, name)
     assert found["guidance_scale_2"]["visible"] is (len(row.experts) == 2)
-    assert found["image"]["visible"] is (row.image != "none")
 
 
 @pytest.mark.parametrize("model_type", list(SETTINGS.models))
@@ -50,12 +49,12 @@ def test_kept_values_come_back() -> None:
 
 @pytest.mark.parametrize(
     "kept",
-    [None, "", "not json", "[1]", '{"steps": "<b>"}', '{"steps": true}', '{"image_id": "../x"}'],
+    [None, "", "not json", "[1]", '{"steps": "<b>"}', '{"steps": true}', '{"image": "../x"}'],
 )
 def test_what_cannot_be_used_changes_nothing(kept: str | None) -> None:
     found = by_name(restored_updates(SETTINGS, kept))
     assert "value" not in found["steps"]
-    assert "value" not in found["image_id"]
+    assert "image" not in found
 
 
 def test_a_form_of_a_model_that_is_gone_is_dropped() -> None:

@@ -1,6 +1,7 @@
 /** From the form to a run. Gradio calls these with the values of its fields. */
 import { request } from "../../lora_ui/assets/api.js";
 import { store } from "../../lora_ui/assets/store.js";
+import { pictureInput } from "./picture.js";
 import { poll } from "./poll.js";
 import { announce, runs } from "./runs.js";
 
@@ -18,7 +19,6 @@ const FIELDS = [
   "guidance_scale_2",
   "flow_shift",
   "seed",
-  "image",
 ];
 const KEPT = "studio-form";
 let submitting = false;
@@ -28,7 +28,8 @@ export async function generate(...values) {
   if (submitting) return;
   submitting = true;
   try {
-    const body = { ...fields(values), selected_loras: store.selected() };
+    const image = pictureInput.value();
+    const body = { ...fields(values), image, selected_loras: store.selected() };
     const job = await request("POST", "api/jobs", { body });
     announce("submitted", { job });
   } catch (error) {
@@ -44,8 +45,9 @@ export function chooseModel(model) {
 }
 
 export function keepForm(...values) {
-  const { image, ...kept } = fields(values);
+  const kept = fields(values);
   localStorage.setItem(KEPT, JSON.stringify(kept));
+  pictureInput.setRatio(kept.width / kept.height);
 }
 
 /** What `keepForm` kept, as the JSON text that the server turns into field values. */

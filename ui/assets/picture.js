@@ -1,13 +1,14 @@
 /** The input picture and how it is cut to the video's size; the form's panel shows it. */
 import { store } from "../../lora_ui/assets/store.js";
-import { toast } from "../../lora_ui/assets/toasts.js";
+import { toast, toastError } from "../../lora_ui/assets/toasts.js";
+import { send } from "./sending.js";
 
 const KEPT = "studio-picture";
 const USUAL = { fit: "crop", x: 0.5, y: 0.5, zoom: 1 };
 
-/** Event: change. `uses` says for each model whether it takes a picture. */
+/** Event: change. `models` says for each model its `use` of a picture and its usual `ratio`. */
 class PictureInput extends EventTarget {
-  uses = {};
+  models = {};
   picture = null;
   cut = { ...USUAL };
   ratio = 1;
@@ -24,7 +25,7 @@ class PictureInput extends EventTarget {
 
   /** "none", "optional" or "required". */
   get use() {
-    return this.uses[store.model] ?? "none";
+    return this.models[store.model]?.use ?? "none";
   }
 
   set(picture) {
@@ -80,4 +81,13 @@ export function offerPicture(picture) {
   toast("The picture is kept, but the chosen model takes none.", {
     details: models.length > 0 ? [`Choose one that does: ${models.join(", ")}.`] : [],
   });
+}
+
+/** Send a picture's file to the server and take it as the input. */
+export async function takePictureFile(file) {
+  try {
+    pictureInput.set(await send("api/pictures", file));
+  } catch (error) {
+    toastError(error);
+  }
 }

@@ -3,6 +3,7 @@ import { address } from "../../lora_ui/assets/api.js";
 import { el } from "../../lora_ui/assets/dom.js";
 import { plural, seconds, strength } from "../../lora_ui/assets/format.js";
 import { isSeparate, strengthFor } from "../../lora_ui/assets/strengths.js";
+import { reuseResult } from "./result_actions.js";
 
 const MODES = { merge: "Merged into the weights", runtime: "Added beside the weights" };
 const OUTCOMES = { applied: "Applied", fallback: "Applied another way", skipped: "Skipped" };
@@ -10,7 +11,7 @@ const OUTCOMES = { applied: "Applied", fallback: "Applied another way", skipped:
 export function resultDetails(job, reuse) {
   const { task, result } = job;
   const seedButton = button("Reuse seed", () => reuse({ seed: result.task.seed }));
-  const allButton = button("Reuse all settings", () => reuse(reusable(result.task)));
+  const allButton = button("Reuse all settings", () => reuseResult(job));
   const download = el("a", {
     class: "button",
     href: address(`api/results/${job.id}/video`),
@@ -36,12 +37,6 @@ function button(text, act) {
   const element = el("button", { type: "button", class: "button", text });
   element.addEventListener("click", act);
   return element;
-}
-
-function reusable(task) {
-  const { id, image, selected_loras, lora_memory_usage, lora_load_time, lora_metadata, ...fields } =
-    task;
-  return fields;
 }
 
 export function loraReports(loras) {

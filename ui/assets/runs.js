@@ -12,7 +12,7 @@ export function reuseFields(fields) {
   announce("reuse", { fields });
 }
 
-/** `submitted` carries {job}, `refused` carries {error}, `form` and `reuse` {fields}. */
+/** `submitted` carries {job}, `refused` {error}, `reuse` {fields}. */
 export function announce(type, detail) {
   runs.dispatchEvent(new CustomEvent(type, { detail }));
 }
