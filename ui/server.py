@@ -24,7 +24,6 @@ from ui.generate_tab import ASSETS_URL
 from ui.guard import LOOPBACK, Access, Guard
 from ui.messages import address_unusable, password_needed, port_taken
 from ui.page import TITLE, build_page
-from ui.pictures import PictureStore
 from ui.static import ASSETS
 from ui.theme import studio_theme
 from utils import JobQueue, LoRAManager, LoRAUploadHandler, Settings
@@ -58,7 +57,6 @@ def build_app(
 ) -> FastAPI:
     """The whole application. The queue runs while the application does."""
     app = build_api(settings, loras, uploads, queue, on_ready=on_ready, version=version)
-    pictures = PictureStore(settings.data_dir / "pictures")
     gr.mount_gradio_app(
         app,
         build_page(settings),
