@@ -26,7 +26,7 @@ export async function deleteLoras(names) {
     if (!(await confirmDialog(`Delete ${names.length} LoRAs?`, text, "Delete"))) return;
   }
   const strengths = new Map(names.map((name) => [name, store.selection.get(name)]));
-  const gone = await each(names, library.toTrash);
+  const gone = await many("delete", names);
   for (const name of gone) store.deselect(name);
   if (gone.length === 0) return;
   await store.refresh();
@@ -36,7 +36,7 @@ export async function deleteLoras(names) {
 }
 
 async function undoDelete(names, strengths) {
-  const back = await each(names, library.fromTrash);
+  const back = await many("undo", names);
   await store.refresh();
   for (const name of back) {
     if (strengths.get(name) !== undefined) store.select(name, strengths.get(name));
@@ -47,7 +47,7 @@ async function undoDelete(names, strengths) {
 export async function moveLoras(names) {
   const folder = await chooseFolder(names);
   if (folder === null) return;
-  const moved = await each(names, (name) => library.moveTo(name, folder));
+  const moved = await many("move", names, { folder });
   if (moved.length === 0) return;
   await store.refresh();
   toast(`${called(moved)} moved to ${folder || "the top folder"}.`);
@@ -57,7 +57,7 @@ export async function moveLoras(names) {
 export async function starLoras(names) {
   const cards = names.map((name) => store.byName.get(name)).filter(Boolean);
   const favourite = !cards.every((card) => card.favourite);
-  await each(names, (name) => library.edit(name, { favourite }));
+  await many("edit", names, { changes: { favourite } });
   await store.refresh();
 }
 
@@ -155,17 +155,15 @@ async function attempt(act) {
 }
 
 /** Do it to each; tells which worked. Those that did not are said in one message. */
-async function each(names, act) {
-  const done = [];
-  const failed = [];
-  for (const name of names) {
-    try {
-      await act(name);
-      done.push(name);
-    } catch (error) {
-      failed.push(error);
-    }
+async function many(action, names, more) {
+  let results;
+  try {
+    results = await library.many(action, names, more);
+  } catch (error) {
+    toastError(error);
+    return [];
   }
+  const failed = results.filter((result) => !result.ok).map((result) => result.error);
   if (failed.length === 1) toastError(failed[0]);
   if (failed.length > 1) {
     toast(`${failed.length} of ${names.length} could not be changed.`, {
@@ -173,7 +171,7 @@ async function each(names, act) {
       details: failed.slice(0, 5).map((error) => error.message),
     });
   }
-  return done;
+  return results.filter((result) => result.ok).map((result) => result.name);
 }
 
 function called(names) {

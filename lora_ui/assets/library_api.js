@@ -6,10 +6,18 @@ function post(action, body) {
 }
 
 export const renameTo = (name, newName) => post("rename", { name, new_name: newName });
-export const moveTo = (name, folder) => post("move", { name, folder });
 export const makeFolder = (folder) => post("folders", { folder });
 export const toTrash = (name) => post("delete", { name });
-export const fromTrash = (name) => post("undo", { name });
+export const fromTrash = (name, id) => post("undo", { name, id });
+
+/**
+ * Delete, undo, move {folder} or edit {changes} many at once. Resolves to one
+ * `{name, ok, error, record}` for each; one that fails stops no other.
+ */
+export async function many(action, names, more = {}) {
+  return (await post(action, { names, ...more })).results;
+}
+
 export const trashed = () => request("GET", "api/loras/trash");
 export const emptyTrash = () => post("trash/empty", {});
 export const edit = (name, changes) => post("edit", { name, changes });

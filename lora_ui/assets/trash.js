@@ -30,7 +30,7 @@ function open(entries) {
   };
   const restore = async (entry) => {
     try {
-      await fromTrash(entry.name);
+      await fromTrash(entry.name, entry.id);
       entries.splice(entries.indexOf(entry), 1);
       draw();
       await store.refresh();
