@@ -72,12 +72,8 @@ function pickButton(lora) {
     el(
       "span",
       { class: "card-words" },
-      el(
-        "span",
-        { class: "card-title", title: name },
-        titleOf(lora),
-        below && el("span", { class: "card-name", text: below }),
-      ),
+      el("span", { class: "card-title", title: name, text: titleOf(lora) }),
+      below && el("span", { class: "card-name", title: name, text: below }),
       el("span", { class: "card-facts" }, expertBadge(lora), facts(lora)),
       verdict(lora),
     ),

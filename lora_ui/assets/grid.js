@@ -28,6 +28,7 @@ export function createLibrary() {
   const element = el(
     "section",
     { class: "library", "aria-label": "Library" },
+    el("h2", { class: "visually-hidden", text: "Library" }),
     tools,
     createFilters(),
     el(

@@ -49,7 +49,7 @@ function operation(api, method, path, details) {
       details.description && el("p", { text: details.description }),
       fields("Parameters", (details.parameters ?? []).map(parameter)),
       schema && fields("Body (JSON)", properties(api, schema)),
-      fields("Answers", Object.entries(details.responses ?? {}).map(answerOf(api))),
+      fields("Answers", Object.entries(details.responses ?? {}).map(answerOf)),
       el("pre", {}, el("code", { text: curl(api, method, path, schema) })),
     ),
   );
@@ -65,15 +65,17 @@ function fields(title, rows) {
 }
 
 function parameter({ name, in: place, required, description, schema }) {
-  const words = [place, required && "required", schema?.default !== undefined && `default ${schema.default}`];
+  const words = [
+    place,
+    required && "required",
+    schema?.default !== undefined && `default ${schema.default}`,
+  ];
   return [name, [description, `(${words.filter(Boolean).join(", ")})`].filter(Boolean).join(" ")];
 }
 
-function answerOf(api) {
-  return ([status, { description, content }]) => {
-    const names = Object.values(content ?? {}).map(({ schema }) => nameOf(schema));
-    return [status, [description, ...names].filter(Boolean).join(" · ")];
-  };
+function answerOf([status, { description, content }]) {
+  const names = Object.values(content ?? {}).map(({ schema }) => nameOf(schema));
+  return [status, [description, ...names].filter(Boolean).join(" · ")];
 }
 
 function nameOf(schema) {

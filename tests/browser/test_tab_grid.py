@@ -1,0 +1,176 @@
+"""The library's grid: finding, filtering, the keyboard, marks, and what is kept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from playwright.sync_api import Page, expect
+
+from tests.browser.actions import card, choose_action, pick, upload
+from tests.browser.running import App, open_page, open_tab
+from tests.browser.test_library import one_demo_lora
+
+GRID = "#lora-tab .cards"
+
+
+def names_shown(page: Page) -> list[str]:
+    cards = page.locator("#lora-tab .card[data-name]")
+    cards.first.wait_for()
+    return [item.get_attribute("data-name") or "" for item in cards.all()]
+
+
+def test_the_query_survives_picking_and_a_reload(page: Page, app: App) -> None:
+    open_tab(page, "LoRAs")
+    names_shown(page)
+    page.locator(".grid-search").fill("demo neon")
+    page.get_by_role("button", name="Pair", exact=True).click()
+    page.get_by_role("combobox", name="Sort by").select_option("size")
+    page.get_by_role("button", name="List", exact=True).click()
+    assert names_shown(page) == ["neon_outline"]
+    pick(page, "neon_outline")
+    assert names_shown(page) == ["neon_outline"]
+    open_page(page, app)
+    open_tab(page, "LoRAs")
+    assert names_shown(page) == ["neon_outline"]
+    expect(page.locator(".grid-search")).to_have_value("demo neon")
+    expect(page.get_by_role("button", name="Pair", exact=True)).to_have_attribute(
+        "aria-pressed", "true"
+    )
+    expect(page.locator(GRID)).to_have_attribute("data-density", "list")
+    page.get_by_role("button", name="Clear filters").click()
+    expect(page.locator(".grid-search")).to_have_value("")
+    assert len(names_shown(page)) > 3
+
+
+def test_tags_are_asked_for_and_excluded(page: Page) -> None:
+    open_tab(page, "LoRAs")
+    names_shown(page)
+    page.get_by_role("button", name="Tags").click()
+    panel = page.get_by_role("dialog", name="Tags")
+    panel.get_by_label("Find a tag").fill("neon")
+    panel.get_by_role("button", name="With neon", exact=True).click()
+    expect(page.locator("#lora-tab .card[data-name]")).to_have_count(1)
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("button", name="Remove the filter: with neon")).to_be_visible()
+    page.get_by_role("button", name="Tags").click()
+    page.get_by_role("button", name="Without neon", exact=True).click()
+    expect(card(page, "neon_outline")).to_have_count(0)
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Remove the filter: without neon").click()
+    expect(card(page, "neon_outline")).to_be_visible()
+
+
+def test_what_does_not_fit_comes_last_with_its_reason(page: Page) -> None:
+    page.locator("#model input").click()
+    page.get_by_role("option", name="TI2V-5B").click()
+    open_tab(page, "LoRAs")
+    expect(page.locator(".cards-heading")).to_contain_text("Do not fit Wan2.2 TI2V-5B")
+    first = page.locator("#lora-tab .card[data-name]").first
+    expect(first).to_have_class("card card-unfit")
+    expect(first.locator(".card-why")).to_contain_text("width 160")
+    page.get_by_role("button", name="Fits Wan2.2 TI2V-5B").click()
+    expect(page.locator("#lora-tab .card[data-name]")).to_have_count(0)
+    expect(page.locator(".grid-empty")).to_contain_text("No LoRA matches")
+    page.get_by_role("button", name="Show all LoRAs").click()
+    expect(first).to_be_visible()
+    open_tab(page, "Generate")
+    page.locator("#model input").click()
+    page.get_by_role("option", name="Demo").click()
+
+
+def test_everything_can_be_done_with_the_keyboard(page: Page) -> None:
+    open_tab(page, "LoRAs")
+    names = names_shown(page)
+    page.keyboard.press("/")
+    page.keyboard.press("ArrowDown")
+    expect(card(page, names[0]).locator(".card-pick")).to_be_focused()
+    page.keyboard.press("ArrowRight")
+    expect(card(page, names[1]).locator(".card-pick")).to_be_focused()
+    page.keyboard.press("Space")
+    expect(card(page, names[1]).locator(".card-pick")).to_have_attribute("aria-pressed", "true")
+    page.keyboard.press("Space")
+    expect(card(page, names[1]).locator(".card-pick")).to_have_attribute("aria-pressed", "false")
+    page.keyboard.press("x")
+    page.keyboard.press("Shift+ArrowRight")
+    expect(page.locator(".bar-count")).to_have_text("2 marked")
+    page.keyboard.press("Escape")
+    expect(page.locator(".action-bar")).to_be_hidden()
+    page.keyboard.press("Control+a")
+    expect(page.locator(".bar-count")).to_have_text(f"{len(names)} marked")
+    page.keyboard.press("Escape")
+    page.keyboard.press("Shift+F10")
+    expect(page.get_by_role("menu")).to_be_visible()
+    page.keyboard.press("d")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    # Tab goes on through the buttons of this card, and then out of the grid.
+    card(page, names[0]).locator(".card-pick").focus()
+    page.keyboard.press("Tab")
+    expect(card(page, names[0]).locator(".card-mark")).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(card(page, names[0]).locator(".card-star")).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(card(page, names[0]).locator(".card-menu")).to_be_focused()
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.closest('.card')") is None
+
+
+def test_marks_and_the_selection_are_two_things(page: Page) -> None:
+    open_tab(page, "LoRAs")
+    names = names_shown(page)
+    card(page, names[0]).locator(".card-mark").click()
+    expect(card(page, names[0]).locator(".card-mark")).to_have_attribute("aria-checked", "true")
+    expect(card(page, names[0]).locator(".card-pick")).to_have_attribute("aria-pressed", "false")
+    card(page, names[1]).locator(".card-pick").click(modifiers=["ControlOrMeta"])
+    expect(page.locator(".bar-count")).to_have_text("2 marked")
+    page.locator(".action-bar").get_by_role("button", name="Select").click()
+    expect(card(page, names[0]).locator(".card-pick")).to_have_attribute("aria-pressed", "true")
+    expect(card(page, names[0]).locator(".card-held")).to_have_text("Selected")
+    expect(page.locator(".action-bar")).to_be_hidden()
+    expect(page.locator("#lora-tab .stack-row")).to_have_count(2)
+
+
+def test_a_favourite_is_kept_and_found(page: Page, app: App) -> None:
+    open_tab(page, "LoRAs")
+    name = names_shown(page)[0]
+    card(page, name).hover()
+    card(page, name).locator(".card-star").click()
+    expect(card(page, name).locator(".card-star")).to_have_attribute("aria-pressed", "true")
+    open_page(page, app)
+    open_tab(page, "LoRAs")
+    page.get_by_role("button", name="Favourites", exact=True).click()
+    assert names_shown(page) == [name]
+    choose_action(page, name, "Not a favourite any more")
+    expect(page.locator(".grid-empty")).to_contain_text("No LoRA matches")
+
+
+def test_many_are_moved_tagged_and_deleted_at_once(page: Page, app: App, tmp_path: Path) -> None:
+    open_tab(page, "LoRAs")
+    names = ["bulk one", "bulk two"]
+    upload(page, *(one_demo_lora(tmp_path, name) for name in names))
+    for name in names:
+        card(page, name).locator(".card-mark").click()
+    bar = page.locator(".action-bar")
+    bar.get_by_role("button", name="Move").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Or a new folder in it").fill("shelf")
+    dialog.get_by_role("button", name="Move").click()
+    page.get_by_role("button", name="shelf 2").click()
+    assert sorted(names_shown(page)) == names
+    assert (app.loras / "shelf" / "bulk one.safetensors").exists()
+    bar.get_by_role("button", name="Tag").click()
+    dialog.get_by_label("Tags, separated by commas").fill("kept, shelf life")
+    dialog.get_by_role("button", name="Save").click()
+    expect(page.locator(".toast").last).to_contain_text("2 tags added")
+    page.locator(".grid-search").fill("shelf life")
+    assert sorted(names_shown(page)) == names
+    bar.get_by_role("button", name="Delete").click()
+    dialog.get_by_role("button", name="Keep it").click()
+    assert sorted(names_shown(page)) == names
+    bar.get_by_role("button", name="Delete").click()
+    dialog.get_by_role("button", name="Delete").click()
+    expect(card(page, "bulk one")).to_have_count(0)
+    page.locator(".toast").get_by_role("button", name="Undo").click()
+    expect(card(page, "bulk two")).to_be_visible()

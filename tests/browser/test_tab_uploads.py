@@ -1,0 +1,97 @@
+"""Uploading on the tab: folders, choices where a file or its name is there, several at once."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from PIL import Image
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.actions import card, upload
+from tests.browser.conftest import Watch
+from tests.browser.running import LORAS, App, open_tab
+from tests.browser.test_library import one_demo_lora
+
+
+def row(page: Page, name: str) -> Locator:
+    return page.locator(".upload").filter(has_text=f"{name}.safetensors")
+
+
+def test_a_folder_is_taken_with_its_pictures_and_gives_its_verdicts(
+    page: Page, tmp_path: Path
+) -> None:
+    folder = tmp_path / "dropped" / "deeper"
+    folder.mkdir(parents=True)
+    one_demo_lora(folder, "from a folder")
+    Image.new("RGB", (64, 64), (0, 0, 255)).save(folder / "from a folder.png")
+    (folder / "notes.txt").write_text("passed over")
+    open_tab(page, "LoRAs")
+    page.locator("#lora-folder").set_input_files(tmp_path / "dropped")
+    expect(row(page, "from a folder").locator(".upload-note")).to_contain_text(
+        "fits Demo · both experts · rank 8 · 100/100 layers"
+    )
+    expect(page.locator(".upload")).to_have_count(1)
+    expect(card(page, "from a folder")).to_be_visible()
+
+
+def test_a_file_that_is_there_is_shown(page: Page, tmp_path: Path, watch: Watch) -> None:
+    watch.expected.append("status of 422")
+    copy = tmp_path / "another name.safetensors"
+    shutil.copy(LORAS / "pixel_mosaic.safetensors", copy)
+    open_tab(page, "LoRAs")
+    upload(page, copy)
+    note = row(page, "another name").locator(".upload-note")
+    expect(note).to_contain_text("holds this very file already, as pixel_mosaic")
+    page.get_by_role("button", name="Show pixel_mosaic").click()
+    expect(page.locator("#lora-tab .card[data-name]")).to_have_count(1)
+    row(page, "another name").get_by_role("button", name="Skip").click()
+    expect(page.locator(".uploads-box")).to_be_hidden()
+
+
+def test_a_name_that_is_taken_is_a_choice(page: Page, app: App, tmp_path: Path) -> None:
+    first, second, third = (tmp_path / name for name in "abc")
+    for folder, words in ((first, "one"), (second, "two"), (third, "three")):
+        folder.mkdir()
+        one_demo_lora(folder, words).rename(folder / "clash.safetensors")
+    open_tab(page, "LoRAs")
+    upload(page, first / "clash.safetensors")
+    expect(row(page, "clash").locator(".upload-note")).to_contain_text("fits Demo")
+    page.get_by_role("button", name="Clear finished").click()
+    upload(page, second / "clash.safetensors")
+    expect(row(page, "clash")).to_contain_text("There is a LoRA named clash already")
+    page.get_by_role("button", name="Upload as clash_2").click()
+    expect(card(page, "clash_2")).to_be_visible()
+    page.get_by_role("button", name="Clear finished").click()
+    upload(page, third / "clash.safetensors")
+    page.get_by_role("button", name="Replace it").click()
+    expect(row(page, "clash").locator(".upload-note")).to_contain_text("fits Demo")
+    assert (app.loras / "clash.safetensors").read_bytes() == (
+        third / "clash.safetensors"
+    ).read_bytes()
+    assert list((app.loras / ".trash").rglob("clash*"))
+
+
+def test_several_go_at_once_and_the_other_tabs_stay_usable(page: Page, tmp_path: Path) -> None:
+    files = []
+    for number in range(4):
+        files.append(tmp_path / f"slow {number}.safetensors")
+        with files[-1].open("wb") as file:
+            file.truncate(60_000_000)
+    open_tab(page, "LoRAs")
+    page.context.new_cdp_session(page).send(
+        "Network.emulateNetworkConditions",
+        {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 3_000_000},
+    )
+    upload(page, *files)
+    expect(page.locator(".upload-note").filter(has_text="MB of")).to_have_count(3)
+    expect(page.locator(".upload-note").filter(has_text="Waiting")).to_have_count(1)
+    expect(page.locator(".uploads-total")).to_contain_text("left")
+    open_tab(page, "Generate")
+    page.locator("#prompt textarea").fill("typed while files are sent")
+    expect(page.locator("#status-line")).not_to_contain_text("No connection")
+    open_tab(page, "LoRAs")
+    page.get_by_role("button", name="Cancel all").click()
+    expect(page.locator(".upload-failed").filter(has_text="Cancelled")).to_have_count(4)
+    page.get_by_role("button", name="Clear finished").click()
+    expect(page.locator(".uploads-box")).to_be_hidden()
