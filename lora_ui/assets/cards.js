@@ -74,7 +74,7 @@ function pickButton(lora) {
       { class: "card-words" },
       el("span", { class: "card-title", title: name, text: titleOf(lora) }),
       below && el("span", { class: "card-name", title: name, text: below }),
-      el("span", { class: "card-facts" }, expertBadge(lora), facts(lora)),
+      el("span", { class: "card-facts" }, expertBadge(lora), " ", facts(lora)),
       verdict(lora),
     ),
   );

@@ -15,7 +15,7 @@ VIDEO_MS = 90_000
 
 
 def card(page: Page, name: str) -> Locator:
-    return page.locator(f"#lora-tab .card[data-name={json.dumps(name)}]")
+    return page.locator(f"#lora-tab .card[data-name={json.dumps(name, ensure_ascii=False)}]")
 
 
 def pick(page: Page, name: str) -> None:

@@ -1,0 +1,103 @@
+"""axe-core on every tab, menu and dialog in both themes, and on a phone: nothing serious."""
+
+from __future__ import annotations
+
+import subprocess
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page
+
+from tests.browser.actions import card, choose_action, pick
+from tests.browser.running import ROOT, open_tab
+
+SERIOUS = ("serious", "critical")
+# What is smaller than a finger, with its size.
+TARGETS = """() => [...document.querySelectorAll('.tab-library :is(button, select, input)')]
+    .filter((item) => item.checkVisibility() && item.type !== 'file')
+    .map((item) => [item.getBoundingClientRect(), item.ariaLabel || item.textContent])
+    .filter(([box]) => box.width > 0 && (box.width < 43.5 || box.height < 43.5))
+    .map(([box, name]) => `${name}: ${box.width} x ${box.height}`)"""
+
+
+@pytest.fixture(scope="session")
+def axe() -> str:
+    """The source of axe-core, installed by `scripts/page-check` where it is not there yet."""
+    path = ROOT / "node_modules" / "axe-core" / "axe.min.js"
+    if not path.exists():
+        subprocess.run([ROOT / "scripts" / "page-check"], check=True, capture_output=True)
+    return path.read_text(encoding="utf-8")
+
+
+def serious_findings(page: Page, axe: str) -> list[str]:
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(axe)
+    found: dict[str, Any] = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    return [
+        f"{item['id']}: {node['html'][:160]}"
+        for item in found["violations"]
+        if item["impact"] in SERIOUS
+        for node in item["nodes"]
+    ]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_no_tab_has_a_serious_finding(page: Page, axe: str, theme: str) -> None:
+    if theme == "dark":
+        page.locator("#theme-switch").click()
+    assert page.evaluate("document.body.classList.contains('dark')") == (theme == "dark")
+    found = {}
+    for tab in [item.inner_text() for item in page.get_by_role("tab").all()]:
+        open_tab(page, tab)
+        if tab == "LoRAs":
+            pick(page, "golden_hour")
+            card(page, "neon_outline").locator(".card-mark").click()
+        page.wait_for_timeout(1000)
+        found[tab] = serious_findings(page, axe)
+    assert found == {tab: [] for tab in found}
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_no_menu_or_dialog_of_the_lora_tab_has_one(page: Page, axe: str, theme: str) -> None:
+    if theme == "dark":
+        page.locator("#theme-switch").click()
+    open_tab(page, "LoRAs")
+    found = {}
+
+    def look(name: str) -> None:
+        page.wait_for_timeout(400)
+        found[name] = serious_findings(page, axe)
+        page.keyboard.press("Escape")
+
+    card(page, "neon_outline").locator(".card-menu").click()
+    look("menu")
+    page.get_by_role("button", name="Tags").click()
+    look("tags")
+    for action in ("Details", "Edit details", "Rename", "Move"):
+        choose_action(page, "neon_outline", action)
+        look(action)
+    page.get_by_role("button", name="More for the library").click()
+    page.get_by_role("menuitem", name="Trash", exact=True).click()
+    look("trash")
+    page.locator(".grid-search").fill("nothing has this")
+    look("nothing found")
+    assert found == {name: [] for name in found}
+
+
+def test_a_finger_finds_everything_on_a_small_phone(page: Page, axe: str) -> None:
+    browser = page.context.browser
+    assert browser is not None
+    context = browser.new_context(
+        viewport={"width": 360, "height": 740}, has_touch=True, is_mobile=True
+    )
+    phone = context.new_page()
+    phone.goto(page.url)
+    phone.get_by_role("tab", name="LoRAs").click()
+    card(phone, "golden_hour").locator(".card-pick").tap()
+    card(phone, "neon_outline").locator(".card-mark").tap()
+    phone.wait_for_timeout(800)
+    assert phone.evaluate(TARGETS) == []
+    assert serious_findings(phone, axe) == []
+    overflow = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    assert phone.evaluate(overflow) <= 0
+    context.close()
