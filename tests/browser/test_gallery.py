@@ -167,3 +167,20 @@ def test_marks_are_kept_by_the_program(gallery: Page, app: App) -> None:
     )
     found = get_json(f"{app.address}api/results?favourite=true")
     assert "owl1" in [item["id"] for item in found["results"]]
+
+
+def test_a_long_list_stays_where_it_was_when_something_changes(gallery: Page, app: App) -> None:
+    """More than one page is shown; a new video comes to the front and nothing else moves."""
+    for number in range(60):
+        add(app, f"many{number:02}", prompt="one of many")
+    search_box = gallery.get_by_label("Search the results")
+    search_box.fill("one of many")
+    count = gallery.locator(".gallery-count")
+    expect(count).to_have_text("48 of 60 videos")
+    gallery.locator(".gallery-more").scroll_into_view_if_needed()
+    expect(count).to_have_text("60 videos")
+    last = gallery.locator(".result").last
+    last.scroll_into_view_if_needed()
+    add(app, "many-new", prompt="one of many")
+    expect(count).to_have_text("61 videos")
+    expect(last).to_be_in_viewport()

@@ -50,7 +50,7 @@ class Results extends EventTarget {
     this.#revision = filters.revision;
     this.filters = filters;
     this.dispatchEvent(new Event("filters"));
-    await this.#read("", Math.min(MOST, Math.max(PAGE, this.items.length)));
+    await this.#read("", Math.max(PAGE, this.items.length));
   }
 
   /** Put a changed result in its place. */
@@ -66,13 +66,12 @@ class Results extends EventTarget {
     this.#tell();
   }
 
-  async #read(cursor, limit) {
+  async #read(cursor, count) {
     const turn = ++this.#turn;
     this.loading = true;
     this.#tell();
     try {
-      const params = { ...this.#params(), limit, ...(cursor && { cursor }) };
-      const page = await request("GET", "api/results", { params });
+      const page = await this.#pages(cursor, count);
       if (turn !== this.#turn) return;
       this.items = cursor ? [...this.items, ...page.results] : page.results;
       this.total = page.total;
@@ -87,6 +86,19 @@ class Results extends EventTarget {
         this.#tell();
       }
     }
+  }
+
+  /** `count` results from `cursor` on, in as many requests as it takes. */
+  async #pages(cursor, count) {
+    const found = { results: [], next: cursor, total: 0 };
+    do {
+      const limit = Math.min(MOST, count - found.results.length);
+      const params = { ...this.#params(), limit, ...(found.next && { cursor: found.next }) };
+      const page = await request("GET", "api/results", { params });
+      found.results.push(...page.results);
+      Object.assign(found, { next: page.next, total: page.total });
+    } while (found.next !== null && found.results.length < count);
+    return found;
   }
 
   #params() {

@@ -44,6 +44,17 @@ def test_the_video_is_playable_everywhere_and_carries_its_task(tmp_path: Path) -
     assert sorted(path.suffix for path in files.video.parent.iterdir()) == [".jpg", ".json", ".mp4"]
 
 
+def test_the_same_frames_give_the_same_video_every_time(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).normal(size=(5, 64, 64, 3)).cumsum(1).cumsum(2)
+    frames = ((noise - noise.min()) / np.ptp(noise) * 255).astype(np.uint8)
+    files = ResultFiles.named(tmp_path, "again", "id")
+    contents = set()
+    for _ in range(60):
+        write_result(files, frames, 8, METADATA)
+        contents.add(files.video.read_bytes())
+    assert len(contents) == 1
+
+
 def test_nothing_is_left_when_writing_fails(tmp_path: Path) -> None:
     files = ResultFiles.named(tmp_path, "x", "id")
     files.poster.mkdir()
