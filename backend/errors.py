@@ -14,14 +14,15 @@ StudioError
 ├── GenerationError            a task is invalid or its result is unusable
 └── CancelledByUser            somebody pressed Cancel
 
-An error says what happened (its message), what kind it is (`category`), what to do next
-(`suggestions`, at least one) and the facts a report needs (`context`).
+An error says what happened (its message), why in plain words (`cause`), what to do next
+(`suggestions`, at least one), what kind it is (`category`) and the facts that a report needs
+(`context`). docs/errors.md tells each class to the user.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, ParamSpec, TypeVar
 
 P = ParamSpec("P")
@@ -29,9 +30,10 @@ R = TypeVar("R")
 
 
 class StudioError(Exception):
-    """Root of the tree. Subclasses set `category` and `default_suggestions`."""
+    """Root of the tree. Subclasses set `category`, `default_cause` and `default_suggestions`."""
 
     category: ClassVar[str] = "internal"
+    default_cause: ClassVar[str] = "Something happened that the program was not prepared for."
     default_suggestions: ClassVar[tuple[str, ...]] = (
         "Try again; if it happens again, report it with the details shown.",
     )
@@ -40,107 +42,139 @@ class StudioError(Exception):
         self,
         message: str,
         *,
+        cause: str = "",
         suggestions: Sequence[str] = (),
         context: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
+        self.cause = cause or self.default_cause
         self.suggestions: tuple[str, ...] = tuple(suggestions) or self.default_suggestions
         self.context: dict[str, Any] = dict(context or {})
+        self._told_chain: tuple[str, ...] = ()
+
+    @property
+    def chain(self) -> tuple[str, ...]:
+        """What led to this error, the nearest first: each as "Type: its message"."""
+        told = tuple(f"{type(link).__name__}: {link}" for link in links(self))
+        return told or self._told_chain
 
     def to_dict(self) -> dict[str, Any]:
-        """A JSON-ready form: type, category, message, suggestions, context."""
+        """A JSON-ready form: type, category, message, cause, suggestions, context, chain."""
         return {
             "type": type(self).__name__,
             "category": self.category,
             "message": self.message,
+            "cause": self.cause,
             "suggestions": list(self.suggestions),
             "context": {key: _plain(value) for key, value in self.context.items()},
+            "chain": list(self.chain),
         }
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return (_rebuild, (type(self), self.message, self.suggestions, self.context))
+        return (_rebuild, (type(self), self.to_dict(), self.context))
 
 
 class SettingsError(StudioError):
     category = "settings"
+    default_cause = (
+        "A value in config.json, in the environment or on the command line is not one that"
+        " the program takes."
+    )
     default_suggestions = ("Correct the named settings in config.json and start again.",)
 
 
 class LoRAError(StudioError):
     category = "lora"
+    default_cause = "The library cannot do that with this LoRA."
     default_suggestions = ("Choose another LoRA.",)
 
 
 class LoRAFileError(LoRAError):
     category = "lora_file"
+    default_cause = (
+        "The file is damaged or incomplete, or holds numbers that no training should leave."
+    )
     default_suggestions = ("Download or export the file again.",)
 
 
 class UnsupportedLoRAError(LoRAError):
     category = "lora_unsupported"
+    default_cause = (
+        "The file is sound, but it holds layers or keys of a kind that is not applied here."
+    )
     default_suggestions = ("Convert the file to a layout listed in the documentation.",)
 
 
 class IncompatibleLoRAError(LoRAError):
     category = "lora_incompatible"
+    default_cause = "The LoRA was trained for a model with other layers."
     default_suggestions = ("Choose a LoRA made for this model, or another model.",)
 
 
 class LoRANotFoundError(LoRAError):
     category = "lora_not_found"
+    default_cause = (
+        "No file of that name is in the library; it may have been renamed, moved or deleted."
+    )
     default_suggestions = ("Refresh the library and check the name.",)
 
 
 class LoRALoadingError(LoRAError):
     category = "lora_loading"
+    default_cause = "The LoRA and the way in which the model is held in memory do not go together."
     default_suggestions = ("Remove this LoRA from the selection and generate again.",)
 
 
 class UploadError(StudioError):
     category = "upload"
+    default_cause = (
+        "The file, its name or the space for it does not meet what the library asks for."
+    )
     default_suggestions = ("Check the file and upload it again.",)
 
 
 class ModelLoadError(StudioError):
     category = "model"
+    default_cause = "A file of the model is missing, cut short or of another kind."
     default_suggestions = ("Check the model's folder or download it again.",)
 
 
 class VRAMError(StudioError):
     category = "memory"
+    default_cause = "The run needs more memory than the GPU or the computer has free."
     default_suggestions = ("Use fewer frames or a smaller size.",)
 
 
 class GenerationError(StudioError):
     category = "generation"
+    default_cause = (
+        "A value of the task is not one that the model takes, or what came of it is not a video."
+    )
     default_suggestions = ("Correct the task and generate again.",)
 
 
 class CancelledByUser(StudioError):  # noqa: N818 - the contract's name
     category = "cancelled"
+    default_cause = "Somebody pressed Cancel."
     default_suggestions = ("Press Generate to start again.",)
 
 
 def error_from_dict(data: Mapping[str, Any]) -> StudioError:
     """The error that `to_dict` wrote; an unknown type becomes a StudioError."""
-    kind = _types_by_name().get(str(data.get("type")), StudioError)
-    return kind(
-        str(data.get("message", "")),
-        suggestions=[str(s) for s in data.get("suggestions", ())],
-        context=data.get("context") or {},
-    )
+    return _told(_types_by_name().get(str(data.get("type")), StudioError), data)
 
 
 def handle_error_with_recovery(
-    recoveries: Mapping[type[StudioError], Callable[..., R]],
+    recoveries: Mapping[type[StudioError], Callable[..., Any]],
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Decorate a function so that a listed failure is answered by its recovery.
 
     `recoveries` maps an error class to `recovery(error, *args, **kwargs)`, called with the
     function's own arguments; what it returns is the result. The most specific class wins. An
     error that is not listed goes on unchanged. The recovery runs after the `except` block is
-    left and the traceback is dropped, so that frames of the failed call pin no tensors.
+    left and every traceback of the error's chain is dropped, so that frames of the failed call
+    pin no tensors.
     """
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
@@ -154,12 +188,33 @@ def handle_error_with_recovery(
                 )
                 if recovery is None:
                     raise
-                failure = error.with_traceback(None)
-            return recovery(failure, *args, **kwargs)
+                failure = released(error)
+            answer: R = recovery(failure, *args, **kwargs)
+            return answer
 
         return call
 
     return decorate
+
+
+E = TypeVar("E", bound=BaseException)
+
+
+def released(error: E) -> E:
+    """The error without the frames that it and its chain keep alive. The chain stays."""
+    for link in links(error):
+        link.__traceback__ = None
+    return error.with_traceback(None)
+
+
+def links(error: BaseException) -> Iterator[BaseException]:
+    """What led to the error, the nearest first."""
+    seen = {id(error)}
+    link = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    while link is not None and id(link) not in seen:
+        seen.add(id(link))
+        yield link
+        link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
 
 
 def _types_by_name() -> dict[str, type[StudioError]]:
@@ -172,13 +227,21 @@ def _types_by_name() -> dict[str, type[StudioError]]:
     return found
 
 
-def _rebuild(
-    kind: type[StudioError],
-    message: str,
-    suggestions: tuple[str, ...],
-    context: dict[str, Any],
-) -> StudioError:
-    return kind(message, suggestions=suggestions, context=context)
+def _rebuild(kind: type[StudioError], told: dict[str, Any], context: dict[str, Any]) -> StudioError:
+    error = _told(kind, told)
+    error.context = context
+    return error
+
+
+def _told(kind: type[StudioError], told: Mapping[str, Any]) -> StudioError:
+    error = kind(
+        str(told.get("message", "")),
+        cause=str(told.get("cause") or ""),
+        suggestions=[str(text) for text in told.get("suggestions") or ()],
+        context=told.get("context") or {},
+    )
+    error._told_chain = tuple(str(text) for text in told.get("chain") or ())
+    return error
 
 
 def _plain(value: Any) -> Any:

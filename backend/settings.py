@@ -109,6 +109,19 @@ class Settings(BaseModel):
     lora_cache_mb: float = Field(
         ge=0, description="LoRA files kept in memory between runs, in megabytes."
     )
+    on_lora_failure: Literal["fail", "skip", "fallback"] = Field(
+        description="A LoRA that cannot be applied: end the run (fail), leave it out (skip), or"
+        " leave it out and put its trigger words and description into the prompt (fallback)."
+    )
+    reduce_loras: bool = Field(
+        description="Let a run that memory has run out for leave LoRAs out, the largest first."
+    )
+    log_format: Literal["text", "json"] = Field(
+        description="Lines of the log in words (text), or one JSON object each (json)."
+    )
+    log_file_mb: float = Field(
+        ge=0, description="Size at which a log file is begun anew, megabytes; 0 writes no file."
+    )
     preview: bool = Field(description="Show preview pictures while sampling.")
     cancel_grace_seconds: float = Field(
         gt=0, description="Seconds a cancelled job may take to stop before its worker is replaced."

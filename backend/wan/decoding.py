@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from backend.errors import GenerationError
+from backend.wan.soundness import Whereabouts, require_finite_frames
 from backend.wan.video_file import Frames
 
 PREVIEW_SIDE = 384  # pixels
@@ -19,11 +19,11 @@ PREVIEW_SHARE = 0.1  # of the sampling time
 
 
 @torch.inference_mode()
-def decode_latents(pipeline: Any, latents: Tensor) -> Frames:
+def decode_latents(pipeline: Any, latents: Tensor, where: Whereabouts | None = None) -> Frames:
     """Frames [frames, height, width, 3], RGB uint8, of one video's normalised latents.
 
-    `latents`: [1, channels, latent frames, height/8, width/8]. Raises GenerationError when the
-    decoder gives NaN or infinite values.
+    `latents`: [1, channels, latent frames, height/8, width/8]. Given where the run is, raises
+    GenerationError when the decoder gives NaN or infinite values.
     """
     vae = pipeline.vae
     device = getattr(pipeline, "_execution_device", latents.device)
@@ -32,12 +32,8 @@ def decode_latents(pipeline: Any, latents: Tensor) -> Frames:
         for values in (vae.config.latents_mean, vae.config.latents_std)
     )
     video = vae.decode(latents.to(device, vae.dtype) * std + mean, return_dict=False)[0]
-    if not bool(torch.isfinite(video).all()):
-        raise GenerationError(
-            "The decoded video holds NaN or infinite values.",
-            suggestions=["Generate again without LoRAs; if that works, one of them is broken."],
-            context={"stage": "decode"},
-        )
+    if where is not None:
+        require_finite_frames(video, where)
     pixels = ((video[0].float().permute(1, 2, 3, 0) + 1) * 127.5).round().clamp(0, 255)
     frames: Frames = pixels.to(torch.uint8).cpu().numpy()
     return np.ascontiguousarray(frames)

@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import contextlib
-import time
-from collections.abc import Iterator
+import logging
 from typing import Any
 
-import torch
+from torch import Tensor
 
-from backend.errors import GenerationError, StudioError
+from backend.errors import (
+    LoRAError,
+    ModelLoadError,
+    VRAMError,
+    handle_error_with_recovery,
+)
 from backend.wan.decoding import Previewer, decode_latents
 from backend.wan.manager import LoRAManager
-from backend.wan.memory import out_of_memory, release_memory
 from backend.wan.models import LoadedModel, ModelManager
 from backend.wan.provenance import metadata
-from backend.wan.sampling import Cancel, OnProgress, Sampler, check_cancel
-from backend.wan.task import GenerationResult, GenerationTask, Progress
+from backend.wan.recovery import Recovery
+from backend.wan.sampling import Cancel, OnProgress, Sampler
+from backend.wan.soundness import require_picture
+from backend.wan.stages import Stages
+from backend.wan.task import GenerationResult, GenerationTask
 from backend.wan.video_file import Frames, ResultFiles, write_result
+
+logger = logging.getLogger(__name__)
 
 
 def generate_video(
@@ -35,127 +43,145 @@ def generate_video(
     step. The LoRAs are applied before sampling and taken off afterwards: whatever happens, the
     model's weights are then bit-identical to before.
 
+    A LoRA that cannot be applied is treated as the settings' `on_lora_failure` says; memory that
+    runs out, by the measures of `MemoryLadder`. What was done is told by `on_progress`, by the
+    result and by the video's metadata.
+
     Raises GenerationError (an invalid task, every problem named; an unusable result), a
     LoRAError that names the LoRA, ModelLoadError, VRAMError or CancelledByUser. No file is left
     behind by a run that fails.
     """
-    return _Run(loras.checked(task), models, loras, on_progress, cancel).result()
+    with contextlib.ExitStack() as undo:
+        undo.callback(models.free_caches)
+        return _Run(task, models, loras, Stages(on_progress, cancel), undo).result()
+
+
+def _without_the_lora(failure: LoRAError, run: _Run) -> Tensor:
+    run.recovery.leave_out(failure)
+    return run.latents()
+
+
+def _sampling_with_less(failure: VRAMError, run: _Run) -> Tensor:
+    run.recovery.make_room(failure)
+    return run.latents()
+
+
+def _decoding_with_less(failure: VRAMError, run: _Run, latents: Tensor) -> Frames:
+    run.recovery.make_room(failure)
+    return run.frames(latents)
+
+
+def _writing_with_less(failure: VRAMError, run: _Run, frames: Frames) -> GenerationResult:
+    run.recovery.make_room(failure)
+    return run.written(frames)
 
 
 class _Run:
-    """The stages of one generation, with their timings."""
+    """The stages of one generation. Each may be run again after a recovery; what the stages
+    before it made is kept."""
 
     def __init__(
         self,
         task: GenerationTask,
         models: ModelManager,
         loras: LoRAManager,
-        on_progress: OnProgress | None,
-        cancel: Cancel,
+        stages: Stages,
+        undo: contextlib.ExitStack,
     ) -> None:
-        self._task = task
-        self._models = models
-        self._loras = loras
-        self._on_progress = on_progress
-        self._cancel = cancel
-        self._timings: dict[str, float] = {}
-        self._stage = "load"
+        self._models, self._loras, self._stages = models, loras, stages
+        strict = models.settings.on_lora_failure == "fail"
+        self._task = loras.checked(task) if strict else task.resolved(models.settings)
+        stages.begin(self._task)
+        self.recovery = Recovery(self._task, models, loras, stages, undo)
+        self._reports: dict[str, dict[str, Any]] = {}
 
     def result(self) -> GenerationResult:
-        started = time.monotonic()
-        failure: StudioError | None = None
+        self.recovery.foresee()
         try:
-            frames, reports = self._frames()
-        except (torch.OutOfMemoryError, MemoryError):
-            failure = out_of_memory(self._task, self._stage)
-        # Outside the except block: its frames would keep tensors alive.
-        if failure is not None:
-            release_memory()
-            raise failure
-        return self._written(frames, reports, started)
+            return self.written(self.frames(self.latents()))
+        except ModelLoadError:
+            self._models.unload()  # what is in memory may no longer be the model
+            raise
 
-    def _frames(self) -> tuple[Frames, dict[str, dict[str, Any]]]:
-        with self._timed("load", self._models_message()):
+    @handle_error_with_recovery({LoRAError: _without_the_lora, VRAMError: _sampling_with_less})
+    def latents(self) -> Tensor:
+        """Load, apply, encode the prompt, sample; the LoRAs are off again then."""
+        self.recovery.require_usable()
+        with self._stages.timed("load", self._load_message()):
             model = self._models.load(self._task.model_type)
             pipeline = model.pipeline_for(image=bool(self._task.image))
         with contextlib.ExitStack() as applied:
-            with self._timed("apply"):
+            with self._stages.timed("apply"):
+                selection = self.recovery.selection
                 stack = applied.enter_context(
-                    self._loras.applied(
-                        pipeline, self._task.selected_loras, model_type=self._task.model_type
-                    )
+                    self._loras.applied(pipeline, selection, model_type=self._task.model_type)
                 )
             sampler = self._sampler(model, pipeline, stack)
-            with self._timed("text"):
+            with self._stages.timed("text"):
                 embeddings = sampler.encode_prompt()
-            with self._timed("sample"):
+            with self._stages.timed("sample"):
                 latents = sampler.sample(*embeddings)
-        with self._timed("decode"):
-            frames = decode_latents(pipeline, latents)
+            self._reports = stack.loras
+        return latents
+
+    @handle_error_with_recovery({VRAMError: _decoding_with_less})
+    def frames(self, latents: Tensor) -> Frames:
+        """Decoded, and a picture."""
+        pipeline = self._models.load(self._task.model_type).pipeline
+        where = self._stages.whereabouts
+        with self._stages.timed("decode"):
+            frames = decode_latents(pipeline, latents, where)
             pipeline.maybe_free_model_hooks()
-        if not frames.any():
-            raise GenerationError(
-                "The result is all black.",
-                suggestions=["Lower the LoRA strengths, or generate without LoRAs."],
-                context={"loras": list(self._task.selected_loras)},
-            )
-        return frames, stack.loras
+        require_picture(frames, where)
+        return frames
 
-    def _sampler(self, model: LoadedModel, pipeline: Any, stack: Any) -> Sampler:
-        # With offloaded parts a preview would swap the transformer out at every step.
-        previews = self._models.settings.preview and self._on_progress is not None
-        previewer = Previewer(pipeline, enabled=previews and not model.offloaded)
-        return Sampler(pipeline, self._task, stack, previewer, self._report, self._cancel)
-
-    def _written(
-        self, frames: Frames, reports: dict[str, dict[str, Any]], started: float
-    ) -> GenerationResult:
-        files = ResultFiles.named(
-            self._models.settings.outputs_dir, self._task.prompt, self._task.id
-        )
-        outcome: dict[str, Any] = {
-            "frames_shape": _shape(frames),
-            "loras": reports,
-            "warnings": _warnings(reports),
-            "prompt_used": self._task.prompt,
-            "recoveries": [],
-        }
-        with self._timed("write"):
-            known = {**outcome, "timings": dict(self._timings)}
+    @handle_error_with_recovery({VRAMError: _writing_with_less})
+    def written(self, frames: Frames) -> GenerationResult:
+        """In the outputs folder, with all it needs to be made again."""
+        folder = self._models.settings.outputs_dir
+        files = ResultFiles.named(folder, self._task.prompt, self._task.id)
+        reports = self.recovery.in_order(self._reports)
+        with self._stages.timed("write"):
             model = self._models.load(self._task.model_type)
-            write_result(
-                files, frames, int(self._task.fps or 1), metadata(self._task, model, known)
-            )
-        self._loras.record_use(self._task.selected_loras)
-        self._timings["total"] = time.monotonic() - started
+            told = metadata(self._task, model, self._outcome(frames, reports))
+            write_result(files, frames, int(self._task.fps or 1), told)
+        self._loras.record_use(self.recovery.selection)
+        logger.info("video written to %s", files.video)
         return GenerationResult(
             video_path=str(files.video),
             poster_path=str(files.poster),
             task=self._task,
-            timings=dict(self._timings),
-            **outcome,
+            **self._outcome(frames, reports),
         )
 
-    def _models_message(self) -> str:
+    def _outcome(self, frames: Frames, reports: dict[str, dict[str, Any]]) -> dict[str, Any]:
+        """The fields of the result that are in the metadata too."""
+        count, height, width, channels = frames.shape
+        return {
+            "frames_shape": (count, height, width, channels),
+            "loras": reports,
+            "warnings": [*self.recovery.warnings, *_warnings(self._reports)],
+            "prompt_used": self.recovery.prompt,
+            "recoveries": list(self.recovery.taken),
+            "timings": self._stages.timings,
+        }
+
+    def _sampler(self, model: LoadedModel, pipeline: Any, stack: Any) -> Sampler:
+        # With offloaded parts a preview would swap the transformer out at every step.
+        wanted = self._models.settings.preview and self._stages.watched
+        return Sampler(
+            pipeline,
+            self._task,
+            self.recovery.prompt,
+            tuple(self.recovery.selection),
+            stack,
+            Previewer(pipeline, enabled=wanted and not model.offloaded),
+            self._stages.report,
+            self._stages.cancel,
+        )
+
+    def _load_message(self) -> str:
         return "" if self._models.loaded == self._task.model_type else "loading the model"
-
-    def _report(self, progress: Progress) -> None:
-        if self._on_progress is not None:
-            self._on_progress(progress)
-
-    @contextlib.contextmanager
-    def _timed(self, stage: str, message: str = "") -> Iterator[None]:
-        check_cancel(self._cancel)
-        self._stage = stage
-        self._report(Progress(stage=stage, steps=int(self._task.steps or 0), message=message))
-        started = time.monotonic()
-        yield
-        self._timings[stage] = time.monotonic() - started
-
-
-def _shape(frames: Frames) -> tuple[int, int, int, int]:
-    count, height, width, channels = frames.shape
-    return count, height, width, channels
 
 
 def _warnings(reports: dict[str, dict[str, Any]]) -> list[str]:

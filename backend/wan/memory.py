@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
+import sys
 from pathlib import Path
 from typing import Any
 
 import psutil
 import torch
 
-from backend.errors import VRAMError
-from backend.wan.task import GenerationTask
+from backend.errors import VRAMError, links
 
 WEIGHT_SUFFIXES = (".safetensors", ".bin")
 # Activations, caches and the decoder need room beside the weights.
 ACTIVATION_SHARE = 0.8
+CUDA_OUT_OF_MEMORY = 2  # cudaErrorMemoryAllocation
+FULL_BELOW = 256 << 20  # bytes left; less than one more tensor of a run
 
 
 def choose_device(wanted: str) -> torch.device:
@@ -41,6 +44,13 @@ def total_memory(device: torch.device) -> int:
     if device.type == "cuda":
         return int(torch.cuda.get_device_properties(device).total_memory)
     return int(psutil.virtual_memory().total)
+
+
+def free_memory(device: torch.device) -> int:
+    """What is free of it now; on the host, what could be without swapping."""
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    return int(psutil.virtual_memory().available)
 
 
 def memory_report(device: torch.device) -> dict[str, float]:
@@ -72,24 +82,44 @@ def weights_in_memory(pipeline: Any) -> int:
 
 
 def release_memory() -> None:
-    """Give cached memory back."""
+    """Give cached memory back, to the device and to the system."""
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
+    if sys.platform == "linux":
+        _trim_heap()
 
 
-def out_of_memory(task: GenerationTask, stage: str) -> VRAMError:
-    """The error for memory that ran out at a stage, with changes that need less."""
-    suggestions = []
-    if task.num_frames and task.num_frames > 17:
-        frames = (task.num_frames // 2) // 4 * 4 + 1
-        suggestions.append(f"Use fewer frames: {frames} instead of {task.num_frames}.")
-    suggestions.append(f"Use a smaller size than {task.width}x{task.height}.")
-    if task.selected_loras:
-        suggestions.append("Select fewer LoRAs.")
-    suggestions.append('Set "offload": "model" in config.json.')
-    return VRAMError(
-        f"Memory ran out while the app was busy with: {stage}.",
-        suggestions=suggestions,
-        context={"stage": stage},
-    )
+def _trim_heap() -> None:
+    """Have glibc return freed memory to the system; other C libraries have no such call."""
+    try:
+        trim = ctypes.CDLL("libc.so.6").malloc_trim
+    except (OSError, AttributeError):
+        return
+    trim(0)
+
+
+def is_out_of_memory(error: BaseException, *, tight: bool = False) -> bool:
+    """Whether a failure means that memory ran out, told by types, codes and what is left.
+
+    Libraries wrap it into errors of their own, so that what led to the failure counts too.
+
+    torch raises a plain RuntimeError where the host's or a library's allocation fails; it is
+    taken for one if hardly any memory is left, or if the run was foreseen not to fit (`tight`).
+    """
+    return any(_says_memory(link, tight=tight) for link in (error, *links(error)))
+
+
+def _says_memory(error: BaseException, *, tight: bool) -> bool:
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    if isinstance(error, torch.AcceleratorError):
+        return getattr(error, "error_code", None) == CUDA_OUT_OF_MEMORY
+    return type(error) is RuntimeError and (tight or _memory_is_full())
+
+
+def _memory_is_full() -> bool:
+    free = [int(psutil.virtual_memory().available)]
+    if torch.cuda.is_available():
+        free.append(int(torch.cuda.mem_get_info()[0]))
+    return min(free) < FULL_BELOW

@@ -19,6 +19,7 @@ from backend.wan.identity import ModelIdentity
 from backend.wan.memory import (
     ACTIVATION_SHARE,
     choose_device,
+    is_out_of_memory,
     release_memory,
     total_memory,
     weights_in_memory,
@@ -85,6 +86,11 @@ class ModelManager:
         return self._model.model_type if self._model else None
 
     @property
+    def current(self) -> LoadedModel | None:
+        """The model in memory."""
+        return self._model
+
+    @property
     def device(self) -> str:
         """The device in use, or the one that would be."""
         return str(self._model.device if self._model else choose_device(self._settings.device))
@@ -111,6 +117,23 @@ class ModelManager:
         """Drop the model in memory."""
         self._model = None
         release_memory()
+
+    def free_caches(self) -> None:
+        """Let go of what a failed run left in the decoder's and the allocator's caches."""
+        if self._model is not None:
+            self._model.pipeline.vae.clear_cache()
+        release_memory()
+
+    def offload(self, model: LoadedModel) -> bool:
+        """Have the parts of a model on a GPU moved there on use, from now on.
+
+        False where there is nothing to be won or the settings forbid it.
+        """
+        if model.device.type != "cuda" or model.offloaded or self._settings.offload == "none":
+            return False
+        model.pipeline.enable_model_cpu_offload(device=model.device)
+        model.offload = "model"
+        return True
 
     def locate(self, model_type: str) -> Path:
         """The model's folder, downloading it from the hub if it is not there.
@@ -151,7 +174,7 @@ class ModelManager:
         # A run reports its stages itself.
         diffusers.utils.logging.disable_progress_bar()
         transformers.utils.logging.disable_progress_bar()
-        dtype = _weight_type(folder, device)
+        dtype = weight_type(folder, device)
         pipeline_class = getattr(diffusers, entry.pipeline)
         try:
             pipeline = pipeline_class.from_pretrained(
@@ -160,9 +183,9 @@ class ModelManager:
                 dtype={"default": dtype, "vae": torch.float32},
                 local_files_only=True,
             )
-        except torch.OutOfMemoryError:  # a RuntimeError too; the folder is not to blame
-            raise
         except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+            if is_out_of_memory(error):
+                raise  # the folder is not to blame
             raise ModelLoadError(
                 f"The model folder {folder} cannot be loaded: {error}",
                 suggestions=["Download the model again; a file may be missing or cut short."],
@@ -185,7 +208,7 @@ class ModelManager:
         return "none"
 
 
-def _weight_type(folder: Path, device: torch.device) -> torch.dtype:
+def weight_type(folder: Path, device: torch.device) -> torch.dtype:
     """bf16 on a GPU; on a CPU fp32, which it computes faster, where that fits."""
     if device.type == "cuda":
         return torch.bfloat16

@@ -15,6 +15,7 @@ from backend.errors import CancelledByUser, GenerationError
 from backend.lora.selection import Expert
 from backend.wan.adapters.stack import AppliedStack
 from backend.wan.decoding import Previewer
+from backend.wan.soundness import Whereabouts, require_finite_latents
 from backend.wan.task import GenerationTask, Progress
 
 PROMPT_TOKENS = 512  # The length at which Wan was trained.
@@ -41,10 +42,16 @@ def check_cancel(cancel: Cancel) -> None:
 
 @dataclass(frozen=True)
 class Sampler:
-    """One run of a pipeline. `task` is resolved: none of its fields is None."""
+    """One run of a pipeline. `task` is resolved: none of its fields is None.
+
+    `prompt` is the task's, with what stands in for LoRAs that are left out; `loras` names those
+    in force.
+    """
 
     pipeline: Any
     task: GenerationTask
+    prompt: str
+    loras: tuple[str, ...]
     stack: AppliedStack
     previewer: Previewer
     report: OnProgress
@@ -65,7 +72,7 @@ class Sampler:
         high, _ = self.guidance
         with torch.inference_mode():
             positive, negative = self.pipeline.encode_prompt(
-                prompt=self.task.prompt,
+                prompt=self.prompt,
                 negative_prompt=self.task.negative_prompt,
                 do_classifier_free_guidance=high > 1.0,
                 max_sequence_length=PROMPT_TOKENS,
@@ -120,7 +127,8 @@ class _StepReporter:
         sampler, steps = self._sampler, int(self._sampler.task.steps or 1)
         done = index + 1
         expert = _expert(pipeline, float(timestep))
-        _require_finite(tensors["latents"], done, expert, sampler.task)
+        where = Whereabouts(done, steps, expert, sampler.loras)
+        require_finite_latents(tensors["latents"], where)
         passed = time.monotonic() - self._started
         sampler.report(
             Progress(
@@ -157,14 +165,3 @@ def _expert(pipeline: Any, timestep: float) -> Expert:
     if boundary is None or timestep >= boundary * pipeline.scheduler.config.num_train_timesteps:
         return "high"
     return "low"
-
-
-def _require_finite(latents: Tensor, step: int, expert: Expert, task: GenerationTask) -> None:
-    if bool(torch.isfinite(latents).all()):
-        return
-    names = ", ".join(task.selected_loras) or "none"
-    raise GenerationError(
-        f"Step {step} ({expert} noise) gave NaN or infinite values; LoRAs selected: {names}.",
-        suggestions=["Lower the strengths, or generate without LoRAs to find the cause."],
-        context={"step": step, "expert": expert, "loras": list(task.selected_loras)},
-    )

@@ -3,6 +3,7 @@ from __future__ import annotations
 import gc
 import json
 import pickle
+import re
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
@@ -39,6 +40,7 @@ def test_every_error_says_what_kind_it_is_and_what_to_do(kind: type[StudioError]
     assert error.category and (kind is StudioError or error.category != StudioError.category)
     assert error.suggestions and all(text.endswith(".") for text in error.suggestions)
     assert str(error) == error.message == "Something happened."
+    assert error.cause.endswith(".") and error.cause != error.message
 
 
 def test_categories_are_distinct() -> None:
@@ -53,9 +55,12 @@ def test_the_tree_in_the_docstring_is_the_tree() -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_error_survives_a_pipe_and_json(kind: type[StudioError]) -> None:
-    error = kind("Broken.", suggestions=["Do this."], context={"path": Path("x"), "n": [1, (2,)]})
+    context = {"path": Path("x"), "n": [1, (2,)]}
+    error = kind("Broken.", cause="It fell.", suggestions=["Do this."], context=context)
+    error.__cause__ = OSError(5, "the disk")
     pickled = pickle.loads(pickle.dumps(error))
     assert type(pickled) is kind
+    assert (pickled.cause, pickled.chain) == ("It fell.", ("OSError: [Errno 5] the disk",))
     assert (pickled.suggestions, pickled.context) == (error.suggestions, error.context)
     told = json.loads(json.dumps(error.to_dict()))
     assert told["context"] == {"path": "x", "n": [1, [2]]}
@@ -100,8 +105,33 @@ def test_the_most_specific_recovery_wins_and_others_go_on() -> None:
             fail(kind)
 
 
+def test_the_chain_names_what_led_to_an_error() -> None:
+    error, middle = LoRAFileError("Broken."), ValueError("no number")
+    assert error.chain == ()
+    error.__cause__, middle.__context__ = middle, OSError("the disk")
+    assert error.chain == ("ValueError: no number", "OSError: the disk")
+    assert error_from_dict(error.to_dict()).chain == error.chain
+
+
+CLASSES = (Path(__file__).parents[2] / "docs" / "errors.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_class_is_documented_with_what_why_and_what_next(kind: type[StudioError]) -> None:
+    found = re.search(rf"^## {kind.__name__}\n(.*?)(?=^## |\Z)", CLASSES, re.MULTILINE | re.DOTALL)
+    assert found, f"docs/errors.md has no section on {kind.__name__}"
+    text = found.group(1)
+    assert f"`{kind.category}`" in text
+    for part in ("**What**", "**Why**", "**What next**"):
+        assert part in text, f"{kind.__name__}: docs/errors.md does not say {part}"
+
+
+def test_no_class_is_documented_that_is_not_there() -> None:
+    assert set(re.findall(r"^## (\w+)$", CLASSES, re.MULTILINE)) == {k.__name__ for k in KINDS}
+
+
 def test_recovery_runs_without_the_frames_of_the_failed_call() -> None:
-    """A tensor of the failed call would otherwise still be in memory."""
+    """A tensor of the failed call, or of what led to it, would otherwise still be in memory."""
 
     class Tensor:
         pass
@@ -117,7 +147,13 @@ def test_recovery_runs_without_the_frames_of_the_failed_call() -> None:
     def fail() -> None:
         tensor = Tensor()
         seen.append(weakref.ref(tensor))
-        raise VRAMError("full")
+        try:
+            allocate(tensor)
+        except MemoryError as error:
+            raise VRAMError("full") from error
+
+    def allocate(tensor: Tensor) -> None:
+        raise MemoryError
 
     fail()
     assert left == [None]

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
-from backend.errors import LoRALoadingError
+from backend.errors import ModelLoadError
 from backend.wan.adapters.delta import Product, WeightDelta
 from backend.wan.adapters.layout import Layout
 from backend.wan.adapters.plan import Form, Plan, form_of
@@ -70,7 +70,7 @@ class MergedExpert:
                     failure = error
         self._plan, self._strengths, self._forms = {}, (), {}
         if failure is not None:
-            raise LoRALoadingError(
+            raise ModelLoadError(
                 f"The model's weights could not be read again from its folder: {failure}.",
                 suggestions=["Restart the app, so that the model is loaded anew."],
             ) from failure

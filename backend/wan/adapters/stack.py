@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import torch
 from torch import nn
 
-from backend.errors import LoRALoadingError
+from backend.errors import LoRALoadingError, VRAMError
 from backend.lora.selection import EXPERTS, Expert
 from backend.wan.adapters.cache import AdapterCache
 from backend.wan.adapters.choice import Choice, Mode, WantedMode, choose
@@ -173,8 +173,8 @@ def applied_stack(
     """Apply `items` to the pipeline's transformers; undo it on exit, bit-identically.
 
     `cache` keeps parsed files from one use to the next. Everything is read and checked before
-    the first weight changes. Raises a LoRAError that names the LoRA; the weights are then as
-    before.
+    the first weight changes. Raises a LoRAError that names the LoRA, or VRAMError; the weights
+    are then as before.
     """
     models = {
         expert: model
@@ -189,9 +189,10 @@ def applied_stack(
             stack.change(items)
         except (torch.OutOfMemoryError, MemoryError) as error:
             names = ", ".join(item.name for item in items)
-            raise LoRALoadingError(
+            raise VRAMError(
                 f"There is not enough memory to apply {names}.",
                 suggestions=["Select fewer LoRAs, or free memory and try again."],
+                context={"stage": "apply", "loras": [item.name for item in items]},
             ) from error
         yield stack
     finally:

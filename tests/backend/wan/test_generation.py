@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import av
-import lora_weights
 import numpy as np
 import pytest
 import torch
 from PIL import Image
-from tiny_models import save_tiny_model, table_row
+from studio import Studio, decoded
 
 from backend.errors import (
     CancelledByUser,
@@ -23,93 +20,8 @@ from backend.errors import (
     LoRAError,
     LoRANotFoundError,
 )
-from backend.settings import Settings, load_settings
-from backend.wan.generation import generate_video
-from backend.wan.manager import LoRAManager
-from backend.wan.models import ModelManager
-from backend.wan.task import GenerationResult, GenerationTask, Progress
+from backend.wan.task import GenerationTask, Progress
 from backend.wan.video_file import read_metadata
-
-KINDS = ("t2v", "i2v", "ti2v")
-
-
-class Studio:
-    """Settings, models and library over one temporary folder."""
-
-    def __init__(self, settings: Settings, models: ModelManager) -> None:
-        self.settings = settings
-        self.models = models
-        self.loras = LoRAManager(settings)
-
-    def run(self, **fields: Any) -> GenerationResult:
-        watch = {name: fields.pop(name) for name in ("on_progress", "cancel") if name in fields}
-        task = GenerationTask(**{"model_type": "t2v", "prompt": "a shape", "seed": 1, **fields})
-        return generate_video(task, models=self.models, loras=self.loras, **watch)
-
-    def weights(self, model_type: str = "t2v") -> dict[str, torch.Tensor]:
-        pipeline = self.models.load(model_type).pipeline
-        return {
-            f"{part}.{name}": value.clone()
-            for part in ("transformer", "transformer_2")
-            if getattr(pipeline, part) is not None
-            for name, value in getattr(pipeline, part).state_dict().items()
-        }
-
-    def assert_weights(self, before: dict[str, torch.Tensor], model_type: str = "t2v") -> None:
-        for name, value in self.weights(model_type).items():
-            assert torch.equal(value.view(torch.uint8), before[name].view(torch.uint8)), name
-
-    def files(self) -> list[Path]:
-        folder = self.settings.outputs_dir
-        return sorted(folder.iterdir()) if folder.exists() else []
-
-
-@pytest.fixture(scope="module")
-def studio_settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    folder = tmp_path_factory.mktemp("studio")
-    rows = {kind: table_row(kind, save_tiny_model(folder / kind, kind)) for kind in KINDS}
-    (folder / "config.json").write_text(json.dumps({"models": rows}), encoding="utf-8")
-    loras = folder / "loras"
-    loras.mkdir()
-    pipeline = (
-        ModelManager(load_settings(folder / "config.json", models_dir=folder, device="cpu"))
-        .load("t2v")
-        .pipeline
-    )
-    shapes = {name: tuple(v.shape) for name, v in pipeline.transformer.named_parameters()}
-    made = {
-        "kohya_pair_high_noise": lora_weights.lora_file(shapes, lora_weights.kohya, alpha=2.0),
-        "kohya_pair_low_noise": lora_weights.lora_file(shapes, lora_weights.kohya, seed=2),
-        "combined": lora_weights.combined_file(shapes),
-        "lokr": lora_weights.lokr_file(shapes),
-        "accelerator": lora_weights.accelerator_file(shapes),
-    }
-    for name, file in made.items():
-        file.save(loras / f"{name}.safetensors")
-    elsewhere = {"lora_unet_blocks_0_ffn_0.lora_down.weight": torch.ones(2, 5120)}
-    elsewhere["lora_unet_blocks_0_ffn_0.lora_up.weight"] = torch.ones(13824, 2)
-    lora_weights.Made(tensors=elsewhere).save(loras / "for_another_model.safetensors")
-    return load_settings(folder / "config.json", models_dir=folder, loras_dir=loras, device="cpu")
-
-
-@pytest.fixture(scope="module")
-def held_models(studio_settings: Settings) -> ModelManager:
-    return ModelManager(studio_settings)
-
-
-@pytest.fixture
-def studio(
-    studio_settings: Settings, held_models: ModelManager, tmp_path: Path
-) -> Iterator[Studio]:
-    """A fresh outputs folder over shared models."""
-    settings = studio_settings.model_copy(update={"outputs_dir": tmp_path / "outputs"})
-    held_models._settings = settings
-    yield Studio(settings, held_models)
-
-
-def decoded(path: str) -> np.ndarray[Any, Any]:
-    with av.open(path) as container:
-        return np.stack([f.to_ndarray(format="rgb24") for f in container.decode(video=0)])
 
 
 def test_a_video_with_loras_is_written_with_all_it_needs_to_be_made_again(studio: Studio) -> None:

@@ -14,7 +14,7 @@ from lora_layouts import LAYOUTS, write_layers
 from lora_weights import accelerator_file
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from backend.errors import LoRALoadingError
+from backend.errors import VRAMError
 from backend.wan.adapters.choice import Mode
 from backend.wan.adapters.stack import StackItem
 
@@ -79,7 +79,7 @@ def test_memory_runs_out_while_applying(
     assert number > 100
     with (
         MemoryThatRunsOut(int(share * (number - 1))) as memory,
-        pytest.raises(LoRALoadingError, match="not enough memory to apply fast, dora, lokr"),
+        pytest.raises(VRAMError, match="not enough memory to apply fast, dora, lokr"),
         apply(experts, items, mode),
     ):
         pytest.fail("the failure was passed over")

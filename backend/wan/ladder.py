@@ -1,0 +1,94 @@
+"""What is tried when memory ran out, one measure after the other, each told to the user.
+
+The order: free what is cached, decode in tiles, move the model's parts to the GPU on use, and,
+only if the settings allow it, leave LoRAs out. Each is taken at most once per run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import Any
+
+from backend.wan.models import ModelManager
+from backend.wan.task import GenerationTask
+
+TILE = 256  # pixels; diffusers' own size of a decoder's tile
+SMALLEST_TILE = 64
+OVERLAP = 0.25
+
+
+class MemoryLadder:
+    """The measures of one run. `undo` takes back, after it, those that change pixels."""
+
+    def __init__(self, task: GenerationTask, models: ModelManager, undo: ExitStack) -> None:
+        self._task, self._models, self._undo = task, models, undo
+        self._taken: set[str] = set()
+
+    def next_measure(self, stage: str) -> dict[str, Any] | None:
+        """Take the next measure that can help at this stage; None when there is none left.
+
+        Says what was done: `action`, `stage`, and `detail` in words.
+        """
+        self._models.free_caches()
+        measures: tuple[tuple[str, Callable[[str], str]], ...] = (
+            ("free_caches", self._freed),
+            ("vae_tiling", self._tile),
+            ("offload", self._offload),
+        )
+        for action, take in measures:
+            if action in self._taken:
+                continue
+            self._taken.add(action)
+            detail = take(stage)
+            if detail:
+                return {"action": action, "stage": stage, "detail": detail}
+        return None
+
+    def _freed(self, stage: str) -> str:
+        return f"Memory ran out ({stage}): cached memory was freed, and the stage is run again."
+
+    def _tile(self, stage: str) -> str:
+        model = self._models.current
+        if model is None or not (stage == "decode" or (stage == "sample" and self._task.image)):
+            return ""
+        vae = model.pipeline.vae
+        if vae.use_tiling:
+            return ""
+        self._undo.callback(_untile, vae, tile_sizes(vae))
+        tile = _tile_for(int(self._task.width or 0), int(self._task.height or 0))
+        stride = int(tile * (1 - OVERLAP))
+        vae.enable_tiling(tile, tile, stride, stride)
+        return (
+            f"Memory ran out ({stage}): the frames are coded in tiles of {tile} pixels, which may "
+            "show slightly where they meet."
+        )
+
+    def _offload(self, stage: str) -> str:
+        model = self._models.current
+        if model is None or not self._models.offload(model):
+            return ""
+        return (
+            f"Memory ran out ({stage}): the model's parts now wait in the computer's memory and "
+            "are moved to the GPU when they are used, which is slower."
+        )
+
+
+def tile_sizes(vae: Any) -> tuple[int, int, int, int]:
+    return (
+        vae.tile_sample_min_height,
+        vae.tile_sample_min_width,
+        vae.tile_sample_stride_height,
+        vae.tile_sample_stride_width,
+    )
+
+
+def _tile_for(width: int, height: int) -> int:
+    """Half of the shorter side at most, so that tiles save memory for small videos too."""
+    half = min(width, height) // 2 // 32 * 32
+    return max(SMALLEST_TILE, min(TILE, half))
+
+
+def _untile(vae: Any, sizes: tuple[int, int, int, int]) -> None:
+    vae.enable_tiling(*sizes)
+    vae.disable_tiling()
