@@ -208,7 +208,7 @@ def test_values_that_overflow_fail_with_the_step_and_the_lora(studio: Studio) ->
     with torch.no_grad():
         weight.fill_(float("nan"))
     try:
-        with pytest.raises(GenerationError, match=r"Step 3 \(low noise\).*lokr"):
+        with pytest.raises(GenerationError, match=r"Step 3 of 4 \(low noise\).*lokr"):
             studio.run(selected_loras={"lokr": 1.0})
     finally:
         with torch.no_grad():
