@@ -27,7 +27,14 @@ def page_options(settings: Settings) -> dict[str, object]:
         },
         "maxUploadBytes": int(settings.max_upload_mb * 1e6),
         "models": {
-            name: {"title": row.title, "experts": list(row.experts)}
+            name: {
+                "title": row.title,
+                "experts": list(row.experts),
+                "steps": row.steps,
+                "flow_shift": row.flow_shift,
+                "guidance_scale": row.guidance_scale,
+                "guidance_scale_2": row.guidance_scale_2,
+            }
             for name, row in settings.models.items()
         },
         "defaultModel": settings.default_model,

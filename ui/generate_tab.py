@@ -27,7 +27,7 @@ def create_generate_tab(settings: Settings, page: gr.Blocks) -> None:
         with gr.Column(elem_id="generate-form", scale=6, min_width=320):
             prompt, chips = _prompt(settings)
             _picture_panel(settings)
-            create_generation_controls(settings)
+            controls = create_generation_controls(settings)
             form = _settings_group(settings, prompt, chips)
             script_panel("load-settings", "load_settings.js", base=ASSETS_URL)
         with gr.Column(elem_id="generate-run", scale=5, min_width=320):
@@ -36,6 +36,14 @@ def create_generate_tab(settings: Settings, page: gr.Blocks) -> None:
                 "run-panel", "run_panel.js", base=ASSETS_URL, events=("reuse",), min_height=320
             )
     _wire_form(settings, page, form)
+    controls.fill(
+        None,
+        form.values(),
+        form.values(),
+        js=_script("generate", "fillForm"),
+        trigger_mode="multiple",
+        **QUICK,
+    )
     _wire_run(settings, form, button, run)
 
 

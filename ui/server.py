@@ -33,6 +33,7 @@ STYLES = (
     f"{ASSETS_URL}/studio.css",
     f"{ASSETS_URL}/run.css",
     f"{ASSETS_URL}/inputs.css",
+    f"{ASSETS_URL}/parts.css",
     f"{ASSETS_URL}/gallery.css",
     f"{ASSETS_URL}/viewer.css",
     f"{LORA_ASSETS_URL}/lora.css",
@@ -41,6 +42,9 @@ STYLES = (
     f"{LORA_ASSETS_URL}/cards.css",
     f"{LORA_ASSETS_URL}/uploads.css",
     f"{LORA_ASSETS_URL}/stack.css",
+    f"{LORA_ASSETS_URL}/strength.css",
+    f"{LORA_ASSETS_URL}/schedule.css",
+    f"{LORA_ASSETS_URL}/sets.css",
     f"{LORA_ASSETS_URL}/dialogs.css",
     f"{LORA_ASSETS_URL}/details.css",
 )

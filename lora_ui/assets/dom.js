@@ -64,6 +64,13 @@ const PATHS = {
   down: "M5 8l5 5 5-5",
   tag: "M4 4h6l6 6-6 6-6-6zM7 7h.010",
   filter: "M3 5h14l-5.500 6v5l-3-1.500V11z",
+  grip: "M7.500 5h.010M12.500 5h.010M7.500 10h.010M12.500 10h.010M7.500 15h.010M12.500 15h.010",
+  curve: "M3 6h5v4h4v5h5M3 17h14",
+  undo: "M4 8h8a4 4 0 010 8H8M7 5L4 8l3 3",
+  bolt: "M11 3l-6 8h4l-1 6 6-8h-4z",
+  layers: "M10 4l7 4-7 4-7-4zM3 12l7 4 7-4",
+  save: "M4 4h10l2 2v10H4zM7 4v4h5V4M7 16v-4h6v4",
+  compare: "M4 5h5v10H4zM11 5h5v10h-5zM10 3v14",
   search: "M9 14A5 5 0 109 4a5 5 0 000 10zM13 13l4 4",
 };
 

@@ -1,34 +1,80 @@
 /** The LoRA controls of a generation tab. */
+import { acceleratorText, putBack } from "./accelerators.js";
+import { compareWithout, openSweep } from "./comparing.js";
+import { titleOf } from "./describe.js";
 import { el, icon } from "./dom.js";
+import { form } from "./form.js";
 import { openPicker } from "./picker.js";
+import { openSets } from "./sets_dialog.js";
 import { createStack } from "./stack.js";
 import { store } from "./store.js";
 import { createSummaryLine } from "./summary_line.js";
+import { toast } from "./toasts.js";
 
-export function mount({ element, options }) {
-  const add = el("button", { type: "button", class: "button" }, icon("plus"), "Add LoRA");
-  add.addEventListener("click", openPicker);
-  const clear = el("button", { type: "button", class: "button button-quiet", text: "Clear" });
-  clear.addEventListener("click", () => store.clear());
-  const showClear = () => {
-    clear.hidden = store.selection.size === 0;
-  };
-  store.addEventListener("selection", showClear);
-  showClear();
+export function mount({ element, options, trigger }) {
   element.classList.add("lora-ui", "lora-controls");
   element.replaceChildren(
-    el(
-      "div",
-      { class: "controls-head" },
-      el("h2", { class: "section-title", text: "LoRAs" }),
-      clear,
-      recentDropdown(),
-      add,
-    ),
+    head(),
+    acceleratedLine(),
     createStack("None selected. Add one here, or pick cards on the LoRAs tab."),
     createSummaryLine(),
+    comparisons(),
   );
+  form.connect(() => trigger("fill"));
+  form.change(() => null); // to know the values from the beginning
   store.start(options);
+}
+
+function head() {
+  const add = button("Add LoRA", "plus", openPicker);
+  const clear = button("Clear", null, clearAll, "button button-quiet");
+  onSelection(() => {
+    clear.hidden = store.stack.entries.size === 0;
+  });
+  return el(
+    "div",
+    { class: "controls-head" },
+    el("h2", { class: "section-title", text: "LoRAs" }),
+    clear,
+    button("Sets", "layers", openSets),
+    recentDropdown(),
+    add,
+  );
+}
+
+function clearAll() {
+  const restore = store.stack.clear();
+  toast("The stack is empty.", { action: { label: "Undo", run: restore } });
+}
+
+/** What an accelerator changed, and the way back. */
+function acceleratedLine() {
+  const text = el("p", {});
+  const back = button("Put back", "undo", putBack);
+  const line = el("div", { class: "accelerated", role: "status" }, icon("bolt"), text, back);
+  onSelection(() => {
+    const known = store.stack.accelerated;
+    line.hidden = !known;
+    if (!known) return;
+    const { steps, guidance_scale: guidance, flow_shift: shift } = known.before;
+    const before = acceleratorText({ steps, guidance, flow_shift: shift });
+    const title = titleOf(store.byName.get(known.name)) || known.name;
+    text.textContent = `The settings of ${title} are in use. Before: ${before}`;
+  });
+  return line;
+}
+
+function comparisons() {
+  const line = el(
+    "div",
+    { class: "controls-foot", role: "group", "aria-label": "Compare" },
+    button("With and without", "compare", compareWithout),
+    button("Strength sweep", "curve", () => openSweep()),
+  );
+  onSelection(() => {
+    line.hidden = Object.keys(store.selected()).length === 0;
+  });
+  return line;
 }
 
 /** A dropdown of the LoRAs that were used last; choosing one adds it. */
@@ -50,4 +96,15 @@ function recentDropdown() {
   for (const event of ["library", "selection"]) store.addEventListener(event, draw);
   draw();
   return select;
+}
+
+function button(text, glyph, act, className = "button") {
+  const element = el("button", { type: "button", class: className }, glyph && icon(glyph), text);
+  element.addEventListener("click", act);
+  return element;
+}
+
+function onSelection(draw) {
+  for (const event of ["selection", "library"]) store.addEventListener(event, draw);
+  draw();
 }

@@ -1,51 +1,100 @@
 /** Adding a LoRA without leaving the generation tab: a searchable list in a dialog. */
-import { concern, expertBadge, facts, fits, refused, thumbnail, usable } from "./describe.js";
+import {
+  concern,
+  expertBadge,
+  facts,
+  fits,
+  nameBelow,
+  refused,
+  thumbnail,
+  titleOf,
+  usable,
+} from "./describe.js";
 import { openDialog } from "./dialogs.js";
 import { delegate, el } from "./dom.js";
+import { plural } from "./format.js";
 import { store } from "./store.js";
+import { triggerWords } from "./words.js";
 
-const SHOWN = 200;
+const SHOWN = 100;
 
 export function openPicker() {
   const search = el("input", {
     type: "search",
     class: "field",
-    placeholder: "Search the library",
+    placeholder: "Search names, tags, trigger words",
     "aria-label": "Search the library",
     autofocus: true,
   });
+  const count = el("p", { class: "muted picker-count", role: "status" });
   const list = el("ul", { class: "picker", "aria-label": "LoRAs" });
-  const draw = () => list.replaceChildren(...choices(search.value));
+  const draw = () => drawChoices(list, count, search.value);
   search.addEventListener("input", draw);
-  delegate(list, "click", (target) => {
-    store.toggle(target.dataset.name);
-    target.setAttribute("aria-pressed", String(store.selection.has(target.dataset.name)));
-  });
+  delegate(list, "click", (target) => pick(target));
+  const body = el("div", { class: "picker-box" }, search, count, list);
+  body.addEventListener("keydown", (event) => steer(event, search, list));
   const done = el("button", { type: "button", class: "button button-primary", text: "Done" });
-  const dialog = openDialog("Add LoRAs", [search, list], {
-    className: "dialog-picker",
-    buttons: [done],
-  });
+  const dialog = openDialog("Add LoRAs", body, { className: "dialog-picker", buttons: [done] });
   done.addEventListener("click", () => dialog.close());
+  store.addEventListener("library", draw);
+  dialog.addEventListener("close", () => store.removeEventListener("library", draw));
   draw();
 }
 
-function choices(text) {
+function pick(target) {
+  store.toggle(target.dataset.name);
+  target.setAttribute("aria-pressed", String(store.selection.has(target.dataset.name)));
+}
+
+/** Arrow keys go through the list; Enter in the search takes the first. */
+function steer(event, search, list) {
+  const rows = [...list.querySelectorAll(".picker-row")];
+  const index = rows.indexOf(document.activeElement);
+  if (event.key === "Enter" && event.target === search && rows.length > 0) {
+    event.preventDefault();
+    pick(rows[0]);
+  } else if (event.key === "ArrowDown" && index < rows.length - 1) {
+    event.preventDefault();
+    rows[index + 1].focus();
+  } else if (event.key === "ArrowUp" && index >= 0) {
+    event.preventDefault();
+    (rows[index - 1] ?? search).focus();
+  }
+}
+
+function drawChoices(list, count, text) {
   const words = text.toLocaleLowerCase().split(/\s+/).filter(Boolean);
-  const found = store.cards.filter(
-    (lora) => usable(lora) && words.every((word) => lora.name.toLocaleLowerCase().includes(word)),
-  );
+  const found = store.cards.filter((lora) => {
+    const all = textOf(lora);
+    return usable(lora) && words.every((word) => all.includes(word));
+  });
   found.sort(
     (a, b) =>
-      Number(fits(b, store.model)) - Number(fits(a, store.model)) || a.name.localeCompare(b.name),
+      Number(fits(b, store.model)) - Number(fits(a, store.model)) ||
+      titleOf(a).localeCompare(titleOf(b)),
   );
-  if (found.length === 0)
-    return [el("li", { class: "muted picker-none", text: "No LoRA matches." })];
-  return found.slice(0, SHOWN).map(choice);
+  count.textContent = countText(found.length, text);
+  list.replaceChildren(...found.slice(0, SHOWN).map(choice));
+}
+
+function countText(count, text) {
+  if (!store.loaded) return "The library is being read.";
+  if (count === 0 && text.trim() !== "") return "No LoRA matches.";
+  if (count === 0) return "The library has no LoRA yet; upload one on the LoRAs tab.";
+  const all = plural(count, "LoRA");
+  return count > SHOWN ? `${all}; the first ${SHOWN} are shown` : all;
+}
+
+function textOf(lora) {
+  const { tags = [] } = lora.metadata ?? {};
+  return [lora.name, lora.title ?? "", ...tags, ...triggerWords(lora)]
+    .join(" ")
+    .toLocaleLowerCase();
 }
 
 function choice(lora) {
   const unfit = refused(lora, store.model);
+  const below = [nameBelow(lora), facts(lora)].filter(Boolean).join(" · ");
   return el(
     "li",
     { class: unfit ? "card-unfit" : "" },
@@ -58,11 +107,11 @@ function choice(lora) {
         "aria-pressed": String(store.selection.has(lora.name)),
       },
       thumbnail(lora, "stack-picture"),
-      el("span", { class: "picker-name", text: lora.name }),
+      el("span", { class: "picker-name", text: titleOf(lora) }),
       expertBadge(lora),
       el("span", {
         class: "picker-facts muted",
-        text: unfit ? concern(lora, store.model) : facts(lora),
+        text: unfit ? concern(lora, store.model) : below,
       }),
     ),
   );

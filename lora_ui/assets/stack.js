@@ -1,144 +1,118 @@
 /** The selected LoRAs with their strengths; both tabs show one. */
-import { concern, expertBadge, refused, thumbnail } from "./describe.js";
-import { actionButton, delegate, el } from "./dom.js";
-import * as format from "./format.js";
+import { applyAccelerator, putBack } from "./accelerators.js";
+import { delegate, el } from "./dom.js";
+import { form } from "./form.js";
+import { openRowMenu } from "./row_menu.js";
+import { editSchedule } from "./schedule_editor.js";
+import { connectDragging, movedBy } from "./stack_order.js";
+import { buildRow, showWords, signature } from "./stack_row.js";
 import { store } from "./store.js";
-import { isSeparate, parsed, separable, strengthFor, withExpert } from "./strengths.js";
-
-const STEP = 0.05;
+import { settle, showStrength, typed } from "./strength_control.js";
+import { partFor, shownExperts, strengthFor } from "./strengths.js";
 
 /** A list of rows that keeps itself up to date with the selection. */
 export function createStack(emptyText) {
   const list = el("ul", { class: "stack", "aria-label": "Selected LoRAs" });
   const empty = el("p", { class: "stack-empty muted", text: emptyText });
-  const root = el("div", { class: "stack-box" }, list, empty);
+  const said = el("p", { class: "visually-hidden", "aria-live": "polite" });
+  const rows = new Map(); // name → {element, signature}
   const draw = () => {
-    list.replaceChildren(...[...store.selection.keys()].map(row));
-    empty.hidden = store.selection.size > 0;
+    keepingFocus(list, () => list.replaceChildren(...rowsOf(rows)));
+    empty.hidden = store.stack.entries.size > 0;
   };
-  for (const event of ["selection", "library", "model"]) store.addEventListener(event, draw);
-  store.addEventListener("strength", ({ detail }) => showStrength(list, detail.name));
+  for (const event of ["selection", "library", "model", "summary"]) {
+    store.addEventListener(event, draw);
+  }
+  store.addEventListener("strength", ({ detail }) =>
+    showStrength(rows.get(detail.name)?.element, detail.name),
+  );
+  form.addEventListener("form", () => {
+    for (const [name, { element }] of rows) showWords(element, name);
+  });
   list.addEventListener("input", typed);
   list.addEventListener("change", settle);
+  list.addEventListener("keydown", (event) => pressed(event, said));
   delegate(list, "click", clicked);
+  connectDragging(list, (names) => store.stack.reorder(names));
   draw();
-  return root;
+  return el("div", { class: "stack-box" }, list, empty, said);
 }
 
-function row(name) {
-  const lora = store.byName.get(name);
-  const value = store.selection.get(name);
-  const unfit = store.loaded && refused(lora, store.model);
-  const canSplit = separable(lora, store.experts);
-  const separate = canSplit && isSeparate(value);
-  return el(
-    "li",
-    { class: `stack-row${unfit ? " card-unfit" : ""}`, dataset: { name } },
-    thumbnail(lora ?? { name }, "stack-picture"),
-    el(
-      "div",
-      { class: "stack-name" },
-      el("span", { class: "stack-title", text: name, title: name }),
-      lora && expertBadge(lora),
-    ),
-    el(
-      "div",
-      { class: "stack-buttons" },
-      canSplit &&
-        actionButton(
-          "split",
-          `Separate strengths for the high and low noise experts of ${name}`,
-          "split",
-          {
-            class: "icon-button",
-            "aria-pressed": String(separate),
-          },
-        ),
-      actionButton("remove", `Remove ${name}`, "close", { class: "icon-button" }),
-    ),
-    el(
-      "div",
-      { class: "stack-strengths" },
-      separate
-        ? ["high", "low"].map((expert) => control(name, value, expert))
-        : control(name, value, "both"),
-    ),
-    unfit && el("p", { class: "stack-why", text: concern(lora, store.model) }),
-  );
+/** The rows in order; those that look the same stay the elements that they are. */
+function rowsOf(rows) {
+  for (const name of rows.keys()) if (!store.stack.entries.has(name)) rows.delete(name);
+  return [...store.stack.entries].map(([name, entry]) => {
+    const now = signature(name, entry);
+    const known = rows.get(name);
+    if (known?.signature === now) return known.element;
+    const element = buildRow(name, entry);
+    rows.set(name, { element, signature: now });
+    return element;
+  });
 }
 
-function control(name, value, expert) {
-  const number = strengthFor(value, expert === "both" ? "high" : expert);
-  const { min, max } = store.options.strength;
-  const label = expert === "both" ? `Strength of ${name}` : `Strength of ${name}, ${expert} noise`;
-  const dataset = { expert };
-  const shared = { step: STEP, dataset, "aria-label": label };
-  return el(
-    "div",
-    { class: "strength" },
-    expert !== "both" &&
-      el("span", { class: "strength-label", text: expert === "high" ? "High" : "Low" }),
-    el("input", {
-      type: "range",
-      min: Math.min(min, number),
-      max: Math.max(max, number),
-      ...shared,
-      value: number,
-    }),
-    el("input", {
-      type: "text",
-      inputmode: "decimal",
-      class: "field strength-number",
-      ...shared,
-      value: format.strength(number),
-    }),
-  );
-}
-
-function typed({ target }) {
-  const { expert } = target.dataset;
-  const name = target.closest(".stack-row")?.dataset.name;
-  if (!expert || name === undefined) return;
-  const number = parsed(target.value);
-  target.setAttribute("aria-invalid", String(number === null));
-  if (number === null) return;
-  const value = store.selection.get(name);
-  store.setStrength(name, expert === "both" ? number : withExpert(value, expert, number));
-}
-
-/** A number box that was left shows the strength that counts. */
-function settle({ target }) {
-  const name = target.closest(".stack-row")?.dataset.name;
-  if (target.type !== "text" || name === undefined) return;
-  const { expert } = target.dataset;
-  target.value = format.strength(
-    strengthFor(store.selection.get(name), expert === "both" ? "high" : expert),
-  );
-  target.removeAttribute("aria-invalid");
-}
-
-function showStrength(list, name) {
+/** Put the focus back on the control that had it, if its row was built anew or moved. */
+function keepingFocus(list, change) {
+  const focused = list.contains(document.activeElement) ? document.activeElement : null;
+  const name = focused?.closest(".stack-row")?.dataset.name;
+  const key = focused && keyOf(focused);
+  const index = [...list.children].findIndex((row) => row.dataset.name === name);
+  change();
+  if (!focused || focused === document.activeElement) return;
   const row = [...list.children].find((item) => item.dataset.name === name);
-  const value = store.selection.get(name);
-  for (const input of row?.querySelectorAll("input") ?? []) {
-    const { expert } = input.dataset;
-    const number = strengthFor(value, expert === "both" ? "high" : expert);
-    if (input.type === "range") {
-      input.min = Math.min(input.min, number);
-      input.max = Math.max(input.max, number);
-    }
-    if (input !== document.activeElement || input.type === "range") {
-      input.value = input.type === "range" ? number : format.strength(number);
-    }
-  }
+  const same = row && [...row.querySelectorAll("button, input")].find((it) => keyOf(it) === key);
+  const next = list.children[Math.min(index, list.children.length - 1)];
+  (same ?? next?.querySelector(".stack-grip"))?.focus({ preventScroll: true });
+}
+
+function keyOf(control) {
+  const { action = "", expert = "", word = "" } = control.dataset;
+  return `${control.type} ${action} ${expert} ${word}`;
 }
 
 function clicked(target) {
   const { name } = target.closest(".stack-row").dataset;
-  if (target.dataset.action === "remove") store.deselect(name);
-  if (target.dataset.action === "split") {
-    const value = store.selection.get(name);
-    const high = strengthFor(value, "high");
-    store.select(name, isSeparate(value) ? high : { high, low: strengthFor(value, "low") });
+  const { action, expert, word } = target.dataset;
+  const { stack } = store;
+  if (action === "remove") store.deselect(name);
+  if (action === "switch") stack.switch(name, !stack.entries.get(name).on);
+  if (action === "split") toggleSplit(name);
+  if (action === "curve") editSchedule(name);
+  if (action === "flat") {
+    const { strength } = stack.entries.get(name);
+    store.stack.reshape(name, { strength: flattened(strength, expert) });
   }
+  if (action === "word") stack.toggleWord(name, word);
+  if (action === "menu") openRowMenu(name, target);
+  if (action === "accelerate") applyAccelerator(name);
+  if (action === "put-back") putBack();
+}
+
+function flattened(value, expert) {
+  const number = strengthFor(value, expert === "both" ? "high" : expert);
+  return expert === "both"
+    ? number
+    : { high: partFor(value, "high"), low: partFor(value, "low"), [expert]: number };
+}
+
+/** One strength for both experts, or one for each. */
+function toggleSplit(name) {
+  const entry = store.stack.entries.get(name);
+  const shown = shownExperts(entry, store.byName.get(name), store.experts);
+  const { strength } = entry;
+  const [high, low] = [partFor(strength, "high"), partFor(strength, "low")];
+  if (shown.length === 2) store.stack.reshape(name, { split: false, strength: high });
+  else store.stack.reshape(name, { split: true, strength: { high, low } });
+}
+
+/** On the grip, the arrow keys move the row. */
+function pressed(event, said) {
+  if (!event.target.matches(".stack-grip")) return;
+  const by = { ArrowUp: -1, ArrowDown: 1, Home: -1e6, End: 1e6 }[event.key];
+  if (by === undefined) return;
+  event.preventDefault();
+  const { name } = event.target.closest(".stack-row").dataset;
+  const names = movedBy([...store.stack.entries.keys()], name, by);
+  store.stack.reorder(names);
+  said.textContent = `${name} is number ${names.indexOf(name) + 1} of ${names.length}.`;
 }

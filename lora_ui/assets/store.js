@@ -6,17 +6,21 @@
  * connection.
  */
 import { request } from "./api.js";
+import { Selection } from "./selection.js";
+import { toastError } from "./toasts.js";
 import { unpacked } from "./unpacking.js";
 
-const SAVE_AFTER_MS = 120;
 const READS_APART = 4; // times as long as the last reading took
 
 class Store extends EventTarget {
   cards = [];
   byName = new Map();
   recent = [];
-  selection = new Map();
-  summary = null;
+  stack = new Selection(
+    this,
+    (type, detail) => this.#tell(type, detail),
+    (error) => toastError(error),
+  );
   options = { strength: { min: -1, max: 2, default: 1 }, models: {}, defaultModel: "" };
   model = "";
   duplicates = [];
@@ -30,13 +34,9 @@ class Store extends EventTarget {
   loaded = false;
   #revision = null;
   #started = null;
-  #saveTimer = 0;
-  #saving = false;
-  #saveAgain = false;
   #fetches = 0;
   #newest = null;
   #workerSeen = "";
-  #unsaved = false;
   #readTimer = 0;
   #readEnded = 0;
   #readTook = 0;
@@ -46,8 +46,7 @@ class Store extends EventTarget {
     if (!this.#started) {
       this.options = { ...this.options, ...options };
       this.model ||= options.defaultModel;
-      this.#started = Promise.all([this.#readSelection(), this.refresh()]);
-      addEventListener("pagehide", () => this.#save(true));
+      this.#started = Promise.all([this.stack.start(), this.refresh()]);
     }
     return this.#started;
   }
@@ -103,6 +102,7 @@ class Store extends EventTarget {
       this.#revision = data.revision;
     }
     this.#tell("library");
+    this.stack.refresh();
   }
 
   /** The server's library is at `revision`; read it again if that is news. */
@@ -132,14 +132,14 @@ class Store extends EventTarget {
     this.#tell("connection");
     if (!connected) return;
     this.refresh();
-    if (this.#unsaved) this.#saveSoon();
+    this.stack.refresh();
   }
 
   setModel(model) {
     if (!model || model === this.model) return;
     this.model = model;
     this.#tell("model");
-    this.#saveSoon();
+    this.stack.refresh();
   }
 
   startStrength(name) {
@@ -147,13 +147,21 @@ class Store extends EventTarget {
     return card?.last_strength ?? card?.preferred_strength ?? this.options.strength.default;
   }
 
+  /** Strengths by name, of everything in the stack. */
+  get selection() {
+    return this.stack.strengths;
+  }
+
+  get summary() {
+    return this.stack.summary;
+  }
+
   select(name, strength = this.startStrength(name)) {
-    this.selection.set(name, strength);
-    this.#changed();
+    this.stack.add(name, strength);
   }
 
   deselect(name) {
-    if (this.selection.delete(name)) this.#changed();
+    this.stack.remove(name);
   }
 
   toggle(name) {
@@ -161,90 +169,27 @@ class Store extends EventTarget {
     else this.select(name);
   }
 
-  clear() {
-    this.selection.clear();
-    this.#changed();
-  }
-
-  /** Change a strength in place; `quiet` when the shown control is the one being moved. */
+  /** Change a strength in place. */
   setStrength(name, strength) {
-    if (!this.selection.has(name)) return;
-    this.selection.set(name, strength);
-    this.#tell("strength", { name });
-    this.#saveSoon();
+    this.stack.setStrength(name, strength);
   }
 
   renamed(oldName, newName) {
-    if (!this.selection.has(oldName)) return;
-    const entries = [...this.selection].map(([name, strength]) => [
-      name === oldName ? newName : name,
-      strength,
-    ]);
-    this.selection = new Map(entries);
-    this.#changed();
+    this.stack.renamed(oldName, newName);
   }
 
-  /** The selection in the contract's form. */
+  /** The selection in the contract's form, without what is switched off. */
   selected() {
-    return Object.fromEntries(this.selection);
+    return this.stack.sent();
   }
 
+  /** Take a whole selection, `{name: strength}`. */
   replace(selected) {
-    this.selection = new Map(Object.entries(selected));
-    this.#changed();
-  }
-
-  #changed() {
-    this.#tell("selection");
-    this.#saveSoon();
+    this.stack.replace(Object.entries(selected).map(([name, strength]) => ({ name, strength })));
   }
 
   #tell(type, detail = {}) {
     this.dispatchEvent(new CustomEvent(type, { detail }));
-  }
-
-  async #readSelection() {
-    try {
-      const summary = await request("GET", "api/selection");
-      if (this.selection.size === 0) {
-        this.selection = new Map(Object.entries(summary.selected_loras));
-      }
-      this.summary = summary;
-    } catch (error) {
-      this.problem = error;
-    }
-    this.#tell("selection");
-    this.#tell("summary");
-  }
-
-  #saveSoon() {
-    clearTimeout(this.#saveTimer);
-    this.#saveTimer = setTimeout(() => this.#save(false), SAVE_AFTER_MS);
-  }
-
-  async #save(leaving) {
-    if (leaving && !this.#saveTimer) return;
-    if (this.#saving && !leaving) {
-      this.#saveAgain = true;
-      return;
-    }
-    clearTimeout(this.#saveTimer);
-    this.#saveTimer = 0;
-    this.#saving = true;
-    try {
-      const body = { selected_loras: this.selected(), model: this.model };
-      this.summary = await request("PUT", "api/selection", { body, keepalive: leaving });
-      this.#unsaved = false;
-      this.#tell("summary");
-    } catch {
-      this.#unsaved = true; // kept here, and saved once the server answers again
-    } finally {
-      this.#saving = false;
-    }
-    if (this.#saveAgain) {
-      this.#saveAgain = false;
-      this.#saveSoon();
-    }
   }
 }
 

@@ -1,30 +1,57 @@
-/** The line under the stack that is always true: memory and warnings. */
+/** The line under the stack that is always true: memory, time to load, and what speaks against it. */
 import { el } from "./dom.js";
 import * as format from "./format.js";
 import { store } from "./store.js";
 
+const GRAVE = ["missing", "broken", "unfit"];
+
 export function createSummaryLine() {
   const total = el("p", { class: "summary-total muted" });
+  const unsaved = el("p", { class: "summary-unsaved", role: "status", hidden: true });
   const warnings = el("ul", { class: "summary-warnings", "aria-label": "Warnings" });
-  const root = el("div", { class: "summary", role: "status" }, total, warnings);
+  const root = el("div", { class: "summary" }, total, warnings, unsaved);
   const draw = () => {
-    const summary = store.summary;
-    const count = store.selection.size;
-    root.hidden = count === 0 || !summary;
-    if (root.hidden) return;
-    total.textContent = totals(summary, count);
-    const lines = summary.compatibility_warnings.map((text) => el("li", { text }));
-    warnings.replaceChildren(...lines);
+    const { summary, stack } = store;
+    drawUnsaved(unsaved, stack);
+    root.hidden = stack.entries.size === 0 && unsaved.hidden;
+    total.hidden = warnings.hidden = !summary || stack.entries.size === 0;
+    if (total.hidden) return;
+    setText(total, totals(summary, stack));
+    const key = JSON.stringify(summary.warnings);
+    if (warnings.dataset.key === key) return;
+    warnings.dataset.key = key;
+    warnings.replaceChildren(...(summary.warnings ?? []).map(warning));
   };
-  store.addEventListener("summary", draw);
-  store.addEventListener("selection", draw);
+  for (const event of ["summary", "selection", "connection"]) store.addEventListener(event, draw);
   draw();
   return root;
 }
 
-function totals(summary, count) {
+function warning({ kind, text }) {
+  return el("li", { class: GRAVE.includes(kind) ? "warning-grave" : "", dataset: { kind }, text });
+}
+
+function setText(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+function drawUnsaved(line, stack) {
+  line.hidden = store.connected;
+  setText(
+    line,
+    stack.unsaved
+      ? "No connection. Your changes are kept in this browser and are saved once it is back."
+      : "No connection. You can go on; changes are saved once it is back.",
+  );
+}
+
+function totals(summary, stack) {
+  const on = Object.keys(summary.selected_loras).length;
+  const off = stack.entries.size - on;
   const memory = format.bytes(summary.total_memory_impact);
   const time = summary.estimated_load_time;
-  const load = time >= 0.5 ? `, about ${format.seconds(time)} to load` : "";
-  return `${format.plural(count, "LoRA")} selected, ${memory} of memory while they are applied${load}`;
+  const load = `about ${time < 0.1 ? "0.1 s" : format.seconds(time)} to load`;
+  const rest = off > 0 ? `, ${off} switched off` : "";
+  if (on === 0) return `None is switched on${rest}`;
+  return `${format.plural(on, "LoRA")} on${rest} · ${memory} of memory while applied · ${load}`;
 }

@@ -36,11 +36,13 @@ export function toastError(error) {
   toast(error.message, { kind: "error", details: error.suggestions ?? [] });
 }
 
+/** Where toasts are shown: in an open dialog, since what is outside of it cannot be clicked. */
 function region() {
   let found = document.getElementById("lora-toasts");
-  if (!found) {
-    found = el("div", { id: "lora-toasts", class: "toasts" });
-    document.body.append(found);
-  }
+  if (!found) found = el("div", { id: "lora-toasts", class: "toasts" });
+  const dialog = [...document.querySelectorAll("dialog[open]")].pop();
+  const host = dialog ?? document.body;
+  if (found.parentElement !== host) host.append(found);
+  dialog?.addEventListener("close", () => document.body.append(found), { once: true });
   return found;
 }

@@ -1,5 +1,6 @@
 /** From the form to a run. Gradio calls these with the values of its fields. */
 import { request } from "../../lora_ui/assets/api.js";
+import { form } from "../../lora_ui/assets/form.js";
 import { store } from "../../lora_ui/assets/store.js";
 import { pictureInput } from "./picture.js";
 import { poll } from "./poll.js";
@@ -24,12 +25,23 @@ const KEPT = "studio-form";
 let submitting = false;
 
 /** Queue a video. The LoRA strengths are read here and now. */
-export async function generate(...values) {
+export function generate(...values) {
+  return submit({ ...withPicture(fields(values)), selected_loras: store.selected() });
+}
+
+/** Queue what the LoRA controls ask for: several videos as one job. */
+form.addEventListener("batch", ({ detail: { task, parts } }) =>
+  submit({ task: withPicture(task), parts }),
+);
+
+function withPicture(task) {
+  return { ...task, image: pictureInput.value() };
+}
+
+async function submit(body) {
   if (submitting) return;
   submitting = true;
   try {
-    const image = pictureInput.value();
-    const body = { ...fields(values), image, selected_loras: store.selected() };
     const job = await request("POST", "api/jobs", { body });
     announce("submitted", { job });
   } catch (error) {
@@ -48,6 +60,13 @@ export function keepForm(...values) {
   const kept = fields(values);
   localStorage.setItem(KEPT, JSON.stringify(kept));
   pictureInput.setRatio(kept.width / kept.height);
+  form.know(kept);
+}
+
+/** The fields with the changes that the LoRA controls wish for, in the same order. */
+export function fillForm(...values) {
+  const filled = form.fill(fields(values));
+  return FIELDS.map((name) => filled[name]);
 }
 
 /** What `keepForm` kept, as the JSON text that the server turns into field values. */

@@ -3,6 +3,7 @@ import { address, request } from "../../lora_ui/assets/api.js";
 import { el } from "../../lora_ui/assets/dom.js";
 import { seconds } from "../../lora_ui/assets/format.js";
 import { toastError } from "../../lora_ui/assets/toasts.js";
+import { createPartsGrid } from "./parts_grid.js";
 import { poll } from "./poll.js";
 import { resultDetails } from "./result.js";
 import { runs } from "./runs.js";
@@ -37,6 +38,8 @@ function createView(element) {
     key: "",
     job: null,
     refused: null,
+    parts: null, // the grid of a batch
+    said: null,
     note: el("p", { class: "run-note", role: "status" }),
     bar: el("progress", { class: "run-bar", max: 1, "aria-label": "Progress of the run" }),
     cancel: el("button", { type: "button", class: "button", id: "cancel-button", text: "Cancel" }),
@@ -66,13 +69,39 @@ function drawJob(view, job, reuse) {
   if (open) drawBar(view.bar, fraction(job));
   const others = (poll.status?.queue ?? []).filter((item) => item.id !== job?.id).length;
   view.waiting.textContent = others > 0 ? `${others} more waiting` : "";
-  const key = job ? `${job.id} ${open ? "open" : job.state}` : "none";
+  const batch = job?.parts?.length > 0;
+  const key = batch ? job.id : job ? `${job.id} ${open ? "open" : job.state}` : "none";
   if (key !== view.key) {
     view.key = key;
     view.cancel.disabled = false;
-    drawStage(view, job, open, reuse);
+    view.parts?.stop();
+    view.parts = batch ? createPartsGrid(job) : null;
+    view.stage.hidden = batch;
+    if (batch) drawBatch(view, job);
+    else drawStage(view, job, open, reuse);
   }
-  if (open) drawPreview(view.stage, job);
+  if (batch) updateBatch(view, job);
+  else if (open) drawPreview(view.stage, job);
+}
+
+/** A batch has its videos side by side, with what they have in common below. */
+function drawBatch(view, job) {
+  const { prompt, seed } = job.task;
+  const facts = el("p", { class: "muted", text: `Seed ${seed}` });
+  view.details.replaceChildren(
+    view.parts.element,
+    el("p", { class: "run-prompt", text: prompt }),
+    ...(seeds(job).size === 1 ? [facts] : []),
+  );
+}
+
+function updateBatch(view, job) {
+  view.parts.update(job);
+  drawProblem(view, view.refused ?? (job.state === "cancelled" ? null : job.error));
+}
+
+function seeds(job) {
+  return new Set(job.parts.map((part) => part.changes.seed ?? job.task.seed));
 }
 
 function drawBar(bar, done) {
@@ -138,6 +167,9 @@ function noteText(job) {
 }
 
 function drawProblem(view, error) {
+  const said = JSON.stringify([error?.message, error?.suggestions]);
+  if (view.said === said) return;
+  view.said = said;
   view.problem.hidden = !error;
   view.problem.replaceChildren(
     ...(error

@@ -1,0 +1,30 @@
+/** What else can be done to a LoRA of the stack. */
+import { markAccelerator } from "./accelerators.js";
+import { openSweep } from "./comparing.js";
+import { showDetails } from "./details.js";
+import { openMenu } from "./menu.js";
+import { movedBy } from "./stack_order.js";
+import { store } from "./store.js";
+
+export function openRowMenu(name, button) {
+  const known = store.byName.has(name);
+  const fast = Boolean(store.summary?.accelerators?.[name]);
+  const names = [...store.stack.entries.keys()];
+  const place = names.indexOf(name);
+  const move = (by) => store.stack.reorder(movedBy(names, name, by));
+  openMenu(button, `More for ${name}`, [
+    { label: "Details", glyph: "info", disabled: !known, run: () => showDetails(name) },
+    { label: "Strength sweep", glyph: "compare", run: () => openSweep(name) },
+    {
+      label: fast ? "This is no accelerator" : "This is an accelerator",
+      glyph: "bolt",
+      disabled: !known,
+      run: () => markAccelerator(name, !fast),
+    },
+    null,
+    { label: "Move up", disabled: place === 0, run: () => move(-1) },
+    { label: "Move down", disabled: place === names.length - 1, run: () => move(1) },
+    null,
+    { label: "Remove", glyph: "close", run: () => store.deselect(name) },
+  ]);
+}
