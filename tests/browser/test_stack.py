@@ -1,0 +1,233 @@
+"""The stack on the generate tab: rows, strengths, trigger words, order, reload and two tabs."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.actions import PROMPT, fill, get_json, stack_row, type_strength, write_prompt
+from tests.browser.conftest import Watch
+from tests.browser.running import App, open_page
+
+PROMPT_BOX = "#prompt textarea"
+
+
+def add(page: Page, *names: str) -> None:
+    """Select LoRAs in the picker."""
+    page.locator("#lora-controls").get_by_role("button", name="Add LoRA").click()
+    for name in names:
+        row = page.locator(f'.picker-row[data-name="{name}"]')
+        row.click()
+        expect(row).to_have_attribute("aria-pressed", "true")
+    page.get_by_role("button", name="Done").click()
+    for name in names:
+        expect(stack_row(page, name)).to_be_visible()
+
+
+def order(page: Page) -> list[str]:
+    rows = page.locator("#lora-controls .stack-row").all()
+    return [row.get_attribute("data-name") or "" for row in rows]
+
+
+def saved(page: Page, app: App) -> dict[str, Any]:
+    """What the server keeps for this browser."""
+    page.wait_for_timeout(600)
+    answer: dict[str, Any] = page.request.get(f"{app.address}api/selection").json()
+    return answer
+
+
+def switch(page: Page, name: str) -> Locator:
+    return stack_row(page, name).get_by_role("switch")
+
+
+def test_what_is_switched_off_stays_and_is_not_sent(page: Page, app: App) -> None:
+    add(page, "golden_hour", "pixel_mosaic")
+    type_strength(page, "golden_hour", "0.4")
+    switch(page, "golden_hour").click()
+    expect(switch(page, "golden_hour")).to_have_attribute("aria-checked", "false")
+    expect(page.locator("#lora-controls .summary-total")).to_contain_text("1 LoRA on, 1 switched")
+    assert list(saved(page, app)["selected_loras"]) == ["pixel_mosaic"]
+    open_page(page, app)
+    expect(switch(page, "golden_hour")).to_have_attribute("aria-checked", "false")
+    switch(page, "golden_hour").click()
+    box = stack_row(page, "golden_hour").locator('input[type="text"]')
+    expect(box).to_have_value("0.4")
+    assert saved(page, app)["selected_loras"]["golden_hour"] == 0.4
+
+
+def test_trigger_words_come_and_go_with_the_lora(page: Page) -> None:
+    write_prompt(page, "a circle in Golden Hour light")
+    page.wait_for_timeout(400)
+    add(page, "golden_hour", "neon_outline")
+    expect(page.locator(PROMPT_BOX)).to_have_value("a circle in Golden Hour light, neon outline")
+    word = stack_row(page, "neon_outline").get_by_role("button", name="neon outline", exact=True)
+    expect(word).to_have_attribute("aria-pressed", "true")
+    switch(page, "neon_outline").click()
+    expect(page.locator(PROMPT_BOX)).to_have_value("a circle in Golden Hour light")
+    switch(page, "neon_outline").click()
+    expect(page.locator(PROMPT_BOX)).to_have_value("a circle in Golden Hour light, neon outline")
+    word.click()
+    expect(word).to_have_attribute("aria-pressed", "false")
+    word.click()
+    stack_row(page, "golden_hour").get_by_role("button", name="Remove").click()
+    expect(page.locator(PROMPT_BOX)).to_have_value("a circle in Golden Hour light, neon outline")
+    stack_row(page, "neon_outline").get_by_role("button", name="Remove").click()
+    expect(page.locator(PROMPT_BOX)).to_have_value("a circle in Golden Hour light")
+
+
+def test_the_order_changes_by_keyboard_and_by_dragging(page: Page, app: App) -> None:
+    add(page, "golden_hour", "motion_trail", "pixel_mosaic")
+    page.wait_for_timeout(500)
+    grip = stack_row(page, "pixel_mosaic").locator(".stack-grip")
+    grip.focus()
+    page.keyboard.press("ArrowUp")
+    assert order(page) == ["golden_hour", "pixel_mosaic", "motion_trail"]
+    page.keyboard.press("Home")
+    assert order(page) == ["pixel_mosaic", "golden_hour", "motion_trail"]
+    expect(grip).to_be_focused()
+    expect(page.locator("#lora-controls [aria-live=polite]").first).to_have_text(
+        "pixel_mosaic is number 1 of 3."
+    )
+    start = stack_row(page, "golden_hour").locator(".stack-grip").bounding_box()
+    end = stack_row(page, "motion_trail").bounding_box()
+    assert start is not None
+    assert end is not None
+    page.mouse.move(start["x"] + 10, start["y"] + 20)
+    page.mouse.down()
+    for part in (0.3, 0.6, 0.9):
+        page.mouse.move(start["x"] + 10, start["y"] + 20 + (end["y"] - start["y"]) * part)
+    page.mouse.up()
+    assert order(page) == ["pixel_mosaic", "motion_trail", "golden_hour"]
+    assert list(saved(page, app)["selected_loras"]) == order(page)
+
+
+def test_clearing_can_be_undone(page: Page) -> None:
+    add(page, "golden_hour", "neon_outline")
+    type_strength(page, "golden_hour", "0.45")
+    write = page.locator(PROMPT_BOX)
+    before = write.input_value()
+    page.locator("#lora-controls").get_by_role("button", name="Clear", exact=True).click()
+    expect(page.locator("#lora-controls .stack-row")).to_have_count(0)
+    expect(write).to_have_value("")
+    page.locator(".toast").get_by_role("button", name="Undo").click()
+    assert order(page) == ["golden_hour", "neon_outline"]
+    expect(stack_row(page, "golden_hour").locator('input[type="text"]')).to_have_value("0.45")
+    expect(write).to_have_value(before)
+
+
+def test_the_line_warns_of_what_the_settings_do(page: Page) -> None:
+    add(page, "golden_hour")
+    stack_row(page, "golden_hour").get_by_role("button", name="Separate").click()
+    type_strength(page, "golden_hour", "0", "high")
+    fill(page, steps=2, flow_shift=12)
+    warning = page.locator('#lora-controls .summary-warnings [data-kind="no-step"]')
+    expect(warning).to_contain_text("low-noise expert gets none of the 2 steps")
+    expect(warning).to_contain_text("golden_hour changes nothing")
+    fill(page, flow_shift=3)
+    expect(warning).to_have_count(0)
+    type_strength(page, "golden_hour", "0", "low")
+    expect(page.locator('#lora-controls .summary-warnings [data-kind="zero"]')).to_be_visible()
+
+
+def test_two_tabs_do_not_fight(page: Page, app: App) -> None:
+    add(page, "golden_hour", "pixel_mosaic")
+    other = page.context.new_page()
+    open_page(other, app)
+    expect(stack_row(other, "pixel_mosaic")).to_be_visible()
+    # Each changes another field of the same LoRA.
+    type_strength(page, "golden_hour", "0.35")
+    box = stack_row(other, "golden_hour").locator('input[type="text"]')
+    expect(box).to_have_value("0.35")
+    switch(other, "golden_hour").click()
+    expect(switch(page, "golden_hour")).to_have_attribute("aria-checked", "false")
+    type_strength(page, "golden_hour", "0.55")
+    expect(box).to_have_value("0.55")
+    stack_row(other, "pixel_mosaic").get_by_role("button", name="Remove").click()
+    expect(stack_row(page, "pixel_mosaic")).to_have_count(0)
+    found = saved(page, app)["stack"]
+    assert [(item["name"], item["strength"], item["on"]) for item in found] == [
+        ("golden_hour", 0.55, False)
+    ]
+    other.close()
+
+
+def test_nothing_is_lost_without_a_connection(page: Page, app: App, watch: Watch) -> None:
+    watch.expected.append("ERR_INTERNET_DISCONNECTED")
+    add(page, "golden_hour")
+    page.wait_for_timeout(500)
+    page.context.set_offline(True)
+    type_strength(page, "golden_hour", "0.15")
+    note = page.locator("#lora-controls .summary-unsaved")
+    expect(note).to_contain_text("Your changes are kept in this browser")
+    page.context.set_offline(False)
+    expect(note).to_be_hidden()
+    page.wait_for_timeout(2500)
+    assert saved(page, app)["selected_loras"] == {"golden_hour": 0.15}
+
+
+def test_a_change_of_a_page_that_was_closed_is_saved_by_the_next(page: Page, app: App) -> None:
+    add(page, "golden_hour")
+    page.wait_for_timeout(500)
+    change = {"loras": {"golden_hour": {"strength": 0.25}}, "order": None}
+    page.evaluate("text => localStorage.setItem('lora-unsaved', text)", json.dumps(change))
+    open_page(page, app)
+    expect(stack_row(page, "golden_hour").locator('input[type="text"]')).to_have_value("0.25")
+    assert saved(page, app)["selected_loras"] == {"golden_hour": 0.25}
+
+
+def test_the_picker_finds_by_trigger_word_with_the_keyboard(page: Page) -> None:
+    page.locator("#lora-controls").get_by_role("button", name="Add LoRA").click()
+    search = page.get_by_role("searchbox", name="Search the library").last
+    search.fill("warm")
+    expect(page.locator(".picker-row")).to_have_count(1)
+    search.press("Enter")
+    expect(stack_row(page, "golden_hour")).to_have_count(1)
+    search.fill("")
+    search.press("ArrowDown")
+    expect(page.locator(".picker-row").first).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+
+
+def test_the_last_strength_and_the_recent_loras_are_remembered(page: Page, app: App) -> None:
+    add(page, "motion_trail")
+    type_strength(page, "motion_trail", "0.62")
+    write_prompt(page, PROMPT)
+    fill(page, steps=2)
+    job = page.request.post(
+        f"{app.address}api/jobs",
+        data={
+            "model_type": "demo",
+            "prompt": PROMPT,
+            "steps": 2,
+            "selected_loras": {"motion_trail": 0.62},
+        },
+    ).json()
+    for _ in range(240):
+        if get_json(f"{app.address}api/jobs/{job['id']}")["state"] == "done":
+            break
+        page.wait_for_timeout(500)
+    stack_row(page, "motion_trail").get_by_role("button", name="Remove").click()
+    recent = page.get_by_label("Add a recently used LoRA")
+    expect(recent.locator('option[value="motion_trail"]')).to_have_count(1)
+    recent.select_option("motion_trail")
+    box = stack_row(page, "motion_trail").locator('input[type="text"]')
+    expect(box).to_have_value("0.62")
+
+
+@pytest.mark.parametrize("width", [360, 1360])
+def test_a_full_stack_does_not_stick_out(page: Page, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 800})
+    add(page, "golden_hour", "lightning_4step", "neon_outline")
+    stack_row(page, "neon_outline").get_by_role("button", name="Separate").click()
+    overflow = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    assert page.evaluate(overflow) <= 0
+    rows = page.locator("#lora-controls .stack-row")
+    for box in rows.evaluate_all(
+        "rows => rows.flatMap((row) => [...row.querySelectorAll('button, input')].map((item) =>"
+        " item.getBoundingClientRect().right - row.getBoundingClientRect().right))"
+    ):
+        assert box <= 0.5
