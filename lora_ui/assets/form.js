@@ -6,15 +6,19 @@
  * Events: `form` (the values are others) and `batch` ({parts, fields}: make these videos).
  */
 
+const SHOWN_AFTER_MS = 500; // by then the host shows what it was given
+
 class Form extends EventTarget {
   values = {};
   #wishes = [];
   #ask = null;
+  #asked = false;
+  #last = { at: Number.NEGATIVE_INFINITY, before: {}, after: {} };
 
   /** `ask` makes the host call `fill`. */
   connect(ask) {
     this.#ask = ask;
-    if (this.#wishes.length > 0) ask();
+    if (this.#wishes.length > 0) this.#askOnce();
   }
 
   know(values) {
@@ -25,15 +29,34 @@ class Form extends EventTarget {
   /** `wish(values)` returns the fields that it changes, or nothing. */
   change(wish) {
     this.#wishes.push(wish);
-    this.#ask?.();
+    this.#askOnce();
   }
 
   /** The values with every wish fulfilled. */
   fill(values) {
-    let found = { ...values };
+    this.#asked = false;
+    const before = this.#current(values);
+    let found = { ...before };
     for (const wish of this.#wishes.splice(0)) found = { ...found, ...wish(found) };
+    this.#last = { at: performance.now(), before, after: found };
     this.know(found);
     return found;
+  }
+
+  /** The host may still tell the values from before what it was given a moment ago. */
+  #current(values) {
+    const { at, before, after } = this.#last;
+    if (performance.now() - at > SHOWN_AFTER_MS) return values;
+    const entries = Object.entries(values);
+    return Object.fromEntries(
+      entries.map(([name, value]) => [name, value === before[name] ? after[name] : value]),
+    );
+  }
+
+  #askOnce() {
+    if (this.#asked || this.#ask === null) return;
+    this.#asked = true;
+    this.#ask();
   }
 
   /** Make one video for each of the parts that `makeParts(values)` returns, as one job. */

@@ -12,6 +12,7 @@ from tests.browser.actions import (
     get_json,
     stack_row,
     task_in_video,
+    type_strength,
     wait_for_video,
     write_prompt,
 )
@@ -29,6 +30,7 @@ def test_a_curve_by_keyboard_is_in_the_video(page: Page, app: App) -> None:
     write_prompt(page)
     fill(page, steps=4, seed=3)
     add(page, "golden_hour")
+    type_strength(page, "golden_hour", "1")
     page.wait_for_timeout(800)
     dialog = edit(page, "golden_hour")
     expect(dialog).to_contain_text("takes over after step 2 of 4")
@@ -53,6 +55,7 @@ def test_a_curve_by_keyboard_is_in_the_video(page: Page, app: App) -> None:
 
 def test_points_are_dragged_removed_and_made_constant(page: Page) -> None:
     add(page, "golden_hour")
+    type_strength(page, "golden_hour", "1")
     page.wait_for_timeout(800)
     dialog = edit(page, "golden_hour")
     dialog.get_by_role("button", name="Second half").click()

@@ -25,6 +25,17 @@ def add(page: Page, *names: str) -> None:
     page.get_by_role("button", name="Done").click()
     for name in names:
         expect(stack_row(page, name)).to_be_visible()
+        make_plain(stack_row(page, name))
+
+
+def make_plain(row: Locator) -> None:
+    """One constant strength for both experts, however the LoRA was used last."""
+    while row.get_by_role("button", name="constant again").count() > 0:
+        row.get_by_role("button", name="constant again").first.click()
+    separate = row.get_by_role("button", name="Separate")
+    if separate.count() > 0 and separate.get_attribute("aria-pressed") == "true":
+        separate.click()
+    expect(row.locator('input[type="range"]')).to_have_count(1)
 
 
 def order(page: Page) -> list[str]:
