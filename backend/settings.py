@@ -78,7 +78,9 @@ class Settings(BaseModel):
     )
     outputs_dir: Path = Field(description="Where videos are written.")
     models_dir: Path = Field(description="Where local model folders are looked for.")
-    data_dir: Path = Field(description="The app's own state: the queue and uploaded pictures.")
+    data_dir: Path = Field(
+        description="The app's own state: queue, index of results, uploaded pictures."
+    )
     default_model: str = Field(description="Model selected when the page opens.")
     device: str = Field(
         pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$", description="auto, cpu, mps, cuda or cuda:N."
@@ -93,7 +95,7 @@ class Settings(BaseModel):
     max_upload_mb: float = Field(gt=0, description="Largest accepted LoRA file, in megabytes.")
     disk_reserve_mb: float = Field(ge=0, description="Free space that an upload leaves, megabytes.")
     trash_days: float = Field(
-        ge=0, description="Days after which a deleted LoRA is gone for good; 0 means never."
+        ge=0, description="Days until a deleted LoRA or video is gone for good; 0 means never."
     )
     trash_mb: float = Field(
         ge=0, description="Deleted LoRAs kept in all, megabytes, the newest always; 0 is no limit."

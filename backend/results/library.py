@@ -126,7 +126,11 @@ class ResultLibrary:
         return self.get(result.id)
 
     def delete(self, result_id: str) -> str:
-        """Put a result into the trash, from where `undo` brings it back; gives its own id."""
+        """Put a result into the trash, from where `undo` brings it back; gives its own id.
+
+        It is marked before its files move, so that a kill in between leaves either the result or
+        one that `undo` knows.
+        """
         result = self.get(result_id)
         self._mark(result.id, time.time())
         try:
@@ -143,8 +147,11 @@ class ResultLibrary:
         )
         if not rows:
             raise _not_found()
-        path = trash.bring_back(self.root, rows[0]["path"], result_id)
+        path = rows[0]["path"]
+        if trash.holds(self.root, path, result_id) or not (self.root / path).is_file():
+            path = trash.bring_back(self.root, path, result_id)
         with self._database.writing() as connection:
+            connection.execute("DELETE FROM results WHERE path = ? AND id != ?", (path, result_id))
             connection.execute(
                 "UPDATE results SET deleted = NULL, path = ? WHERE id = ?", (path, result_id)
             )

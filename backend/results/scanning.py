@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 FULL_SECONDS = 20.0
 SETTLED_NS = 2_000_000_000
 BATCH = 200
+DELETION_SECONDS = 30.0  # a deletion that has not moved its files by then was cut off
 
 
 class Scanner:
@@ -77,8 +78,9 @@ class Scanner:
         new = [v for p, v in videos.items() if p not in same and p not in self._unreadable]
         new.sort(key=lambda video: (video.mtime_ns, video.path))
         gone = [p for p, row in known.items() if p not in videos and row["deleted"] is None]
-        back = [p for p in same if known[p]["deleted"] is not None]
-        if back:  # a deletion that was not carried out
+        cut_off = time.time() - DELETION_SECONDS
+        back = [p for p in same if (known[p]["deleted"] or cut_off) < cut_off]
+        if back:
             self._restore(back)
         for start in range(0, len(new), BATCH):
             self._add(new[start : start + BATCH], gone)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from pathlib import Path
 
@@ -14,30 +15,34 @@ FOLDER = ".trash"
 def put_away(root: Path, path: str, result_id: str) -> None:
     """Move a video and what belongs to it to the trash; all of it or nothing.
 
-    Raises GenerationError if a file cannot be moved.
+    The video goes first: without it there is no result. Raises GenerationError if a file cannot
+    be moved.
     """
     place = root / FOLDER / result_id
-    shutil.rmtree(place, ignore_errors=True)  # of a deletion that was not carried out
     moves = [(source, place / source.name) for source in files_of(root / path)]
     if not moves:
         raise _refused("the file is not there any more")
-    place.mkdir(parents=True)
+    place.mkdir(parents=True, exist_ok=True)
     _move_all(moves)
+
+
+def holds(root: Path, path: str, result_id: str) -> bool:
+    return (root / FOLDER / result_id / Path(path).name).is_file()
 
 
 def bring_back(root: Path, path: str, result_id: str) -> str:
     """Move them back; gives the video's path, which is another where the old one is taken."""
     place = root / FOLDER / result_id
     name = Path(path).name
-    if not (place / name).is_file():
+    if not holds(root, path, result_id):
         raise _refused("it is not in the trash any more")
-    video = _free_place(root / path)
+    sources = files_of(place / name)
+    video = _free_place(root / path, {source.suffix for source in sources})
     video.parent.mkdir(parents=True, exist_ok=True)
     # The video last: with it the result is there again.
-    others = [source for source in files_of(place / name) if source.name != name]
-    moves = [(source, video.with_suffix(source.suffix)) for source in [*others, place / name]]
-    _move_all(moves)
-    place.rmdir()
+    _move_all([(source, video.with_suffix(source.suffix)) for source in reversed(sources)])
+    with contextlib.suppress(OSError):
+        place.rmdir()
     return video.relative_to(root).as_posix()
 
 
@@ -46,9 +51,11 @@ def remove(root: Path, result_id: str) -> None:
     shutil.rmtree(root / FOLDER / result_id, ignore_errors=True)
 
 
-def _free_place(video: Path) -> Path:
+def _free_place(video: Path, suffixes: set[str]) -> Path:
+    """Where nothing is in the way of the files; one that is not among them is their own, left
+    there when a deletion was cut off."""
     number, place = 1, video
-    while any(place.with_suffix(suffix).exists() for suffix in (".mp4", ".json", ".jpg")):
+    while any(place.with_suffix(suffix).exists() for suffix in suffixes):
         number += 1
         place = video.with_name(f"{video.stem}-{number}{video.suffix}")
     return place

@@ -179,10 +179,15 @@ def test_bringing_back_overwrites_nothing(library: ResultLibrary) -> None:
 def test_a_deletion_that_was_cut_off_is_none(library: ResultLibrary) -> None:
     """The mark is written before the files move; a kill between them loses nothing."""
     add(library, "one")
-    assert ids(library) == ["one"]
-    library._mark("one", time.time())
+    add(library, "two")
+    assert len(ids(library)) == 2
+    library._mark("one", time.time() - 60)
     library.refresh()
-    assert ids(library) == ["one"]
+    assert len(ids(library)) == 2
+    library._mark("two", time.time())
+    library.refresh()
+    assert ids(library) == ["one"], "a deletion that is going on is left alone"
+    assert library.undo("two").id == "two"
 
 
 def test_the_trash_is_emptied_after_its_days(library: ResultLibrary, settings: Settings) -> None:

@@ -1,0 +1,30 @@
+"""Run as a program until it is killed: delete results and bring them back, over and over."""
+
+from __future__ import annotations
+
+import random
+import sys
+from pathlib import Path
+
+from backend.errors import GenerationError
+from backend.results.library import ResultLibrary
+from backend.settings import load_settings
+
+
+def main(folder: Path, seed: int) -> None:
+    library = ResultLibrary(load_settings(outputs_dir=folder / "outputs", data_dir=folder / "data"))
+    chance = random.Random(seed)
+    print("ready", flush=True)
+    while True:
+        name = f"task-{chance.randrange(6)}"
+        try:
+            if chance.random() < 0.5:
+                library.delete(name)
+            else:
+                library.undo(name)
+        except GenerationError:
+            continue
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]))
