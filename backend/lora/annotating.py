@@ -138,8 +138,13 @@ class AnnotatedLibrary(LockedLibrary):
             bump(db)
         self._settle()
 
-    def record_use(self, names_with_strengths: Mapping[str, Any]) -> None:
-        """Count one use of each LoRA at its strength. Names that are gone are passed over."""
+    def record_use(
+        self, names_with_strengths: Mapping[str, Any], video: Path | None = None
+    ) -> None:
+        """Count one use of each LoRA at its strength. Names that are gone are passed over.
+
+        `video` is what came of it, from which a LoRA without any picture takes its own.
+        """
         with self._lock:
             self._look()
             strengths = {
@@ -148,7 +153,8 @@ class AnnotatedLibrary(LockedLibrary):
                 if name in self._contents.entries
             }
             when = datetime.now(UTC).isoformat(timespec="microseconds")
-            self._catalog.record_use(strengths, when)
+            self._catalog.record_use(strengths, when, str(video) if video else None)
+            self._contents.read_made()
             self._seen_revision = self._catalog.revision()
 
 

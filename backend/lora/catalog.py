@@ -46,10 +46,15 @@ CREATE TABLE IF NOT EXISTS usage (
 CREATE TABLE IF NOT EXISTS roles (path TEXT PRIMARY KEY, role TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS edits (path TEXT PRIMARY KEY, edits TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS thumbnails (name TEXT PRIMARY KEY, version TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS pictures (
+    name TEXT PRIMARY KEY, version TEXT NOT NULL, content TEXT NOT NULL) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS pictures_by_content ON pictures (content);
+CREATE TABLE IF NOT EXISTS made (
+    path TEXT PRIMARY KEY, video TEXT NOT NULL, alone INTEGER NOT NULL) WITHOUT ROWID;
+DROP TABLE IF EXISTS thumbnails;
 INSERT OR IGNORE INTO counters VALUES ('revision', 1);
 """
-MOVED_TABLES = ("files", "usage", "roles", "edits")
+MOVED_TABLES = ("files", "usage", "roles", "edits", "made")
 # Columns that a catalogue of an older version lacks.
 ADDED_COLUMNS = {
     "form": "TEXT",
@@ -154,8 +159,12 @@ class Catalog:
             rows = db.execute("SELECT path, use_count, last_used, last_strength FROM usage")
             return {path: Usage(count, used, json.loads(text)) for path, count, used, text in rows}
 
-    def record_use(self, strengths: Mapping[str, Any], when: str) -> None:
-        """Count one use of each path at its strength (JSON-ready)."""
+    def record_use(self, strengths: Mapping[str, Any], when: str, video: str | None = None) -> None:
+        """Count one use of each path at its strength (JSON-ready).
+
+        `video` is what was made; a path keeps the first one in which it was used alone, or else
+        the first one at all.
+        """
         rows = [(path, when, json.dumps(strength)) for path, strength in strengths.items()]
         with self._open() as db:
             db.executemany(
@@ -164,16 +173,20 @@ class Catalog:
                 " last_strength = excluded.last_strength",
                 rows,
             )
+            if video is not None:
+                alone = len(strengths) == 1
+                db.executemany(
+                    "INSERT INTO made VALUES (?, ?, ?) ON CONFLICT (path) DO UPDATE SET"
+                    " video = excluded.video, alone = excluded.alone"
+                    " WHERE excluded.alone > made.alone",
+                    [(path, video, alone) for path in strengths],
+                )
             bump(db)
 
-    def thumbnails(self) -> dict[str, str]:
-        """The version that each thumbnail on disk was made for, by LoRA name."""
+    def made(self) -> dict[str, str]:
+        """A finished video in which each file was used, by path."""
         with self._open() as db:
-            return dict(db.execute("SELECT name, version FROM thumbnails").fetchall())
-
-    def save_thumbnail(self, name: str, version: str) -> None:
-        with self._open() as db:
-            db.execute("INSERT OR REPLACE INTO thumbnails VALUES (?, ?)", (name, version))
+            return dict(db.execute("SELECT path, video FROM made").fetchall())
 
     def roles(self) -> dict[str, Role]:
         with self._open() as db:

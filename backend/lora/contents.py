@@ -10,6 +10,7 @@ import hashlib
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from pathlib import Path
 
 from backend.errors import LoRAFileError
 from backend.lora.architectures import Architecture
@@ -29,6 +30,7 @@ from backend.lora.texts import NOTHING, Texts
 from backend.lora.walking import (
     Folders,
     Snapshot,
+    Stamp,
     Walk,
     by_folder,
     extra_folders,
@@ -40,6 +42,7 @@ from backend.settings import Settings
 LOOK_SECONDS = 1.0
 LOOK_SHARE = 20  # looking takes at most one part in this many of the time
 HASH_BYTES_AT_ONCE = 64 * 1024 * 1024
+GONE = Stamp(0, 0)
 OPENING_BYTES = 64 * 1024  # opening a file takes about as long as hashing this much
 
 
@@ -59,6 +62,7 @@ class Contents:
         self.snapshot: Snapshot = {}
         self.names: Folders = {}
         self._beside: set[str] = set()
+        self._made: dict[str, str] = {}
         self.files: dict[str, ScannedFile] = {}
         self.entries: dict[str, Prepared] = {}
         self.offline = False
@@ -215,8 +219,18 @@ class Contents:
         self.names = by_folder(walk.snapshot)
         self._beside = {path.rpartition("/")[0] for path in walk.snapshot if path not in files}
         self.entries = {name: Prepared(entry, self) for name, entry in entries.items()}
+        self.read_made()
         self.generation += 1
         self._index = None
+
+    def read_made(self) -> None:
+        """Look up again in which videos the files were used."""
+        self._made = self.catalog.made()
+
+    def made(self, entry: Entry) -> Path | None:
+        """A finished video in which the LoRA was used."""
+        video = self._made.get(entry.first.path)
+        return None if video is None else Path(video)
 
     def is_missing(self, entry: Entry) -> bool:
         """Whether a file of the LoRA cannot be reached at the moment."""
@@ -248,10 +262,11 @@ class Contents:
         return any(file.folder in self._beside for file in entry.files.values())
 
     def thumbnail_version(self, entry: Entry) -> str:
-        """Changes with the name, the files and the pictures beside them."""
+        """Changes with the name, the files, the pictures beside them and the video made."""
         sources = [*self.previews(entry), *(file.path for file in entry.files.values())]
-        stamps = [(path, self.snapshot[path][:2]) for path in sources]
-        seed = repr((entry.name, self.settings.thumbnail_size, stamps))
+        stamps = [(path, self.snapshot.get(path, GONE)[:2]) for path in sources]
+        made = self._made.get(entry.first.path)
+        seed = repr((entry.name, self.settings.thumbnail_size, stamps, made))
         return hashlib.sha256(seed.encode(errors="replace")).hexdigest()[:16]
 
     def index(self) -> list[tuple[str, str]]:

@@ -83,7 +83,7 @@ class LoRALibrary(PreviewedLibrary):
         with self._changing():
             prepared = self._changeable(name)
             self._trash.put(name, all_paths(prepared.entry, self._contents.names))
-            self._settle(prepared)
+            self._settle()
             with suppress(OSError, LoRAError):
                 self._trash.purge(self._expired())
         return True
@@ -110,7 +110,7 @@ class LoRALibrary(PreviewedLibrary):
             Renaming(self.root, self._contents, self._catalog, self._intents).rename(
                 prepared.entry, new_name
             )
-            self._settle(prepared)
+            self._settle()
         return True
 
     def move_lora_file(self, name: str, folder: str) -> dict[str, Any]:
@@ -125,7 +125,7 @@ class LoRALibrary(PreviewedLibrary):
             paths = relocation.move(prepared.entry, folder)
             if not paths:
                 return self.record(name)
-            self._settle(prepared)
+            self._settle()
             first = prepared.entry.first.path
             return self.record(self._name_of(paths.get(first, first)))
 

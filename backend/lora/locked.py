@@ -109,14 +109,8 @@ class LockedLibrary(EstimatingLibrary):
     def _expired(self) -> list[Trashed]:
         return self._trash.expired(self.settings.trash_days, self.settings.trash_mb)
 
-    def _settle(self, old: Prepared | None = None) -> None:
-        """Look again after a change that has happened: what fails now does not undo it.
-
-        `old` is what the change did away with; its thumbnail goes.
-        """
-        with suppress(OSError, LoRAError):
-            if old is not None:
-                (self.root / old.thumbnail_path).unlink(missing_ok=True)
+    def _settle(self) -> None:
+        """Look again after a change that has happened: what fails now does not undo it."""
         for _ in range(2):  # a fault may have passed, and the caller wants to see the change
             with suppress(OSError, LoRAError):
                 self._look(now=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from backend.errors import LoRAError, LoRANotFoundError
@@ -18,7 +19,7 @@ from backend.lora.scan import ScannedFile
 from backend.lora.walking import Walk
 from backend.settings import Settings
 
-THUMBNAIL_SECONDS = 1.0
+THUMBNAIL_SECONDS = 0.3
 LARGE = 1000  # files; a look at more of them is not waited for by a page
 MANY_NEW = 64  # the same for files that have to be read
 
@@ -44,6 +45,7 @@ class LibraryView:
         self._seen_revision = -1
         self._background = Background(Refreshing(self))
         self._may_hash = True
+        self._lacks_pictures = True
 
     @property
     def refresh_progress(self) -> dict[str, Any] | None:
@@ -60,6 +62,7 @@ class LibraryView:
             self._contents.load()
             if not self._is_slow():
                 self._look(now=True)
+                self._wake_for_rest()
                 return self.refresh_progress
             self._background.wake()
         return self.refresh_progress or {"stage": "looking", "done": 0, "total": 0}
@@ -68,10 +71,15 @@ class LibraryView:
         """Whether a look takes longer than anybody wants to wait for a page."""
         return len(self._contents.files) > LARGE or self._contents.pending_count() > MANY_NEW
 
+    def _wake_for_rest(self) -> None:
+        """What need not be waited for goes on in the background."""
+        if self._may_hash and (self._lacks_pictures or self._contents.unhashed()):
+            self._background.wake()
+
     def cancel_refresh(self) -> None:
         """Stop what goes on in the background; what was found until now is kept.
 
-        A large library is looked at again when it is time to; hashing waits for `refresh`.
+        A large library is looked at again when it is time to; the rest waits for `refresh`.
         """
         self._may_hash = False
         self._background.cancel()
@@ -95,9 +103,18 @@ class LibraryView:
             return
         if changed or now:
             self._catalog.bump(self._seen_revision + 1)
+            self._lacks_pictures = True
             if len(self._contents.entries) <= LARGE:
-                self._pictures.make_missing(self._contents.entries.values(), THUMBNAIL_SECONDS)
+                self._make_some_pictures()
         self._seen_revision = self._catalog.revision()
+
+    def _make_some_pictures(self) -> None:
+        """Make thumbnails for a moment; the others are made in the background."""
+        entries = self._contents.entries
+        with suppress(LoRAError):
+            if self._pictures.make_missing(entries.values(), THUMBNAIL_SECONDS):
+                self._lacks_pictures = False
+                self._pictures.sweep(entries.keys())
 
     def publish(self, walk: Walk | None, found: Mapping[str, ScannedFile], generation: int) -> bool:
         """Take over what was found in the background since that generation of the contents.
@@ -137,8 +154,7 @@ class LibraryView:
             self._background.wake()
         else:
             self._look()
-            if self._may_hash and self._contents.unhashed():
-                self._background.wake()
+            self._wake_for_rest()
 
     def _find(self, name: str) -> Prepared:
         with self._lock:

@@ -1,16 +1,22 @@
-"""The thumbnails of the library: which are there, and making those that are not."""
+"""The thumbnails of the library: which are there, making those that are not, sweeping others."""
 
 from __future__ import annotations
 
+import sqlite3
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from backend.errors import LoRAError
 from backend.lora.catalog import Catalog
-from backend.lora.records import Prepared
-from backend.lora.thumbnails import make_thumbnail
+from backend.lora.picture_sources import sources
+from backend.lora.records import Prepared, thumbnail_path
+from backend.lora.thumbnails import FOLDER, STAGE, Thumbnail, make_thumbnail
+
+STALE_SECONDS = 60.0
+MARKED_AT_ONCE = 500
 
 
 @dataclass(frozen=True)
@@ -25,33 +31,76 @@ class Pictures:
         """The thumbnail's file, made now if it is missing or out of date. Raises LoRAError."""
         name, version = prepared.entry.name, prepared.thumbnail_version
         target = self.root / prepared.thumbnail_path
-        if self.catalog.thumbnails().get(name) == version and target.is_file():
-            return target
-        first = prepared.entry.first
-        try:
-            make_thumbnail(
-                target,
-                name,
-                self.root / first.path if first.form else None,
-                [self.root / path for path in prepared.previews],
-                self.size,
-            )
-        except OSError as error:
-            raise LoRAError(
-                f"The thumbnail of {name} cannot be written: {error.strerror or error}.",
-                suggestions=["Check that the LoRA folder is writable and its disk is not full."],
-            ) from error
-        self.catalog.save_thumbnail(name, version)
+        with self.catalog.transaction() as db:
+            known = db.execute("SELECT version FROM pictures WHERE name=?", (name,)).fetchone()
+        if known is None or known[0] != version or not target.is_file():
+            made = self._make(prepared, target)
+            row = (name, version, made.content)
+            with self.catalog.transaction() as db:
+                db.execute("INSERT OR REPLACE INTO pictures VALUES (?, ?, ?)", row)
         return target
 
-    def make_missing(self, entries: Iterable[Prepared], seconds: float) -> None:
-        """Make as many as the time allows; the others are made when asked for."""
-        versions, deadline = self.catalog.thumbnails(), time.monotonic() + seconds
+    def _make(self, prepared: Prepared, target: Path) -> Thumbnail:
+        first = prepared.entry.first
+        found = sources(
+            self.root / first.path if first.form else None,
+            [self.root / path for path in prepared.previews],
+            prepared.made,
+        )
+        try:
+            return make_thumbnail(target, prepared.entry.name, found, self.size, self._made_before)
+        except OSError as error:
+            raise LoRAError(
+                f"The thumbnail of {prepared.entry.name} cannot be written:"
+                f" {error.strerror or error}.",
+                suggestions=["Check that the LoRA folder is writable and its disk is not full."],
+            ) from error
+
+    def _made_before(self, content: str) -> Path | None:
+        """A thumbnail of the same content, under whatever name."""
+        with self.catalog.transaction() as db:
+            rows = db.execute("SELECT name FROM pictures WHERE content=?", (content,)).fetchall()
+        files = (self.root / thumbnail_path(name) for (name,) in rows)
+        return next((file for file in files if file.is_file()), None)
+
+    def versions(self) -> dict[str, str]:
+        """The version that each thumbnail was made for, by LoRA name."""
+        with self.catalog.transaction() as db:
+            return dict(db.execute("SELECT name, version FROM pictures").fetchall())
+
+    def make_missing(self, entries: Iterable[Prepared], seconds: float) -> bool:
+        """Make as many as the time allows; False if some are still missing."""
+        versions, deadline = self.versions(), time.monotonic() + seconds
         for prepared in entries:
-            if time.monotonic() > deadline:
-                return
             if versions.get(prepared.entry.name) != prepared.thumbnail_version:
+                if time.monotonic() > deadline:
+                    return False
                 try:
                     self.file(prepared)
                 except LoRAError:
-                    return  # a folder that cannot be written: asking for the thumbnail says so
+                    return True  # a folder that cannot be written: asking for it says so
+        return True
+
+    def sweep(self, names: Collection[str]) -> None:
+        """Remove thumbnails of other LoRAs than these, and what a kill left of making one."""
+        folder = self.root / FOLDER
+        kept = {thumbnail_path(name).rpartition("/")[2] for name in names}
+        gone = [name for name in self.versions() if name not in names]
+        if folder.is_symlink() or not folder.is_dir():
+            return
+        for path in folder.iterdir():
+            with suppress(OSError):
+                if path.name not in kept and (path.suffix != STAGE or _is_stale(path)):
+                    path.unlink()
+        with self.catalog.transaction() as db:
+            _forget(db, gone)
+
+
+def _is_stale(path: Path) -> bool:
+    return time.time() - path.lstat().st_mtime > STALE_SECONDS
+
+
+def _forget(db: sqlite3.Connection, names: list[str]) -> None:
+    for start in range(0, len(names), MARKED_AT_ONCE):
+        some = names[start : start + MARKED_AT_ONCE]
+        db.execute(f"DELETE FROM pictures WHERE name IN ({', '.join('?' * len(some))})", some)

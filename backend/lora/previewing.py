@@ -16,11 +16,11 @@ from backend.errors import LoRAError
 from backend.lora.annotating import AnnotatedLibrary
 from backend.lora.catalog import bump
 from backend.lora.pairing import Entry
+from backend.lora.picture_sources import MAX_BYTES, NOT_A_PICTURE, picture_in
 from backend.lora.placement import Move
 from backend.lora.scan import ScannedFile
 from backend.lora.small_files import read_small
 from backend.lora.stages import discard, step_path, write_step
-from backend.lora.thumbnails import MAX_BYTES, NOT_A_PICTURE, picture_in
 
 SUFFIX = ".preview.png"
 MADE_BY = ("Software", "Wan2.2 LoRA Studio")

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Protocol
 
 from backend.lora.catalog import Usage
@@ -30,6 +31,8 @@ class Source(Protocol):
     def previews(self, entry: Entry) -> tuple[str, ...]: ...
 
     def thumbnail_version(self, entry: Entry) -> str: ...
+
+    def made(self, entry: Entry) -> Path | None: ...
 
     def is_missing(self, entry: Entry) -> bool: ...
 
@@ -62,6 +65,11 @@ class Prepared:
     @property
     def previews(self) -> tuple[str, ...]:
         return self.source.previews(self.entry)
+
+    @property
+    def made(self) -> Path | None:
+        """A finished video in which the LoRA was used."""
+        return self.source.made(self.entry)
 
     @property
     def preview_video(self) -> str | None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from backend.errors import LoRAFileError
+from backend.errors import LoRAError, LoRAFileError
 from backend.lora.background import Background
-from backend.lora.hashing import file_sha256_slowly
+from backend.lora.hashing import PAUSES, file_sha256_slowly
 from backend.lora.scan import ScannedFile
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ class Refreshing:
         while not background.is_cancelled and not self._refresh(background):
             pass
         self._read_texts(background)
+        with suppress(LoRAError):  # asking for the thumbnail says what is wrong
+            self._make_pictures(background)
         self._hash(background)
 
     def _refresh(self, background: Background) -> bool:
@@ -74,6 +77,25 @@ class Refreshing:
         with self.library._lock:
             contents.texts.save()
             contents.index()
+
+    def _make_pictures(self, background: Background) -> None:
+        """Make the thumbnails that are missing, and sweep those of LoRAs that are gone."""
+        library, contents = self.library, self.library._contents
+        if not library._lacks_pictures:
+            return
+        generation, entries = contents.generation, dict(contents.entries)
+        versions = library._pictures.versions()
+        for done, (name, prepared) in enumerate(entries.items()):
+            if background.is_cancelled or contents.generation != generation:
+                return  # what was found meanwhile is looked through the next time
+            if versions.get(name) == prepared.thumbnail_version:
+                continue
+            background.report("pictures", done, len(entries))
+            started = time.monotonic()
+            library._pictures.file(prepared)
+            background.pause(PAUSES * (time.monotonic() - started))
+        library._pictures.sweep(entries.keys())
+        library._lacks_pictures = False
 
     def _hash(self, background: Background) -> None:
         """Hash what has no hash yet, the smallest files first, at a low share of the time."""

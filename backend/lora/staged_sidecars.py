@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 from backend.errors import UploadError
+from backend.lora.picture_sources import MAX_BYTES as MAX_PICTURE_BYTES
+from backend.lora.picture_sources import MAX_VIDEO_BYTES, NOT_A_PICTURE, decode_picture, is_video
 from backend.lora.sidecars import MAX_BYTES as MAX_TEXT_BYTES
 from backend.lora.sidecars import PICTURES, TEXTS, VIDEOS
 from backend.lora.stages import create_locked, write_all
-from backend.lora.thumbnails import MAX_BYTES as MAX_PICTURE_BYTES
-from backend.lora.thumbnails import MAX_VIDEO_BYTES, NOT_A_PICTURE, decode_picture, is_video
 from backend.settings import Settings
 
 SUFFIX = ".part"

@@ -1,166 +1,84 @@
-"""Card pictures: WebP files in `<loras_dir>/.thumbnails/`, made on demand from what is there.
+"""Card pictures: WebP files in `<loras_dir>/.thumbnails/`.
 
-In this order: a picture beside the file, the header's own picture, a video's first frame, and
-else a drawn placeholder. Everything is re-encoded by Pillow; bytes of others are never served.
+Everything is re-encoded by Pillow; bytes of others are never served. A LoRA without any picture
+gets a drawn placeholder.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
-import io
-import json
 import os
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import Image, ImageDraw, ImageFont, ImageOps
+from PIL import Image, ImageDraw, ImageFont
 
-from backend.errors import LoRAError, StudioError
-from backend.lora.header import open_regular, read_header
-from backend.lora.sidecars import VIDEOS
+from backend.lora.picture_sources import NOT_A_PICTURE, PictureSource
 
 FOLDER = ".thumbnails"
-MB = 1024 * 1024
-MAX_PIXELS = 40_000_000
-MAX_BYTES = 20 * MB
-MAX_VIDEO_BYTES = 200 * MB
-FORMATS = ("PNG", "JPEG", "WEBP", "GIF")
-NOT_A_PICTURE = (
-    OSError,
-    ValueError,
-    SyntaxError,
-    EOFError,
-    IndexError,
-    TypeError,
-    MemoryError,
-    Image.DecompressionBombError,
-    Image.DecompressionBombWarning,
-    StudioError,
-)
+STAGE = ".tmp"
+
+
+@dataclass(frozen=True)
+class Thumbnail:
+    """What a thumbnail was made from: the source's `kind`, or placeholder; and its content."""
+
+    kind: str
+    content: str
 
 
 def make_thumbnail(
-    target: Path, name: str, lora: Path | None, previews: Sequence[Path], size: int
-) -> str:
-    """Write `target` (WebP, longest side `size` pixels) and say what it was made from.
+    target: Path,
+    name: str,
+    sources: Iterable[PictureSource],
+    size: int,
+    made_before: Callable[[str], Path | None] = lambda content: None,
+) -> Thumbnail:
+    """Write `target` (WebP, longest side `size` pixels) from the first source with a picture.
 
-    `previews` are files beside the LoRA, the best first. Returns "preview", "header", "video"
-    or "placeholder". The target is replaced in one step.
+    `made_before` finds the thumbnail of the same content, which is linked rather than made
+    again. The target is replaced in one step. Raises OSError if it cannot be written.
     """
-    pictures = [path for path in previews if path.suffix.lower() not in VIDEOS]
-    videos = [path for path in previews if path.suffix.lower() in VIDEOS]
-    picture, source = _first(pictures, _open_picture), "preview"
-    if picture is None and lora is not None:
-        picture, source = _first([lora], _open_header_picture), "header"
-    if picture is None:
-        picture, source = _first(videos, _open_first_frame), "video"
-    if picture is None:
-        picture, source = placeholder(name, size), "placeholder"
-    _save(picture, target, size)
-    return source
-
-
-def _first(
-    paths: Sequence[Path], opener: Callable[[Path], Image.Image | None]
-) -> Image.Image | None:
-    """The first picture that can be decoded; one that cannot is passed over."""
-    for path in paths:
-        try:
-            picture = opener(path)
-        except NOT_A_PICTURE:
-            continue
+    for source in sources:
+        content = f"{source.content}:{size}"
+        known = made_before(content)
+        if known is not None and _link(known, target):
+            return Thumbnail(source.kind, content)
+        picture = _decoded(source)
         if picture is not None:
-            return picture
-    return None
+            _save(picture, target, size)
+            return Thumbnail(source.kind, content)
+    _save(placeholder(name, size), target, size)
+    return Thumbnail("placeholder", f"placeholder:{name}:{size}")
 
 
-def decode_picture(data: bytes) -> Image.Image:
-    """An RGB picture from untrusted bytes. Raises one of NOT_A_PICTURE."""
-    if len(data) > MAX_BYTES:
-        raise ValueError("the picture is too large")
-    picture = Image.open(io.BytesIO(data), formats=FORMATS)
-    if picture.width * picture.height > MAX_PIXELS:
-        raise ValueError("the picture has too many pixels")
-    return ImageOps.exif_transpose(picture).convert("RGB")
-
-
-def _open_picture(path: Path) -> Image.Image:
-    with os.fdopen(open_regular(path), "rb") as file:
-        return decode_picture(file.read(MAX_BYTES + 1))
-
-
-def _open_header_picture(path: Path) -> Image.Image | None:
-    for text in header_pictures(read_header(path).metadata):
-        try:
-            return decode_picture(base64.b64decode(text, validate=False))
-        except (*NOT_A_PICTURE, binascii.Error):
-            continue
-    return None
-
-
-def header_pictures(metadata: Mapping[str, str]) -> list[str]:
-    """Base64 texts of the pictures in a header: `modelspec.thumbnail`, `ssmd_cover_images`."""
-    found = []
-    uri = metadata.get("modelspec.thumbnail", "")
-    if uri.startswith("data:image/") and ";base64," in uri[:60]:
-        found.append(uri.split(",", 1)[1])
+def _decoded(source: PictureSource) -> Image.Image | None:
     try:
-        covers = json.loads(metadata.get("ssmd_cover_images", "[]"))
-    except (ValueError, RecursionError):
-        covers = []
-    if isinstance(covers, list):
-        found += [cover.split(",", 1)[-1] for cover in covers if isinstance(cover, str)]
-    return [text for text in found if text and len(text) <= MAX_BYTES * 4 // 3]
-
-
-def picture_in(path: Path) -> Image.Image:
-    """The picture in a file of any name, or a video's first frame. Raises LoRAError."""
-    for opener in (_open_picture, _open_first_frame if is_video(path) else None):
-        try:
-            picture = opener(path) if opener else None
-        except NOT_A_PICTURE:
-            continue
-        if picture is not None:
-            return picture
-    raise LoRAError(
-        f"{path.name} is no picture (PNG, JPEG, WebP, GIF) and no video (MP4, WebM) that can be"
-        " read.",
-        suggestions=[
-            f"Choose another file, of at most {MAX_BYTES // MB} MB for a picture and"
-            f" {MAX_VIDEO_BYTES // MB} MB for a video."
-        ],
-    )
-
-
-def is_video(path: Path) -> bool:
-    """Whether a file begins as an MP4 or a WebM does."""
-    try:
-        with os.fdopen(open_regular(path), "rb") as file:
-            start = file.read(12)
+        return source.decode()
     except NOT_A_PICTURE:
+        return None
+
+
+def _link(known: Path, target: Path) -> bool:
+    """Give a thumbnail another name; False where that cannot be done."""
+    if known == target:
+        return True
+    stage = _stage(target)
+    try:
+        os.link(known, stage)
+        stage.replace(target)
+    except OSError:
         return False
-    return start[4:8] == b"ftyp" or start.startswith(b"\x1a\x45\xdf\xa3")
+    finally:
+        stage.unlink(missing_ok=True)  # replacing one link of a file by another does nothing
+    return True
 
 
-def _open_first_frame(path: Path) -> Image.Image | None:
-    if path.is_symlink() or not path.is_file() or path.stat().st_size > MAX_VIDEO_BYTES:
-        return None
-    try:
-        import av  # here because it is heavy, and needed for videos only
-    except ImportError:
-        return None
-    try:
-        with av.open(str(path)) as container:
-            frame = next(container.decode(video=0), None)
-            if frame is None or frame.width * frame.height > MAX_PIXELS:
-                return None
-            picture: Image.Image = frame.to_image()
-            return picture
-    except av.FFmpegError:
-        return None
+def _stage(target: Path) -> Path:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    return target.with_name(f".{uuid.uuid4().hex}{STAGE}")
 
 
 def placeholder(name: str, size: int) -> Image.Image:
@@ -185,8 +103,7 @@ def placeholder(name: str, size: int) -> Image.Image:
 
 def _save(picture: Image.Image, target: Path, size: int) -> None:
     picture.thumbnail((size, size), Image.Resampling.LANCZOS)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    stage = target.with_name(f".{uuid.uuid4().hex}.tmp")
+    stage = _stage(target)
     try:
         picture.save(stage, "WEBP", quality=82, method=4)
         stage.replace(target)

@@ -145,7 +145,7 @@ class _Run:
             model = self._models.load(self._task.model_type)
             told = metadata(self._task, model, self._outcome(frames, reports))
             write_result(files, frames, int(self._task.fps or 1), told)
-        self._loras.record_use(self.recovery.selection)
+        self._loras.record_use(self.recovery.selection, files.video)
         logger.info("video written to %s", files.video)
         return GenerationResult(
             video_path=str(files.video),

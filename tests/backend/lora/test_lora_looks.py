@@ -15,6 +15,7 @@ from PIL import Image
 
 from backend.lora.library import LoRALibrary
 from backend.lora.metadata import describe
+from backend.lora.picture_sources import sources
 from backend.lora.sidecars import sidecar_suffixes, strip_html
 from backend.lora.thumbnails import make_thumbnail, placeholder
 from backend.settings import load_settings
@@ -106,14 +107,14 @@ def test_pictures_that_cannot_be_decoded_are_passed_over(
 def test_a_huge_picture_is_not_decoded(tmp_path: Path) -> None:
     bomb = tmp_path / "bomb.png"
     Image.new("1", (9000, 9000)).save(bomb)
-    made = make_thumbnail(tmp_path / "t.webp", "n", None, [bomb], 64)
-    assert made == "placeholder"
+    made = make_thumbnail(tmp_path / "t.webp", "n", sources(None, [bomb]), 64)
+    assert made.kind == "placeholder"
 
 
 def test_thumbnails_are_small_and_keep_their_proportions(tmp_path: Path) -> None:
     source = tmp_path / "wide.png"
     source.write_bytes(picture(RED, size=(800, 400)))
-    make_thumbnail(tmp_path / "t.webp", "n", None, [source], 128)
+    make_thumbnail(tmp_path / "t.webp", "n", sources(None, [source]), 128)
     with Image.open(tmp_path / "t.webp") as found:
         assert found.size == (128, 64)
 
