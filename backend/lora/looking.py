@@ -73,6 +73,8 @@ class LibraryView:
 
     def _wake_for_rest(self) -> None:
         """What need not be waited for goes on in the background."""
+        if self._lacks_pictures and len(self._contents.entries) <= LARGE:
+            self._make_some_pictures()
         if self._may_hash and (self._lacks_pictures or self._contents.unhashed()):
             self._background.wake()
 

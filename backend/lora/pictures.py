@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ from backend.lora.thumbnails import FOLDER, STAGE, Thumbnail, make_thumbnail
 
 STALE_SECONDS = 60.0
 MARKED_AT_ONCE = 500
+Row = tuple[str, str, str]  # name, version, content
 
 
 @dataclass(frozen=True)
@@ -34,13 +35,24 @@ class Pictures:
         with self.catalog.transaction() as db:
             known = db.execute("SELECT version FROM pictures WHERE name=?", (name,)).fetchone()
         if known is None or known[0] != version or not target.is_file():
-            made = self._make(prepared, target)
-            row = (name, version, made.content)
-            with self.catalog.transaction() as db:
-                db.execute("INSERT OR REPLACE INTO pictures VALUES (?, ?, ?)", row)
+            self.save([self.make(prepared)])
         return target
 
-    def _make(self, prepared: Prepared, target: Path) -> Thumbnail:
+    def make(self, prepared: Prepared, unsaved: Sequence[Row] = ()) -> Row:
+        """Make a thumbnail; what is returned is to be saved, after what is `unsaved` yet.
+
+        Raises LoRAError.
+        """
+        version = prepared.thumbnail_version
+        made = self._make(prepared, self.root / prepared.thumbnail_path, unsaved)
+        return prepared.entry.name, version, made.content
+
+    def save(self, rows: Sequence[Row]) -> None:
+        """Remember what was made from what."""
+        with self.catalog.transaction() as db:
+            db.executemany("INSERT OR REPLACE INTO pictures VALUES (?, ?, ?)", rows)
+
+    def _make(self, prepared: Prepared, target: Path, unsaved: Sequence[Row]) -> Thumbnail:
         first = prepared.entry.first
         found = sources(
             self.root / first.path if first.form else None,
@@ -48,7 +60,10 @@ class Pictures:
             prepared.made,
         )
         try:
-            return make_thumbnail(target, prepared.entry.name, found, self.size, self._made_before)
+            return make_thumbnail(
+                target, prepared.entry.name, found, self.size,
+                lambda content: self._made_before(content, unsaved),
+            )  # fmt: skip
         except OSError as error:
             raise LoRAError(
                 f"The thumbnail of {prepared.entry.name} cannot be written:"
@@ -56,11 +71,12 @@ class Pictures:
                 suggestions=["Check that the LoRA folder is writable and its disk is not full."],
             ) from error
 
-    def _made_before(self, content: str) -> Path | None:
+    def _made_before(self, content: str, unsaved: Sequence[Row]) -> Path | None:
         """A thumbnail of the same content, under whatever name."""
         with self.catalog.transaction() as db:
             rows = db.execute("SELECT name FROM pictures WHERE content=?", (content,)).fetchall()
-        files = (self.root / thumbnail_path(name) for (name,) in rows)
+        names = [*(name for name, _, same in unsaved if same == content), *(n for (n,) in rows)]
+        files = (self.root / thumbnail_path(name) for name in names)
         return next((file for file in files if file.is_file()), None)
 
     def versions(self) -> dict[str, str]:
@@ -71,15 +87,21 @@ class Pictures:
     def make_missing(self, entries: Iterable[Prepared], seconds: float) -> bool:
         """Make as many as the time allows; False if some are still missing."""
         versions, deadline = self.versions(), time.monotonic() + seconds
+        rows: list[Row] = []
+        complete = True
         for prepared in entries:
-            if versions.get(prepared.entry.name) != prepared.thumbnail_version:
-                if time.monotonic() > deadline:
-                    return False
-                try:
-                    self.file(prepared)
-                except LoRAError:
-                    return True  # a folder that cannot be written: asking for it says so
-        return True
+            if versions.get(prepared.entry.name) == prepared.thumbnail_version:
+                continue
+            if time.monotonic() > deadline:
+                complete = False
+                break
+            try:
+                rows.append(self.make(prepared, rows))
+            except LoRAError:
+                break  # a folder that cannot be written: asking for it says so
+        if rows:
+            self.save(rows)
+        return complete
 
     def sweep(self, names: Collection[str]) -> None:
         """Remove thumbnails of other LoRAs than these, and what a kill left of making one."""

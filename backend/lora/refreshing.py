@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from backend.errors import LoRAError, LoRAFileError
 from backend.lora.background import Background
-from backend.lora.hashing import PAUSES, file_sha256_slowly
+from backend.lora.hashing import file_sha256_slowly
+from backend.lora.pictures import Row
 from backend.lora.scan import ScannedFile
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ PUBLISH_SECONDS = 2.0  # a page sees new files at least this often
 PUBLISH_SHARE = 10  # publishing takes at most one part in about this many of the time
 HASHES_SECONDS = 10.0  # hashes are shown, and kept, at least this often
 NAMES_AT_ONCE = 200
+PICTURES_AT_ONCE = 100
 
 
 @dataclass(frozen=True)
@@ -85,17 +87,24 @@ class Refreshing:
             return
         generation, entries = contents.generation, dict(contents.entries)
         versions = library._pictures.versions()
+        rows: list[Row] = []
         for done, (name, prepared) in enumerate(entries.items()):
             if background.is_cancelled or contents.generation != generation:
-                return  # what was found meanwhile is looked through the next time
+                break  # what was found meanwhile is looked through the next time
             if versions.get(name) == prepared.thumbnail_version:
                 continue
             background.report("pictures", done, len(entries))
             started = time.monotonic()
-            library._pictures.file(prepared)
-            background.pause(PAUSES * (time.monotonic() - started))
-        library._pictures.sweep(entries.keys())
-        library._lacks_pictures = False
+            rows.append(library._pictures.make(prepared, rows))
+            if len(rows) >= PICTURES_AT_ONCE:
+                library._pictures.save(rows)
+                rows = []
+            background.pause(time.monotonic() - started)
+        else:
+            library._lacks_pictures = False
+            library._pictures.sweep(entries.keys())
+        if rows:
+            library._pictures.save(rows)
 
     def _hash(self, background: Background) -> None:
         """Hash what has no hash yet, the smallest files first, at a low share of the time."""

@@ -105,7 +105,7 @@ def _save(picture: Image.Image, target: Path, size: int) -> None:
     picture.thumbnail((size, size), Image.Resampling.LANCZOS)
     stage = _stage(target)
     try:
-        picture.save(stage, "WEBP", quality=82, method=4)
+        picture.save(stage, "WEBP", quality=82, method=2)
         stage.replace(target)
     finally:
         stage.unlink(missing_ok=True)

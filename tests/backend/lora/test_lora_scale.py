@@ -54,6 +54,7 @@ def test_a_restart_serves_what_is_known_and_then_looks(
     names = set(again.find_loras(limit=2 * COUNT)["names"])
     assert "second" in names
     assert "first" not in names
+    assert again.finish_refresh(WAIT)
     assert again.refresh_progress is None
 
 
