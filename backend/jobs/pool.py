@@ -9,6 +9,7 @@ from typing import Any
 from backend.jobs.board import Board, Tally, WorkerStatus
 from backend.jobs.devices import worker_devices
 from backend.jobs.instances import Instances
+from backend.jobs.recovery import Recovery
 from backend.jobs.store import JobStore
 from backend.jobs.supervisor import Supervisor
 from backend.settings import Settings
@@ -35,6 +36,9 @@ class WorkerPool:
             if self._supervisors:
                 return
             self._instances.join()
+            recovery = Recovery(self._store, self._settings.outputs_dir)
+            recovery.free_the_dead(self._instances)
+            recovery.sweep()
             devices = worker_devices(self._settings)
             self._boards = tuple(Board() for _ in devices)
             self._supervisors = tuple(

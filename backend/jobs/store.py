@@ -50,6 +50,11 @@ class JobStore:
         marks = ", ".join("?" * len(states))
         return self._read(f"WHERE state IN ({marks}) {IN_ORDER}", *states)
 
+    def task_ids(self) -> list[str]:
+        """The ids of all tasks, of jobs and of parts."""
+        rows = self._database.rows("SELECT id FROM jobs UNION SELECT id FROM parts")
+        return [row["id"] for row in rows]
+
     def counts(self) -> dict[str, int]:
         """Jobs by state."""
         rows = self._database.rows("SELECT state, COUNT(*) AS jobs FROM jobs GROUP BY state")

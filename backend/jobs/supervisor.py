@@ -16,7 +16,8 @@ from backend.jobs.instances import Instances
 from backend.jobs.job import Job, JobPart, JobState
 from backend.jobs.keeper import WorkerKeeper
 from backend.jobs.messages import Command, Report
-from backend.jobs.outcomes import batch_outcome, interrupted
+from backend.jobs.outcomes import batch_outcome
+from backend.jobs.recovery import Recovery
 from backend.jobs.store import JobStore
 from backend.settings import Settings
 from backend.wan.pinned import Pins
@@ -74,6 +75,7 @@ class Supervisor:
         """`on_end` is called after each job's end."""
         self._settings, self._store = settings, store
         self._instances, self._board = instances, board
+        self._recovery = Recovery(store, settings.outputs_dir)
         self._on_end = on_end
         self._reports: queue.SimpleQueue[Report | None] = queue.SimpleQueue()
         self._keeper = WorkerKeeper(settings, runner, board, self._reports.put)
@@ -288,29 +290,17 @@ class Supervisor:
 
     def _finish_unfinished(self, reason: str) -> None:
         run = self._run
-        if run is None:
-            return
-        if self._store.cancel_requested(run.job.id):
-            self._finish("cancelled")
-        else:
-            self._finish("interrupted", error=interrupted(reason).to_dict())
+        if run is not None:
+            self._save_progress(run)
+            self._recovery.close(run.job.id, self._owner, reason)
+            self._run = None
+            self._on_end()
 
     def _recover(self) -> None:
-        """Free the jobs of instances that died; those of living ones are left alone."""
-        if time.monotonic() < self._recover_at:
-            return
-        self._recover_at = time.monotonic() + RECOVERY_SECONDS
-        for owner in self._store.owners():
-            if not self._instances.alive(owner):
-                self._free(owner)
-
-    def _free(self, owner: str) -> None:
-        error = interrupted("the app ended while it ran").to_dict()
-        for job in self._store.owned(owner):
-            if self._store.cancel_requested(job.id):
-                self._store.finish(job.id, owner, "cancelled")
-            else:
-                self._store.finish(job.id, owner, "interrupted", error=error)
+        """Look for jobs of dead instances now and then."""
+        if time.monotonic() >= self._recover_at:
+            self._recover_at = time.monotonic() + RECOVERY_SECONDS
+            self._recovery.free_the_dead(self._instances)
 
     def _shut_down(self, in_hand: Report | None) -> None:
         """Stop the worker, taking the result that it may still have; nothing is left running."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import time
 from collections.abc import Mapping
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from backend.errors import GenerationError
+from backend.lora.placement import sync_folder
 
 Frames = NDArray[np.uint8]
 # Without mbtree: with it, x264 on AVX-512 does not give the same frames every time (seen in 1 to
@@ -61,8 +63,10 @@ def write_result(files: ResultFiles, frames: Frames, fps: int, metadata: Mapping
             partial[files.poster], format="JPEG", quality=POSTER_QUALITY
         )
         for path in (files.sidecar, files.poster, files.video):
+            _sync(partial[path])
             partial[path].replace(path)
             placed.append(path)
+        sync_folder(files.video.parent)
     except (OSError, av.FFmpegError) as error:
         for path in placed:
             path.unlink(missing_ok=True)
@@ -89,6 +93,15 @@ def read_metadata(video: Path) -> dict[str, Any]:
     if not isinstance(metadata, dict):
         raise GenerationError(f"{video.name} carries no generation data.")
     return metadata
+
+
+def _sync(path: Path) -> None:
+    """A result that is told of must be there after a power cut."""
+    descriptor = os.open(path, os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _encode(path: Path, frames: Frames, fps: int, comment: str) -> None:

@@ -1,0 +1,129 @@
+"""What a killed worker leaves in the outputs folder, and what becomes of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from backend.jobs.arranging import ArrangedStore
+from backend.jobs.instances import Instances
+from backend.jobs.job import JobPart
+from backend.jobs.leftovers import STRANGE_SECONDS
+from backend.jobs.queue import JobQueue
+from backend.jobs.recovery import Recovery
+from backend.settings import Settings
+from backend.wan.task import GenerationTask
+from tests.backend.jobs.conftest import task, wait_for_state
+
+
+@pytest.fixture
+def outputs(settings: Settings) -> Path:
+    settings.outputs_dir.mkdir()
+    return settings.outputs_dir
+
+
+def write(outputs: Path, made: GenerationTask, *endings: str) -> list[Path]:
+    """Files as `write_result` names them, such as `mp4` or `mp4.part`."""
+    stem = f"20260101-000000-a-fox-{made.id[:8]}"
+    sidecar = {"task": made.to_dict(), "frames_shape": [5, 32, 32, 3], "timings": {"sample": 1.0}}
+    paths = []
+    for ending in endings:
+        hidden = "." if ending.endswith(".part") else ""
+        path = outputs / f"{hidden}{stem}.{ending}"
+        path.write_text(json.dumps(sidecar) if "json" in ending else "bytes")
+        paths.append(path)
+    return paths
+
+
+def left_running(settings: Settings, *parts: GenerationTask) -> GenerationTask:
+    """A job that an instance, now dead, was running; of a batch the first part."""
+    store = ArrangedStore(settings.data_dir / "jobs.sqlite")
+    made = task("a fox")
+    store.add(made, [JobPart(part.id, part.prompt, {}, part) for part in parts])
+    store.claim("dead")
+    store.begin_part(made.id, "dead")
+    store.close()
+    return made
+
+
+def test_a_video_that_was_whole_is_the_jobs_result(
+    settings: Settings, outputs: Path, make_queue: Callable[..., JobQueue]
+) -> None:
+    made = left_running(settings)
+    video, *_ = write(outputs, made, "mp4", "json", "jpg")
+    job = wait_for_state(make_queue(), made.id, "done")
+    assert job.result is not None
+    assert job.result["video_path"] == str(video)
+    assert job.result["task"] == made.to_dict()
+
+
+def test_a_part_that_was_whole_is_kept_and_the_batch_interrupted(
+    settings: Settings, outputs: Path, make_queue: Callable[..., JobQueue]
+) -> None:
+    parts = task("one"), task("two")
+    made = left_running(settings, *parts)
+    write(outputs, parts[0], "mp4", "json", "jpg")
+    job = wait_for_state(make_queue(), made.id, "interrupted")
+    assert [part.state for part in job.parts] == ["done", "queued"]
+    assert job.parts[0].result is not None
+
+
+def test_the_last_part_that_was_whole_ends_the_batch(
+    settings: Settings, outputs: Path, make_queue: Callable[..., JobQueue]
+) -> None:
+    part = task("one")
+    made = left_running(settings, part)
+    write(outputs, part, "mp4", "json", "jpg")
+    assert wait_for_state(make_queue(), made.id, "done").parts[0].state == "done"
+
+
+@pytest.mark.parametrize(
+    "endings", [("mp4.part",), ("json.part", "mp4.part"), ("json",), ("json", "jpg", "mp4.part")]
+)
+def test_pieces_are_removed_and_the_job_is_interrupted(
+    settings: Settings,
+    outputs: Path,
+    make_queue: Callable[..., JobQueue],
+    endings: tuple[str, ...],
+) -> None:
+    made = left_running(settings)
+    write(outputs, made, *endings)
+    kept = write(outputs, task("another of this second"), "mp4", "json", "jpg")
+    job = wait_for_state(make_queue(), made.id, "interrupted")
+    assert job.result is None
+    assert sorted(outputs.glob("*.[mj]*")) == sorted(kept)
+    assert not list(outputs.glob(".*"))
+
+
+def test_only_pieces_of_the_dead_are_swept(settings: Settings, outputs: Path) -> None:
+    store = ArrangedStore(settings.data_dir / "jobs.sqlite")
+    ended, running = store.add(task("x")), store.add(task("y"))
+    store.claim("a")
+    store.finish(ended.id, "a", "interrupted")
+    store.claim("living")
+    for each in (ended.task, running.task):
+        write(outputs, each, "mp4.part")
+    script, old = task("of a script"), task("old")
+    (theirs,) = write(outputs, script, "mp4.part")
+    (nobodys,) = write(outputs, old, "mp4.part")
+    long_ago = time.time() - STRANGE_SECONDS - 60
+    os.utime(nobodys, (long_ago, long_ago))
+    Recovery(store, outputs).sweep()
+    left = {path.name for path in outputs.iterdir()}
+    assert left == {theirs.name, f".20260101-000000-a-fox-{running.id[:8]}.mp4.part"}
+    store.close()
+
+
+def test_a_job_that_was_to_be_cancelled_is_cancelled(settings: Settings) -> None:
+    made = left_running(settings)
+    store = ArrangedStore(settings.data_dir / "jobs.sqlite")
+    store.cancel(made.id)
+    Recovery(store, settings.outputs_dir).free_the_dead(Instances(settings.data_dir / "instances"))
+    job = store.get(made.id)
+    assert job is not None and job.state == "cancelled"
+    store.close()
