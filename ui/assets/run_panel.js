@@ -154,7 +154,7 @@ function drawPreview(stage, job) {
 function noteText(job) {
   switch (job.state) {
     case "done":
-      return `Done in ${seconds(job.finished - job.started)}`;
+      return doneText(job);
     case "failed":
       return "This run failed";
     case "cancelled":
@@ -164,6 +164,13 @@ function noteText(job) {
     default:
       return progressText(job);
   }
+}
+
+function doneText({ parts, result, started, finished }) {
+  // The run's own clock only goes forward.
+  const took = result?.timings?.total ?? finished - started;
+  const what = parts.length > 0 ? `${parts.length} videos done` : "Done";
+  return took >= 0 ? `${what} in ${seconds(took)}` : what;
 }
 
 function drawProblem(view, error) {

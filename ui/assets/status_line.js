@@ -1,6 +1,7 @@
 /** The page's head: name, status of the worker and the run, light or dark. */
 import { el } from "../../lora_ui/assets/dom.js";
 import { poll } from "./poll.js";
+import { queueButton } from "./queue_button.js";
 import { currentTheme, toggleTheme } from "./theme_switch.js";
 import { fraction, progressText, workerText } from "./words.js";
 
@@ -23,6 +24,7 @@ export function mount({ element, options }) {
     el("h1", { text: "Wan2.2 LoRA Studio" }),
     el("p", { class: "status", id: "status-line", role: "status" }, dot, text),
     bar,
+    queueButton(),
     theme,
   );
   const draw = () => show(dot, text, bar, options.models);

@@ -18,20 +18,35 @@ export function progressText(job) {
       ? `Waiting, number ${job.position} in the queue`
       : "Waiting for its turn";
   }
-  const { stage, step, steps, expert, seconds_left: left, message } = job.progress;
-  if (stage !== "sample" || !steps) return message || STAGES[stage] || "Starting";
-  const parts = [`Step ${step} of ${steps}`];
+  const {
+    stage,
+    step,
+    steps,
+    expert,
+    seconds_left: left,
+    message,
+    part,
+    parts: count,
+  } = job.progress;
+  const parts = part ? [`Video ${part} of ${count}`] : [];
+  if (stage !== "sample" || !steps) {
+    return [...parts, message || STAGES[stage] || "Starting"].join(" · ");
+  }
+  parts.push(`Step ${step} of ${steps}`);
   if (expert) parts.push(`${expert} noise expert`);
   if (left !== null && left !== undefined && step < steps) parts.push(`${seconds(left)} left`);
   return parts.join(" · ");
 }
 
-/** How far sampling is, 0 to 1; null while that cannot be said. */
+/** How far sampling is, of a batch in all its videos, 0 to 1; null while that cannot be said. */
 export function fraction(job) {
-  const { stage, step, steps } = job.progress ?? {};
+  const { stage, step, steps, part, parts } = job.progress ?? {};
   if (job.state !== "running") return null;
-  if (stage === "decode" || stage === "write") return 1;
-  return stage === "sample" && steps ? step / steps : null;
+  const done = ["decode", "write"].includes(stage)
+    ? 1
+    : stage === "sample" && steps && step / steps;
+  if (part) return (part - 1 + (done || 0)) / parts;
+  return done || done === 0 ? done : null;
 }
 
 export function workerText(worker, titles) {

@@ -1,0 +1,153 @@
+"""The queue on the page: what runs, waits and has ended, in every tab and every browser."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from tests.browser.actions import PROMPT, VIDEO_MS
+from tests.browser.running import App, open_page, open_tab
+
+
+@pytest.fixture(autouse=True)
+def empty_queue(page: Page, app: App) -> Any:
+    """Nothing of other tests, before and after."""
+    clear(page, app)
+    yield
+    clear(page, app)
+
+
+def clear(page: Page, app: App) -> None:
+    post(page, app, "api/queue/resume")
+    for job in page.request.get(f"{app.address}api/jobs").json():
+        post(page, app, f"api/jobs/{job['id']}/cancel")
+    page.wait_for_function(
+        "async () => (await (await fetch('api/status')).json()).running.length === 0",
+        timeout=VIDEO_MS,
+    )
+    post(page, app, "api/queue/clear")
+
+
+def post(page: Page, app: App, path: str, **body: Any) -> Any:
+    answer = page.request.post(f"{app.address}{path}", data=body or None)
+    assert answer.ok, answer.text()
+    return answer.json()
+
+
+def submit(page: Page, app: App, prompt: str = PROMPT, **body: Any) -> str:
+    task = {"model_type": "demo", "prompt": prompt, "steps": body.pop("steps", 2)}
+    return str(post(page, app, "api/jobs", task=task, **body)["id"])
+
+
+def open_queue(page: Page) -> None:
+    page.locator("#queue-button").click()
+    page.locator(".queue-tools").wait_for()
+
+
+def row(page: Page, job_id: str) -> Locator:
+    return page.locator(f'.queue-row[data-id="{job_id}"]')
+
+
+def order(page: Page) -> list[str | None]:
+    rows = page.locator('.queue-list[aria-label="Waiting"] .queue-row').all()
+    return [item.get_attribute("data-id") for item in rows]
+
+
+def test_waiting_jobs_are_ordered_edited_and_cancelled(page: Page, app: App) -> None:
+    post(page, app, "api/queue/pause")
+    first, second, third = (submit(page, app) for _ in range(3))
+    expect(page.locator("#queue-button")).to_have_attribute(
+        "aria-label", "Queue: 0 running, 3 waiting, paused"
+    )
+    open_tab(page, "LoRAs")  # the queue is reached from every tab
+    open_queue(page)
+    expect(row(page, third)).to_be_visible()
+    assert order(page) == [first, second, third]
+
+    down = row(page, first).get_by_role("button", name="Move down")
+    down.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator(".queue .visually-hidden")).to_have_text("Moved to place 2")
+    expect(row(page, first).locator("xpath=preceding-sibling::li")).to_have_count(1)
+    expect(down).to_be_focused()
+    row(page, third).drag_to(row(page, second))
+    expect(row(page, third).locator("xpath=preceding-sibling::li")).to_have_count(0)
+    assert order(page) == [third, second, first]
+
+    row(page, second).get_by_role("button", name="Edit").click()
+    form = page.locator("#queue-edit")
+    form.get_by_label("Prompt", exact=True).fill("a white circle moving down")
+    form.get_by_label("Steps").fill("0")
+    page.get_by_role("button", name="Save").click()
+    expect(form.get_by_role("alert")).to_contain_text("steps")
+    form.get_by_label("Steps").fill("3")
+    page.get_by_role("button", name="Save").click()
+    expect(row(page, second)).to_contain_text("a white circle moving down")
+
+    row(page, third).get_by_role("button", name="Duplicate").click()
+    expect(page.locator('.queue-list[aria-label="Waiting"] .queue-row')).to_have_count(4)
+    row(page, third).get_by_role("button", name="Cancel").click()
+    expect(row(page, third)).to_contain_text("Cancelled")
+    row(page, third).get_by_role("button", name="Retry").click()
+    expect(row(page, third)).to_contain_text("Waiting")
+    page.keyboard.press("Escape")
+    expect(page.locator("#queue-button")).to_be_focused()
+
+
+@pytest.fixture
+def watch(watch: Any) -> Any:
+    watch.expected.append("status of 422")
+    return watch
+
+
+def test_a_batch_shows_its_videos_as_they_come(page: Page, app: App) -> None:
+    parts = [{"label": f"seed {seed}", "changes": {"seed": seed}} for seed in (1, 2)]
+    job_id = submit(page, app, parts=parts)
+    open_queue(page)
+    expect(row(page, job_id)).to_contain_text("2 of 2 videos", timeout=VIDEO_MS)
+    row(page, job_id).locator("summary").click()
+    expect(row(page, job_id).get_by_role("link", name="seed 2")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator(".part-video[src*='/video']")).to_have_count(2)
+
+
+def test_two_browsers_and_a_reload_see_the_same(page: Page, app: App, browser: Browser) -> None:
+    post(page, app, "api/queue/pause")
+    job_id = submit(page, app)
+    context = browser.new_context()
+    other = context.new_page()
+    open_page(other, app)
+    open_queue(other)
+    open_queue(page)
+    expect(row(other, job_id)).to_contain_text("Waiting")
+    page.get_by_role("button", name="Resume the queue").click()
+    for each in (page, other):
+        expect(row(each, job_id)).to_contain_text("Done", timeout=VIDEO_MS)
+        expect(each.get_by_role("button", name="Pause the queue")).to_be_visible()
+    row(other, job_id).get_by_role("button", name="Remove from the list").click()
+    expect(row(page, job_id)).to_have_count(0)
+    context.close()
+    open_page(page, app)
+    open_queue(page)
+    expect(page.locator(".queue-empty")).to_be_visible()
+
+
+def test_the_queue_fits_a_phone(browser: Browser, page: Page, app: App) -> None:
+    post(page, app, "api/queue/pause")
+    job_id = submit(page, app, "a prompt of one-very-long-word-" + "x" * 120)
+    context = browser.new_context(
+        viewport={"width": 360, "height": 740}, has_touch=True, is_mobile=True
+    )
+    phone = context.new_page()
+    open_page(phone, app)
+    open_queue(phone)
+    expect(row(phone, job_id)).to_be_visible()
+    for name in ("html", ".queue-dialog"):
+        wide = f"document.querySelector('{name}').scrollWidth"
+        assert phone.evaluate(f"{wide} <= 360")
+    for button in phone.locator(".queue-dialog button:visible").all():
+        box = button.bounding_box()
+        assert box is not None and box["height"] >= 44 and box["width"] >= 44
+    context.close()
