@@ -106,7 +106,7 @@ def test_a_batch_shows_its_videos_as_they_come(page: Page, app: App) -> None:
     parts = [{"label": f"seed {seed}", "changes": {"seed": seed}} for seed in (1, 2)]
     job_id = submit(page, app, parts=parts)
     open_queue(page)
-    expect(row(page, job_id)).to_contain_text("2 of 2 videos", timeout=VIDEO_MS)
+    expect(row(page, job_id)).to_contain_text("2 of 2 videos", timeout=3 * VIDEO_MS)
     row(page, job_id).locator("summary").click()
     expect(row(page, job_id).get_by_role("link", name="seed 2")).to_be_visible()
     page.keyboard.press("Escape")

@@ -73,7 +73,11 @@ function drawQueue(view) {
   view.pause.setAttribute("aria-pressed", String(status.paused));
   show(view.running, status.running);
   show(view.waiting, status.queue);
-  show(view.finished, view.ended);
+  const unended = new Set([...status.running, ...status.queue].map((job) => job.id));
+  show(
+    view.finished,
+    view.ended.filter((job) => !unended.has(job.id)), // one that was just queued again
+  );
   view.clear.disabled = view.ended.length === 0;
   const total = status.running.length + status.queue.length + view.ended.length;
   view.empty.hidden = total > 0;
