@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -18,6 +17,7 @@ from utils import (
     Settings,
     StudioError,
     load_settings,
+    start_logging,
     versions,
 )
 
@@ -28,10 +28,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Exit codes: 0 done, 1 an error in words on stderr, 2 wrong usage, 130 interrupted."""
     arguments = build_parser(f"Wan2.2 LoRA Studio {versions()['app']}").parse_args(argv)
     log_level = getattr(arguments, "log_level", "warning")
-    logging.basicConfig(level=log_level.upper(), format="%(levelname)s %(name)s: %(message)s")
     try:
         config = {"config": arguments.config} if "config" in arguments else {}
         settings = load_settings(**config, **settings_overrides(arguments))
+        start_logging(settings, "app", log_level)
         if arguments.command == "generate":
             return run_generate(arguments, settings)
         return run_page(arguments, settings, log_level)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from backend.diagnostics import diagnostics
 from backend.errors import (
     CancelledByUser,
     GenerationError,
@@ -23,6 +24,7 @@ from backend.errors import (
 )
 from backend.jobs.job import Part
 from backend.jobs.queue import JobQueue
+from backend.logs import start_logging
 from backend.lora.accelerators import Accelerator, accelerator_of, tags_with
 from backend.lora.compatibility import Compatibility
 from backend.lora.documents import Documents
@@ -80,6 +82,7 @@ __all__ = [
     "UploadError",
     "VRAMError",
     "accelerator_of",
+    "diagnostics",
     "generate_video",
     "handle_error_with_recovery",
     "load_settings",
@@ -87,6 +90,7 @@ __all__ = [
     "read_facts",
     "restore",
     "split_steps",
+    "start_logging",
     "tags_with",
     "versions",
 ]

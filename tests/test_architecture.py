@@ -14,7 +14,14 @@ import pytest
 import utils
 
 ROOT = Path(__file__).resolve().parent.parent
-BACKEND = {"backend.settings", "backend.errors", "backend.versions"}
+BACKEND = {
+    "backend.settings",
+    "backend.errors",
+    "backend.versions",
+    "backend.redaction",
+    "backend.logs",
+    "backend.diagnostics",
+}
 FACE = {"utils"}
 # Each part of the tree, and the parts that it may import beside itself.
 MAY_IMPORT = {
@@ -29,6 +36,14 @@ MAY_IMPORT = {
     "backend.settings": {"backend.errors"},
     "backend.errors": set(),
     "backend.versions": set(),
+    "backend.redaction": set(),
+    "backend.logs": {"backend.settings", "backend.redaction"},
+    "backend.diagnostics": {
+        "backend.logs",
+        "backend.settings",
+        "backend.redaction",
+        "backend.versions",
+    },
 }
 HEAVY = ("torch", "diffusers", "transformers", "accelerate", "peft")
 FIXED_NAMES = (
@@ -56,11 +71,13 @@ FOR_THE_PAGE = {
     "SetItem",
     "StepSplit",
     "accelerator_of",
+    "diagnostics",
     "parse_multipliers",
     "read_facts",
     "restore",
     "split_steps",
     "tags_with",
+    "start_logging",
     "versions",
 }
 

@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from lora_ui.responses import RevalidatedFiles, refuse_request
 from lora_ui.routes import ASSETS_URL as LORA_ASSETS_URL
 from lora_ui.routes import create_lora_router, lora_assets
+from ui.diagnostics_routes import create_diagnostics_router
 from ui.generate_tab import ASSETS_URL
 from ui.health_routes import create_health_router
 from ui.job_routes import create_job_router
@@ -54,6 +55,7 @@ def build_api(
     app.include_router(create_lora_router(settings, loras, uploads, results=results))
     app.include_router(create_status_router(loras, queue))
     app.include_router(create_job_router(queue, pictures))
+    app.include_router(create_diagnostics_router(queue, settings))
     app.include_router(create_health_router(queue, loras))
     # Before the results, whose addresses begin with an id.
     app.include_router(create_restore_router(settings, loras, results, pictures))

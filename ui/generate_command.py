@@ -39,11 +39,18 @@ def run_generate(arguments: argparse.Namespace, settings: Settings) -> int:
     written = place_result(result, target)
     print(f"\nSeed {result.task.seed}")
     for name, report in result.loras.items():
-        print(f"LoRA {name}: {report['outcome']} ({report['mode']}: {report['mode_reason']})")
+        print(f"LoRA {name}: {report['outcome']} ({_how(report)})")
     for warning in result.warnings:
         print(f"Note: {warning}", file=sys.stderr)
     print(written)
     return 0
+
+
+def _how(report: dict[str, Any]) -> str:
+    """The way it was applied, or why it was not."""
+    if report["outcome"] == "applied":
+        return f"{report['mode']}: {report['mode_reason']}"
+    return str(report["reason"])
 
 
 def _task(arguments: argparse.Namespace, settings: Settings, loras: LoRAManager) -> GenerationTask:

@@ -8,6 +8,8 @@ from utils import GenerationError, SettingsError, StudioError, UploadError
 def in_words(error: StudioError) -> str:
     """An error as it is printed in a terminal."""
     lines = [f"Error: {error.message}"]
+    if error.cause != error.default_cause:
+        lines.append(f"  {error.cause}")
     lines += [f"  - {suggestion}" for suggestion in error.suggestions]
     return "\n".join(lines)
 

@@ -11,6 +11,7 @@ from backend.jobs.job import Job, JobState
 def interrupted(reason: str) -> StudioError:
     return GenerationError(
         f"The video was not finished: {reason}.",
+        cause="The process that made it ended first; what it had so far cannot be continued.",
         suggestions=[
             "Run it again: the seed is kept, so the video will be the same.",
             "If it happens again, use fewer frames or a smaller size.",

@@ -150,7 +150,7 @@ class Supervisor:
         elif report.kind in ("started", "loaded", "load_failed"):
             self._become_idle(report.data.get("message", ""))
         elif report.kind == "broken":
-            self._keeper.note_trouble(report.data["message"])
+            self._keeper.note_trouble(" ".join((report.data["message"], report.data["cause"])))
 
     def _become_idle(self, detail: str = "") -> None:
         self._idle = True

@@ -6,6 +6,7 @@ jobs, and `generate_video` puts a video in place only when it is whole.
 
 from __future__ import annotations
 
+import logging
 import os
 import queue
 import signal
@@ -15,12 +16,15 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import Any, TypeVar
 
-from backend.errors import CancelledByUser, StudioError, VRAMError
+from backend.errors import CancelledByUser, StudioError, VRAMError, released
 from backend.jobs.messages import Command, Report
 from backend.jobs.runner import GENERATION_RUNNER, Runner, make_runner
+from backend.logs import logged_job, start_logging
 from backend.settings import Settings
 from backend.wan.pinned import PinnedLoRA
 from backend.wan.task import GenerationTask, Progress
+
+logger = logging.getLogger(__name__)
 
 R = TypeVar("R")
 
@@ -30,6 +34,7 @@ def worker_main(
 ) -> None:
     """Take commands from `connection` and answer with reports, until told to stop."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the app, which then stops us
+    start_logging(settings, "worker")
     line = Line(connection)
     made = attempt(lambda: make_runner(runner, settings))
     if isinstance(made, StudioError):
@@ -102,13 +107,20 @@ def attempt(action: Callable[[], R]) -> R | StudioError:
         return action()
     except StudioError as error:
         failure = error
+        logger.warning("%s: %s", type(error).__name__, error.message)
     except MemoryError as error:
         failure = VRAMError("The machine's memory ran out.", context=_details(error))
-    except Exception as error:  # noqa: BLE001 - nothing may end the worker but its own death
-        failure = StudioError(f"{type(error).__name__}: {error}", context=_details(error))
+        failure.__cause__ = error
+    except Exception as error:
+        logger.exception("unforeseen")
+        failure = StudioError(
+            "The program met something that it was not prepared for.",
+            cause=f"{type(error).__name__}: {error}",
+            context=_details(error),
+        )
+        failure.__cause__ = error
     # Outside the except block, without frames: they would keep tensors alive.
-    failure.__cause__ = failure.__context__ = None
-    return failure.with_traceback(None)
+    return released(failure)
 
 
 def _load(line: Line, runner: Runner, command: Command) -> None:
@@ -120,6 +132,11 @@ def _load(line: Line, runner: Runner, command: Command) -> None:
 
 
 def _run(line: Line, runner: Runner, command: Command) -> None:
+    with logged_job(command.job_id):
+        _run_job(line, runner, command)
+
+
+def _run_job(line: Line, runner: Runner, command: Command) -> None:
     job_id = command.job_id
     line.send(Report("accepted", job_id))
     outcome = attempt(

@@ -6,18 +6,20 @@ import contextlib
 import logging
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from backend.errors import (
     LoRAError,
     ModelLoadError,
+    StudioError,
     VRAMError,
     handle_error_with_recovery,
 )
 from backend.wan.decoding import Previewer, decode_latents
 from backend.wan.manager import LoRAManager
 from backend.wan.models import LoadedModel, ModelManager
-from backend.wan.provenance import metadata
+from backend.wan.provenance import machine_facts, metadata
 from backend.wan.recovery import Recovery
 from backend.wan.sampling import Cancel, OnProgress, Sampler
 from backend.wan.soundness import require_picture
@@ -96,11 +98,14 @@ class _Run:
         self._reports: dict[str, dict[str, Any]] = {}
 
     def result(self) -> GenerationResult:
-        self.recovery.foresee()
         try:
+            self.recovery.foresee()
             return self.written(self.frames(self.latents()))
-        except ModelLoadError:
-            self._models.unload()  # what is in memory may no longer be the model
+        except StudioError as error:
+            if isinstance(error, ModelLoadError):
+                self._models.unload()  # what is in memory may no longer be the model
+            error.context.setdefault("machine", machine_facts(torch.device(self._models.device)))
+            error.context.setdefault("recoveries", list(self.recovery.taken))
             raise
 
     @handle_error_with_recovery({LoRAError: _without_the_lora, VRAMError: _sampling_with_less})

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from backend.versions import versions
+from backend.wan.memory import free_memory, total_memory
 from backend.wan.models import LoadedModel
 from backend.wan.task import GenerationTask
 
@@ -45,6 +46,18 @@ def environment_facts(model: LoadedModel) -> dict[str, Any]:
         },
         "offload": model.offload,
         "vae_tiling": bool(getattr(model.pipeline.vae, "use_tiling", False)),
+    }
+
+
+def machine_facts(device: torch.device) -> dict[str, Any]:
+    """The hardware as a report on a failure names it. Sizes in bytes."""
+    return {
+        "device": str(device),
+        "device_name": device_name(device),
+        "device_memory": total_memory(device),
+        "device_memory_free": free_memory(device),
+        "cuda": torch.version.cuda,
+        "threads": torch.get_num_threads(),
     }
 
 

@@ -155,6 +155,7 @@ def open_picture(task: GenerationTask) -> Image.Image:
     except (OSError, Image.DecompressionBombError) as error:
         raise GenerationError(
             f"The picture {task.image} cannot be opened: {error}.",
+            cause="The file is gone, damaged, or of a kind that is not read.",
             suggestions=["Choose a PNG, JPEG or WebP picture."],
         ) from error
     return ImageOps.fit(picture, (int(task.width or 0), int(task.height or 0)))

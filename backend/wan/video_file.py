@@ -72,6 +72,7 @@ def write_result(files: ResultFiles, frames: Frames, fps: int, metadata: Mapping
             path.unlink(missing_ok=True)
         raise GenerationError(
             f"The video could not be written to {files.video.parent}: {error}.",
+            cause="The disk is full, or the folder cannot be written to.",
             suggestions=["Free disk space or choose another outputs_dir, then generate again."],
             context={"folder": str(files.video.parent)},
         ) from error
@@ -88,6 +89,7 @@ def read_metadata(video: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise GenerationError(
             f"{video.name} carries no generation data.",
+            cause="Another program made it, or took the data out, as many sites do on upload.",
             suggestions=["Choose a video that this app made."],
         ) from error
     if not isinstance(metadata, dict):

@@ -6,6 +6,7 @@ const ROOT = new URL("../../", import.meta.url);
 export class ApiError extends Error {
   constructor(error, status = 0) {
     super(error.message || "The server answered with an error.");
+    this.cause = error.cause ?? "";
     this.suggestions = error.suggestions ?? [];
     this.category = error.category ?? "internal";
     this.context = error.context ?? {};

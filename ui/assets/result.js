@@ -6,7 +6,7 @@ import { isSeparate, strengthFor } from "../../lora_ui/assets/strengths.js";
 import { reuseResult } from "./result_actions.js";
 
 const MODES = { merge: "Merged into the weights", runtime: "Added beside the weights" };
-const OUTCOMES = { applied: "Applied", fallback: "Applied another way", skipped: "Skipped" };
+const OUTCOMES = { applied: "Applied", fallback: "Prompt instead", skipped: "Skipped" };
 
 export function resultDetails(job, reuse) {
   const { task, result } = job;

@@ -5,6 +5,7 @@ import { seconds } from "../../lora_ui/assets/format.js";
 import { toastError } from "../../lora_ui/assets/toasts.js";
 import { createPartsGrid } from "./parts_grid.js";
 import { poll } from "./poll.js";
+import { copyDiagnostics, problemParts } from "./problem.js";
 import { resultDetails } from "./result.js";
 import { runs } from "./runs.js";
 import { fraction, progressText } from "./words.js";
@@ -178,18 +179,9 @@ function drawProblem(view, error) {
   if (view.said === said) return;
   view.said = said;
   view.problem.hidden = !error;
-  view.problem.replaceChildren(
-    ...(error
-      ? [
-          el("p", { class: "problem-what", text: error.message }),
-          el(
-            "ul",
-            {},
-            (error.suggestions ?? []).map((text) => el("li", { text })),
-          ),
-        ]
-      : []),
-  );
+  view.problem.replaceChildren(...(error ? problemParts(error) : []));
+  const failed = error && error === view.job?.error;
+  if (failed) view.problem.append(copyDiagnostics(view.job.id));
 }
 
 async function cancel(view) {

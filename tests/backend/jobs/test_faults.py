@@ -125,7 +125,7 @@ def test_a_worker_that_cannot_start_says_why_and_keeps_the_jobs(
     queue = make_queue(BROKEN)
     job = queue.submit(task("quick"))
     wait_until(lambda: queue.status()["worker"]["state"] == "failed", "the verdict")
-    assert queue.status()["worker"]["detail"] == "ImportError: no module named torch"
+    assert "ImportError: no module named torch" in queue.status()["worker"]["detail"]
     waiting = queue.get(job.id)
     assert waiting is not None and waiting.state == "queued"
 
