@@ -54,6 +54,14 @@ class PictureStore:
         temporary.replace(self._path(key))
         return key
 
+    def find(self, sha256: str) -> Picture | None:
+        """The stored picture whose file has this hash; None if there is none."""
+        key = sha256[:ID_LENGTH]
+        if not self._is_key(key) or not self._path(key).is_file():
+            return None
+        with Image.open(self._path(key)) as stored:
+            return Picture(id=key, width=stored.width, height=stored.height)
+
     def cut(self, wanted: Any, width: Any = None, height: Any = None) -> Path:
         """The picture for a video of this size (pixels): `wanted` is an id, for the picture as it
         is, or `{id, fit, box}`, cut to exactly the size. Raises GenerationError for anything else.
@@ -72,13 +80,16 @@ class PictureStore:
 
     def file(self, key: str) -> Path:
         """Where the picture is. Raises GenerationError if there is none under this id."""
-        well_formed = len(key) == ID_LENGTH and set(key) <= set("0123456789abcdef")
-        if not well_formed or not self._path(key).is_file():
+        if not self._is_key(key) or not self._path(key).is_file():
             raise GenerationError(
                 "The input picture is not on the server any more.",
                 suggestions=["Choose the picture again."],
             )
         return self._path(key)
+
+    @staticmethod
+    def _is_key(key: str) -> bool:
+        return len(key) == ID_LENGTH and set(key) <= set("0123456789abcdef")
 
     def _path(self, key: str) -> Path:
         return self._folder / f"{key}.png"

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import tempfile
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import FileResponse
@@ -16,6 +17,9 @@ from ui.messages import too_large
 from ui.pictures import PictureStore
 from ui.result_models import Picture, RestoredSettings
 from utils import GenerationError, LoRAManager, ResultLibrary, Settings, read_facts, restore
+
+if TYPE_CHECKING:
+    from backend.results.facts import VideoFacts
 
 MAX_VIDEO_BYTES = 1_000_000_000
 MAX_PICTURE_BYTES = 64_000_000
@@ -30,7 +34,7 @@ def create_restore_router(
     def restored(file: BinaryIO) -> RestoredSettings:
         facts = read_facts(file)
         found = restore(facts, loras.list_available_loras(), settings)
-        picture, notes = _input_picture(facts.task.get("image"), settings, pictures)
+        picture, notes = _input_picture(facts, settings, pictures)
         answer = RestoredSettings.model_validate(found, from_attributes=True)
         return answer.model_copy(update={"picture": picture, "notes": [*answer.notes, *notes]})
 
@@ -77,17 +81,23 @@ async def _receive(request: Request, file: BinaryIO, limit: int) -> None:
 
 
 def _input_picture(
-    recorded: object, settings: Settings, pictures: PictureStore
+    facts: VideoFacts, settings: Settings, pictures: PictureStore
 ) -> tuple[Picture | None, list[str]]:
-    """The picture that a task names, if it is one that this app keeps, and a note if not."""
-    if not isinstance(recorded, str) or not recorded:
+    """The picture that a task was made with, if this app still has it, and a note if not.
+
+    It is found by its contents, else where the task says, as long as that is in `data_dir`.
+    """
+    recorded = facts.task.get("image")
+    if not recorded:
         return None, []
-    path = Path(recorded)
-    lost = ["The input picture is not here any more; choose it again."]
-    try:
-        if not path.resolve().is_relative_to(settings.data_dir.resolve()):
-            return None, lost
-        with path.open("rb") as file:
-            return pictures.store(file), []
-    except (OSError, ValueError, GenerationError):
-        return None, lost
+    known = facts.metadata.get("picture")
+    sha256 = known.get("sha256") if isinstance(known, dict) else None
+    found = pictures.find(sha256) if isinstance(sha256, str) else None
+    if found is not None:
+        return found, []
+    with contextlib.suppress(OSError, ValueError, GenerationError):
+        path = Path(recorded).resolve()
+        if path.is_relative_to(settings.data_dir.resolve()):
+            with path.open("rb") as file:
+                return pictures.store(file), []
+    return None, ["The input picture is not here any more; choose it again."]

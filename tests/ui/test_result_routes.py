@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 from collections.abc import Iterator
@@ -172,6 +173,21 @@ def test_the_input_picture_comes_back_if_the_app_kept_it(
         found = client.put("/api/results/read", content=body).json()
         assert found["picture"] is None
         assert "picture" in found["notes"][0]
+
+
+def test_the_input_picture_is_found_by_its_contents(client: TestClient, settings: Settings) -> None:
+    stored = client.put("/api/pictures", content=png((40, 20))).json()
+    kept = (settings.data_dir / "pictures" / f"{stored['id']}.png").read_bytes()
+    sha256 = hashlib.sha256(kept).hexdigest()
+    for data, found in (
+        ({"picture": {"name": "x.png", "sha256": sha256}}, stored),
+        ({"picture": {"sha256": "../" + sha256}}, None),
+        ({"picture": {"sha256": "0" * 64}}, None),
+        ({"picture": "x"}, None),
+    ):
+        body = {"task": task(image="gone/elsewhere.png"), **data}
+        answer = client.put("/api/results/read", content=json.dumps(body)).json()
+        assert answer["picture"] == found
 
 
 def test_pictures_are_checked(client: TestClient) -> None:
