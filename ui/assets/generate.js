@@ -35,6 +35,7 @@ form.addEventListener("batch", ({ detail: { task, parts } }) =>
 );
 
 function withPicture(task) {
+  pictureInput.setRatio(task.width / task.height);
   return { ...task, image: pictureInput.value() };
 }
 

@@ -21,10 +21,19 @@ export function mount({ element, options }) {
   const draw = () => show(element, view);
   pictureInput.addEventListener("change", draw);
   store.addEventListener("model", () => {
-    pictureInput.setRatio(options.models[store.model]?.ratio);
+    pictureInput.setRatio(formRatio() || options.models[store.model]?.ratio);
     draw();
   });
+  pictureInput.setRatio(formRatio());
   draw();
+}
+
+/** Width through height as the form has them now; 0 while it has none. */
+function formRatio() {
+  const [width, height] = ["width", "height"].map((name) =>
+    Number(document.querySelector(`#field-${name} input`)?.value),
+  );
+  return width > 0 && height > 0 ? width / height : 0;
 }
 
 function createView() {

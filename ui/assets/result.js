@@ -28,9 +28,18 @@ export function resultDetails(job, reuse) {
     ),
     el("div", { class: "run-buttons" }, seedButton, allButton, download),
     loraReports(result.loras),
-    ...(result.warnings ?? []).map((text) => el("p", { class: "run-warning", text })),
+    ...remarks(result),
     el("p", { class: "muted run-timings", text: timingText(result) }),
   ];
+}
+
+/** What was not as asked for: warnings, measures that were taken, another prompt. */
+export function remarks(result) {
+  const measures = (result.recoveries ?? []).map(({ detail }) => detail);
+  const texts = [...new Set([...(result.warnings ?? []), ...measures])];
+  const prompt = result.prompt_used;
+  if (prompt && prompt !== result.task?.prompt) texts.push(`The prompt that was used: ${prompt}`);
+  return texts.map((text) => el("p", { class: "run-warning", text: String(text) }));
 }
 
 function button(text, act) {

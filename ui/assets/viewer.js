@@ -5,7 +5,7 @@ import { el } from "../../lora_ui/assets/dom.js";
 import { plural } from "../../lora_ui/assets/format.js";
 import { store } from "../../lora_ui/assets/store.js";
 import { glyph } from "./icons.js";
-import { loraReports, timingText } from "./result.js";
+import { loraReports, remarks, timingText } from "./result.js";
 import {
   continueFrom,
   deleteResult,
@@ -201,7 +201,7 @@ async function readDetails(view, result) {
     .querySelector(".viewer-details")
     .replaceChildren(
       loraReports(report.loras),
-      ...(report.warnings ?? []).map((text) => el("p", { class: "run-warning", text })),
+      ...remarks({ ...report, task }),
       el("p", { class: "muted run-timings", text: timings(report) }),
     );
 }
