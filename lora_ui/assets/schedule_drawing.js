@@ -4,7 +4,7 @@ import { moved, removed, stepOf } from "./schedule.js";
 import { stepPath, svg } from "./schedule_curve.js";
 
 const HEIGHT = 220;
-const EDGE = { left: 36, right: 14, top: 26, bottom: 26 };
+const EDGE = { left: 46, right: 14, top: 26, bottom: 26 };
 const FINE = 0.05;
 const KEYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
 
@@ -78,7 +78,7 @@ function gridLines({ range: [low, high], steps }, { x, y }, width) {
     const kind = value === 0 ? "grid-zero" : "grid-line";
     found.push(svg("path", { class: kind, d: `M${x(0)} ${y(value)}H${x(1)}` }));
     if (whole || high - low <= 2)
-      found.push(text(format.strength(value), EDGE.left - 6, y(value) + 4, "end"));
+      found.push(text(format.strength(value), EDGE.left - 14, y(value) + 4, "end"));
   }
   for (const step of shownSteps(steps, width)) {
     found.push(text(String(step), x((step - 1) / steps), HEIGHT - 8, "middle"));
@@ -97,7 +97,10 @@ function curve({ split, steps }, { x, y }, expert, points) {
   const handover = split.high / steps;
   const [from, to] = { both: [0, 1], high: [0, handover], low: [handover, 1] }[expert];
   return [
-    svg("path", { class: `curve-line curve-faint curve-${expert}`, d: stepPath(points, x, y) }),
+    svg("path", {
+      class: `curve-line curve-faint curve-${expert}`,
+      d: stepPath(points, x, y, expert === "low" ? from : 0),
+    }),
     to > from &&
       svg("path", {
         class: `curve-line curve-${expert}`,
@@ -110,7 +113,8 @@ function handle(plan, scales, expert, index, change) {
   const points = plan.curves[expert];
   const [at, value] = points[index];
   const which = expert === "both" ? "" : `${expert === "high" ? "High" : "Low"} noise, `;
-  const step = stepOf(at, plan.steps);
+  const shown = index === 0 && expert === "low" ? plan.split.high / plan.steps : at;
+  const step = stepOf(shown, plan.steps);
   const group = svg(
     "g",
     {
@@ -125,8 +129,8 @@ function handle(plan, scales, expert, index, change) {
       "data-expert": expert,
       "data-index": index,
     },
-    svg("circle", { class: "handle-reach", cx: scales.x(at), cy: scales.y(value), r: 22 }),
-    svg("circle", { class: "handle-dot", cx: scales.x(at), cy: scales.y(value), r: 7 }),
+    svg("circle", { class: "handle-reach", cx: scales.x(shown), cy: scales.y(value), r: 22 }),
+    svg("circle", { class: "handle-dot", cx: scales.x(shown), cy: scales.y(value), r: 7 }),
   );
   group.addEventListener("keydown", (event) => pressed(event, plan, expert, index, change));
   group.addEventListener("pointerdown", (event) =>

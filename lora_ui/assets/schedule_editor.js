@@ -1,5 +1,6 @@
 /** The strength of a LoRA over the steps: a curve to draw, a list to type, WanGP's notation. */
 import { request } from "./api.js";
+import { titleOf } from "./describe.js";
 import { openDialog } from "./dialogs.js";
 import { actionButton, delegate, el } from "./dom.js";
 import { form } from "./form.js";
@@ -19,7 +20,7 @@ export function editSchedule(name) {
   const view = createView(plan, separable(card, store.experts));
   const use = el("button", { type: "button", class: "button button-primary", text: "Use" });
   const cancel = el("button", { type: "button", class: "button", text: "Cancel" });
-  const dialog = openDialog(`Strength over the steps: ${name}`, view.element, {
+  const dialog = openDialog(`Strength over the steps: ${titleOf(card) || name}`, view.element, {
     className: "dialog-schedule",
     buttons: [cancel, use],
   });
@@ -179,7 +180,8 @@ function list(plan, expert, points) {
   );
 }
 
-function row({ steps }, expert, points, [at, value], index) {
+function row({ steps, split }, expert, points, [at, value], index) {
+  const start = index === 0 && expert === "low" ? split.high / steps : at;
   const where = `${NAMES[expert]}, point ${index + 1}`;
   const box = (field, shown, label) =>
     el("input", {
@@ -195,8 +197,8 @@ function row({ steps }, expert, points, [at, value], index) {
     "li",
     {},
     el("span", { text: "From step" }),
-    box("step", String(stepOf(at, steps)), "from step"),
-    el("span", { text: "strength" }),
+    box("step", String(stepOf(start, steps)), "from step"),
+    el("span", { text: "at" }),
     box("value", format.strength(value), "strength"),
     points.length > 1 &&
       actionButton("remove", `Remove ${where.toLowerCase()}`, "close", {
