@@ -71,6 +71,9 @@ class Changes(BaseModel):
     preferred_strengths: Any = Field(
         default=None, description="A number, or one for each expert: high and low."
     )
+    strength_range: Any = Field(
+        default=None, description="The ends of the strength slider: [lowest, highest]."
+    )
     expert: Any = Field(default=None, description="both, high or low; not for a pair.")
     favourite: Any = Field(default=None, description="true or false.")
 

@@ -96,6 +96,16 @@ def _strengths(value: Any) -> dict[str, float]:
     return {role: _strength(value[role]) for role in ("high", "low")}
 
 
+def _range(value: Any) -> list[float]:
+    """The ends of the strength slider."""
+    if not isinstance(value, list | tuple) or len(value) != 2:
+        raise TypeError("must be [lowest, highest]")
+    low, high = (_strength(end) for end in value)
+    if low >= high:
+        raise ValueError("the lowest must be below the highest")
+    return [low, high]
+
+
 def _strength(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise TypeError("must be a number")
@@ -119,6 +129,7 @@ FIELDS: dict[str, Callable[[Any], Any]] = {
     "base_model": _text,
     "notes": _text,
     "preferred_strengths": _strengths,
+    "strength_range": _range,
     "expert": _role,
     "favourite": _flag,
 }

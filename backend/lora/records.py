@@ -174,6 +174,7 @@ def _texts(
         "notes": edits.get("notes", sidecars.description.usage_hint),
         "edited": sorted(edits),
         **_preferred(entry, sidecars.strength, edits),
+        "strength_range": edits.get("strength_range") or _as_list(sidecars.strength_range),
         "sidecar_problems": list(sidecars.problems),
         "metadata": {
             "description": edits.get("description", found.text),
@@ -195,6 +196,10 @@ def _preferred(entry: Entry, one: float | None, edits: Mapping[str, Any]) -> dic
         return {"preferred_strengths": None, "preferred_strength": None}
     role = "low" if list(entry.files) == ["low"] else "high"
     return {"preferred_strengths": dict(both), "preferred_strength": both[role]}
+
+
+def _as_list(ends: tuple[float, float] | None) -> list[float] | None:
+    return None if ends is None else list(ends)
 
 
 def _date(mtime_ns: int) -> str:

@@ -43,16 +43,24 @@ class SidecarReading:
     strength: float | None = None
     problems: tuple[str, ...] = ()
     favourite: bool = False
+    strength_range: tuple[float, float] | None = None
 
     def to_json(self) -> str:
         """Everything, as the catalogue keeps it."""
-        return json.dumps([asdict(self.description), self.strength, self.problems, self.favourite])
+        own = (self.strength, self.problems, self.favourite, self.strength_range)
+        return json.dumps([asdict(self.description), *own])
 
     @classmethod
     def from_json(cls, text: str) -> SidecarReading:
         """The reverse of `to_json`. Raises ValueError or TypeError on other text."""
-        description, strength, problems, favourite = json.loads(text)
-        return cls(Description.from_plain(description), strength, tuple(problems), favourite)
+        description, strength, problems, favourite, ends = json.loads(text)
+        return cls(
+            Description.from_plain(description),
+            strength,
+            tuple(problems),
+            favourite,
+            None if ends is None else tuple(ends),
+        )
 
 
 def sidecar_suffixes(stem: str, names: Collection[str]) -> list[str]:
@@ -80,6 +88,7 @@ def preview_suffixes(suffixes: Collection[str]) -> list[str]:
 def read_sidecars(stem_path: Path, suffixes: Collection[str]) -> SidecarReading:
     """Read the text files of a stem. A broken one is named in `problems` and skipped."""
     description, strength, problems, favourite = Description(), None, [], False
+    ends: tuple[float, float] | None = None
     for suffix, reader in READERS.items():
         if suffix not in suffixes:
             continue
@@ -93,7 +102,8 @@ def read_sidecars(stem_path: Path, suffixes: Collection[str]) -> SidecarReading:
         description = merged(description, found)
         strength = strength if strength is not None else value
         favourite = favourite or values.get("favorite") is True
-    return SidecarReading(description, strength, tuple(problems), favourite)
+        ends = ends or _range(usage_tips(values))
+    return SidecarReading(description, strength, tuple(problems), favourite, ends)
 
 
 def merged(first: Description, second: Description) -> Description:
@@ -134,11 +144,7 @@ def _webui(values: Mapping[str, Any]) -> tuple[Description, float | None]:
 
 def _lora_manager(values: Mapping[str, Any]) -> tuple[Description, float | None]:
     civitai = _mapping(values.get("civitai"))
-    tips = values.get("usage_tips")
-    try:
-        strength = _number(_mapping(json.loads(tips)).get("strength")) if tips else None
-    except (TypeError, ValueError):
-        strength = None
+    strength = _number(usage_tips(values).get("strength"))
     found = Description(
         title=plain_text(values.get("model_name")),
         text=strip_html(values.get("modelDescription")),
@@ -149,6 +155,20 @@ def _lora_manager(values: Mapping[str, Any]) -> tuple[Description, float | None]
         author=plain_text(_mapping(civitai.get("creator")).get("username")),
     )
     return found, strength
+
+
+def usage_tips(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """ComfyUI-Lora-Manager's tips, a JSON text: `strength`, `strength_min`, `strength_max`."""
+    tips = values.get("usage_tips")
+    try:
+        return _mapping(json.loads(tips)) if isinstance(tips, str) and tips else {}
+    except (ValueError, RecursionError):
+        return {}
+
+
+def _range(tips: Mapping[str, Any]) -> tuple[float, float] | None:
+    low, high = _number(tips.get("strength_min")), _number(tips.get("strength_max"))
+    return None if low is None or high is None or low >= high else (low, high)
 
 
 def _civitai(values: Mapping[str, Any]) -> tuple[Description, float | None]:

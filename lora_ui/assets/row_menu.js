@@ -3,6 +3,7 @@ import { markAccelerator } from "./accelerators.js";
 import { openSweep } from "./comparing.js";
 import { showDetails } from "./details.js";
 import { openMenu } from "./menu.js";
+import { askRange } from "./range_dialog.js";
 import { movedBy } from "./stack_order.js";
 import { store } from "./store.js";
 
@@ -15,6 +16,7 @@ export function openRowMenu(name, button) {
   openMenu(button, `More for ${name}`, [
     { label: "Details", glyph: "info", disabled: !known, run: () => showDetails(name) },
     { label: "Strength sweep", glyph: "compare", run: () => openSweep(name) },
+    { label: "Slider range", glyph: "curve", disabled: !known, run: () => askRange(name) },
     {
       label: fast ? "This is no accelerator" : "This is an accelerator",
       glyph: "bolt",

@@ -229,6 +229,27 @@ def test_the_last_strength_and_the_recent_loras_are_remembered(page: Page, app: 
     expect(box).to_have_value("0.62")
 
 
+def test_the_slider_has_the_range_that_a_person_wants(page: Page) -> None:
+    add(page, "motion_trail")
+    row = stack_row(page, "motion_trail")
+    row.get_by_role("button", name="More for").click()
+    page.get_by_role("menuitem", name="Slider range").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Lowest").fill("0.5")
+    dialog.get_by_label("Highest").fill("0,4")
+    dialog.get_by_role("button", name="Save").click()
+    expect(dialog.get_by_role("alert")).to_contain_text("lower one first")
+    dialog.get_by_label("Highest").fill("1.5")
+    dialog.get_by_role("button", name="Save").click()
+    expect(dialog).to_have_count(0)
+    type_strength(page, "motion_trail", "0.7")
+    slider = row.locator('input[type="range"]')
+    expect(slider).to_have_attribute("max", "1.5")
+    expect(slider).to_have_attribute("min", "0.5")
+    type_strength(page, "motion_trail", "3")
+    expect(slider).to_have_value("3")
+
+
 @pytest.mark.parametrize("width", [360, 1360])
 def test_a_full_stack_does_not_stick_out(page: Page, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 800})
