@@ -65,6 +65,22 @@ class ModelEntry(BaseModel):
         return ("high",) if self.boundary_ratio is None else ("high", "low")
 
 
+class ExtraFolder(BaseModel):
+    """A folder of LoRAs beside the library. A path alone is one whose files are never changed."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    path: Path = Field(description="Where it is.")
+    writable: bool = Field(
+        default=False, description="Rename, edit and delete there too; on the library's disk."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_path(cls, value: Any) -> Any:
+        return {"path": value} if isinstance(value, str | Path) else value
+
+
 class Settings(BaseModel):
     """All settings. Construct through `load_settings`."""
 
@@ -73,8 +89,9 @@ class Settings(BaseModel):
     host: str = Field(description="Address the page is served on.")
     port: int = Field(ge=0, le=65535, description="Port the page is served on; 0 picks a free one.")
     loras_dir: Path = Field(description="The LoRA library.")
-    extra_lora_dirs: Annotated[tuple[Path, ...], BeforeValidator(_from_json_text)] = Field(
-        description="More folders with LoRAs, which are listed and used but never changed."
+    extra_lora_dirs: Annotated[tuple[ExtraFolder, ...], BeforeValidator(_from_json_text)] = Field(
+        description="More folders with LoRAs: a path, whose files are never changed, or"
+        ' {"path": ..., "writable": true}.'
     )
     outputs_dir: Path = Field(description="Where videos are written.")
     models_dir: Path = Field(description="Where local model folders are looked for.")
@@ -214,9 +231,17 @@ def _absolute_list(value: Any, root: Path) -> Any:
         values = _from_json_text(value)
     except ValueError:
         return value
-    if not isinstance(values, list | tuple) or not all(isinstance(v, str | Path) for v in values):
+    if not isinstance(values, list | tuple):
         return values
-    return [root / Path(item).expanduser() for item in values]
+    return [_absolute_item(item, root) for item in values]
+
+
+def _absolute_item(item: Any, root: Path) -> Any:
+    if isinstance(item, str | Path) and str(item):
+        return root / Path(item).expanduser()
+    if isinstance(item, dict) and isinstance(item.get("path"), str | Path):
+        return {**item, "path": _absolute_item(item["path"], root)}
+    return item
 
 
 def _environment() -> dict[str, str]:

@@ -15,13 +15,14 @@ from starlette.staticfiles import StaticFiles
 from lora_ui.card_routes import add_card_routes
 from lora_ui.change_routes import add_change_routes
 from lora_ui.find_routes import add_find_routes
+from lora_ui.models import OneDone
 from lora_ui.responses import ErrorRoute, RevalidatedFiles
 from lora_ui.selection_routes import add_selection_routes
 from lora_ui.sessions import Sessions
 from lora_ui.sets_routes import add_sets_routes
 from lora_ui.state import LoRAUIState
 from lora_ui.thumbnail_routes import add_thumbnail_routes
-from lora_ui.uploading import receive_upload
+from lora_ui.uploading import receive_sidecar, receive_upload
 from utils import Documents, LoRAManager, LoRAUploadHandler, ResultLibrary, Settings
 
 ASSETS = Path(__file__).parent / "assets"
@@ -84,6 +85,21 @@ def _add_library_routes(router: APIRouter, loras: LoRAManager) -> None:
 
 
 def _add_upload_route(router: APIRouter, uploads: LoRAUploadHandler) -> None:
-    @router.put("/api/loras/upload")
+    @router.put(
+        "/api/loras/upload",
+        status_code=201,
+        response_description="The new LoRA's `record`",
+        summary="Add a LoRA file",
+    )
     async def upload(request: Request, filename: str) -> JSONResponse:
+        """The body is the file. `filename` may have folders before it: one is kept where the file
+        has no name of its own. A file that is there already is refused with `reason` duplicate
+        and `existing`, a taken name with `proposed_name`, both in the error's `context`."""
         return await receive_upload(request, filename, uploads)
+
+    @router.put("/api/loras/sidecar", summary="Add a file beside a LoRA")
+    async def sidecar(request: Request, name: str, filename: str) -> OneDone:
+        """The body is a preview or a description; the ending of `filename` says which. Nothing
+        is overwritten: one that is there already is an error."""
+        record = await receive_sidecar(request, name, filename, uploads)
+        return OneDone(ok=True, record=record)

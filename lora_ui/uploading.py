@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import tempfile
 from typing import Any, Protocol
 
 from fastapi import Request
@@ -25,6 +26,8 @@ class Stage(Protocol):
 
 IDLE_SECONDS = 60.0
 WRITE_BYTES = 1 << 20
+IN_MEMORY_BYTES = 4 << 20
+MAX_SIDECAR_BYTES = 200 << 20
 
 
 async def receive_upload(
@@ -49,6 +52,22 @@ async def receive_upload(
             # Shielded, so that a cancelled request still cleans up.
             await asyncio.shield(run_in_threadpool(stage.abort))
     return JSONResponse({"record": record}, status_code=201)
+
+
+async def receive_sidecar(
+    request: Request, name: str, filename: str, uploads: LoRAUploadHandler
+) -> dict[str, Any]:
+    """Take the body as a file beside the LoRA; returns its record."""
+    limit = min(_announced_size(request), MAX_SIDECAR_BYTES)
+    with tempfile.SpooledTemporaryFile(IN_MEMORY_BYTES) as file:
+        received = 0
+        async for chunk in request.stream():
+            received += len(chunk)
+            if received > limit:
+                raise UploadError(f"{filename} is too large.", context={"status": 413})
+            await run_in_threadpool(file.write, chunk)
+        file.seek(0)
+        return await run_in_threadpool(uploads.add_sidecar, name, filename, file)
 
 
 def _announced_size(request: Request) -> int:

@@ -48,6 +48,11 @@ class JobQueue:
         self._preparation = Preparation(settings, self._loras)
         self._pool = WorkerPool(settings, self._store, runner, on_end=self._sweep)
         self._counter = _RevisionCounter()
+        self._loras.follow_worker(self._held_loras)
+
+    def _held_loras(self) -> dict[str, Any]:
+        """What the workers hold of the library's LoRAs, by name."""
+        return {name: held for each in self._pool.statuses() for name, held in each.loras.items()}
 
     def start(self) -> None:
         """Start the workers. Jobs that a dead instance left running become interrupted."""

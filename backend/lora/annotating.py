@@ -50,7 +50,7 @@ class AnnotatedLibrary(LockedLibrary):
         moves: list[Move] = []
         try:
             for file in entry.files.values():
-                if self._contents.is_extra(file.path):
+                if self._contents.is_fixed(file.path):
                     continue  # nothing is written there; the catalogue keeps the edits
                 sidecar = self.root / file.folder / f"{file.stem}.json"
                 moves += self._sidecar_moves(sidecar, old, new)

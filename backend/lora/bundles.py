@@ -59,6 +59,14 @@ def _folder(sent: str, loras: Sequence[str], files: Collection[str], taken: set[
     return free_name(safe_name(last), taken)
 
 
+def folder_for(sent: str) -> str:
+    """The folder that a LoRA file, sent alone under this path, needs for its name; "" for none."""
+    path = PurePosixPath(sent.replace("\\", "/"))
+    if not path.parent.name or not _is_nameless(path.name):
+        return ""
+    return safe_name(path.parent.name)
+
+
 def _is_nameless(name: str) -> bool:
     stem = name[: -len(SUFFIX)]
     found = name_role(stem)

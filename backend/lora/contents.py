@@ -59,6 +59,7 @@ class Contents:
         self.texts = Texts(self.root, self.findings)
         self.judge = Judge(settings)
         self.extra = extra_folders(settings)
+        self._fixed = tuple(map(extra_prefix, extra_folders(settings, writable=False)))
         self.snapshot: Snapshot = {}
         self.names: Folders = {}
         self._beside: set[str] = set()
@@ -240,8 +241,12 @@ class Contents:
         )
 
     def is_read_only(self, entry: Entry) -> bool:
-        """Whether a file of the LoRA lies in an extra folder."""
-        return any(self.is_extra(file.path) for file in entry.files.values())
+        """Whether a file of the LoRA lies where nothing is changed."""
+        return any(self.is_fixed(file.path) for file in entry.files.values())
+
+    def is_fixed(self, path: str) -> bool:
+        """Whether the file lies in an extra folder that is not writable."""
+        return bool(self._fixed) and _below(path, self._fixed)
 
     def is_extra(self, path: str) -> bool:
         return bool(self.extra) and _below(path, map(extra_prefix, self.extra))

@@ -132,7 +132,9 @@ class Intents:
             db.execute("DELETE FROM intents WHERE id=?", (intent.id,))
 
     def _plain(self, path: Path) -> str:
-        return path.relative_to(self._root).as_posix()
+        """Relative to the library; absolute for a file in an extra folder."""
+        inside = path.is_relative_to(self._root)
+        return (path.relative_to(self._root) if inside else path).as_posix()
 
 
 def _refuse_taken(moves: Sequence[Move]) -> None:

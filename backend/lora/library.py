@@ -7,14 +7,16 @@ either happens completely or leaves everything as it was.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from backend.errors import LoRAError
 from backend.lora.belongings import all_paths
+from backend.lora.catalog import bump
 from backend.lora.changes import Adoption, Renaming
+from backend.lora.placement import Move
 from backend.lora.previewing import PreviewedLibrary
 from backend.lora.relocation import Relocation, create_folder
 from backend.lora.staged_sidecars import StagedSidecar
@@ -40,13 +42,13 @@ class LoRALibrary(PreviewedLibrary):
         finally:
             staged.abort()  # after a success the stage has moved, so this does nothing
 
-    def adopt(self, staged: StagedFile) -> dict[str, Any]:
+    def adopt(self, staged: StagedFile, folder: str = "") -> dict[str, Any]:
         """Place a validated stage into the library; returns the record it belongs to.
 
         Raises UploadError if its content or its name is there already; the stage then stays.
         """
         with self._changing():
-            name = self._name_of(self._place(staged))
+            name = self._name_of(self._place(staged, folder=folder))
             with suppress(LoRAError):
                 self.thumbnail_file(name)
             return self.record(name)
@@ -60,6 +62,29 @@ class LoRALibrary(PreviewedLibrary):
         """
         with self._changing():
             return self._place(staged, sidecars, folder)
+
+    def add_sidecar(self, name: str, staged: StagedSidecar) -> dict[str, Any]:
+        """Place a file beside a LoRA (the first of a pair), under its name; returns its record.
+
+        Raises LoRANotFoundError, or LoRAError if it is there already; the stage then stays.
+        """
+        with self._changing():
+            file = self._changeable(name).entry.first
+            target = self.root / file.folder / f"{file.stem}{staged.ending}"
+            try:
+                self._intents.carry_out([Move(staged.path, target)], bump)
+            except FileExistsError as error:
+                raise LoRAError(
+                    f"{target.name} is there already.",
+                    suggestions=["Keep the one that is there, or remove it first."],
+                ) from error
+            except OSError as error:
+                raise LoRAError(
+                    f"{target.name} could not be placed: {error.strerror or error}.",
+                    suggestions=["Check that the LoRA folder is writable and its disk not full."],
+                ) from error
+            self._settle()
+            return self.record(self._name_of(file.path))
 
     def _place(
         self, staged: StagedFile, sidecars: Sequence[StagedSidecar] = (), folder: str = ""
@@ -152,9 +177,14 @@ class LoRALibrary(PreviewedLibrary):
         return len(entries)
 
     def set_status(self, applied: Mapping[str, float]) -> None:
-        """Say which LoRAs the worker holds, and how strongly."""
+        """Say which LoRAs are applied, and how strongly, where no worker is followed."""
         with self._lock:
             if dict(applied) != self._applied:
                 self._applied = dict(applied)
                 self._catalog.bump()
                 self._seen_revision = self._catalog.revision()
+
+    def follow_worker(self, loras: Callable[[], Mapping[str, Any]]) -> None:
+        """Take what records tell of loading and applying from `loras`, asked each time: by name,
+        `{"state": "applied" or another, "strength": strength}`."""
+        self._worker = loras

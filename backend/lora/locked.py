@@ -16,6 +16,7 @@ from backend.lora.placement import Move
 from backend.lora.records import Prepared
 from backend.lora.stages import discard, sweep
 from backend.lora.trash import Trash, Trashed
+from backend.lora.walking import extra_folders
 from backend.settings import Settings
 
 LOCK_NAME = ".lock"
@@ -28,7 +29,9 @@ class LockedLibrary(EstimatingLibrary):
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
         self._intents = Intents(self.root, self._catalog)
-        self._trash = Trash(self.root, self._catalog, self._intents)
+        self._trash = Trash(
+            self.root, self._catalog, self._intents, extra_folders(settings, writable=True)
+        )
         self._clean_up()
 
     def _clean_up(self) -> None:
@@ -90,7 +93,10 @@ class LockedLibrary(EstimatingLibrary):
             raise LoRAError(
                 f"{name} lies in {prepared.entry.first.folder}, one of extra_lora_dirs, where"
                 " nothing is changed.",
-                suggestions=["Change the file there by hand, or upload a copy to the library."],
+                suggestions=[
+                    "Change the file there by hand, or upload a copy to the library.",
+                    'Give the folder in config.json as {"path": ..., "writable": true}.',
+                ],
                 context={"name": name, "folder": prepared.entry.first.folder},
             )
         return prepared

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -42,6 +42,7 @@ class LibraryView:
         self._contents = Contents(settings, self._catalog)
         self._pictures = Pictures(self.root, self._catalog, settings.thumbnail_size)
         self._applied: dict[str, float] = {}
+        self._worker: Callable[[], Mapping[str, Any]] = dict
         self._seen_revision = -1
         self._background = Background(Refreshing(self))
         self._may_hash = True

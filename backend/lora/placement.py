@@ -99,8 +99,11 @@ def make_folder(folder: Path) -> None:
 def missing_folders(folder: Path, root: Path) -> list[Path]:
     """What has to be made for `folder` to be there below `root`, outermost first.
 
-    Raises NotADirectoryError for a symbolic link on the way, which may lead anywhere.
+    Raises NotADirectoryError for a symbolic link on the way, which may lead anywhere. Nothing is
+    made outside `root`.
     """
+    if not folder.is_relative_to(root):
+        return []
     steps = [folder, *folder.parents]
     below = steps[: steps.index(root)]
     for step in below:

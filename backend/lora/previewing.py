@@ -73,7 +73,7 @@ class PreviewedLibrary(AnnotatedLibrary):
             if is_own(target):
                 moves.append(Move(target, step_path(self.root)))
             elif os.path.lexists(target):
-                path = target.relative_to(self.root).as_posix()
+                path = _beside(entry.first.path, target.name)
                 moves += self._trash.moves_for(f"{entry.name} (preview)", [path])[1]
             return [*moves, Move(write_step(self.root, data), target)]
         except BaseException:
@@ -82,6 +82,12 @@ class PreviewedLibrary(AnnotatedLibrary):
 
     def _preview_path(self, file: ScannedFile) -> Path:
         return self.root / file.folder / f"{file.stem}{SUFFIX}"
+
+
+def _beside(path: str, name: str) -> str:
+    """The path of a file of that name in the same folder."""
+    folder, slash, _ = path.rpartition("/")
+    return f"{folder}{slash}{name}"
 
 
 def is_own(path: Path) -> bool:

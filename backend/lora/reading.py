@@ -12,6 +12,7 @@ from typing import Any
 
 from backend.lora.block_coverage import BlockCoverage, coverage_by_block
 from backend.lora.compatibility import Compatibility
+from backend.lora.held import held_of
 from backend.lora.info import LoRAInfo
 from backend.lora.looking import LibraryView
 from backend.lora.records import record_of
@@ -38,11 +39,10 @@ class LibraryReader(LibraryView):
         usage = {} if self._contents.offline else self._catalog.usage()
         edits = {} if self._contents.offline else self._catalog.edits()
         found = {name: self._contents.entries[name] for name in names}
+        held = held_of(self._applied, self._worker())
         paths = {name: prepared.entry.first.path for name, prepared in found.items()}
         return {
-            name: record_of(
-                prepared, usage.get(paths[name]), self._applied, edits.get(paths[name], {})
-            )
+            name: record_of(prepared, usage.get(paths[name]), held, edits.get(paths[name], {}))
             for name, prepared in found.items()
         }
 

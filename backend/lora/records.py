@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from backend.lora.catalog import Usage
 from backend.lora.compatibility import Compatibility
+from backend.lora.held import NOT_HELD, Held
 from backend.lora.info import LoRAInfo
 from backend.lora.names import name_problem
 from backend.lora.pairing import Entry
@@ -88,13 +89,14 @@ def thumbnail_path(name: str) -> str:
 def record_of(
     prepared: Prepared,
     usage: Usage | None,
-    applied: Mapping[str, float],
+    held: Mapping[str, Held],
     edits: Mapping[str, Any],
 ) -> dict[str, Any]:
     """The record of the contract, with some more keys. `edits` go before all other texts."""
     entry = prepared.entry
     first = entry.first
     infos = {role: info for role, file in entry.files.items() if (info := file.info)}
+    now = held.get(entry.name, NOT_HELD)
     status, detail = _status(entry, missing=prepared.source.is_missing(entry))
     return {
         "name": entry.name,
@@ -106,9 +108,9 @@ def record_of(
         "last_used": usage.last_used if usage else None,
         "use_count": usage.use_count if usage else 0,
         "last_strength": usage.last_strength if usage else None,
-        "is_loaded": entry.name in applied,
-        "is_applied": entry.name in applied,
-        "current_strength": float(applied.get(entry.name, 0.0)),
+        "is_loaded": now.loaded,
+        "is_applied": now.applied,
+        "current_strength": now.strength,
         "compatible_models": [name for name, v in prepared.verdicts.items() if v.compatible],
         "read_only": prepared.source.is_read_only(entry),
         "status": status,

@@ -78,6 +78,12 @@ def sidecar_suffixes(stem: str, names: Collection[str]) -> list[str]:
     return found
 
 
+def ending_of(filename: str) -> str | None:
+    """What follows the stem in a sidecar's name, whatever the stem; None if it is no sidecar."""
+    found = [suffix for suffix in SUFFIXES if filename.casefold().endswith(suffix)]
+    return max(found, key=len, default=None)
+
+
 def preview_suffixes(suffixes: Collection[str]) -> list[str]:
     """Picture suffixes among `suffixes`, then video suffixes, the best first."""
     pictures = [f"{mark}{end}" for mark in MARKS for end in PICTURES]

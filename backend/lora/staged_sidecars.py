@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 from backend.errors import UploadError
 from backend.lora.picture_sources import MAX_BYTES as MAX_PICTURE_BYTES
@@ -30,7 +30,7 @@ class StagedSidecar:
     large, is not what its ending says, or the disk is full.
     """
 
-    def __init__(self, settings: Settings, filename: str, ending: str, source: BinaryIO) -> None:
+    def __init__(self, settings: Settings, filename: str, ending: str, source: IO[bytes]) -> None:
         self.ending = ending
         kind, self._limit, check = _kind(ending)
         self._name = filename
@@ -57,7 +57,7 @@ class StagedSidecar:
             self._held = False
             os.close(self._descriptor)
 
-    def _copy(self, source: BinaryIO, reserve: int) -> None:
+    def _copy(self, source: IO[bytes], reserve: int) -> None:
         size = 0
         while chunk := source.read(CHUNK_BYTES):
             size += len(chunk)

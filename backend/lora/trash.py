@@ -27,6 +27,7 @@ from backend.lora.stages import step_path, write_step
 FOLDER = ".trash"
 MANIFEST = "manifest.json"
 PURGED = ".purged-"
+OUTSIDE = ".outside"
 MB = 1024 * 1024
 
 
@@ -53,8 +54,12 @@ class Trashed:
 class Trash:
     """The trash of one library. Its folder is made when the first LoRA is deleted."""
 
-    def __init__(self, root: Path, catalog: Catalog, intents: Intents) -> None:
+    def __init__(
+        self, root: Path, catalog: Catalog, intents: Intents, extra: Sequence[Path] = ()
+    ) -> None:
+        """`extra` are folders outside the library from which files may come."""
         self._root = root
+        self._extra = tuple(extra)
         self._catalog = catalog
         self._intents = intents
 
@@ -84,7 +89,7 @@ class Trash:
         entry_id = f"{now:%Y%m%dT%H%M%S%f}-{uuid.uuid4().hex[:8]}"
         entry = Trashed(entry_id, name, tuple(paths), now.isoformat())
         text = json.dumps({"name": name, "paths": entry.paths, "deleted": entry.deleted})
-        moved = {path: f"{FOLDER}/{entry_id}/{path}" for path in paths}
+        moved = {path: f"{FOLDER}/{entry_id}/{_stored(path)}" for path in paths}
         manifest = Move(write_step(self._root, text.encode()), self._folder(entry_id) / MANIFEST)
         files = [Move(self._root / old, self._root / new) for old, new in moved.items()]
         return entry, [manifest, *files], moved
@@ -106,7 +111,7 @@ class Trash:
                 context={"name": name},
             )
         folder = self._folder(entry.id)
-        moved = {f"{FOLDER}/{entry.id}/{path}": path for path in entry.paths}
+        moved = {f"{FOLDER}/{entry.id}/{_stored(path)}": path for path in entry.paths}
         try:
             manifest = Move(folder / MANIFEST, step_path(self._root))
             files = [Move(self._root / old, self._root / new) for old, new in moved.items()]
@@ -132,7 +137,7 @@ class Trash:
         """What can be restored, the newest first. A damaged entry is left alone."""
         found = []
         for folder in sorted(self._folders(), reverse=True):
-            entry = _read_entry(folder)
+            entry = _read_entry(folder, self._extra)
             if entry is not None:
                 found.append(entry)
         return found
@@ -199,23 +204,37 @@ class Trash:
                 yield folder
 
 
-def _read_entry(folder: Path) -> Trashed | None:
+def _read_entry(folder: Path, extra: Sequence[Path]) -> Trashed | None:
     try:
         values = json.loads(read_small(folder / MANIFEST, MB))
         paths = [str(path) for path in values["paths"]]
         name, deleted = str(values["name"]), str(values["deleted"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    found = {path: folder / path for path in paths if _stays_inside(path)}
+    found = {path: folder / _stored(path) for path in paths if _is_expected(path, extra)}
     if not found or not all(os.path.lexists(path) for path in found.values()):
         return None
     size = sum(path.lstat().st_size for path in found.values())
     return Trashed(folder.name, name, tuple(found), deleted, size)
 
 
-def _stays_inside(path: str) -> bool:
-    parts = PurePosixPath(path).parts
-    return bool(parts) and parts[0] != "/" and not any(part[0] == "." for part in parts)
+def _stored(path: str) -> str:
+    """Where in a deletion's folder the file from `path` lies; one of an extra folder is told
+    apart by a name that the library cannot have."""
+    if not Path(path).is_absolute():
+        return path
+    return f"{OUTSIDE}/{path.replace(':', '').lstrip('/')}"
+
+
+def _is_expected(path: str, extra: Sequence[Path]) -> bool:
+    """Whether a file may be put back to `path`: within the library, or an extra folder."""
+    place = PurePosixPath(path)
+    if Path(path).is_absolute():
+        folder = next((each for each in extra if Path(path).is_relative_to(each)), None)
+        if folder is None:
+            return False
+        place = PurePosixPath(Path(path).relative_to(folder).as_posix())
+    return bool(place.parts) and not any(part[0] in "./" for part in place.parts)
 
 
 def _remove_if_empty(folder: Path) -> None:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping
 from dataclasses import asdict
-from pathlib import Path
-from typing import Any, BinaryIO
+from pathlib import Path, PurePosixPath
+from typing import IO, Any, BinaryIO
 
-from backend.errors import LoRANotFoundError, StudioError
+from backend.errors import LoRANotFoundError, StudioError, UploadError
+from backend.lora.bundles import folder_for
 from backend.lora.inspection import inspect_lora
 from backend.lora.library import LoRALibrary
 from backend.lora.showing import info_summary
+from backend.lora.sidecars import ending_of
+from backend.lora.staged_sidecars import StagedSidecar
 from backend.lora.staging import StagedFile, checked_stem, stage_stream, validated
 from backend.lora.together import Together, files_below
 from backend.settings import Settings
@@ -20,8 +23,9 @@ from backend.settings import Settings
 class Stage:
     """An upload in progress, for a caller that pushes chunks. One thread at a time."""
 
-    def __init__(self, library: LoRALibrary, staged: StagedFile) -> None:
+    def __init__(self, library: LoRALibrary, staged: StagedFile, folder: str = "") -> None:
         self._library = library
+        self._folder = folder
         self._staged = staged
 
     @property
@@ -42,7 +46,7 @@ class Stage:
         try:
             self._staged.close()
             self._staged.inspect()
-            return self._library.adopt(self._staged)
+            return self._library.adopt(self._staged, self._folder)
         finally:
             self._staged.abort()  # after a success the stage has moved, so this does nothing
 
@@ -69,8 +73,31 @@ class LoRAUploadHandler:
         return True, f"{info.dialect} ({', '.join(info.algebras)}), {info.modules} layers"
 
     def open_stage(self, filename: str, expected_size: int | None = None) -> Stage:
-        """Begin an upload of `expected_size` bytes. Raises UploadError if it is refused now."""
-        return Stage(self.library, StagedFile(self.settings, filename, expected_size))
+        """Begin an upload of `expected_size` bytes. Raises UploadError if it is refused now.
+
+        `filename` may be a path: `style/high_noise.safetensors` keeps its folder, as without it
+        the file would have no name of its own. All others go to the top folder.
+        """
+        staged = StagedFile(self.settings, filename, expected_size)
+        return Stage(self.library, staged, folder_for(filename))
+
+    def add_sidecar(self, lora_name: str, filename: str, source: IO[bytes]) -> dict[str, Any]:
+        """Put a preview or a description beside a LoRA, named after it; returns its record.
+
+        What it is for is told by the ending of `filename`; the content is checked. Raises
+        UploadError, or LoRAError if such a file is there already; nothing has changed then.
+        """
+        ending = ending_of(PurePosixPath(filename.replace("\\", "/")).name)
+        if ending is None:
+            raise UploadError(
+                f"{filename} is neither a preview nor a description of a LoRA.",
+                suggestions=["Pictures, MP4, WebM, JSON and text files are taken."],
+            )
+        staged = StagedSidecar(self.settings, filename, ending, source)
+        try:
+            return self.library.add_sidecar(lora_name, staged)
+        finally:
+            staged.abort()
 
     def process_upload(
         self, file_data: bytes | BinaryIO | str | Path, filename: str

@@ -62,15 +62,17 @@ def extra_prefix(folder: Path) -> str:
     return f"{folder.as_posix()}/"
 
 
-def extra_folders(settings: Settings) -> tuple[Path, ...]:
-    """The extra folders that are looked through in their own right, each once."""
+def extra_folders(settings: Settings, *, writable: bool | None = None) -> tuple[Path, ...]:
+    """The extra folders that are looked through in their own right, each once; or only those
+    that are `writable`, or not."""
     taken = [settings.loras_dir.resolve()]
     found = []
-    for folder in settings.extra_lora_dirs:
-        place = folder.resolve()
+    for extra in settings.extra_lora_dirs:
+        folder, place = extra.path, extra.path.resolve()
         if not any(place.is_relative_to(other) for other in taken):
             taken.append(place)
-            found.append(folder)
+            if writable in (None, extra.writable):
+                found.append(folder)
     return tuple(found)
 
 

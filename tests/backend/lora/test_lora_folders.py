@@ -130,6 +130,7 @@ def test_paths_of_extra_folders_count_from_the_file(
 ) -> None:
     config = tmp_path / "own.json"
     config.write_text(json.dumps({"extra_lora_dirs": ["more", "/abs"]}))
-    assert load_settings(config).extra_lora_dirs == (tmp_path / "more", Path("/abs"))
+    found = [folder.path for folder in load_settings(config).extra_lora_dirs]
+    assert found == [tmp_path / "more", Path("/abs")]
     monkeypatch.setenv("WAN_LORA_EXTRA_LORA_DIRS", '["/one"]')
-    assert load_settings(config).extra_lora_dirs == (Path("/one"),)
+    assert [folder.path for folder in load_settings(config).extra_lora_dirs] == [Path("/one")]

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 from lora_files import add_pair, diffusion_pipe, musubi, write_lora
@@ -282,3 +283,29 @@ def test_another_instance_sees_a_change_at_once(
     settled = library.revision
     for _ in range(3):
         assert (library.revision, second.revision) == (settled, settled)
+
+
+def test_records_tell_what_the_worker_that_is_followed_holds(
+    library: LoRALibrary, root: Path
+) -> None:
+    for index, name in enumerate("abc"):
+        write_lora(root / f"{name}.safetensors", seed=index)
+    library.refresh()
+    held: dict[str, Any] = {"a": {"state": "waiting", "strength": 1.0}}
+    library.follow_worker(lambda: held)
+
+    def told(name: str) -> tuple[bool, bool, float]:
+        record = library.list_available_loras()[name]
+        return record["is_loaded"], record["is_applied"], record["current_strength"]
+
+    assert told("a") == (True, False, 0.0)
+    held["a"] = {"state": "applied", "strength": 0.7}
+    held["b"] = {"state": "applied", "strength": {"high": 0.2, "low": [[0, -0.9], [1, 0]]}}
+    assert [told(name) for name in "abc"] == [
+        (True, True, 0.7),
+        (True, True, -0.9),
+        (False, False, 0.0),
+    ]
+    assert library.get_lora_metadata("a")["is_applied"]
+    held.clear()
+    assert told("a") == (False, False, 0.0)
