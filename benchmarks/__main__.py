@@ -1,4 +1,4 @@
-"""`python -m benchmarks lora|library [--quick] [--only NAME ...] [--threads N] [--json FILE]`"""
+"""`python -m benchmarks lora|library|page [--quick] [--only NAME ...] [--json FILE]`"""
 
 from __future__ import annotations
 
@@ -24,8 +24,9 @@ from benchmarks import (
     lora_memory,
     lora_sampling,
     lora_switch,
+    page,
 )
-from benchmarks.library_sizes import LibrarySizes, sizes
+from benchmarks.library_sizes import LibrarySizes, PageSizes, page_sizes, sizes
 from benchmarks.machine import describe
 from benchmarks.report import PartResult
 from benchmarks.settings import Settings, quick, thorough
@@ -50,6 +51,10 @@ LIBRARY_PARTS: Mapping[str, Callable[[LibrarySizes], PartResult]] = MappingProxy
     }
 )
 
+PAGE_PARTS: Mapping[str, Callable[[PageSizes], PartResult]] = MappingProxyType(
+    {"page": page.measure}
+)
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
@@ -72,6 +77,9 @@ def _parts(options: argparse.Namespace, settings: Settings) -> dict[str, Callabl
     """The parts of the subject, ready to run."""
     if options.subject == "lora":
         return {name: partial(measure, settings) for name, measure in PARTS.items()}
+    if options.subject == "page":
+        visits = page_sizes(quick=options.quick, folder=options.folder)
+        return {name: partial(measure, visits) for name, measure in PAGE_PARTS.items()}
     chosen = sizes(
         quick=options.quick, full=options.full, upload_mb=options.upload_mb, folder=options.folder
     )
@@ -95,14 +103,16 @@ def _threads(count: int) -> Iterator[None]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("subject", choices=["lora", "library"])
+    parser.add_argument("subject", choices=["lora", "library", "page"])
     parser.add_argument("--quick", action="store_true", help="tiny models; only to see it run")
-    parser.add_argument("--only", nargs="+", choices=[*PARTS, *LIBRARY_PARTS], metavar="NAME")
+    parser.add_argument(
+        "--only", nargs="+", choices=[*PARTS, *LIBRARY_PARTS, *PAGE_PARTS], metavar="NAME"
+    )
     parser.add_argument(
         "--threads", type=int, metavar="N", help="of torch; 1 is steadier beside other work"
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every number there")
-    library = parser.add_argument_group("library")
+    library = parser.add_argument_group("library and page")
     library.add_argument("--full", action="store_true", help="50,000 files, too")
     library.add_argument("--upload-mb", type=int, metavar="MB", help="size of the uploaded file")
     library.add_argument("--folder", type=Path, help="on the disk to be measured")

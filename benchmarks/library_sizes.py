@@ -26,3 +26,17 @@ def sizes(
         return LibrarySizes((20, 40), 1, upload_mb or 4, 2, folder)
     counts = (1_000, 10_000, 50_000) if full else (1_000, 10_000)
     return LibrarySizes(counts, 32, upload_mb or 2048, 3, folder)
+
+
+@dataclass(frozen=True)
+class PageSizes:
+    """How many LoRAs the page shows, and how often it is visited."""
+
+    loras: int
+    rounds: int
+    folder: Path | None = None
+
+
+def page_sizes(*, quick: bool, folder: Path | None = None) -> PageSizes:
+    """`quick` takes every step and means nothing."""
+    return PageSizes(60, 1, folder) if quick else PageSizes(5_000, 5, folder)

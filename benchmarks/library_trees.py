@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,12 +69,14 @@ def _tensors(musubi: bool, rank: int, layers: tuple[str, ...]) -> Iterator[tuple
                 yield f"{stem}.lora_B.weight", [outer, rank]
 
 
-def grow_tree(root: Path, count: int, *, start: int = 0) -> None:
+def grow_tree(
+    root: Path, count: int, *, start: int = 0, lists: Sequence[TensorList] | None = None
+) -> None:
     """Add files number `start` to `count`; every other one is a half of a pair.
 
-    The metadata of each is its own.
+    The metadata of each is its own. `lists` replaces the usual lists of tensors.
     """
-    lists = tensor_lists()
+    lists = lists or tensor_lists()
     for number in range(start, count):
         half = HALVES[number % 4]
         pair = number - 1 if half == HALVES[1] else number

@@ -1,0 +1,118 @@
+"""How the LoRA tab behaves with thousands of LoRAs, beside a plain `gr.Gallery` of the same."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import statistics
+import tempfile
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import asdict
+from pathlib import Path
+
+from playwright.sync_api import sync_playwright
+
+from benchmarks.library_sizes import PageSizes
+from benchmarks.page_servers import gallery_page, grow_library, our_page
+from benchmarks.page_visit import GALLERY, OURS, Selectors, Visit, visit
+from benchmarks.report import PartResult, Table, Target, duration
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+FIRST_CARDS_SECONDS, KEY_SECONDS, SELECT_SECONDS = 2.0, 0.05, 0.15
+HEAP_MIB = 150
+NEAR_WINDOWS = 4.4  # the window, what is built above and below, and what lazy loading adds
+Server = Callable[[Path], AbstractContextManager[str]]
+
+
+def measure(sizes: PageSizes) -> PartResult:
+    """Both pages are visited in turn, each time by a fresh profile."""
+    with tempfile.TemporaryDirectory(dir=sizes.folder) as name:
+        folder = Path(name)
+        grow_library(folder, sizes.loras)
+        ours = _visits(folder, our_page, OURS, sizes.rounds)
+        theirs = _visits(folder, gallery_page, GALLERY, sizes.rounds)
+    return PartResult(
+        "page",
+        (_table(sizes.loras, ours, theirs),),
+        _targets(ours),
+        facts={
+            "ours": [asdict(found) for found in ours],
+            "gallery": [asdict(found) for found in theirs],
+        },
+    )
+
+
+def _visits(folder: Path, server: Server, where: Selectors, rounds: int) -> list[Visit]:
+    with server(folder) as address, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=_chromium(), args=["--no-sandbox", "--disable-gpu"]
+        )
+        try:
+            visit(browser, address, where)  # what the first visitor ever waits for, once
+            return [visit(browser, address, where) for _ in range(rounds)]
+        finally:
+            browser.close()
+
+
+def _chromium() -> str | None:
+    named = os.environ.get("CHROMIUM")
+    return named or next((path for name in BROWSERS if (path := shutil.which(name))), None)
+
+
+def _table(loras: int, ours: list[Visit], theirs: list[Visit]) -> Table:
+    def row(
+        name: str, read: Callable[[Visit], float], unit: Callable[[float], str]
+    ) -> tuple[str, ...]:
+        return (name, *(unit(_median(visits, read)) for visits in (ours, theirs)))
+
+    rows = (
+        row("first cards after navigation", lambda v: v.first_cards, duration),
+        row("first picture", lambda v: v.first_picture, duration),
+        row("key to painted result", lambda v: statistics.median(v.keystrokes), duration),
+        row("slowest of five keys", lambda v: max(v.keystrokes), duration),
+        row("card to its slider on the other tab", lambda v: v.selecting, duration),
+        row("bare points while scrolling", lambda v: v.bare_points, lambda n: f"{n:.1%}"),
+        row("JavaScript heap", lambda v: v.heap, lambda n: f"{n:.1f} MiB"),
+        row("pictures fetched before scrolling", lambda v: v.pictures, lambda n: f"{n:.0f}"),
+        row("elements in the page", lambda v: v.elements, lambda n: f"{n:.0f}"),
+    )
+    notes = (
+        f"Medians of {len(ours)} visits, each with a fresh browser profile, window 1360 x 900.",
+        "The library was looked through, hashed and given thumbnails before; one visit of each"
+        " page came before those that count.",
+        "A key is a search of one digit, from the key's own time stamp to the frame that shows"
+        " its result.",
+    )
+    return Table(f"The page with {loras} LoRAs", ("", "ours", "gr.Gallery"), rows, notes)
+
+
+def _targets(ours: list[Visit]) -> tuple[Target, ...]:
+    keys = _median(ours, lambda found: statistics.median(found.keystrokes))
+    near = _near_cards()
+    return (
+        Target(
+            "first cards",
+            _median(ours, lambda v: v.first_cards),
+            "at most",
+            FIRST_CARDS_SECONDS,
+            "s",
+        ),
+        Target("key to painted result", keys, "at most", KEY_SECONDS, "s"),
+        Target(
+            "card to slider", _median(ours, lambda v: v.selecting), "at most", SELECT_SECONDS, "s"
+        ),
+        Target("bare points while scrolling", max(v.bare_points for v in ours), "at most", 0),
+        Target("heap", _median(ours, lambda v: v.heap), "at most", HEAP_MIB, "MiB"),
+        Target("pictures before scrolling", max(v.pictures for v in ours), "at most", near),
+    )
+
+
+def _near_cards() -> float:
+    """How many cards of the usual density lie near a window of 900 pixels."""
+    columns, row_height = 4, 276
+    return columns * (NEAR_WINDOWS * 900 / row_height + 1)
+
+
+def _median(visits: list[Visit], read: Callable[[Visit], float]) -> float:
+    return statistics.median(read(found) for found in visits)
