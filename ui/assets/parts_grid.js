@@ -75,7 +75,7 @@ function showPart(cell, part, job) {
       href: address(`api/results/${part.id}/video`),
       download: `${part.label}.mp4`,
       text: "Save video",
-      "aria-label": `Save the video of ${part.label}`,
+      "aria-label": `Save video: ${part.label}`,
     }),
   );
   cell.video = player(part);
