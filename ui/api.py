@@ -59,7 +59,7 @@ def build_api(
     app.include_router(create_health_router(queue, loras))
     # Before the results, whose addresses begin with an id.
     app.include_router(create_restore_router(settings, loras, results, pictures))
-    app.include_router(create_result_router(results, queue, pictures))
+    app.include_router(create_result_router(results, queue, loras, pictures))
     app.mount(LORA_ASSETS_URL, lora_assets())
     app.mount(ASSETS_URL, RevalidatedFiles(directory=ASSETS))
     return app

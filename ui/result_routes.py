@@ -23,25 +23,34 @@ from ui.result_models import (
     ResultItem,
     ResultList,
 )
-from utils import GenerationError, JobQueue, ResultLibrary, ResultQuery
+from utils import (
+    GenerationError,
+    JobQueue,
+    LoRAManager,
+    LoRANotFoundError,
+    ResultLibrary,
+    ResultQuery,
+)
 
 
 def create_result_router(
-    results: ResultLibrary, queue: JobQueue, pictures: PictureStore
+    results: ResultLibrary, queue: JobQueue, loras: LoRAManager, pictures: PictureStore
 ) -> APIRouter:
     router = APIRouter(route_class=ErrorRoute, tags=["results"])
-    _add_finding(router, results)
+    _add_finding(router, results, loras)
     _add_files(router, results, queue)
     _add_actions(router, results, pictures)
     return router
 
 
-def _add_finding(router: APIRouter, results: ResultLibrary) -> None:
+def _add_finding(router: APIRouter, results: ResultLibrary, loras: LoRAManager) -> None:
     @router.get("/api/results", summary="Find results")
     def find(
         *,
         q: Annotated[str, Query(description="Words in prompt, LoRAs, model or seed.")] = "",
-        lora: Annotated[str, Query(description="A LoRA's name.")] = "",
+        lora: Annotated[
+            str, Query(description="A LoRA's name, as it was then or as it is now.")
+        ] = "",
         model: Annotated[str, Query(description="A model_type.")] = "",
         favourite: bool | None = None,
         since: Annotated[float | None, Query(description="Seconds since 1970.")] = None,
@@ -49,7 +58,8 @@ def _add_finding(router: APIRouter, results: ResultLibrary) -> None:
         cursor: Annotated[str, Query(description="`next` of the page before.")] = "",
         limit: Annotated[int, Query(ge=1, le=200)] = 48,
     ) -> ResultList:
-        query = ResultQuery(q, lora, model, favourite, since, until)
+        hashes = _hashes(loras, lora) if lora else ()
+        query = ResultQuery(q, lora, model, favourite, since, until, hashes)
         page = results.find(query, cursor, limit)
         found = [ResultItem.of(result) for result in page.results]
         return ResultList(results=found, next=page.next, total=page.total)
@@ -70,6 +80,15 @@ def _add_finding(router: APIRouter, results: ResultLibrary) -> None:
             result=report if facts.source == "studio" else {},
             filename=Path(result.path).name,
         )
+
+
+def _hashes(loras: LoRAManager, name: str) -> tuple[str, ...]:
+    """The hashes of a LoRA's files, as far as they are known; none if there is no such LoRA."""
+    try:
+        known = loras.record(name)["sha256s"]
+    except LoRANotFoundError:
+        return ()
+    return tuple(sha256 for sha256 in known.values() if sha256)
 
 
 def _add_files(router: APIRouter, results: ResultLibrary, queue: JobQueue) -> None:

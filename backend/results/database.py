@@ -44,6 +44,12 @@ CREATE TABLE IF NOT EXISTS used_loras (
     PRIMARY KEY (name, seq)
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS used_loras_by_result ON used_loras (seq);
+CREATE TABLE IF NOT EXISTS used_files (
+    seq INTEGER NOT NULL REFERENCES results (seq) ON DELETE CASCADE,
+    sha256 TEXT NOT NULL,
+    PRIMARY KEY (sha256, seq)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS used_files_by_result ON used_files (seq);
 CREATE TABLE IF NOT EXISTS revision (value INTEGER NOT NULL);
 INSERT INTO revision SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM revision);
 """

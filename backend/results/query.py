@@ -17,7 +17,8 @@ MAX_WORDS = 12
 @dataclass(frozen=True)
 class ResultQuery:
     """What is looked for. Every word of `text` has to be in the prompt, a LoRA's name, the
-    model's or the seed. `since` and `until` are in seconds since 1970."""
+    model's or the seed. `lora` is a name; with the hashes of its files (`sha256s`) it is found
+    under the names that it had before as well. `since` and `until` are in seconds since 1970."""
 
     text: str = ""
     lora: str = ""
@@ -25,22 +26,32 @@ class ResultQuery:
     favourite: bool | None = None
     since: float | None = None
     until: float | None = None
+    sha256s: tuple[str, ...] = ()
 
     def conditions(self) -> tuple[list[str], list[object]]:
-        found: list[tuple[str, object]] = [
-            ("instr(search, ?) > 0", word) for word in self.text.casefold().split()[:MAX_WORDS]
+        found: list[tuple[str, tuple[object, ...]]] = [
+            ("instr(search, ?) > 0", (word,)) for word in self.text.casefold().split()[:MAX_WORDS]
         ]
         if self.lora:
-            found.append(("seq IN (SELECT seq FROM used_loras WHERE name = ?)", self.lora))
+            found.append(self._uses())
         if self.model:
-            found.append(("model_type = ?", self.model))
+            found.append(("model_type = ?", (self.model,)))
         if self.favourite is not None:
-            found.append(("favourite = ?", int(self.favourite)))
+            found.append(("favourite = ?", (int(self.favourite),)))
         if self.since is not None:
-            found.append(("created >= ?", self.since))
+            found.append(("created >= ?", (self.since,)))
         if self.until is not None:
-            found.append(("created < ?", self.until))
-        return ["deleted IS NULL", *(text for text, _ in found)], [value for _, value in found]
+            found.append(("created < ?", (self.until,)))
+        texts = ["deleted IS NULL", *(text for text, _ in found)]
+        return texts, [value for _, values in found for value in values]
+
+    def _uses(self) -> tuple[str, tuple[object, ...]]:
+        marks = ", ".join("?" * len(self.sha256s))
+        text = (
+            "seq IN (SELECT seq FROM used_loras WHERE name = ?"
+            f" UNION SELECT seq FROM used_files WHERE sha256 IN ({marks}))"
+        )
+        return text, (self.lora, *self.sha256s)
 
 
 @dataclass(frozen=True)

@@ -78,6 +78,10 @@ def add_row(connection: sqlite3.Connection, video: FoundVideo, facts: VideoFacts
         "INSERT OR IGNORE INTO used_loras (seq, name) VALUES (?, ?)",
         [(cursor.lastrowid, lora.name) for lora in facts.loras],
     )
+    connection.executemany(
+        "INSERT OR IGNORE INTO used_files (seq, sha256) VALUES (?, ?)",
+        [(cursor.lastrowid, sha256) for lora in facts.loras for sha256 in lora.sha256.values()],
+    )
 
 
 def row_values(video: FoundVideo, facts: VideoFacts) -> dict[str, Any]:

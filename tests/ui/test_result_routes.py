@@ -38,7 +38,7 @@ def client(settings: Settings, loras: LoRAManager) -> Iterator[TestClient]:
     pictures = PictureStore(settings.data_dir / "pictures")
     app = FastAPI()
     app.include_router(create_restore_router(settings, loras, results, pictures))
-    app.include_router(create_result_router(results, queue, pictures))
+    app.include_router(create_result_router(results, queue, loras, pictures))
     with TestClient(app) as client:
         yield client
     results.close()
@@ -137,6 +137,19 @@ def test_settings_of_a_result_and_of_a_file_are_the_same(
     for path in (video, video.with_suffix(".json")):
         answer = client.put("/api/results/read", content=path.read_bytes())
         assert answer.json() == found
+
+
+def test_a_lora_is_found_under_the_name_it_had_then(
+    client: TestClient, settings: Settings, loras: LoRAManager
+) -> None:
+    write_lora(settings.loras_dir / "neon.safetensors")
+    loras.refresh()
+    reports = {"neon": {"sha256": loras.sha256("neon")["both"]}}
+    write_video(settings.outputs_dir, "a", metadata(reports, selected_loras={"neon": 1.0}))
+    write_video(settings.outputs_dir, "b", metadata(id="task-2"))
+    loras.rename_lora_file("neon", "glow")
+    for name, count in (("neon", 1), ("glow", 1), ("other", 0)):
+        assert client.get("/api/results", params={"lora": name}).json()["total"] == count
 
 
 def test_wangp_settings_are_read(client: TestClient) -> None:
