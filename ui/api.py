@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import AsyncIterator, Callable
 
 from fastapi import FastAPI
@@ -40,6 +41,7 @@ def build_api(
     version: str = "0",
 ) -> FastAPI:
     """The application without its page. The queue runs while the application does."""
+    results = ResultLibrary(settings)
     app = FastAPI(
         title=TITLE,
         description=DESCRIPTION,
@@ -47,11 +49,10 @@ def build_api(
         openapi_url="/api/openapi.json",
         docs_url=None,  # FastAPI's own page loads its scripts from another host
         redoc_url=None,
-        lifespan=_lifespan(queue, on_ready),
+        lifespan=_lifespan(queue, results, on_ready),
     )
     app.add_exception_handler(RequestValidationError, refuse_request)
     pictures = PictureStore(settings.data_dir / "pictures")
-    results = ResultLibrary(settings)
     app.include_router(create_lora_router(settings, loras, uploads, results=results))
     app.include_router(create_status_router(loras, queue))
     app.include_router(create_job_router(queue, pictures))
@@ -66,11 +67,13 @@ def build_api(
 
 
 def _lifespan(
-    queue: JobQueue, on_ready: Callable[[], None]
+    queue: JobQueue, results: ResultLibrary, on_ready: Callable[[], None]
 ) -> Callable[[FastAPI], contextlib.AbstractAsyncContextManager[None]]:
     @contextlib.asynccontextmanager
     async def run(_app: FastAPI) -> AsyncIterator[None]:
         queue.start()
+        # Thousands of new videos take seconds to read; nobody shall wait for that.
+        threading.Thread(target=results.refresh, name="results", daemon=True).start()
         on_ready()
         try:
             yield

@@ -12,6 +12,7 @@ from utils import GenerationError, SettingsError, parse_multipliers
 EXAMPLES = """examples:
   python app.py
   python app.py --port 8000 --model demo --no-browser
+  python app.py generate --like outputs/circle.mp4 --seed 8
   python app.py generate --prompt "a red circle moving left on a navy background" \\
       --lora style=0.8 --lora motion=high:1.0,low:0.4 --seed 7 --out circle.mp4
 """
@@ -77,7 +78,14 @@ def _add_generate(commands: Any, shared: argparse.ArgumentParser) -> None:
         help="make one video and exit",
         description="Make one video and exit. What is not given is the model's default.",
     )
-    parser.add_argument("--prompt", required=True, help="what should be seen")
+    parser.set_defaults(usage_error=parser.error)
+    parser.add_argument("--prompt", help="what should be seen; needed without --like")
+    parser.add_argument(
+        "--like",
+        type=Path,
+        metavar="VIDEO",
+        help="make a video again: what is not given is taken from this MP4, or the JSON beside it",
+    )
     parser.add_argument(
         "--lora",
         action="append",

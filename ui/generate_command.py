@@ -10,6 +10,7 @@ from typing import Any
 
 import utils
 from ui.command_line import TASK_ARGUMENTS
+from ui.likeness import Likeness, from_video
 from utils import (
     GenerationError,
     GenerationResult,
@@ -54,18 +55,25 @@ def _how(report: dict[str, Any]) -> str:
 
 
 def _task(arguments: argparse.Namespace, settings: Settings, loras: LoRAManager) -> GenerationTask:
+    if arguments.prompt is None and arguments.like is None:
+        arguments.usage_error("one of --prompt and --like is needed")
+    like = from_video(arguments.like, settings, loras) if arguments.like else Likeness({}, {}, [])
+    for note in like.notes:
+        print(f"Note: {note}", file=sys.stderr)
     selected = {
         name: _usual_strength(name, settings, loras) if strength is None else strength
         for name, strength in arguments.lora
     }
-    fields = {name: getattr(arguments, name) for _, name, _, _ in TASK_ARGUMENTS}
+    names = ("prompt", *(name for _, name, _, _ in TASK_ARGUMENTS))
+    given = {name: getattr(arguments, name) for name in names}
+    fields = like.fields | {name: value for name, value in given.items() if value is not None}
+    if "model" in arguments:
+        fields["model_type"] = settings.default_model
     # Checked before torch is imported, so that a typing error is told at once.
     return loras.checked(
         GenerationTask(
-            model_type=settings.default_model,
-            prompt=arguments.prompt,
-            selected_loras=selected,
-            **fields,
+            **{"model_type": settings.default_model, "prompt": "", **fields},
+            selected_loras=like.selected_loras | selected,
         )
     )
 

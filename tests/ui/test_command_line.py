@@ -8,11 +8,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from lora_files import write_lora
+from result_files import metadata, write_video
 
 import app
 from ui.command_line import build_parser, parse_lora_argument, read_login, settings_overrides
 from ui.generate_command import place_result
-from utils import GenerationError, GenerationResult, GenerationTask, SettingsError
+from ui.likeness import from_video
+from utils import (
+    GenerationError,
+    GenerationResult,
+    GenerationTask,
+    LoRAManager,
+    SettingsError,
+    load_settings,
+)
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 TASK = GenerationTask(model_type="demo", prompt="a fox", seed=1)
@@ -151,3 +161,32 @@ def test_help_explains_and_loads_nothing_heavy() -> None:
     assert "--loras-dir" in done.stdout
     assert "generate" in done.stdout
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_a_video_is_made_again_with_what_is_not_given(tmp_path: Path) -> None:
+    folders = {f"{name}_dir": tmp_path / name for name in ("loras", "outputs", "data")}
+    settings = load_settings(**folders)
+    write_lora(settings.loras_dir / "neon.safetensors")
+    loras = LoRAManager(settings)
+    reports = {"neon": {"sha256": loras.sha256("neon")["both"]}, "gone": {"sha256": "b" * 64}}
+    loras.rename_lora_file("neon", "glow")
+    chosen = {"neon": {"high": 0.7, "low": 0.2}, "gone": 1.0}
+    video = write_video(tmp_path, "old", metadata(reports, selected_loras=chosen, seed=9))
+    like = from_video(video, settings, loras)
+    assert like.selected_loras == {"glow": {"high": 0.7, "low": 0.2}}
+    assert like.fields["seed"] == 9
+    assert len(like.notes) == 1 and "gone" in like.notes[0] and "b" * 64 in like.notes[0]
+
+
+def test_a_file_without_settings_cannot_be_made_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = ["--data-dir", str(tmp_path), "--loras-dir", str(tmp_path)]
+    (tmp_path / "x.mp4").write_bytes(b"nothing")
+    for name in ("x.mp4", "gone.mp4"):
+        assert app.main(["generate", "--like", str(tmp_path / name), *folder]) == 1
+    assert capsys.readouterr().err.count("Error: ") == 2
+    with pytest.raises(SystemExit) as caught:
+        app.main(["generate", *folder])
+    assert caught.value.code == 2
+    assert "--prompt" in capsys.readouterr().err

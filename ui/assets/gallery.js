@@ -10,6 +10,7 @@ import { openViewer } from "./viewer.js";
 
 const CHECK_MS = 5000;
 const TYPING_MS = 150;
+const AHEAD_PX = 800;
 const DAYS = { "": "Any time", 1: "Today", 7: "Last 7 days", 30: "Last 30 days" };
 
 export function mount({ element, options }) {
@@ -153,8 +154,15 @@ function watch(element, view) {
     job = `${id} ${state}`;
   });
   new IntersectionObserver(([entry]) => entry.isIntersecting && results.readMore(), {
-    rootMargin: "800px",
+    rootMargin: `${AHEAD_PX}px`,
   }).observe(view.more);
+  // The observer is silent while the end stays near, as after a fast scroll.
+  results.addEventListener("list", () => isNear(view.more) && results.readMore());
+}
+
+function isNear(element) {
+  if (results.loading || results.problem || !element.checkVisibility()) return false;
+  return element.getBoundingClientRect().top < innerHeight + AHEAD_PX;
 }
 
 function draw(view) {
