@@ -45,6 +45,8 @@ class Scanner:
     def _due(self) -> bool:
         if self._last is None or time.monotonic() - self._looked_at > FULL_SECONDS:
             return True
+        if not self._last.folders:
+            return True  # there was no folder yet whose time of change could tell
         newest = max([*self._last.folders.values(), *self._unreadable_times()], default=0)
         # A change in the same tick of the file system's clock leaves the time as it is.
         recent = time.time_ns() - newest < SETTLED_NS

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -139,8 +139,11 @@ def test_reusing_settings_restores_form_and_loras(gallery: Page, app: App) -> No
     expect(gallery.locator("#field-steps input")).to_have_value("9")
     row = gallery.locator(f'#lora-controls .stack-row[data-name="{DEMO_LORA}"]')
     expect(row).to_be_visible()
-    selection = json.loads(gallery.request.get(f"{app.address}api/selection").text())
-    assert selection["selected_loras"] == {DEMO_LORA: strength}
+    saved = """async ([address, wanted]) => {
+        const answer = await (await fetch(address)).json();
+        return JSON.stringify(answer.selected_loras) === JSON.stringify(wanted);
+    }"""
+    gallery.wait_for_function(saved, arg=[f"{app.address}api/selection", {DEMO_LORA: strength}])
 
 
 def test_the_folder_is_told_where_none_can_be_opened(gallery: Page, app: App) -> None:
@@ -184,3 +187,23 @@ def test_a_long_list_stays_where_it_was_when_something_changes(gallery: Page, ap
     add(app, "many-new", prompt="one of many")
     expect(count).to_have_text("61 videos")
     expect(last).to_be_in_viewport()
+
+
+def test_fast_scrolling_reads_on_to_the_last_video(gallery: Page, app: App) -> None:
+    """At each frame to the end, so that pages arrive while the end is passed."""
+    first = add(app, "flood", prompt="a flood of them")
+    for number in range(300):
+        shutil.copy(first, first.with_name(f"flood{number:03}.mp4"))
+    gallery.get_by_label("Search the results").fill("flood of them")
+    expect(gallery.locator(".gallery-count")).to_contain_text("of 301 videos")
+    gallery.evaluate("""() => new Promise((done) => {
+        const end = Date.now() + 15000;
+        const more = document.querySelector(".gallery-more");
+        const down = () => {
+            scrollTo(0, document.documentElement.scrollHeight);
+            if (more.hidden || Date.now() > end) done();
+            else requestAnimationFrame(down);
+        };
+        down();
+    })""")
+    expect(gallery.locator(".result")).to_have_count(301)

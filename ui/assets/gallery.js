@@ -153,11 +153,10 @@ function watch(element, view) {
     if (`${id} ${state}` !== job && state === "done") check();
     job = `${id} ${state}`;
   });
-  new IntersectionObserver(([entry]) => entry.isIntersecting && results.readMore(), {
-    rootMargin: `${AHEAD_PX}px`,
-  }).observe(view.more);
-  // The observer is silent while the end stays near, as after a fast scroll.
-  results.addEventListener("list", () => isNear(view.more) && results.readMore());
+  // Not an observer of the end: it is silent where the end is passed and near again in one frame.
+  const readOn = () => isNear(view.more) && results.readMore();
+  results.addEventListener("list", readOn);
+  document.addEventListener("scroll", readOn, { capture: true, passive: true });
 }
 
 function isNear(element) {

@@ -49,6 +49,12 @@ def test_no_folder_means_no_results(library: ResultLibrary) -> None:
     assert library.find(EVERYTHING).total == 0
 
 
+def test_the_first_video_is_seen_although_there_was_no_folder(library: ResultLibrary) -> None:
+    assert library.find(EVERYTHING).total == 0
+    add(library, "first")
+    assert ids(library) == ["first"]
+
+
 def test_a_video_is_there_as_soon_as_it_is_written(library: ResultLibrary) -> None:
     for number in range(5):
         add(library, f"task-{number}", seed=number)
