@@ -1,24 +1,33 @@
-"""Make the pictures of `docs/screenshots/` from the real app.
+"""Make the pictures of `docs/screenshots/` from the real app: every state, light, dark and phone.
 
-`python -m tests.browser.screenshots` makes a real video with two of the demo LoRAs
-first, so that they show what a user sees.
+    python -m tests.browser.screenshots            # all of them
+    python -m tests.browser.screenshots gallery    # those whose names hold a word
+
+Real videos are made with the demo LoRAs first, so that the pictures show what a user sees. A
+finding in a picture is a bug: look at them.
 """
 
 from __future__ import annotations
 
 import shutil
+import sys
 import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal
 
-from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
 
 from tests.browser.actions import (
     PROMPT,
+    choose_action,
     fill,
     generate,
     pick,
     type_strength,
+    upload,
     wait_for_video,
     write_prompt,
 )
@@ -31,95 +40,256 @@ from tests.browser.running import (
     start_app,
     stop_app,
 )
+from tests.browser.test_stack import add
 
 FOLDER = ROOT / "docs" / "screenshots"
-Scheme = Literal["light", "dark"]
-SCHEMES: tuple[Scheme, ...] = ("light", "dark")
-DESKTOP: ViewportSize = {"width": 1360, "height": 900}
-PHONE: ViewportSize = {"width": 390, "height": 844}
+LORAS = {"golden_hour": "0.9", "motion_trail": "0.6"}
 
 
-def main() -> None:
+@dataclass(frozen=True)
+class Look:
+    """How a page is looked at."""
+
+    name: str
+    size: ViewportSize
+    scheme: Literal["light", "dark"]
+    scale: float = 1.0
+
+    @property
+    def is_phone(self) -> bool:
+        return self.size["width"] < 600
+
+
+LOOKS = (
+    Look("light", {"width": 1360, "height": 900}, "light"),
+    Look("dark", {"width": 1360, "height": 900}, "dark"),
+    Look("phone", {"width": 360, "height": 780}, "light", 1.5),
+)
+
+State = Callable[[Page, App], None]
+
+
+def generate_fresh(page: Page, app: App) -> None:
+    open_tab(page, "Generate")
+
+
+def generate_stack(page: Page, app: App) -> None:
+    write_prompt(page)
+    choose_loras(page)
+    page.locator("#lora-controls .summary-total").scroll_into_view_if_needed()
+
+
+def generate_done(page: Page, app: App) -> None:
+    generate_stack(page, app)
+    fill(page, seed=7)
+    wait_for_video(page, generate(page))
+    page.wait_for_function("document.querySelector('.run-video').currentTime > 0.8")
+    page.evaluate("window.scrollTo(0, 0)")
+
+
+def generate_running(page: Page, app: App) -> None:
+    write_prompt(page)
+    fill(page, steps=60, seed=7)
+    generate(page)
+    page.locator(".run-preview").wait_for()
+    page.wait_for_timeout(1500)
+
+
+def picker(page: Page, app: App) -> None:
+    page.locator("#lora-controls").get_by_role("button", name="Add LoRA").click()
+    page.locator(".picker-row").first.wait_for()
+
+
+def schedule(page: Page, app: App) -> None:
+    add(page, "golden_hour")
+    row = page.locator('#lora-controls .stack-row[data-name="golden_hour"]')
+    row.get_by_role("button", name="over the steps").first.click()
+    page.get_by_role("dialog").get_by_role("button", name="Add point").click()
+
+
+def sets(page: Page, app: App) -> None:
+    choose_loras(page)
+    page.locator("#lora-controls").get_by_role("button", name="Sets", exact=True).click()
+    dialog = page.get_by_role("dialog")
+    dialog.locator(".set-import").wait_for()
+    if page.locator('.set[data-name="evening"]').count() == 0:
+        page.get_by_label("Save the stack").fill("evening")
+        dialog.get_by_role("button", name="Save").click()
+        page.locator('.set[data-name="evening"]').wait_for()
+
+
+def comparison(page: Page, app: App) -> None:
+    page.evaluate("window.scrollTo(0, 0)")
+    post(
+        page,
+        app,
+        "api/jobs",
+        task={"model_type": "demo", "prompt": PROMPT, "seed": 7, "steps": 8},
+        parts=[
+            {"label": f"golden_hour {value:g}", "changes": {"selected_loras": selection(value)}}
+            for value in (0.0, 0.5, 1.0)
+        ],
+    )
+    page.reload()
+    page.locator(".parts video").nth(2).wait_for(timeout=120_000)
+
+
+def queue(page: Page, app: App) -> None:
+    post(page, app, "api/queue/pause")
+    for seed in (1, 2):
+        task = {"model_type": "demo", "prompt": PROMPT, "seed": seed, "steps": 2}
+        post(page, app, "api/jobs", task=task)
+    page.locator("#queue-button").click()
+    page.locator(".queue-row").nth(1).wait_for()
+
+
+def failed(page: Page, app: App) -> None:
+    write_prompt(page)
+    fill(page, frames=18)
+    page.locator("#generate-button").click()
+    page.locator(".run-problem").wait_for()
+
+
+def loras(page: Page, app: App) -> None:
+    open_tab(page, "LoRAs")
+    for name in LORAS:
+        pick(page, name)
+
+
+def loras_details(page: Page, app: App) -> None:
+    open_tab(page, "LoRAs")
+    choose_action(page, "neon_outline", "Details")
+    page.get_by_role("dialog").locator(".bars").first.wait_for()
+
+
+def loras_edit(page: Page, app: App) -> None:
+    open_tab(page, "LoRAs")
+    choose_action(page, "golden_hour", "Edit details")
+    page.get_by_role("dialog").get_by_label("Title").wait_for()
+
+
+def loras_menu(page: Page, app: App) -> None:
+    open_tab(page, "LoRAs")
+    page.locator('#lora-tab .card[data-name="golden_hour"] .card-menu').click()
+    page.get_by_role("menu").wait_for()
+
+
+def loras_uploads(page: Page, app: App) -> None:
+    open_tab(page, "LoRAs")
+    with tempfile.TemporaryDirectory() as folder:
+        good = Path(folder) / "warm evening.safetensors"
+        shutil.copy(ROOT / "loras" / "golden_hour.safetensors", good)
+        bad = Path(folder) / "broken.safetensors"
+        bad.write_bytes(good.read_bytes()[:4000])
+        upload(page, good, bad)
+        page.wait_for_timeout(4000)
+
+
+def loras_nothing_found(page: Page, app: App) -> None:
+    open_tab(page, "LoRAs")
+    page.locator('#lora-tab input[type="search"]').first.fill("no such words")
+    expect(page.locator("#lora-tab .card")).to_have_count(0)
+
+
+def gallery(page: Page, app: App) -> None:
+    open_tab(page, "Gallery")
+    page.locator(".result").first.wait_for()
+
+
+def gallery_viewer(page: Page, app: App) -> None:
+    gallery(page, app)
+    page.locator(".result .result-open").first.click()
+    page.get_by_role("dialog").locator("video").wait_for()
+
+
+STATES: Mapping[str, State] = MappingProxyType(
+    {
+        "generate-fresh": generate_fresh,
+        "generate": generate_done,
+        "generate-stack": generate_stack,
+        "generate-running": generate_running,
+        "generate-refused": failed,
+        "picker": picker,
+        "schedule": schedule,
+        "sets": sets,
+        "comparison": comparison,
+        "queue": queue,
+        "loras": loras,
+        "loras-menu": loras_menu,
+        "loras-details": loras_details,
+        "loras-edit": loras_edit,
+        "loras-uploads": loras_uploads,
+        "loras-nothing-found": loras_nothing_found,
+        "gallery": gallery,
+        "gallery-viewer": gallery_viewer,
+    }
+)
+
+
+def choose_loras(page: Page) -> None:
+    add(page, *LORAS)
+    for name, strength in LORAS.items():
+        type_strength(page, name, strength)
+
+
+def selection(strength: float) -> dict[str, float]:
+    return {"golden_hour": strength} if strength else {}
+
+
+def post(page: Page, app: App, path: str, **body: object) -> None:
+    answer = page.request.post(f"{app.address}{path}", data=body or None)
+    assert answer.ok, answer.text()
+
+
+def rest(page: Page, app: App) -> None:
+    """Nothing is queued or running when the next picture is made."""
+    post(page, app, "api/queue/resume")
+    for job in page.request.get(f"{app.address}api/jobs").json():
+        if job["state"] in ("queued", "running"):
+            post(page, app, f"api/jobs/{job['id']}/cancel")
+    page.wait_for_function(
+        "async () => (await (await fetch('api/status')).json()).running.length === 0"
+    )
+    post(page, app, "api/queue/clear")
+
+
+def take(browser: Browser, app: App, look: Look, name: str) -> None:
+    context = browser.new_context(
+        viewport=look.size,
+        color_scheme=look.scheme,
+        device_scale_factor=look.scale,
+        has_touch=look.is_phone,
+    )
+    page = context.new_page()
+    page.set_default_timeout(120_000)
+    open_page(page, app)
+    try:
+        STATES[name](page, app)
+        page.wait_for_timeout(1200)  # thumbnails arrive, movements end
+        page.screenshot(path=FOLDER / f"{name}-{look.name}.png")
+    finally:
+        rest(page, app)
+        context.close()
+
+
+def main(words: list[str]) -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    names = [name for name in STATES if not words or any(word in name for word in words)]
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         process, app = start_app(Path(folder))
         browser = playwright.chromium.launch(
             executable_path=chromium, args=list(CHROMIUM_ARGUMENTS)
         )
         try:
-            for scheme in SCHEMES:
-                take_desktop(browser, app, scheme)
-            take_phone(browser, app)
+            for look in LOOKS:
+                for name in names:
+                    print(f"{name}-{look.name}", flush=True)
+                    take(browser, app, look, name)
         finally:
             browser.close()
             stop_app(process)
 
 
-def take_desktop(browser: Browser, app: App, scheme: Scheme) -> None:
-    page = new_page(browser, app, DESKTOP, scheme)
-    open_tab(page, "LoRAs")
-    names = first_names(page, 2)
-    for name in names:
-        pick(page, name)
-    settle(page)
-    page.screenshot(path=FOLDER / f"loras-{scheme}.png")
-    make_video(page, names)
-    page.screenshot(path=FOLDER / f"generate-{scheme}.png")
-    page.context.close()
-
-
-def make_video(page: Page, names: list[str]) -> None:
-    """Generate with a strength of its own for each LoRA, and wait until the video plays."""
-    open_tab(page, "Generate")
-    write_prompt(page, PROMPT)
-    fill(page, seed=7)
-    for name, strength in zip(names, ("0.9", "0.6"), strict=True):
-        type_strength(page, name, strength)
-    job_id = generate(page)
-    page.locator(".run-preview").wait_for()
-    wait_for_video(page, job_id)
-    page.wait_for_function("document.querySelector('.run-video').currentTime > 0.8")
-    page.locator("body").click(position={"x": 2, "y": 2})
-
-
-def take_phone(browser: Browser, app: App) -> None:
-    page = new_page(browser, app, PHONE, "light")
-    open_tab(page, "LoRAs")
-    pick(page, first_names(page, 1)[0])
-    settle(page)
-    page.screenshot(path=FOLDER / "loras-phone.png", full_page=True)
-    open_tab(page, "Generate")
-    settle(page)
-    page.screenshot(path=FOLDER / "generate-phone.png", full_page=True)
-    page.context.close()
-
-
-def new_page(browser: Browser, app: App, size: ViewportSize, scheme: Scheme) -> Page:
-    context = browser.new_context(
-        viewport=size,
-        color_scheme=scheme,
-        device_scale_factor=2 if size is PHONE else 1,
-    )
-    page = context.new_page()
-    page.set_default_timeout(120_000)
-    open_page(page, app)
-    return page
-
-
-def first_names(page: Page, count: int) -> list[str]:
-    """The first LoRAs of the library that are neither accelerators nor broken."""
-    cards = page.locator("#lora-tab .card:not(.card-unfit)")
-    cards.first.wait_for()
-    names = [item.get_attribute("data-name") or "" for item in cards.all()]
-    plain = [name for name in names if "step" not in name and "light" not in name]
-    return plain[:count]
-
-
-def settle(page: Page) -> None:
-    """Let thumbnails arrive and the selection's summary be written."""
-    page.wait_for_timeout(1500)
-
-
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])
