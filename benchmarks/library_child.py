@@ -19,6 +19,7 @@ QUERIES = ("anime", "noir water", "12", "smoke dragon ink", "zzz", "e")
 ROUNDS = 5
 PAGE = 60
 INTERVAL = 0.01
+AFTERWARDS = ("pictures", "hashing")
 
 
 def main(root: Path, models: Path) -> dict[str, float]:
@@ -46,8 +47,8 @@ def main(root: Path, models: Path) -> dict[str, float]:
 
 
 def _wait_until_looked_through(library: LoRALibrary) -> None:
-    """Files and texts; what follows is the hashing of data that is not there."""
-    while (progress := library.refresh_progress) and progress["stage"] != "hashing":
+    """Files and texts; what follows are pictures and the hashing of data that is not there."""
+    while (progress := library.refresh_progress) and progress["stage"] not in AFTERWARDS:
         time.sleep(INTERVAL)
 
 
