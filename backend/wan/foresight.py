@@ -91,15 +91,26 @@ def exhausted(failure: VRAMError, forecast: Forecast | None) -> VRAMError:
     }
     final = VRAMError(
         f"{failure.message.rstrip('.')}, and nothing else could be tried.",
-        cause=(
-            f"The run is estimated to need {_gb(forecast.needed)}; {_gb(forecast.available)} were "
-            "free when it began."
-        ),
-        suggestions=[f"Use a size that fits: {words}.", *_advice(forecast)],
+        cause=_why(forecast),
+        suggestions=[
+            f"Use a size that fits: {words}.",
+            *_advice(forecast),
+            "Close other programs that use the same memory.",
+        ],
         context=context,
     )
     final.__cause__ = failure
     return final
+
+
+def _why(forecast: Forecast) -> str:
+    needed, free = _gb(forecast.needed), _gb(forecast.available)
+    if forecast.fits:
+        return (
+            f"The run was estimated to need {needed} of the {free} that were free when it began, "
+            "but not as much could be had: something else holds it, or it needs more than that."
+        )
+    return f"The run is estimated to need {needed}; {free} were free when it began."
 
 
 def _advice(forecast: Forecast) -> list[str]:

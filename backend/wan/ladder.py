@@ -14,8 +14,7 @@ from backend.wan.models import ModelManager
 from backend.wan.task import GenerationTask
 
 TILE = 256  # pixels; diffusers' own size of a decoder's tile
-SMALLEST_TILE = 64
-OVERLAP = 0.25
+TILE_STEP = 32  # pixels; a whole number of latents for every decoder, also of three quarters
 
 
 class MemoryLadder:
@@ -53,11 +52,11 @@ class MemoryLadder:
         if model is None or not (stage == "decode" or (stage == "sample" and self._task.image)):
             return ""
         vae = model.pipeline.vae
-        if vae.use_tiling:
-            return ""
-        self._undo.callback(_untile, vae, tile_sizes(vae))
         tile = _tile_for(int(self._task.width or 0), int(self._task.height or 0))
-        stride = int(tile * (1 - OVERLAP))
+        if vae.use_tiling or not tile:
+            return ""
+        self._undo.callback(_untile, vae, _tile_sizes(vae))
+        stride = tile * 3 // 4 // 16 * 16
         vae.enable_tiling(tile, tile, stride, stride)
         return (
             f"Memory ran out ({stage}): the frames are coded in tiles of {tile} pixels, which may "
@@ -74,7 +73,7 @@ class MemoryLadder:
         )
 
 
-def tile_sizes(vae: Any) -> tuple[int, int, int, int]:
+def _tile_sizes(vae: Any) -> tuple[int, int, int, int]:
     return (
         vae.tile_sample_min_height,
         vae.tile_sample_min_width,
@@ -84,9 +83,9 @@ def tile_sizes(vae: Any) -> tuple[int, int, int, int]:
 
 
 def _tile_for(width: int, height: int) -> int:
-    """Half of the shorter side at most, so that tiles save memory for small videos too."""
-    half = min(width, height) // 2 // 32 * 32
-    return max(SMALLEST_TILE, min(TILE, half))
+    """Half of the shorter side at most, so that tiles save memory for small videos too; 0 for a
+    video that is too small for any."""
+    return min(TILE, min(width, height) // 2 // TILE_STEP * TILE_STEP)
 
 
 def _untile(vae: Any, sizes: tuple[int, int, int, int]) -> None:

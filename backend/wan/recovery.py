@@ -82,6 +82,7 @@ class Recovery:
             try:
                 self._loras.require_usable([name])
                 self._loras.require_fit([name], self._task.model_type)
+                self._loras.files(name)  # a file that was held for the run may be gone
             except LoRAError as error:
                 error.context.setdefault("lora", name)
                 raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import logging
 import time
 from collections.abc import Iterator
@@ -40,6 +41,7 @@ class Stages:
         self._timings: dict[str, float] = {}
         self._steps = 0
         self._last = Progress(stage="load")
+        self._notes: tuple[str, ...] = ()
 
     @property
     def watched(self) -> bool:
@@ -62,10 +64,11 @@ class Stages:
         if progress.step:
             self._last = progress
         if self._on_progress is not None:
-            self._on_progress(progress)
+            self._on_progress(dataclasses.replace(progress, notes=self._notes))
 
     def say(self, stage: str, message: str) -> None:
-        """Tell what is being done about a failure."""
+        """Tell what is being done about a failure, from now on with all progress."""
+        self._notes += (message,)
         self.report(Progress(stage=stage, steps=self._steps, message=message))
 
     @contextlib.contextmanager

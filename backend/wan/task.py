@@ -117,7 +117,7 @@ class Progress:
 
     `stage` is one of load, apply, text, sample, decode, write; `expert` is the transformer that
     made the step (high or low); `seconds_left` counts to the end of sampling; `preview` is a
-    JPEG of the middle frame as it looks now.
+    JPEG of the middle frame as it looks now. `notes` tell what was done about failures so far.
     """
 
     stage: str
@@ -127,14 +127,16 @@ class Progress:
     seconds_left: float | None = None
     message: str = ""
     preview: bytes | None = None
+    notes: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready, without the preview's bytes."""
-        return {
+        plain = {
             item.name: getattr(self, item.name)
             for item in dataclasses.fields(self)
             if item.name != "preview"
         }
+        return {**plain, "notes": list(self.notes)}
 
 
 @dataclass(frozen=True)

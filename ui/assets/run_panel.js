@@ -46,6 +46,7 @@ function createView(element) {
     cancel: el("button", { type: "button", class: "button", id: "cancel-button", text: "Cancel" }),
     stage: el("div", { class: "run-stage" }),
     problem: el("div", { class: "run-problem", role: "alert" }),
+    notes: el("div", { class: "run-notes", role: "status" }),
     details: el("div", { class: "run-details" }),
     waiting: el("p", { class: "muted run-waiting" }),
   };
@@ -54,6 +55,7 @@ function createView(element) {
     view.problem,
     el("div", { class: "run-head" }, view.note, view.cancel),
     view.bar,
+    view.notes,
     view.stage,
     view.details,
     view.waiting,
