@@ -25,6 +25,8 @@ Process = Literal["app", "worker"]
 OLDER_FILES = 3
 LOCK_SECONDS = 1.0
 OURS = ("backend", "ui", "lora_ui", "utils", "app")
+# Once imported, these print on their own and pass nothing on to the root logger.
+TO_THEMSELVES = ("diffusers", "transformers", "huggingface_hub")
 
 _job: ContextVar[str] = ContextVar("job", default="")
 
@@ -50,9 +52,7 @@ def start_logging(settings: Settings, process: Process, console: str = "warning"
     leaves the console alone.
     """
     root = logging.getLogger()
-    for old in [h for h in root.handlers if isinstance(h, Console | SharedFile)]:
-        root.removeHandler(old)
-        old.close()
+    stop_logging()
     shown: logging.Handler = Console()
     shown.setLevel(console.upper())
     handlers: list[logging.Handler] = [shown]
@@ -67,10 +67,26 @@ def start_logging(settings: Settings, process: Process, console: str = "warning"
         handler.setFormatter(JsonLines(process) if settings.log_format == "json" else Lines())
         handler.addFilter(_with_job)
         root.addHandler(handler)
+    for name in TO_THEMSELVES:
+        library = logging.getLogger(name)
+        library.propagate = False
+        for handler in handlers:
+            # Their own handler prints already, where they have one.
+            if not (isinstance(handler, Console) and library.handlers):
+                library.addHandler(handler)
     for name in OURS:
         logging.getLogger(name).setLevel(min(logging.INFO, shown.level))
     # It would log the taking of the lock under which a line is written.
     logging.getLogger("filelock").setLevel(logging.WARNING)
+
+
+def stop_logging() -> None:
+    """Take away what `start_logging` set up."""
+    for name in ("", *TO_THEMSELVES):
+        place = logging.getLogger(name)
+        for old in [h for h in place.handlers if isinstance(h, Console | SharedFile)]:
+            place.removeHandler(old)
+            old.close()
 
 
 def _with_job(record: logging.LogRecord) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import logging
 import multiprocessing
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from backend.logs import OLDER_FILES, log_file, logged_job, start_logging
+from backend.logs import OLDER_FILES, log_file, logged_job, start_logging, stop_logging
 from backend.settings import Settings, load_settings
 
 logger = logging.getLogger("backend.test")
@@ -23,12 +24,8 @@ def make_settings(folder: Path, **changes: object) -> Settings:
 
 @pytest.fixture(autouse=True)
 def quiet_afterwards() -> Iterator[None]:
-    root = logging.getLogger()
-    before = list(root.handlers)
     yield
-    for handler in [found for found in root.handlers if found not in before]:
-        root.removeHandler(handler)
-        handler.close()
+    stop_logging()
 
 
 def lines(settings: Settings) -> list[str]:
@@ -50,6 +47,17 @@ def test_every_line_of_a_job_carries_its_id(tmp_path: Path) -> None:
     assert step.endswith("INFO [job-1] backend.test: step 3")
     assert "[job-1] diffusers: from a library" in library
     assert "[" not in before and "[" not in after
+
+
+def test_a_library_that_keeps_its_lines_to_itself_is_heard_once(tmp_path: Path) -> None:
+    """As diffusers does when it is imported after logging began."""
+    settings = make_settings(tmp_path)
+    start_logging(settings, "worker", "error")
+    importlib.import_module("diffusers")
+    assert not logging.getLogger("diffusers").propagate
+    logging.getLogger("diffusers.models").warning("said once")
+    found = log_file(settings, "worker").read_text()
+    assert found.count("said once") == 1
 
 
 def test_json_lines_hold_the_same_and_no_secrets(tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ def test_choosing_a_model_fills_in_its_values(page: Page) -> None:
     expect(page.locator("#field-width input")).to_have_value("1280")
     expect(page.locator("#field-steps input")).to_have_value("50")
     expect(page.locator("#field-guidance-2")).to_be_hidden()
-    expect(page.locator("#input-picture")).to_be_visible()
+    expect(page.get_by_role("heading", name="Input picture")).to_be_visible()
 
 
 def test_an_example_fills_the_prompt_and_survives_a_reload(page: Page, app: App) -> None:
