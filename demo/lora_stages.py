@@ -33,7 +33,7 @@ from demo.train_loras import (
 )
 
 LOOK_CLIPS = 96
-PAIRS_PER_WORKER = 160
+PAIRS_PER_WORKER = 96
 WORKERS = 2
 
 
