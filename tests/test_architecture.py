@@ -21,6 +21,7 @@ BACKEND = {
     "backend.redaction",
     "backend.logs",
     "backend.diagnostics",
+    "backend.sqlite_file",
 }
 FACE = {"utils"}
 # Each part of the tree, and the parts that it may import beside itself.
@@ -37,6 +38,7 @@ MAY_IMPORT = {
     "backend.errors": set(),
     "backend.versions": set(),
     "backend.redaction": set(),
+    "backend.sqlite_file": {"backend.errors"},
     "backend.logs": {"backend.settings", "backend.redaction"},
     "backend.diagnostics": {
         "backend.logs",

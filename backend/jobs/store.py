@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from backend.jobs.database import Database
+from backend.jobs.database import JOBS
 from backend.jobs.job import Job, JobPart, JobState, waiting_progress
 from backend.jobs.rows import IN_ORDER, insert_parts, pins_from, pins_text, read_jobs, text
+from backend.sqlite_file import CountedFile
 from backend.wan.pinned import NO_PINS, PinnedLoRA, Pins
 from backend.wan.task import GenerationTask
 
@@ -26,14 +27,14 @@ class JobStore:
     """
 
     def __init__(self, path: Path) -> None:
-        self._database = Database(path)
+        self._database = CountedFile(path, JOBS)
 
     def close(self) -> None:
         self._database.close()
 
     def revision(self) -> int:
         """Grows with every change but progress, whichever instance made it."""
-        return int(self._database.rows("SELECT value FROM revision")[0]["value"])
+        return self._database.revision()
 
     # Looking
 

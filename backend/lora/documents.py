@@ -6,59 +6,37 @@ Each write is one durable transaction, so that a crash leaves the old document o
 from __future__ import annotations
 
 import json
-import sqlite3
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from backend.errors import SettingsError
+from backend.sqlite_file import Schema, SQLiteFile
 
-BUSY_SECONDS = 15.0
-SCHEMA = (
-    "CREATE TABLE IF NOT EXISTS documents"
-    " (name TEXT PRIMARY KEY, body TEXT NOT NULL, changed REAL NOT NULL)"
+DOCUMENTS = Schema(
+    called="What is kept for the page",
+    if_damaged="a new file is made at the next start",
+    steps=(
+        "CREATE TABLE IF NOT EXISTS documents"
+        " (name TEXT PRIMARY KEY, body TEXT NOT NULL, changed REAL NOT NULL)",
+    ),
 )
 
 
-class Documents:
+class Documents(SQLiteFile):
     """The documents of one file. Any thread may use it; so may several processes."""
 
     def __init__(self, path: Path) -> None:
         """Raises SettingsError if the file cannot be opened."""
-        self._lock = threading.RLock()
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._connection = sqlite3.connect(
-                path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
-            )
-            self._connection.execute("PRAGMA journal_mode=WAL")
-            self._connection.execute("PRAGMA synchronous=FULL")
-            self._connection.execute(SCHEMA)
-        except (OSError, sqlite3.Error) as error:
-            raise SettingsError(
-                f"{path} cannot be opened: {error}.",
-                suggestions=[
-                    "Check that data_dir in config.json is a folder this user can write to.",
-                    "If the file is damaged, move it away; a new one is made at the next start.",
-                ],
-                context={"path": str(path)},
-            ) from error
+        super().__init__(path, DOCUMENTS)
 
     def get(self, name: str) -> Any | None:
-        with self._lock:
-            row = self._connection.execute(
-                "SELECT body FROM documents WHERE name=?", (name,)
-            ).fetchone()
-        return None if row is None else json.loads(row[0])
+        found = self.rows("SELECT body FROM documents WHERE name=?", name)
+        return json.loads(found[0]["body"]) if found else None
 
     def all(self) -> dict[str, Any]:
         """Every document by name, in the order of the names."""
-        with self._lock:
-            rows = self._connection.execute("SELECT name, body FROM documents ORDER BY name")
-            return {name: json.loads(body) for name, body in rows}
+        rows = self.rows("SELECT name, body FROM documents ORDER BY name")
+        return {row["name"]: json.loads(row["body"]) for row in rows}
 
     def put(self, name: str, body: Any) -> None:
         with self.writing() as connection:
@@ -80,20 +58,3 @@ class Documents:
         """Remove what was last changed before `moment` (seconds since 1970)."""
         with self.writing() as connection:
             connection.execute("DELETE FROM documents WHERE changed<?", (moment,))
-
-    @contextmanager
-    def writing(self) -> Iterator[sqlite3.Connection]:
-        """A write transaction. Nothing of it stays if the block raises."""
-        with self._lock:
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._connection
-                self._connection.execute("COMMIT")
-            except BaseException:
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
-                raise
-
-    def close(self) -> None:
-        with self._lock:
-            self._connection.close()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from backend.errors import GenerationError
 from backend.results import trash
-from backend.results.database import ResultDatabase
+from backend.results.database import RESULTS
 from backend.results.facts import VideoFacts
 from backend.results.folder import facts_in
 from backend.results.pictures import VideoPictures
@@ -16,6 +16,7 @@ from backend.results.query import ResultQuery, find_rows
 from backend.results.rows import Result, result_of
 from backend.results.scanning import Scanner
 from backend.settings import Settings
+from backend.sqlite_file import CountedFile
 
 DAY_SECONDS = 86_400.0
 
@@ -40,7 +41,7 @@ class ResultLibrary:
         self.root = settings.outputs_dir
         self._pictures = VideoPictures(settings.data_dir / "posters")
         self._trash_seconds = settings.trash_days * DAY_SECONDS
-        self._database = ResultDatabase(settings.data_dir / "results.sqlite")
+        self._database = CountedFile(settings.data_dir / "results.sqlite", RESULTS)
         self._scanner = Scanner(self.root, self._database)
         self._purged = False
 
@@ -74,7 +75,9 @@ class ResultLibrary:
             row = self._database.rows(
                 "SELECT * FROM results WHERE deleted IS NULL AND (id = ? OR task_id = ?)"
                 " ORDER BY id = ? DESC LIMIT 1",
-                (result_id, result_id, result_id),
+                result_id,
+                result_id,
+                result_id,
             )
             if row and self.video(result_of(row[0])).is_file():
                 return result_of(row[0])
@@ -143,7 +146,7 @@ class ResultLibrary:
     def undo(self, result_id: str) -> Result:
         """Bring a deleted result back. Raises GenerationError (404) if the trash has none."""
         rows = self._database.rows(
-            "SELECT path FROM results WHERE id = ? AND deleted IS NOT NULL", (result_id,)
+            "SELECT path FROM results WHERE id = ? AND deleted IS NOT NULL", result_id
         )
         if not rows:
             raise _not_found()
@@ -167,7 +170,7 @@ class ResultLibrary:
             return
         self._purged = True
         old = self._database.rows(
-            "SELECT id FROM results WHERE deleted < ?", (time.time() - self._trash_seconds,)
+            "SELECT id FROM results WHERE deleted < ?", time.time() - self._trash_seconds
         )
         for row in old:
             trash.remove(self.root, row["id"])

@@ -7,7 +7,7 @@ import sqlite3
 from dataclasses import dataclass
 
 from backend.errors import GenerationError
-from backend.results.database import ResultDatabase
+from backend.sqlite_file import CountedFile
 
 CURSOR = re.compile(r"(\d+(?:\.\d+)?(?:e[+-]?\d+)?)_(\d{1,18})")
 MAX_LIMIT = 200
@@ -63,12 +63,12 @@ class RowPage:
     total: int
 
 
-def find_rows(database: ResultDatabase, query: ResultQuery, cursor: str, limit: int) -> RowPage:
+def find_rows(database: CountedFile, query: ResultQuery, cursor: str, limit: int) -> RowPage:
     """The newest first. A page begins after its cursor's row, so that what is added meanwhile
     moves nothing. Raises GenerationError for a cursor that is none."""
     conditions, values = query.conditions()
     where = " AND ".join(conditions)
-    total = database.rows(f"SELECT COUNT(*) AS count FROM results WHERE {where}", values)[0]
+    total = database.rows(f"SELECT COUNT(*) AS count FROM results WHERE {where}", *values)[0]
     if cursor:
         created, seq = _position(cursor)
         where += " AND (created, seq) < (?, ?)"
@@ -76,7 +76,8 @@ def find_rows(database: ResultDatabase, query: ResultQuery, cursor: str, limit: 
     limit = max(1, min(limit, MAX_LIMIT))
     rows = database.rows(
         f"SELECT * FROM results WHERE {where} ORDER BY created DESC, seq DESC LIMIT ?",
-        [*values, limit + 1],
+        *values,
+        limit + 1,
     )
     more = len(rows) > limit
     last = rows[limit - 1] if more else None

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from backend.errors import GenerationError
-from backend.results.database import ResultDatabase
 from backend.results.folder import FoundVideo, Look, changed, facts_in, look
 from backend.results.rows import add_row
+from backend.sqlite_file import CountedFile
 
 if TYPE_CHECKING:
     from backend.results.facts import VideoFacts
@@ -29,7 +29,7 @@ class Scanner:
     look is a full one. What cannot be read is left out of the index until it changes.
     """
 
-    def __init__(self, root: Path, database: ResultDatabase) -> None:
+    def __init__(self, root: Path, database: CountedFile) -> None:
         self._root, self._database = root, database
         self._lock = threading.Lock()
         self._last: Look | None = None
