@@ -1,195 +1,167 @@
 """Kill the worker and the app at random moments, and count what is lost, doubled or broken.
 
-`python -m tests.jobs_kills --kills 100` prints a line for each kill and the sums at the end. Real
-processes, the real worker, a small random model; every second kill is the app's. Jobs that were
-interrupted are run again, as a person would, and at the end every job has exactly one video.
+`python -m tests.jobs_kills --kills 100` prints a line for each kill and the sums at the end. The
+whole app with its worker and the demo model; the first half of the kills are the worker's, the
+second half the app's. What was interrupted is run again, as a person would, so that at the end
+every job that was asked for has exactly one video.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import os
 import random
-import signal
-import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-import av
 import psutil
-from tiny_models import save_tiny_model, table_row
 
-from backend.jobs.job import Part
-from backend.jobs.queue import JobQueue
-from backend.settings import Settings, load_settings
-from backend.wan.task import GenerationTask
+from benchmarks.fresh_run import same_when_fresh
+from benchmarks.live_app import LiveApp
+from tests.jobs_kept import check_kept, shown_results, whole
 
-ROOT = Path(__file__).resolve().parent.parent
-FRAMES = 5
+PROMPT = "a red circle moving left on a navy background"
+LORAS = ("pixel_mosaic", "golden_hour", "motion_trail")
+SMALL = {"model_type": "demo", "width": 64, "height": 64, "num_frames": 5}
 OPEN_JOBS = 3  # that many are waiting or running whenever something is killed
-LONGEST_SECONDS = 6.0
-PATIENCE_SECONDS = 600.0
-APP = """
-import sys, time
-from backend.jobs.queue import JobQueue
-from backend.settings import load_settings
-if __name__ == "__main__":
-    JobQueue(load_settings(sys.argv[1])).start()
-    print("ready", flush=True)
-    time.sleep(1e6)
-"""
+FIRST_LENGTH = 2.0  # seconds, a guess until jobs have ended
+PATIENCE_SECONDS = 900.0
+STAGES = ("load", "apply", "text", "sample", "decode", "write")
 
 
 @dataclass
 class Outcome:
-    """What a series of kills came to. All but `kills`, `jobs` and `videos` should be empty."""
+    """What a series of kills came to. The lists should be empty."""
 
     kills: Counter[str] = field(default_factory=Counter)
     jobs: int = 0
     videos: int = 0
+    interrupted: int = 0
+    sampled: int = 0
     lost: list[str] = field(default_factory=list)
     doubled: list[str] = field(default_factory=list)
     broken: list[str] = field(default_factory=list)
     left_over: list[str] = field(default_factory=list)
+    other_frames: list[str] = field(default_factory=list)
+    orphans: list[int] = field(default_factory=list)
 
     @property
     def harm(self) -> int:
-        return len(self.lost) + len(self.doubled) + len(self.broken) + len(self.left_over)
+        bad = (self.lost, self.doubled, self.broken, self.left_over, self.other_frames)
+        return sum(len(found) for found in (*bad, self.orphans))
 
 
 class Site:
-    """A data folder, the app that works on it, and a queue of our own to look at it."""
+    """A running app with jobs in its queue, and what was asked of it."""
 
-    def __init__(self, folder: Path, seed: int) -> None:
-        self._folder, self._random = folder, random.Random(seed)
-        model = table_row("t2v", save_tiny_model(folder / "models" / "tiny"))
-        values = {
-            **{f"{name}_dir": str(folder / name) for name in ("loras", "outputs", "data")},
-            "models": {"tiny": model},
-            "default_model": "tiny",
-            "device": "cpu",
-        }
-        (folder / "config.json").write_text(json.dumps(values))
-        (folder / "killed_app.py").write_text(APP)
-        self._settings: Settings = load_settings(folder / "config.json")
-        self.queue = JobQueue(self._settings)
-        self.asked: set[str] = set()  # ids of all tasks, of jobs and parts
-        self._app = self._start()
-
-    def _start(self) -> subprocess.Popen[str]:
-        environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"}
-        script = self._folder / "killed_app.py"
-        with (self._folder / "log.txt").open("a") as log:
-            app = subprocess.Popen(
-                [sys.executable, script, self._folder / "config.json"],
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-                env=environment,
-            )
-        assert app.stdout is not None
-        assert app.stdout.readline() == "ready\n", (self._folder / "log.txt").read_text()
-        return app
+    def __init__(self, folder: Path, seed: int, outcome: Outcome) -> None:
+        self.app, self.outcome = LiveApp(folder), outcome
+        self.asked: dict[str, list[str]] = {}  # ids of jobs, and of the videos of each
+        self._random = random.Random(seed)
+        self._seen: set[str] = set()
 
     def submit_some(self) -> None:
-        """Keep a few jobs waiting, every third of them a batch."""
-        while len(self.queue.status()["queue"]) + len(self.queue.status()["running"]) < OPEN_JOBS:
-            parts = [Part(f"seed {seed}", {"seed": seed}) for seed in (1, 2)]
-            task = GenerationTask(
-                model_type="tiny", prompt="a fox", steps=self._random.choice((2, 20, 60))
-            )
-            job = self.queue.submit(task, parts=parts if self._random.random() < 1 / 3 else ())
-            self.asked |= {part.id for part in job.parts} or {job.id}
+        """Keep a few jobs waiting, every third of them a batch of two."""
+        status = self.app.get("api/status")
+        for _ in range(OPEN_JOBS - len(status["queue"]) - len(status["running"])):
+            self.submit()
 
-    def kill(self, what: str) -> str:
-        """Kill the app's worker or the app, after a random while; says in which stage that was."""
-        time.sleep(self._random.uniform(0.0, LONGEST_SECONDS))
-        running = self.queue.status()["running"]
-        stage = running[0]["progress"]["stage"] if running else "idle"
+    def submit(self) -> str:
+        chosen = self._random.sample(LORAS, self._random.randint(0, 2))
+        task = {
+            **SMALL,
+            "prompt": PROMPT,
+            "steps": self._random.choice((4, 8, 16)),
+            "seed": self._random.randrange(2**32),
+            "selected_loras": {name: self._random.uniform(0.2, 1.2) for name in chosen},
+        }
+        seeds = [1, 2] if self._random.random() < 1 / 3 else []
+        parts = [{"label": f"seed {seed}", "changes": {"seed": seed}} for seed in seeds]
+        job = self.app.post("api/jobs", {"task": task, "parts": parts})
+        self.asked[job["id"]] = [part["id"] for part in job["parts"]] or [job["id"]]
+        return str(job["id"])
+
+    def kill(self, what: str) -> None:
+        """Kill the app or its worker some while after a run has begun; note in which stage."""
+        self._wait_until_running()
+        time.sleep(self._random.uniform(0.0, 1.5 * self._usual_length()))
+        running = self.app.get("api/status")["running"]
+        workers = self.app.workers()
         if what == "app":
-            self._app.send_signal(signal.SIGKILL)
-            self._close_app()
-            self._app = self._start()
-        else:
-            for child in psutil.Process(self._app.pid).children():
-                if "spawn_main" in " ".join(child.cmdline()):
-                    child.kill()
-        return str(stage)
-
-    def run_again(self) -> None:
-        for job in self.queue.jobs(500):
-            if job.state == "interrupted":
-                self.queue.retry(job.id)
+            self.app.kill()
+        for worker in workers if what == "worker" else ():
+            worker.kill()
+        stage = running[0]["progress"]["stage"] if running else "between jobs"
+        self.outcome.kills[f"{what}: {stage}"] += 1
+        if what == "app":
+            _, alive = psutil.wait_procs(workers, timeout=30)
+            self.outcome.orphans += [process.pid for process in alive]
+            self.app.restart()
+        self._look()
 
     def finish(self) -> None:
         """Run everything to its end."""
         deadline = time.monotonic() + PATIENCE_SECONDS
-        while any(job.state != "done" for job in self.queue.jobs(5000)):
+        while any(job["state"] != "done" for job in self._jobs()):
             assert time.monotonic() < deadline, "the queue does not come to its end"
-            self.run_again()
+            self._look()
             time.sleep(0.5)
+        self._look()
 
-    def broken_videos(self) -> list[str]:
-        """Files that a person sees and that are not whole videos."""
-        return [path.name for path in self._settings.outputs_dir.glob("*.mp4") if not whole(path)]
+    def _wait_until_running(self) -> None:
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            running = self.app.get("api/status")["running"]
+            if running and running[0]["progress"]["stage"] in STAGES:
+                return
+            assert time.monotonic() < deadline, "nothing runs"
+            time.sleep(0.02)
+            if not running:
+                self._run_again()
+                self.submit_some()
 
-    def count(self, outcome: Outcome) -> None:
-        outputs = self._settings.outputs_dir
-        made = Counter(
-            json.loads(path.read_text())["task"]["id"] for path in outputs.glob("*.json")
-        )
-        results = {
-            (unit.result or {}).get("task", {}).get("id")
-            for job in self.queue.jobs(5000)
-            for unit in (job.parts or (job,))
-        }
-        videos = {path.stem for path in outputs.glob("*.mp4")}
-        outcome.jobs, outcome.videos = len(self.asked), len(videos)
-        outcome.lost += sorted((self.asked - set(made)) | (self.asked - results))
-        outcome.doubled += sorted(task for task, count in made.items() if count > 1)
-        outcome.left_over += [path.name for path in outputs.glob(".*")]
-        outcome.left_over += [p.name for p in outputs.glob("*.json") if p.stem not in videos]
+    def _usual_length(self) -> float:
+        spans = [job["finished"] - job["started"] for job in self._jobs() if job["state"] == "done"]
+        return sorted(spans)[len(spans) // 2] if spans else FIRST_LENGTH
 
-    def close(self) -> None:
-        self._app.kill()
-        self._close_app()
-        self.queue.close()
+    def _jobs(self) -> list[dict[str, Any]]:
+        return list(self.app.get("api/jobs?limit=500&summary=true"))
 
-    def _close_app(self) -> None:
-        self._app.wait()
-        assert self._app.stdout is not None
-        self._app.stdout.close()
+    def _look(self) -> None:
+        """Every video that is shown is whole; what was interrupted is run again."""
+        shown = shown_results(self.app, self._seen)
+        self.outcome.broken += [name for name in shown if not whole(self.app.outputs / name)]
+        self._run_again()
 
-
-def whole(path: Path) -> bool:
-    try:
-        with av.open(str(path)) as container:
-            return sum(1 for _ in container.decode(video=0)) == FRAMES
-    except (OSError, av.FFmpegError):
-        return False
+    def _run_again(self) -> None:
+        for job in self._jobs():
+            if job["state"] == "interrupted":
+                self.outcome.interrupted += 1
+                self.app.post(f"api/jobs/{job['id']}/retry")
 
 
-def run(kills: int, seed: int, folder: Path) -> Outcome:
-    site, outcome = Site(folder, seed), Outcome()
+def run(kills: int, seed: int, folder: Path, *, samples: int) -> Outcome:
+    outcome = Outcome()
+    site = Site(folder, seed, outcome)
     try:
         for number in range(kills):
             site.submit_some()
-            what = ("worker", "app")[number % 2]
-            stage = site.kill(what)
-            outcome.kills[f"{what} in {stage}"] += 1
-            outcome.broken += site.broken_videos()
-            site.run_again()
-            print(f"{number + 1}/{kills} {what} in {stage}", flush=True)
+            site.kill("worker" if number < kills / 2 else "app")
+            print(f"{number + 1}/{kills} {outcome.kills}, harm {outcome.harm}", flush=True)
         site.finish()
-        outcome.broken += site.broken_videos()
-        site.count(outcome)
+        site.app.wait(site.submit(), PATIENCE_SECONDS)
+        videos = check_kept(site, outcome)
+        outcome.sampled = min(samples, len(videos))
+        # The last video, the one made after all kills, is always among them.
+        for video in [*random.Random(seed).sample(videos[:-1], outcome.sampled - 1), videos[-1]]:
+            if not same_when_fresh(video, site.app.loras):
+                outcome.other_frames.append(video.name)
     finally:
-        site.close()
+        site.app.close()
     return outcome
 
 
@@ -197,13 +169,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--samples", type=int, default=20)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        outcome = run(arguments.kills, arguments.seed, Path(folder))
+        outcome = run(arguments.kills, arguments.seed, Path(folder), samples=arguments.samples)
     print(outcome)
     return 1 if outcome.harm else 0
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(ROOT / "tests"))
     sys.exit(main())

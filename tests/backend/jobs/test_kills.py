@@ -8,7 +8,8 @@ from tests.jobs_kills import run
 
 
 def test_killed_workers_and_apps_lose_double_and_break_nothing(tmp_path: Path) -> None:
-    outcome = run(kills=4, seed=1, folder=tmp_path)
+    outcome = run(kills=3, seed=1, folder=tmp_path, samples=1)
     assert outcome.harm == 0, outcome
-    assert outcome.kills.total() == 4
-    assert outcome.videos == outcome.jobs >= 3
+    assert outcome.kills.total() == 3
+    assert outcome.videos >= outcome.jobs >= 3
+    assert outcome.sampled == 1
