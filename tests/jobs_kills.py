@@ -27,8 +27,9 @@ from tests.jobs_kept import check_kept, shown_results, whole
 PROMPT = "a red circle moving left on a navy background"
 LORAS = ("pixel_mosaic", "golden_hour", "motion_trail")
 SMALL = {"model_type": "demo", "width": 64, "height": 64, "num_frames": 5}
-OPEN_JOBS = 3  # that many are waiting or running whenever something is killed
-FIRST_LENGTH = 2.0  # seconds, a guess until jobs have ended
+OPEN_JOBS = 4  # that many are waiting or running whenever something is killed
+FIRST_LENGTH = 4.0  # seconds, a guess until jobs have ended
+LENGTHS = 2.5  # of a job, within which it is killed: in the first run of a worker, or a later one
 PATIENCE_SECONDS = 900.0
 STAGES = ("load", "apply", "text", "sample", "decode", "write")
 
@@ -88,19 +89,20 @@ class Site:
     def kill(self, what: str) -> None:
         """Kill the app or its worker some while after a run has begun; note in which stage."""
         self._wait_until_running()
-        time.sleep(self._random.uniform(0.0, 1.5 * self._usual_length()))
-        running = self.app.get("api/status")["running"]
+        time.sleep(self._random.uniform(0.0, LENGTHS * self._usual_length()))
         workers = self.app.workers()
+        running = self.app.get("api/status")["running"]
         if what == "app":
             self.app.kill()
         for worker in workers if what == "worker" else ():
             worker.kill()
         stage = running[0]["progress"]["stage"] if running else "between jobs"
         self.outcome.kills[f"{what}: {stage}"] += 1
+        _, alive = psutil.wait_procs(workers, timeout=30)
+        self.outcome.orphans += [process.pid for process in alive]
         if what == "app":
-            _, alive = psutil.wait_procs(workers, timeout=30)
-            self.outcome.orphans += [process.pid for process in alive]
             self.app.restart()
+        self._wait_until_noticed([job["id"] for job in running])
         self._look()
 
     def finish(self) -> None:
@@ -123,6 +125,12 @@ class Site:
             if not running:
                 self._run_again()
                 self.submit_some()
+
+    def _wait_until_noticed(self, killed: list[str]) -> None:
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while any(job["id"] in killed for job in self.app.get("api/status")["running"]):
+            assert time.monotonic() < deadline, "a killed run is still said to be running"
+            time.sleep(0.02)
 
     def _usual_length(self) -> float:
         spans = [job["finished"] - job["started"] for job in self._jobs() if job["state"] == "done"]
