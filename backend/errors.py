@@ -148,9 +148,7 @@ class VRAMError(StudioError):
 
 class GenerationError(StudioError):
     category = "generation"
-    default_cause = (
-        "A value of the task is not one that the model takes, or what came of it is not a video."
-    )
+    default_cause = "The model cannot make a video from these settings."
     default_suggestions = ("Correct the task and generate again.",)
 
 

@@ -40,9 +40,11 @@ from tests.browser.running import (
     start_app,
     stop_app,
 )
+from tests.browser.test_library import one_demo_lora
 from tests.browser.test_stack import add
 
 FOLDER = ROOT / "docs" / "screenshots"
+UPLOADED = "evening walk"
 LORAS = {"golden_hour": "0.9", "motion_trail": "0.6"}
 
 
@@ -119,7 +121,6 @@ def sets(page: Page, app: App) -> None:
 
 
 def comparison(page: Page, app: App) -> None:
-    page.evaluate("window.scrollTo(0, 0)")
     post(
         page,
         app,
@@ -132,6 +133,7 @@ def comparison(page: Page, app: App) -> None:
     )
     page.reload()
     page.locator(".parts video").nth(2).wait_for(timeout=120_000)
+    page.locator(".parts").scroll_into_view_if_needed()
 
 
 def queue(page: Page, app: App) -> None:
@@ -147,7 +149,7 @@ def failed(page: Page, app: App) -> None:
     write_prompt(page)
     fill(page, frames=18)
     page.locator("#generate-button").click()
-    page.locator(".run-problem").wait_for()
+    expect(page.locator(".run-problem")).to_be_in_viewport()
 
 
 def loras(page: Page, app: App) -> None:
@@ -177,11 +179,11 @@ def loras_menu(page: Page, app: App) -> None:
 def loras_uploads(page: Page, app: App) -> None:
     open_tab(page, "LoRAs")
     with tempfile.TemporaryDirectory() as folder:
-        good = Path(folder) / "warm evening.safetensors"
-        shutil.copy(ROOT / "loras" / "golden_hour.safetensors", good)
-        bad = Path(folder) / "broken.safetensors"
-        bad.write_bytes(good.read_bytes()[:4000])
-        upload(page, good, bad)
+        known = Path(folder) / "warm evening.safetensors"
+        shutil.copy(ROOT / "loras" / "golden_hour.safetensors", known)
+        broken = Path(folder) / "broken.safetensors"
+        broken.write_bytes(known.read_bytes()[:4000])
+        upload(page, known, broken, one_demo_lora(Path(folder), UPLOADED))
         page.wait_for_timeout(4000)
 
 
@@ -251,6 +253,8 @@ def rest(page: Page, app: App) -> None:
         "async () => (await (await fetch('api/status')).json()).running.length === 0"
     )
     post(page, app, "api/queue/clear")
+    if UPLOADED in page.request.get(f"{app.address}api/loras").text():
+        post(page, app, "api/loras/delete", name=UPLOADED)
 
 
 def take(browser: Browser, app: App, look: Look, name: str) -> None:

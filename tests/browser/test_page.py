@@ -7,7 +7,8 @@ import urllib.request
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.actions import get_json
+from tests.browser.actions import fill, get_json, write_prompt
+from tests.browser.conftest import Watch
 from tests.browser.running import App, open_page, open_tab
 
 # Two cores that do nothing else serve the page within five seconds of the command; a loaded
@@ -72,3 +73,14 @@ def test_the_status_answers_only_what_is_new(app: App) -> None:
     revision = get_json(f"{app.address}api/status")["rev"]
     with urllib.request.urlopen(f"{app.address}api/status?rev={revision}") as answer:
         assert answer.status in (200, 204)
+
+
+def test_on_a_phone_a_refusal_comes_into_sight(page: Page, watch: Watch) -> None:
+    watch.expected.append("422")
+    page.set_viewport_size({"width": 360, "height": 780})
+    write_prompt(page)
+    fill(page, frames=18)
+    page.locator("#generate-button").click()
+    problem = page.locator(".run-problem")
+    expect(problem).to_contain_text("use 17 or 21")
+    expect(problem).to_be_in_viewport(ratio=0.9)

@@ -21,17 +21,23 @@ export function mount({ element, trigger }) {
   poll.addEventListener("status", draw);
   runs.addEventListener("submitted", () => {
     view.refused = null;
-    if (matchMedia("(max-width: 800px)").matches) {
-      view.stage.scrollIntoView({ behavior: "smooth", block: "nearest" });
-    }
+    showOnPhone(view.stage);
   });
   runs.addEventListener("refused", ({ detail }) => {
     view.refused = detail.error;
     drawProblem(view, detail.error);
+    showOnPhone(view.problem);
   });
   view.cancel.addEventListener("click", () => cancel(view));
   draw();
   poll.start();
+}
+
+/** Where the run stands below the form, what the button led to would be out of sight. */
+function showOnPhone(part) {
+  if (matchMedia("(max-width: 800px)").matches) {
+    part.scrollIntoView({ behavior: "smooth", block: "nearest" });
+  }
 }
 
 function createView(element) {
@@ -70,6 +76,7 @@ function drawJob(view, job, reuse) {
   view.cancel.hidden = !open;
   view.bar.hidden = !open;
   if (open) drawBar(view.bar, fraction(job));
+  drawNotes(view.notes, open ? (job.progress?.notes ?? []) : []);
   const others = (poll.status?.queue ?? []).filter((item) => item.id !== job?.id).length;
   view.waiting.textContent = others > 0 ? `${others} more waiting` : "";
   const batch = job?.parts?.length > 0;
@@ -174,6 +181,13 @@ function doneText({ parts, result, started, finished }) {
   const took = result?.timings?.total ?? finished - started;
   const what = parts.length > 0 ? `${parts.length} videos done` : "Done";
   return took >= 0 ? `${what} in ${seconds(took)}` : what;
+}
+
+/** What was done about failures so far, such as a LoRA left out; the result tells it later. */
+function drawNotes(box, notes) {
+  box.hidden = notes.length === 0;
+  if (box.children.length === notes.length) return;
+  box.replaceChildren(...notes.map((text) => el("p", { text })));
 }
 
 function drawProblem(view, error) {
