@@ -106,11 +106,15 @@ class Catalog:
         self._create()
 
     @contextmanager
-    def _open(self) -> Iterator[sqlite3.Connection]:
-        """One transaction; committed on success, rolled back on any exception."""
+    def _open(self, *, durable: bool = True) -> Iterator[sqlite3.Connection]:
+        """One transaction; committed on success, rolled back on any exception.
+
+        One that is not `durable` is as safe against a crash of the program, but a power cut may
+        take it back.
+        """
         try:
             with closing(sqlite3.connect(self.path, timeout=30)) as connection:
-                connection.execute("PRAGMA synchronous=FULL")
+                connection.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
                 with connection:
                     yield connection
         except sqlite3.Error as error:
@@ -119,9 +123,9 @@ class Catalog:
                 suggestions=["Check that the LoRA folder is writable and its disk is not full."],
             ) from error
 
-    def transaction(self) -> AbstractContextManager[sqlite3.Connection]:
+    def transaction(self, *, durable: bool = True) -> AbstractContextManager[sqlite3.Connection]:
         """For a change that reaches into several tables: all of it or nothing."""
-        return self._open()
+        return self._open(durable=durable)
 
     def revision(self) -> int:
         """Grows with every change by any instance; 0 when the catalogue cannot be reached."""
@@ -148,7 +152,7 @@ class Catalog:
 
     def save_hash(self, path: str, size: int, mtime_ns: int, sha256: str) -> None:
         """Keep the hash of a file if its row is still of the same size and time."""
-        with self._open() as db:
+        with self._open(durable=False) as db:
             db.execute(
                 "UPDATE files SET sha256=? WHERE path=? AND size=? AND mtime_ns=?",
                 (sha256, path, size, mtime_ns),

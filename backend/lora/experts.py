@@ -6,6 +6,7 @@ name, folder name. Nothing found means both experts.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -54,15 +55,22 @@ def find_role(
     key_experts: set[str], metadata: Mapping[str, str], hint: str | PurePath
 ) -> RoleEvidence:
     """The role of a file. `hint` is its path, relative to the library or just a name."""
-    path = PurePath(hint)
+    stem, folder = stem_and_folder(hint)
     found = (
         _from_keys(key_experts)
         or _from_timesteps(metadata.get("modelspec.timestep_range", ""))
         or _from_text(metadata.get("ss_sd_model_name", ""), "ss_sd_model_name in the header says")
-        or _from_text(path.stem, "the file name says")
-        or _from_text(path.parent.name, "the folder name says")
+        or _from_text(stem, "the file name says")
+        or _from_text(folder, "the folder name says")
     )
     return found or RoleEvidence("both", "nothing in the file or its name says otherwise")
+
+
+def stem_and_folder(hint: str | PurePath) -> tuple[str, str]:
+    """The stem of a path, and the name of the folder that it lies in ("" if it says none)."""
+    folder, _, name = str(hint).replace(os.sep, "/").rpartition("/")
+    end = name.rfind(".")
+    return name[:end] if end > 0 else name, folder.rpartition("/")[2]
 
 
 def _from_keys(experts: set[str]) -> RoleEvidence | None:
@@ -90,7 +98,7 @@ def _from_timesteps(text: str) -> RoleEvidence | None:
 
 
 def _from_text(text: str, source: str) -> RoleEvidence | None:
-    found = name_role(PurePath(text.replace("\\", "/")).name)
+    found = name_role(text.replace("\\", "/").rstrip("/").rpartition("/")[2])
     return RoleEvidence(found.role, f"{source} “{found.words}”") if found else None
 
 

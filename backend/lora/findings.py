@@ -55,13 +55,14 @@ class FormStore:
 
 @dataclass(frozen=True)
 class Findings:
-    """The tables of the scans. Each method is one transaction."""
+    """The tables of the scans. Each method is one transaction, of which a power cut may take the
+    last ones back: what they say is found out again by looking at the files."""
 
     catalog: Catalog
 
     def load(self) -> tuple[list[FileRow], list[Place], set[str]]:
         """The LoRA files that were there last, the files beside them, the keys of all forms."""
-        with self.catalog.transaction() as db:
+        with self.catalog.transaction(durable=False) as db:
             rows = db.execute(f"SELECT {FILE_COLUMNS} FROM files WHERE present=1").fetchall()
             beside = db.execute("SELECT path, size, mtime_ns, inode FROM beside").fetchall()
             forms = db.execute("SELECT key FROM forms WHERE version=?", (INFO_VERSION,))
@@ -71,7 +72,7 @@ class Findings:
         """What is known of these paths, also of such as were gone."""
         wanted = list(paths)
         found: dict[str, FileRow] = {}
-        with self.catalog.transaction() as db:
+        with self.catalog.transaction(durable=False) as db:
             for start in range(0, len(wanted), PATHS_AT_ONCE):
                 some = wanted[start : start + PATHS_AT_ONCE]
                 marks = ", ".join("?" * len(some))
@@ -81,7 +82,7 @@ class Findings:
 
     def save(self, rows: Iterable[FileRow], forms: Iterable[Form]) -> None:
         """Keep one batch of inspections with their forms."""
-        with self.catalog.transaction() as db:
+        with self.catalog.transaction(durable=False) as db:
             db.executemany(
                 "INSERT OR REPLACE INTO forms VALUES (?, ?, ?)",
                 [(form.key, INFO_VERSION, form.to_json()) for form in forms],
@@ -91,7 +92,7 @@ class Findings:
     def mark(self, *, gone: Iterable[str], there: Iterable[str], beside: Iterable[Place]) -> None:
         """Say which paths are gone, which LoRA files are there again, what is new beside them."""
         paths = [(path,) for path in gone]
-        with self.catalog.transaction() as db:
+        with self.catalog.transaction(durable=False) as db:
             db.executemany("UPDATE files SET present=0 WHERE path=?", paths)
             db.executemany("DELETE FROM beside WHERE path=?", paths)
             db.executemany("UPDATE files SET present=1 WHERE path=?", [(path,) for path in there])
@@ -99,13 +100,13 @@ class Findings:
 
     def texts(self) -> dict[str, tuple[str, str]]:
         """(stamp, reading as JSON) by stem."""
-        with self.catalog.transaction() as db:
+        with self.catalog.transaction(durable=False) as db:
             rows = db.execute("SELECT stem, stamp, reading FROM texts")
             return {stem: (stamp, reading) for stem, stamp, reading in rows}
 
     def save_texts(self, readings: Mapping[str, tuple[str, str]]) -> None:
         """Keep (stamp, reading as JSON) by stem."""
-        with self.catalog.transaction() as db:
+        with self.catalog.transaction(durable=False) as db:
             db.executemany(
                 "INSERT OR REPLACE INTO texts VALUES (?, ?, ?)",
                 [(stem, stamp, reading) for stem, (stamp, reading) in readings.items()],

@@ -12,8 +12,8 @@ import os
 import stat
 from dataclasses import dataclass
 from functools import cached_property
+from io import FileIO
 from pathlib import Path
-from typing import BinaryIO
 
 from backend.errors import LoRAFileError
 from backend.lora.header_json import Columns, TensorEntry, fail, read_json
@@ -27,6 +27,7 @@ __all__ = [
     "TensorEntry",
     "open_regular",
     "parse_header",
+    "raw_header",
     "read_header",
     "read_raw",
 ]
@@ -89,9 +90,14 @@ def read_header(path: str | Path) -> Header:
 def read_raw(path: str | Path) -> RawHeader:
     """The text of the header, as `read_header` reads it; raises as it does."""
     path = Path(path)
-    with os.fdopen(open_regular(path), "rb") as file:
-        file_size = os.fstat(file.fileno()).st_size
-        return RawHeader(path.name, _header_bytes(file, path.name, file_size), file_size)
+    with os.fdopen(open_regular(path), "rb", buffering=0) as file:
+        return raw_header(file, path.name)
+
+
+def raw_header(file: FileIO, name: str) -> RawHeader:
+    """The text of the header of an open file; raises as `read_header` does."""
+    file_size = os.fstat(file.fileno()).st_size
+    return RawHeader(name, _header_bytes(file, name, file_size), file_size)
 
 
 def parse_header(raw: RawHeader) -> Header:
@@ -131,7 +137,7 @@ def open_regular(path: Path) -> int:
     return descriptor
 
 
-def _header_bytes(file: BinaryIO, name: str, file_size: int) -> bytes:
+def _header_bytes(file: FileIO, name: str, file_size: int) -> bytes:
     if file_size == 0:
         fail(name, "the file is empty")
     start = file.read(16)
@@ -150,6 +156,11 @@ def _header_bytes(file: BinaryIO, name: str, file_size: int) -> bytes:
         fail(name, "the header is empty")
     file.seek(8)
     raw = file.read(length)
+    while 0 < len(raw) < length:  # a network drive may give less than was asked for
+        more = file.read(length - len(raw))
+        if not more:
+            break
+        raw += more
     if len(raw) != length:
         fail(name, "the file became shorter while it was read")
     return raw

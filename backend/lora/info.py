@@ -7,7 +7,7 @@ share it, so it is kept once for all of them, in memory and in the catalogue.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Any
 
 from backend.lora.experts import Role
@@ -17,6 +17,7 @@ from backend.lora.scaling import Scaling
 from backend.lora.shapes import Algebra
 
 INFO_VERSION = 4  # to be raised whenever the reading of files changes
+DESCRIBED = tuple(item.name for item in fields(Description))
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,9 @@ class Form:
 class LoRAInfo:
     """One file: its form, and what is its own.
 
-    `alpha` is the one alpha value of all layers, else None; `task_hints` maps task → evidence.
+    `alphas` are the values of one alpha of each kind of layer and of one kind in every block, or,
+    if those differ, of all. `alpha` is the one value that they all have, else None; `task_hints`
+    maps task → evidence.
     """
 
     form: Form
@@ -158,10 +161,11 @@ class LoRAInfo:
     def trigger_words(self) -> tuple[str, ...]:
         return self.description.trigger_words
 
-    def own_json(self) -> str:
-        """What is the file's own, as the catalogue keeps it; empty texts are left out."""
-        description = {name: value for name, value in asdict(self.description).items() if value}
-        plain = {
+    def own_plain(self) -> dict[str, Any]:
+        """What is the file's own, ready for JSON; empty texts are left out."""
+        said = self.description
+        description = {name: value for name in DESCRIBED if (value := getattr(said, name))}
+        return {
             "version": INFO_VERSION,
             "alphas": self.alphas,
             "scaling": self.scaling.to_plain(),
@@ -171,7 +175,10 @@ class LoRAInfo:
             "description": description,
             "model_hash": self.model_hash,
         }
-        return json.dumps(plain, ensure_ascii=False)
+
+    def own_json(self) -> str:
+        """`own_plain` as the catalogue keeps it."""
+        return json.dumps(self.own_plain(), ensure_ascii=False)
 
     @classmethod
     def from_own_json(cls, form: Form, text: str) -> LoRAInfo:

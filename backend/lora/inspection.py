@@ -11,13 +11,14 @@ import threading
 from collections import Counter, OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from io import FileIO
 from math import prod
 from pathlib import Path
 
 from backend.lora.dialects import read_keys, unsupported_kinds
 from backend.lora.experts import find_role
 from backend.lora.family import family_of, hidden_size
-from backend.lora.header import Header, RawHeader, open_regular, parse_header, read_raw
+from backend.lora.header import Header, RawHeader, open_regular, parse_header, raw_header
 from backend.lora.header_usual import split_usual
 from backend.lora.info import Form, LoRAInfo
 from backend.lora.key_forms import KeyReading
@@ -25,7 +26,7 @@ from backend.lora.layers import LayerGroup, group_layers
 from backend.lora.metadata import describe
 from backend.lora.scaling import read_scaling
 from backend.lora.shapes import Algebra, algebras, flaw, rank
-from backend.lora.task_hints import task_hints
+from backend.lora.task_hints import layer_hints, task_hints
 from backend.lora.tensor_data import NumberPlaces, number_places, read_numbers
 
 LISTED = 20  # problems that are spelled out; the rest is counted
@@ -33,11 +34,17 @@ LISTED = 20  # problems that are spelled out; the rest is counted
 
 @dataclass(frozen=True, slots=True)
 class FormReading:
-    """A form, the experts that its keys name, and where its alphas are."""
+    """A form, the experts that its keys name, what its layers say of its task, and where its
+    alphas are.
+
+    `samples` are one alpha of each kind of layer, and of one kind those of all blocks.
+    """
 
     form: Form
     experts: frozenset[str]
+    task_hints: tuple[tuple[str, str], ...]
     alphas: tuple[NumberPlaces, ...]
+    samples: tuple[NumberPlaces, ...]
 
 
 class FormCache:
@@ -78,28 +85,35 @@ class FormCache:
 
 
 def inspect_lora(
-    path: str | Path, *, name_hint: str | None = None, forms: FormCache | None = None
+    path: str | Path,
+    *,
+    name_hint: str | None = None,
+    forms: FormCache | None = None,
+    configured: bool = True,
 ) -> LoRAInfo:
     """Read what the file at `path` is. Tensor data is not read, apart from single numbers.
 
     `name_hint` is the name by which its role is judged (a path relative to the library, so that
     a folder name can count); default: its own name and folder. `forms` spares reading the same
-    form again. Raises LoRAFileError if the header is broken. A file of unknown layout is no
-    error: it has no `layers`.
+    form again; `configured` False says that no adapter's configuration lies beside the file.
+    Raises LoRAFileError if the header is broken. A file of unknown layout is no error: it has
+    no `layers`.
     """
     path = Path(path)
-    raw = read_raw(path)
-    reading, metadata = (forms or FormCache()).read(raw)
+    with os.fdopen(open_regular(path), "rb", buffering=0) as file:
+        raw = raw_header(file, path.name)
+        reading, metadata = (forms or FormCache()).read(raw)
+        alphas = _alphas(file, raw.data_start, reading)
     form = reading.form
     hint = name_hint or f"{path.parent.name}/{path.name}"
     role = find_role(set(reading.experts), metadata, hint)
     return LoRAInfo(
         form=form,
-        alphas=_alphas(path, raw.data_start, reading.alphas),
-        scaling=read_scaling(path, metadata),
+        alphas=alphas,
+        scaling=read_scaling(path, metadata, configured=configured),
         expert=role.role,
         expert_evidence=role.evidence,
-        task_hints=task_hints(form.layers, form.width, metadata, hint),
+        task_hints=task_hints(reading.task_hints, metadata, hint),
         description=describe(metadata),
         model_hash=metadata.get("sshs_model_hash", "")[:128],
     )
@@ -135,8 +149,17 @@ def _read_form(header: Header, key: str) -> FormReading:
         problems=_problems(layers, reading),
     )
     experts = frozenset(form.expert for form in reading.forms if form.expert)
-    alphas = {key for form in reading.forms if form.part == "alpha" for key in form.keys.values()}
-    return FormReading(form, experts, number_places(header, alphas))
+    alphas = [form.keys for form in reading.forms if form.part == "alpha"]
+    everywhere = {key for keys in alphas for key in keys.values()}
+    samples = {next(iter(keys.values())) for keys in alphas}
+    samples.update(max(alphas, key=len, default={}).values())
+    return FormReading(
+        form=form,
+        experts=experts,
+        task_hints=layer_hints(layers, width),
+        alphas=number_places(header, everywhere),
+        samples=number_places(header, samples),
+    )
 
 
 def _parameters(layers: LayerGroup) -> int:
@@ -160,11 +183,10 @@ def _ranks(layers: Iterable[LayerGroup]) -> Counter[int]:
     return found
 
 
-def _alphas(path: Path, data_start: int, places: tuple[NumberPlaces, ...]) -> tuple[float, ...]:
-    if not places:
-        return ()
-    with os.fdopen(open_regular(path), "rb", buffering=0) as file:
-        return read_numbers(file, data_start, places)
+def _alphas(file: FileIO, data_start: int, reading: FormReading) -> tuple[float, ...]:
+    """Hundreds of numbers lie all over the file, and are mostly the same one."""
+    found = read_numbers(file, data_start, reading.samples)
+    return found if len(found) == 1 else read_numbers(file, data_start, reading.alphas)
 
 
 def _problems(layers: Iterable[LayerGroup], reading: KeyReading) -> tuple[str, ...]:

@@ -39,7 +39,7 @@ def describe(metadata: Mapping[str, str]) -> Description:
     """Read modelspec, kohya, ai-toolkit and plain keys; the first that is there wins."""
 
     def first(*names: str) -> str:
-        texts = (plain_text(metadata.get(name, "")) for name in names)
+        texts = (plain_text(metadata[name]) for name in names if name in metadata)
         return next((text for text in texts if text and text != "None"), "")
 
     return Description(
@@ -63,7 +63,9 @@ def plain_text(value: Any) -> str:
     """Text without control characters, cut at 4,000 characters; "" for anything else."""
     if not isinstance(value, str):
         return ""
-    kept = "".join(char for char in value[: MAX_TEXT * 2] if char.isprintable() or char in "\n\t")
+    kept = value[: MAX_TEXT * 2]
+    if not kept.isprintable():
+        kept = "".join(char for char in kept if char.isprintable() or char in "\n\t")
     return kept.strip()[:MAX_TEXT]
 
 

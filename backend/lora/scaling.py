@@ -72,13 +72,16 @@ class Scaling:
         return cls(alpha, stabilised, dict(value["patterns"]), value["full_rank"])
 
 
-def read_scaling(path: str | Path, metadata: Mapping[str, str]) -> Scaling:
+def read_scaling(
+    path: str | Path, metadata: Mapping[str, str], *, configured: bool = True
+) -> Scaling:
     """The scaling of the file at `path` with this header metadata.
 
+    `configured` False says that no configuration lies beside it, which spares looking for it.
     Raises LoRAFileError if an `adapter_config.json` beside it cannot be understood: guessing
     would apply the LoRA at a wrong strength.
     """
-    config_file = config_of(Path(path))
+    config_file = config_of(Path(path)) if configured else None
     try:
         if config_file is not None:
             with config_file.open(encoding="utf-8") as file:

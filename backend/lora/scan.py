@@ -8,8 +8,9 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 from backend.errors import LoRAFileError, StudioError, UnsupportedLoRAError
 from backend.lora.experts import NameRole, Role, name_role
@@ -75,6 +76,7 @@ class Scanner:
     def __post_init__(self) -> None:
         self._cache = FormCache()
         self._lock = threading.Lock()
+        self._saved: set[str] = set()  # keys of the forms that the catalogue was given
 
     def load(self) -> tuple[dict[str, ScannedFile], Snapshot]:
         """The LoRA files and the snapshot as they were found last; no file is looked at.
@@ -123,11 +125,11 @@ class Scanner:
         self, snapshot: Snapshot, paths: list[str], configured: set[str], stop: Callable[[], bool]
     ) -> dict[str, ScannedFile]:
         rows = self.findings.rows(paths)
+        beside = {path for path in paths if _config_beside(path) in configured}
         found: dict[str, ScannedFile] = {}
         unknown = []
         for path in paths:
-            beside = str(PurePosixPath(path).with_name(CONFIG_NAME)) in configured
-            file = None if beside else self._known(rows.get(path), snapshot[path])
+            file = None if path in beside else self._known(rows.get(path), snapshot[path])
             if file is None:
                 unknown.append(path)
             else:
@@ -136,7 +138,9 @@ class Scanner:
         with ThreadPoolExecutor(READERS) as pool:
             inspected = pool.map(
                 lambda path: (
-                    None if stop() else self._inspect(path, snapshot[path], rows.get(path))
+                    None
+                    if stop()
+                    else self._inspect(path, snapshot[path], rows.get(path), path in beside)
                 ),
                 unknown,
             )
@@ -157,43 +161,48 @@ class Scanner:
     def _from_row(self, row: FileRow) -> ScannedFile | None:
         if row.info is None or row.form is None:
             return None
-        stamp = Stamp(row.size, row.mtime_ns, row.inode)
         try:
-            return self._file(row.path, stamp, row.form, row.info, row.sha256)
+            return self._file(row, json.loads(row.info))
         except (ValueError, TypeError, KeyError):
             return None
 
-    def _file(
-        self, path: str, stamp: Stamp, form: str, own: str, sha256: str | None
-    ) -> ScannedFile:
-        plain = json.loads(own)
+    def _file(self, row: FileRow, plain: Mapping[str, Any]) -> ScannedFile:
+        """`plain` is what the row's `info` says."""
         said = plain["description"]
-        stem = path.rpartition("/")[2][: -len(SUFFIX)]
+        stem = row.path.rpartition("/")[2][: -len(SUFFIX)]
         texts = (stem, said.get("title", ""), *said.get("tags", ()), *said.get("trigger_words", ()))
         return ScannedFile(
-            path=path,
-            stamp=stamp,
+            path=row.path,
+            stamp=Stamp(row.size, row.mtime_ns, row.inode),
             forms=self.forms,
-            form=sys.intern(form),
-            own=own,
+            form=sys.intern(row.form or ""),
+            own=row.info or "",
             error=None,
-            sha256=sha256,
+            sha256=row.sha256,
             expert=_ROLES[plain["expert"]],
             model_hash=plain["model_hash"],
             named=name_role(stem),
             words=" ".join(dict.fromkeys(filter(None, texts))).casefold(),
         )
 
-    def _inspect(self, path: str, stamp: Stamp, row: FileRow | None) -> ScannedFile:
+    def _inspect(
+        self, path: str, stamp: Stamp, row: FileRow | None, configured: bool
+    ) -> ScannedFile:
         """Inspect one file of the library; what is wrong with it becomes its `error`."""
+        size, mtime_ns, inode = stamp
         sha256 = row.sha256 if row and row.is_of(*stamp) else None
         try:
-            info = inspect_lora(self.root / path, name_hint=path, forms=self._cache)
-            require_supported(info, PurePosixPath(path).name)
+            info = inspect_lora(
+                self.root / path, name_hint=path, forms=self._cache, configured=configured
+            )
+            require_supported(info, path.rpartition("/")[2])
         except StudioError as error:
             return self._broken(path, stamp, error.with_traceback(None), sha256)
         self.forms.hold(info.form)
-        return self._file(path, stamp, info.form.key, info.own_json(), sha256)
+        plain = info.own_plain()
+        own = json.dumps(plain, ensure_ascii=False)
+        form = info.form.key
+        return self._file(FileRow(path, size, mtime_ns, own, None, sha256, form, inode), plain)
 
     def _broken(
         self, path: str, stamp: Stamp, error: StudioError, sha256: str | None
@@ -213,10 +222,16 @@ class Scanner:
             rows.append(
                 FileRow(file.path, size, mtime_ns, own, error, file.sha256, file.form, inode)
             )
-            if file.form and file.form not in forms:
+            if file.form and file.form not in forms and file.form not in self._saved:
                 forms[file.form] = self.forms.get(file.form)
         if rows:
             self.findings.save(rows, forms.values())
+            self._saved |= forms.keys()
+
+
+def _config_beside(path: str) -> str:
+    folder, slash, _ = path.rpartition("/")
+    return f"{folder}{slash}{CONFIG_NAME}"
 
 
 def require_supported(info: LoRAInfo, name: str) -> None:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import PurePath
 
+from backend.lora.experts import stem_and_folder
 from backend.lora.layers import LayerGroup
 
 IMAGE_LAYERS = ("add_k_proj", "add_v_proj", "norm_added_k", "image_embedder")
@@ -27,22 +28,27 @@ _WORDS = re.compile(
 
 
 def task_hints(
-    layers: Iterable[LayerGroup],
-    width: int | None,
-    metadata: Mapping[str, str],
-    hint: str | PurePath,
+    from_layers: Iterable[tuple[str, str]], metadata: Mapping[str, str], hint: str | PurePath
 ) -> dict[str, str]:
     """Task (`t2v`, `i2v`, `ti2v`) → the first evidence for it: layers, header, names.
 
-    `width` is the hidden size; `hint` the file's path, relative to the library or just a name.
+    `from_layers` is what `layer_hints` says; `hint` the file's path, relative to the library or
+    just a name.
     """
-    path = PurePath(hint)
-    texts = [(metadata.get(field, ""), f"{field} in the header says") for field in FIELDS]
-    texts += [(path.stem, "the file name says"), (path.parent.name, "the folder name says")]
+    stem, folder = stem_and_folder(hint)
+    texts = [
+        (metadata[field], f"{field} in the header says") for field in FIELDS if field in metadata
+    ]
+    texts += [(stem, "the file name says"), (folder, "the folder name says")]
     found: dict[str, str] = {}
-    for task, evidence in (*_from_layers(layers, width), *_from_texts(texts)):
+    for task, evidence in (*from_layers, *_from_texts(texts)):
         found.setdefault(task, evidence)
     return found
+
+
+def layer_hints(layers: Iterable[LayerGroup], width: int | None) -> tuple[tuple[str, str], ...]:
+    """(task, evidence) as the layers have it. `width` is the hidden size."""
+    return tuple(_from_layers(layers, width))
 
 
 def _from_layers(layers: Iterable[LayerGroup], width: int | None) -> Iterator[tuple[str, str]]:
@@ -63,5 +69,9 @@ def _input_channels(layer: LayerGroup) -> int | None:
 
 def _from_texts(texts: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
     for text, source in texts:
-        for match in _WORDS.finditer(text[:1000]):
+        said = text[:1000]
+        lowered = said.casefold()
+        if "2v" not in lowered and "video" not in lowered:
+            continue  # as most texts; each of the words has one of the two in it
+        for match in _WORDS.finditer(said):
             yield str(match.lastgroup), f"{source} “{match[0]}”"

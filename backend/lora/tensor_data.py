@@ -9,8 +9,9 @@ from array import array
 from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass
 from functools import partial
+from io import FileIO
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from backend.errors import LoRAFileError
 from backend.lora.finite import all_finite, any_nonzero
@@ -43,7 +44,7 @@ def number_places(header: Header, keys: Container[str]) -> tuple[NumberPlaces, .
 
 
 def read_numbers(
-    file: BinaryIO, data_start: int, places: Iterable[NumberPlaces]
+    file: FileIO, data_start: int, places: Iterable[NumberPlaces]
 ) -> tuple[float, ...]:
     """The different values at these places, ascending. `file` is the whole file, unbuffered."""
     read_at = _reader(file)
@@ -55,7 +56,7 @@ def read_numbers(
     return tuple(sorted(value for value in found if value is not None))
 
 
-def _reader(file: BinaryIO) -> Callable[[int, int], bytes]:
+def _reader(file: FileIO) -> Callable[[int, int], bytes]:
     """Reads so many bytes from an offset; in one call to the system where it has one for that."""
     if hasattr(os, "pread"):
         return partial(os.pread, file.fileno())
