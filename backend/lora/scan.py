@@ -26,6 +26,7 @@ __all__ = ["Folders", "ScannedFile", "Scanner", "Snapshot", "Stamp", "by_folder"
 
 BATCH = 256
 READERS = 4
+AT_ONCE = 16  # files that a reader takes at a time
 _ROLES: Mapping[str, Role] = MappingProxyType({"both": "both", "high": "high", "low": "low"})
 
 
@@ -114,15 +115,23 @@ class Scanner:
         Ends early once `stop` says so; what was done until then is kept.
         """
         configured = {path for path in snapshot if path.endswith(CONFIG_NAME)}
-        for start in range(0, len(pending), BATCH):
-            if stop():
-                return
-            with self._lock:
-                found = self._batch(snapshot, pending[start : start + BATCH], configured, stop)
-            yield found
+        # Threads wait for the disk side by side; the work itself takes turns.
+        with ThreadPoolExecutor(READERS) as pool:
+            for start in range(0, len(pending), BATCH):
+                if stop():
+                    return
+                paths = pending[start : start + BATCH]
+                with self._lock:
+                    found = self._batch(snapshot, paths, configured, pool, stop)
+                yield found
 
     def _batch(
-        self, snapshot: Snapshot, paths: list[str], configured: set[str], stop: Callable[[], bool]
+        self,
+        snapshot: Snapshot,
+        paths: list[str],
+        configured: set[str],
+        pool: ThreadPoolExecutor,
+        stop: Callable[[], bool],
     ) -> dict[str, ScannedFile]:
         rows = self.findings.rows(paths)
         beside = {path for path in paths if _config_beside(path) in configured}
@@ -134,17 +143,16 @@ class Scanner:
                 unknown.append(path)
             else:
                 found[path] = file
-        # Threads wait for the disk side by side; the work itself takes turns.
-        with ThreadPoolExecutor(READERS) as pool:
-            inspected = pool.map(
-                lambda path: (
-                    None
-                    if stop()
-                    else self._inspect(path, snapshot[path], rows.get(path), path in beside)
-                ),
-                unknown,
-            )
-            fresh = [file for file in inspected if file]
+
+        def inspect(some: list[str]) -> list[ScannedFile]:
+            return [
+                self._inspect(path, snapshot[path], rows.get(path), path in beside)
+                for path in some
+                if not stop()
+            ]
+
+        parts = [unknown[start : start + AT_ONCE] for start in range(0, len(unknown), AT_ONCE)]
+        fresh = [file for part in pool.map(inspect, parts) for file in part]
         self._save(fresh)
         return found | {file.path: file for file in fresh}
 
