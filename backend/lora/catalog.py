@@ -31,7 +31,7 @@ SCHEMA = """
 CREATE TABLE IF NOT EXISTS files (
     path TEXT PRIMARY KEY, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,
     info TEXT, error TEXT, sha256 TEXT, form TEXT, inode INTEGER NOT NULL DEFAULT 0,
-    present INTEGER NOT NULL DEFAULT 1) WITHOUT ROWID;
+    present INTEGER NOT NULL DEFAULT 1, expert TEXT, model_hash TEXT, words TEXT) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS forms (
     key TEXT PRIMARY KEY, version INTEGER NOT NULL, form TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS beside (
@@ -60,6 +60,9 @@ ADDED_COLUMNS = {
     "form": "TEXT",
     "inode": "INTEGER NOT NULL DEFAULT 0",
     "present": "INTEGER NOT NULL DEFAULT 1",
+    "expert": "TEXT",
+    "model_hash": "TEXT",
+    "words": "TEXT",
 }
 
 

@@ -24,7 +24,7 @@ from backend.lora.names import SUFFIX
 from backend.lora.pairing import Entry, make_entries
 from backend.lora.records import Prepared
 from backend.lora.scan import ScannedFile, Scanner
-from backend.lora.search import words_of
+from backend.lora.search import Indexed, indexed
 from backend.lora.sidecars import SidecarReading
 from backend.lora.texts import NOTHING, Texts
 from backend.lora.walking import (
@@ -74,7 +74,7 @@ class Contents:
         self._loaded = False
         self._unread = False  # files were left out of the last publication
         self._next_look = 0.0
-        self._index: list[tuple[str, str]] | None = None
+        self._index: list[Indexed] | None = None
 
     @property
     def architectures(self) -> dict[str, Architecture | None]:
@@ -274,13 +274,13 @@ class Contents:
         seed = repr((entry.name, self.settings.thumbnail_size, stamps, made))
         return hashlib.sha256(seed.encode(errors="replace")).hexdigest()[:16]
 
-    def index(self) -> list[tuple[str, str]]:
-        """(casefolded words, name) of every LoRA."""
+    def index(self) -> list[Indexed]:
+        """What a search looks through, for every LoRA."""
         if self._index is None:
             edits = {} if self.offline else self.catalog.edits()
             self._index = [
-                (words_of(item, edits.get(item.entry.first.path, {})), name)
-                for name, item in self.entries.items()
+                indexed(item, edits.get(item.entry.first.path, {}))
+                for item in self.entries.values()
             ]
         return self._index
 

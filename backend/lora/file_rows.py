@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable
-from dataclasses import dataclass
-
-FILE_COLUMNS = "path, size, mtime_ns, info, error, sha256, form, inode"
+from typing import NamedTuple
 
 
-@dataclass(frozen=True)
-class FileRow:
+class FileRow(NamedTuple):
     """What is known of one file. `info` is `LoRAInfo.own_json`, `form` its form's key, `error`
-    a StudioError's dict as JSON. `inode` 0 means that it is not known."""
+    a StudioError's dict as JSON. `inode` 0 means that it is not known.
+
+    `expert`, `model_hash` and `words` are what a list of all files needs of `info`; they spare
+    reading that, and are None in a row of an older version. `words` are what a search looks for.
+    """
 
     path: str
     size: int
@@ -22,15 +23,19 @@ class FileRow:
     sha256: str | None = None
     form: str | None = None
     inode: int = 0
+    expert: str | None = None
+    model_hash: str | None = None
+    words: str | None = None
 
     def is_of(self, size: int, mtime_ns: int, inode: int = 0) -> bool:
         same_file = self.inode == inode or not self.inode or not inode
         return self.size == size and self.mtime_ns == mtime_ns and same_file
 
 
+FILE_COLUMNS = ", ".join(FileRow._fields)
+_PLACES = ", ".join("?" * len(FileRow._fields))
+
+
 def insert_files(db: sqlite3.Connection, rows: Iterable[FileRow]) -> None:
     """Insert or replace rows; their files are taken to be there."""
-    db.executemany(
-        f"INSERT OR REPLACE INTO files ({FILE_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        [(r.path, r.size, r.mtime_ns, r.info, r.error, r.sha256, r.form, r.inode) for r in rows],
-    )
+    db.executemany(f"INSERT OR REPLACE INTO files ({FILE_COLUMNS}) VALUES ({_PLACES})", rows)

@@ -66,7 +66,7 @@ class Findings:
             rows = db.execute(f"SELECT {FILE_COLUMNS} FROM files WHERE present=1").fetchall()
             beside = db.execute("SELECT path, size, mtime_ns, inode FROM beside").fetchall()
             forms = db.execute("SELECT key FROM forms WHERE version=?", (INFO_VERSION,))
-            return [FileRow(*row) for row in rows], beside, {key for (key,) in forms}
+            return [*map(FileRow._make, rows)], beside, {key for (key,) in forms}
 
     def rows(self, paths: Iterable[str]) -> dict[str, FileRow]:
         """What is known of these paths, also of such as were gone."""

@@ -18,6 +18,8 @@ from pathvalidate import ValidationError, validate_filename
 MAX_NAME_BYTES = 200
 SUFFIX = ".safetensors"
 FORBIDDEN = frozenset('<>:"/\\|?*')
+# Most names: beyond reproach unless they are a device's. The library checks thousands at a time.
+_PLAIN = re.compile(r"[A-Za-z0-9_(](?:[A-Za-z0-9_ ().,+-]{0,198}[A-Za-z0-9_)])?")
 _DEVICES = frozenset(
     ["con", "prn", "aux", "nul", "conin$", "conout$", "clock$"]
     + [f"{port}{digit}" for port in ("com", "lpt") for digit in "0123456789¹²³"]
@@ -26,6 +28,8 @@ _DEVICES = frozenset(
 
 def name_problem(name: str) -> str | None:
     """What is wrong with `name` as a LoRA's name, as the end of a sentence; None if nothing."""
+    if _PLAIN.fullmatch(name) and not _is_device(name):
+        return None
     checks: tuple[tuple[Callable[[str], bool], str], ...] = (
         (lambda text: not text, "is empty"),
         (_has_invisible, "holds invisible or control characters"),

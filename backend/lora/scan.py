@@ -52,7 +52,7 @@ class ScannedFile:
 
     @property
     def stem(self) -> str:
-        return self.path.rpartition("/")[2][: -len(SUFFIX)]
+        return _stem(self.path)
 
     @property
     def folder(self) -> str:
@@ -170,15 +170,12 @@ class Scanner:
         if row.info is None or row.form is None:
             return None
         try:
-            return self._file(row, json.loads(row.info))
+            row = row if row.words is not None else _summed_up(row, json.loads(row.info))
+            return self._file(row)
         except (ValueError, TypeError, KeyError):
             return None
 
-    def _file(self, row: FileRow, plain: Mapping[str, Any]) -> ScannedFile:
-        """`plain` is what the row's `info` says."""
-        said = plain["description"]
-        stem = row.path.rpartition("/")[2][: -len(SUFFIX)]
-        texts = (stem, said.get("title", ""), *said.get("tags", ()), *said.get("trigger_words", ()))
+    def _file(self, row: FileRow) -> ScannedFile:
         return ScannedFile(
             path=row.path,
             stamp=Stamp(row.size, row.mtime_ns, row.inode),
@@ -187,17 +184,16 @@ class Scanner:
             own=row.info or "",
             error=None,
             sha256=row.sha256,
-            expert=_ROLES[plain["expert"]],
-            model_hash=plain["model_hash"],
-            named=name_role(stem),
-            words=" ".join(dict.fromkeys(filter(None, texts))).casefold(),
+            expert=_ROLES[row.expert or ""],
+            model_hash=row.model_hash or "",
+            named=name_role(_stem(row.path)),
+            words=row.words or "",
         )
 
     def _inspect(
         self, path: str, stamp: Stamp, row: FileRow | None, configured: bool
     ) -> ScannedFile:
         """Inspect one file of the library; what is wrong with it becomes its `error`."""
-        size, mtime_ns, inode = stamp
         sha256 = row.sha256 if row and row.is_of(*stamp) else None
         try:
             info = inspect_lora(
@@ -209,15 +205,16 @@ class Scanner:
         self.forms.hold(info.form)
         plain = info.own_plain()
         own = json.dumps(plain, ensure_ascii=False)
-        form = info.form.key
-        return self._file(FileRow(path, size, mtime_ns, own, None, sha256, form, inode), plain)
+        size, mtime_ns, inode = stamp
+        found = FileRow(path, size, mtime_ns, own, None, sha256, info.form.key, inode)
+        return self._file(_summed_up(found, plain))
 
     def _broken(
         self, path: str, stamp: Stamp, error: StudioError, sha256: str | None
     ) -> ScannedFile:
-        stem = path.rpartition("/")[2][: -len(SUFFIX)]
+        words = _stem(path).casefold()
         return ScannedFile(
-            path, stamp, self.forms, None, "", error, sha256, "both", "", None, stem.casefold()
+            path, stamp, self.forms, None, "", error, sha256, "both", "", None, words
         )
 
     def _save(self, files: list[ScannedFile]) -> None:
@@ -228,13 +225,41 @@ class Scanner:
             error = json.dumps(file.error.to_dict()) if file.error else None
             own = file.own or None
             rows.append(
-                FileRow(file.path, size, mtime_ns, own, error, file.sha256, file.form, inode)
+                FileRow(
+                    file.path,
+                    size,
+                    mtime_ns,
+                    own,
+                    error,
+                    file.sha256,
+                    file.form,
+                    inode,
+                    file.expert,
+                    file.model_hash,
+                    file.words,
+                )
             )
             if file.form and file.form not in forms and file.form not in self._saved:
                 forms[file.form] = self.forms.get(file.form)
         if rows:
             self.findings.save(rows, forms.values())
             self._saved |= forms.keys()
+
+
+def _stem(path: str) -> str:
+    return path.rpartition("/")[2][: -len(SUFFIX)]
+
+
+def _summed_up(row: FileRow, plain: Mapping[str, Any]) -> FileRow:
+    """The row with what a list needs of `plain`, which is what its `info` says."""
+    said = plain["description"]
+    listed = (*said.get("tags", ()), *said.get("trigger_words", ()))
+    texts = (_stem(row.path), said.get("title", ""), *listed)
+    return row._replace(
+        expert=plain["expert"],
+        model_hash=plain["model_hash"],
+        words=" ".join(dict.fromkeys(filter(None, texts))).casefold(),
+    )
 
 
 def _config_beside(path: str) -> str:

@@ -7,21 +7,29 @@ from typing import Any
 
 from backend.lora.records import Prepared
 
+Indexed = tuple[str, str, str]  # casefolded words, name, casefolded name
 
-def search(index: Sequence[tuple[str, str]], text: str) -> list[str]:
+
+def search(index: Sequence[Indexed], text: str) -> list[str]:
     """The names whose words hold every word of `text`, those that begin with it first.
 
-    `index` has (casefolded words, name), in the order of the result.
+    `index` is in the order of the result.
     """
     found = list(index)
     for word in text.casefold().split():
         found = [item for item in found if word in item[0]]
     start = text.casefold().strip()
-    begin = [name for _, name in found if name.casefold().startswith(start)]
+    begin = [name for _, name, folded in found if folded.startswith(start)]
     if not begin:
-        return [name for _, name in found]
-    first_names = set(begin)
-    return begin + [name for _, name in found if name not in first_names]
+        return [name for _, name, _ in found]
+    return begin + [name for _, name, folded in found if not folded.startswith(start)]
+
+
+def indexed(prepared: Prepared, edits: Mapping[str, Any]) -> Indexed:
+    """A LoRA as `search` wants it; `edits` is what the user said of it."""
+    name = prepared.entry.name
+    folded = name.casefold()
+    return words_of(prepared, edits), name, name if name == folded else folded
 
 
 def words_of(prepared: Prepared, edits: Mapping[str, Any]) -> str:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from lora_files import (
     DIM,
@@ -15,8 +16,10 @@ from lora_files import (
     layer_keys,
     lokr,
     musubi,
+    random_tensors,
     write_lora,
     write_raw,
+    write_safetensors,
 )
 
 from backend.errors import LoRAFileError
@@ -92,6 +95,25 @@ def test_facts_of_a_file(inspect: Callable[..., LoRAInfo]) -> None:
     assert info.dtypes == ("F32",)
     assert (info.description.title, info.description.author) == ("n", "me")
     assert info.parameters == (info.tensor_bytes - 20 * 4) // 4
+
+
+@pytest.mark.parametrize(
+    ("odd", "alphas"),
+    [
+        ((), (2.0,)),
+        (("blocks_1_self_attn_q", "blocks_1_ffn_0"), (2.0, 3.0)),
+        (("blocks_0_ffn_0", "blocks_1_ffn_0"), (2.0, 3.0)),
+    ],
+)
+def test_alphas_that_differ_by_block_or_by_kind_of_layer(
+    tmp_path: Path, odd: tuple[str, ...], alphas: tuple[float, ...]
+) -> None:
+    tensors = random_tensors(musubi())
+    for layer in odd:
+        tensors[f"lora_unet_{layer}.alpha"] = np.float32(3).reshape(())
+    info = inspect_lora(write_safetensors(tmp_path / "a.safetensors", tensors))
+    assert info.alphas == alphas
+    assert info.alpha == (2.0 if len(alphas) == 1 else None)
 
 
 def test_different_ranks_and_kinds_are_listed(inspect: Callable[..., LoRAInfo]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pathvalidate import validate_filename
 
 from backend.lora.names import free_name, name_problem, safe_name, stem_of
 
@@ -49,3 +50,12 @@ def test_the_stem_of_an_uploaded_name() -> None:
     assert stem_of("a.safetensors") == "a"
     assert stem_of("C:\\files\\a.b.SafeTensors") == "a.b"
     assert stem_of("../../a.safetensors") == "a"
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.from_regex(r"[A-Za-z0-9_(][A-Za-z0-9_ ().,+-]{0,12}", fullmatch=True))
+def test_names_that_are_passed_quickly_pass_every_check(name: str) -> None:
+    if name_problem(name) is None:
+        # Another letter in front of it takes the long way.
+        assert name_problem(f"é{name}") is None
+        validate_filename(name, platform="universal")

@@ -141,12 +141,25 @@ def test_a_catalogue_of_the_first_version_keeps_its_history(
     with closing(sqlite3.connect(root / ".catalog.sqlite")) as db:
         for table in ("forms", "beside", "texts"):
             db.execute(f"DROP TABLE {table}")
-        for column in ("form", "inode", "present"):
+        for column in ("form", "inode", "present", "expert", "model_hash", "words"):
             db.execute(f"ALTER TABLE files DROP COLUMN {column}")
         db.execute("PRAGMA user_version=1")
         db.commit()
     record = LoRALibrary(settings).record("a")
     assert (record["status"], record["use_count"]) == ("ok", 1)
+
+
+def test_rows_without_what_a_list_needs_are_read_all_the_same(
+    library: LoRALibrary, root: Path, settings: Settings
+) -> None:
+    add_pair(root)
+    before = library.record("style")
+    with closing(sqlite3.connect(root / ".catalog.sqlite")) as db:
+        db.execute("UPDATE files SET expert=NULL, model_hash=NULL, words=NULL")
+        db.commit()
+    again = LoRALibrary(settings)
+    assert again.find_loras("high noise")["names"] == ["style"]
+    assert again.record("style")["files"] == before["files"]
 
 
 def test_sidecar_texts_are_kept_over_a_restart(
