@@ -19,6 +19,9 @@ SCHEMA = (
 KEPT = 400
 NEWEST = 25  # loads of one kind that a factor is learned from
 LEAST = 0.002  # seconds; below that a clock says little
+# Seconds. What is estimated to take less tells of the time that any load takes, not of speed:
+# its ratio, taken for a factor, would make hours of a large model's seconds.
+TELLS_SPEED = 0.1
 MOST_FACTOR = 100.0
 
 
@@ -49,11 +52,13 @@ class Load:
 class Lesson:
     """Factors for estimates of one mode, and how far those that were shown were off.
 
-    Errors are the median of |shown - real| / real, 0 while nothing was seen.
+    `seconds_fixed` are added to each time, whatever is loaded. Errors are the median of
+    |shown - real| / real, 0 while nothing was seen.
     """
 
     seen: int = 0
     seconds_factor: float = 1.0
+    seconds_fixed: float = 0.0
     host_factor: float = 1.0
     gpu_factor: float = 1.0
     seconds_error: float = 0.0
@@ -63,7 +68,7 @@ class Lesson:
         return Cost(
             cost.gpu * self.gpu_factor,
             cost.host * self.host_factor,
-            cost.seconds * self.seconds_factor,
+            cost.seconds * self.seconds_factor + self.seconds_fixed,
         )
 
 
@@ -94,9 +99,11 @@ def _learned(loads: Sequence[Load]) -> Lesson:
         return Lesson()
     cold = [load for load in loads if load.cold] or loads
     shown = [(load.shown_host + load.shown_gpu, load.host + load.gpu) for load in loads]
+    speed = _factor([(load.raw_seconds, load.seconds) for load in cold], TELLS_SPEED)
     return Lesson(
         len(loads),
-        _factor([(load.raw_seconds, load.seconds) for load in cold], LEAST),
+        speed,
+        max(0.0, median(load.seconds - speed * load.raw_seconds for load in cold)),
         _factor([(load.raw_host, load.host) for load in loads], 1),
         _factor([(load.raw_gpu, load.gpu) for load in loads], 1),
         _error([(load.shown_seconds, load.seconds) for load in cold], LEAST),

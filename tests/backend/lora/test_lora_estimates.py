@@ -10,7 +10,7 @@ from lora_files import tiny_model, write_lora
 from backend.errors import LoRANotFoundError
 from backend.lora.estimating import Measured
 from backend.lora.library import LoRALibrary
-from backend.lora.loads import KEPT
+from backend.lora.loads import KEPT, TELLS_SPEED
 from backend.settings import Settings, load_settings
 
 MB = 1024 * 1024
@@ -83,6 +83,19 @@ def test_time_is_learned_from_loads_that_read_their_files(library: LoRALibrary) 
     lesson = library.estimate(["a"]).lessons["merge"]
     assert lesson.seconds_factor == pytest.approx(2.1)
     assert lesson.seconds_error == pytest.approx((1 / 2.0 + 1.2 / 2.2) / 2)
+
+
+def test_small_loads_teach_a_time_that_large_ones_take_too_not_a_factor(
+    library: LoRALibrary,
+) -> None:
+    raw = library.estimate(["a"]).raw["merge"]
+    assert raw.seconds < TELLS_SPEED
+    for _ in range(3):
+        library.record_load(["a"], "demo", measured(library, seconds=0.5))
+    small = library.estimate(["a"]).cost("merge").seconds
+    assert small == pytest.approx(0.5)
+    large = library.estimate(["a"], "t2v-A14B")
+    assert large.cost("merge").seconds == pytest.approx(large.raw["merge"].seconds + 0.5, abs=0.01)
 
 
 def test_a_model_learns_from_others_until_it_has_loads_of_its_own(library: LoRALibrary) -> None:
