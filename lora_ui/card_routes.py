@@ -7,22 +7,19 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import FileResponse
 
-from lora_ui.cards import CardFeed
+from lora_ui.cards import compact
+from lora_ui.feeds import Feed
 from lora_ui.responses import IMMUTABLE
 from utils import LoRAManager, LoRANotFoundError
 
 
 def add_card_routes(router: APIRouter, loras: LoRAManager) -> None:
-    feed = CardFeed(loras)
+    feed = Feed(loras, compact)
 
     @router.get("/api/loras/cards", response_description="The library, each verdict said once")
     def cards(request: Request) -> Response:
         """Every card of the grid, with the verdicts for each model as indexes into a table."""
-        body, etag = feed.read()
-        headers = {"ETag": etag, "Cache-Control": "no-cache"}
-        if request.headers.get("if-none-match") == etag:
-            return Response(status_code=304, headers=headers)
-        return Response(body, media_type="application/json", headers=headers)
+        return feed.answer(request)
 
     @router.get("/api/loras/video", response_description="The preview video beside the LoRA")
     def video(name: str) -> Response:

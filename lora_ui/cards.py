@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from typing import Any
-
-from utils import LoRAManager
 
 # What only the details of one LoRA show; they are asked for when opened.
 LEFT_OUT = frozenset(
@@ -19,28 +16,6 @@ LEFT_OUT = frozenset(
 )  # fmt: skip
 TEXTS_LEFT_OUT = frozenset({"base_model", "date", "usage_hint", "version"})
 MAX_DESCRIPTION = 300  # characters, for the search
-
-
-class CardFeed:
-    """The body of `GET /api/loras/cards`, made anew only when the library has changed."""
-
-    def __init__(self, loras: LoRAManager) -> None:
-        self._loras = loras
-        self._kept: tuple[int, bytes, str] | None = None
-
-    def read(self) -> tuple[bytes, str]:
-        """The body (JSON, UTF-8) and its ETag."""
-        kept = self._kept
-        if kept is not None and kept[0] == self._loras.revision:
-            return kept[1], kept[2]
-        data = self._loras.get_ui_display_data()
-        body = json.dumps(compact(data), ensure_ascii=False, separators=(",", ":")).encode(
-            errors="replace"
-        )
-        etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
-        if data["refresh_progress"] is None:
-            self._kept = data["revision"], body, etag
-        return body, etag
 
 
 def compact(data: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,6 +12,7 @@ from starlette.staticfiles import StaticFiles
 
 from lora_ui.card_routes import add_card_routes
 from lora_ui.change_routes import add_change_routes
+from lora_ui.feeds import Feed
 from lora_ui.find_routes import add_find_routes
 from lora_ui.models import OneDone
 from lora_ui.responses import ErrorRoute, RevalidatedFiles
@@ -67,14 +66,12 @@ def lora_assets() -> StaticFiles:
 
 
 def _add_library_routes(router: APIRouter, loras: LoRAManager) -> None:
-    @router.get("/api/loras")
+    feed = Feed(loras)
+
+    @router.get("/api/loras", response_description="Every record, with its verdicts by model")
     def library(request: Request) -> Response:
-        body = json.dumps(loras.get_ui_display_data(), ensure_ascii=False).encode()
-        etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
-        headers = {"ETag": etag, "Cache-Control": "no-cache"}
-        if request.headers.get("if-none-match") == etag:
-            return Response(status_code=304, headers=headers)
-        return Response(body, media_type="application/json", headers=headers)
+        """The library and all that is known of it. Not sent again to who has it (ETag)."""
+        return feed.answer(request)
 
     @router.get("/api/loras/details")
     def details(name: str, model: str) -> dict[str, Any]:

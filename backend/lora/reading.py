@@ -5,6 +5,7 @@ Names are record names, never paths. All methods may be called from any thread.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -143,6 +144,15 @@ class LibraryReader(LibraryView):
                 folders=list(self._contents.folders),
                 progress=self.refresh_progress,
             )
+
+    @property
+    def shown_version(self) -> str:
+        """Changes whenever `get_ui_display_data` does, but for how far a refresh has come."""
+        with self._lock:
+            self._look_for_page()
+            held = sorted(held_of(self._applied, self._worker()).items())
+            seen = self._seen_revision, self._catalog.revision(), held
+        return hashlib.sha256(repr(seen).encode(errors="replace")).hexdigest()[:32]
 
     def list_folders(self) -> list[str]:
         """The library's own folders, empty ones too, with forward slashes."""
