@@ -17,7 +17,7 @@ from backend.jobs.board import Tally
 from backend.jobs.job import FINISHED_STATES, Job, JobState, Part
 from backend.jobs.pool import WorkerPool
 from backend.jobs.preparing import Preparation, parts_again
-from backend.jobs.refusals import no_such_job, not_now
+from backend.jobs.refusals import no_such_job, not_now, written
 from backend.jobs.runner import GENERATION_RUNNER
 from backend.settings import Settings
 from backend.wan.manager import LoRAManager
@@ -30,7 +30,8 @@ class JobQueue:
     """Jobs on disk and the worker processes that run them, oldest first.
 
     Every method may be called from any thread. Several queues, in one process or in many, may
-    share `settings.data_dir`; each job is run by one of them.
+    share `settings.data_dir`; each job is run by one of them. A change that the disk refuses
+    raises GenerationError and changes nothing.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class JobQueue:
         self.stop()
         self._store.close()
 
+    @written
     def submit(self, task: GenerationTask, *, parts: Sequence[Part] = (), priority: int = 0) -> Job:
         """Check the task, fix its seed, keep its picture, and put it in the queue.
 
@@ -84,6 +86,7 @@ class JobQueue:
         self._wake()
         return job
 
+    @written
     def edit(
         self,
         job_id: str,
@@ -109,6 +112,7 @@ class JobQueue:
         self._wake()
         return self._require(job_id)
 
+    @written
     def duplicate(self, job_id: str, *, new_seed: bool = False) -> Job:
         """Queue the job again as another one, with the files that it still holds.
 
@@ -123,6 +127,7 @@ class JobQueue:
         self._wake()
         return copy
 
+    @written
     def retry(self, job_id: str) -> Job:
         """Queue a failed, cancelled or interrupted job again; finished parts are kept.
 
@@ -134,32 +139,38 @@ class JobQueue:
         self._wake()
         return self._require(job_id)
 
+    @written
     def move(self, job_id: str, position: int) -> Job:
         """Put a waiting job at a position of the queue, from 1. Raises GenerationError."""
         if not self._store.move(job_id, position):
             raise not_now(self._require(job_id), "moved", "Only what waits has a place.")
         return self._require(job_id)
 
+    @written
     def delete(self, job_id: str) -> None:
         """Forget a job; the videos that it made stay. Raises GenerationError if it runs."""
         if not self._store.delete(job_id):
             raise not_now(self._require(job_id), "deleted", "Cancel it first.")
         self._sweep()
 
+    @written
     def clear(self, states: Sequence[JobState] = FINISHED_STATES) -> int:
         """Forget all jobs in these states, except one that runs; how many that were."""
         count = self._store.delete_in(states)
         self._sweep()
         return count
 
+    @written
     def pause(self) -> None:
         """Begin nothing more, also after a restart. What runs goes on; a batch to its next part."""
         self._store.set_paused(True)
 
+    @written
     def resume(self) -> None:
         self._store.set_paused(False)
         self._wake()
 
+    @written
     def cancel(self, job_id: str) -> bool:
         """Cancel a queued or running job. False if it is neither.
 

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+import functools
+import sqlite3
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
 from backend.errors import GenerationError, StudioError
 from backend.jobs.job import Job
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 STATES = {
     "queued": "is waiting in the queue",
@@ -29,4 +37,26 @@ def not_now(job: Job, verb: str, suggestion: str) -> StudioError:
         f"This run cannot be {verb}: it {STATES[job.state]}.",
         suggestions=[suggestion],
         context={"job": job.id, "state": job.state, "status": 409},
+    )
+
+
+def written(change: Callable[P, R]) -> Callable[P, R]:
+    """A change of the queue, whose refusal by the disk becomes a GenerationError in words."""
+
+    @functools.wraps(change)
+    def told(*arguments: P.args, **options: P.kwargs) -> R:
+        try:
+            return change(*arguments, **options)
+        except (OSError, sqlite3.Error) as error:
+            raise _not_written(error) from error
+
+    return told
+
+
+def _not_written(error: Exception) -> StudioError:
+    return GenerationError(
+        f"The queue could not be changed: {error}.",
+        cause="The disk with the data folder is full, or the folder cannot be written to.",
+        suggestions=["Free disk space where data_dir is; nothing was changed, so try again then."],
+        context={"status": 507},
     )

@@ -16,6 +16,7 @@ from backend.wan.task import GenerationTask
 
 LAST_PLACE = "(SELECT COALESCE(MAX(place), 0) + 1 FROM jobs WHERE state = 'queued')"
 FIRST_PLACE = "(SELECT COALESCE(MIN(place), 0) - 1 FROM jobs WHERE state = 'queued')"
+FINISHED_NOW = "finished = MAX(?, COALESCE(started, 0))"  # the clock may have been set back
 OWNED = "id = ? AND state = 'running' AND owner = ?"
 
 
@@ -206,7 +207,7 @@ class JobStore:
         """End a running part of a job that `owner` has."""
         return self._change(
             "parts",
-            "state = ?, finished = ?, result = ?, error = ?",
+            f"state = ?, {FINISHED_NOW}, result = ?, error = ?",
             "id = ? AND state = 'running' AND job_id IN"
             " (SELECT id FROM jobs WHERE state = 'running' AND owner = ?)",
             (state, time.time(), text(result), text(error), part_id, owner),
@@ -228,7 +229,7 @@ class JobStore:
         """
         with self._database.writing() as connection:
             ended = connection.execute(
-                "UPDATE jobs SET state = ?, finished = ?, result = ?, error = ?, owner = NULL,"
+                f"UPDATE jobs SET state = ?, {FINISHED_NOW}, result = ?, error = ?, owner = NULL,"
                 " cancel_requested = 0, pins = CASE WHEN ? = 'done' THEN NULL ELSE pins END"
                 f" WHERE {OWNED}",
                 (state, time.time(), text(result), text(error), state, job_id, owner),
@@ -269,6 +270,6 @@ def _end_parts(connection: Any, job_id: str, state: JobState) -> None:
     """A job ends before its parts have: those that run end alike, the others if cancelled."""
     open_states = "('queued', 'running')" if state == "cancelled" else "('running')"
     connection.execute(
-        f"UPDATE parts SET state = ?, finished = ? WHERE job_id = ? AND state IN {open_states}",
+        f"UPDATE parts SET state = ?, {FINISHED_NOW} WHERE job_id = ? AND state IN {open_states}",
         (state, time.time(), job_id),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -24,6 +25,9 @@ Frames = NDArray[np.uint8]
 # 25 of 100 encodings of the same 5 frames; without it in none of 1,700).
 ENCODING = {"crf": "16", "preset": "medium", "x264-params": "mbtree=0"}
 POSTER_QUALITY = 90
+# EAGAIN: for the stack of one of x264's threads. What x264 itself lacks memory for is an
+# `ExternalError` without a reason; there is no other, as its settings are always the same.
+NO_MEMORY = (errno.ENOMEM, errno.EAGAIN)
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,7 @@ def write_result(files: ResultFiles, frames: Frames, fps: int, metadata: Mapping
 
     `frames`: [frames, height, width, 3], RGB. The MP4 is H.264, yuv420p, with the index in
     front; its comment tag holds `metadata` as JSON. Raises GenerationError when the disk
-    refuses; nothing partial is left then.
+    refuses, MemoryError when there is none for the encoder; nothing partial is left then.
     """
     partial = {path: path.with_name(f".{path.name}.part") for path in _paths(files)}
     placed: list[Path] = []
@@ -70,6 +74,8 @@ def write_result(files: ResultFiles, frames: Frames, fps: int, metadata: Mapping
     except (OSError, av.FFmpegError) as error:
         for path in placed:
             path.unlink(missing_ok=True)
+        if isinstance(error, av.error.ExternalError) or error.errno in NO_MEMORY:
+            raise MemoryError("the encoder found no memory") from error
         raise GenerationError(
             f"The video could not be written to {files.video.parent}: {error}.",
             cause="The disk is full, or the folder cannot be written to.",

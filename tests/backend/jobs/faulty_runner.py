@@ -1,8 +1,9 @@
 """The real runner on hardware that fails: the prompt says where.
 
 `full at STAGE: …` has no memory at that stage until the ladder has nothing left; `full once at
-STAGE: …` only the first time. After each run the state of the model is noted in `states.txt`, so
-that a test can compare it.
+STAGE: …` only the first time. `disk at write: …` has no disk, `clock at STAGE: …` a clock that goes
+back a day there. After each run the state of the model is noted in `states.txt`, so that a test
+can compare it.
 """
 
 from __future__ import annotations
@@ -11,11 +12,13 @@ import gc
 import hashlib
 import json
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from typing import Any
 
 import torch
 from full_memory import FullMemory
+from moved_clock import DAY, clock_moved
+from system_limits import full_disk, full_memory
 
 from backend.jobs.runner import GenerationRunner
 from backend.settings import Settings
@@ -36,18 +39,35 @@ class FaultyRunner(GenerationRunner):
         pins: Pins,
     ) -> GenerationResult:
         words, _, _ = task.prompt.partition(":")
-        stage = words.split()[-1] if words.startswith("full ") else ""
+        fault, stage = (words.split()[0], words.split()[-1]) if " at " in words else ("", "")
         memory = FullMemory(stage, times=1 if " once " in words else 100)
+        if stage == "load":
+            self._models.unload()
 
-        def watch(progress: Progress) -> None:
-            memory.watch(progress)
-            on_progress(progress)
+        with ExitStack() as lifted:
 
-        try:
-            with memory if stage else nullcontext():
-                return super().run(task, watch, cancel, pins)
-        finally:
-            self._note(task)
+            def watch(progress: Progress) -> None:
+                if fault == "full":
+                    memory.watch(progress)
+                if progress.stage == stage:
+                    self._fail(fault, stage, lifted)
+                on_progress(progress)
+
+            try:
+                with memory if fault == "full" else nullcontext():
+                    return super().run(task, watch, cancel, pins)
+            finally:
+                lifted.close()
+                self._note(task)
+
+    def _fail(self, fault: str, stage: str, lifted: ExitStack) -> None:
+        """From now on, until `lifted` is closed."""
+        if fault == "disk":
+            lifted.enter_context(full_disk(2000))
+        elif fault == "clock":
+            lifted.enter_context(clock_moved(-DAY))
+        elif (fault, stage) == ("full", "write"):  # not torch's memory, but the encoder's
+            lifted.enter_context(full_memory(1 << 20))
 
     def _note(self, task: GenerationTask) -> None:
         model = self._models.current

@@ -12,6 +12,7 @@ import av
 import numpy as np
 import pytest
 import torch
+from moved_clock import DAY, clock_moved
 from safetensors.torch import load_file, save_file
 
 from backend.jobs.job import Job
@@ -85,14 +86,15 @@ def good(queue: JobQueue) -> Job:
 def assert_all_is_well(queue: JobQueue, settings: Settings, good: Job, failed: Job) -> None:
     """The model is as before, memory is back, and the next job makes the same video."""
     before, after = state(settings, good), state(settings, failed)
-    assert after["weights"] == before["weights"]
+    assert after["weights"] in (before["weights"], None), "None: the model is not loaded"
     assert after["held"] <= 1.01 * before["held"], "kept LoRA files may be gone, nothing was added"
     following = ended(queue, small())
+    assert state(settings, following)["weights"] == before["weights"]
     assert np.array_equal(frames(following), frames(good))
     assert abs(state(settings, following)["held"] - before["held"]) <= 0.01 * before["held"]
 
 
-@pytest.mark.parametrize("stage", ["apply", "text", "sample", "decode"])
+@pytest.mark.parametrize("stage", ["load", "apply", "text", "sample", "decode"])
 def test_memory_that_stays_full_at_a_stage(
     stage: str, queue: JobQueue, settings: Settings, good: Job
 ) -> None:
@@ -107,6 +109,55 @@ def test_memory_that_stays_full_at_a_stage(
     assert "Traceback" not in json.dumps([error["message"], error["cause"], error["suggestions"]])
     assert len(list(settings.outputs_dir.glob("*.mp4"))) == before
     assert_all_is_well(queue, settings, good, failed)
+
+
+def test_memory_that_the_encoder_does_not_get(
+    queue: JobQueue, settings: Settings, good: Job
+) -> None:
+    """By the system's own limit. Larger than the others: a small video is encoded in what the
+    process has already."""
+    before = {path.name for path in settings.outputs_dir.iterdir()}
+    large = {"width": 128, "height": 128, "num_frames": 17, "steps": 1}
+    failed = ended(queue, small(f"full at write: {PROMPT}", **large))
+    assert failed.error is not None, failed.result
+    assert (failed.error["type"], failed.error["context"]["stage"]) == ("VRAMError", "write")
+    assert {path.name for path in settings.outputs_dir.iterdir()} == before
+    assert_all_is_well(queue, settings, good, failed)
+
+
+def test_a_disk_that_is_full_while_writing(queue: JobQueue, settings: Settings, good: Job) -> None:
+    """By the system's own limit: the MP4 may not grow beyond its first 2,000 bytes."""
+    before = {path.name for path in settings.outputs_dir.iterdir()}
+    failed = ended(queue, small(f"disk at write: {PROMPT}"))
+    assert failed.error is not None, failed.result
+    assert failed.error["type"] == "GenerationError" and "disk" in failed.error["cause"]
+    assert str(settings.outputs_dir) in failed.error["message"]
+    assert "Free disk space" in failed.error["suggestions"][0]
+    assert {path.name for path in settings.outputs_dir.iterdir()} == before
+    assert_all_is_well(queue, settings, good, failed)
+
+
+def test_a_clock_that_goes_back_while_a_job_runs(queue: JobQueue) -> None:
+    """In the worker it does at the first step, in the app before the job ends."""
+    job = queue.submit(small(f"clock at sample: {PROMPT}"))
+    wait_for_state(queue, job.id, "running")
+    with clock_moved(-DAY):
+        job = wait_for_state(queue, job.id, "done", "failed", "interrupted")
+    assert job.result is not None and job.finished is not None and job.started is not None
+    assert job.finished >= job.started
+    assert all(0 <= seconds < DAY for seconds in job.result["timings"].values())
+    assert queue.jobs(1)[0].id == job.id, "the newest comes first all the same"
+    assert np.array_equal(frames(job), frames(ended(queue, small(job.task.prompt))))
+
+
+def test_a_clock_that_goes_forward_while_a_job_runs(
+    queue: JobQueue, settings: Settings, good: Job
+) -> None:
+    """Nothing is taken for given up, or for old, that is not."""
+    job = queue.submit(small())
+    with clock_moved(400 * DAY):
+        job = wait_for_state(queue, job.id, "done", "failed", "interrupted")
+        assert_all_is_well(queue, settings, good, job)
 
 
 def test_memory_that_is_full_once_is_told_and_changes_nothing(queue: JobQueue, good: Job) -> None:
