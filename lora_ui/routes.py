@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.staticfiles import StaticFiles
 
@@ -21,7 +21,7 @@ from lora_ui.sessions import Sessions
 from lora_ui.sets_routes import add_sets_routes
 from lora_ui.state import LoRAUIState
 from lora_ui.thumbnail_routes import add_thumbnail_routes
-from lora_ui.uploading import receive_sidecar, receive_upload
+from lora_ui.uploading import Sent, receive_sidecar, receive_upload
 from utils import Documents, LoRAManager, LoRAUploadHandler, ResultLibrary, Settings
 
 ASSETS = Path(__file__).parent / "assets"
@@ -88,11 +88,21 @@ def _add_upload_route(router: APIRouter, uploads: LoRAUploadHandler) -> None:
         response_description="The new LoRA's `record`",
         summary="Add a LoRA file",
     )
-    async def upload(request: Request, filename: str) -> JSONResponse:
-        """The body is the file. `filename` may have folders before it: one is kept where the file
-        has no name of its own. A file that is there already is refused with `reason` duplicate
-        and `existing`, a taken name with `proposed_name`, both in the error's `context`."""
-        return await receive_upload(request, filename, uploads)
+    async def upload(
+        request: Request,
+        filename: str,
+        folder: Annotated[str | None, Query(description="Where in the library it goes.")] = None,
+        beside: Annotated[list[str], Query(description="size:name of what goes along.")] = [],  # noqa: B006 - FastAPI copies it
+    ) -> JSONResponse:
+        """The body is the file; before it come those that go beside it (previews, descriptions,
+        an adapter's configuration), in the order of `beside`. All is stored, or nothing; only
+        one that is not what its ending says is left out, and named in the answer's `beside`.
+
+        `filename` may have folders before it: one is kept where the file has no name of its own.
+        With `folder` it goes there, and the folder is made if need be. A file that is there
+        already is refused with `reason` duplicate and `existing`, a taken name with
+        `proposed_name`, both in the error's `context`."""
+        return await receive_upload(request, Sent.read(filename, folder, beside), uploads)
 
     @router.put("/api/loras/sidecar", summary="Add a file beside a LoRA")
     async def sidecar(request: Request, name: str, filename: str) -> OneDone:

@@ -1,21 +1,33 @@
-"""Receiving one LoRA file as a raw request body, straight into its staging file."""
+"""Receiving a LoRA as a raw request body, with what goes beside it, straight into its stage."""
 
 from __future__ import annotations
 
 import asyncio
 import tempfile
-from typing import Any, Protocol
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import IO, Any, Protocol
 
 from fastapi import Request
 from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
+from lora_ui.request_body import Body
 from utils import LoRAUploadHandler, UploadError
+
+WRITE_BYTES = 1 << 20
+IN_MEMORY_BYTES = 4 << 20
+MAX_SIDECAR_BYTES = 200 << 20
 
 
 class Stage(Protocol):
-    """What `LoRAUploadHandler.open_stage` gives: a file that is not in the library yet."""
+    """What `LoRAUploadHandler.open_stage` gives: a LoRA that is not in the library yet."""
+
+    @property
+    def beside(self) -> list[dict[str, Any]]: ...
+
+    def take_along(self, filename: str, source: IO[bytes]) -> object: ...
 
     def write(self, chunk: bytes) -> object: ...
 
@@ -24,50 +36,86 @@ class Stage(Protocol):
     def abort(self) -> object: ...
 
 
-IDLE_SECONDS = 60.0
-WRITE_BYTES = 1 << 20
-IN_MEMORY_BYTES = 4 << 20
-MAX_SIDECAR_BYTES = 200 << 20
+@dataclass(frozen=True)
+class Sent:
+    """What a request says of its body: files that go beside the LoRA, then the LoRA itself.
 
-
-async def receive_upload(
-    request: Request, filename: str, uploads: LoRAUploadHandler
-) -> JSONResponse:
-    """Stream the body into a stage and answer with the new record.
-
-    Memory stays flat: at most `WRITE_BYTES` are held. Nothing is left behind when the sender
-    goes away, stalls for `IDLE_SECONDS`, or sends another length than it announced.
+    `beside` has (name, size in bytes) in the body's order; `folder` as `open_stage` takes it.
     """
-    expected = _announced_size(request)
-    stage = await run_in_threadpool(uploads.open_stage, filename, expected)
+
+    filename: str
+    folder: str | None = None
+    beside: tuple[tuple[str, int], ...] = ()
+
+    @classmethod
+    def read(cls, filename: str, folder: str | None, beside: Sequence[str]) -> Sent:
+        """`beside` are texts such as `1200:style.json`. Raises UploadError."""
+        found = []
+        for text in beside:
+            size, _, name = text.partition(":")
+            if not (size.isdecimal() and name) or int(size) > MAX_SIDECAR_BYTES:
+                raise UploadError(
+                    f"{text!r} does not tell the size and name of a file that goes along.",
+                    suggestions=[f"Give size:name, at most {MAX_SIDECAR_BYTES} bytes each."],
+                    context={"status": 400},
+                )
+            found.append((name, int(size)))
+        return cls(filename, folder, tuple(found))
+
+
+async def receive_upload(request: Request, sent: Sent, uploads: LoRAUploadHandler) -> JSONResponse:
+    """Stream the body into stages and answer with the new record.
+
+    Memory stays flat: at most `IN_MEMORY_BYTES` are held. Nothing is left behind when the sender
+    goes away, stalls, or sends another length than it announced.
+    """
+    expected = _announced_size(request) - sum(size for _, size in sent.beside)
+    if expected < 0:
+        raise UploadError("The body is smaller than what goes along.", context={"status": 400})
+    stage = await run_in_threadpool(uploads.open_stage, sent.filename, expected, sent.folder)
     finished = False
     try:
-        await _copy(request, stage, expected)
+        body = Body(request)
+        for name, size in sent.beside:
+            await _take_along(body, stage, name, size)
+        await _copy(body, stage, expected)
         record = await run_in_threadpool(stage.finish)
         finished = True
     except ClientDisconnect:
-        raise UploadError(f"The upload of {filename} was broken off.") from None
+        raise UploadError(f"The upload of {sent.filename} was broken off.") from None
     finally:
         if not finished:
             # Shielded, so that a cancelled request still cleans up.
             await asyncio.shield(run_in_threadpool(stage.abort))
-    return JSONResponse({"record": record}, status_code=201)
+    return JSONResponse({"record": record, "beside": stage.beside}, status_code=201)
 
 
 async def receive_sidecar(
     request: Request, name: str, filename: str, uploads: LoRAUploadHandler
 ) -> dict[str, Any]:
     """Take the body as a file beside the LoRA; returns its record."""
-    limit = min(_announced_size(request), MAX_SIDECAR_BYTES)
+    size = _announced_size(request)
+    if size > MAX_SIDECAR_BYTES:
+        raise UploadError(f"{filename} is too large.", context={"status": 413})
     with tempfile.SpooledTemporaryFile(IN_MEMORY_BYTES) as file:
-        received = 0
-        async for chunk in request.stream():
-            received += len(chunk)
-            if received > limit:
-                raise UploadError(f"{filename} is too large.", context={"status": 413})
-            await run_in_threadpool(file.write, chunk)
-        file.seek(0)
+        await _spool(Body(request), file, size)
         return await run_in_threadpool(uploads.add_sidecar, name, filename, file)
+
+
+async def _take_along(body: Body, stage: Stage, name: str, size: int) -> None:
+    with tempfile.SpooledTemporaryFile(IN_MEMORY_BYTES) as file:
+        await _spool(body, file, size)
+        await run_in_threadpool(stage.take_along, name, file)
+
+
+async def _spool(body: Body, file: IO[bytes], size: int) -> None:
+    """Read so many bytes into a file, and go back to its start."""
+    received = 0
+    async for chunk in body.portion(size):
+        received += len(chunk)
+        await run_in_threadpool(file.write, chunk)
+    _require_all(received, size)
+    file.seek(0)
 
 
 def _announced_size(request: Request) -> int:
@@ -77,11 +125,10 @@ def _announced_size(request: Request) -> int:
     return int(value)
 
 
-async def _copy(request: Request, stage: Stage, expected: int) -> None:
+async def _copy(body: Body, stage: Stage, expected: int) -> None:
     buffer = bytearray()
     received = 0
-    chunks = request.stream().__aiter__()
-    while (chunk := await _next_chunk(chunks)) is not None:
+    async for chunk in body.portion(expected):
         received += len(chunk)
         buffer += chunk
         if len(buffer) >= WRITE_BYTES:
@@ -89,22 +136,12 @@ async def _copy(request: Request, stage: Stage, expected: int) -> None:
             buffer.clear()
     if buffer:
         await run_in_threadpool(stage.write, bytes(buffer))
+    _require_all(received, expected)
+
+
+def _require_all(received: int, expected: int) -> None:
     if received != expected:
         raise UploadError(
             f"Only {received} of {expected} bytes arrived.",
             suggestions=["Upload the file again."],
         )
-
-
-async def _next_chunk(chunks: Any) -> bytes | None:
-    try:
-        async with asyncio.timeout(IDLE_SECONDS):
-            return bytes(await anext(chunks))
-    except StopAsyncIteration:
-        return None
-    except TimeoutError:
-        raise UploadError(
-            f"Nothing arrived for {IDLE_SECONDS:.0f} seconds.",
-            suggestions=["Check the connection and upload the file again."],
-            context={"status": 408},
-        ) from None

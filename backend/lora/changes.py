@@ -10,10 +10,10 @@ from backend.errors import LoRAError, UploadError
 from backend.lora.belongings import Stem, renamed_stem, stems_of
 from backend.lora.catalog import Catalog
 from backend.lora.contents import Contents
-from backend.lora.experts import Role, name_role
+from backend.lora.experts import Role, has_identity, name_role
 from backend.lora.file_rows import FileRow
 from backend.lora.intents import Intents
-from backend.lora.names import free_name, name_problem, safe_name
+from backend.lora.names import SUFFIX, free_name, name_problem, safe_name
 from backend.lora.pairing import Entry
 from backend.lora.placement import Move
 from backend.lora.scaling import CONFIG_NAME
@@ -36,9 +36,10 @@ class Adoption:
         """Place the file, with what goes beside it, and return its relative path.
 
         `folder` is made if it is not there. Raises UploadError for a duplicate or a name that
-        is taken; all stages then stay.
+        is taken; all stages then stay. A configuration gets a folder of its own.
         """
         self._refuse_duplicate(staged)
+        folder = self._folder_for(staged, sidecars, folder)
         if not folder:
             self._refuse_clash(staged)
         stat = staged.path.stat()
@@ -59,6 +60,22 @@ class Adoption:
                 suggestions=["Check that the LoRA folder is writable and its disk is not full."],
             ) from error
         return path
+
+    def _folder_for(
+        self, staged: StagedFile, sidecars: Sequence[StagedSidecar], folder: str
+    ) -> str:
+        """The folder, or a new one in it if the LoRA cannot share that with others: an
+        `adapter_config.json` changes how every LoRA beside it is read."""
+        here = self.contents.names.get(folder, frozenset())
+        brings = any(sidecar.ending == CONFIG_NAME for sidecar in sidecars)
+        shared = any(name.casefold().endswith(SUFFIX) for name in here)
+        if not (CONFIG_NAME in here or (brings and (shared or not folder))):
+            return folder
+        named = has_identity(staged.stem)
+        above, _, last = (folder, "", staged.stem) if named else folder.rpartition("/")
+        taken = {path.name.casefold() for path in (self.root / above).iterdir()}
+        own = free_name(safe_name(last), taken)
+        return f"{above}/{own}" if above else own
 
     def _refuse_duplicate(self, staged: StagedFile) -> None:
         for name, prepared in self.contents.entries.items():

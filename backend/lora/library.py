@@ -18,7 +18,7 @@ from backend.lora.catalog import bump
 from backend.lora.changes import Adoption, Renaming
 from backend.lora.placement import Move
 from backend.lora.previewing import PreviewedLibrary
-from backend.lora.relocation import Relocation, create_folder
+from backend.lora.relocation import Relocation, create_folder, folder_like
 from backend.lora.staged_sidecars import StagedSidecar
 from backend.lora.staging import StagedFile, stage_file
 
@@ -42,13 +42,12 @@ class LoRALibrary(PreviewedLibrary):
         finally:
             staged.abort()  # after a success the stage has moved, so this does nothing
 
-    def adopt(self, staged: StagedFile, folder: str = "") -> dict[str, Any]:
-        """Place a validated stage into the library; returns the record it belongs to.
-
-        Raises UploadError if its content or its name is there already; the stage then stays.
-        """
+    def adopt(
+        self, staged: StagedFile, folder: str = "", sidecars: Sequence[StagedSidecar] = ()
+    ) -> dict[str, Any]:
+        """Place a validated stage, as `place`; returns the record it belongs to."""
         with self._changing():
-            name = self._name_of(self._place(staged, folder=folder))
+            name = self._name_of(self._place(staged, sidecars, folder))
             with suppress(LoRAError):
                 self.thumbnail_file(name)
             return self.record(name)
@@ -98,6 +97,11 @@ class LoRALibrary(PreviewedLibrary):
         """The name of the LoRA that has the file at `path`, relative to the library."""
         with self._lock:
             return self._name_of(path)
+
+    def folder_like(self, folder: str) -> str:
+        """A folder's path as it can be in the library: with the spelling of folders that are
+        there, and names that every system takes. Raises LoRAError if it is too deep."""
+        return folder_like(self.root, folder)
 
     def folder_names(self) -> set[str]:
         """The names in the library's top folder, casefolded."""

@@ -46,6 +46,31 @@ def checked_folder(folder: str) -> str:
     return folder
 
 
+def folder_like(root: Path, folder: str) -> str:
+    """The path of a folder that a browser sent, made into one that the library can have.
+
+    Raises LoRAError if it is too deep.
+    """
+    parts: list[str] = []
+    for sent in re.split(r"[/\\]+", folder):
+        if not sent.strip(". "):
+            continue
+        name = safe_name(sent)
+        name = safe_name(name[: -len(SUFFIX)]) if name.casefold().endswith(SUFFIX) else name
+        parts.append(_as_spelled(root.joinpath(*parts), name))
+    return checked_folder("/".join(parts))
+
+
+def _as_spelled(folder: Path, name: str) -> str:
+    """The name of the folder in there that differs in case only, if there is one."""
+    try:
+        there = [entry.name for entry in folder.iterdir() if entry.is_dir()]
+    except OSError:
+        return name  # it is not there either
+    same = [other for other in there if other.casefold() == name.casefold()]
+    return name if name in same or not same else same[0]
+
+
 def create_folder(root: Path, folder: str) -> None:
     """Make a folder and what is missing above it. Raises LoRAError; nothing is then left."""
     path = root / checked_folder(folder)

@@ -5,54 +5,18 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping
 from dataclasses import asdict
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import IO, Any, BinaryIO
 
-from backend.errors import LoRANotFoundError, StudioError, UploadError
-from backend.lora.bundles import folder_for
+from backend.errors import LoRANotFoundError, StudioError
+from backend.lora.incoming import Incoming, sidecar_ending
 from backend.lora.inspection import inspect_lora
 from backend.lora.library import LoRALibrary
 from backend.lora.showing import info_summary
-from backend.lora.sidecars import ending_of
 from backend.lora.staged_sidecars import StagedSidecar
-from backend.lora.staging import StagedFile, checked_stem, stage_stream, validated
+from backend.lora.staging import checked_stem, stage_stream, validated
 from backend.lora.together import Together, files_below
 from backend.settings import Settings
-
-
-class Stage:
-    """An upload in progress, for a caller that pushes chunks. One thread at a time."""
-
-    def __init__(self, library: LoRALibrary, staged: StagedFile, folder: str = "") -> None:
-        self._library = library
-        self._folder = folder
-        self._staged = staged
-
-    @property
-    def received(self) -> int:
-        """Bytes written so far."""
-        return self._staged.size
-
-    def write(self, chunk: bytes) -> None:
-        """Append a chunk. Raises UploadError at a limit; the stage is then gone."""
-        self._staged.write(chunk)
-
-    def finish(self) -> dict[str, Any]:
-        """Validate the file, place it and return its record.
-
-        Raises UploadError (duplicate, name, size), LoRAFileError or UnsupportedLoRAError; the
-        stage is then gone and the library is as before.
-        """
-        try:
-            self._staged.close()
-            self._staged.inspect()
-            return self._library.adopt(self._staged, self._folder)
-        finally:
-            self._staged.abort()  # after a success the stage has moved, so this does nothing
-
-    def abort(self) -> None:
-        """Give the upload up and leave nothing behind. Harmless when called again."""
-        self._staged.abort()
 
 
 class LoRAUploadHandler:
@@ -72,14 +36,17 @@ class LoRAUploadHandler:
             return False, error.message
         return True, f"{info.dialect} ({', '.join(info.algebras)}), {info.modules} layers"
 
-    def open_stage(self, filename: str, expected_size: int | None = None) -> Stage:
+    def open_stage(
+        self, filename: str, expected_size: int | None = None, folder: str | None = None
+    ) -> Incoming:
         """Begin an upload of `expected_size` bytes. Raises UploadError if it is refused now.
 
-        `filename` may be a path: `style/high_noise.safetensors` keeps its folder, as without it
-        the file would have no name of its own. All others go to the top folder.
+        `folder` is one of the library, made if it is not there; names in it that cannot be are
+        changed. Without it, `style/high_noise.safetensors` keeps its folder, as the file would
+        have no name of its own, and all others go to the top.
         """
-        staged = StagedFile(self.settings, filename, expected_size)
-        return Stage(self.library, staged, folder_for(filename))
+        place = None if folder is None else self.library.folder_like(folder)
+        return Incoming(self.settings, self.library, filename, expected_size, place)
 
     def add_sidecar(self, lora_name: str, filename: str, source: IO[bytes]) -> dict[str, Any]:
         """Put a preview or a description beside a LoRA, named after it; returns its record.
@@ -87,12 +54,7 @@ class LoRAUploadHandler:
         What it is for is told by the ending of `filename`; the content is checked. Raises
         UploadError, or LoRAError if such a file is there already; nothing has changed then.
         """
-        ending = ending_of(PurePosixPath(filename.replace("\\", "/")).name)
-        if ending is None:
-            raise UploadError(
-                f"{filename} is neither a preview nor a description of a LoRA.",
-                suggestions=["Pictures, MP4, WebM, JSON and text files are taken."],
-            )
+        ending = sidecar_ending(filename)
         staged = StagedSidecar(self.settings, filename, ending, source)
         try:
             return self.library.add_sidecar(lora_name, staged)

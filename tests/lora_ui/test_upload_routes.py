@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from lora_files import write_lora
@@ -99,3 +100,127 @@ def test_nothing_is_overwritten_and_there_has_to_be_such_a_lora(
     beside(client, "gone", "gone.txt", b"theirs", 404)
     beside(client, "../ink", "x.txt", b"theirs", 404)
     assert (settings.loras_dir / "ink.txt").read_text() == "mine"
+
+
+def together(
+    client: TestClient,
+    filename: str,
+    files: dict[str, bytes],
+    lora: bytes,
+    *,
+    folder: str | None = None,
+    status: int = 201,
+) -> dict[str, Any]:
+    """One request: the files that go beside the LoRA, then the LoRA."""
+    params: dict[str, Any] = {"filename": filename}
+    params["beside"] = [f"{len(data)}:{name}" for name, data in files.items()]
+    if folder is not None:
+        params["folder"] = folder
+    body = b"".join(files.values()) + lora
+    answer = client.put("/api/loras/upload", params=params, content=body)
+    assert answer.status_code == status, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def visible(settings: Settings) -> set[str]:
+    root = settings.loras_dir
+    return {
+        path.relative_to(root).as_posix()
+        for path in root.rglob("[!.]*")
+        if path.is_file() and not path.relative_to(root).as_posix().startswith(".")
+    }
+
+
+def nothing_staged(settings: Settings) -> bool:
+    return list((settings.loras_dir / ".staging").iterdir()) == []
+
+
+def test_a_lora_and_what_goes_beside_it_are_one_change(
+    client: TestClient, settings: Settings, tmp_path: Path
+) -> None:
+    files = {
+        "ink.json": json.dumps({"activation text": "inky"}).encode(),
+        "ink.civitai.info": b'{"model": {"name": "Ink"}}',
+        "ink.preview.png": png(),
+    }
+    found = together(client, "ink.safetensors", files, content(tmp_path, 1))
+    record = found["record"]
+    assert (record["title"], record["metadata"]["trigger_words"]) == ("Ink", ["inky"])
+    assert [item["status"] for item in found["beside"]] == ["taken_along"] * 3
+    assert visible(settings) == {"ink.safetensors", *files}
+    assert nothing_staged(settings)
+
+
+def test_what_goes_along_gets_the_name_that_the_lora_gets(
+    client: TestClient, settings: Settings, tmp_path: Path
+) -> None:
+    files = {"ink.txt": b"words", "ink.mp4": b"no video at all", "readme.md": b"x"}
+    found = together(client, "other.safetensors", files, content(tmp_path, 1))
+    assert [item["status"] for item in found["beside"]] == ["taken_along", "refused", "refused"]
+    assert all(item["error"]["message"] for item in found["beside"][1:])
+    assert visible(settings) == {"other.safetensors", "other.txt"}
+    assert nothing_staged(settings)
+
+
+def test_a_folder_keeps_its_structure(
+    client: TestClient, settings: Settings, tmp_path: Path
+) -> None:
+    (settings.loras_dir / "Pack").mkdir(parents=True)
+    files = {"ink.txt": b"words"}
+    together(client, "ink.safetensors", files, content(tmp_path, 1), folder="pack/st?yle/..")
+    for seed, role in ((2, "high"), (3, "low")):
+        name = f"{role}_noise_model.safetensors"
+        together(client, name, {}, content(tmp_path, seed), folder="pack/glow")
+    assert visible(settings) == {
+        "Pack/st_yle/ink.safetensors",
+        "Pack/st_yle/ink.txt",
+        "Pack/glow/high_noise_model.safetensors",
+        "Pack/glow/low_noise_model.safetensors",
+    }
+    assert sorted(client.get("/api/loras/search").json()["names"]) == ["glow", "ink"]
+
+
+def test_a_configuration_gets_a_folder_of_its_own(
+    client: TestClient, settings: Settings, tmp_path: Path
+) -> None:
+    config = {"adapter_config.json": b'{"lora_alpha": 8, "r": 4}'}
+    together(client, "ink.safetensors", config, content(tmp_path, 1))
+    for seed in (2, 3):
+        name = "adapter_model.safetensors"
+        together(client, name, config, content(tmp_path, seed), folder="peft")
+    together(client, "plain.safetensors", {}, content(tmp_path, 4), folder="peft")
+    assert visible(settings) == {
+        "ink/adapter_config.json",
+        "ink/ink.safetensors",
+        "peft/adapter_config.json",
+        "peft/adapter_model.safetensors",
+        "peft 2/adapter_config.json",
+        "peft 2/adapter_model.safetensors",
+        "peft/plain/plain.safetensors",
+    }
+
+
+def test_a_refused_lora_brings_nothing_along(
+    client: TestClient, settings: Settings, tmp_path: Path
+) -> None:
+    put(client, "ink.safetensors", content(tmp_path, 1))
+    (settings.loras_dir / "free.txt").write_text("mine")
+    for name, lora in (
+        ("again.safetensors", content(tmp_path, 1)),
+        ("ink.safetensors", content(tmp_path, 2)),
+        ("broken.safetensors", b"no lora"),
+        ("free.safetensors", content(tmp_path, 3)),
+    ):
+        together(client, name, {"x.txt": b"words", "x.png": png()}, lora, status=422)
+        assert visible(settings) == {"ink.safetensors", "free.txt"}
+        assert nothing_staged(settings)
+
+
+@pytest.mark.parametrize("beside", ["ink.txt", "-1:ink.txt", "9:", "999999999999:ink.txt"])
+def test_sizes_have_to_be_told(client: TestClient, settings: Settings, beside: str) -> None:
+    params = {"filename": "ink.safetensors", "beside": beside}
+    answer = client.put("/api/loras/upload", params=params, content=b"x" * 20)
+    assert answer.status_code == 400
+    assert answer.json()["error"]["message"]
+    assert visible(settings) == set()
