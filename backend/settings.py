@@ -72,7 +72,7 @@ class ExtraFolder(BaseModel):
 
     path: Path = Field(description="Where it is.")
     writable: bool = Field(
-        default=False, description="Rename, edit and delete there too; on the library's disk."
+        default=False, description="Rename, edit and delete there too; the trash is the library's."
     )
 
     @model_validator(mode="before")

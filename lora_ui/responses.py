@@ -30,6 +30,7 @@ STATUS_BY_CATEGORY = {
     "generation": 422,
     "internal": 500,
 }
+STATUS_BY_REASON = {"disk": 507}
 
 
 class ErrorRoute(APIRoute):
@@ -53,7 +54,9 @@ class ErrorRoute(APIRoute):
 
 
 def error_response(error: StudioError, status: int | None = None) -> JSONResponse:
-    code = status or int(error.context.get("status", STATUS_BY_CATEGORY.get(error.category, 400)))
+    usual = STATUS_BY_CATEGORY.get(error.category, 400)
+    usual = STATUS_BY_REASON.get(str(error.context.get("reason")), usual)
+    code = status or int(error.context.get("status", usual))
     return JSONResponse({"error": error.to_dict()}, status_code=code)
 
 

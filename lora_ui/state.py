@@ -83,7 +83,9 @@ class LoRAUIState:
     def get_selection_summary(self) -> dict[str, Any]:
         """The selection with its costs: bytes, seconds and warnings in words."""
         check = self._check()
-        return {**self._costs(check), "compatibility_warnings": _texts(check)}
+        costs = self._costs(check)
+        del costs["estimate_error"]  # the contract names the keys
+        return {**costs, "compatibility_warnings": _texts(check)}
 
     def page_state(self) -> dict[str, Any]:
         """All that the page shows: the summary, and the stack with its warnings by LoRA."""
@@ -130,16 +132,21 @@ class LoRAUIState:
         return SelectionCheck(selection, self.loras, self.model_type, self.run)
 
     def _costs(self, check: SelectionCheck) -> dict[str, Any]:
-        """Bytes that the selection adds while it is applied, and seconds to load it."""
+        """Bytes that the selection adds while it is applied, seconds to load it, and how far
+        such estimates were off: shares, over so many `loads`."""
         memory = seconds = 0.0
+        error = {"loads": 0, "seconds": 0.0, "memory": 0.0}
         usable = [name for name, found in check.records().items() if found["status"] == "ok"]
         if self.loras is not None and usable:
             cost = self.loras.estimate_memory_impact(usable, model_type=self.model_type)
             memory, seconds = cost["total_mb"] * MB, cost["load_seconds"]
+            seen, time_error = int(cost["loads_seen"]), cost["load_error"]
+            error = {"loads": seen, "seconds": time_error, "memory": cost["memory_error"]}
         return {
             "selected_loras": self.selected_loras,
             "total_memory_impact": memory,
             "estimated_load_time": seconds,
+            "estimate_error": error,
         }
 
     def _accelerators(self) -> dict[str, dict[str, Any]]:

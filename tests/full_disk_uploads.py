@@ -24,6 +24,7 @@ from lora_ui.routes import create_lora_router
 from utils import LoRAManager, LoRAUploadHandler, UploadError, load_settings
 
 MIB = 1 << 20
+RESERVE_MB = 5
 
 
 class Disk:
@@ -68,6 +69,9 @@ def main(folder: Path, sources: Path) -> dict[str, Any]:
         found["after announced"] = disk.left()
         found["streamed"] = refusal(uploads, disk.big)
         found["after streamed"] = disk.left()
+        kept = disk.settings.model_copy(update={"disk_reserve_mb": RESERVE_MB})
+        found["reserve"] = refusal(LoRAUploadHandler(kept, loras), disk.big)
+        found["after reserve"] = disk.left()
         found["filled meanwhile"] = answer_of(client, disk, filling(disk))
         found["after filled"] = disk.left()
         found["no byte free"] = answer_of(client, disk, disk.small)

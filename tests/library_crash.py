@@ -6,7 +6,8 @@ Each round forks a process that does operations and says so before and after eac
 with SIGKILL, the library is opened again, and what is there must be what the model says: every
 acknowledged operation, and the one that was cut off either completely or not at all. Then every
 write, fsync, link, rename and catalogue statement of every operation is, in turn, the point of
-a kill and of an error. Prints one JSON object; the exit status is 1 if anything was lost.
+a kill and of an error. A part of the LoRAs lies in a writable extra folder, on another disk if
+there is one. Prints one JSON object; the exit status is 1 if anything was lost.
 """
 
 from __future__ import annotations
@@ -30,7 +31,14 @@ if __name__ == "__main__":
     sys.path[:0] = [str(HERE.parent), str(HERE)]
 
 from library_faults import KillPoint, points  # noqa: E402
-from library_model import COLOURS, Operation, World, litter, observed, perform  # noqa: E402
+from library_model import (  # noqa: E402
+    COLOURS,
+    Operation,
+    World,
+    litter,
+    observed,
+    perform,
+)
 from lora_files import tiny_model  # noqa: E402
 from PIL import Image  # noqa: E402
 
@@ -47,31 +55,52 @@ def chosen(world: World, random_: random.Random) -> Operation:
     """An operation that is possible in this world."""
     here = sorted(world.items)
     free = [name for name in NAMES if name not in world.items]
-    gone = [item.name for item in world.trash if item.name not in world.items]
+    gone = [item.name for item in world.trash if restorable(world, item.name)]
     number = str(random_.randrange(10**9))
     options: list[Operation] = []
-    if free:
-        options += [("add", random_.choice(free), number)] * 2
+    for name in [random_.choice(free)] if free else []:
+        options += [("add", name, number), ("bundle", name, number), ("found", name, number)]
     if gone:
         options += [("undo", random_.choice(gone))] * 2
     if len(world.trash) > 2:
         options.append(("purge", ""))
     for name in [random_.choice(here)] if here else []:
-        folder = random_.choice([each for each in FOLDERS if each != world.items[name].folder])
+        item = world.items[name]
+        folder = random_.choice([each for each in FOLDERS if each != item.folder])
         edits = {"description": number, "favourite": bool(int(number) % 2)}
         options += [("delete", name), ("move", name, folder), ("edit", name, json.dumps(edits))]
         options += [("picture", name, random_.choice(COLOURS)), ("unpicture", name)]
         options += [("use", name), ("sidecar", name, random_.choice((".txt", ".png")), number)]
         options += [("rename", name, other) for other in free[:2]]
+        if f"{item.halves[0]}.civitai.info" not in item.files:
+            options.append(("beside", name, ".civitai.info", json.dumps({"description": number})))
     return random_.choice(options)
+
+
+def restorable(world: World, name: str) -> bool:
+    """Whether the newest deletion of that name can be put back: a LoRA whose place is free, or a
+    picture whose LoRA is there without another."""
+    place = world.restorable(name)
+    assert place is not None
+    item = world.trash[place]
+    if not item.stem:
+        return name not in world.items
+    beside = world.items.get(item.stem)
+    return (
+        beside is not None
+        and beside.folder == item.folder
+        and beside.halves == item.halves
+        and not item.files.keys() & beside.files.keys()
+    )
 
 
 class Run:
     """One library in one folder, with what has been found wrong."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, extra: Path) -> None:
         tiny_model(folder / "models")
-        self.settings = settings_for(folder, folder / "loras")
+        self.settings = settings_for(folder, folder / "loras", extra)
+        self.extra = extra
         self.problems: list[str] = []
 
     def check(self, seen: Any, worlds: list[World], what: str) -> World:
@@ -92,13 +121,15 @@ class Run:
         world, acknowledged = World(), 0
         make_folders(self.settings.loras_dir)
         for number in range(count):
+            world = with_pairs(self.settings, world, number)
             done, pending = self._until_killed(world, random_)
             for operation in done:
                 world = world.after(operation)
             acknowledged += len(done)
             worlds = [world, world.after(pending)] if pending else [world]
             if pending and pending[0] == "purge":  # the newest goes first
-                worlds += [World(world.items, world.trash[:kept]) for kept in range(1, 9)]
+                kept = range(1, len(world.trash))
+                worlds += [World(world.items, world.trash[:number]) for number in kept]
             seen = in_child(lambda: opened_again(self.settings))[1]
             world = self.check(seen, worlds, f"kill {number} in {pending}")
         return acknowledged
@@ -132,9 +163,10 @@ class Run:
 
     def every_point(self, folder: Path) -> dict[str, int]:
         """A kill and an error at each point of each operation. Returns the points of each."""
-        base = folder / "base"
-        settings = settings_for(folder, base)
+        settings = settings_for(folder, folder / "base", self.extra)
+        emptied(self.extra)
         world = prepared(settings)
+        shutil.copytree(self.extra, folder / "base outside")
         counts: dict[str, int] = {}
         for operation in SCRIPT:
             for kind in ("kill", "error"):
@@ -153,6 +185,8 @@ class Run:
         copy = base.loras_dir.with_name("copy")
         shutil.rmtree(copy, ignore_errors=True)
         shutil.copytree(base.loras_dir, copy)
+        emptied(self.extra)
+        shutil.copytree(copy.with_name("base outside"), self.extra, dirs_exist_ok=True)
         settings = base.model_copy(update={"loras_dir": copy})
 
         def act() -> Any:
@@ -181,16 +215,55 @@ SCRIPT: list[Operation] = [
     ("picture", "lora b", "green"),
     ("unpicture", "lora a"),
     ("purge", ""),
+    ("bundle", "lora h", "78"),
+    ("beside", "lora a", ".civitai.info", "{}"),
+    ("picture", "lora p", "red"),
+    ("picture", "lora q", "green"),
+    ("unpicture", "lora q"),
+    ("edit", "lora p", '{"notes": "of both"}'),
+    ("rename", "lora q", "lora r"),
+    ("delete", "lora q"),
+    ("rename", "lora e", "lora g"),
+    ("delete", "lora e"),
+    ("undo", "lora f"),
+    ("move", "lora e", "one"),
+    ("edit", "lora e", '{"description": "new", "favourite": true}'),
+    ("picture", "lora e", "red"),
+    ("unpicture", "lora d"),
+    ("beside", "lora e", ".civitai.info", "{}"),
 ]
 
 
-def settings_for(folder: Path, loras: Path) -> Settings:
-    return load_settings(loras_dir=loras, models_dir=folder / "models", thumbnail_size=32)
+def settings_for(folder: Path, loras: Path, extra: Path) -> Settings:
+    return load_settings(
+        loras_dir=loras,
+        models_dir=folder / "models",
+        thumbnail_size=32,
+        extra_lora_dirs=[{"path": str(extra), "writable": True}],
+    )
 
 
 def make_folders(root: Path) -> None:
     for folder in FOLDERS:
         (root / folder).mkdir(parents=True, exist_ok=True)
+
+
+def emptied(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+
+
+def with_pairs(settings: Settings, world: World, number: int) -> World:
+    """The world with a pair in it, brought in now if there is none; that is not killed, because
+    a pair arrives in two uploads."""
+    pairs = [name for name, item in world.items.items() if len(item.halves) > 1]
+    free = [name for name in NAMES if name not in world.items]
+    if pairs or not free:
+        return world
+    operation: Operation = ("pair", free[0], str(10**9 + number))
+    if in_child(lambda: perform(LoRALibrary(settings), operation))[0] != DONE:
+        raise RuntimeError("a pair could not be brought in")
+    return world.after(operation)
 
 
 def prepared(settings: Settings) -> World:
@@ -204,6 +277,13 @@ def prepared(settings: Settings) -> World:
         ("sidecar", "lora b", ".preview.png", "of another tool"), ("move", "lora b", "one"),
         ("add", "lora c", "3"),
         ("edit", "lora c", '{"notes": "c"}'), ("delete", "lora c"),
+        ("pair", "lora p", "4"), ("sidecar", "lora p", "_high_noise.preview.png", "of another"),
+        ("sidecar", "lora p", ".txt", "of both"), ("pair", "lora q", "5"),
+        ("picture", "lora q", "blue"), ("use", "lora q"),
+        ("found", "lora d", "6"), ("picture", "lora d", "blue"),
+        ("found", "lora e", "7"), ("sidecar", "lora e", ".txt", "z"), ("use", "lora e"),
+        ("sidecar", "lora e", ".preview.png", "of another tool"),
+        ("found", "lora f", "8"), ("edit", "lora f", '{"notes": "f"}'), ("delete", "lora f"),
     ]  # fmt: skip
 
     def build() -> Any:
@@ -245,7 +325,8 @@ def one_fault(settings: Settings, operation: Operation, point: KillPoint) -> int
 def opened_again(settings: Settings) -> Any:
     """What the library holds, and what lies about, after the start of another app."""
     LoRALibrary(settings)
-    return observed(settings.loras_dir), litter(settings.loras_dir)
+    places = settings.loras_dir, settings.extra_lora_dirs[0].path
+    return observed(*places), litter(*places)
 
 
 def in_child(function: Callable[[], Any]) -> tuple[int, Any]:
@@ -279,13 +360,19 @@ def main() -> int:
     Image.init()  # once here, rather than in every child
     memory = Path("/dev/shm")  # a kill spares what is in the page cache, so any disk will do
     where = memory if memory.is_dir() else None
-    with tempfile.TemporaryDirectory(prefix="library-crash-", dir=where) as folder:
-        run = Run(Path(folder))
+    with (
+        tempfile.TemporaryDirectory(prefix="library-crash-", dir=where) as folder,
+        tempfile.TemporaryDirectory(prefix="library-crash-") as other,
+    ):
+        run = Run(Path(folder), Path(other) / "extra")
+        emptied(run.extra)
+        across = Path(folder).stat().st_dev != run.extra.stat().st_dev
         acknowledged = run.random_kills(wanted.kills, random.Random(wanted.seed))
         counts = run.every_point(Path(folder))
     result = {
         "kills": wanted.kills,
         "acknowledged": acknowledged,
+        "extra folder on another disk": across,
         "points": counts,
         "seconds": round(time.monotonic() - started, 1),
         "problems": run.problems,

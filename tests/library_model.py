@@ -1,6 +1,7 @@
 """A plain model of the LoRA library: what each operation must have done, and nothing else.
 
-A LoRA of the model has one stem without a dot, unique in the whole library, in one folder.
+A LoRA of the model has one stem without a dot, or is a pair of two halves of that stem; it is
+unique in the whole library, in one folder, which may be a writable one outside.
 """
 
 from __future__ import annotations
@@ -28,13 +29,16 @@ LAYER = {
 Operation = tuple[str, ...]
 PREVIEW = ".preview.png"
 COLOURS = ("red", "green", "blue")
+HALVES = ("_high_noise", "_low_noise")
+EXTRA = "<extra>"  # stands for the folder outside
 
 
 @dataclass(frozen=True)
 class Item:
     """One LoRA: its files by suffix (SHA256, or the object for JSON), its edits and its uses.
 
-    In the trash it may also be a picture that was replaced; `stem` is then its LoRA's name.
+    `halves` is what follows the stem of its LoRA files. In the trash it may also be a picture
+    that was replaced; `stem` is then its LoRA's name.
     """
 
     name: str
@@ -43,6 +47,12 @@ class Item:
     edits: Mapping[str, Any] = field(default_factory=dict)
     uses: int = 0
     stem: str = ""
+    halves: tuple[str, ...] = ("",)
+
+    @property
+    def preview(self) -> str:
+        """The suffix of the picture that can be chosen."""
+        return self.halves[0] + PREVIEW
 
     def paths(self) -> dict[str, Any]:
         stem = self.stem or self.name
@@ -73,9 +83,8 @@ class World:
         old = self.items.get(name)
         if act == "purge":
             return World(self.items)
-        if act == "add":
-            content = hashlib.sha256(lora_bytes(int(rest[0]))).hexdigest()
-            return self.without(name, Item(name, "", {".safetensors": content}))
+        if act in NEW:
+            return self.without(name, _new(act, name, int(rest[0])))
         if act == "undo":
             place = self.restorable(name)
             assert place is not None
@@ -89,9 +98,10 @@ class World:
         if act == "delete":
             return self.without(name, trash=(*self.trash, old))
         new = _changed(old, act, rest)
-        replaced = old.files.get(PREVIEW)
+        replaced = old.files.get(old.preview)
         if act == "picture" and replaced and replaced not in OWN_PICTURES.values():
-            gone = Item(f"{name} (preview)", old.folder, {PREVIEW: replaced}, stem=name)
+            files = {old.preview: replaced}
+            gone = Item(f"{name} (preview)", old.folder, files, stem=name, halves=old.halves)
             return self.without(name, new, trash=(*self.trash, gone))
         return self.without(name, new)
 
@@ -108,30 +118,58 @@ class World:
         }
 
 
+NEW = ("add", "bundle", "found", "pair")
+
+
+def _new(act: str, name: str, number: int) -> Item:
+    """A LoRA that arrives: alone, with files beside it, in the folder outside, or as a pair."""
+    halves = HALVES if act == "pair" else ("",)
+    files: dict[str, Any] = {
+        f"{half}.safetensors": _sha256(lora_bytes(number, half)) for half in halves
+    }
+    if act == "bundle":
+        beside = files_beside(number)
+        files |= {ending: _sha256(data) for ending, data in beside.items()}
+        files[".json"] = json.loads(beside[".json"])
+    return Item(name, EXTRA if act == "found" else "", files, halves=halves)
+
+
+def files_beside(number: int) -> dict[str, bytes]:
+    """What is uploaded beside a LoRA, by its ending."""
+    return {
+        ".txt": f"text {number}".encode(),
+        ".json": json.dumps({"notes": f"notes {number}", "kept": number}).encode(),
+        PREVIEW: PICTURE_OF_ANOTHER,
+    }
+
+
 def _changed(old: Item, act: str, rest: list[str]) -> Item:
     if act in ("rename", "move"):
         return replace(old, **{"name" if act == "rename" else "folder": rest[0]})
     if act == "use":
         return replace(old, uses=old.uses + 1)
-    if act == "sidecar":
+    if act in ("sidecar", "beside"):
         suffix, text = rest
+        suffix = (old.halves[0] if act == "beside" else "") + suffix
         return replace(old, files={**old.files, suffix: _sha256(text.encode())})
     if act in ("picture", "unpicture"):
         return _pictured(old, rest)
     assert act == "edit"
     edits = json.loads(rest[0])
     described = {key: edits[key] for key in ("description", "notes") if key in edits}
-    sidecar = {**old.files.get(".json", {}), **described}
-    files = {**old.files, ".json": sidecar} if sidecar else old.files
+    files = dict(old.files)
+    for suffix in (f"{half}.json" for half in old.halves):
+        if sidecar := {**files.get(suffix, {}), **described}:
+            files[suffix] = sidecar
     return replace(old, files=files, edits={**old.edits, **edits})
 
 
 def _pictured(old: Item, rest: list[str]) -> Item:
     """With the picture chosen, or without one that was chosen."""
     if rest:
-        return replace(old, files={**old.files, PREVIEW: OWN_PICTURES[rest[0]]})
-    own = old.files.get(PREVIEW) in OWN_PICTURES.values()
-    kept = {suffix: file for suffix, file in old.files.items() if suffix != PREVIEW}
+        return replace(old, files={**old.files, old.preview: OWN_PICTURES[rest[0]]})
+    own = old.files.get(old.preview) in OWN_PICTURES.values()
+    kept = {suffix: file for suffix, file in old.files.items() if suffix != old.preview}
     return replace(old, files=kept) if own else old
 
 
@@ -144,17 +182,17 @@ def picture(colour: str) -> Image.Image:
     return Image.new("RGB", (8, 6), colour)
 
 
-def chosen_picture(colour: str) -> str:
-    """The SHA256 of the file that choosing this picture writes."""
+def png(colour: str, software: str) -> bytes:
+    """The file that choosing this picture writes, if `software` is this app."""
     said, data = PngImagePlugin.PngInfo(), io.BytesIO()
-    said.add_text("Software", "Wan2.2 LoRA Studio")
+    said.add_text("Software", software)
     picture(colour).save(data, "PNG", pnginfo=said)
-    return hashlib.sha256(data.getvalue()).hexdigest()
+    return data.getvalue()
 
 
-def lora_bytes(seed: int) -> bytes:
-    """A small, valid LoRA file whose content no other seed has."""
-    header: dict[str, Any] = {"__metadata__": {"author": f"seed {seed}"}}
+def lora_bytes(seed: int, half: str = "") -> bytes:
+    """A small, valid LoRA file whose content no other seed or half has."""
+    header: dict[str, Any] = {"__metadata__": {"author": f"seed {seed}{half}"}}
     position, blobs = 0, []
     for key, tensor in random_tensors(LAYER, seed).items():
         blobs.append(tensor.tobytes())
@@ -165,16 +203,17 @@ def lora_bytes(seed: int) -> bytes:
     return len(text).to_bytes(8, "little") + text + b"".join(blobs)
 
 
-OWN_PICTURES = {colour: chosen_picture(colour) for colour in COLOURS}
+PICTURE_OF_ANOTHER = png("white", "another tool")
+OWN_PICTURES = {
+    colour: hashlib.sha256(png(colour, "Wan2.2 LoRA Studio")).hexdigest() for colour in COLOURS
+}
 
 
 def perform(library: LoRALibrary, operation: Operation) -> None:
     """Do to the library what `World.after` says."""
     act, name, *rest = operation
-    if act == "add":
-        LoRAUploadHandler(library.settings, library).process_upload(
-            lora_bytes(int(rest[0])), f"{name}.safetensors"
-        )
+    if act in NEW:
+        _bring(library, act, name, int(rest[0]))
     elif act == "delete":
         library.delete_lora_file(name)
     elif act == "purge":
@@ -195,21 +234,43 @@ def perform(library: LoRALibrary, operation: Operation) -> None:
         library.clear_thumbnail(name)
     elif act == "sidecar":
         _drop_sidecar(library, name, *rest)
+    elif act == "beside":
+        handler, (suffix, text) = LoRAUploadHandler(library.settings, library), rest
+        handler.add_sidecar(name, f"any{suffix}", io.BytesIO(text.encode()))
     else:
         assert act == "edit"
         library.edit_lora_metadata(name, json.loads(rest[0]))
 
 
+def _bring(library: LoRALibrary, act: str, name: str, number: int) -> None:
+    """Upload a LoRA; or what another program does that puts one into the folder outside."""
+    if act == "found":
+        folder = library.settings.extra_lora_dirs[0].path
+        part = folder / ".part"
+        part.write_bytes(lora_bytes(number))
+        part.replace(folder / f"{name}.safetensors")
+        library.refresh()
+        return
+    handler = LoRAUploadHandler(library.settings, library)
+    for half in HALVES if act == "pair" else ("",):
+        content = lora_bytes(number, half)
+        stage = handler.open_stage(f"{name}{half}.safetensors", len(content))
+        for ending, data in files_beside(number).items() if act == "bundle" else ():
+            stage.take_along(f"{name}{ending}", io.BytesIO(data))
+        stage.write(content)
+        stage.finish()
+
+
 def _drop_sidecar(library: LoRALibrary, name: str, suffix: str, text: str) -> None:
-    """What another program does that puts a file beside a LoRA."""
-    lora = next(iter(library.files(name).values()))
-    part = library.root / ".part"
+    """What another program does that puts a file beside a LoRA; `suffix` follows the stem."""
+    folder = next(iter(library.files(name).values())).parent
+    part = folder / ".part"
     part.write_bytes(text.encode())
-    part.replace(lora.with_suffix(suffix))
+    part.replace(folder / f"{name}{suffix}")
     library.refresh()
 
 
-def observed(root: Path) -> dict[str, Any]:
+def observed(root: Path, extra: Path) -> dict[str, Any]:
     """What is on disk and in the catalogue, in the form of `World.plain`."""
     known = _known_in_catalogue(root)
     trash = []
@@ -217,22 +278,32 @@ def observed(root: Path) -> dict[str, Any]:
         folder = manifest.parent
         prefix = f"{folder.relative_to(root)}/"
         below = {
-            path.removeprefix(prefix): value
+            _place(path.removeprefix(prefix), extra): value
             for path, value in known.items()
             if path.startswith(prefix)
         }
         name = json.loads(manifest.read_text(encoding="utf-8"))["name"]
-        files = {path: content for path, content in _files(folder).items() if path != manifest.name}
-        trash.append({"name": name, "files": files, "known": below})
-    visible = {path: value for path, value in known.items() if not path.startswith(".")}
-    return {"files": _files(root), "known": visible, "trash": trash}
+        kept = {_place(path, extra): data for path, data in _files(folder, hidden=True).items()}
+        del kept[manifest.name]
+        trash.append({"name": name, "files": kept, "known": below})
+    visible = {_place(p, extra): value for p, value in known.items() if not p.startswith(".")}
+    outside = {f"{EXTRA}/{path}": data for path, data in _files(extra).items()}
+    return {"files": _files(root) | outside, "known": visible, "trash": trash}
 
 
-def _files(folder: Path) -> dict[str, Any]:
+def _place(path: str, extra: Path) -> str:
+    """A path as the model has it, of one in the folder outside or of where the trash keeps that."""
+    for prefix in (f"{extra}/", f".outside{extra}/"):
+        if path.startswith(prefix):
+            return f"{EXTRA}/{path.removeprefix(prefix)}"
+    return path
+
+
+def _files(folder: Path, *, hidden: bool = False) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for path in folder.rglob("*"):
         parts = path.relative_to(folder).parts
-        if path.is_file() and not any(part.startswith(".") for part in parts):
+        if path.is_file() and (hidden or not any(part.startswith(".") for part in parts)):
             data = path.read_bytes()
             found["/".join(parts)] = json.loads(data) if path.suffix == ".json" else _sha256(data)
     return found
@@ -245,9 +316,11 @@ def _known_in_catalogue(root: Path) -> dict[str, Any]:
     return {path: [edits.get(path, {}), uses.get(path, 0)] for path in edits.keys() | uses.keys()}
 
 
-def litter(root: Path) -> list[str]:
-    """What should not be there: stages, unfinished intents, halves of deletions, damage."""
+def litter(root: Path, extra: Path) -> list[str]:
+    """What should not be there: stages, copies, unfinished intents, halves of deletions, damage."""
     found = [str(path) for path in root.glob(".staging/*")]
+    for folder in (root, extra):
+        found += [str(path) for path in folder.rglob(".moving-*")]
     for entry in root.glob(".trash/*"):
         if not (entry / "manifest.json").is_file():
             found.append(str(entry))

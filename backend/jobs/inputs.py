@@ -27,11 +27,14 @@ MAX_SUFFIX = 6
 
 
 class Inputs:
-    """The folder of what jobs hold. Use it inside `changing`."""
+    """The folder of what jobs hold. Use it inside `changing`.
 
-    def __init__(self, folder: Path, library: Path) -> None:
+    `extra` are folders beside the library from which LoRAs can be taken away.
+    """
+
+    def __init__(self, folder: Path, library: Path, extra: Iterable[Path] = ()) -> None:
         self._pictures = folder / "pictures"
-        self._loras = LoRAPins(folder / "loras", library)
+        self._loras = LoRAPins(folder / "loras", library, extra)
         self._lock_file = folder / "inputs.lock"
 
     @property

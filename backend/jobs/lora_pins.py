@@ -2,9 +2,9 @@
 
 `<folder>/<key>/<file name>`, where the key is made of the file's device, inode, size and date:
 jobs that use the same file share one link, and the worker's cache knows it by its path. A
-library on another file system gets the links in a hidden folder of its own. Where there are no
-hard links at all, the file's own path is noted; the trash or a rename may have moved it by the
-time it is needed, and then it is looked for by inode, size and date.
+library, or a writable extra folder, on another file system gets the links in a hidden folder of
+its own. Where there are no hard links at all, the file's own path is noted; the trash or a rename
+may have moved it by the time it is needed, and then it is looked for by inode, size and date.
 """
 
 from __future__ import annotations
@@ -26,10 +26,11 @@ IN_LIBRARY = ".pinned"
 
 
 class LoRAPins:
-    """The pins of one data folder and one library."""
+    """The pins of one data folder and one library, with its writable `extra` folders."""
 
-    def __init__(self, folder: Path, library: Path) -> None:
+    def __init__(self, folder: Path, library: Path, extra: Iterable[Path] = ()) -> None:
         self._folders = (folder, library / IN_LIBRARY)
+        self._extra = tuple(each / IN_LIBRARY for each in extra)
 
     def pin(self, names: Iterable[str], loras: LoRAManager, held: Pins) -> dict[str, PinnedLoRA]:
         """The LoRAs of these names, held. Those in `held` stay what they are there.
@@ -46,7 +47,7 @@ class LoRAPins:
             for pin in pins.values()
             for file in pin.files.values()
         }
-        for folder in self._folders:
+        for folder in (*self._folders, *self._extra):
             with contextlib.suppress(OSError):
                 for entry in folder.iterdir():
                     if entry not in kept:
@@ -68,7 +69,8 @@ class LoRAPins:
         if config is not None:
             stamp += f"|{config.stat().st_mtime_ns}"
         key = hashlib.sha256(stamp.encode()).hexdigest()[:32]
-        links = (_linked(path, config, folder / key) for folder in self._folders)
+        near = [folder for folder in self._extra if path.is_relative_to(folder.parent)]
+        links = (_linked(path, config, folder / key) for folder in (*self._folders, *near))
         place = next(filter(None, links), path)
         return PinnedFile(str(place), found.st_size, found.st_mtime_ns, found.st_ino, sha256)
 

@@ -12,6 +12,7 @@ from backend.jobs.expansion import expand
 from backend.jobs.inputs import Inputs
 from backend.jobs.job import Job, JobPart, Part
 from backend.jobs.store import JobStore
+from backend.lora.walking import extra_folders
 from backend.settings import Settings
 from backend.wan.manager import LoRAManager
 from backend.wan.pinned import NO_PINS, PinnedLoRA, Pins
@@ -32,7 +33,8 @@ class Preparation:
 
     def __init__(self, settings: Settings, loras: LoRAManager) -> None:
         self._loras = loras
-        self._inputs = Inputs(settings.data_dir / "inputs", settings.loras_dir)
+        extra = extra_folders(settings, writable=True)
+        self._inputs = Inputs(settings.data_dir / "inputs", settings.loras_dir, extra)
 
     @contextmanager
     def holding(self) -> Iterator[None]:

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import threading
-import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
@@ -24,6 +22,7 @@ from backend.lora.file_rows import FILE_COLUMNS, FileRow, insert_files
 from backend.lora.hand_pairs import SCHEMA as PAIRINGS
 from backend.lora.hand_pairs import HandPairs, drop_pairings, move_pairings, read_pairings
 from backend.lora.loads import SCHEMA as LOADS
+from backend.lora.revisions import RevisionWatch
 
 NAME = ".catalog.sqlite"
 SCHEMA_VERSION = 2
@@ -84,7 +83,7 @@ class Catalog:
             self._create()
         except sqlite3.DatabaseError as error:
             self._replace_broken(error)
-        self._watch = _Watch(self.path)
+        self._watch = RevisionWatch(self.path)
 
     def _create(self) -> None:
         with closing(sqlite3.connect(self.path, timeout=30)) as connection:
@@ -243,9 +242,11 @@ class Catalog:
                 db.execute(f"DELETE FROM {table} WHERE path=? AND path<>?", (new, old))
                 db.execute(f"UPDATE {table} SET path=? WHERE path=?", (new, old))
         move_pairings(db, paths)
-        db.executemany(
-            "UPDATE files SET info=NULL WHERE path=?", [(new,) for new in paths.values()]
-        )
+        for old, new in paths.items():
+            # On another disk it is another inode, and still the same file.
+            crossed = Path(old).is_absolute() != Path(new).is_absolute()
+            inode = ", inode=0" if crossed else ""
+            db.execute(f"UPDATE files SET info=NULL{inode} WHERE path=?", (new,))
         db.executemany("INSERT OR REPLACE INTO roles VALUES (?, ?)", roles.items())
         bump(db)
 
@@ -258,39 +259,6 @@ class Catalog:
                 "DELETE FROM pairings WHERE substr(high, 1, ?1)=?2 OR substr(low, 1, ?1)=?2",
                 (len(prefix), prefix),
             )
-
-
-class _Watch:
-    """One connection that stays open, so that asking for the revision takes microseconds.
-
-    It also keeps SQLite from folding the WAL away whenever another connection closes.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._lock = threading.Lock()
-        self._inode = -1
-        self._connection: sqlite3.Connection | None = None
-
-    def revision(self) -> int:
-        with self._lock:
-            try:
-                if self._path.stat().st_ino != self._inode:
-                    self._reopen()
-                assert self._connection is not None
-                rows = self._connection.execute(
-                    "SELECT value FROM counters WHERE name='revision'"
-                ).fetchall()
-            except (OSError, sqlite3.Error):
-                return 0
-        return int(rows[0][0]) if rows else 0
-
-    def _reopen(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-        self._inode = self._path.stat().st_ino
-        self._connection = sqlite3.connect(self._path, timeout=30, check_same_thread=False)
-        weakref.finalize(self, self._connection.close)
 
 
 def save_role(db: sqlite3.Connection, path: str, role: Role | None) -> None:

@@ -102,7 +102,7 @@ def sidecar_ending(filename: str) -> str:
     ending = CONFIG_NAME if name == CONFIG_NAME else ending_of(name)
     if ending is None:
         raise UploadError(
-            f"{filename} is neither a preview nor a description of a LoRA.",
+            f"{filename!r} is neither a preview nor a description of a LoRA.",
             suggestions=["Pictures, MP4, WebM, JSON and text files are taken."],
         )
     return ending

@@ -45,7 +45,7 @@ class LibraryView:
         self._worker: Callable[[], Mapping[str, Any]] = dict
         self._seen_revision = -1
         self._background = Background(Refreshing(self))
-        self._may_hash = True
+        self._may_go_on = True
         self._lacks_pictures = True
 
     @property
@@ -59,7 +59,7 @@ class LibraryView:
         Returns what goes on in the background, as `refresh_progress`; None if all is done.
         """
         with self._lock:
-            self._may_hash = True
+            self._may_go_on = True
             self._contents.load()
             if not self._is_slow():
                 self._look(now=True)
@@ -76,15 +76,15 @@ class LibraryView:
         """What need not be waited for goes on in the background."""
         if self._lacks_pictures and len(self._contents.entries) <= LARGE:
             self._make_some_pictures()
-        if self._may_hash and (self._lacks_pictures or self._contents.unhashed()):
+        if self._may_go_on and (self._lacks_pictures or self._contents.unhashed()):
             self._background.wake()
 
     def cancel_refresh(self) -> None:
         """Stop what goes on in the background; what was found until now is kept.
 
-        A large library is looked at again when it is time to; the rest waits for `refresh`.
+        The rest waits for `refresh`, or for the next change that is made here.
         """
-        self._may_hash = False
+        self._may_go_on = False
         self._background.cancel()
 
     def finish_refresh(self, timeout: float | None = None) -> bool:
@@ -93,7 +93,7 @@ class LibraryView:
 
     def _look(self, *, now: bool = False) -> None:
         """Be up to date, whatever it takes."""
-        self._may_hash = self._may_hash or now
+        self._may_go_on = self._may_go_on or now
         # Another instance on this folder raises the revision when it changes something.
         other = self._catalog.revision() != self._seen_revision
         changed = self._contents.look(now=now or (other and not self._contents.offline))
@@ -153,11 +153,11 @@ class LibraryView:
             return
         if not contents.is_due and self._catalog.revision() == self._seen_revision:
             return
-        if self._is_slow():
-            self._background.wake()
-        else:
+        if not self._is_slow():
             self._look()
             self._wake_for_rest()
+        elif self._may_go_on:
+            self._background.wake()
 
     def _find(self, name: str) -> Prepared:
         with self._lock:

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from backend.lora.crossing import copy_path, copy_to_disk, discard_copies, is_copy
+
 NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV, errno.EACCES)
 
 
@@ -21,7 +23,7 @@ class Move:
 
 
 def move_one(move: Move) -> None:
-    """Move a file. Raises FileExistsError rather than overwrite.
+    """Move a file, to another disk as well. Raises FileExistsError rather than overwrite.
 
     The new name is on disk before the old one goes; the old one's removal is not yet synced.
     """
@@ -32,6 +34,9 @@ def move_one(move: Move) -> None:
     try:
         os.link(source, target, follow_symlinks=False)
     except OSError as error:
+        if error.errno == errno.EXDEV:
+            _move_across(move)
+            return
         if error.errno not in NO_LINKS:
             raise
         # No hard links here: reserve the name exclusively, then replace the reservation.
@@ -43,18 +48,28 @@ def move_one(move: Move) -> None:
     source.unlink()
 
 
+def _move_across(move: Move) -> None:
+    """Move a file to another disk. The copy gets its name when it is whole and compared."""
+    copy = copy_path(move.source, move.target)
+    copy_to_disk(move.source, copy)
+    move_one(Move(copy, move.target))
+    sync_folder(move.target.parent)
+    move.source.unlink()
+
+
 def undo_one(move: Move) -> None:
     """Take a move back, whatever part of it was done; never over another file.
 
     If something else is in the old place by now, the file stays in the new one.
     """
     source, target = move.source, move.target
+    discard_copies(source, target)
     if not os.path.lexists(target):
         return
     if not os.path.lexists(source) or is_other_case(target, source):
         move_one(Move(target, source))
-    elif _same_file(source, target) or _is_empty(target):
-        target.unlink()  # a second link, or a reserved name: the file itself is at `source`
+    elif _same_file(source, target) or _is_empty(target) or is_copy(source, target):
+        target.unlink()  # a second link or copy, or a reserved name: the file is at `source`
 
 
 def is_other_case(source: Path, target: Path) -> bool:

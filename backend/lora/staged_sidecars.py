@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -86,6 +87,7 @@ class StagedSidecar:
         return UploadError(
             f"{self._name} could not be written: {error.strerror or error}.",
             suggestions=["Free some space on the disk of the LoRA folder and try again."],
+            context={"reason": "disk"} if error.errno == errno.ENOSPC else {},
         )
 
 

@@ -6,6 +6,7 @@ wrong, `abort` leaves nothing behind.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import shutil
@@ -24,7 +25,7 @@ from backend.lora.tensor_data import validate_tensor_data
 from backend.settings import Settings
 
 CHUNK_BYTES = 1024 * 1024
-CHECK_DISK_EVERY = 64 * 1024 * 1024
+CHECK_DISK_EVERY = 4 * 1024 * 1024
 MB = 1024 * 1024
 
 
@@ -122,6 +123,7 @@ class StagedFile:
         return UploadError(
             f"{self.filename} could not be written: {error.strerror or error}.",
             suggestions=["Free some space on the disk of the LoRA folder and try again."],
+            context={"reason": "disk"} if error.errno == errno.ENOSPC else {},
         )
 
     def _check_size(self, size: int) -> None:

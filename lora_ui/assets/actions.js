@@ -138,6 +138,19 @@ export function chooseThumbnail(name) {
   input.click();
 }
 
+/** Take back the picture that was chosen here; what other tools put there stays. */
+export function clearThumbnail(name) {
+  return attempt(async () => {
+    const { ok } = await library.clearThumbnail(name);
+    await store.refresh();
+    toast(
+      ok
+        ? `The picture chosen for ${name} was taken back.`
+        : `No picture was chosen here for ${name}.`,
+    );
+  });
+}
+
 export function lookAgain() {
   return attempt(async () => {
     await library.lookAgain();

@@ -1,6 +1,7 @@
 /** The menu of a card: everything that can be done to it. */
 import {
   chooseThumbnail,
+  clearThumbnail,
   copyTriggers,
   deleteLoras,
   moveLoras,
@@ -63,6 +64,12 @@ export function openCardMenu(name, at) {
         glyph: "picture",
         disabled: fixed,
         run: () => chooseThumbnail(name),
+      },
+      {
+        label: "Take the chosen thumbnail back",
+        glyph: "undo",
+        disabled: fixed,
+        run: () => clearThumbnail(name),
       },
       {
         label: "Rename",

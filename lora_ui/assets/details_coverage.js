@@ -1,7 +1,8 @@
 /** What of the model a LoRA changes: its verdict, a bar for each block, keys that are not used. */
+import { costsElement } from "./costs.js";
 import { fit as fitOf } from "./describe.js";
 import { el } from "./dom.js";
-import { megabytes, plural, seconds } from "./format.js";
+import { plural } from "./format.js";
 import * as library from "./library_api.js";
 import { store } from "./store.js";
 
@@ -16,7 +17,7 @@ const VERDICTS = {
 /** The section; its bars and costs come a moment later. */
 export function coverageSection(record, fit) {
   const bars = el("div", { class: "details-bars" });
-  const cost = el("p", { class: "muted details-cost" });
+  const cost = el("div");
   if (record.status === "ok") fill(record.name, fit, bars, cost);
   return el(
     "section",
@@ -38,15 +39,10 @@ async function fill(name, fit, bars, cost) {
     bars.replaceChildren(
       ...coverage.map(([expert, part]) => expertBars(expert, part, blocks[expert] ?? [])),
     );
-    cost.textContent = costText(estimate);
+    cost.replaceChildren(costsElement(estimate));
   } catch {
     // The verdict above says why there is nothing to draw.
   }
-}
-
-function costText({ file_mb: file, total_mb: total, load_seconds: time }) {
-  const load = time >= 0.05 ? `, about ${seconds(time)} to load` : "";
-  return `${megabytes(file)} of weights; ${megabytes(total)} of memory while it is applied${load}`;
 }
 
 function expertBars(expert, { matched, total }, blocks) {

@@ -1,22 +1,18 @@
 /** Files and folders dropped anywhere on an element, or chosen with its buttons. */
+import { ACCEPTED, isWanted } from "./bundles.js";
 import { actionButton, el, icon } from "./dom.js";
 import { openMenu } from "./menu.js";
 
-const LORA = /\.(safetensors|pt|pth|ckpt|bin)$/i;
-const PREVIEW = /(\.preview)?\.(png|jpe?g|webp|gif|mp4|webm)$/i;
+const folders = new WeakMap(); // file of a dropped folder -> that folder's path
 
-export function isPreview(file) {
-  return PREVIEW.test(file.name);
-}
-
-/** The name that a LoRA file and the pictures beside it share. */
-export function stemOf(filename) {
-  return filename.replace(PREVIEW, "").replace(LORA, "");
+/** The path of the folder in which the file was dropped or chosen, "" for a file alone. */
+export function folderOf(file) {
+  return folders.get(file) ?? (file.webkitRelativePath ?? "").replace(/\/?[^/]*$/, "");
 }
 
 /** The upload button with its menu; `take(files)` gets what was chosen. */
 export function chooseButton(take) {
-  const files = fileInput("lora-file", { accept: ".safetensors,.png,.jpg,.jpeg,.webp,.mp4,.webm" });
+  const files = fileInput("lora-file", { accept: ACCEPTED.join(",") });
   const folder = fileInput("lora-folder", { webkitdirectory: true });
   const button = el(
     "button",
@@ -57,10 +53,6 @@ function fileInput(id, more) {
   });
 }
 
-function isWanted({ name }) {
-  return LORA.test(name) || PREVIEW.test(name);
-}
-
 /**
  * Let files be dropped while `zone` is shown, wherever in the window: a drop that misses would
  * otherwise make the browser leave the page. The zone is `dropping` while they hover.
@@ -91,10 +83,12 @@ async function droppedFiles(transfer) {
   return nested.flat();
 }
 
-/** Every LoRA of a dropped folder, however deep, with the pictures; others are passed over. */
+/** Every LoRA of a dropped folder, however deep, with what may lie beside it; not what is hidden. */
 async function filesIn(entry) {
+  if (entry.name.startsWith(".")) return [];
   if (entry.isFile) {
     const file = await new Promise((resolve, reject) => entry.file(resolve, reject));
+    folders.set(file, entry.fullPath.replace(/^\/|\/?[^/]*$/g, ""));
     return isWanted(file) ? [file] : [];
   }
   const reader = entry.createReader();

@@ -8,6 +8,7 @@ import { createFolders } from "./folders.js";
 import { megabytes, plural } from "./format.js";
 import { found, query, SORTS } from "./library_query.js";
 import { marks } from "./marks.js";
+import { createRefreshLine } from "./refresh_line.js";
 import { store } from "./store.js";
 
 const DENSITY_KEY = "lora-density";
@@ -35,7 +36,7 @@ export function createLibrary() {
       "div",
       { class: "library-body" },
       createFolders(),
-      el("div", { class: "library-cards" }, count, grid.element, empty),
+      el("div", { class: "library-cards" }, count, createRefreshLine(), grid.element, empty),
     ),
   );
   const draw = () => {
@@ -129,12 +130,5 @@ function countText(shown) {
   if (total === 0) return "";
   const size = store.cards.reduce((sum, lora) => sum + (lora.size_mb ?? 0), 0);
   const all = `${plural(total, "LoRA")}, ${megabytes(size)}`;
-  const counted = shown === total ? all : `${shown} of ${all}`;
-  return store.progress ? `${counted} · ${progressText(store.progress)}` : counted;
-}
-
-function progressText({ stage, done, total }) {
-  const words = { looking: "looking through the folder", hashing: "computing checksums" };
-  const text = words[stage] ?? stage;
-  return total > 0 ? `${text}, ${done} of ${total}` : text;
+  return shown === total ? all : `${shown} of ${all}`;
 }

@@ -24,6 +24,12 @@ export const edit = (name, changes) => post("edit", { name, changes });
 export const pair = (high, low) => post("pair", { high, low });
 export const split = (name) => post("split", { name });
 export const lookAgain = () => post("refresh", {});
+export const stopLooking = () => post("refresh/cancel", {});
+
+/** How far the look at the folder is, `{stage, done, total}`; null when all is done. */
+export async function refreshProgress() {
+  return (await request("GET", "api/loras/refresh")).progress;
+}
 
 export function details(name, model) {
   return request("GET", "api/loras/details", { params: { name, model } });
@@ -36,6 +42,11 @@ export function blocks(name, model) {
 /** The videos that were made with a LoRA: `{results, total}`. */
 export function results(name, limit) {
   return request("GET", "api/results", { params: { lora: name, limit } });
+}
+
+/** `ok` is false if none was chosen. */
+export function clearThumbnail(name) {
+  return request("DELETE", "api/loras/thumbnail", { params: { name } });
 }
 
 /** Take a picture or a video as the LoRA's thumbnail. */

@@ -1,4 +1,5 @@
 /** The line under the stack that is always true: memory, time to load, and what speaks against it. */
+import { errorText, loadText } from "./costs.js";
 import { el } from "./dom.js";
 import * as format from "./format.js";
 import { store } from "./store.js";
@@ -17,6 +18,7 @@ export function createSummaryLine() {
     total.hidden = warnings.hidden = !summary || stack.entries.size === 0;
     if (total.hidden) return;
     setText(total, totals(summary, stack));
+    total.title = errorText(summary.estimate_error);
     const key = JSON.stringify(summary.warnings);
     if (warnings.dataset.key === key) return;
     warnings.dataset.key = key;
@@ -49,8 +51,7 @@ function totals(summary, stack) {
   const on = Object.keys(summary.selected_loras).length;
   const off = stack.entries.size - on;
   const memory = format.bytes(summary.total_memory_impact);
-  const time = summary.estimated_load_time;
-  const load = `about ${time < 0.1 ? "0.1 s" : format.seconds(time)} to load`;
+  const load = loadText(summary.estimated_load_time, summary.estimate_error);
   const rest = off > 0 ? `, ${off} switched off` : "";
   if (on === 0) return `None is switched on${rest}`;
   return `${format.plural(on, "LoRA")} on${rest} · ${memory} of memory while applied · ${load}`;

@@ -8,12 +8,14 @@ export function cancelled() {
 }
 
 /**
- * Send `file` into the library under `filename`; resolves to its record, or raises ApiError.
- * `progress({sent, total, speed})` in bytes and bytes per second; `stop` is filled with what
- * breaks the transfer off.
+ * Send a LoRA into the library: its `file` under `filename`, with the files `beside` it, into
+ * `folder` unless that is "". Resolves to its `record` and what became of those `beside` it, or
+ * raises ApiError; then nothing was kept. `progress({sent, total, speed})` in bytes and bytes per
+ * second; `stop` is filled with what breaks the transfer off.
  */
-export function transfer(file, filename, progress, stop) {
+export function transfer({ file, filename, folder, beside }, progress, stop) {
   return new Promise((resolve, reject) => {
+    const body = new Blob([...beside, file]); // put together by the browser while it is sent
     const xhr = new XMLHttpRequest();
     const speed = speedometer();
     stop.now = () => xhr.abort();
@@ -21,16 +23,18 @@ export function transfer(file, filename, progress, stop) {
       progress({ sent: loaded, total, speed: speed(loaded) }),
     );
     xhr.upload.addEventListener("load", () =>
-      progress({ sent: file.size, total: file.size, speed: 0 }),
+      progress({ sent: body.size, total: body.size, speed: 0 }),
     );
     xhr.addEventListener("load", () => {
-      if (xhr.status < 300) resolve(JSON.parse(xhr.responseText).record);
+      if (xhr.status < 300) resolve(JSON.parse(xhr.responseText));
       else reject(errorFrom(xhr.responseText, xhr.status));
     });
     xhr.addEventListener("error", () => reject(unreachable()));
     xhr.addEventListener("abort", () => reject(cancelled()));
-    xhr.open("PUT", address("api/loras/upload", { filename }));
-    xhr.send(file);
+    const url = new URL(address("api/loras/upload", folder ? { filename, folder } : { filename }));
+    for (const { name, size } of beside) url.searchParams.append("beside", `${size}:${name}`);
+    xhr.open("PUT", url);
+    xhr.send(body);
   });
 }
 

@@ -58,7 +58,7 @@ function row(entry, restore) {
     type: "button",
     class: "button",
     text: "Bring back",
-    "aria-label": `Bring ${entry.name} back`,
+    "aria-label": `Bring back ${entry.name}`,
   });
   back.addEventListener("click", () => restore(entry));
   return el(

@@ -1,7 +1,7 @@
 /** The row of one file that is uploaded: its progress, then its verdict or a choice. */
 import { concern, familyName, fits, kindOf, layersText } from "./describe.js";
 import { actionButton, el } from "./dom.js";
-import { bytes, seconds } from "./format.js";
+import { bytes, plural, seconds } from "./format.js";
 import { store } from "./store.js";
 
 const KINDS = {
@@ -23,12 +23,15 @@ export class UploadRow {
   #choices = el("div", { class: "upload-choices" });
   #button;
 
-  constructor(file, handle) {
+  constructor({ file, folder, beside }, handle) {
     this.file = file;
+    this.folder = folder;
+    this.beside = beside;
+    this.size = [file, ...beside].reduce((sum, { size }) => sum + size, 0);
     this.filename = file.name;
     this.handle = handle;
     this.#bar = el("progress", { max: 1, value: 0, "aria-label": `Upload of ${file.name}` });
-    this.#note = el("p", { class: "upload-note muted", text: `Waiting · ${bytes(file.size)}` });
+    this.#note = el("p", { class: "upload-note muted", text: `Waiting · ${this.#what()}` });
     this.#button = actionButton("stop", `Cancel the upload of ${file.name}`, "close", {
       class: "icon-button",
     });
@@ -36,7 +39,11 @@ export class UploadRow {
     this.element = el(
       "li",
       { class: "upload" },
-      el("p", { class: "upload-name", text: file.name, title: file.name }),
+      el("p", {
+        class: "upload-name",
+        text: file.name,
+        title: folder ? `${folder}/${file.name}` : file.name,
+      }),
       this.#button,
       this.#bar,
       this.#note,
@@ -82,8 +89,11 @@ export class UploadRow {
     );
   }
 
-  done(lora) {
-    this.#end("done", "upload-done", verdictText(lora));
+  /** `left` are the files that should have gone beside it, with what is wrong with each. */
+  done(lora, left) {
+    const without = left.map(({ error }) => error.message).join(" ");
+    const told = without && ` Left out: ${without}`;
+    this.#end("done", "upload-done", verdictText(lora) + told);
   }
 
   fail(error) {
@@ -100,6 +110,13 @@ export class UploadRow {
     if (!this.isOver) return;
     this.#button.setAttribute("aria-label", `Dismiss ${this.file.name}`);
     this.#button.title = "Dismiss";
+  }
+
+  #what() {
+    const more = this.beside.length;
+    return more > 0
+      ? `${bytes(this.size)} with ${plural(more, "file")} beside it`
+      : bytes(this.size);
   }
 
   #say(text, passing) {

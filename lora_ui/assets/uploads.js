@@ -1,9 +1,10 @@
 /** Uploading: a queue of files, several on their way at once, a row for each. */
 import { ApiError } from "./api.js";
+import { bundled, stemOf } from "./bundles.js";
 import { el } from "./dom.js";
-import { isPreview, stemOf } from "./drop_zone.js";
-import { bytes, seconds } from "./format.js";
-import { fromTrash, setThumbnail, toTrash } from "./library_api.js";
+import { folderOf } from "./drop_zone.js";
+import { bytes, plural, seconds } from "./format.js";
+import { fromTrash, toTrash } from "./library_api.js";
 import { query } from "./library_query.js";
 import { store } from "./store.js";
 import { toast, toastError } from "./toasts.js";
@@ -11,11 +12,11 @@ import { cancelled, transfer } from "./transfer.js";
 import { UploadRow } from "./upload_row.js";
 
 const AT_ONCE = 3;
+const LISTED = 5; // names of files that are left out
 
 /** `element` holds the rows and what they sum up to; `take(files)` queues files. */
 export function createUploads() {
   const rows = [];
-  const pictures = new Map(); // stem of a LoRA -> a picture or video that came along
   const total = el("p", { class: "uploads-total" });
   const stopAll = button("Cancel all", () => rows.filter((row) => !row.isOver).forEach(stop));
   const clear = button("Clear finished", () => drop(rows.filter((row) => row.isOver)));
@@ -29,17 +30,10 @@ export function createUploads() {
   );
 
   function take(files) {
-    for (const file of files.filter(isPreview)) pictures.set(stemOf(file.name), file);
-    const loras = files.filter((file) => !isPreview(file));
-    if (loras.length === 0 && files.length > 0) {
-      toast("There is no LoRA among these files.", {
-        details: [
-          "LoRAs are .safetensors files; pictures are taken along with the LoRA they lie beside.",
-        ],
-      });
-    }
-    for (const file of loras) {
-      const row = new UploadRow(file, (action) => answer(row, action));
+    const { loras, left } = bundled(files, folderOf);
+    if (left.length > 0 || loras.length === 0) tellOfLeft(left, loras);
+    for (const lora of loras) {
+      const row = new UploadRow(lora, (action) => answer(row, action));
       rows.push(row);
       list.append(row.element);
     }
@@ -56,7 +50,8 @@ export function createUploads() {
   }
 
   function start(row) {
-    const clash = store.byName.get(stemOf(row.filename));
+    // In a folder of its own it may have the name of another one.
+    const clash = row.folder ? null : store.byName.get(stemOf(row.filename));
     if (clash && !row.replaces) {
       askAboutName(row, clash);
       return;
@@ -69,10 +64,10 @@ export function createUploads() {
     try {
       refuseEarly(row.file);
       if (row.replaces) await toTrash(row.replaces);
-      const record = await transfer(row.file, row.filename, (now) => progress(row, now), row.stop);
-      await addPicture(record.name, stemOf(row.file.name));
+      const { record, beside } = await transfer(row, (now) => progress(row, now), row.stop);
       await store.refresh();
-      row.done(store.byName.get(record.name) ?? record);
+      const refused = beside.filter(({ error }) => error);
+      row.done(store.byName.get(record.name) ?? record, refused);
     } catch (error) {
       if (row.replaces) await fromTrash(row.replaces).catch(toastError);
       failed(row, error);
@@ -83,14 +78,6 @@ export function createUploads() {
   function progress(row, now) {
     row.progress(now);
     draw();
-  }
-
-  /** A picture that was dropped beside the LoRA becomes its thumbnail. */
-  async function addPicture(name, stem) {
-    const picture = pictures.get(stem);
-    if (!picture) return;
-    pictures.delete(stem);
-    await setThumbnail(name, picture).catch(toastError);
   }
 
   function failed(row, error) {
@@ -174,12 +161,30 @@ export function createUploads() {
   return { element, take };
 }
 
+/** Files that go with no LoRA are not taken, and that is said. */
+function tellOfLeft(left, loras) {
+  if (loras.length === 0) {
+    toast("There is no LoRA among these files.", {
+      details: [
+        "LoRAs are .safetensors files; pictures and texts are taken along with the LoRA that they" +
+          " are named after.",
+      ],
+    });
+    return;
+  }
+  const more = left.length > LISTED ? [`and ${left.length - LISTED} more`] : [];
+  const names = left.slice(0, LISTED).map(({ name }) => name);
+  toast(`${plural(left.length, "file")} left out, named after none of these LoRAs.`, {
+    details: [...names, ...more],
+  });
+}
+
 function totalText(rows, open) {
   const moving = open.filter((row) => row.state !== "asking");
   const over = `${rows.length - open.length} of ${rows.length} finished`;
   if (moving.length === 0) return over;
-  const size = moving.reduce((sum, row) => sum + row.file.size, 0);
-  const sent = moving.reduce((sum, row) => sum + Math.min(row.sent, row.file.size), 0);
+  const size = moving.reduce((sum, row) => sum + row.size, 0);
+  const sent = moving.reduce((sum, row) => sum + Math.min(row.sent, row.size), 0);
   const speed = moving.reduce((sum, row) => sum + (row.state === "sending" ? row.speed : 0), 0);
   const left = speed > 0 ? ` · ${bytes(speed)}/s · ${seconds((size - sent) / speed)} left` : "";
   return `${over} · ${bytes(sent)} of ${bytes(size)}${left}`;

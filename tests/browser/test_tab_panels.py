@@ -63,7 +63,10 @@ def test_details_show_a_bar_for_each_block_of_each_expert(page: Page) -> None:
     expect(bars.first).to_have_attribute(
         "aria-label", "High noise: 50 of 50 layers of the file, in 5 of 5 blocks"
     )
-    expect(page.locator(".details-cost")).to_contain_text("of memory while it is applied")
+    costs = page.locator(".details-cost")
+    expect(costs.get_by_role("row")).to_have_count(3)
+    expect(costs.get_by_role("row", name="Merged into the model")).to_contain_text("about")
+    expect(costs.get_by_role("row", name="Added at each step")).to_contain_text("B")
 
 
 def test_a_pair_is_split_and_paired_again(page: Page) -> None:
@@ -90,6 +93,11 @@ def test_a_picture_is_chosen(page: Page, tmp_path: Path) -> None:
         choose_action(page, "pictured", "Set thumbnail")
     chooser.value.set_files(picture)
     expect(image).not_to_have_attribute("src", before or "")
+    choose_action(page, "pictured", "Take the chosen thumbnail back")
+    expect(page.get_by_text("The picture chosen for pictured was taken back.")).to_be_visible()
+    expect(image).to_have_attribute("src", before or "")
+    choose_action(page, "pictured", "Take the chosen thumbnail back")
+    expect(page.get_by_text("No picture was chosen here for pictured.")).to_be_visible()
 
 
 def test_what_was_deleted_comes_back_from_the_trash(page: Page, tmp_path: Path) -> None:
@@ -100,7 +108,7 @@ def test_what_was_deleted_comes_back_from_the_trash(page: Page, tmp_path: Path) 
     expect(card(page, "thrown away")).to_have_count(0)
     page.get_by_role("button", name="More for the library").click()
     page.get_by_role("menuitem", name="Trash", exact=True).click()
-    page.get_by_role("button", name="Bring thrown away back").click()
+    page.get_by_role("button", name="Bring back thrown away").click()
     page.keyboard.press("Escape")
     expect(card(page, "thrown away")).to_be_visible()
 

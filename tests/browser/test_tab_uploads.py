@@ -8,7 +8,7 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.actions import card, upload
+from tests.browser.actions import card, choose_action, upload
 from tests.browser.conftest import Watch
 from tests.browser.running import LORAS, App, open_tab
 from tests.browser.test_library import one_demo_lora
@@ -18,21 +18,45 @@ def row(page: Page, name: str) -> Locator:
     return page.locator(".upload").filter(has_text=f"{name}.safetensors")
 
 
-def test_a_folder_is_taken_with_its_pictures_and_gives_its_verdicts(
-    page: Page, tmp_path: Path
+def test_a_folder_is_taken_with_what_lies_beside_and_gives_its_verdicts(
+    page: Page, app: App, tmp_path: Path
 ) -> None:
     folder = tmp_path / "dropped" / "deeper"
     folder.mkdir(parents=True)
     one_demo_lora(folder, "from a folder")
-    Image.new("RGB", (64, 64), (0, 0, 255)).save(folder / "from a folder.png")
-    (folder / "notes.txt").write_text("passed over")
+    for name in ("from a folder.png", "from a folder.preview.webp"):
+        Image.new("RGB", (64, 64), (0, 0, 255)).save(folder / name)
+    (folder / "from a folder.json").write_text('{"description": "said beside it"}')
+    (folder / "from a folder.civitai.info").write_text("broken")
+    (folder / "notes.txt").write_text("left out")
     open_tab(page, "LoRAs")
     page.locator("#lora-folder").set_input_files(tmp_path / "dropped")
-    expect(row(page, "from a folder").locator(".upload-note")).to_contain_text(
-        "fits Demo · both experts · rank 8 · 100/100 layers"
-    )
+    note = row(page, "from a folder").locator(".upload-note")
+    expect(note).to_contain_text("fits Demo · both experts · rank 8 · 100/100 layers")
+    expect(note).to_contain_text("Left out: from a folder.civitai.info is not a JSON object")
     expect(page.locator(".upload")).to_have_count(1)
+    expect(page.get_by_text("1 file left out, named after none of these LoRAs.")).to_be_visible()
     expect(card(page, "from a folder")).to_be_visible()
+    taken = {path.name for path in (app.loras / "dropped" / "deeper").iterdir()}
+    assert taken == {
+        "from a folder.safetensors",
+        "from a folder.json",
+        "from a folder.png",
+        "from a folder.preview.webp",
+    }
+    choose_action(page, "from a folder", "Details")
+    expect(page.get_by_role("dialog")).to_contain_text("said beside it")
+
+
+def test_the_picture_of_a_pair_goes_with_its_half(page: Page, app: App, tmp_path: Path) -> None:
+    for half, words in (("high_noise", "a half"), ("low_noise", "the other")):
+        one_demo_lora(tmp_path, words).rename(tmp_path / f"both of_{half}.safetensors")
+    Image.new("RGB", (64, 64), (0, 255, 0)).save(tmp_path / "both of.png")
+    open_tab(page, "LoRAs")
+    upload(page, *sorted(tmp_path.glob("both of*")))
+    expect(card(page, "both of")).to_be_visible()
+    expect(page.locator(".upload-done")).to_have_count(2)
+    assert (app.loras / "both of_high_noise.png").is_file()
 
 
 def test_a_file_that_is_there_is_shown(page: Page, tmp_path: Path, watch: Watch) -> None:

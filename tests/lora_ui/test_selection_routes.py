@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from lora_files import tiny_model, write_lora
 from starlette.testclient import TestClient
 
+from backend.lora.estimating import Measured
 from lora_ui.routes import create_lora_router
 from utils import LoRAManager, LoRAUploadHandler, Settings, load_settings
 
@@ -57,6 +58,21 @@ def test_the_form_of_the_tab_decides_the_warnings(client: TestClient) -> None:
     assert {item["kind"] for item in found["warnings"]} == {"guidance", "no-step"}
     assert found["split"] == {"high": 2, "low": 0}
     assert found["accelerators"]["lightning_4steps"]["steps"] == 4
+
+
+def test_the_costs_tell_how_far_they_were_off(client: TestClient, settings: Settings) -> None:
+    body = {"loras": {"style": {"add": True, "strength": 1}}}
+    first = client.patch("/api/selection", json=body).json()
+    assert first["estimate_error"] == {"loads": 0, "seconds": 0.0, "memory": 0.0}
+    loras = LoRAManager(settings)
+    for _ in range(3):
+        loras.record_load(["style"], "demo", Measured("merge", "cpu", True, 2.0, 10**6, 0))
+    found = client.get("/api/selection").json()
+    error = loras.estimate_memory_impact(["style"], "demo")
+    assert found["estimate_error"]["loads"] == 3
+    assert found["estimate_error"]["seconds"] == error["load_error"]
+    assert found["estimate_error"]["memory"] == error["memory_error"]
+    assert found["estimated_load_time"] == pytest.approx(2.0)
 
 
 def test_the_stack_survives_a_restart(settings: Settings) -> None:

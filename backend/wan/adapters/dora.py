@@ -15,13 +15,11 @@ from torch import Tensor
 from backend.wan.adapters.delta import (
     Base,
     Parts,
-    Product,
     WeightDelta,
     require_shape,
     take,
     to_fp32,
 )
-from backend.wan.adapters.rows import add_product, pieces
 from backend.wan.adapters.terms import Dense, Gain, LowRank, Term
 
 
@@ -49,10 +47,7 @@ class DoRADelta:
 
     def of(self, base: Tensor) -> Tensor:
         whole = self.inner.of(base) + base
-        axis = 0 if self.on_output else 1
-        others = [dim for dim in range(whole.ndim) if dim != axis]
-        norm = torch.linalg.vector_norm(whole, dim=others, keepdim=True)
-        return whole.mul_(self._factor(norm)).sub_(base)
+        return whole.mul_(self._factor(whole)).sub_(base)
 
     def product(self, device: torch.device) -> None:
         return None
@@ -62,21 +57,14 @@ class DoRADelta:
         weight = base()
         pair = self.inner.product(weight.device)
         if not self.on_output or pair is None:
-            return (Dense(self.of(weight.float())),)
-        factor = self._factor(_norm_of_rows(weight, pair))
+            return (Dense(self.of(weight)),)
+        factor = self._factor(self.inner.of(weight) + weight).flatten()
         return Gain(factor - 1), LowRank(pair.down, pair.up * factor[:, None], pair.scale)
 
-    def _factor(self, norm: Tensor) -> Tensor:
-        """m / ‖W + ΔW‖ with the shape of the norm."""
-        magnitude = to_fp32(self.magnitude, norm.device).reshape(norm.shape)
+    def _factor(self, whole: Tensor) -> Tensor:
+        """m / ‖W + ΔW‖ with the shape of the norm, for `whole` = W + ΔW."""
+        axis = 0 if self.on_output else 1
+        others = [dim for dim in range(whole.ndim) if dim != axis]
+        norm = torch.linalg.vector_norm(whole, dim=others, keepdim=True)
+        magnitude = to_fp32(self.magnitude, whole.device).reshape(norm.shape)
         return magnitude.div(norm.clamp_min(1e-12))
-
-
-def _norm_of_rows(weight: Tensor, product: Product) -> Tensor:
-    """‖W + ΔW‖ of each output, [out], fp32."""
-    matrix = weight.flatten(1)
-    norm = torch.empty(len(matrix), dtype=torch.float32, device=weight.device)
-    for rows, total in pieces(matrix):
-        add_product(total.copy_(matrix[rows]), product, 1.0, rows)
-        torch.linalg.vector_norm(total, dim=1, out=norm[rows])
-    return norm

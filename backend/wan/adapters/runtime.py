@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from backend.errors import UnsupportedLoRAError
@@ -144,7 +145,7 @@ class RuntimeExpert:
             )
 
     def _base(self, parameter: str) -> Tensor:
-        """A weight's own values."""
+        """A weight's own values in fp32."""
         weight = self._layout.parameters[parameter]
         if not can_be_merged(weight):
             raise UnsupportedLoRAError(
@@ -153,7 +154,7 @@ class RuntimeExpert:
                 suggestions=["Use the model's bf16 weights for this LoRA."],
                 context={"parameter": parameter},
             )
-        return weight.detach()
+        return weight.detach().to(torch.float32)
 
     def _arrange(self, strengths: Sequence[float]) -> None:
         """Lay all layers' strengths out in one vector."""

@@ -15,7 +15,7 @@ from backend.errors import LoRANotFoundError
 from backend.jobs import lora_pins
 from backend.jobs.job import Job, Part
 from backend.jobs.queue import JobQueue
-from backend.settings import Settings, load_settings
+from backend.settings import ExtraFolder, Settings, load_settings
 from backend.wan.manager import LoRAManager
 from tests.backend.jobs.conftest import SCRIPTED, task, wait_for_state, wait_until
 from tests.backend.jobs.test_real_worker import frames_of
@@ -108,6 +108,21 @@ def test_jobs_use_the_files_that_were_chosen(
     assert [frames(queue, job) == right for job in jobs] == [True] * len(names)
     assert frames(queue, plain) != right
     wait_until(lambda: not pinned(settings), "the pins' end")
+
+
+def test_a_running_video_is_finished_as_it_began(
+    settings: Settings, loras: LoRAManager, queue: JobQueue
+) -> None:
+    expected = frames(queue, submit(queue, "first", "second", "pair"))
+    job = submit(queue, "first", "second", "pair")
+    queue.resume()
+    wait_for_state(queue, job.id, "running")
+    loras.delete_lora_file("first")
+    loras.empty_trash()
+    loras.rename_lora_file("second", "another")
+    loras.create_folder("deep")
+    loras.move_lora_file("pair", "deep")
+    assert frames(queue, job) == expected
 
 
 def test_a_pin_is_a_link_and_jobs_share_it(settings: Settings, idle: JobQueue) -> None:
@@ -214,6 +229,32 @@ def test_the_loras_of_every_part_are_held(loras: LoRAManager, queue: JobQueue) -
     queue.resume()
     done = wait_for_state(queue, job.id, "done", "failed")
     assert [part.state for part in done.parts] == ["done"] * 3
+
+
+def test_a_job_keeps_a_lora_of_another_disk(
+    settings: Settings, other_disk: Path, loras: LoRAManager, queue: JobQueue
+) -> None:
+    """One is moved to the library's disk, which leaves its old disk."""
+    folder = ExtraFolder(path=other_disk, writable=True)
+    both = settings.model_copy(update={"extra_lora_dirs": (folder,)})
+    for name in ("moved", "deleted"):
+        shutil.copy(settings.loras_dir / "first.safetensors", other_disk / f"{name}.safetensors")
+    expected = frames(queue, submit(queue, "first"))
+    queue.close()
+    library = LoRAManager(both)
+    again = JobQueue(both, loras=library)
+    again.start()
+    again.pause()
+    try:
+        jobs = [submit(again, name) for name in ("moved", "deleted")]
+        assert len(list(other_disk.glob(".pinned/*/*"))) == 2
+        library.move_lora_file("moved", "")
+        library.delete_lora_file("deleted")
+        library.empty_trash()
+        assert [frames(again, job) for job in jobs] == [expected, expected]
+        wait_until(lambda: not list(other_disk.glob(".pinned/*/*")), "the pins' end")
+    finally:
+        again.close()
 
 
 def test_without_hard_links_the_file_is_found_where_it_went(

@@ -95,6 +95,20 @@ def test_a_folder_may_be_a_link_but_links_in_it_are_not_followed(
     assert names(opened(link)) == {"same", "theirs", "same (link)"}
 
 
+def test_the_library_itself_may_be_a_link(tmp_path: Path) -> None:
+    real, link = tmp_path / "real", tmp_path / "link"
+    write_lora(real / "deep" / "a.safetensors")
+    link.symlink_to(real, target_is_directory=True)
+    library = LoRALibrary(load_settings(loras_dir=link))
+    library.edit_lora_metadata("a", {"description": "mine"})
+    library.rename_lora_file("a", "b")
+    assert sorted(path.name for path in (real / "deep").iterdir()) == ["b.json", "b.safetensors"]
+    library.delete_lora_file("b")
+    assert not list((real / "deep").iterdir())
+    library.undo_delete("b")
+    assert library.record("b")["metadata"]["description"] == "mine"
+
+
 def test_a_folder_is_looked_through_once(
     opened: Callable[..., LoRALibrary], extra: Path, tmp_path: Path
 ) -> None:

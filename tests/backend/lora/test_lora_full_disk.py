@@ -17,11 +17,12 @@ def test_a_full_disk_fails_one_upload_and_not_the_next(tmp_path: Path) -> None:
     found = json.loads(done.stdout)
     assert "MB are free" in found["announced"][1]
     assert "No space left" in found["streamed"]
+    assert "5 MB are kept free" in found["reserve"]
     for which in ("announced", "filled meanwhile", "no byte free"):
-        assert found[which][0] >= 400
+        assert found[which][0] == 507
         assert found[which][1]
-    for when in ("after announced", "after streamed", "after filled", "after none free"):
-        assert found[when] == []
+    for when in ("announced", "streamed", "reserve", "filled", "none free"):
+        assert found[f"after {when}"] == []
     assert found["small"] == [201, None]
     assert found["at last"] == ["one.safetensors"]
     assert found["after a restart"] == ["one"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 from lora_files import write_lora
+from PIL import Image
 
 from backend.errors import LoRAError, StudioError
 from backend.lora.library import LoRALibrary
@@ -82,6 +84,8 @@ def watch() -> Watch:
 def operations(library: LoRALibrary, source: Path) -> Iterator[Callable[[str], object]]:
     handler = LoRAUploadHandler(library.settings, library)
     content = source.read_bytes()
+    picture = source.with_name("picture.png")
+    Image.new("RGB", (8, 8)).save(picture)
     yield library.record
     yield library.files
     yield library.thumbnail_file
@@ -96,6 +100,17 @@ def operations(library: LoRALibrary, source: Path) -> Iterator[Callable[[str], o
     yield lambda name: library.set_role(name, "high")
     yield lambda name: library.pair_loras(name, "keep")
     yield library.split_pair
+    yield lambda name: library.pair_loras("keep", name)
+    yield lambda name: library.undo_delete("keep", name)
+    yield lambda name: library.set_thumbnail(name, picture)
+    yield library.clear_thumbnail
+    yield library.preview_video
+    yield library.last_strength
+    yield library.sha256
+    yield lambda name: library.block_coverage(name, "demo")
+    yield lambda name: library.estimate_memory_impact([name], "demo")
+    yield lambda name: handler.add_sidecar(name, "x.txt", io.BytesIO(b"x"))
+    yield lambda name: handler.add_sidecar("keep", name, io.BytesIO(b"\0"))
     yield lambda name: handler.open_stage(f"{name}.ckpt").abort()
     yield lambda name: handler.process_upload(content[:-1], f"{name}.safetensors")
 
@@ -145,9 +160,61 @@ def test_every_operation_refuses_every_hostile_name(
         touched = watch.outside(root, Path(__file__).parents[3])
     finally:
         watch.paths = None
+    touched.discard(str(tmp_path / "picture.png"))
     assert not {path for path in touched if "models" not in path}
     library.thumbnail_file("keep")
     assert inside(root) == before
+
+
+def test_uploads_under_hostile_names_stay_inside(
+    library: LoRALibrary, root: Path, tmp_path: Path, watch: Watch
+) -> None:
+    """A name may be made into one that can be; what is stored is then one file with its text."""
+    content = write_lora(tmp_path / "source", seed=2).read_bytes()
+    handler = LoRAUploadHandler(library.settings, library)
+    around = [path for path in inside(tmp_path) if not path.startswith("loras/")]
+    stored = 0
+    watch.paths = set()
+    try:
+        for name in NAMES:
+            for act in (_upload_together, _upload_into_folder):
+                stored += act(handler, name, content)
+        touched = watch.outside(root, Path(__file__).parents[3])
+    finally:
+        watch.paths = None
+    assert stored > 20
+    assert not {path for path in touched if "models" not in path}
+    assert [path for path in inside(tmp_path) if not path.startswith("loras/")] == around
+
+
+def _upload_together(handler: LoRAUploadHandler, name: str, content: bytes) -> bool:
+    sent = {f"{name}.safetensors": content, f"{name}.txt": b"text"}
+    found = handler.process_uploads(sent)[0]
+    if found["error"]:
+        assert found["error"]["suggestions"]
+        return False
+    return _taken_back(handler.library, found["name"])
+
+
+def _upload_into_folder(handler: LoRAUploadHandler, name: str, content: bytes) -> bool:
+    try:
+        stage = handler.open_stage("fine.safetensors", len(content), folder=name)
+        stage.write(content)
+        record = stage.finish()
+    except StudioError as error:
+        assert error.suggestions
+        assert error.message.encode()
+        return False
+    return _taken_back(handler.library, record["name"])
+
+
+def _taken_back(library: LoRALibrary, name: str) -> bool:
+    for path in library.files(name).values():
+        assert path.resolve().is_relative_to(library.root.resolve())
+        assert path.is_file()
+    library.delete_lora_file(name)
+    library.empty_trash()
+    return True
 
 
 def test_folders_of_hostile_names_stay_inside(

@@ -26,7 +26,6 @@ from hypothesis.stateful import (
 )
 from library_model import (
     COLOURS,
-    PREVIEW,
     Item,
     Operation,
     World,
@@ -36,7 +35,7 @@ from library_model import (
 )
 from lora_files import tiny_model
 
-from backend.errors import LoRAError, LoRANotFoundError, UploadError
+from backend.errors import LoRAError, LoRANotFoundError, StudioError, UploadError
 from backend.lora.library import LoRALibrary
 from backend.settings import load_settings
 
@@ -56,8 +55,12 @@ class LibraryMachine(RuleBasedStateMachine):
         where = MEMORY if MEMORY.is_dir() else None
         self.folder = Path(tempfile.mkdtemp(prefix="library-model-", dir=where))
         tiny_model(self.folder / "models")
+        self.other = Path(tempfile.mkdtemp(prefix="library-model-"))  # another disk, if may be
         self.settings = load_settings(
-            loras_dir=self.folder / "loras", models_dir=self.folder / "models", thumbnail_size=32
+            loras_dir=self.folder / "loras",
+            models_dir=self.folder / "models",
+            thumbnail_size=32,
+            extra_lora_dirs=[{"path": str(self.other), "writable": True}],
         )
         self.root = self.settings.loras_dir
         self.world = World()
@@ -66,13 +69,14 @@ class LibraryMachine(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         shutil.rmtree(self.folder)
+        shutil.rmtree(self.other)
 
     @initialize()
     def begin(self) -> None:
         for folder in FOLDERS[1:]:
             self.libraries[0].create_folder(folder)
-        for name in ("lora a", "lora b"):
-            self.add(name)
+        self.do("add", "lora a", "1000001")
+        self.do("pair", "lora b", "1000002")
 
     @property
     def library(self) -> LoRALibrary:
@@ -92,21 +96,39 @@ class LibraryMachine(RuleBasedStateMachine):
         with pytest.raises(error):
             perform(self.library, operation)
 
-    @rule(name=names)
-    def add(self, name: str) -> None:
+    @rule(name=names, act=st.sampled_from(["add", "bundle", "pair"]))
+    def add(self, name: str, act: str) -> None:
         self.seed += 1
-        operation: Operation = ("add", name, str(self.seed))
-        if name in self.world.items:
-            self.refused(UploadError, *operation)
-        else:
+        operation: Operation = (act, name, str(self.seed))
+        here = self.world.items.get(name)
+        if here is None:
             self.do(*operation)
+        elif act != "pair" or len(here.halves) > 1:  # halves may be named after another LoRA
+            self.refused(UploadError, *operation)
 
     @precondition(lambda self: self.world.items)
     @rule(name=names, data=st.data())
     def add_what_is_there(self, name: str, data: st.DataObject) -> None:
-        paths = self.library.files(self.one(data))
+        path = next(iter(self.library.files(self.one(data)).values()))
         with pytest.raises(UploadError):
-            self.library.upload_lora_file(paths["both"], f"{name}.safetensors")
+            self.library.upload_lora_file(path, f"{name}.safetensors")
+
+    @rule(name=names)
+    def another_program_puts_one_into_the_folder_outside(self, name: str) -> None:
+        self.seed += 1
+        if name not in self.world.items:
+            self.do("found", name, str(self.seed))
+
+    @precondition(lambda self: self.world.items)
+    @rule(data=st.data(), suffix=st.sampled_from([".txt", ".webp"]))
+    def add_beside(self, data: st.DataObject, suffix: str) -> None:
+        name = self.one(data)
+        item = self.world.items[name]
+        taken = f"{item.halves[0]}{suffix}" in item.files
+        if taken or suffix == ".webp":  # what is no picture is refused
+            self.refused(StudioError, "beside", name, suffix, "text")
+        else:
+            self.do("beside", name, suffix, "text")
 
     @rule(name=names, act=st.sampled_from(["rename", "delete", "undo", "move", "edit"]))
     def ask_for_what_is_not_there(self, name: str, act: str) -> None:
@@ -143,14 +165,14 @@ class LibraryMachine(RuleBasedStateMachine):
             self.undo_picture(gone, here)
         elif here is None:
             self.do("undo", name)
-        elif here.folder == self.world.trash[place].folder:
+        elif (here.folder, here.halves) == (gone.folder, gone.halves):
             self.refused(LoRAError, "undo", name)  # restoring never overwrites
 
     def undo_picture(self, gone: Item, beside: Item | None) -> None:
         """Not where its LoRA is gone: the picture would then be there alone."""
-        if beside is None or beside.folder != gone.folder:
+        if beside is None or beside.folder != gone.folder or beside.halves != gone.halves:
             return
-        if PREVIEW in beside.files:
+        if beside.preview in beside.files:
             self.refused(LoRAError, "undo", gone.name)
         else:
             self.do("undo", gone.name)
@@ -199,8 +221,8 @@ class LibraryMachine(RuleBasedStateMachine):
 
     @invariant()
     def is_what_the_model_says(self) -> None:
-        assert observed(self.root) == self.world.plain()
-        assert litter(self.root) == []
+        assert observed(self.root, self.other) == self.world.plain()
+        assert litter(self.root, self.other) == []
         for library in self.libraries:
             records = library.list_available_loras()
             assert set(records) == set(self.world.items)

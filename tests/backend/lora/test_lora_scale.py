@@ -75,6 +75,21 @@ def test_what_was_read_before_a_cancel_is_kept(library: LoRALibrary, large: Path
     assert len(library.list_available_loras()) == COUNT
 
 
+def test_after_a_cancel_nothing_goes_on_until_it_is_asked_for(
+    library: LoRALibrary, large: Path
+) -> None:
+    library.refresh()
+    write_lora(large / "new.safetensors", seed=1)
+    library.cancel_refresh()
+    for _ in range(3):
+        library._contents._next_look = 0.0  # as if a while had passed
+        assert len(library.get_ui_display_data()["loras"]) == COUNT
+        assert library.refresh_progress is None
+    assert library.begin_refresh() is not None
+    assert library.finish_refresh(WAIT)
+    assert len(library.get_ui_display_data()["loras"]) == COUNT + 1
+
+
 def test_a_background_look_that_is_out_of_date_changes_nothing(
     library: LoRALibrary, root: Path
 ) -> None:

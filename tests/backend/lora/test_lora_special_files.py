@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import socket
@@ -11,9 +12,11 @@ from pathlib import Path
 
 import pytest
 from lora_files import write_lora
+from PIL import Image
 
 from backend.errors import StudioError
 from backend.lora.library import LoRALibrary
+from backend.lora.upload import LoRAUploadHandler
 
 SECRET = b'{"description": "secret", "lora_alpha": 1}'
 
@@ -79,6 +82,7 @@ KINDS = [
 ]
 PLACES = [
     "a.safetensors", "sub/b.json", "sub/b.png", "sub/b.mp4", "sub/b.metadata.json", "sub/b.txt",
+    "sub/b.preview.png", "c_low_noise.safetensors", "c_high_noise.preview.png",
     "sub/adapter_config.json", "sub/b.civitai.info", ".trash/x/manifest.json",
     ".staging/x.safetensors",
 ]  # fmt: skip
@@ -99,10 +103,13 @@ def test_no_hang_and_no_escape(
     (root / place).parent.mkdir(parents=True, exist_ok=True)
     kind(root / place, outside)
     write_lora(root / "sub" / "b.safetensors", seed=1)
+    write_lora(root / "c_high_noise.safetensors", seed=2)
+    picture = tmp_path / "picture.png"
+    Image.new("RGB", (8, 8)).save(picture)
     library = LoRALibrary(library.settings)
     library.create_folder("new")
     for name in list(library.list_available_loras()):
-        work_with(library, name)
+        work_with(library, name, picture)
     assert outside.read_bytes() == SECRET
     assert [path.name for path in outside.parent.iterdir()] == [outside.name]
     kept = library.record("b")
@@ -111,12 +118,20 @@ def test_no_hang_and_no_escape(
         assert kept["metadata"]["description"] in ("", "mine")
 
 
-def work_with(library: LoRALibrary, name: str) -> None:
+def work_with(library: LoRALibrary, name: str, picture: Path) -> None:
     """Every operation; each does what it does, or says why not."""
+    handler = LoRAUploadHandler(library.settings, library)
     for act in (
         lambda: library.get_lora_metadata(name),
         lambda: library.thumbnail_file(name),
         lambda: library.edit_lora_metadata(name, {"description": "mine", "notes": "n"}),
+        lambda: library.set_thumbnail(name, picture),
+        lambda: library.clear_thumbnail(name),
+        lambda: library.clear_thumbnail(name),
+        lambda: handler.add_sidecar(name, "x.txt", io.BytesIO(b"text")),
+        lambda: handler.add_sidecar(name, "x.mp4", io.BytesIO(b"text")),
+        lambda: library.pair_loras(name, "b"),
+        lambda: library.split_pair(name),
         lambda: library.move_lora_file(name, "new"),
         lambda: library.rename_lora_file(name, f"{name} two"),
         lambda: library.rename_lora_file(f"{name} two", name),

@@ -1,0 +1,169 @@
+"""A writable extra folder on another disk: everything works there, and nothing is lost."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from lora_files import write_lora
+from PIL import Image
+
+from backend.errors import LoRAError
+from backend.lora import crossing
+from backend.lora.crossing import copy_path
+from backend.lora.library import LoRALibrary
+from backend.lora.placement import Move, move_one, undo_one
+from backend.settings import Settings, load_settings
+
+
+@pytest.fixture
+def extra(other_disk: Path) -> Path:
+    write_lora(other_disk / "deep" / "theirs.safetensors", seed=3)
+    (other_disk / "deep" / "theirs.txt").write_text("of theirs")
+    return other_disk
+
+
+@pytest.fixture
+def settings(tmp_path: Path, extra: Path) -> Settings:
+    folders = [{"path": str(extra), "writable": True}]
+    return load_settings(loras_dir=tmp_path / "loras", extra_lora_dirs=folders)
+
+
+@pytest.fixture
+def library(settings: Settings) -> LoRALibrary:
+    return LoRALibrary(settings)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Every file of the folder but what the library keeps for itself."""
+    found = {}
+    for path in folder.rglob("*"):
+        name = path.relative_to(folder).as_posix()
+        if path.is_file() and not name.startswith((".catalog", ".lock", ".thumb")):
+            found[name] = path.read_bytes()
+    return found
+
+
+def test_a_move_into_the_library_takes_everything(
+    library: LoRALibrary, extra: Path, settings: Settings
+) -> None:
+    before = contents(extra)
+    times = (extra / "deep" / "theirs.safetensors").stat()
+    sha256 = library.sha256("theirs")
+    library.record_use({"theirs": 0.5})
+    library.edit_lora_metadata("theirs", {"favourite": True})
+    record = library.move_lora_file("theirs", "")
+    assert (record["use_count"], record["favourite"]) == (1, True)
+    assert contents(extra) == {}
+    assert contents(settings.loras_dir) == {
+        name.removeprefix("deep/"): data for name, data in before.items()
+    }
+    moved = (settings.loras_dir / "theirs.safetensors").stat()
+    assert (moved.st_mtime_ns, moved.st_mode) == (times.st_mtime_ns, times.st_mode)
+    assert library._catalog.files()["theirs.safetensors"].sha256 == sha256["both"]
+    assert library.sha256("theirs") == sha256
+
+
+def test_a_deletion_comes_back(library: LoRALibrary, extra: Path, settings: Settings) -> None:
+    before = contents(extra)
+    library.record_use({"theirs": 0.5})
+    library.delete_lora_file("theirs")
+    assert contents(extra) == {}
+    again = LoRALibrary(settings)
+    again.undo_delete("theirs")
+    assert contents(extra) == before
+    assert again.record("theirs")["use_count"] == 1
+    assert contents(settings.loras_dir) == {}
+
+
+def test_names_edits_and_pictures_are_changed_there(
+    library: LoRALibrary, extra: Path, tmp_path: Path
+) -> None:
+    library.rename_lora_file("theirs", "mine")
+    library.edit_lora_metadata("mine", {"description": "new"})
+    Image.new("RGB", (8, 8)).save(tmp_path / "x.png")
+    library.set_thumbnail("mine", tmp_path / "x.png")
+    endings = (".json", ".preview.png", ".safetensors", ".txt")
+    assert sorted(contents(extra)) == [f"deep/mine{ending}" for ending in endings]
+    assert library.clear_thumbnail("mine")
+    library.edit_lora_metadata("mine", {"description": None})
+    assert sorted(contents(extra)) == ["deep/mine.safetensors", "deep/mine.txt"]
+
+
+def test_nothing_is_overwritten_there(
+    library: LoRALibrary, extra: Path, settings: Settings
+) -> None:
+    library.delete_lora_file("theirs")
+    (extra / "deep" / "theirs.txt").write_text("another's")
+    trash = contents(settings.loras_dir)
+    with pytest.raises(LoRAError, match="there again"):
+        library.undo_delete("theirs")
+    assert contents(extra) == {"deep/theirs.txt": b"another's"}
+    assert contents(settings.loras_dir) == trash
+
+
+def test_a_full_disk_changes_nothing(
+    library: LoRALibrary, extra: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = contents(extra)
+    full = shutil.disk_usage(extra)._replace(free=100)
+    monkeypatch.setattr(crossing.shutil, "disk_usage", lambda _: full)
+    with pytest.raises(LoRAError, match="No space left"):
+        library.move_lora_file("theirs", "")
+    with pytest.raises(LoRAError, match="No space left"):
+        library.delete_lora_file("theirs")
+    assert contents(extra) == before
+    assert contents(settings.loras_dir) == {}
+
+
+def test_a_copy_that_is_not_equal_is_not_taken(
+    library: LoRALibrary, extra: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = contents(extra)
+    monkeypatch.setattr(crossing, "write_all", lambda fd, data: os.write(fd, b"\0" + data[1:]))
+    with pytest.raises(LoRAError, match="not equal"):
+        library.move_lora_file("theirs", "")
+    assert contents(extra) == before
+    assert contents(settings.loras_dir) == {}
+
+
+def begun(move: Move) -> None:
+    copy_path(move.source, move.target).write_bytes(b"half")
+
+
+def whole(move: Move) -> None:
+    shutil.copy2(move.source, copy_path(move.source, move.target))
+
+
+def named(move: Move) -> None:
+    whole(move)
+    os.link(copy_path(move.source, move.target), move.target)
+
+
+def renamed(move: Move) -> None:
+    whole(move)
+    copy_path(move.source, move.target).rename(move.target)
+
+
+@pytest.mark.parametrize("part", [begun, whole, named, renamed, move_one])
+def test_a_move_is_taken_back_from_any_point(extra: Path, tmp_path: Path, part: object) -> None:
+    before = contents(extra)
+    move = Move(extra / "deep" / "theirs.safetensors", tmp_path / "x.safetensors")
+    assert callable(part)
+    part(move)
+    undo_one(move)
+    undo_one(move)
+    assert contents(extra) == before
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_taking_back_leaves_what_is_not_the_copy(extra: Path, tmp_path: Path) -> None:
+    move = Move(extra / "deep" / "theirs.txt", tmp_path / "x.txt")
+    move.target.write_text("not theirs")  # of the same size as what was to be moved, nearly
+    undo_one(move)
+    move.target.write_text("of theirS")
+    undo_one(move)
+    assert move.target.read_text() == "of theirS"
+    assert move.source.read_text() == "of theirs"
