@@ -23,10 +23,16 @@ class Strengths:
         self._scales = torch.tensor(scales, dtype=torch.float32)
         self._host = torch.zeros(len(scales))
         self._elsewhere: dict[torch.device, Tensor] = {}
+        self._values: Sequence[float] = ()
         self.idle = True
+
+    def of(self, lora: int) -> float:
+        """The strength of one LoRA of the stack."""
+        return self._values[lora]
 
     def write(self, values: Sequence[float]) -> None:
         """Set the strength of each LoRA of the stack."""
+        self._values = values
         self.idle = not any(values)
         by_lora = torch.tensor(tuple(values) or (0.0,), dtype=torch.float32)
         torch.mul(by_lora.index_select(0, self._owners), self._scales, out=self._host)
@@ -55,7 +61,7 @@ class Share:
 class _Ready:
     """The terms on the device and in the dtype of the layer's output.
 
-    pair: (down [ranks, in], up [out, ranks]) with all ranks concatenated; gains: [count, out].
+    pair: (down [in, ranks], up [ranks, out]) with all ranks concatenated; gains: [count, out].
     The strengths are in the order pair, gains, others.
     """
 
@@ -84,6 +90,8 @@ class BesideLayer:
         self.module = module
         self.sources = sources
         self._shares = sorted(shares, key=lambda share: _order(share.term))
+        with_ranks = [share for share in shares if _ranks(share.term)]
+        self._only = with_ranks[0] if len(with_ranks) == 1 else None
         self._slice = slice(0, 0)
         self._strengths: Strengths | None = None
         self._ready: _Ready | None = None
@@ -131,7 +139,7 @@ class BesideLayer:
         inputs = arguments[0]
         if inputs.dtype != output.dtype:
             inputs = inputs.to(output.dtype)
-        number = 0 if ready.pair is None else ready.pair[0].shape[0]
+        number = 0 if ready.pair is None else ready.pair[1].shape[0]
         if ready.gains is not None:
             # First, because a gain works on the layer's own output.
             stop = number + len(ready.gains)
@@ -139,10 +147,20 @@ class BesideLayer:
             number = stop
         if ready.pair is not None:
             down, up = ready.pair
-            inner = linear(inputs, down).mul_(ready.strengths[: down.shape[0]])
-            output.view(-1, up.shape[0]).addmm_(inner.view(-1, down.shape[0]), up.t())
+            inner = torch.mm(inputs.reshape(-1, down.shape[0]), down)
+            if self._only is None:
+                inner.mul_(ready.strengths[: up.shape[0]])
+            output.view(-1, up.shape[1]).addmm_(inner, up, alpha=self._strength_of_only())
         for index, term in enumerate(ready.others, number):
             add_term(output, inputs, term, ready.strengths[index : index + 1])
+
+    def _strength_of_only(self) -> float:
+        """Of the layer's only product; a number costs less than a product with the vector."""
+        if self._only is None or self._strengths is None:
+            return 1.0
+        term = self._only.term
+        assert isinstance(term, LowRank | Hadamard)
+        return self._strengths.of(self._only.lora) * term.scale
 
     def _made_ready(self, device: torch.device, dtype: torch.dtype) -> _Ready:
         assert self._strengths is not None
@@ -191,9 +209,11 @@ def _order(term: Term) -> int:
 
 
 def _concatenated(pairs: Sequence[LowRank]) -> tuple[Tensor, Tensor] | None:
+    """(down [in, ranks], up [ranks, out]); a single pair without a copy."""
     if len(pairs) < 2:
-        return (pairs[0].down, pairs[0].up) if pairs else None
-    return torch.cat([pair.down for pair in pairs]), torch.cat([pair.up for pair in pairs], dim=1)
+        return (pairs[0].down.t(), pairs[0].up.t()) if pairs else None
+    down = torch.cat([pair.down for pair in pairs])
+    return down.t(), torch.cat([pair.up for pair in pairs], dim=1).t()
 
 
 def _through_kronecker(inputs: Tensor, term: Kronecker) -> Tensor:
