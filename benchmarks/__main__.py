@@ -1,4 +1,4 @@
-"""`python -m benchmarks lora|library|page [--quick] [--only NAME ...] [--json FILE]`"""
+"""`python -m benchmarks lora|library|page|jobs|soak [--quick] [--only NAME ...] [--json FILE]`"""
 
 from __future__ import annotations
 
@@ -25,11 +25,13 @@ from benchmarks import (
     lora_sampling,
     lora_switch,
     page,
+    soak,
 )
 from benchmarks.library_sizes import LibrarySizes, PageSizes, page_sizes, sizes
 from benchmarks.machine import describe
 from benchmarks.report import PartResult
 from benchmarks.settings import Settings, quick, thorough
+from benchmarks.soak import SoakSizes, soak_sizes
 
 PARTS: Mapping[str, Callable[[Settings], PartResult]] = MappingProxyType(
     {
@@ -53,6 +55,10 @@ LIBRARY_PARTS: Mapping[str, Callable[[LibrarySizes], PartResult]] = MappingProxy
 
 PAGE_PARTS: Mapping[str, Callable[[PageSizes], PartResult]] = MappingProxyType(
     {"page": page.measure}
+)
+
+SOAK_PARTS: Mapping[str, Callable[[SoakSizes], PartResult]] = MappingProxyType(
+    {"soak": soak.measure}
 )
 
 
@@ -80,6 +86,9 @@ def _parts(options: argparse.Namespace, settings: Settings) -> dict[str, Callabl
     if options.subject == "page":
         visits = page_sizes(quick=options.quick, folder=options.folder)
         return {name: partial(measure, visits) for name, measure in PAGE_PARTS.items()}
+    if options.subject == "soak":
+        many = soak_sizes(quick=options.quick, jobs=options.jobs, folder=options.folder)
+        return {name: partial(measure, many) for name, measure in SOAK_PARTS.items()}
     chosen = sizes(
         quick=options.quick, full=options.full, upload_mb=options.upload_mb, folder=options.folder
     )
@@ -103,10 +112,13 @@ def _threads(count: int) -> Iterator[None]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("subject", choices=["lora", "library", "page"])
+    parser.add_argument("subject", choices=["lora", "library", "page", "soak"])
     parser.add_argument("--quick", action="store_true", help="tiny models; only to see it run")
     parser.add_argument(
-        "--only", nargs="+", choices=[*PARTS, *LIBRARY_PARTS, *PAGE_PARTS], metavar="NAME"
+        "--only",
+        nargs="+",
+        choices=[*PARTS, *LIBRARY_PARTS, *PAGE_PARTS, *SOAK_PARTS],
+        metavar="NAME",
     )
     parser.add_argument(
         "--threads", type=int, metavar="N", help="of torch; 1 is steadier beside other work"
@@ -116,6 +128,7 @@ def _parser() -> argparse.ArgumentParser:
     library.add_argument("--full", action="store_true", help="50,000 files, too")
     library.add_argument("--upload-mb", type=int, metavar="MB", help="size of the uploaded file")
     library.add_argument("--folder", type=Path, help="on the disk to be measured")
+    parser.add_argument("--jobs", type=int, metavar="N", help="of a soak; 200")
     return parser
 
 
