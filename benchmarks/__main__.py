@@ -15,6 +15,7 @@ from types import MappingProxyType
 import torch
 
 from benchmarks import (
+    app_overhead,
     library_files,
     library_scale,
     library_upload,
@@ -27,6 +28,7 @@ from benchmarks import (
     page,
     soak,
 )
+from benchmarks.app_overhead import JobsSizes, jobs_sizes
 from benchmarks.library_sizes import LibrarySizes, PageSizes, page_sizes, sizes
 from benchmarks.machine import describe
 from benchmarks.report import PartResult
@@ -57,9 +59,15 @@ PAGE_PARTS: Mapping[str, Callable[[PageSizes], PartResult]] = MappingProxyType(
     {"page": page.measure}
 )
 
+JOBS_PARTS: Mapping[str, Callable[[JobsSizes], PartResult]] = MappingProxyType(
+    {"overhead": app_overhead.measure_overhead, "first-step": app_overhead.measure_first_step}
+)
+
 SOAK_PARTS: Mapping[str, Callable[[SoakSizes], PartResult]] = MappingProxyType(
     {"soak": soak.measure}
 )
+
+EVERY_PART = [*PARTS, *LIBRARY_PARTS, *PAGE_PARTS, *JOBS_PARTS, *SOAK_PARTS]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -86,6 +94,9 @@ def _parts(options: argparse.Namespace, settings: Settings) -> dict[str, Callabl
     if options.subject == "page":
         visits = page_sizes(quick=options.quick, folder=options.folder)
         return {name: partial(measure, visits) for name, measure in PAGE_PARTS.items()}
+    if options.subject == "jobs":
+        runs = jobs_sizes(quick=options.quick, folder=options.folder)
+        return {name: partial(measure, runs) for name, measure in JOBS_PARTS.items()}
     if options.subject == "soak":
         many = soak_sizes(quick=options.quick, jobs=options.jobs, folder=options.folder)
         return {name: partial(measure, many) for name, measure in SOAK_PARTS.items()}
@@ -112,12 +123,12 @@ def _threads(count: int) -> Iterator[None]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("subject", choices=["lora", "library", "page", "soak"])
+    parser.add_argument("subject", choices=["lora", "library", "page", "jobs", "soak"])
     parser.add_argument("--quick", action="store_true", help="tiny models; only to see it run")
     parser.add_argument(
         "--only",
         nargs="+",
-        choices=[*PARTS, *LIBRARY_PARTS, *PAGE_PARTS, *SOAK_PARTS],
+        choices=EVERY_PART,
         metavar="NAME",
     )
     parser.add_argument(

@@ -20,3 +20,30 @@ def test_a_soak_counts_what_is_held_and_what_differs(tmp_path: Path) -> None:
     assert targets["jobs that are not done"]["met"]
     assert len(targets) == 4
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_the_app_is_timed_against_a_bare_script_that_makes_the_same_frames(tmp_path: Path) -> None:
+    path = tmp_path / "found.json"
+    arguments = ["jobs", "--quick", "--json", str(path), "--folder", str(tmp_path)]
+    assert main(arguments) == 0
+    parts = json.loads(path.read_text(encoding="utf-8"))["parts"]
+    overhead, start = parts["overhead"], parts["first step"]
+    assert overhead["facts"]["same frames"] is True
+    assert {name: len(found["seconds"]) for name, found in overhead["timings"].items()} == {
+        "bare": 1,
+        "app": 1,
+    }
+    targets = {target["name"]: target for part in parts.values() for target in part["targets"]}
+    assert targets["videos with other frames"]["met"]
+    assert targets["the app's overhead over a bare script"]["limit"] == 3.0
+    assert targets["submit to first step"]["limit"] == 0.3
+    begun, done = (found["seconds"] for found in start["timings"].values())
+    assert all(0 < first < second for first, second in zip(begun, done, strict=True))
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_part_of_the_jobs_can_be_chosen(tmp_path: Path) -> None:
+    path = tmp_path / "found.json"
+    arguments = ["jobs", "--quick", "--only", "first-step", "--json", str(path)]
+    assert main([*arguments, "--folder", str(tmp_path)]) == 0
+    assert list(json.loads(path.read_text(encoding="utf-8"))["parts"]) == ["first step"]
