@@ -40,6 +40,9 @@ class ProgressAnswer(Answer):
     preview_version: int = Field(description="Grows with every preview picture.")
     part: int | None = Field(default=None, description="Of a batch: the part that runs, from 1.")
     parts: int | None = Field(default=None, description="Of a batch: how many parts it has.")
+    batch_seconds_left: float | None = Field(
+        default=None, description="Of a batch: to the end of its last video, by those made."
+    )
 
 
 class PartAnswer(Answer):

@@ -8,19 +8,18 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from backend.jobs.board import Board
 from backend.jobs.instances import Instances
-from backend.jobs.job import Job, JobPart, JobState
+from backend.jobs.job import JobState
 from backend.jobs.keeper import WorkerKeeper
 from backend.jobs.messages import Command, Report
 from backend.jobs.outcomes import batch_outcome
 from backend.jobs.recovery import Recovery
+from backend.jobs.run import Run
 from backend.jobs.store import JobStore
 from backend.settings import Settings
-from backend.wan.pinned import Pins
 
 logger = logging.getLogger(__name__)
 
@@ -28,31 +27,6 @@ TICK_SECONDS = 0.25
 RECOVERY_SECONDS = 5.0
 SAVE_SECONDS = 1.0
 ENDINGS: dict[str, JobState] = {"done": "done", "failed": "failed", "cancelled": "cancelled"}
-
-
-@dataclass
-class Run:
-    """The job that this supervisor has, and the part of it that the worker has.
-
-    `part` is None for a job without parts, and between two parts; `begun` once the worker said
-    so, `working` while something is with the worker.
-    """
-
-    job: Job
-    pins: Pins
-    part: JobPart | None = None
-    working: bool = False
-    begun: bool = False
-    cancel_deadline: float | None = None
-    saved: float = 0.0
-
-    def in_batch(self, progress: dict[str, Any]) -> dict[str, Any]:
-        """The worker's progress, with which part of the batch it is about."""
-        if self.part is None:
-            return progress
-        number = 1 + [part.id for part in self.job.parts].index(self.part.id)
-        count = len(self.job.parts)
-        return {**progress, "part": number, "parts": count, "label": self.part.label}
 
 
 class Supervisor:
@@ -145,6 +119,7 @@ class Supervisor:
             self._progress(report)
         elif report.kind == "accepted" and self._run is not None:
             self._run.begun = True
+            self._run.pace.begin()
         elif report.kind in ENDINGS:
             self._video_ended(report)
         elif report.kind in ("started", "loaded", "load_failed"):
@@ -182,6 +157,8 @@ class Supervisor:
         else:
             self._save_progress(run)
             self._store.finish_part(run.part.id, self._owner, state, **outcome)
+            if state == "done":
+                run.pace.end(run.part)
             run.part, run.working = None, False
         timings = report.data.get("timings", {}) if report.kind == "done" else {}
         self._board.tally = self._board.tally.with_video(state, timings)

@@ -27,15 +27,22 @@ export function progressText(job) {
     message,
     part,
     parts: count,
+    batch_seconds_left: all,
   } = job.progress;
-  const parts = part ? [`Video ${part} of ${count}`] : [];
+  const words = part ? [`Video ${part} of ${count}`] : [];
   if (stage !== "sample" || !steps) {
-    return [...parts, message || STAGES[stage] || "Starting"].join(" · ");
+    words.push(message || STAGES[stage] || "Starting");
+  } else {
+    words.push(`Step ${step} of ${steps}`);
+    if (expert) words.push(`${expert} noise expert`);
+    if (isKnown(left) && step < steps) words.push(`${seconds(left)} left`);
   }
-  parts.push(`Step ${step} of ${steps}`);
-  if (expert) parts.push(`${expert} noise expert`);
-  if (left !== null && left !== undefined && step < steps) parts.push(`${seconds(left)} left`);
-  return parts.join(" · ");
+  if (part && isKnown(all)) words.push(`${seconds(all)} left for all`);
+  return words.join(" · ");
+}
+
+function isKnown(value) {
+  return value !== null && value !== undefined;
 }
 
 /** How far sampling is, of a batch in all its videos, 0 to 1; null while that cannot be said. */
