@@ -32,6 +32,7 @@ def create_generate_tab(settings: Settings, page: gr.Blocks) -> None:
             script_panel("load-settings", "load_settings.js", base=ASSETS_URL)
         with gr.Column(elem_id="generate-run", scale=5, min_width=320):
             button = gr.Button("Generate", variant="primary", elem_id="generate-button")
+            script_panel("batch-panel", "batch_panel.js", base=ASSETS_URL)
             run = script_panel(
                 "run-panel", "run_panel.js", base=ASSETS_URL, events=("reuse",), min_height=320
             )

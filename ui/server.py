@@ -34,6 +34,7 @@ STYLES = (
     f"{ASSETS_URL}/run.css",
     f"{ASSETS_URL}/inputs.css",
     f"{ASSETS_URL}/parts.css",
+    f"{ASSETS_URL}/batch.css",
     f"{ASSETS_URL}/queue.css",
     f"{ASSETS_URL}/gallery.css",
     f"{ASSETS_URL}/viewer.css",

@@ -135,7 +135,7 @@ def asked_image(page: Page) -> Any:
     write_prompt(page, "")
     with page.expect_request(lambda asked: asked.url.endswith("/api/jobs")) as asked:
         page.locator("#generate-button").click()
-    return json.loads(asked.value.post_data or "{}")["image"]
+    return json.loads(asked.value.post_data or "{}")["task"]["image"]
 
 
 def test_the_picture_is_cut_to_the_videos_shape(page: Page, watch: Watch, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 import { request } from "../../lora_ui/assets/api.js";
 import { form } from "../../lora_ui/assets/form.js";
 import { store } from "../../lora_ui/assets/store.js";
+import { batchOf, videoCount } from "./batch.js";
 import { pictureInput } from "./picture.js";
 import { poll } from "./poll.js";
 import { announce, runs } from "./runs.js";
@@ -24,9 +25,10 @@ const FIELDS = [
 const KEPT = "studio-form";
 let submitting = false;
 
-/** Queue a video. The LoRA strengths are read here and now. */
+/** Queue a video, or as many as asked for. The LoRA strengths are read here and now. */
 export function generate(...values) {
-  return submit({ ...withPicture(fields(values)), selected_loras: store.selected() });
+  const task = { ...withPicture(fields(values)), selected_loras: store.selected() };
+  return submit(batchOf(task, videoCount.value));
 }
 
 /** Queue what the LoRA controls ask for: several videos as one job. */

@@ -75,9 +75,9 @@ export const pictureInput = new PictureInput();
 export function offerPicture(picture) {
   pictureInput.set(picture);
   if (pictureInput.use !== "none") return;
-  const models = Object.keys(pictureInput.uses).filter(
-    (name) => pictureInput.uses[name] !== "none",
-  );
+  const models = Object.entries(pictureInput.models)
+    .filter(([, { use }]) => use !== "none")
+    .map(([name]) => name);
   toast("The picture is kept, but the chosen model takes none.", {
     details: models.length > 0 ? [`Choose one that does: ${models.join(", ")}.`] : [],
   });

@@ -10,6 +10,8 @@ import { resultDetails } from "./result.js";
 import { runs } from "./runs.js";
 import { fraction, progressText } from "./words.js";
 
+const RETRYABLE = ["failed", "cancelled", "interrupted"];
+
 export function mount({ element, trigger }) {
   const view = createView(element);
   const reuse = (fields) => {
@@ -29,6 +31,7 @@ export function mount({ element, trigger }) {
     showOnPhone(view.problem);
   });
   view.cancel.addEventListener("click", () => cancel(view));
+  view.retry.addEventListener("click", () => retry(view));
   draw();
   poll.start();
 }
@@ -50,6 +53,7 @@ function createView(element) {
     note: el("p", { class: "run-note", role: "status" }),
     bar: el("progress", { class: "run-bar", max: 1, "aria-label": "Progress of the run" }),
     cancel: el("button", { type: "button", class: "button", id: "cancel-button", text: "Cancel" }),
+    retry: el("button", { type: "button", class: "button", id: "retry-button", text: "Retry" }),
     stage: el("div", { class: "run-stage" }),
     problem: el("div", { class: "run-problem", role: "alert" }),
     notes: el("div", { class: "run-notes", role: "status" }),
@@ -59,7 +63,7 @@ function createView(element) {
   element.classList.add("run", "lora-ui");
   element.replaceChildren(
     view.problem,
-    el("div", { class: "run-head" }, view.note, view.cancel),
+    el("div", { class: "run-head" }, view.note, view.cancel, view.retry),
     view.bar,
     view.notes,
     view.stage,
@@ -74,6 +78,7 @@ function drawJob(view, job, reuse) {
   const open = job !== null && ["queued", "running"].includes(job.state);
   view.note.textContent = job ? noteText(job) : "No video yet";
   view.cancel.hidden = !open;
+  view.retry.hidden = !RETRYABLE.includes(job?.state);
   view.bar.hidden = !open;
   if (open) drawBar(view.bar, fraction(job));
   drawNotes(view.notes, open ? (job.progress?.notes ?? []) : []);
@@ -84,6 +89,7 @@ function drawJob(view, job, reuse) {
   if (key !== view.key) {
     view.key = key;
     view.cancel.disabled = false;
+    view.retry.disabled = false;
     view.parts?.stop();
     view.parts = batch ? createPartsGrid(job) : null;
     view.stage.hidden = batch;
@@ -209,5 +215,19 @@ async function cancel(view) {
     view.cancel.disabled = false;
     toastError(error);
   }
+  poll.now();
+}
+
+/** The same job again; of a batch, what is not done. */
+async function retry(view) {
+  view.retry.disabled = true;
+  view.refused = null;
+  try {
+    await request("POST", `api/jobs/${view.job.id}/retry`);
+    view.cancel.disabled = false;
+  } catch (error) {
+    toastError(error);
+  }
+  view.retry.disabled = false;
   poll.now();
 }
