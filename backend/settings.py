@@ -115,7 +115,14 @@ class Settings(BaseModel):
         ge=0, description="Days until a deleted LoRA or video is gone for good; 0 means never."
     )
     trash_mb: float = Field(
-        ge=0, description="Deleted LoRAs kept in all, megabytes, the newest always; 0 is no limit."
+        ge=0,
+        description="Kept of deleted LoRAs, and as much of deleted videos, megabytes; the newest"
+        " always; 0 is no limit.",
+    )
+    picture_days: float = Field(
+        ge=0,
+        description="Days from its last use that an input picture is kept which no run and no video"
+        " needs; 0 means for good.",
     )
     thumbnail_size: int = Field(ge=32, le=2048, description="Longest thumbnail side in pixels.")
     recent_loras: int = Field(ge=0, description="Entries of the recent-LoRA dropdown.")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import threading
 from collections.abc import AsyncIterator, Callable
 
 from fastapi import FastAPI
@@ -15,6 +14,7 @@ from lora_ui.routes import create_lora_router, lora_assets
 from ui.diagnostics_routes import create_diagnostics_router
 from ui.generate_tab import ASSETS_URL
 from ui.health_routes import create_health_router
+from ui.housekeeping import Housekeeping
 from ui.job_routes import create_job_router
 from ui.page import TITLE
 from ui.pictures import PictureStore
@@ -22,6 +22,7 @@ from ui.restore_routes import create_restore_router
 from ui.result_routes import create_result_router
 from ui.routes import create_status_router
 from ui.static import ASSETS
+from ui.trash_routes import create_trash_router
 from utils import JobQueue, LoRAManager, LoRAUploadHandler, ResultLibrary, Settings
 
 DESCRIPTION = (
@@ -42,6 +43,8 @@ def build_api(
 ) -> FastAPI:
     """The application without its page. The queue runs while the application does."""
     results = ResultLibrary(settings)
+    pictures = PictureStore(settings.data_dir / "pictures")
+    housekeeping = Housekeeping(settings, queue, results, pictures)
     app = FastAPI(
         title=TITLE,
         description=DESCRIPTION,
@@ -49,16 +52,16 @@ def build_api(
         openapi_url="/api/openapi.json",
         docs_url=None,  # FastAPI's own page loads its scripts from another host
         redoc_url=None,
-        lifespan=_lifespan(queue, results, on_ready),
+        lifespan=_lifespan(queue, housekeeping, on_ready),
     )
     app.add_exception_handler(RequestValidationError, refuse_request)
-    pictures = PictureStore(settings.data_dir / "pictures")
     app.include_router(create_lora_router(settings, loras, uploads, results=results))
     app.include_router(create_status_router(loras, queue))
     app.include_router(create_job_router(queue, pictures))
     app.include_router(create_diagnostics_router(queue, settings))
     app.include_router(create_health_router(queue, loras))
     # Before the results, whose addresses begin with an id.
+    app.include_router(create_trash_router(results))
     app.include_router(create_restore_router(settings, loras, results, pictures))
     app.include_router(create_result_router(results, queue, loras, pictures))
     app.mount(LORA_ASSETS_URL, lora_assets())
@@ -67,17 +70,17 @@ def build_api(
 
 
 def _lifespan(
-    queue: JobQueue, results: ResultLibrary, on_ready: Callable[[], None]
+    queue: JobQueue, housekeeping: Housekeeping, on_ready: Callable[[], None]
 ) -> Callable[[FastAPI], contextlib.AbstractAsyncContextManager[None]]:
     @contextlib.asynccontextmanager
     async def run(_app: FastAPI) -> AsyncIterator[None]:
         queue.start()
-        # Thousands of new videos take seconds to read; nobody shall wait for that.
-        threading.Thread(target=results.refresh, name="results", daemon=True).start()
+        housekeeping.start()
         on_ready()
         try:
             yield
         finally:
+            housekeeping.stop()
             queue.close()
 
     return run

@@ -22,6 +22,14 @@ def job_not_found(message: str) -> StudioError:
     )
 
 
+def not_in_trash() -> StudioError:
+    return GenerationError(
+        "The trash holds no result with this id.",
+        suggestions=["Open the trash again to see what it holds."],
+        context={"status": 404},
+    )
+
+
 def too_large(limit: int) -> StudioError:
     return UploadError(
         f"The file is larger than {limit // 1_000_000} MB.",

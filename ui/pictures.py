@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import os
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -79,13 +82,28 @@ class PictureStore:
         return self.file(self.add(cropped(picture, sides, wanted.get("box", WHOLE))))
 
     def file(self, key: str) -> Path:
-        """Where the picture is. Raises GenerationError if there is none under this id."""
+        """Where the picture is, which counts as a use. Raises GenerationError if there is none."""
         if not self._is_key(key) or not self._path(key).is_file():
             raise GenerationError(
                 "The input picture is not on the server any more.",
                 suggestions=["Choose the picture again."],
             )
+        with contextlib.suppress(OSError):
+            os.utime(self._path(key))
         return self._path(key)
+
+    def sweep(self, needed: Iterable[str], before: float) -> int:
+        """Remove the pictures that were last used before that time (seconds since 1970), except
+        those whose hashes are `needed`. Gives how many that were."""
+        kept = {sha256[:ID_LENGTH] for sha256 in needed}
+        count = 0
+        for path in list(self._folder.iterdir()) if self._folder.is_dir() else []:
+            with contextlib.suppress(OSError):
+                ours = self._is_key(path.stem) or path.suffix == ".part"
+                if ours and path.stem not in kept and path.stat().st_mtime < before:
+                    path.unlink()
+                    count += 1
+        return count
 
     @staticmethod
     def _is_key(key: str) -> bool:

@@ -90,9 +90,7 @@ def _input_picture(
     recorded = facts.task.get("image")
     if not recorded:
         return None, []
-    known = facts.metadata.get("picture")
-    sha256 = known.get("sha256") if isinstance(known, dict) else None
-    found = pictures.find(sha256) if isinstance(sha256, str) else None
+    found = pictures.find(facts.picture) if facts.picture else None
     if found is not None:
         return found, []
     with contextlib.suppress(OSError, ValueError, GenerationError):

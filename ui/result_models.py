@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 if TYPE_CHECKING:
+    from backend.results.discarded import Discarded
     from backend.results.rows import Result
 
 
@@ -56,6 +57,39 @@ class ResultDetails(ResultItem):
     task: dict[str, Any] = Field(description="The task as it was run, with the seed used.")
     result: dict[str, Any] = Field(description="Reports on the LoRAs, timings, versions, warnings.")
     filename: str
+
+
+class DiscardedResult(BaseModel):
+    """A deleted result that can still be brought back."""
+
+    id: str
+    prompt: str
+    seed: int | None
+    loras: list[str]
+    deleted: float = Field(description="Seconds since 1970.")
+    size: int = Field(description="Bytes of all its files.")
+    poster_url: str = Field(description="Counts from the app's address.")
+
+    @classmethod
+    def of(cls, entry: Discarded) -> DiscardedResult:
+        result = entry.result
+        return cls(
+            id=result.id,
+            prompt=result.prompt,
+            seed=result.seed,
+            loras=result.loras,
+            deleted=entry.deleted,
+            size=entry.size,
+            poster_url=f"api/results/trash/{result.id}/poster",
+        )
+
+
+class ResultTrash(BaseModel):
+    results: list[DiscardedResult] = Field(description="The latest deletion first.")
+
+
+class Emptied(BaseModel):
+    count: int = Field(description="How many results are gone for good.")
 
 
 class Filters(BaseModel):

@@ -10,6 +10,7 @@ import threading
 import time
 import uuid
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from backend.jobs.arranging import ArrangedStore
@@ -196,6 +197,10 @@ class JobQueue:
     def jobs(self, limit: int = 20) -> list[Job]:
         """The newest first."""
         return [self._live(job) for job in self._store.newest(limit)]
+
+    def pictures(self) -> set[str]:
+        """The hashes of the input pictures that jobs hold."""
+        return {Path(place).stem for place in self._store.held()[0]}
 
     def preview(self, job_id: str) -> bytes | None:
         """The newest preview picture (JPEG) of the job that runs, or ran last, here."""

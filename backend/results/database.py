@@ -51,5 +51,10 @@ CREATE TABLE IF NOT EXISTS used_files (
 CREATE INDEX IF NOT EXISTS used_files_by_result ON used_files (seq);
 UPDATE results SET mtime_ns = 0;
 """,
+        # And again, for the hash of the input picture.
+        """
+ALTER TABLE results ADD COLUMN picture TEXT;
+UPDATE results SET mtime_ns = 0;
+""",
     ),
 )

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeGuard
 
 from backend.errors import GenerationError
 
+HASH = re.compile(r"[0-9a-f]{64}")
 MAX_LORAS = 200
 MAX_TEXT = 100_000
 MAX_NAME = 500
@@ -49,6 +51,13 @@ class VideoFacts:
             return shape[0], shape[1], shape[2]
         task = self.task
         return task.get("num_frames", 0), task.get("height", 0), task.get("width", 0)
+
+    @property
+    def picture(self) -> str | None:
+        """The hash of the input picture's file, where the video says it."""
+        found = self.metadata.get("picture")
+        sha256 = found.get("sha256") if isinstance(found, dict) else None
+        return sha256 if isinstance(sha256, str) and HASH.fullmatch(sha256) else None
 
 
 def own_facts(metadata: dict[str, Any], task: dict[str, Any]) -> VideoFacts:

@@ -9,6 +9,7 @@ from pathlib import Path
 from backend.errors import GenerationError
 from backend.results import trash
 from backend.results.database import RESULTS
+from backend.results.discarded import Discards
 from backend.results.facts import VideoFacts
 from backend.results.folder import facts_in
 from backend.results.pictures import VideoPictures
@@ -17,8 +18,6 @@ from backend.results.rows import Result, result_of
 from backend.results.scanning import Scanner
 from backend.settings import Settings
 from backend.sqlite_file import CountedFile
-
-DAY_SECONDS = 86_400.0
 
 
 @dataclass(frozen=True)
@@ -40,10 +39,10 @@ class ResultLibrary:
     def __init__(self, settings: Settings) -> None:
         self.root = settings.outputs_dir
         self._pictures = VideoPictures(settings.data_dir / "posters")
-        self._trash_seconds = settings.trash_days * DAY_SECONDS
         self._database = CountedFile(settings.data_dir / "results.sqlite", RESULTS)
+        self.trash = Discards(self.root, self._database, settings)
         self._scanner = Scanner(self.root, self._database)
-        self._purged = False
+        self._expired = False
 
     def close(self) -> None:
         self._database.close()
@@ -65,7 +64,7 @@ class ResultLibrary:
                 self._scanner.problem,
                 suggestions=["Check outputs_dir in config.json, and that its disk is there."],
             )
-        self._purge_once()
+        self._expire_once()
         page = find_rows(self._database, query, cursor, limit)
         return ResultPage([result_of(row) for row in page.rows], page.next, page.total)
 
@@ -120,6 +119,12 @@ class ResultLibrary:
         )
         return {"models": [r["name"] for r in models], "loras": [r["name"] for r in loras]}
 
+    def pictures(self) -> set[str]:
+        """The hashes of the input pictures that results were made from, also in the trash."""
+        self._scanner.refresh()
+        rows = self._database.rows("SELECT DISTINCT picture FROM results WHERE picture IS NOT NULL")
+        return {row["picture"] for row in rows}
+
     def set_favourite(self, result_id: str, favourite: bool) -> Result:
         result = self.get(result_id)
         with self._database.writing() as connection:
@@ -141,6 +146,7 @@ class ResultLibrary:
         except GenerationError:
             self._mark(result.id, None)
             raise
+        self.trash.expire()
         return result.id
 
     def undo(self, result_id: str) -> Result:
@@ -164,18 +170,11 @@ class ResultLibrary:
         with self._database.writing() as connection:
             connection.execute("UPDATE results SET deleted = ? WHERE id = ?", (deleted, result_id))
 
-    def _purge_once(self) -> None:
-        """Drop, once in a program's life, what was deleted longer ago than the settings keep."""
-        if self._purged or not self._trash_seconds:
-            return
-        self._purged = True
-        old = self._database.rows(
-            "SELECT id FROM results WHERE deleted < ?", time.time() - self._trash_seconds
-        )
-        for row in old:
-            trash.remove(self.root, row["id"])
-            with self._database.writing() as connection:
-                connection.execute("DELETE FROM results WHERE id = ?", (row["id"],))
+    def _expire_once(self) -> None:
+        """Once in a program's life, and after each deletion."""
+        if not self._expired:
+            self._expired = True
+            self.trash.expire()
 
 
 def _not_found() -> GenerationError:

@@ -15,9 +15,9 @@ from backend.results.folder import FoundVideo
 WELL_FORMED = re.compile(r"[A-Za-z0-9_-]{1,64}")
 INSERT = """
 INSERT INTO results (id, task_id, path, size, mtime_ns, created, source, prompt, model_type, seed,
-    fps, frames, width, height, loras, search)
+    fps, frames, width, height, loras, search, picture)
 VALUES (:id, :task_id, :path, :size, :mtime_ns, :created, :source, :prompt, :model_type, :seed,
-    :fps, :frames, :width, :height, :loras, :search)
+    :fps, :frames, :width, :height, :loras, :search, :picture)
 """
 
 
@@ -108,4 +108,5 @@ def row_values(video: FoundVideo, facts: VideoFacts) -> dict[str, Any]:
         "height": height,
         "loras": json.dumps({lora.name: lora.strength for lora in facts.loras}),
         "search": "\n".join(texts).casefold(),
+        "picture": facts.picture,
     }

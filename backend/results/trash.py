@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+from collections.abc import Container
 from pathlib import Path
 
 from backend.errors import GenerationError
@@ -44,6 +45,34 @@ def bring_back(root: Path, path: str, result_id: str) -> str:
     with contextlib.suppress(OSError):
         place.rmdir()
     return video.relative_to(root).as_posix()
+
+
+def size(root: Path, result_id: str) -> int:
+    """Bytes that the trash holds of a result."""
+    found = 0
+    with contextlib.suppress(OSError):
+        for path in (root / FOLDER / result_id).iterdir():
+            found += path.stat().st_size
+    return found
+
+
+def poster(root: Path, path: str, result_id: str) -> Path | None:
+    """The picture beside the video there, if it has one."""
+    place = (root / FOLDER / result_id / Path(path).name).with_suffix(".jpg")
+    return place if place.is_file() else None
+
+
+def remove_strays(root: Path, known: Container[str], before: float | None = None) -> None:
+    """Drop folders that no known result names, changed before that time (seconds since 1970).
+
+    They are left where the index was lost; nothing can bring them back.
+    """
+    top = root / FOLDER
+    for place in list(top.iterdir()) if top.is_dir() and not top.is_symlink() else []:
+        with contextlib.suppress(OSError):
+            old = before is None or place.stat().st_mtime < before
+            if place.name not in known and old and place.is_dir() and not place.is_symlink():
+                shutil.rmtree(place, ignore_errors=True)
 
 
 def remove(root: Path, result_id: str) -> None:

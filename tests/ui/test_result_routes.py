@@ -18,6 +18,7 @@ from starlette.testclient import TestClient
 from ui.pictures import PictureStore
 from ui.restore_routes import create_restore_router
 from ui.result_routes import create_result_router
+from ui.trash_routes import create_trash_router
 from utils import JobQueue, LoRAManager, ResultLibrary, Settings, load_settings
 
 
@@ -38,6 +39,7 @@ def client(settings: Settings, loras: LoRAManager) -> Iterator[TestClient]:
     pictures = PictureStore(settings.data_dir / "pictures")
     app = FastAPI()
     app.include_router(create_restore_router(settings, loras, results, pictures))
+    app.include_router(create_trash_router(results))
     app.include_router(create_result_router(results, queue, loras, pictures))
     with TestClient(app) as client:
         yield client
@@ -211,3 +213,24 @@ def test_pictures_are_checked(client: TestClient) -> None:
         assert answer.status_code == 422
         assert answer.json()["error"]["suggestions"]
     assert client.get("/api/pictures/..%2F..%2Fx").status_code in (404, 422)
+
+
+def test_the_trash_is_looked_into_and_emptied(client: TestClient, settings: Settings) -> None:
+    for name in ("one", "two"):
+        write_video(settings.outputs_dir, name, metadata(id=name, prompt=f"about {name}"))
+        client.delete(f"/api/results/{name}")
+    found = client.get("/api/results/trash").json()["results"]
+    assert [(item["id"], item["prompt"]) for item in found] == [
+        ("two", "about two"),
+        ("one", "about one"),
+    ]
+    assert found[0]["size"] > 0 and found[0]["deleted"] > 1e9
+    assert client.get(found[0]["poster_url"]).headers["content-type"] == "image/jpeg"
+    assert client.post("/api/results/two/undo").json()["id"] == "two"
+    assert client.get("/api/results/trash/two/poster").status_code == 404
+    assert client.delete("/api/results/trash/two").status_code == 404, "it is not in the trash"
+    assert client.get("/api/results/two/video").status_code == 200
+    assert client.post("/api/results/trash/empty").json() == {"count": 1}
+    assert client.get("/api/results/trash").json() == {"results": []}
+    answer = client.post("/api/results/one/undo")
+    assert answer.status_code == 404 and answer.json()["error"]["suggestions"]

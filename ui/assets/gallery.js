@@ -1,7 +1,8 @@
 /** The gallery tab: every finished video, to look at, find, compare and use again. */
-import { delegate, el, icon } from "../../lora_ui/assets/dom.js";
+import { actionButton, delegate, el, icon } from "../../lora_ui/assets/dom.js";
 import { plural } from "../../lora_ui/assets/format.js";
 import { compareResults } from "./compare.js";
+import { openTrash } from "./gallery_trash.js";
 import { poll } from "./poll.js";
 import { deleteResult, markFavourite, reuseResult } from "./result_actions.js";
 import { resultCard, showMarks } from "./result_card.js";
@@ -52,6 +53,7 @@ function createTools() {
     "aria-pressed": "false",
     text: "Favourites",
   });
+  const trash = actionButton("trash", "Deleted videos", "trash", { class: "icon-button" });
   const count = el("p", { class: "gallery-count muted", role: "status" });
   const compare = el("button", { type: "button", class: "button button-primary", text: "Compare" });
   const cancel = el("button", { type: "button", class: "button", text: "Cancel" });
@@ -60,6 +62,7 @@ function createTools() {
     search,
     selects,
     favourite,
+    trash,
     count,
     compare,
     cancel,
@@ -73,6 +76,7 @@ function createTools() {
       selects.days,
       favourite,
       count,
+      trash,
     ),
     bar: el("div", { class: "gallery-bar" }, barText, compare, cancel),
   };
@@ -92,6 +96,7 @@ function connect(view, options) {
     view.favourite.setAttribute("aria-pressed", String(on));
     results.search({ favourite: on ? "true" : "" });
   });
+  view.trash.addEventListener("click", openTrash);
   view.more.addEventListener("click", () => results.readMore());
   view.cancel.addEventListener("click", () => choose(view, []));
   view.compare.addEventListener("click", () => compareResults(view.chosen));
