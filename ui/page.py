@@ -5,15 +5,17 @@ from __future__ import annotations
 import gradio as gr
 
 from lora_ui.lora_tab import _create_lora_tab
+from ui.client_api import add_client_api
 from ui.gallery_tab import create_gallery_tab
 from ui.generate_tab import create_generate_tab
+from ui.pictures import PictureStore
 from ui.status import create_status_line
-from utils import Settings
+from utils import JobQueue, Settings
 
 TITLE = "Wan2.2 LoRA Studio"
 
 
-def build_page(settings: Settings) -> gr.Blocks:
+def build_page(settings: Settings, queue: JobQueue) -> gr.Blocks:
     page = gr.Blocks(title=TITLE, fill_width=True, analytics_enabled=False)
     with page:
         create_status_line(settings)
@@ -24,4 +26,5 @@ def build_page(settings: Settings) -> gr.Blocks:
                 _create_lora_tab(settings)
             with gr.Tab("Gallery", id="gallery"):
                 create_gallery_tab(settings)
+        add_client_api(queue, PictureStore(settings.data_dir / "pictures"))
     return page

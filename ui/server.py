@@ -65,7 +65,7 @@ def build_app(
     app = build_api(settings, loras, uploads, queue, on_ready=on_ready, version=version)
     gr.mount_gradio_app(
         app,
-        build_page(settings),
+        build_page(settings, queue),
         path="/",
         theme=studio_theme(),
         head=_head(),

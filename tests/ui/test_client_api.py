@@ -1,0 +1,91 @@
+"""The app as the Gradio client sees it: the real page, and a queue whose worker runs scripts."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import uvicorn
+from gradio_client import Client
+from gradio_client.exceptions import AppError
+
+from tests.backend.jobs.conftest import SCRIPTED, wait_until
+from ui.server import build_app
+from utils import JobQueue, LoRAManager, LoRAUploadHandler, load_settings
+
+START_SECONDS = 60.0
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+    folder: Path = tmp_path_factory.mktemp("client")
+    folders = {f"{name}_dir": folder / name for name in ("loras", "outputs", "data")}
+    settings = load_settings(**folders)
+    loras = LoRAManager(settings)
+    queue = JobQueue(settings, loras=loras, runner=SCRIPTED)
+    app = build_app(settings, loras, LoRAUploadHandler(settings, loras), queue)
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    end = time.monotonic() + START_SECONDS
+    while not server.started and time.monotonic() < end:
+        time.sleep(0.05)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    client = Client(f"http://127.0.0.1:{port}/", verbose=False, analytics_enabled=False)
+    yield client
+    client.close()
+    server.should_exit = True
+    thread.join(START_SECONDS)
+
+
+def test_only_what_is_meant_for_it_is_named(client: Client) -> None:
+    named = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
+    assert set(named) == {"/submit", "/job", "/cancel", "/generate"}
+    names = [item["parameter_name"] for item in named["/submit"]["parameters"]]
+    assert names == ["task", "parts", "priority"]
+
+
+def test_a_video_is_made_and_waited_for(client: Client) -> None:
+    task = {"model_type": "demo", "prompt": "steps 3", "seed": 5}
+    job = client.predict(task, api_name="/generate")
+    assert (job["state"], job["task"]["seed"]) == ("done", 5)
+    assert job["result"]["video_path"] == "v.mp4"
+
+
+def test_a_batch_is_queued_looked_at_and_cancelled(client: Client) -> None:
+    task = {"model_type": "demo", "prompt": "slow"}
+    parts = [{"label": "one", "changes": {"seed": 1}}, {"label": "two", "changes": {"seed": 2}}]
+    job = client.predict(task, parts, 3, api_name="/submit")
+    assert (job["priority"], [part["label"] for part in job["parts"]]) == (3, ["one", "two"])
+    look = {"api_name": "/job"}
+    wait_until(lambda: client.predict(job["id"], **look)["state"] == "running", "running")
+    client.predict(job["id"], api_name="/cancel")
+    wait_until(lambda: client.predict(job["id"], **look)["state"] == "cancelled", "cancelled")
+
+
+def test_a_waiting_call_holds_up_no_other(client: Client) -> None:
+    waiting = client.submit({"model_type": "demo", "prompt": "slow"}, api_name="/generate")
+    job = client.predict({"model_type": "demo", "prompt": "quick"}, api_name="/submit")
+    assert job["state"] == "queued"
+    first = wait_until(
+        lambda: [
+            item
+            for item in [client.predict(job["id"], api_name="/job")]
+            if item["state"] == "queued" and item["position"] == 1
+        ],
+        "the other waits",
+    )
+    assert first
+    waiting.cancel()  # of the call alone: the run goes on
+
+
+def test_refusals_and_failures_come_in_words(client: Client) -> None:
+    with pytest.raises(AppError, match="the prompt is empty"):
+        client.predict({"model_type": "demo", "prompt": ""}, api_name="/submit")
+    with pytest.raises(AppError, match="no run with this id"):
+        client.predict("none", api_name="/job")
+    with pytest.raises(AppError, match="priority"):
+        client.predict({"model_type": "demo", "prompt": "quick"}, [], 1000, api_name="/submit")

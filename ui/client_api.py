@@ -1,0 +1,95 @@
+"""Named endpoints for the Gradio client. Everything else is under `/api/docs`, for any client.
+
+Gradio reads the annotations of the endpoints as they are, so they are no strings in this file.
+"""
+
+import asyncio
+import functools
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
+
+import gradio as gr
+from pydantic import ValidationError
+
+from ui.messages import job_not_found
+from ui.pictures import PictureStore
+from ui.submission import Submission, batch_from_form
+from utils import JobQueue, StudioError
+
+LOOK_SECONDS = 0.3
+OPEN_STATES = ("queued", "running")
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def add_client_api(queue: JobQueue, pictures: PictureStore) -> None:
+    """Add the endpoints to the page that is being built."""
+
+    @_told
+    def submit(
+        task: dict[str, Any],
+        parts: list[dict[str, Any]] = [],  # noqa: B006 - shown as the default, never changed
+        priority: int = 0,
+    ) -> dict[str, Any]:
+        """Queue a video, or with parts a batch of them; gives the job, with its id."""
+        form = Submission.model_validate({"task": task, "parts": parts, "priority": priority})
+        wanted, made = batch_from_form(form, pictures)
+        return queue.submit(wanted, parts=made, priority=form.priority).to_dict()
+
+    @_told
+    def job(job_id: str) -> dict[str, Any]:
+        """One job, with its progress while it runs and its result when it is done."""
+        return _found(queue, job_id)
+
+    @_told
+    def cancel(job_id: str) -> dict[str, Any]:
+        """Cancel a waiting or running job."""
+        queue.cancel(job_id)
+        return _found(queue, job_id)
+
+    async def generate(task: dict[str, Any]) -> dict[str, Any]:
+        """Make a video and wait for it; gives the job, whose result names the files."""
+        made = await asyncio.to_thread(submit, task)
+        while made["state"] in OPEN_STATES:
+            await asyncio.sleep(LOOK_SECONDS)
+            made = await asyncio.to_thread(job, made["id"])
+        if made["state"] != "done":
+            raise _refusal(made)
+        return made
+
+    options: dict[str, Any] = {"concurrency_limit": None}
+    gr.api(submit, api_name="submit", **options)
+    gr.api(job, api_name="job", **options)
+    gr.api(cancel, api_name="cancel", **options)
+    gr.api(generate, api_name="generate", **options)
+
+
+def _found(queue: JobQueue, job_id: str) -> dict[str, Any]:
+    found = queue.get(job_id)
+    if found is None:
+        raise job_not_found("There is no run with this id.")
+    return found.to_dict()
+
+
+def _told(function: Callable[P, R]) -> Callable[P, R]:
+    """A function whose refusal reaches the client in words."""
+
+    @functools.wraps(function)
+    def told(*arguments: P.args, **options: P.kwargs) -> R:
+        try:
+            return function(*arguments, **options)
+        except StudioError as error:
+            words = " ".join([error.message, *error.suggestions])
+        except ValidationError as error:
+            words = "; ".join(f"{item['loc']}: {item['msg']}" for item in error.errors())
+        raise gr.Error(words, print_exception=False)
+
+    return told
+
+
+def _refusal(job: dict[str, Any]) -> gr.Error:
+    error = job["error"] or {}
+    words = [f"The run {job['id']} is {job['state']}.", error.get("message", "")]
+    return gr.Error(
+        " ".join(filter(None, [*words, *error.get("suggestions", ())])), print_exception=False
+    )
