@@ -2,29 +2,43 @@
 import { request } from "../../lora_ui/assets/api.js";
 import { openDialog } from "../../lora_ui/assets/dialogs.js";
 import { el } from "../../lora_ui/assets/dom.js";
+import { store } from "../../lora_ui/assets/store.js";
+import { strengthText } from "../../lora_ui/assets/strengths.js";
 import { poll } from "./poll.js";
 
 const TEXTS = { prompt: "Prompt", negative_prompt: "Negative prompt" };
-const NUMBERS = { steps: "Steps", num_frames: "Frames", guidance_scale: "Guidance", seed: "Seed" };
+const NUMBERS = {
+  width: "Width",
+  height: "Height",
+  num_frames: "Frames",
+  fps: "Frames/second",
+  steps: "Steps",
+  guidance_scale: "Guidance",
+  guidance_scale_2: "Guidance, low",
+  flow_shift: "Flow shift",
+  seed: "Seed",
+};
 
 /** Ask for the changes and make them; resolves when the dialog is there. */
 export async function editJob(id) {
   const job = await request("GET", `api/jobs/${id}`);
-  const inputs = {
-    ...inputsFor(TEXTS, job.task, (value) => el("textarea", { class: "field", rows: 3, value })),
-    ...inputsFor(NUMBERS, job.task, (value) =>
-      el("input", { class: "field", type: "text", inputmode: "decimal", value }),
-    ),
-  };
+  const texts = inputsFor(TEXTS, job.task, (value) =>
+    el("textarea", { class: "field", rows: 3, value }),
+  );
+  const numbers = inputsFor(numbersOf(job.task), job.task, (value) =>
+    el("input", { class: "field", type: "text", inputmode: "decimal", value }),
+  );
+  const inputs = { ...texts, ...numbers };
+  const loras = lorasChoice(job);
   const priority = el("input", { class: "field", type: "number", min: -100, max: 100, step: 1 });
   priority.value = job.priority;
   const problem = el("p", { class: "problem", role: "alert" });
   const form = el(
     "form",
     { class: "dialog-form queue-edit", id: "queue-edit" },
-    Object.entries(inputs).map(([name, input]) =>
-      el("label", {}, el("span", { text: TEXTS[name] ?? NUMBERS[name] }), input),
-    ),
+    labelled(texts, TEXTS),
+    el("div", { class: "queue-edit-numbers" }, labelled(numbers, NUMBERS)),
+    loras.element,
     el("label", {}, el("span", { text: "Priority, a higher one goes first" }), priority),
     problem,
   );
@@ -39,7 +53,8 @@ export async function editJob(id) {
     event.preventDefault();
     save.disabled = true;
     try {
-      const body = { task: changed(inputs, job.task), priority: Number(priority.value) };
+      const task = { ...changed(inputs, job.task), ...loras.changes() };
+      const body = { task, priority: Number(priority.value) };
       await request("PATCH", `api/jobs/${id}`, { body });
       dialog.close();
       poll.now();
@@ -48,6 +63,42 @@ export async function editJob(id) {
       save.disabled = false;
     }
   });
+}
+
+function labelled(inputs, names) {
+  return Object.entries(inputs).map(([name, input]) =>
+    el("label", {}, el("span", { text: names[name] }), input),
+  );
+}
+
+/** Without the second guidance where the model has one expert. */
+function numbersOf(task) {
+  const { guidance_scale_2: second, ...others } = NUMBERS;
+  return task.guidance_scale_2 === null ? others : NUMBERS;
+}
+
+/** The job's LoRAs stay, or become those that are chosen on the page now. */
+function lorasChoice({ task, parts }) {
+  const own = parts.some((part) => "selected_loras" in part.changes);
+  const box = el("input", { type: "checkbox", disabled: own });
+  const element = el(
+    "fieldset",
+    { class: "queue-edit-loras" },
+    el("legend", { text: "LoRAs" }),
+    el("p", { text: own ? "Each video of this job has its own." : named(task.selected_loras) }),
+    el(
+      "label",
+      { class: "queue-edit-check" },
+      box,
+      `Use those that are chosen now: ${named(store.selected())}`,
+    ),
+  );
+  return { element, changes: () => (box.checked ? { selected_loras: store.selected() } : {}) };
+}
+
+function named(loras) {
+  const words = Object.entries(loras).map(([name, value]) => `${name} ${strengthText(value)}`);
+  return words.join(", ") || "none";
 }
 
 function inputsFor(names, task, make) {
