@@ -100,6 +100,30 @@ def test_delete_and_undo(gallery: Page, app: App) -> None:
     assert (app.outputs / "fox1.mp4").exists()
 
 
+def test_deleted_videos_wait_in_the_trash(gallery: Page, app: App) -> None:
+    for name in ("gone1", "gone2"):
+        add(app, name, prompt=f"soon <i>gone</i>, {name}")
+    search(gallery, "soon gone1", "gone1")
+    card(gallery, "gone1").get_by_role("button", name="Delete").click()
+    search(gallery, "soon gone2", "gone2")
+    card(gallery, "gone2").get_by_role("button", name="Delete").click()
+    gallery.get_by_role("button", name="Deleted videos").click()
+    dialog = gallery.get_by_role("dialog", name="Deleted videos")
+    first, second = (dialog.locator(f'li[data-id="{name}"]') for name in ("gone1", "gone2"))
+    expect(first).to_contain_text("soon <i>gone</i>, gone1")
+    gallery.wait_for_function("document.querySelector('.trash-poster').naturalWidth > 0")
+    second.get_by_role("button", name="Bring back").click()
+    expect(second).to_have_count(0)
+    assert (app.outputs / "gone2.mp4").exists()
+    dialog.get_by_role("button", name="Empty the trash").click()
+    gallery.get_by_role("button", name="Delete for good").click()
+    expect(dialog).to_have_count(0)
+    assert not (app.outputs / ".trash" / "gone1").exists()
+    search(gallery, "soon <i>gone", "gone2")
+    gallery.get_by_role("button", name="Deleted videos").click()
+    expect(dialog).to_contain_text("Nothing is in the trash.")
+
+
 def test_two_videos_are_compared_frame_by_frame(gallery: Page) -> None:
     search(gallery, "quick fox", "fox1", "fox2")
     for name in ("fox1", "fox2"):

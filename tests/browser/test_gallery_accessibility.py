@@ -66,6 +66,10 @@ def test_nothing_serious_in_the_gallery_and_its_dialogs(page: Page, axe: str, th
     look("thumbnail", page.get_by_role("button", name="Use as LoRA thumbnail").click)
     page.keyboard.press("Escape")
     page.keyboard.press("Escape")
+    page.locator('.result[data-id="acc2"] [data-action="delete"]').click()
+    look("trash", page.get_by_role("button", name="Deleted videos").click)
+    page.get_by_role("button", name="Bring back").first.click()
+    page.keyboard.press("Escape")
     page.get_by_label("Search the results").fill("nothing has these words")
     look("nothing found")
     assert found == {name: [] for name in found}
@@ -105,6 +109,12 @@ def test_a_finger_finds_everything_in_the_gallery(page: Page) -> None:
     phone.get_by_role("tab", name="Gallery").click()
     phone.locator(".result").first.wait_for()
     assert phone.evaluate(TARGETS, ".gallery") == []
+    phone.locator('[data-action="delete"]').first.tap()
+    phone.get_by_role("button", name="Deleted videos").tap()
+    phone.locator(".result-trash li").first.wait_for()
+    assert phone.evaluate(TARGETS, ".lora-dialog") == []
+    phone.get_by_role("button", name="Bring back").first.tap()
+    phone.get_by_role("button", name="Close").tap()
     phone.locator(".result-open").first.tap()
     phone.wait_for_timeout(500)
     assert phone.evaluate(TARGETS, ".dialog-viewer") == []

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.browser.actions import PROMPT, VIDEO_MS
+from tests.browser.actions import PROMPT, VIDEO_MS, pick, type_strength
 from tests.browser.running import App, open_page, open_tab
 
 
@@ -94,6 +94,28 @@ def test_waiting_jobs_are_ordered_edited_and_cancelled(page: Page, app: App) -> 
     expect(row(page, third)).to_contain_text("Waiting")
     page.keyboard.press("Escape")
     expect(page.locator("#queue-button")).to_be_focused()
+
+
+def test_size_loras_and_priority_of_a_waiting_job_are_changed(page: Page, app: App) -> None:
+    open_tab(page, "LoRAs")
+    pick(page, "golden_hour")
+    open_tab(page, "Generate")
+    type_strength(page, "golden_hour", "0.4")
+    post(page, app, "api/queue/pause")
+    first, second = submit(page, app), submit(page, app)
+    open_queue(page)
+    row(page, second).get_by_role("button", name="Edit").click()
+    form = page.locator("#queue-edit")
+    form.get_by_label("Width").fill("96")
+    form.get_by_label("Guidance, low").fill("2.5")
+    form.get_by_label("Use those that are chosen now: golden_hour 0.4").check()
+    form.get_by_label("Priority").fill("5")
+    page.get_by_role("button", name="Save").click()
+    expect(row(page, second)).to_contain_text("priority 5")
+    expect(row(page, first).locator("xpath=preceding-sibling::li")).to_have_count(1)
+    task = page.request.get(f"{app.address}api/jobs/{second}").json()["task"]
+    assert (task["width"], task["guidance_scale_2"]) == (96, 2.5)
+    assert task["selected_loras"] == {"golden_hour": 0.4}
 
 
 @pytest.fixture

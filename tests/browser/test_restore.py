@@ -175,6 +175,19 @@ def test_the_last_frame_becomes_the_input(page: Page, app: App) -> None:
     expect(page.locator(".picture-drop")).to_be_visible()
 
 
+def test_a_last_frame_waits_for_a_model_that_takes_one(page: Page, app: App) -> None:
+    """The demo model takes no picture: it is kept, and what would take it is named."""
+    write_video(app.outputs, "waits", metadata(id="waits", prompt="it waits"))
+    open_tab(page, "Gallery")
+    page.locator('.result[data-id="waits"] .result-open').click()
+    page.get_by_role("button", name="Continue from last frame").click()
+    expect(page.locator(".toast")).to_contain_text("the chosen model takes none")
+    expect(page.locator(".toast")).to_contain_text("i2v-A14B")
+    expect(page.locator("#picture-panel")).to_be_hidden()
+    choose_model(page, "Wan2.2 I2V")
+    expect(page.locator(".picture-image")).to_be_visible()
+
+
 def test_a_frame_becomes_the_picture_of_a_lora(page: Page, app: App) -> None:
     data = metadata(id="thumb", prompt="for a thumbnail", selected_loras={LORA: 1.0})
     write_video(app.outputs, "thumb", data)
