@@ -34,7 +34,7 @@ class LiveApp:
         if not self.loras.exists():
             shutil.copytree(ROOT / "loras", self.loras, ignore=shutil.ignore_patterns(".*"))
         self._log = folder / "app.log"
-        self.process, self._address = self._start()
+        self.process, self.address = self._start()
 
     def _start(self) -> tuple[subprocess.Popen[bytes], str]:
         places = [("loras", self.loras), ("outputs", self.outputs), ("data", self.folder / "data")]
@@ -59,17 +59,17 @@ class LiveApp:
 
     def restart(self) -> None:
         """Start it again after `kill`, on the same folders."""
-        self.process, self._address = self._start()
+        self.process, self.address = self._start()
 
     def get(self, path: str) -> Any:
         """The answer's JSON. Raises urllib.error.HTTPError for a refusal."""
-        with urllib.request.urlopen(self._address + path, timeout=ANSWER_SECONDS) as answer:
+        with urllib.request.urlopen(self.address + path, timeout=ANSWER_SECONDS) as answer:
             return json.loads(answer.read() or b"null")
 
     def post(self, path: str, body: Any = None) -> Any:
         data = b"" if body is None else json.dumps(body).encode()
         headers = {"Content-Type": "application/json"}
-        request = urllib.request.Request(self._address + path, data, headers, method="POST")
+        request = urllib.request.Request(self.address + path, data, headers, method="POST")
         with urllib.request.urlopen(request, timeout=ANSWER_SECONDS) as answer:
             return json.loads(answer.read() or b"null")
 

@@ -156,6 +156,23 @@ def test_two_browsers_and_a_reload_see_the_same(page: Page, app: App, browser: B
     expect(page.locator(".queue-empty")).to_be_visible()
 
 
+def test_clearing_asks_before_what_could_be_run_again_goes(page: Page, app: App) -> None:
+    post(page, app, "api/queue/pause")
+    gone, waiting = submit(page, app), submit(page, app)
+    post(page, app, f"api/jobs/{gone}/cancel")
+    open_queue(page)
+    expect(row(page, gone)).to_contain_text("Cancelled")
+    page.get_by_role("button", name="Clear finished").click()
+    question = page.get_by_role("dialog", name="Clear finished jobs?")
+    expect(question).to_contain_text("1 of them did not finish")
+    question.get_by_role("button", name="Keep it").click()
+    expect(row(page, gone)).to_be_visible()
+    page.get_by_role("button", name="Clear finished").click()
+    question.get_by_role("button", name="Clear", exact=True).click()
+    expect(row(page, gone)).to_have_count(0)
+    expect(row(page, waiting)).to_be_visible()
+
+
 def test_the_queue_fits_a_phone(browser: Browser, page: Page, app: App) -> None:
     post(page, app, "api/queue/pause")
     job_id = submit(page, app, "a prompt of one-very-long-word-" + "x" * 120)
