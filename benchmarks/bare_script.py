@@ -34,8 +34,8 @@ def make_video(pipeline: Any, asked: dict[str, Any], path: Path) -> None:
 
 
 def main(model: Path, outputs: Path) -> None:
-    vae = AutoencoderKLWan.from_pretrained(model, subfolder="vae", torch_dtype=torch.float32)
-    pipeline = WanPipeline.from_pretrained(model, vae=vae, torch_dtype=torch.float32)
+    vae = AutoencoderKLWan.from_pretrained(model, subfolder="vae", dtype=torch.float32)
+    pipeline = WanPipeline.from_pretrained(model, vae=vae, dtype=torch.float32)
     pipeline.set_progress_bar_config(disable=True)
     print("ready", flush=True)
     for number, line in enumerate(sys.stdin):

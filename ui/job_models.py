@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from ui.submission import PartForm
+
+if TYPE_CHECKING:
+    from backend.wan.footprint import Forecast
 
 State = Literal["queued", "running", "done", "failed", "cancelled", "interrupted"]
 FINISHED: list[State] = ["done", "failed", "cancelled", "interrupted"]
@@ -95,6 +98,40 @@ class StatusAnswer(Answer):
     queue: list[dict[str, Any]] = Field(description="Summaries of the waiting jobs, in order.")
     paused: bool
     jobs_rev: int = Field(description="Another number whenever the list of jobs changed.")
+
+
+class MemoryChange(Answer):
+    words: str = Field(description="What to change, in words.")
+    saved: int = Field(description="Bytes.")
+    fits: bool = Field(description="Whether the run then fits.")
+
+
+class Estimate(Answer):
+    """Estimated memory of a run, in bytes."""
+
+    known: bool = Field(description="False while no worker has said what there is.")
+    fits: bool = True
+    needed: int = 0
+    available: int = 0
+    changes: list[MemoryChange] = Field(
+        default=[], description="What would save memory: what makes it fit, then the biggest first."
+    )
+
+    @classmethod
+    def of(cls, forecast: Forecast | None) -> Estimate:
+        if forecast is None:
+            return cls(known=False)
+        return cls(
+            known=True,
+            fits=forecast.fits,
+            needed=forecast.needed,
+            available=forecast.available,
+            changes=[MemoryChange.model_validate(vars(each)) for each in forecast.changes()],
+        )
+
+
+class Wanted(BaseModel):
+    task: dict[str, Any] = Field(description="Fields of a task; it need not be complete.")
 
 
 class JobEdit(BaseModel):

@@ -14,10 +14,12 @@ from ui.job_models import (
     Copy,
     CountAnswer,
     ErrorAnswer,
+    Estimate,
     JobAnswer,
     JobEdit,
     Move,
     QueueAnswer,
+    Wanted,
 )
 from ui.messages import job_not_found
 from ui.pictures import PictureStore
@@ -64,6 +66,11 @@ def _add_submission(router: APIRouter, queue: JobQueue, pictures: PictureStore) 
         task, parts = batch_from_form(body, pictures)
         job = queue.submit(task, parts=parts, priority=body.priority)
         return JSONResponse(job.to_dict(), status_code=201)
+
+    @router.post("/api/jobs/estimate", tags=["jobs"], responses={404: {"model": ErrorAnswer}})
+    def estimate(body: Wanted) -> Estimate:
+        """What a run would need of memory, and what would make it fit. Queues nothing."""
+        return Estimate.of(queue.estimate(body.task))
 
     @router.patch(
         "/api/jobs/{job_id}",

@@ -15,12 +15,14 @@ from typing import Any
 
 from backend.jobs.arranging import ArrangedStore
 from backend.jobs.board import Tally
+from backend.jobs.estimate import estimate
 from backend.jobs.job import FINISHED_STATES, Job, JobState, Part
 from backend.jobs.pool import WorkerPool
 from backend.jobs.preparing import Preparation, parts_again
 from backend.jobs.refusals import no_such_job, not_now, written
 from backend.jobs.runner import GENERATION_RUNNER
 from backend.settings import Settings
+from backend.wan.footprint import Forecast
 from backend.wan.manager import LoRAManager
 from backend.wan.task import GenerationTask
 
@@ -185,6 +187,10 @@ class JobQueue:
         job = self._store.get(job_id)
         return None if job is None else self._live(job)
 
+    def estimate(self, fields: Mapping[str, Any]) -> Forecast | None:
+        """What a run with these fields of a task would need; see `estimate.estimate`."""
+        return estimate(fields, self._settings, self._loras, self._pool.status())
+
     def result(self, result_id: str) -> dict[str, Any] | None:
         """The result with this id: a job's own, or that of a part; None if there is none yet."""
         job = self._store.get(result_id)
@@ -266,7 +272,7 @@ class JobQueue:
         return job
 
     def _sweep(self) -> None:
-        """Holding an input for longer than needed does no harm; losing a job's end would."""
+        """Holding an input for too long does no harm; losing a job's end would."""
         try:
             self._preparation.sweep(self._store)
         except (OSError, sqlite3.Error):

@@ -155,3 +155,14 @@ def test_the_status_line_tells_of_the_run_on_every_tab(page: Page, app: App, tab
     page.get_by_role("tab", name="Generate").click()
     page.locator("#cancel-button").click()
     expect(page.locator(".run-note")).to_have_text("Cancelled", timeout=STEP_MS)
+
+
+def test_what_will_not_fit_is_said_before_it_is_asked_for(page: Page, app: App) -> None:
+    expect(page.locator("#status-line")).to_contain_text("Ready", timeout=VIDEO_MS)
+    line = page.locator(".estimate")
+    expect(line).to_be_hidden()
+    fill(page, width=16384, height=16384)
+    expect(line).to_contain_text("is estimated to need")
+    expect(line.get_by_role("listitem").first).to_contain_text("Use ")
+    fill(page, width=64, height=64)
+    expect(line).to_be_hidden()

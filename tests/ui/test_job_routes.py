@@ -189,3 +189,16 @@ def test_the_metrics_are_prometheus_text(client: TestClient) -> None:
     assert "wan_lora_library_loras 0" in samples
     names = {line.split("{")[0].split(" ")[0] for line in samples}
     assert {line.split(" ")[2] for line in lines if line.startswith("# TYPE")} >= names
+
+
+def test_an_estimate_queues_nothing(client: TestClient) -> None:
+    wait_until(lambda: client.get("/api/status").json()["worker"]["memory"], "a worker has looked")
+    answer = client.post("/api/jobs/estimate", json={"task": {"model_type": "demo"}})
+    found = answer.json()
+    assert (answer.status_code, found["known"], found["fits"]) == (200, True, True)
+    assert 0 < found["needed"] < found["available"]
+    task = {"model_type": "demo", "width": 16384, "height": 16384, "num_frames": 81}
+    huge = client.post("/api/jobs/estimate", json={"task": task}).json()
+    assert not huge["fits"] and "fewer frames" in " ".join(c["words"] for c in huge["changes"])
+    assert client.post("/api/jobs/estimate", json={"task": {"model_type": "x"}}).status_code == 422
+    assert client.get("/api/jobs").json() == []

@@ -1,10 +1,11 @@
-/** Beside Generate: how many videos, and a list of prompts. */
+/** Beside Generate: how many videos, a list of prompts, and whether there is memory for it. */
 import { openDialog } from "../../lora_ui/assets/dialogs.js";
 import { el } from "../../lora_ui/assets/dom.js";
 import { form } from "../../lora_ui/assets/form.js";
 import { plural } from "../../lora_ui/assets/format.js";
 import { store } from "../../lora_ui/assets/store.js";
 import { batchOf, MOST, promptsIn, videoCount } from "./batch.js";
+import { createEstimateLine } from "./estimate_line.js";
 
 const MOST_IN_ALL = 500;
 const KEPT = "studio-prompts";
@@ -37,7 +38,13 @@ export function mount({ element }) {
   videoCount.addEventListener("change", draw);
   list.addEventListener("click", openPromptList);
   element.classList.add("lora-ui", "batch-panel");
-  element.replaceChildren(el("label", { for: count.id }, "Videos"), count, note, list);
+  element.replaceChildren(
+    el("label", { for: count.id }, "Videos"),
+    count,
+    note,
+    list,
+    createEstimateLine(),
+  );
   draw();
 }
 

@@ -1,0 +1,115 @@
+"""The estimate before anything is queued, over the demo model's folder; no worker and no torch."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import psutil
+import pytest
+from lora_files import write_lora
+
+from backend.errors import SettingsError
+from backend.jobs.board import WorkerStatus
+from backend.jobs.estimate import estimate, footprint_of
+from backend.settings import SHIPPED_CONFIG, Settings, load_settings
+from backend.wan.manager import LoRAManager
+
+GB = 10**9
+MODELS = SHIPPED_CONFIG.parent / "models"
+
+
+class Memory(NamedTuple):
+    available: int
+    total: int
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return load_settings(loras_dir=tmp_path / "loras", models_dir=MODELS)
+
+
+@pytest.fixture
+def host(monkeypatch: pytest.MonkeyPatch) -> Any:
+    def has(available: int, total: int = 64 * GB) -> None:
+        monkeypatch.setattr(psutil, "virtual_memory", lambda: Memory(available, total))
+
+    has(32 * GB)
+    return has
+
+
+def worker(model: str | None = None, **gpu: int) -> WorkerStatus:
+    return WorkerStatus("ready", model, memory={"process": GB, "free": 32 * GB, **gpu})
+
+
+def weights(settings: Settings, width: int) -> int:
+    return sum(footprint_of(settings.model_folder("demo")).weights(width).values())
+
+
+def test_nothing_is_claimed_before_a_worker_has_looked(settings: Settings, host: Any) -> None:
+    loras = LoRAManager(settings)
+    assert estimate({"model_type": "demo"}, settings, loras, WorkerStatus()) is None
+    assert estimate({"model_type": "t2v-A14B"}, settings, loras, worker()) is None, "not here"
+    with pytest.raises(SettingsError):
+        estimate({"model_type": "nothing"}, settings, loras, worker())
+
+
+def test_what_is_typed_half_counts_as_the_models_own(settings: Settings, host: Any) -> None:
+    loras = LoRAManager(settings)
+    usual = estimate({}, settings, loras, worker())
+    odd = {"width": -4, "height": "tall", "num_frames": None, "selected_loras": ["x"]}
+    other = estimate(odd, settings, loras, worker())
+    assert usual is not None and other is not None and usual.fits
+    row = settings.model("demo")
+    assert (other.task.width, other.task.height) == (row.width, row.height)
+    assert other.needed == usual.needed
+
+
+def test_what_does_not_fit_is_told_with_what_would_help(settings: Settings, host: Any) -> None:
+    large = {"width": 4096, "height": 4096, "num_frames": 81}
+    found = estimate(large, settings, LoRAManager(settings), worker())
+    assert found is not None and not found.fits
+    changes = found.changes()
+    assert changes[0].saved > 0 and any("fewer frames" in change.words for change in changes)
+    assert [change.fits for change in changes] == sorted(
+        (change.fits for change in changes), reverse=True
+    )
+
+
+def test_loras_count_and_the_largest_is_named(settings: Settings, host: Any) -> None:
+    write_lora(settings.loras_dir / "some.safetensors")
+    loras = LoRAManager(settings)
+    loras.refresh()
+    without = estimate({}, settings, loras, worker())
+    chosen = {"selected_loras": {"some": 1.0, "gone": 1.0}}
+    found = estimate(chosen, settings, loras, worker())
+    assert without is not None and found is not None
+    assert found.needed > without.needed and found.largest_lora[0] == "some"
+
+
+def test_the_model_in_memory_makes_room(settings: Settings, host: Any) -> None:
+    loras = LoRAManager(settings)
+    cold, warm = (estimate({}, settings, loras, worker(model)) for model in (None, "demo"))
+    assert cold is not None and warm is not None
+    assert warm.available - cold.available == weights(settings, 4)
+    host(2 * GB, total=weights(settings, 4))
+    small = estimate({}, settings, loras, worker())
+    assert small is not None and small.width_bytes == 2, "as the worker loads it there"
+
+
+def test_on_a_gpu_its_own_memory_counts(settings: Settings, host: Any) -> None:
+    loras = LoRAManager(settings)
+    gpu = worker("demo", gpu_total=24 * GB, gpu_used=20 * GB)
+    found = estimate({}, settings, loras, gpu)
+    assert found is not None and found.can_offload and found.width_bytes == 2
+    assert found.available == 4 * GB + weights(settings, 2)
+    moved = settings.model_copy(update={"offload": "model"})
+    found = estimate({}, moved, loras, gpu)
+    assert found is not None and found.offloaded and found.available == 4 * GB
+
+
+def test_it_needs_no_torch() -> None:
+    code = "import backend.jobs.estimate, sys; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], cwd=SHIPPED_CONFIG.parent, check=True)
