@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
 import gradio as gr
+from gradio.events import api
 from pydantic import ValidationError
 
 from ui.messages import job_not_found
@@ -58,10 +59,10 @@ def add_client_api(queue: JobQueue, pictures: PictureStore) -> None:
         return made
 
     options: dict[str, Any] = {"concurrency_limit": None}
-    gr.api(submit, api_name="submit", **options)
-    gr.api(job, api_name="job", **options)
-    gr.api(cancel, api_name="cancel", **options)
-    gr.api(generate, api_name="generate", **options)
+    api(submit, api_name="submit", **options)
+    api(job, api_name="job", **options)
+    api(cancel, api_name="cancel", **options)
+    api(generate, api_name="generate", **options)
 
 
 def _found(queue: JobQueue, job_id: str) -> dict[str, Any]:

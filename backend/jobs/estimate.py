@@ -67,7 +67,7 @@ def _sized(fields: Mapping[str, Any], settings: Settings) -> GenerationTask:
     """The fields that decide, where they are usable; the model's own otherwise."""
     model_type = str(fields.get("model_type") or settings.default_model)
     row = settings.model(model_type)
-    sizes = {
+    sizes: dict[str, Any] = {
         name: value
         if isinstance(value := fields.get(name), int) and 0 < value <= LARGEST
         else getattr(row, name)
@@ -75,7 +75,7 @@ def _sized(fields: Mapping[str, Any], settings: Settings) -> GenerationTask:
     }
     chosen = fields.get("selected_loras")
     loras = dict(chosen) if isinstance(chosen, Mapping) else {}
-    return GenerationTask(model_type, "", selected_loras=loras, **sizes)
+    return GenerationTask(model_type=model_type, prompt="", selected_loras=loras, **sizes)
 
 
 def _free(memory: Mapping[str, int], cuda: bool) -> int:

@@ -2,43 +2,33 @@
 
 from __future__ import annotations
 
-import threading
-import time
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import uvicorn
 from gradio_client import Client
 from gradio_client.exceptions import AppError
 
-from tests.backend.jobs.conftest import SCRIPTED, wait_until
-from ui.server import build_app
-from utils import JobQueue, LoRAManager, LoRAUploadHandler, load_settings
+from tests.backend.jobs.conftest import wait_until
 
-START_SECONDS = 60.0
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
-    folder: Path = tmp_path_factory.mktemp("client")
-    folders = {f"{name}_dir": folder / name for name in ("loras", "outputs", "data")}
-    settings = load_settings(**folders)
-    loras = LoRAManager(settings)
-    queue = JobQueue(settings, loras=loras, runner=SCRIPTED)
-    app = build_app(settings, loras, LoRAUploadHandler(settings, loras), queue)
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning"))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    end = time.monotonic() + START_SECONDS
-    while not server.started and time.monotonic() < end:
-        time.sleep(0.05)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    client = Client(f"http://127.0.0.1:{port}/", verbose=False, analytics_enabled=False)
-    yield client
-    client.close()
-    server.should_exit = True
-    thread.join(START_SECONDS)
+    folder = tmp_path_factory.mktemp("client")
+    command = [sys.executable, "-m", "tests.ui.scripted_app", str(folder)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        address = process.stdout.readline().strip()
+        try:
+            client = Client(address, verbose=False, analytics_enabled=False)
+            yield client
+            client.close()
+        finally:
+            process.terminate()
 
 
 def test_only_what_is_meant_for_it_is_named(client: Client) -> None:

@@ -52,7 +52,7 @@ def house(settings: Settings) -> Iterator[House]:
 
 
 def job_with(house: House, picture: Path) -> str:
-    task = GenerationTask("ti2v-5B", "a shape", image=str(picture))
+    task = GenerationTask(model_type="ti2v-5B", prompt="a shape", image=str(picture))
     return house.queue.submit(task).id
 
 

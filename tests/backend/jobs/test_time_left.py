@@ -13,7 +13,9 @@ from backend.jobs.time_left import Pace
 from backend.wan.task import GenerationTask
 from tests.backend.jobs.conftest import task, wait_until
 
-SMALL = GenerationTask("demo", "a shape", width=32, height=32, num_frames=5, steps=4)
+SMALL = GenerationTask(
+    model_type="demo", prompt="a shape", width=32, height=32, num_frames=5, steps=4
+)
 LARGE = dataclasses.replace(SMALL, steps=8)
 
 
