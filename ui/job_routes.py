@@ -67,7 +67,7 @@ def _add_submission(router: APIRouter, queue: JobQueue, pictures: PictureStore) 
         job = queue.submit(task, parts=parts, priority=body.priority)
         return JSONResponse(job.to_dict(), status_code=201)
 
-    @router.post("/api/jobs/estimate", tags=["jobs"], responses={404: {"model": ErrorAnswer}})
+    @router.post("/api/jobs/estimate", tags=["jobs"], responses={400: {"model": ErrorAnswer}})
     def estimate(body: Wanted) -> Estimate:
         """What a run would need of memory, and what would make it fit. Queues nothing."""
         return Estimate.of(queue.estimate(body.task))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from gradio_client import Client
@@ -29,6 +32,11 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
             client.close()
         finally:
             process.terminate()
+
+
+def status(client: Client) -> dict[str, Any]:
+    with urllib.request.urlopen(f"{client.src}api/status") as answer:
+        return dict(json.load(answer))
 
 
 def test_only_what_is_meant_for_it_is_named(client: Client) -> None:
@@ -58,18 +66,13 @@ def test_a_batch_is_queued_looked_at_and_cancelled(client: Client) -> None:
 
 def test_a_waiting_call_holds_up_no_other(client: Client) -> None:
     waiting = client.submit({"model_type": "demo", "prompt": "slow"}, api_name="/generate")
+    wait_until(lambda: status(client)["running"], "the first one runs")
     job = client.predict({"model_type": "demo", "prompt": "quick"}, api_name="/submit")
-    assert job["state"] == "queued"
-    first = wait_until(
-        lambda: [
-            item
-            for item in [client.predict(job["id"], api_name="/job")]
-            if item["state"] == "queued" and item["position"] == 1
-        ],
-        "the other waits",
-    )
-    assert first
-    waiting.cancel()  # of the call alone: the run goes on
+    assert (job["state"], job["position"]) == ("queued", 1) and not waiting.done()
+    client.predict(status(client)["running"][0]["id"], api_name="/cancel")
+    with pytest.raises(AppError, match="is cancelled"):
+        waiting.result(timeout=60)
+    wait_until(lambda: client.predict(job["id"], api_name="/job")["state"] == "done", "the other")
 
 
 def test_refusals_and_failures_come_in_words(client: Client) -> None:

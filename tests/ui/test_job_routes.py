@@ -200,5 +200,5 @@ def test_an_estimate_queues_nothing(client: TestClient) -> None:
     task = {"model_type": "demo", "width": 16384, "height": 16384, "num_frames": 81}
     huge = client.post("/api/jobs/estimate", json={"task": task}).json()
     assert not huge["fits"] and "fewer frames" in " ".join(c["words"] for c in huge["changes"])
-    assert client.post("/api/jobs/estimate", json={"task": {"model_type": "x"}}).status_code == 422
+    assert client.post("/api/jobs/estimate", json={"task": {"model_type": "x"}}).status_code == 400
     assert client.get("/api/jobs").json() == []
