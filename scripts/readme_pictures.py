@@ -1,12 +1,16 @@
-"""Make the README's animation: one prompt and seed, bare and with the demo LoRAs.
+"""Make the README's pictures in docs/images.
 
-    python -m scripts.readme_pictures
+    python -m scripts.readme_pictures            # all of them
+    python -m scripts.readme_pictures page       # those of the page alone
 
-writes docs/images/with_and_without.webp. Every clip is generated here, by the app's own code.
+`with_and_without.webp` shows one prompt and seed, bare and with the demo LoRAs; every clip is
+generated here, by the app's own code. Those of the page are put together from docs/screenshots,
+which `python -m tests.browser.screenshots` makes from the running app.
 """
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -17,6 +21,10 @@ from PIL import Image, ImageDraw, ImageFont
 from utils import GenerationTask, LoRAManager, ModelManager, generate_video, load_settings
 
 ROOT = Path(__file__).resolve().parent.parent
+IMAGES, SCREENSHOTS = ROOT / "docs" / "images", ROOT / "docs" / "screenshots"
+PAGES = ("generate", "loras")  # states of the page, each in both themes
+SLANT = 0.12  # of the width, from the middle: where the light part of a picture ends
+QUALITY = 84
 
 PROMPT = "a red circle moving right on a navy background"
 SEED = 11
@@ -48,9 +56,28 @@ def sheet(frames: list[Image.Image], labels: list[str]) -> Image.Image:
     return page
 
 
-def main() -> None:
-    target = ROOT / "docs" / "images" / "with_and_without.webp"
-    target.parent.mkdir(parents=True, exist_ok=True)
+def both_themes(state: str) -> Image.Image:
+    """One state of the page, the left part in light and the right part in dark colours."""
+    light, dark = (
+        Image.open(SCREENSHOTS / f"{state}-{theme}.webp").convert("RGB")
+        for theme in ("light", "dark")
+    )
+    width, height = light.size
+    top, bottom = width * (0.5 + SLANT), width * (0.5 - SLANT)
+    mask = Image.new("L", light.size, 0)
+    ImageDraw.Draw(mask).polygon(((0, 0), (top, 0), (bottom, height), (0, height)), fill=255)
+    return Image.composite(light, dark, mask)
+
+
+def make_pages() -> None:
+    for state in PAGES:
+        target = IMAGES / f"{state}.webp"
+        both_themes(state).save(target, quality=QUALITY, method=6)
+        tell(target)
+
+
+def make_animation() -> None:
+    target = IMAGES / "with_and_without.webp"
     with tempfile.TemporaryDirectory() as folder:
         settings = load_settings(outputs_dir=folder)
         models, loras = ModelManager(settings), LoRAManager(settings)
@@ -72,8 +99,19 @@ def main() -> None:
         loop=0,
         quality=80,
     )
+    tell(target)
+
+
+def tell(target: Path) -> None:
     print(f"wrote {target.relative_to(ROOT)}: {target.stat().st_size // 1024} KB")
 
 
+def main(words: list[str]) -> None:
+    IMAGES.mkdir(parents=True, exist_ok=True)
+    make_pages()
+    if words != ["page"]:
+        make_animation()
+
+
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

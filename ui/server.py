@@ -23,6 +23,7 @@ from ui.api import build_api
 from ui.generate_tab import ASSETS_URL
 from ui.guard import LOOPBACK, Access, Guard
 from ui.messages import address_unusable, password_needed, port_taken
+from ui.modules import preload_links
 from ui.page import TITLE, build_page
 from ui.static import ASSETS
 from ui.theme import studio_theme
@@ -83,7 +84,8 @@ def build_app(
 
 def _head() -> str:
     links = [f'<link rel="stylesheet" href=".{path}">' for path in STYLES]
-    return "\n".join([f'<meta name="application-name" content="{TITLE}">', *links])
+    title = f'<meta name="application-name" content="{TITLE}">'
+    return "\n".join([title, *links, *preload_links()])
 
 
 def open_socket(settings: Settings, login: tuple[str, str] | None) -> socket.socket:

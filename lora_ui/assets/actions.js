@@ -1,8 +1,6 @@
 /** What can be done to one LoRA or to many. Each says how it went, and what can be undone. */
 import { chooseFolder, choosePair } from "./choosing.js";
-import { titleOf } from "./describe.js";
 import { confirmDialog, nameDialog } from "./dialogs.js";
-import { el } from "./dom.js";
 import { plural } from "./format.js";
 import * as library from "./library_api.js";
 import { marks } from "./marks.js";
@@ -118,36 +116,6 @@ export function splitLora(name) {
     store.deselect(name);
     await store.refresh();
     toast(`${name} is two LoRAs now, one for each expert.`);
-  });
-}
-
-/** Ask for a picture or a video, and take it as the card's picture. */
-export function chooseThumbnail(name) {
-  const input = el("input", {
-    type: "file",
-    accept: "image/png,image/jpeg,image/webp,image/gif,video/mp4,video/webm",
-  });
-  input.addEventListener("change", () =>
-    attempt(async () => {
-      if (input.files.length === 0) return;
-      await library.setThumbnail(name, input.files[0]);
-      await store.refresh();
-      toast(`${titleOf(store.byName.get(name)) || name} has a new picture.`);
-    }),
-  );
-  input.click();
-}
-
-/** Take back the picture that was chosen here; what other tools put there stays. */
-export function clearThumbnail(name) {
-  return attempt(async () => {
-    const { ok } = await library.clearThumbnail(name);
-    await store.refresh();
-    toast(
-      ok
-        ? `The picture chosen for ${name} was taken back.`
-        : `No picture was chosen here for ${name}.`,
-    );
   });
 }
 

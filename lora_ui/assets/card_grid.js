@@ -8,6 +8,7 @@ import { card, refreshCard } from "./cards.js";
 import { el } from "./dom.js";
 
 const BEYOND = 1.2; // window heights that are built above and below
+const AT_ONCE = 0.1; // the same, for what has to be seen at once; the rest comes a frame later
 const SKELETONS = 12;
 
 export class CardGrid {
@@ -40,7 +41,8 @@ export class CardGrid {
     this.#groups = groups;
     this.#shown = groups.flatMap((group) => group.cards);
     this.#names = this.#shown.map((record) => record.name);
-    this.#arrange();
+    this.#arrange(AT_ONCE);
+    if (this.#width > 0) this.#afterPainting();
   }
 
   showSkeletons() {
@@ -104,28 +106,36 @@ export class CardGrid {
     });
   }
 
+  #afterPainting() {
+    requestAnimationFrame(() => setTimeout(() => this.#soon()));
+  }
+
   #resized() {
     const width = this.element.clientWidth;
     if (width > 0 && width !== this.#width) this.#arrange();
   }
 
-  #arrange() {
+  #arrange(beyond = BEYOND) {
     this.#width = this.element.clientWidth;
     this.#layout = layOut(this.#groups, this.density, this.#width);
     this.element.style.height = `${this.#layout.height}px`;
-    this.#render();
+    this.#render(beyond);
   }
 
-  #render() {
-    if (this.#shown.length === 0) this.#place([]);
+  #render(beyond = BEYOND) {
+    if (this.#shown.length === 0) {
+      this.#place([]);
+      this.#forget([]);
+    }
     if (this.#width === 0 || this.element.offsetParent === null) return;
     const top = -this.element.getBoundingClientRect().top;
-    const margin = innerHeight * BEYOND;
+    const margin = innerHeight * beyond;
     const lines = linesBetween(this.#layout, top - margin, top + innerHeight + margin);
     const items = lines.flatMap((line) =>
       line.heading ? [this.#heading(line)] : this.#line(line),
     );
     this.#place(items);
+    if (beyond === BEYOND) this.#forget(items);
     this.#reachable(top);
   }
 
@@ -173,8 +183,13 @@ export class CardGrid {
       if (element === next) next = next.nextSibling;
       else this.element.insertBefore(element, next);
     }
+  }
+
+  /** Let go of the cards that are not among these. */
+  #forget(items) {
+    const kept = new Set(items);
     for (const [name, { element }] of this.#built) {
-      if (!wanted.has(element)) this.#built.delete(name);
+      if (!kept.has(element)) this.#built.delete(name);
     }
   }
 

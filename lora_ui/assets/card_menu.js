@@ -1,7 +1,5 @@
 /** The menu of a card: everything that can be done to it. */
 import {
-  chooseThumbnail,
-  clearThumbnail,
   copyTriggers,
   deleteLoras,
   moveLoras,
@@ -16,6 +14,7 @@ import { editDetails } from "./edit_form.js";
 import { query } from "./library_query.js";
 import { openMenu } from "./menu.js";
 import { store } from "./store.js";
+import { chooseThumbnail } from "./thumbnails.js";
 
 /** `at` is an element or a point, as in `openMenu`. */
 export function openCardMenu(name, at) {
@@ -64,12 +63,6 @@ export function openCardMenu(name, at) {
         glyph: "picture",
         disabled: fixed,
         run: () => chooseThumbnail(name),
-      },
-      {
-        label: "Take the chosen thumbnail back",
-        glyph: "undo",
-        disabled: fixed,
-        run: () => clearThumbnail(name),
       },
       {
         label: "Rename",

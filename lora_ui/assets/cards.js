@@ -14,9 +14,9 @@ import {
   usable,
 } from "./describe.js";
 import { actionButton, el, icon } from "./dom.js";
-import { strength as strengthText } from "./format.js";
 import { marks } from "./marks.js";
 import { store } from "./store.js";
+import { stateOf } from "./worker_states.js";
 
 const PLAYS_AFTER_MS = 150;
 
@@ -104,23 +104,16 @@ export function refreshCard(item) {
   item.querySelector(".card-mark").setAttribute("aria-checked", String(marks.has(name)));
   const star = item.querySelector(".card-star");
   star.setAttribute("aria-pressed", String(Boolean(lora?.favourite)));
-  const held = heldText(name);
-  const label = item.querySelector(".card-held");
-  const text = held || (selected ? "Selected" : "");
-  if (label.textContent !== text) label.textContent = text;
+  showHeld(item.querySelector(".card-held"), name, selected);
 }
 
-/** What the worker holds of a LoRA, in a word or two; "" for nothing. */
-function heldText(name) {
-  const held = store.workerLoras[name];
-  const state = typeof held === "string" ? held : held?.state;
-  if (state === "applied") {
-    const number = typeof held.strength === "number" ? ` ${strengthText(held.strength)}` : "";
-    return `Applied${number}`;
-  }
-  return (
-    { waiting: "Waiting", loading: "Loading", loaded: "Loaded", failed: "Failed" }[state] ?? ""
-  );
+/** What the worker holds of it, or that it is selected. */
+function showHeld(label, name, selected) {
+  const { state, short, why } = stateOf(name);
+  const text = short || (selected ? "Selected" : "");
+  if (label.textContent !== text) label.textContent = text;
+  label.dataset.state = state;
+  label.title = why ?? "";
 }
 
 function playOnHover(item, lora) {

@@ -72,7 +72,8 @@ export function acceptDrops(zone, take) {
     if (!isOurs(event)) return;
     event.preventDefault();
     show(0);
-    take(await droppedFiles(event.dataTransfer));
+    const { target } = event;
+    take(await droppedFiles(event.dataTransfer), target);
   });
 }
 

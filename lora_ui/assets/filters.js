@@ -1,8 +1,9 @@
 /** The chips that narrow the grid: each says what it does and can be taken back. */
-import { expertName, familyText, kindOf, usable } from "./describe.js";
+import { expertName, familyText } from "./describe.js";
 import { el, icon } from "./dom.js";
-import { createFolders, folderPaths } from "./folders.js";
-import { query, tagsOf } from "./library_query.js";
+import { createFolders } from "./folders.js";
+import { libraryFacts } from "./library_facts.js";
+import { query } from "./library_query.js";
 import { openPanel } from "./menu.js";
 import { store } from "./store.js";
 
@@ -12,22 +13,25 @@ const TAGS_SHOWN = 200;
 /** A row of chips that keeps itself up to date. */
 export function createFilters() {
   const box = el("div", { class: "chips", role: "group", "aria-label": "Filters" });
+  let drawn = null;
   const draw = () => {
     // The chip whose panel is open has to stay where it is.
-    if (!box.querySelector('[aria-expanded="true"]')) box.replaceChildren(...chips());
+    if (box.querySelector('[aria-expanded="true"]')) return;
+    drawn = query.filterState;
+    box.replaceChildren(...chips());
   };
   box.addEventListener("panel-closed", ({ target }) => {
     draw();
     refocus(target.dataset.chip);
   });
-  query.addEventListener("change", draw);
+  query.addEventListener("change", () => query.filterState === drawn || draw());
   for (const event of ["library", "model"]) store.addEventListener(event, draw);
   draw();
   return box;
 }
 
 function chips() {
-  const broken = store.cards.some((card) => !usable(card));
+  const { broken } = libraryFacts();
   const twins = store.duplicates.length > 0;
   return [
     flag("fitting", `Fits ${store.modelTitle}`),
@@ -73,7 +77,7 @@ function flag(name, text, glyph) {
 }
 
 function kinds() {
-  const there = new Set(store.cards.map(kindOf));
+  const there = libraryFacts().kinds;
   return KINDS.filter((kind) => there.has(kind) || query.experts.has(kind)).map((kind) =>
     chip(expertName(kind), query.experts.has(kind), () => {
       query.toggle("experts", kind);
@@ -84,7 +88,7 @@ function kinds() {
 
 /** Where there is no room for the tree, a chip opens it. */
 function folders() {
-  if (folderPaths().length === 0) return null;
+  if (libraryFacts().folders.length === 0) return null;
   const name = query.folder === null ? "" : `: ${query.folder || "top"}`;
   const made = opener(`Folder${name}`, query.folder !== null, createFolders, "folder");
   made.classList.add("chip-folders");
@@ -92,7 +96,7 @@ function folders() {
 }
 
 function families() {
-  const counts = countBy(store.cards, (card) => [card.family]);
+  const counts = libraryFacts().families;
   if (counts.size < 2 && query.families.size === 0) return null;
   const text =
     query.families.size > 0
@@ -126,7 +130,7 @@ function familyLabel(family) {
 }
 
 function tags() {
-  const counts = countBy(store.cards, tagsOf);
+  const counts = libraryFacts().tags;
   if (counts.size === 0) return null;
   return opener("Tags", query.tagsIn.size + query.tagsOut.size > 0, () => tagList(counts), "tag");
 }
@@ -210,12 +214,4 @@ function clearChip() {
   );
   button.classList.add("chip-quiet");
   return button;
-}
-
-function countBy(cards, keysOf) {
-  const counts = new Map();
-  for (const card of cards) {
-    for (const key of keysOf(card)) counts.set(key, (counts.get(key) ?? 0) + 1);
-  }
-  return counts;
 }

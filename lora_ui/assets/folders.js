@@ -1,5 +1,6 @@
 /** The library's folders as a tree; choosing one narrows the grid to it and what is below it. */
 import { el, icon } from "./dom.js";
+import { libraryFacts } from "./library_facts.js";
 import { folderOf, query } from "./library_query.js";
 import { store } from "./store.js";
 
@@ -12,6 +13,7 @@ export function createFolders() {
   const box = el("nav", { class: "folders", "aria-label": "Folders", hidden: true }, list);
   const draw = () => {
     const root = treeOf(store.cards, store.folders);
+    drawn = query.folder;
     const focus = document.activeElement?.dataset.folder;
     box.hidden = root.children.size === 0;
     list.replaceChildren(everything(), ...branches(root));
@@ -32,25 +34,24 @@ export function createFolders() {
     // One in a panel that was closed has nothing to draw any more.
     if (wasShown && !box.isConnected) {
       store.removeEventListener("library", follow);
-      query.removeEventListener("change", follow);
+      query.removeEventListener("change", followQuery);
       return;
     }
     wasShown ||= box.isConnected;
     draw();
   };
+  const followQuery = () => query.folder === drawn || follow();
   let wasShown = false;
+  let drawn = null;
   store.addEventListener("library", follow);
-  query.addEventListener("change", follow);
+  query.addEventListener("change", followQuery);
   draw();
   return box;
 }
 
 /** Every folder's path, from the cards and from the library's own list. */
 export function folderPaths() {
-  const paths = new Set(store.folders);
-  for (const card of store.cards) paths.add(folderOf(card));
-  paths.delete("");
-  return [...paths].sort(collator.compare);
+  return libraryFacts().folders;
 }
 
 function treeOf(cards, folders) {

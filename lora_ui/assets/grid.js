@@ -6,6 +6,7 @@ import { emptyGrid } from "./empty_grid.js";
 import { createFilters } from "./filters.js";
 import { createFolders } from "./folders.js";
 import { megabytes, plural } from "./format.js";
+import { libraryFacts } from "./library_facts.js";
 import { found, query, SORTS } from "./library_query.js";
 import { marks } from "./marks.js";
 import { createRefreshLine } from "./refresh_line.js";
@@ -128,7 +129,6 @@ function densityButtons(grid) {
 function countText(shown) {
   const total = store.cards.length;
   if (total === 0) return "";
-  const size = store.cards.reduce((sum, lora) => sum + (lora.size_mb ?? 0), 0);
-  const all = `${plural(total, "LoRA")}, ${megabytes(size)}`;
+  const all = `${plural(total, "LoRA")}, ${megabytes(libraryFacts().size)}`;
   return shown === total ? all : `${shown} of ${all}`;
 }

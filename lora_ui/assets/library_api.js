@@ -39,15 +39,18 @@ export function blocks(name, model) {
   return request("GET", "api/loras/blocks", { params: { name, model } });
 }
 
-/** The videos that were made with a LoRA: `{results, total}`. */
+/** The videos that were made with a LoRA, or all for "": `{results, total}`. */
 export function results(name, limit) {
-  return request("GET", "api/results", { params: { lora: name, limit } });
+  return request("GET", "api/results", { params: { ...(name && { lora: name }), limit } });
 }
 
-/** `ok` is false if none was chosen. */
-export function clearThumbnail(name) {
-  return request("DELETE", "api/loras/thumbnail", { params: { name } });
-}
+/** Take a finished video's picture as the LoRA's thumbnail. */
+export const thumbnailFromResult = (name, result) =>
+  request("PUT", "api/loras/thumbnail", { params: { name, result } });
+
+/** Take back the picture that was chosen: `{ok}`, false if none was. */
+export const clearThumbnail = (name) =>
+  request("DELETE", "api/loras/thumbnail", { params: { name } });
 
 /** Take a picture or a video as the LoRA's thumbnail. */
 export async function setThumbnail(name, file) {

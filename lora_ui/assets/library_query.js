@@ -64,10 +64,20 @@ class LibraryQuery extends EventTarget {
     return this.filters > 0 || this.text.trim() !== "";
   }
 
-  #changed() {
-    const plain = { text: this.text, sort: this.sort, folder: this.folder };
+  /** Everything but the words and the order, as one comparable text. */
+  get filterState() {
+    return JSON.stringify(this.#filters());
+  }
+
+  #filters() {
+    const plain = { folder: this.folder };
     for (const name of SETS) plain[name] = [...this[name]];
     for (const name of FLAGS) plain[name] = this[name];
+    return plain;
+  }
+
+  #changed() {
+    const plain = { text: this.text, sort: this.sort, ...this.#filters() };
     sessionStorage.setItem(KEY, JSON.stringify(plain));
     this.dispatchEvent(new Event("change"));
   }

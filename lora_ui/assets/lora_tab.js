@@ -13,6 +13,7 @@ import { openMenu } from "./menu.js";
 import { createStack } from "./stack.js";
 import { store } from "./store.js";
 import { createSummaryLine } from "./summary_line.js";
+import { isPicture, setThumbnail } from "./thumbnails.js";
 import { showTrash } from "./trash.js";
 import { createUploads } from "./uploads.js";
 import { createWorkerPanel } from "./worker_panel.js";
@@ -41,7 +42,7 @@ export function mount({ element, options }) {
     ),
   );
   connectKeys(element, library, (action, name) => act(action, name, library.grid));
-  acceptDrops(element, uploads.take);
+  acceptDrops(element, (files, target) => takeDrop(files, target, uploads));
   store.start(options);
 }
 
@@ -54,6 +55,15 @@ function selection() {
     createSummaryLine(),
     createWorkerPanel(),
   );
+}
+
+/** A picture that is dropped on a card becomes its thumbnail; all else is uploaded. */
+function takeDrop(files, target, uploads) {
+  const place =
+    target instanceof Element && target.closest("[data-thumbnail-of], .card[data-name]");
+  const name = place ? (place.dataset.thumbnailOf ?? place.dataset.name) : null;
+  if (name !== null && files.length === 1 && isPicture(files[0])) setThumbnail(name, files[0]);
+  else uploads.take(files);
 }
 
 /** `name` null stands for everything that is marked. */

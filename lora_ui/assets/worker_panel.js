@@ -1,8 +1,8 @@
 /** What the worker holds at this moment: each LoRA with its state, and the memory. */
 import { el } from "./dom.js";
-import { bytes, strength as strengthText } from "./format.js";
+import { bytes } from "./format.js";
 import { store } from "./store.js";
-import { isSeparate, strengthFor } from "./strengths.js";
+import { stateOf } from "./worker_states.js";
 
 const WORKER = {
   stopped: "The worker is stopped",
@@ -62,34 +62,6 @@ function row(name) {
     el("span", { class: "worker-what", text }),
     why && el("p", { class: "worker-why", text: why }),
   );
-}
-
-/** not loaded, loading, applied at a strength, or failed with the reason. */
-function stateOf(name) {
-  const held = store.workerLoras[name];
-  const state = typeof held === "string" ? held : held?.state;
-  if (state === "applied") {
-    return { state, text: `applied at ${strengths(held.strength)}`, why: held.reason };
-  }
-  if (state === "waiting" || state === "loading") return { state: "loading", text: "loading" };
-  if (state === "failed") return { state, text: "failed", why: held.reason ?? held.detail };
-  if (state === "loaded") return { state, text: "in memory, not applied" };
-  return failedLast(name) ?? { state: "none", text: "not loaded" };
-}
-
-/** Whether the last run could not use it, and why. */
-function failedLast(name) {
-  const job = store.lastJob;
-  const report = job?.result?.loras?.[name];
-  if (report?.outcome === "skipped")
-    return { state: "failed", text: "skipped", why: report.reason };
-  const blamed = job?.state === "failed" && job.error?.context?.lora === name;
-  return blamed ? { state: "failed", text: "failed", why: job.error.message } : null;
-}
-
-function strengths(value) {
-  if (!isSeparate(value)) return strengthText(strengthFor(value, "high"));
-  return `${strengthText(strengthFor(value, "high"))} high, ${strengthText(strengthFor(value, "low"))} low`;
 }
 
 function memoryBars(memory) {

@@ -70,6 +70,21 @@ def upload(page: Page, *files: Path) -> None:
     page.locator("#lora-file").set_input_files(list(files))
 
 
+def drag(page: Page, target: Locator, *files: Path, drop: bool = True) -> None:
+    """Drag files from outside over an element, and let go of them unless told otherwise.
+
+    The browser itself handles it, so that what nobody takes makes it leave the page.
+    """
+    box = target.bounding_box()
+    assert box is not None
+    session = page.context.new_cdp_session(page)
+    data = {"items": [], "files": [str(file) for file in files], "dragOperationsMask": 1}
+    place = {"x": box["x"] + box["width"] / 2, "y": box["y"] + min(box["height"] / 2, 300)}
+    for kind in ("dragEnter", "dragOver", "drop")[: 3 if drop else 2]:
+        session.send("Input.dispatchDragEvent", {"type": kind, "data": data, **place})
+    session.detach()
+
+
 def get_json(address: str) -> Any:
     with urllib.request.urlopen(address) as answer:
         return json.load(answer)

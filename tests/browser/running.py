@@ -41,11 +41,16 @@ class App:
 
 def start_app(folder: Path, *arguments: str) -> tuple[subprocess.Popen[bytes], App]:
     """Start `app.py` on a free port with folders of its own and the demo LoRAs."""
-    loras = folder / "loras"
-    shutil.copytree(LORAS, loras, ignore=shutil.ignore_patterns(".*"))
-    outputs, data = folder / "outputs", folder / "data"
+    shutil.copytree(LORAS, folder / "loras", ignore=shutil.ignore_patterns(".*"))
+    return run_app(folder, *arguments)
+
+
+def run_app(folder: Path, *arguments: str) -> tuple[subprocess.Popen[bytes], App]:
+    """Start `app.py` with the folders that are there."""
+    places = {name: folder / name for name in ("loras", "outputs", "data")}
     command = [sys.executable, str(ROOT / "app.py"), "--port", "0", "--no-browser"]
-    command += ["--loras-dir", str(loras), "--outputs-dir", str(outputs), "--data-dir", str(data)]
+    for name, place in places.items():
+        command += [f"--{name}-dir", str(place)]
     command += ["--models-dir", str(MODELS), *arguments]
     began = time.monotonic()
     log = folder / "log.txt"
@@ -54,7 +59,13 @@ def start_app(folder: Path, *arguments: str) -> tuple[subprocess.Popen[bytes], A
             command, cwd=folder, stdout=file, stderr=subprocess.STDOUT, env=_environment()
         )
     address = _wait_for_address(process, log)
-    return process, App(address, loras, outputs, time.monotonic() - began)
+    return process, App(address, places["loras"], places["outputs"], time.monotonic() - began)
+
+
+def restart_app(folder: Path, app: App) -> subprocess.Popen[bytes]:
+    """Start an app that was stopped once more, at the address that it had."""
+    port = app.address.rstrip("/").rpartition(":")[2]
+    return run_app(folder, "--port", port)[0]
 
 
 def _environment() -> dict[str, str]:

@@ -4,11 +4,13 @@
     python -m tests.browser.screenshots gallery    # those whose names hold a word
 
 Real videos are made with the demo LoRAs first, so that the pictures show what a user sees. A
-finding in a picture is a bug: look at them.
+finding in a picture is a bug: look at them. `python -m scripts.readme_pictures` makes the README's
+pictures from these.
 """
 
 from __future__ import annotations
 
+import io
 import shutil
 import sys
 import tempfile
@@ -18,10 +20,19 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
 
-from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
+from PIL import Image
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    Page,
+    ViewportSize,
+    expect,
+    sync_playwright,
+)
 
 from tests.browser.actions import (
     PROMPT,
+    card,
     choose_action,
     fill,
     generate,
@@ -46,6 +57,7 @@ from tests.browser.test_stack import add
 FOLDER = ROOT / "docs" / "screenshots"
 UPLOADED = "evening walk"
 LORAS = {"golden_hour": "0.9", "motion_trail": "0.6"}
+QUALITY = 86  # of the WebP files
 
 
 @dataclass(frozen=True)
@@ -156,6 +168,40 @@ def loras(page: Page, app: App) -> None:
     open_tab(page, "LoRAs")
     for name in LORAS:
         pick(page, name)
+    page.mouse.move(0, 0)
+    page.evaluate("window.scrollTo(0, 0)")
+
+
+def loras_list(page: Page, app: App) -> None:
+    open_tab(page, "LoRAs")
+    page.get_by_role("button", name="List", exact=True).click()
+
+
+def loras_marked(page: Page, app: App) -> None:
+    open_tab(page, "LoRAs")
+    for name in LORAS:
+        card(page, name).locator(".card-mark").click()
+    page.evaluate("window.scrollTo(0, 0)")
+
+
+def loras_unfit(page: Page, app: App) -> None:
+    page.locator("#model input").click()
+    page.get_by_role("option", name="TI2V-5B").click()
+    open_tab(page, "LoRAs")
+    page.locator(".cards-heading").wait_for()
+
+
+def loras_thumbnail(page: Page, app: App) -> None:
+    open_tab(page, "LoRAs")
+    choose_action(page, "golden_hour", "Set thumbnail")
+    page.get_by_role("dialog").locator(".thumbnail-videos").wait_for()
+
+
+def loras_offline(page: Page, app: App) -> None:
+    loras(page, app)
+    page.context.set_offline(True)
+    page.locator(".connection-note").wait_for()
+    page.wait_for_timeout(1500)
 
 
 def loras_details(page: Page, app: App) -> None:
@@ -217,9 +263,14 @@ STATES: Mapping[str, State] = MappingProxyType(
         "comparison": comparison,
         "queue": queue,
         "loras": loras,
+        "loras-list": loras_list,
+        "loras-marked": loras_marked,
+        "loras-unfit": loras_unfit,
+        "loras-offline": loras_offline,
         "loras-menu": loras_menu,
         "loras-details": loras_details,
         "loras-edit": loras_edit,
+        "loras-thumbnail": loras_thumbnail,
         "loras-uploads": loras_uploads,
         "loras-nothing-found": loras_nothing_found,
         "gallery": gallery,
@@ -257,21 +308,29 @@ def rest(page: Page, app: App) -> None:
         post(page, app, "api/loras/delete", name=UPLOADED)
 
 
-def take(browser: Browser, app: App, look: Look, name: str) -> None:
-    context = browser.new_context(
+def context_for(browser: Browser, look: Look) -> BrowserContext:
+    return browser.new_context(
         viewport=look.size,
         color_scheme=look.scheme,
         device_scale_factor=look.scale,
         has_touch=look.is_phone,
+        is_mobile=look.is_phone,
     )
+
+
+def take(browser: Browser, app: App, look: Look, name: str) -> None:
+    context = context_for(browser, look)
     page = context.new_page()
     page.set_default_timeout(120_000)
     open_page(page, app)
     try:
         STATES[name](page, app)
         page.wait_for_timeout(1200)  # thumbnails arrive, movements end
-        page.screenshot(path=FOLDER / f"{name}-{look.name}.png")
+        with Image.open(io.BytesIO(page.screenshot())) as picture:
+            target = FOLDER / f"{name}-{look.name}.webp"
+            picture.convert("RGB").save(target, quality=QUALITY, method=6)
     finally:
+        context.set_offline(False)
         rest(page, app)
         context.close()
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
-from tests.browser.actions import card, choose_action, pick
-from tests.browser.running import ROOT, open_tab
+from tests.browser.actions import card, choose_action, drag, pick, upload
+from tests.browser.conftest import Watch
+from tests.browser.running import LORAS, ROOT, App, open_tab, start_app, stop_app
+from tests.browser.test_library import one_demo_lora
 
 SERIOUS = ("serious", "critical")
 # What is smaller than a finger, with its size.
@@ -18,6 +23,14 @@ TARGETS = """() => [...document.querySelectorAll('.tab-library :is(button, selec
     .map((item) => [item.getBoundingClientRect(), item.ariaLabel || item.textContent])
     .filter(([box]) => box.width > 0 && (box.width < 43.5 || box.height < 43.5))
     .map(([box, name]) => `${name}: ${box.width} x ${box.height}`)"""
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+    """Its own, so that only the demo LoRAs are there, whatever other tests upload."""
+    process, running = start_app(tmp_path_factory.mktemp("accessible"))
+    yield running
+    stop_app(process)
 
 
 @pytest.fixture(scope="session")
@@ -73,14 +86,51 @@ def test_no_menu_or_dialog_of_the_lora_tab_has_one(page: Page, axe: str, theme: 
     look("menu")
     page.get_by_role("button", name="Tags").click()
     look("tags")
-    for action in ("Details", "Edit details", "Rename", "Move"):
+    for action in ("Details", "Edit details", "Set thumbnail", "Rename", "Move"):
         choose_action(page, "neon_outline", action)
         look(action)
+    choose_action(page, "golden_hour", "Pair with another")
+    look("pair")
+    for name in ("golden_hour", "neon_outline"):
+        card(page, name).locator(".card-mark").click()
+    look("marked")
+    page.keyboard.press("Control+a")
+    page.keyboard.press("Delete")
+    look("delete")
+    page.keyboard.press("Escape")
     page.get_by_role("button", name="More for the library").click()
     page.get_by_role("menuitem", name="Trash", exact=True).click()
     look("trash")
     page.locator(".grid-search").fill("nothing has this")
     look("nothing found")
+    assert found == {name: [] for name in found}
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_neither_has_what_comes_and_goes(
+    page: Page, axe: str, theme: str, tmp_path: Path, watch: Watch
+) -> None:
+    """Uploads with their choices and refusals, toasts, files that hover, a lost connection."""
+    watch.expected += ["status of 422", "ERR_INTERNET_DISCONNECTED", "net::ERR"]
+    if theme == "dark":
+        page.locator("#theme-switch").click()
+    open_tab(page, "LoRAs")
+    known = Path(shutil.copy(LORAS / "pixel_mosaic.safetensors", tmp_path / "known.safetensors"))
+    broken = tmp_path / "broken.safetensors"
+    broken.write_bytes(known.read_bytes()[:3000])
+    fresh = one_demo_lora(tmp_path, f"fresh {theme}")
+    upload(page, known, broken, fresh)
+    expect(page.locator(".upload-asking, .upload-failed, .upload-done")).to_have_count(3)
+    choose_action(page, fresh.stem, "Delete")
+    expect(page.locator(".toast")).to_be_visible()
+    found = {"uploads and toast": serious_findings(page, axe)}
+    drag(page, page.locator("#lora-tab .library"), fresh, drop=False)
+    expect(page.locator(".drop-note")).to_be_visible()
+    found["drop"] = serious_findings(page, axe)
+    page.context.set_offline(True)
+    page.locator(".connection-note").wait_for()
+    found["offline"] = serious_findings(page, axe)
+    page.context.set_offline(False)
     assert found == {name: [] for name in found}
 
 

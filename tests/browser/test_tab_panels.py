@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PIL import Image
 from playwright.sync_api import Page, expect
 
 from tests.browser.actions import card, choose_action, get_json, pick, upload
@@ -79,25 +78,6 @@ def test_a_pair_is_split_and_paired_again(page: Page) -> None:
     expect(dialog.get_by_label("High-noise half")).to_have_value("neon_outline_high_noise")
     dialog.get_by_role("button", name="Pair").click()
     expect(card(page, "neon_outline").locator(".badge")).to_have_text("Pair")
-
-
-def test_a_picture_is_chosen(page: Page, tmp_path: Path) -> None:
-    picture = tmp_path / "red.png"
-    Image.new("RGB", (64, 64), (255, 0, 0)).save(picture)
-    open_tab(page, "LoRAs")
-    upload(page, one_demo_lora(tmp_path, "pictured"))
-    image = card(page, "pictured").locator("img")
-    expect(image).to_have_count(1)
-    before = image.get_attribute("src")
-    with page.expect_file_chooser() as chooser:
-        choose_action(page, "pictured", "Set thumbnail")
-    chooser.value.set_files(picture)
-    expect(image).not_to_have_attribute("src", before or "")
-    choose_action(page, "pictured", "Take the chosen thumbnail back")
-    expect(page.get_by_text("The picture chosen for pictured was taken back.")).to_be_visible()
-    expect(image).to_have_attribute("src", before or "")
-    choose_action(page, "pictured", "Take the chosen thumbnail back")
-    expect(page.get_by_text("No picture was chosen here for pictured.")).to_be_visible()
 
 
 def test_what_was_deleted_comes_back_from_the_trash(page: Page, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 /** The page's head: name, status of the worker and the run, light or dark. */
 import { el } from "../../lora_ui/assets/dom.js";
+import { guardDrops } from "../../lora_ui/assets/drop_guard.js";
 import { poll } from "./poll.js";
 import { queueButton } from "./queue_button.js";
 import { currentTheme, toggleTheme } from "./theme_switch.js";
@@ -32,6 +33,7 @@ export function mount({ element, options }) {
   poll.addEventListener("connection", draw);
   draw();
   poll.start();
+  guardDrops();
 }
 
 function show(dot, text, bar, titles) {

@@ -1,0 +1,162 @@
+"""Thousands of LoRAs: nothing jumps, no blank cards, and pictures only where one looks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import pytest
+from playwright.sync_api import Browser, Page, Request, expect
+
+from benchmarks.page_servers import grow_library
+from tests.browser.running import App, open_page, open_tab, run_app, stop_app
+
+LORAS = 2000
+SCROLLS, STEP = 60, 700  # pixels of each; about as a wheel that is spun
+NEAR = 70  # cards that are near a window of 900 pixels, five to a line
+# Every layout shift, also those after a key or a click, which the browser would forgive.
+SHIFTS = """
+    window.shifts = [];
+    new PerformanceObserver((list) => {
+        for (const entry of list.getEntries()) {
+            const names = entry.sources.map(({ node }) => node?.className || node?.id || '');
+            window.shifts.push([entry.value, entry.hadRecentInput, names.join(' | ')]);
+        }
+    }).observe({ type: 'layout-shift', buffered: true });
+"""
+MOST_SHIFT = 0.01  # of the window; 0.1 is called good
+# Of the points of the grid, those at which neither a card nor its gap is to be seen.
+BARE = """async ([scrolls, step]) => {
+    const frame = () => new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
+    const grid = document.querySelector('.cards');
+    let bare = 0;
+    let looked = 0;
+    for (let number = 0; number < scrolls; number += 1) {
+        document.scrollingElement.scrollTop += step;
+        await frame();
+        const box = grid.getBoundingClientRect();
+        for (let y = 100; y < innerHeight - 20; y += 100) {
+            if (y < box.top + 60 || y > box.bottom - 60) continue;
+            looked += 1;
+            const near = [y, y + 20, y - 20].map((at) =>
+                document.elementFromPoint(box.left + box.width * 0.4, at));
+            if (!near.some((item) => item?.closest('.card[data-name], .cards-heading'))) bare += 1;
+        }
+    }
+    return { bare, looked };
+}"""
+
+
+@dataclass
+class Large:
+    """A page on a large library, with the thumbnails that it asked for."""
+
+    page: Page
+    app: App
+    thumbnails: list[str] = field(default_factory=list)
+
+
+@pytest.fixture(scope="module")
+def large_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+    folder = tmp_path_factory.mktemp("large")
+    grow_library(folder, LORAS)
+    process, app = run_app(folder)
+    yield app
+    stop_app(process)
+
+
+@pytest.fixture
+def large(large_app: App, browser: Browser) -> Iterator[Large]:
+    context = browser.new_context(viewport={"width": 1360, "height": 900})
+    page = context.new_page()
+    complaints: list[str] = []
+    page.on("console", lambda said: said.type == "error" and complaints.append(said.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.set_default_timeout(60_000)
+    page.add_init_script(SHIFTS)
+    found = Large(page, large_app)
+
+    def asked(request: Request) -> None:
+        if "api/loras/thumbnail" in request.url:
+            found.thumbnails.append(request.url)
+
+    page.on("request", asked)
+    open_page(page, large_app)
+    yield found
+    context.close()
+    assert complaints == []
+
+
+def shifts(page: Page) -> list[tuple[float, bool, str]]:
+    """What moved since this was asked last: how much, whether by a user's doing, and what."""
+    page.wait_for_timeout(1000)
+    found = page.evaluate("window.shifts.splice(0)")
+    return [tuple(item) for item in found]
+
+
+def moved(page: Page) -> tuple[float, list[tuple[float, bool, str]]]:
+    found = shifts(page)
+    return sum(value for value, _, _ in found), found
+
+
+def test_nothing_jumps_while_the_page_loads(large: Large) -> None:
+    page = large.page
+    expect(page.locator("#status-line")).to_contain_text("Ready", timeout=90_000)
+    total, found = moved(page)
+    assert total <= MOST_SHIFT, found
+
+
+def test_nothing_jumps_when_the_tab_opens_and_while_one_searches(large: Large) -> None:
+    page = large.page
+    shifts(page)
+    open_tab(page, "LoRAs")
+    page.locator("#lora-tab .card[data-name]").first.wait_for()
+    total, found = moved(page)
+    assert total <= MOST_SHIFT, found
+    page.locator(".grid-search").press_sequentially("1")
+    expect(page.locator(".grid-count")).to_contain_text(" of ")
+    page.locator(".grid-search").press_sequentially("7")
+    page.wait_for_timeout(300)
+    page.locator(".grid-search").fill("")
+    total, found = moved(page)
+    assert total <= MOST_SHIFT, found
+
+
+def test_no_card_is_blank_while_one_scrolls(large: Large) -> None:
+    page = large.page
+    open_tab(page, "LoRAs")
+    page.locator("#lora-tab .card[data-name]").first.wait_for()
+    found = page.evaluate(BARE, [SCROLLS, STEP])
+    assert found["looked"] > SCROLLS * 3
+    assert found["bare"] == 0
+    assert page.evaluate("document.scrollingElement.scrollTop") > SCROLLS * STEP * 0.9
+    assert page.locator("#lora-tab .card[data-name]").count() < 2 * NEAR
+
+
+def test_pictures_are_fetched_only_near_the_window(large: Large) -> None:
+    page = large.page
+    page.wait_for_timeout(1500)
+    assert large.thumbnails == [], "nobody looks at the library yet"
+    open_tab(page, "LoRAs")
+    page.locator("#lora-tab .card[data-name]").first.wait_for()
+    page.wait_for_timeout(2500)
+    assert 0 < len(large.thumbnails) <= NEAR
+    before = len(large.thumbnails)
+    page.evaluate("document.scrollingElement.scrollTop = 30000")
+    page.wait_for_timeout(2500)
+    assert before < len(large.thumbnails) <= before + 2 * NEAR
+
+
+def test_the_last_card_is_reached_with_one_key(large: Large) -> None:
+    page = large.page
+    open_tab(page, "LoRAs")
+    page.locator("#lora-tab .card[data-name]").first.wait_for()
+    page.keyboard.press("/")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("End")
+    last = page.locator(f'#lora-tab .card[aria-posinset="{LORAS}"]')
+    expect(last).to_be_in_viewport()
+    expect(last.locator(".card-pick")).to_be_focused()
+    expect(last).to_have_attribute("aria-setsize", str(LORAS))
+    page.keyboard.press("Home")
+    expect(page.locator('#lora-tab .card[aria-posinset="1"] .card-pick')).to_be_focused()

@@ -1,0 +1,94 @@
+"""Pictures of cards: moving on hover, chosen from a file or a finished video, and taken back."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+from playwright.sync_api import Page, expect
+from result_files import metadata, write_video
+
+from tests.browser.actions import card, choose_action, upload
+from tests.browser.running import App, open_tab
+from tests.browser.test_library import one_demo_lora
+
+PLAYS = "(name) => document.querySelector(`.card[data-name='${name}'] video`)?.currentTime > 0.05"
+REPORT = {"outcome": "applied", "sha256": "a" * 64, "strengths": 1, "coverage": {}}
+
+
+def with_preview(page: Page, folder: Path, name: str) -> None:
+    file = one_demo_lora(folder, name)
+    video = write_video(folder, f"{name} made", metadata()).rename(folder / f"{name}.mp4")
+    open_tab(page, "LoRAs")
+    upload(page, file, video)
+    expect(card(page, name).locator(".card-moves")).to_be_visible()
+
+
+def colour(page: Page, name: str) -> tuple[int, ...]:
+    """The middle of the picture that the card shows."""
+    image = card(page, name).locator("img")
+    body = page.request.get(image.get_attribute("src") or "").body()
+    with Image.open(io.BytesIO(body)) as found:
+        pixel: Any = found.convert("RGB").getpixel((found.width // 2, found.height // 2))
+    return tuple(pixel)
+
+
+def test_a_preview_plays_while_the_pointer_is_on_the_card(page: Page, tmp_path: Path) -> None:
+    with_preview(page, tmp_path, "moving")
+    expect(card(page, "moving").locator("video")).to_have_count(0)
+    card(page, "moving").hover()
+    page.wait_for_function(PLAYS, arg="moving")
+    page.locator("h1").hover()
+    expect(card(page, "moving").locator("video")).to_have_count(0)
+
+
+def test_nothing_moves_for_who_does_not_want_it(page: Page, tmp_path: Path) -> None:
+    with_preview(page, tmp_path, "still")
+    page.emulate_media(reduced_motion="reduce")
+    card(page, "still").hover()
+    page.wait_for_timeout(800)
+    expect(card(page, "still").locator("video")).to_have_count(0)
+
+
+def test_a_picture_is_chosen_from_a_file_and_taken_back(page: Page, tmp_path: Path) -> None:
+    picture = tmp_path / "red.png"
+    Image.new("RGB", (64, 64), (255, 0, 0)).save(picture)
+    open_tab(page, "LoRAs")
+    upload(page, one_demo_lora(tmp_path, "pictured"))
+    expect(card(page, "pictured").locator("img")).to_have_count(1)
+    before = colour(page, "pictured")
+    choose_action(page, "pictured", "Set thumbnail")
+    dialog = page.get_by_role("dialog")
+    with page.expect_file_chooser() as chooser:
+        dialog.get_by_role("button", name="Choose a picture or video").click()
+    chooser.value.set_files(picture)
+    expect(dialog).to_have_count(0)
+    expect(page.locator(".toast").last).to_contain_text("has a new picture")
+    red, green, _ = colour(page, "pictured")
+    assert red > 230 and green < 40
+    choose_action(page, "pictured", "Set thumbnail")
+    dialog.get_by_role("button", name="Automatic").click()
+    expect(page.locator(".toast").last).to_contain_text("has its own picture again")
+    assert colour(page, "pictured") == before
+
+
+def test_a_picture_is_taken_from_a_past_video(page: Page, app: App, tmp_path: Path) -> None:
+    loras = {"from the past": REPORT}
+    write_video(
+        app.outputs,
+        "past1",
+        metadata(loras, id="past1", prompt="the past one", selected_loras={"from the past": 1.0}),
+    )
+    open_tab(page, "LoRAs")
+    upload(page, one_demo_lora(tmp_path, "from the past"))
+    image = card(page, "from the past").locator("img")
+    before = image.get_attribute("src")
+    page.request.get(f"{app.address}api/results/filters")  # as the gallery does
+    choose_action(page, "from the past", "Set thumbnail")
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_role("heading", name="Made with it")).to_be_visible()
+    dialog.get_by_role("button", name="the past one, seed 7").click()
+    expect(page.locator(".toast").last).to_contain_text("has a new picture")
+    expect(image).not_to_have_attribute("src", before or "")

@@ -1,0 +1,74 @@
+"""What the worker holds of each LoRA, on its card and in the panel, while it happens."""
+
+from __future__ import annotations
+
+import re
+
+import torch
+from playwright.sync_api import Page, expect
+from safetensors.torch import load_file, save_file
+
+from tests.browser.actions import PROMPT, card, pick
+from tests.browser.running import LORAS, App, open_tab
+
+NAME = "motion_trail"
+STRENGTH = 0.65
+
+
+def submit(page: Page, app: App, steps: int, **selected: float) -> str:
+    task = {"model_type": "demo", "prompt": PROMPT, "steps": steps, "selected_loras": selected}
+    answer = page.request.post(f"{app.address}api/jobs", data=task)
+    assert answer.ok, answer.text()
+    return str(answer.json()["id"])
+
+
+def test_a_lora_is_not_loaded_then_applied_at_its_strength_then_not_loaded(
+    page: Page, app: App
+) -> None:
+    open_tab(page, "LoRAs")
+    pick(page, NAME)
+    held = card(page, NAME).locator(".card-held")
+    row = page.locator(".worker-loras li").filter(has_text=NAME)
+    expect(held).to_have_text("Selected")
+    expect(row.locator(".worker-what")).to_have_text("not loaded")
+    submit(page, app, 150, **{NAME: STRENGTH})
+    expect(page.locator(".worker-state")).to_contain_text("Making a video", timeout=60_000)
+    expect(row.locator(".worker-what")).to_have_text(f"applied at {STRENGTH}", timeout=60_000)
+    expect(held).to_have_text(f"Applied {STRENGTH}")
+    expect(held).to_have_attribute("data-state", "applied")
+    expect(page.locator(".worker-memory")).to_contain_text(
+        re.compile(r"[\d.]+ [MG]B of [\d.]+ [MG]B available")
+    )
+    expect(row.locator(".worker-what")).to_have_text("not loaded", timeout=90_000)
+    expect(held).to_have_text("Selected")
+
+
+def test_a_lora_that_failed_says_why(page: Page, app: App) -> None:
+    """One whose numbers are none; it came into the folder past the check of uploads."""
+    tensors = load_file(LORAS / "golden_hour.safetensors")
+    next(iter(tensors.values())).view(-1)[3] = torch.nan
+    save_file(tensors, app.loras / "holds nan.safetensors")
+    assert page.request.post(f"{app.address}api/loras/refresh", data={}).ok
+    open_tab(page, "LoRAs")
+    pick(page, "holds nan")
+    submit(page, app, 4, **{"holds nan": 1.0})
+    row = page.locator(".worker-loras li").filter(has_text="holds nan")
+    expect(row.locator(".worker-what")).to_have_text("failed", timeout=60_000)
+    expect(row.locator(".worker-why")).to_contain_text("NaN")
+    held = card(page, "holds nan").locator(".card-held")
+    expect(held).to_have_text("Failed")
+    expect(held).to_have_attribute("title", re.compile("NaN"))
+    page.request.post(f"{app.address}api/loras/delete", data={"name": "holds nan"})
+
+
+def test_the_memory_is_that_of_this_moment(page: Page, app: App) -> None:
+    open_tab(page, "LoRAs")
+    meter = page.locator(".worker-memory meter")
+    expect(meter).to_be_visible(timeout=60_000)
+    page.evaluate(
+        "window.seen = new Set(); new MutationObserver(() => window.seen.add(document"
+        ".querySelector('.worker-memory').textContent)).observe(document.querySelector("
+        "'.worker-memory'), { childList: true, subtree: true })"
+    )
+    submit(page, app, 60)
+    page.wait_for_function("window.seen.size >= 2", timeout=60_000)
