@@ -19,7 +19,7 @@ export function chooseThumbnail(name) {
   const card = store.byName.get(name);
   if (!card) return;
   const input = el("input", { type: "file", accept: KINDS, hidden: true });
-  const choose = button("Choose a picture or video", "upload", () => input.click());
+  const choose = button("Choose a file", "upload", () => input.click());
   choose.classList.add("button-primary");
   const automatic = button("Automatic", "refresh", () => change(() => takeBack(name)));
   automatic.title = "Take the chosen picture back";
@@ -35,7 +35,7 @@ export function chooseThumbnail(name) {
         { class: "thumbnail-ways" },
         el("p", {
           class: "muted",
-          text: "A file, which can be dropped here, or one of your videos.",
+          text: "A picture or video, which can be dropped here too, or one of your videos.",
         }),
         el("div", { class: "details-buttons" }, choose, automatic, input),
       ),

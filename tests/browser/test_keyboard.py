@@ -35,9 +35,8 @@ def tab_to(page: Page, wanted: str, key: str = "Tab") -> None:
 
 
 def test_from_upload_to_video(page: Page, app: App, tmp_path: Path) -> None:
-    tab_to(page, "Generate")  # the tabs are one stop; the arrow keys go through them
+    tab_to(page, "Generate")
     page.keyboard.press("ArrowRight")
-    page.keyboard.press("Enter")
     expect(page.get_by_role("tab", name="LoRAs")).to_have_attribute("aria-selected", "true")
     page.locator("#lora-tab .cards").wait_for()
     tab_to(page, "Upload LoRAs")
@@ -54,7 +53,6 @@ def test_from_upload_to_video(page: Page, app: App, tmp_path: Path) -> None:
 
     tab_to(page, "LoRAs", "Shift+Tab")
     page.keyboard.press("ArrowLeft")
-    page.keyboard.press("Enter")
     expect(page.get_by_role("tab", name="Generate")).to_have_attribute("aria-selected", "true")
     tab_into_prompt(page)
     page.keyboard.press("Control+a")
@@ -67,6 +65,7 @@ def test_from_upload_to_video(page: Page, app: App, tmp_path: Path) -> None:
     tab_to(page, "Steps")
     page.keyboard.press("Control+a")
     page.keyboard.type("3")
+    page.wait_for_function("JSON.parse(localStorage.getItem('studio-form')).steps === 3")
     tab_to(page, "generate-button")
     with page.expect_response(lambda answer: answer.url.endswith("/api/jobs")) as asked:
         page.keyboard.press("Enter")

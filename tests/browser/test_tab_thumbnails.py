@@ -18,11 +18,12 @@ PLAYS = "(name) => document.querySelector(`.card[data-name='${name}'] video`)?.c
 REPORT = {"outcome": "applied", "sha256": "a" * 64, "strengths": 1, "coverage": {}}
 
 
-def with_preview(page: Page, folder: Path, name: str) -> None:
-    file = one_demo_lora(folder, name)
-    video = write_video(folder, f"{name} made", metadata()).rename(folder / f"{name}.mp4")
+def with_preview(page: Page, app: App, name: str) -> None:
+    """A LoRA with a video beside it, as a download leaves them in the folder."""
+    one_demo_lora(app.loras, name)
+    write_video(app.loras.parent, "made", metadata()).rename(app.loras / f"{name}.mp4")
+    assert page.request.post(f"{app.address}api/loras/refresh", data={}).ok
     open_tab(page, "LoRAs")
-    upload(page, file, video)
     expect(card(page, name).locator(".card-moves")).to_be_visible()
 
 
@@ -35,8 +36,8 @@ def colour(page: Page, name: str) -> tuple[int, ...]:
     return tuple(pixel)
 
 
-def test_a_preview_plays_while_the_pointer_is_on_the_card(page: Page, tmp_path: Path) -> None:
-    with_preview(page, tmp_path, "moving")
+def test_a_preview_plays_while_the_pointer_is_on_the_card(page: Page, app: App) -> None:
+    with_preview(page, app, "moving")
     expect(card(page, "moving").locator("video")).to_have_count(0)
     card(page, "moving").hover()
     page.wait_for_function(PLAYS, arg="moving")
@@ -44,8 +45,8 @@ def test_a_preview_plays_while_the_pointer_is_on_the_card(page: Page, tmp_path: 
     expect(card(page, "moving").locator("video")).to_have_count(0)
 
 
-def test_nothing_moves_for_who_does_not_want_it(page: Page, tmp_path: Path) -> None:
-    with_preview(page, tmp_path, "still")
+def test_nothing_moves_for_who_does_not_want_it(page: Page, app: App) -> None:
+    with_preview(page, app, "still")
     page.emulate_media(reduced_motion="reduce")
     card(page, "still").hover()
     page.wait_for_timeout(800)
@@ -62,7 +63,7 @@ def test_a_picture_is_chosen_from_a_file_and_taken_back(page: Page, tmp_path: Pa
     choose_action(page, "pictured", "Set thumbnail")
     dialog = page.get_by_role("dialog")
     with page.expect_file_chooser() as chooser:
-        dialog.get_by_role("button", name="Choose a picture or video").click()
+        dialog.get_by_role("button", name="Choose a file").click()
     chooser.value.set_files(picture)
     expect(dialog).to_have_count(0)
     expect(page.locator(".toast").last).to_contain_text("has a new picture")

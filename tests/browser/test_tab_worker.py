@@ -31,7 +31,7 @@ def test_a_lora_is_not_loaded_then_applied_at_its_strength_then_not_loaded(
     row = page.locator(".worker-loras li").filter(has_text=NAME)
     expect(held).to_have_text("Selected")
     expect(row.locator(".worker-what")).to_have_text("not loaded")
-    submit(page, app, 150, **{NAME: STRENGTH})
+    job_id = submit(page, app, 200, **{NAME: STRENGTH})
     expect(page.locator(".worker-state")).to_contain_text("Making a video", timeout=60_000)
     expect(row.locator(".worker-what")).to_have_text(f"applied at {STRENGTH}", timeout=60_000)
     expect(held).to_have_text(f"Applied {STRENGTH}")
@@ -39,7 +39,8 @@ def test_a_lora_is_not_loaded_then_applied_at_its_strength_then_not_loaded(
     expect(page.locator(".worker-memory")).to_contain_text(
         re.compile(r"[\d.]+ [MG]B of [\d.]+ [MG]B available")
     )
-    expect(row.locator(".worker-what")).to_have_text("not loaded", timeout=90_000)
+    page.request.post(f"{app.address}api/jobs/{job_id}/cancel")
+    expect(row.locator(".worker-what")).to_have_text("not loaded", timeout=60_000)
     expect(held).to_have_text("Selected")
 
 
@@ -70,5 +71,6 @@ def test_the_memory_is_that_of_this_moment(page: Page, app: App) -> None:
         ".querySelector('.worker-memory').textContent)).observe(document.querySelector("
         "'.worker-memory'), { childList: true, subtree: true })"
     )
-    submit(page, app, 60)
+    job_id = submit(page, app, 200)
     page.wait_for_function("window.seen.size >= 2", timeout=60_000)
+    page.request.post(f"{app.address}api/jobs/{job_id}/cancel")

@@ -3,6 +3,7 @@ import { el } from "../../lora_ui/assets/dom.js";
 import { guardDrops } from "../../lora_ui/assets/drop_guard.js";
 import { poll } from "./poll.js";
 import { queueButton } from "./queue_button.js";
+import { connectTabKeys } from "./tabs.js";
 import { currentTheme, toggleTheme } from "./theme_switch.js";
 import { fraction, progressText, workerText } from "./words.js";
 
@@ -34,6 +35,7 @@ export function mount({ element, options }) {
   draw();
   poll.start();
   guardDrops();
+  connectTabKeys();
 }
 
 function show(dot, text, bar, titles) {
