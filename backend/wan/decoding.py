@@ -15,7 +15,7 @@ from backend.wan.soundness import Whereabouts, require_finite_frames
 from backend.wan.video_file import Frames
 
 PREVIEW_SIDE = 384  # pixels
-PREVIEW_SHARE = 0.1  # of the sampling time
+PREVIEW_SHARE = 0.015  # of the sampling time
 
 
 @torch.inference_mode()
@@ -43,7 +43,7 @@ def decode_latents(pipeline: Any, latents: Tensor, where: Whereabouts | None = N
 
 
 class Previewer:
-    """Decodes one latent frame now and then, within a tenth of the sampling time."""
+    """Decodes one latent frame now and then, within `PREVIEW_SHARE` of the sampling time."""
 
     def __init__(self, pipeline: Any, enabled: bool) -> None:
         self._pipeline = pipeline
