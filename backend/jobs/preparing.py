@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from backend.errors import GenerationError
 from backend.jobs.checking import checked
 from backend.jobs.expansion import expand
 from backend.jobs.inputs import Inputs
@@ -49,6 +51,7 @@ class Preparation:
         Raises a StudioError that names every problem.
         """
         view = self._loras.with_pins(held)
+        _require_text(task, parts)
         own, made = expand(task, parts, lambda each: checked(each, view))
         tasks = [own, *(part.task for part in made)]
         names = [name for each in tasks for name in each.selected_loras]
@@ -63,6 +66,18 @@ class Preparation:
         """Let go of what no job holds any more."""
         with self.holding():
             self._inputs.sweep(*store.held())
+
+
+def _require_text(task: GenerationTask, parts: Sequence[Part]) -> None:
+    """Halves of characters, which JSON lets through, can neither be kept nor written to a file."""
+    values = [task.to_dict(), *([part.label, *part.changes.items()] for part in parts)]
+    try:
+        json.dumps(values, ensure_ascii=False, default=str).encode()
+    except UnicodeEncodeError as error:
+        raise GenerationError(
+            "The task cannot be run: a text in it holds half a character, which is no text.",
+            suggestions=["Type the prompt again, or delete its unusual signs."],
+        ) from error
 
 
 def parts_again(job: Job) -> list[Part]:

@@ -202,3 +202,17 @@ def test_an_estimate_queues_nothing(client: TestClient) -> None:
     assert not huge["fits"] and "fewer frames" in " ".join(c["words"] for c in huge["changes"])
     assert client.post("/api/jobs/estimate", json={"task": {"model_type": "x"}}).status_code == 400
     assert client.get("/api/jobs").json() == []
+
+
+def test_half_a_character_is_refused_in_words(client: TestClient) -> None:
+    """JSON can hold one half of a pair; neither a file nor the queue's database can."""
+    for body in (
+        r'{"task": {"model_type": "demo", "prompt": "a \ud83d fox"}}',
+        r'{"task": {"model_type": "demo", "prompt": "x"}, "parts": [{"label": "\ud83d"}]}',
+        r'{"task": {"model_type": "demo"}, "parts": [{"changes": {"prompt": "\udc00"}}]}',
+    ):
+        answer = client.post(
+            "/api/jobs", content=body, headers={"Content-Type": "application/json"}
+        )
+        assert answer.status_code == 422 and "half a character" in answer.text
+    assert client.get("/api/jobs").json() == []

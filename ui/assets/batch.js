@@ -45,7 +45,8 @@ export function batchOf(task, count, prompts = [task.prompt]) {
 function shortened(words) {
   const [first, ...rest] = words;
   const room = LABEL - rest.join().length - 4;
-  const text = words.length > 0 && first.length > room ? `${first.slice(0, room)}…` : first;
+  const letters = [...(first ?? "")]; // no letter is cut in two
+  const text = letters.length > room ? `${letters.slice(0, room).join("")}…` : first;
   return [text, ...rest].filter(Boolean).join(", ");
 }
 
