@@ -208,7 +208,7 @@ def test_half_a_character_is_refused_in_words(client: TestClient) -> None:
     """JSON can hold one half of a pair; neither a file nor the queue's database can."""
     for body in (
         r'{"task": {"model_type": "demo", "prompt": "a \ud83d fox"}}',
-        r'{"task": {"model_type": "demo", "prompt": "x"}, "parts": [{"label": "\ud83d"}]}',
+        r'{"task": {"model_type": "demo", "prompt": "x", "negative_prompt": "\ud83d"}}',
         r'{"task": {"model_type": "demo"}, "parts": [{"changes": {"prompt": "\udc00"}}]}',
     ):
         answer = client.post(
