@@ -31,14 +31,9 @@ if __name__ == "__main__":
     sys.path[:0] = [str(HERE.parent), str(HERE)]
 
 from library_faults import KillPoint, points  # noqa: E402
-from library_model import (  # noqa: E402
-    COLOURS,
-    Operation,
-    World,
-    litter,
-    observed,
-    perform,
-)
+from library_model import Operation, World, perform  # noqa: E402
+from library_observed import difference, litter, observed  # noqa: E402
+from library_operations import FOLDERS, NAMES, PREPARED, SCRIPT, chosen, halfway  # noqa: E402
 from lora_files import tiny_model  # noqa: E402
 from PIL import Image  # noqa: E402
 
@@ -46,52 +41,7 @@ from backend.errors import StudioError  # noqa: E402
 from backend.lora.library import LoRALibrary  # noqa: E402
 from backend.settings import Settings, load_settings  # noqa: E402
 
-NAMES = [f"lora {letter}" for letter in "abcdefgh"]
-FOLDERS = ["", "one", "two"]
 DONE, FAILED, CRASHED = 0, 3, 9
-
-
-def chosen(world: World, random_: random.Random) -> Operation:
-    """An operation that is possible in this world."""
-    here = sorted(world.items)
-    free = [name for name in NAMES if name not in world.items]
-    gone = [item.name for item in world.trash if restorable(world, item.name)]
-    number = str(random_.randrange(10**9))
-    options: list[Operation] = []
-    for name in [random_.choice(free)] if free else []:
-        options += [("add", name, number), ("bundle", name, number), ("found", name, number)]
-    if gone:
-        options += [("undo", random_.choice(gone))] * 2
-    if len(world.trash) > 2:
-        options.append(("purge", ""))
-    for name in [random_.choice(here)] if here else []:
-        item = world.items[name]
-        folder = random_.choice([each for each in FOLDERS if each != item.folder])
-        edits = {"description": number, "favourite": bool(int(number) % 2)}
-        options += [("delete", name), ("move", name, folder), ("edit", name, json.dumps(edits))]
-        options += [("picture", name, random_.choice(COLOURS)), ("unpicture", name)]
-        options += [("use", name), ("sidecar", name, random_.choice((".txt", ".png")), number)]
-        options += [("rename", name, other) for other in free[:2]]
-        if f"{item.halves[0]}.civitai.info" not in item.files:
-            options.append(("beside", name, ".civitai.info", json.dumps({"description": number})))
-    return random_.choice(options)
-
-
-def restorable(world: World, name: str) -> bool:
-    """Whether the newest deletion of that name can be put back: a LoRA whose place is free, or a
-    picture whose LoRA is there without another."""
-    place = world.restorable(name)
-    assert place is not None
-    item = world.trash[place]
-    if not item.stem:
-        return name not in world.items
-    beside = world.items.get(item.stem)
-    return (
-        beside is not None
-        and beside.folder == item.folder
-        and beside.halves == item.halves
-        and not item.files.keys() & beside.files.keys()
-    )
 
 
 class Run:
@@ -113,7 +63,7 @@ class Run:
         for world in worlds:
             if json.loads(json.dumps(world.plain())) == found:
                 return world
-        self.problems.append(f"{what}: expected {[w.plain() for w in worlds]}, found {found}")
+        self.problems.append(f"{what}: {[difference(w.plain(), found) for w in worlds]}")
         return worlds[0]
 
     def random_kills(self, count: int, random_: random.Random) -> int:
@@ -126,10 +76,7 @@ class Run:
             for operation in done:
                 world = world.after(operation)
             acknowledged += len(done)
-            worlds = [world, world.after(pending)] if pending else [world]
-            if pending and pending[0] == "purge":  # the newest goes first
-                kept = range(1, len(world.trash))
-                worlds += [World(world.items, world.trash[:number]) for number in kept]
+            worlds = [world, world.after(pending), *halfway(world, pending)] if pending else [world]
             seen = in_child(lambda: opened_again(self.settings))[1]
             world = self.check(seen, worlds, f"kill {number} in {pending}")
         return acknowledged
@@ -161,20 +108,21 @@ class Run:
         begun = [tuple(line["begin"]) for line in lines if "begin" in line]
         return done, begun[-1] if len(begun) > len(done) else None
 
-    def every_point(self, folder: Path) -> dict[str, int]:
-        """A kill and an error at each point of each operation. Returns the points of each."""
+    def every_point(self, folder: Path, apart: int) -> dict[str, int]:
+        """A kill and an error at each point of each operation, or at points that are so many
+        `apart`. Returns how many points each has."""
         settings = settings_for(folder, folder / "base", self.extra)
         emptied(self.extra)
         world = prepared(settings)
         shutil.copytree(self.extra, folder / "base outside")
         counts: dict[str, int] = {}
-        for operation in SCRIPT:
+        for place, operation in enumerate(SCRIPT):
             for kind in ("kill", "error"):
-                point = KillPoint(kind, 0)
+                point, done = KillPoint(kind, place % min(apart, 3)), 0
                 while self._at_point(settings, world, operation, point):
-                    point = KillPoint(kind, point.number + 1)
+                    point, done = KillPoint(kind, point.number + apart), done + 1
                 key = f"{operation[0]} ({kind})"
-                counts[key] = counts.get(key, 0) + point.number
+                counts[key] = counts.get(key, 0) + done
         return counts
 
     def _at_point(
@@ -197,41 +145,10 @@ class Run:
         if code == -signal.SIGKILL:
             seen = in_child(lambda: opened_again(settings))[1]
         after = world.after(operation)
-        allowed = {-signal.SIGKILL: [world, after], FAILED: [world]}.get(code, [after])
-        self.check(seen, allowed, f"{what}, exit {code}")
+        part = halfway(world, operation)
+        allowed = {-signal.SIGKILL: [world, after, *part], FAILED: [world, *part]}
+        self.check(seen, allowed.get(code, [after]), f"{what}, exit {code}")
         return bool(code != DONE)
-
-
-SCRIPT: list[Operation] = [
-    ("add", "lora h", "77"),
-    ("rename", "lora a", "lora g"),
-    ("delete", "lora a"),
-    ("undo", "lora c"),
-    ("move", "lora a", "one"),
-    ("edit", "lora a", '{"description": "new", "favourite": true}'),
-    ("edit", "lora b", '{"notes": "first"}'),
-    ("use", "lora b"),
-    ("picture", "lora a", "red"),
-    ("picture", "lora b", "green"),
-    ("unpicture", "lora a"),
-    ("purge", ""),
-    ("bundle", "lora h", "78"),
-    ("beside", "lora a", ".civitai.info", "{}"),
-    ("picture", "lora p", "red"),
-    ("picture", "lora q", "green"),
-    ("unpicture", "lora q"),
-    ("edit", "lora p", '{"notes": "of both"}'),
-    ("rename", "lora q", "lora r"),
-    ("delete", "lora q"),
-    ("rename", "lora e", "lora g"),
-    ("delete", "lora e"),
-    ("undo", "lora f"),
-    ("move", "lora e", "one"),
-    ("edit", "lora e", '{"description": "new", "favourite": true}'),
-    ("picture", "lora e", "red"),
-    ("unpicture", "lora d"),
-    ("beside", "lora e", ".civitai.info", "{}"),
-]
 
 
 def settings_for(folder: Path, loras: Path, extra: Path) -> Settings:
@@ -270,30 +187,15 @@ def prepared(settings: Settings) -> World:
     """A library with something in every state."""
     make_folders(settings.loras_dir)
     world = World()
-    operations: list[Operation] = [
-        ("add", "lora a", "1"), ("sidecar", "lora a", ".png", "x"), ("use", "lora a"),
-        ("edit", "lora a", '{"description": "old", "notes": "n"}'), ("add", "lora b", "2"),
-        ("picture", "lora a", "blue"), ("sidecar", "lora b", ".txt", "y"),
-        ("sidecar", "lora b", ".preview.png", "of another tool"), ("move", "lora b", "one"),
-        ("add", "lora c", "3"),
-        ("edit", "lora c", '{"notes": "c"}'), ("delete", "lora c"),
-        ("pair", "lora p", "4"), ("sidecar", "lora p", "_high_noise.preview.png", "of another"),
-        ("sidecar", "lora p", ".txt", "of both"), ("pair", "lora q", "5"),
-        ("picture", "lora q", "blue"), ("use", "lora q"),
-        ("found", "lora d", "6"), ("picture", "lora d", "blue"),
-        ("found", "lora e", "7"), ("sidecar", "lora e", ".txt", "z"), ("use", "lora e"),
-        ("sidecar", "lora e", ".preview.png", "of another tool"),
-        ("found", "lora f", "8"), ("edit", "lora f", '{"notes": "f"}'), ("delete", "lora f"),
-    ]  # fmt: skip
 
     def build() -> Any:
         library = LoRALibrary(settings)
-        for operation in operations:
+        for operation in PREPARED:
             perform(library, operation)
 
     if in_child(build)[0] != DONE:
         raise RuntimeError("the library could not be prepared")
-    for operation in operations:
+    for operation in PREPARED:
         world = world.after(operation)
     return world
 
@@ -355,6 +257,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--kills", type=int, default=60)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--apart", type=int, default=1, help="take each so-many-th point only")
     wanted = parser.parse_args()
     started = time.monotonic()
     Image.init()  # once here, rather than in every child
@@ -368,7 +271,7 @@ def main() -> int:
         emptied(run.extra)
         across = Path(folder).stat().st_dev != run.extra.stat().st_dev
         acknowledged = run.random_kills(wanted.kills, random.Random(wanted.seed))
-        counts = run.every_point(Path(folder))
+        counts = run.every_point(Path(folder), wanted.apart)
     result = {
         "kills": wanted.kills,
         "acknowledged": acknowledged,

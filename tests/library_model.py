@@ -9,16 +9,14 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import sqlite3
 from collections.abc import Mapping
-from contextlib import closing
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 from lora_files import random_tensors
 from PIL import Image, PngImagePlugin
 
+from backend.errors import UploadError
 from backend.lora.library import LoRALibrary
 from backend.lora.upload import LoRAUploadHandler
 
@@ -106,7 +104,7 @@ class World:
         return self.without(name, new)
 
     def plain(self) -> dict[str, Any]:
-        """For comparing with `observed`."""
+        """For comparing with `library_observed.observed`."""
         visible = self.items.values()
         return {
             "files": {k: v for item in visible for k, v in item.paths().items()},
@@ -125,11 +123,11 @@ def _new(act: str, name: str, number: int) -> Item:
     """A LoRA that arrives: alone, with files beside it, in the folder outside, or as a pair."""
     halves = HALVES if act == "pair" else ("",)
     files: dict[str, Any] = {
-        f"{half}.safetensors": _sha256(lora_bytes(number, half)) for half in halves
+        f"{half}.safetensors": sha256_of(lora_bytes(number, half)) for half in halves
     }
     if act == "bundle":
         beside = files_beside(number)
-        files |= {ending: _sha256(data) for ending, data in beside.items()}
+        files |= {ending: sha256_of(data) for ending, data in beside.items()}
         files[".json"] = json.loads(beside[".json"])
     return Item(name, EXTRA if act == "found" else "", files, halves=halves)
 
@@ -151,7 +149,7 @@ def _changed(old: Item, act: str, rest: list[str]) -> Item:
     if act in ("sidecar", "beside"):
         suffix, text = rest
         suffix = (old.halves[0] if act == "beside" else "") + suffix
-        return replace(old, files={**old.files, suffix: _sha256(text.encode())})
+        return replace(old, files={**old.files, suffix: sha256_of(text.encode())})
     if act in ("picture", "unpicture"):
         return _pictured(old, rest)
     assert act == "edit"
@@ -257,6 +255,9 @@ def _bring(library: LoRALibrary, act: str, name: str, number: int) -> None:
         stage = handler.open_stage(f"{name}{half}.safetensors", len(content))
         for ending, data in files_beside(number).items() if act == "bundle" else ():
             stage.take_along(f"{name}{ending}", io.BytesIO(data))
+        if any(said["error"] for said in stage.beside):  # here it is all or nothing
+            stage.abort()
+            raise UploadError("A file that goes along was refused.")
         stage.write(content)
         stage.finish()
 
@@ -270,65 +271,5 @@ def _drop_sidecar(library: LoRALibrary, name: str, suffix: str, text: str) -> No
     library.refresh()
 
 
-def observed(root: Path, extra: Path) -> dict[str, Any]:
-    """What is on disk and in the catalogue, in the form of `World.plain`."""
-    known = _known_in_catalogue(root)
-    trash = []
-    for manifest in sorted(root.glob(".trash/*/manifest.json")):
-        folder = manifest.parent
-        prefix = f"{folder.relative_to(root)}/"
-        below = {
-            _place(path.removeprefix(prefix), extra): value
-            for path, value in known.items()
-            if path.startswith(prefix)
-        }
-        name = json.loads(manifest.read_text(encoding="utf-8"))["name"]
-        kept = {_place(path, extra): data for path, data in _files(folder, hidden=True).items()}
-        del kept[manifest.name]
-        trash.append({"name": name, "files": kept, "known": below})
-    visible = {_place(p, extra): value for p, value in known.items() if not p.startswith(".")}
-    outside = {f"{EXTRA}/{path}": data for path, data in _files(extra).items()}
-    return {"files": _files(root) | outside, "known": visible, "trash": trash}
-
-
-def _place(path: str, extra: Path) -> str:
-    """A path as the model has it, of one in the folder outside or of where the trash keeps that."""
-    for prefix in (f"{extra}/", f".outside{extra}/"):
-        if path.startswith(prefix):
-            return f"{EXTRA}/{path.removeprefix(prefix)}"
-    return path
-
-
-def _files(folder: Path, *, hidden: bool = False) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for path in folder.rglob("*"):
-        parts = path.relative_to(folder).parts
-        if path.is_file() and (hidden or not any(part.startswith(".") for part in parts)):
-            data = path.read_bytes()
-            found["/".join(parts)] = json.loads(data) if path.suffix == ".json" else _sha256(data)
-    return found
-
-
-def _known_in_catalogue(root: Path) -> dict[str, Any]:
-    with closing(sqlite3.connect(root / ".catalog.sqlite", timeout=30)) as db:
-        edits = {path: json.loads(text) for path, text in db.execute("SELECT * FROM edits")}
-        uses = dict(db.execute("SELECT path, use_count FROM usage").fetchall())
-    return {path: [edits.get(path, {}), uses.get(path, 0)] for path in edits.keys() | uses.keys()}
-
-
-def litter(root: Path, extra: Path) -> list[str]:
-    """What should not be there: stages, copies, unfinished intents, halves of deletions, damage."""
-    found = [str(path) for path in root.glob(".staging/*")]
-    for folder in (root, extra):
-        found += [str(path) for path in folder.rglob(".moving-*")]
-    for entry in root.glob(".trash/*"):
-        if not (entry / "manifest.json").is_file():
-            found.append(str(entry))
-    with closing(sqlite3.connect(root / ".catalog.sqlite", timeout=30)) as db:
-        found += [f"intent {row}" for row in db.execute("SELECT * FROM intents")]
-        found += [row[0] for row in db.execute("PRAGMA integrity_check") if row[0] != "ok"]
-    return found
-
-
-def _sha256(data: bytes) -> str:
+def sha256_of(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()

@@ -11,7 +11,7 @@ PROGRAM = Path(__file__).resolve().parents[2] / "library_crash.py"
 
 
 def test_kills_and_faults_lose_nothing() -> None:
-    command = [sys.executable, str(PROGRAM), "--kills", "40"]
+    command = [sys.executable, str(PROGRAM), "--kills", "40", "--apart", "4"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode in (0, 1), done.stderr
     result = json.loads(done.stdout)

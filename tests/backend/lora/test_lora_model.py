@@ -29,10 +29,9 @@ from library_model import (
     Item,
     Operation,
     World,
-    litter,
-    observed,
     perform,
 )
+from library_observed import litter, observed
 from lora_files import tiny_model
 
 from backend.errors import LoRAError, LoRANotFoundError, StudioError, UploadError

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from library_model import litter
+from library_observed import litter
 
 from backend.lora.library import LoRALibrary
 from backend.settings import load_settings
