@@ -71,9 +71,7 @@ class ExtraFolder(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     path: Path = Field(description="Where it is.")
-    writable: bool = Field(
-        default=False, description="Rename, edit and delete there too; the trash is the library's."
-    )
+    writable: bool = Field(default=False, description="Rename, edit and delete there too.")
 
     @model_validator(mode="before")
     @classmethod

@@ -15,25 +15,31 @@ def observed(root: Path, extra: Path) -> dict[str, Any]:
     """What is on disk and in the catalogue, in the form of `World.plain`."""
     known = _known_in_catalogue(root)
     trash = []
-    for manifest in sorted(root.glob(".trash/*/manifest.json")):
+    manifests = [*root.glob(".trash/*/manifest.json"), *extra.glob(".trash/*/manifest.json")]
+    for manifest in sorted(manifests, key=lambda path: path.parent.name):
         folder = manifest.parent
-        prefix = f"{folder.relative_to(root)}/"
+        outside = folder.is_relative_to(extra)
+        prefix = f"{folder}/" if outside else f"{folder.relative_to(root)}/"
         below = {
-            _place(path.removeprefix(prefix), extra): value
+            _place(path.removeprefix(prefix), extra, outside=outside): value
             for path, value in known.items()
             if path.startswith(prefix)
         }
         name = json.loads(manifest.read_text(encoding="utf-8"))["name"]
-        kept = {_place(path, extra): data for path, data in _files(folder, hidden=True).items()}
-        del kept[manifest.name]
+        there = _files(folder, hidden=True)
+        del there[manifest.name]
+        kept = {_place(path, extra, outside=outside): data for path, data in there.items()}
         trash.append({"name": name, "files": kept, "known": below})
-    visible = {_place(p, extra): value for p, value in known.items() if not p.startswith(".")}
-    outside = {f"{EXTRA}/{path}": data for path, data in _files(extra).items()}
-    return {"files": _files(root) | outside, "known": visible, "trash": trash}
+    visible = {_place(p, extra): value for p, value in known.items() if "/.trash/" not in f"/{p}"}
+    beyond = {f"{EXTRA}/{path}": data for path, data in _files(extra).items()}
+    return {"files": _files(root) | beyond, "known": visible, "trash": trash}
 
 
-def _place(path: str, extra: Path) -> str:
-    """A path as the model has it, of one in the folder outside or of where the trash keeps that."""
+def _place(path: str, extra: Path, *, outside: bool = False) -> str:
+    """A path as the model has it: of one in the folder outside, or of where the trash keeps that,
+    which may itself be `outside`."""
+    if outside:
+        return f"{EXTRA}/{path}"
     for prefix in (f"{extra}/", f".outside{extra}/"):
         if path.startswith(prefix):
             return f"{EXTRA}/{path.removeprefix(prefix)}"
@@ -62,7 +68,7 @@ def litter(root: Path, extra: Path) -> list[str]:
     found = [str(path) for path in root.glob(".staging/*")]
     for folder in (root, extra):
         found += [str(path) for path in folder.rglob(".moving-*")]
-    for entry in root.glob(".trash/*"):
+    for entry in (*root.glob(".trash/*"), *extra.glob(".trash/*")):
         if not (entry / "manifest.json").is_file():
             found.append(str(entry))
     with closing(sqlite3.connect(root / ".catalog.sqlite", timeout=30)) as db:

@@ -50,8 +50,10 @@ class Intent:
 class Intents:
     """The unfinished changes of one library. Every method needs the library's lock."""
 
-    def __init__(self, root: Path, catalog: Catalog) -> None:
+    def __init__(self, root: Path, catalog: Catalog, extra: Sequence[Path] = ()) -> None:
+        """`extra` are folders outside the library in which folders may be made."""
         self._root = root
+        self._extra = tuple(extra)
         self._catalog = catalog
         with catalog.transaction() as db:
             db.execute(SCHEMA)
@@ -99,7 +101,8 @@ class Intents:
         _refuse_taken(moves)
         folders: dict[Path, None] = {}
         for move in moves:
-            folders |= dict.fromkeys(missing_folders(move.target.parent, self._root))
+            for root in (self._root, *self._extra):
+                folders |= dict.fromkeys(missing_folders(move.target.parent, root))
         with self._catalog.transaction() as db:
             cursor = db.execute(
                 "INSERT INTO intents (moves, folders) VALUES (?, ?)",

@@ -28,10 +28,9 @@ class LockedLibrary(EstimatingLibrary):
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
-        self._intents = Intents(self.root, self._catalog)
-        self._trash = Trash(
-            self.root, self._catalog, self._intents, extra_folders(settings, writable=True)
-        )
+        extra = extra_folders(settings, writable=True)
+        self._intents = Intents(self.root, self._catalog, extra)
+        self._trash = Trash(self.root, self._catalog, self._intents, extra)
         self._clean_up()
 
     def _clean_up(self) -> None:

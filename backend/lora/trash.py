@@ -1,7 +1,8 @@
 """Deleted LoRAs: moved into `<loras_dir>/.trash/<id>/` with a manifest, until restored or purged.
 
-What is known of the files (use, edits, roles) follows them there and back. Needs the library's
-lock for every change.
+One of an extra folder on another disk goes into a `.trash` there, so that nothing is copied. What
+is known of the files (use, edits, roles) follows them there and back. Needs the library's lock for
+every change.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import shutil
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -33,13 +34,28 @@ MB = 1024 * 1024
 
 @dataclass(frozen=True)
 class Trashed:
-    """One deletion. `paths` are relative to the library; `deleted` is ISO 8601, UTC; bytes."""
+    """One deletion. `paths` are relative to the library; `deleted` is ISO 8601, UTC; bytes.
+
+    `base` is the extra folder in which its files are kept, "" for the library itself.
+    """
 
     id: str
     name: str
     paths: tuple[str, ...]
     deleted: str
     size: int = 0
+    base: str = ""
+
+    @property
+    def place(self) -> str:
+        """How the paths of its files begin while they are in the trash."""
+        return f"{self.base}/{FOLDER}/{self.id}/" if self.base else f"{FOLDER}/{self.id}/"
+
+    def stored(self, path: str) -> str:
+        """Where the file from `path` lies."""
+        if self.base:
+            return self.place + path.removeprefix(f"{self.base}/")
+        return self.place + _stored(path)
 
     def to_plain(self) -> dict[str, Any]:
         return {
@@ -87,10 +103,10 @@ class Trash:
         new path of each file. For a change that is carried out by the caller. Raises OSError."""
         now = datetime.now(UTC)
         entry_id = f"{now:%Y%m%dT%H%M%S%f}-{uuid.uuid4().hex[:8]}"
-        entry = Trashed(entry_id, name, tuple(paths), now.isoformat())
+        entry = Trashed(entry_id, name, tuple(paths), now.isoformat(), base=self._base(paths))
         text = json.dumps({"name": name, "paths": entry.paths, "deleted": entry.deleted})
-        moved = {path: f"{FOLDER}/{entry_id}/{_stored(path)}" for path in paths}
-        manifest = Move(write_step(self._root, text.encode()), self._folder(entry_id) / MANIFEST)
+        moved = {path: entry.stored(path) for path in paths}
+        manifest = Move(write_step(self._root, text.encode()), self._folder(entry) / MANIFEST)
         files = [Move(self._root / old, self._root / new) for old, new in moved.items()]
         return entry, [manifest, *files], moved
 
@@ -110,8 +126,8 @@ class Trash:
                 suggestions=["Look into the trash folder for what can be restored."],
                 context={"name": name},
             )
-        folder = self._folder(entry.id)
-        moved = {f"{FOLDER}/{entry.id}/{_stored(path)}": path for path in entry.paths}
+        folder = self._folder(entry)
+        moved = {entry.stored(path): path for path in entry.paths}
         try:
             manifest = Move(folder / MANIFEST, step_path(self._root))
             files = [Move(self._root / old, self._root / new) for old, new in moved.items()]
@@ -135,12 +151,10 @@ class Trash:
 
     def entries(self) -> list[Trashed]:
         """What can be restored, the newest first. A damaged entry is left alone."""
-        found = []
-        for folder in sorted(self._folders(), reverse=True):
-            entry = _read_entry(folder, self._extra)
-            if entry is not None:
-                found.append(entry)
-        return found
+        read = (
+            self._read(folder, base) for base in self._bases() for folder in self._folders(base)
+        )
+        return sorted(filter(None, read), key=lambda entry: entry.id, reverse=True)
 
     def purge(self, entries: Sequence[Trashed]) -> None:
         """Delete for good, in this order. Each entry goes at once, by its renaming; its files
@@ -148,11 +162,11 @@ class Trash:
         for entry in entries:
             gone = self._hide(entry)
             with suppress(LoRAError):  # rows of what is gone do no harm
-                self._catalog.forget_below(f"{FOLDER}/{entry.id}/")
+                self._catalog.forget_below(entry.place)
             shutil.rmtree(gone, ignore_errors=True)
 
     def _hide(self, entry: Trashed) -> Path:
-        folder = self._folder(entry.id)
+        folder = self._folder(entry)
         gone = folder.with_name(f"{PURGED}{entry.id}")
         try:
             folder.rename(gone)
@@ -184,18 +198,32 @@ class Trash:
 
     def sweep(self) -> None:
         """Remove what a kill left of a purge or a restore. Needs that no intent is unfinished."""
-        for folder in self._folders(hidden=True):
-            if folder.name.startswith(PURGED):
-                shutil.rmtree(folder, ignore_errors=True)
-                self._catalog.forget_below(f"{FOLDER}/{folder.name.removeprefix(PURGED)}/")
-            elif not folder.name.startswith("."):
-                _remove_if_empty(folder)
+        for base in self._bases():
+            for folder in self._folders(base, hidden=True):
+                if folder.name.startswith(PURGED):
+                    shutil.rmtree(folder, ignore_errors=True)
+                    gone = Trashed(folder.name.removeprefix(PURGED), "", (), "", base=base)
+                    self._catalog.forget_below(gone.place)
+                elif not folder.name.startswith("."):
+                    _remove_if_empty(folder)
 
-    def _folder(self, entry_id: str) -> Path:
-        return self._root / FOLDER / entry_id
+    def _base(self, paths: Sequence[str]) -> str:
+        """Where these files are kept once they are deleted: on their own disk if they share one."""
+        for folder in self._extra:
+            if all(Path(path).is_relative_to(folder) for path in paths):
+                elsewhere = folder.stat().st_dev != self._root.stat().st_dev
+                return folder.as_posix() if elsewhere else ""
+        return ""
 
-    def _folders(self, *, hidden: bool = False) -> Iterator[Path]:
-        top = self._root / FOLDER
+    def _bases(self) -> Iterator[str]:
+        yield ""
+        yield from (folder.as_posix() for folder in self._extra)
+
+    def _folder(self, entry: Trashed) -> Path:
+        return self._root / entry.place
+
+    def _folders(self, base: str, *, hidden: bool = False) -> Iterator[Path]:
+        top = self._root / base / FOLDER
         if top.is_symlink() or not top.is_dir():
             return
         for folder in list(top.iterdir()):
@@ -203,19 +231,21 @@ class Trash:
             if real and (hidden or not folder.name.startswith(".")):
                 yield folder
 
-
-def _read_entry(folder: Path, extra: Sequence[Path]) -> Trashed | None:
-    try:
-        values = json.loads(read_small(folder / MANIFEST, MB))
-        paths = [str(path) for path in values["paths"]]
-        name, deleted = str(values["name"]), str(values["deleted"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    found = {path: folder / _stored(path) for path in paths if _is_expected(path, extra)}
-    if not found or not all(os.path.lexists(path) for path in found.values()):
-        return None
-    size = sum(path.lstat().st_size for path in found.values())
-    return Trashed(folder.name, name, tuple(found), deleted, size)
+    def _read(self, folder: Path, base: str) -> Trashed | None:
+        try:
+            values = json.loads(read_small(folder / MANIFEST, MB))
+            paths = [str(path) for path in values["paths"]]
+            name, deleted = str(values["name"]), str(values["deleted"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        own = [Path(base)] if base else self._extra
+        known = [path for path in paths if Path(path).is_absolute() or not base]
+        expected = [path for path in known if _is_expected(path, own)]
+        entry = Trashed(folder.name, name, tuple(expected), deleted, base=base)
+        files = [self._root / entry.stored(path) for path in expected]
+        if not files or not all(os.path.lexists(path) for path in files):
+            return None
+        return replace(entry, size=sum(path.lstat().st_size for path in files))
 
 
 def _stored(path: str) -> str:

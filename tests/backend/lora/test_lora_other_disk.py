@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from pathlib import Path
@@ -66,16 +67,51 @@ def test_a_move_into_the_library_takes_everything(
     assert library.sha256("theirs") == sha256
 
 
-def test_a_deletion_comes_back(library: LoRALibrary, extra: Path, settings: Settings) -> None:
+def test_a_deletion_waits_on_its_own_disk_and_comes_back(
+    library: LoRALibrary, extra: Path, settings: Settings
+) -> None:
     before = contents(extra)
+    inode = (extra / "deep" / "theirs.safetensors").stat().st_ino
     library.record_use({"theirs": 0.5})
     library.delete_lora_file("theirs")
-    assert contents(extra) == {}
+    assert all(name.startswith(".trash/") for name in contents(extra))
+    assert contents(settings.loras_dir) == {}
+    shutil.rmtree(extra / "deep")  # it is made again
     again = LoRALibrary(settings)
+    assert [entry["name"] for entry in again.list_trash()] == ["theirs"]
     again.undo_delete("theirs")
+    assert (extra / "deep" / "theirs.safetensors").stat().st_ino == inode
     assert contents(extra) == before
     assert again.record("theirs")["use_count"] == 1
     assert contents(settings.loras_dir) == {}
+
+
+def test_the_trash_of_both_disks_is_one(
+    library: LoRALibrary, extra: Path, settings: Settings
+) -> None:
+    for number, folder in enumerate((settings.loras_dir, extra, settings.loras_dir)):
+        write_lora(folder / f"lora {number}.safetensors", seed=number)
+    library.refresh()
+    for number in range(3):
+        library.delete_lora_file(f"lora {number}")
+    listed = [entry["name"] for entry in library.list_trash()]
+    assert listed == ["lora 2", "lora 1", "lora 0"]
+    known = library._catalog.files()
+    assert sum("/.trash/" in path for path in known) == 1
+    assert library.empty_trash() == 3
+    assert library.list_trash() == []
+    assert not [name for name in contents(extra) if name.startswith(".trash")]
+    assert not [path for path in library._catalog.files() if ".trash/" in path]
+
+
+def test_what_a_kill_left_of_a_purge_is_swept(
+    library: LoRALibrary, extra: Path, settings: Settings
+) -> None:
+    library.delete_lora_file("theirs")
+    (entry,) = (extra / ".trash").iterdir()
+    entry.rename(entry.with_name(f".purged-{entry.name}"))
+    assert LoRALibrary(settings).list_trash() == []
+    assert contents(extra) == {}
 
 
 def test_names_edits_and_pictures_are_changed_there(
@@ -97,11 +133,11 @@ def test_nothing_is_overwritten_there(
 ) -> None:
     library.delete_lora_file("theirs")
     (extra / "deep" / "theirs.txt").write_text("another's")
-    trash = contents(settings.loras_dir)
+    before = contents(extra)
     with pytest.raises(LoRAError, match="there again"):
         library.undo_delete("theirs")
-    assert contents(extra) == {"deep/theirs.txt": b"another's"}
-    assert contents(settings.loras_dir) == trash
+    assert contents(extra) == before
+    assert contents(settings.loras_dir) == {}
 
 
 def test_a_full_disk_changes_nothing(
@@ -112,8 +148,6 @@ def test_a_full_disk_changes_nothing(
     monkeypatch.setattr(crossing.shutil, "disk_usage", lambda _: full)
     with pytest.raises(LoRAError, match="No space left"):
         library.move_lora_file("theirs", "")
-    with pytest.raises(LoRAError, match="No space left"):
-        library.delete_lora_file("theirs")
     assert contents(extra) == before
     assert contents(settings.loras_dir) == {}
 
@@ -127,6 +161,26 @@ def test_a_copy_that_is_not_equal_is_not_taken(
         library.move_lora_file("theirs", "")
     assert contents(extra) == before
     assert contents(settings.loras_dir) == {}
+
+
+def test_disks_without_links(
+    library: LoRALibrary, extra: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a USB stick's exFAT is."""
+
+    def none(source: Path, target: Path, **_: object) -> None:
+        across = source.stat().st_dev != target.parent.stat().st_dev
+        raise OSError(errno.EXDEV if across else errno.EPERM, "no links")
+
+    before = contents(extra)
+    monkeypatch.setattr(os, "link", none)
+    library.delete_lora_file("theirs")
+    library.undo_delete("theirs")
+    assert contents(extra) == before
+    library.move_lora_file("theirs", "")
+    assert contents(extra) == {}
+    found = contents(settings.loras_dir)
+    assert found == {name.removeprefix("deep/"): data for name, data in before.items()}
 
 
 def begun(move: Move) -> None:
