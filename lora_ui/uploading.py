@@ -113,7 +113,14 @@ async def _spool(body: Body, file: IO[bytes], size: int) -> None:
     received = 0
     async for chunk in body.portion(size):
         received += len(chunk)
-        await run_in_threadpool(file.write, chunk)
+        try:
+            await run_in_threadpool(file.write, chunk)
+        except OSError as error:
+            raise UploadError(
+                f"What goes beside the LoRA could not be kept: {error.strerror or error}.",
+                suggestions=["Free some space on the disk of the temporary files."],
+                context={"reason": "disk"},
+            ) from error
     _require_all(received, size)
     file.seek(0)
 

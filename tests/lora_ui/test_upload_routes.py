@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
+import os
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +15,7 @@ from lora_files import write_lora
 from PIL import Image
 from starlette.testclient import TestClient
 
+from lora_ui import uploading
 from utils import Settings
 
 
@@ -215,6 +219,21 @@ def test_a_refused_lora_brings_nothing_along(
         together(client, name, {"x.txt": b"words", "x.png": png()}, lora, status=422)
         assert visible(settings) == {"ink.safetensors", "free.txt"}
         assert nothing_staged(settings)
+
+
+def test_no_space_for_what_goes_along_is_said(
+    client: TestClient, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Full(tempfile.SpooledTemporaryFile[bytes]):
+        def write(self, data: object) -> int:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(uploading.tempfile, "SpooledTemporaryFile", Full)
+        together(client, "ink.safetensors", {"x.txt": b"w"}, content(tmp_path, 1), status=507)
+    assert visible(settings) == set()
+    assert nothing_staged(settings)
+    together(client, "ink.safetensors", {"x.txt": b"w"}, content(tmp_path, 1))
 
 
 @pytest.mark.parametrize("beside", ["ink.txt", "-1:ink.txt", "9:", "999999999999:ink.txt"])
