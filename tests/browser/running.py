@@ -41,7 +41,9 @@ class App:
 
 def start_app(folder: Path, *arguments: str) -> tuple[subprocess.Popen[bytes], App]:
     """Start `app.py` on a free port with folders of its own and the demo LoRAs."""
-    shutil.copytree(LORAS, folder / "loras", ignore=shutil.ignore_patterns(".*"))
+    shutil.copytree(
+        LORAS, folder / "loras", ignore=shutil.ignore_patterns(".*"), dirs_exist_ok=True
+    )
     return run_app(folder, *arguments)
 
 

@@ -1,0 +1,178 @@
+"""Finding a LoRA among many kinds, what the grid says when there is none, and all its details."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from playwright.sync_api import Page, Route, expect
+from result_files import metadata, write_video
+from safetensors.numpy import load_file, save_file
+
+from benchmarks.library_trees import LAYERS, tensor_list, write_sparse
+from tests.browser.actions import card, choose_action
+from tests.browser.conftest import Watch
+from tests.browser.running import LORAS, App, open_page, open_tab, run_app, start_app, stop_app
+from tests.browser.test_tab_grid import names_shown
+
+LARGE = "wan_fourteen_low_noise"
+ODD = "odd_keys"
+SELECTED = {"golden_hour": 0.8}
+REPORT = {"outcome": "applied", "sha256": "a" * 64, "strengths": 0.8, "coverage": {}}
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+    """Its own: the demo LoRAs, half a pair for a 14B model, one with odd keys, and a past video."""
+    folder = tmp_path_factory.mktemp("finding")
+    (folder / "loras").mkdir()
+    layers = tensor_list(musubi=True, rank=32, layers=tuple(LAYERS)[:4])
+    write_sparse(folder / "loras" / f"{LARGE}.safetensors", {"ss_network_dim": "32"}, layers)
+    tensors = load_file(LORAS / "golden_hour.safetensors")
+    odd = {**tensors, "mystery.layer.weight": np.zeros((2, 2), np.float32)}
+    save_file(odd, folder / "loras" / f"{ODD}.safetensors")
+    data = metadata(
+        {"golden_hour": REPORT}, id="used1", prompt="where it was used", selected_loras=SELECTED
+    )
+    (folder / "outputs").mkdir()
+    write_video(folder / "outputs", "used1", data)
+    process, running = start_app(folder)
+    yield running
+    stop_app(process)
+
+
+def test_the_cards_come_in_the_order_that_is_asked_for(page: Page, app: App) -> None:
+    open_tab(page, "LoRAs")
+    names_shown(page)
+    titles = page.locator("#lora-tab .card-title").all_inner_texts()
+    assert titles[:-1] == sorted(titles[:-1])
+    records = page.request.get(f"{app.address}api/loras").json()["loras"]
+    fitting = [record for record in records if record["name"] != LARGE]
+    orders = {"size": "size_mb", "newest": "upload_date"}
+    for order, field in orders.items():
+        page.get_by_role("combobox", name="Sort by").select_option(order)
+        shown = names_shown(page)
+        by_name = {record["name"]: record[field] for record in fitting}
+        values = [by_name[name] for name in shown if name in by_name]
+        assert values == sorted(values, reverse=True), order
+        assert shown[-1] == LARGE
+    names = page.get_by_role("combobox", name="Sort by").locator("option").all_inner_texts()
+    assert names == ["Name", "Newest", "Last used", "Most used", "Largest"]
+
+
+def test_what_was_used_comes_first(page: Page, app: App) -> None:
+    task = {"model_type": "demo", "prompt": "a circle", "steps": 1}
+    job = page.request.post(
+        f"{app.address}api/jobs", data={**task, "selected_loras": {"pixel_mosaic": 0.5}}
+    ).json()
+    page.wait_for_function(
+        "async (id) => (await (await fetch(`api/jobs/${id}`)).json()).state === 'done'",
+        arg=job["id"],
+        polling=500,
+        timeout=90_000,
+    )
+    open_tab(page, "LoRAs")
+    for order in ("used", "count"):
+        page.get_by_role("combobox", name="Sort by").select_option(order)
+        first = page.locator("#lora-tab .card[data-name]").first
+        expect(first).to_have_attribute("data-name", "pixel_mosaic")
+
+
+def test_families_and_experts_are_filters(page: Page) -> None:
+    open_tab(page, "LoRAs")
+    names_shown(page)
+    page.get_by_role("button", name="Family").click()
+    panel = page.get_by_role("dialog", name="Family")
+    panel.get_by_label("Wan 14B").check()
+    page.keyboard.press("Escape")
+    assert names_shown(page) == [LARGE]
+    expect(card(page, LARGE).locator(".badge")).to_have_text("Low")
+    expect(card(page, LARGE)).to_contain_text("Wan 14B")
+    page.get_by_role("button", name="Clear filters").click()
+    page.get_by_role("button", name="Pair", exact=True).click()
+    assert set(names_shown(page)) == {"lightning_4step", "neon_outline"}
+    page.get_by_role("button", name="Low", exact=True).click()
+    assert set(names_shown(page)) == {"lightning_4step", "neon_outline", LARGE}
+
+
+def test_there_are_three_densities(page: Page, app: App) -> None:
+    open_tab(page, "LoRAs")
+    sizes = []
+    for name in ("List", "Grid", "Large pictures"):
+        page.get_by_role("button", name=name, exact=True).click()
+        box = card(page, "golden_hour").bounding_box()
+        assert box is not None
+        sizes.append((round(box["width"]), round(box["height"])))
+    rows, medium, large = sizes
+    assert rows[1] < medium[1] < large[1]
+    assert medium[0] < large[0] < rows[0]
+    open_page(page, app)
+    open_tab(page, "LoRAs")
+    expect(page.locator("#lora-tab .cards")).to_have_attribute("data-density", "large")
+
+
+def test_the_grid_says_that_it_is_being_read_and_what_went_wrong(
+    page: Page, app: App, watch: Watch
+) -> None:
+    watch.expected += ["net::ERR_FAILED", "Failed to load resource"]
+    held: list[Route] = []
+    page.route("**/api/loras/cards", held.append)
+    open_page(page, app)
+    open_tab(page, "LoRAs")
+    expect(page.locator(".card-skeleton").first).to_be_visible()
+    expect(page.locator(".grid-empty")).to_contain_text("Reading the library")
+    page.unroute("**/api/loras/cards")
+    for route in held:
+        route.abort()
+    problem = page.locator(".grid-empty")
+    expect(problem).to_contain_text("The server cannot be reached.")
+    expect(problem).to_contain_text("Check that the program is still running")
+    problem.get_by_role("button", name="Try again").click()
+    expect(card(page, "golden_hour")).to_be_visible()
+    expect(problem).to_be_empty()
+
+
+def test_an_empty_library_says_how_to_fill_it(page: Page, tmp_path: Path) -> None:
+    (tmp_path / "loras").mkdir()
+    process, empty = run_app(tmp_path)
+    try:
+        other = page.context.new_page()
+        open_page(other, empty)
+        open_tab(other, "LoRAs")
+        expect(other.locator(".grid-empty")).to_contain_text("The library is empty.")
+        expect(other.locator(".grid-empty")).to_contain_text("anywhere on this tab")
+        other.close()
+    finally:
+        stop_app(process)
+
+
+def test_trigger_words_are_copied(page: Page) -> None:
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    open_tab(page, "LoRAs")
+    choose_action(page, "neon_outline", "Copy trigger words")
+    expect(page.locator(".toast")).to_contain_text("Trigger words copied.")
+    assert page.evaluate("navigator.clipboard.readText()") == "neon outline"
+
+
+def test_details_name_the_keys_that_are_not_used(page: Page) -> None:
+    open_tab(page, "LoRAs")
+    choose_action(page, ODD, "Details")
+    sheet = page.get_by_role("dialog")
+    sheet.locator("summary", has_text="1 unknown key").click()
+    expect(sheet.locator(".keys")).to_contain_text("mystery.layer.weight")
+    facts = sheet.locator(".details-file")
+    for fact in ("Rank", "Layout", "SHA-256", "Number format", "Layers"):
+        expect(facts.locator("dt", has_text=fact).first).to_be_visible()
+
+
+def test_details_show_the_videos_it_was_used_in(page: Page) -> None:
+    open_tab(page, "LoRAs")
+    choose_action(page, "golden_hour", "Details")
+    uses = page.get_by_role("dialog").locator(".details-uses")
+    expect(uses.locator("img")).to_have_attribute("alt", "where it was used, seed 7")
+    uses.locator("img").scroll_into_view_if_needed()
+    page.wait_for_function("document.querySelector('.details-uses img').naturalWidth > 0")
+    expect(uses.locator("a")).to_have_attribute("href", re.compile("api/results/used1/video"))
