@@ -37,7 +37,13 @@ export function createLibrary() {
       "div",
       { class: "library-body" },
       createFolders(),
-      el("div", { class: "library-cards" }, count, createRefreshLine(), grid.element, empty),
+      el(
+        "div",
+        { class: "library-cards" },
+        el("div", { class: "library-line" }, count, createRefreshLine()),
+        grid.element,
+        empty,
+      ),
     ),
   );
   const draw = () => {

@@ -28,7 +28,7 @@ export function chooseThumbnail(name) {
     `Thumbnail of ${titleOf(card)}`,
     el(
       "div",
-      { class: "thumbnail-choice", dataset: { thumbnailOf: name } },
+      { class: "thumbnail-choice" },
       thumbnail(card, "details-picture"),
       el(
         "div",
@@ -43,6 +43,7 @@ export function chooseThumbnail(name) {
     ),
     { className: "dialog-thumbnail" },
   );
+  dialog.dataset.thumbnailOf = name; // where a dropped file belongs
   const change = async (act) => (await act()) && dialog.close();
   input.addEventListener("change", () => change(() => setThumbnail(name, input.files[0])));
   dialog.addEventListener("drop", () => dialog.close());

@@ -10,7 +10,7 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 from result_files import metadata, write_video
 
-from tests.browser.actions import card, choose_action, upload
+from tests.browser.actions import card, choose_action, drag, upload
 from tests.browser.running import App, open_tab
 from tests.browser.test_library import one_demo_lora
 
@@ -73,6 +73,20 @@ def test_a_picture_is_chosen_from_a_file_and_taken_back(page: Page, tmp_path: Pa
     dialog.get_by_role("button", name="Automatic").click()
     expect(page.locator(".toast").last).to_contain_text("has its own picture again")
     assert colour(page, "pictured") == before
+
+
+def test_a_picture_is_dropped_on_the_dialog(page: Page, tmp_path: Path) -> None:
+    picture = tmp_path / "green.png"
+    Image.new("RGB", (64, 64), (0, 200, 0)).save(picture)
+    open_tab(page, "LoRAs")
+    upload(page, one_demo_lora(tmp_path, "dropped on"))
+    expect(card(page, "dropped on").locator("img")).to_have_count(1)
+    choose_action(page, "dropped on", "Set thumbnail")
+    drag(page, page.get_by_role("dialog"), picture)
+    expect(page.locator(".toast").last).to_contain_text("has a new picture")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    red, green, _ = colour(page, "dropped on")
+    assert green > 170 and red < 40
 
 
 def test_a_picture_is_taken_from_a_past_video(page: Page, app: App, tmp_path: Path) -> None:
