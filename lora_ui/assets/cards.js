@@ -82,7 +82,10 @@ function pickButton(lora) {
 
 function verdict(lora) {
   const why = concern(lora, store.model);
-  if (refused(lora, store.model)) return el("span", { class: "card-why", text: why, title: why });
+  if (refused(lora, store.model)) {
+    const text = [familyName(lora), why].filter(Boolean).join(" · ");
+    return el("span", { class: "card-why", text, title: why });
+  }
   const words = { fits: "Fits", partly: "Fits partly", unknown: "Fit not known yet" };
   const kind = fit(lora, store.model);
   const missing = lora.missing_half ? ` · ${lora.missing_half}-noise half is missing` : "";

@@ -75,6 +75,7 @@ def drag(page: Page, target: Locator, *files: Path, drop: bool = True) -> None:
 
     The browser itself handles it, so that what nobody takes makes it leave the page.
     """
+    target.scroll_into_view_if_needed()
     box = target.bounding_box()
     assert box is not None
     session = page.context.new_cdp_session(page)

@@ -13,7 +13,7 @@ from result_files import metadata, write_video
 from safetensors.numpy import load_file, save_file
 
 from benchmarks.library_trees import LAYERS, tensor_list, write_sparse
-from tests.browser.actions import card, choose_action
+from tests.browser.actions import card, choose_action, get_json
 from tests.browser.conftest import Watch
 from tests.browser.running import LORAS, App, open_page, open_tab, run_app, start_app, stop_app
 from tests.browser.test_tab_grid import names_shown
@@ -48,7 +48,7 @@ def test_the_cards_come_in_the_order_that_is_asked_for(page: Page, app: App) -> 
     open_tab(page, "LoRAs")
     names_shown(page)
     titles = page.locator("#lora-tab .card-title").all_inner_texts()
-    assert titles[:-1] == sorted(titles[:-1])
+    assert titles[:-1] == sorted(titles[:-1], key=str.casefold)
     records = page.request.get(f"{app.address}api/loras").json()["loras"]
     fitting = [record for record in records if record["name"] != LARGE]
     orders = {"size": "size_mb", "newest": "upload_date"}
@@ -68,12 +68,10 @@ def test_what_was_used_comes_first(page: Page, app: App) -> None:
     job = page.request.post(
         f"{app.address}api/jobs", data={**task, "selected_loras": {"pixel_mosaic": 0.5}}
     ).json()
-    page.wait_for_function(
-        "async (id) => (await (await fetch(`api/jobs/${id}`)).json()).state === 'done'",
-        arg=job["id"],
-        polling=500,
-        timeout=90_000,
-    )
+    for _ in range(180):
+        if get_json(f"{app.address}api/jobs/{job['id']}")["state"] == "done":
+            break
+        page.wait_for_timeout(500)
     open_tab(page, "LoRAs")
     for order in ("used", "count"):
         page.get_by_role("combobox", name="Sort by").select_option(order)
@@ -119,7 +117,11 @@ def test_the_grid_says_that_it_is_being_read_and_what_went_wrong(
 ) -> None:
     watch.expected += ["net::ERR_FAILED", "Failed to load resource"]
     held: list[Route] = []
-    page.route("**/api/loras/cards", held.append)
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/api/loras/cards", hold)
     open_page(page, app)
     open_tab(page, "LoRAs")
     expect(page.locator(".card-skeleton").first).to_be_visible()
@@ -141,7 +143,7 @@ def test_an_empty_library_says_how_to_fill_it(page: Page, tmp_path: Path) -> Non
     try:
         other = page.context.new_page()
         open_page(other, empty)
-        open_tab(other, "LoRAs")
+        other.get_by_role("tab", name="LoRAs").click()
         expect(other.locator(".grid-empty")).to_contain_text("The library is empty.")
         expect(other.locator(".grid-empty")).to_contain_text("anywhere on this tab")
         other.close()

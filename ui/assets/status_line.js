@@ -3,6 +3,7 @@ import { el } from "../../lora_ui/assets/dom.js";
 import { guardDrops } from "../../lora_ui/assets/drop_guard.js";
 import { poll } from "./poll.js";
 import { queueButton } from "./queue_button.js";
+import { showWhenReady } from "./ready.js";
 import { connectTabKeys } from "./tabs.js";
 import { currentTheme, toggleTheme } from "./theme_switch.js";
 import { fraction, progressText, workerText } from "./words.js";
@@ -36,6 +37,7 @@ export function mount({ element, options }) {
   poll.start();
   guardDrops();
   connectTabKeys();
+  showWhenReady();
 }
 
 function show(dot, text, bar, titles) {

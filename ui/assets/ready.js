@@ -1,0 +1,18 @@
+/** The page is shown once its parts are in their places, so that nothing jumps while it loads. */
+import { store } from "../../lora_ui/assets/store.js";
+
+/** studio.css shows the page without this too, a few seconds later. */
+export function showWhenReady() {
+  if (isReady()) document.documentElement.classList.add("studio-ready");
+  else requestAnimationFrame(showWhenReady);
+}
+
+function isReady() {
+  const fields = document.querySelector("#generate-settings input") !== null;
+  const panels = [...document.querySelectorAll(".script-panel")];
+  return fields && panels.every(isFilled) && (store.summary !== null || !store.connected);
+}
+
+function isFilled(panel) {
+  return panel.querySelector(".lora-ui")?.hasChildNodes() || panel.matches(".hidden-panel");
+}
