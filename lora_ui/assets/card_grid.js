@@ -23,6 +23,7 @@ export class CardGrid {
   #layout = layOut([], "medium", 0);
   #width = 0;
   #frame = 0;
+  #waiting = true; // for the first cards; skeletons stand in their place
 
   constructor() {
     document.addEventListener("scroll", () => this.#soon(), { capture: true, passive: true });
@@ -38,6 +39,7 @@ export class CardGrid {
 
   /** Show these groups of cards; see `found`. */
   show(groups) {
+    this.#waiting = false;
     this.#groups = groups;
     this.#shown = groups.flatMap((group) => group.cards);
     this.#names = this.#shown.map((record) => record.name);
@@ -46,6 +48,7 @@ export class CardGrid {
   }
 
   showSkeletons() {
+    this.#waiting = true;
     this.#width = 0;
     const item = () => el("li", { class: "card card-skeleton", "aria-hidden": "true" });
     this.element.replaceChildren(...Array.from({ length: SKELETONS }, item));
@@ -116,6 +119,7 @@ export class CardGrid {
   }
 
   #arrange(beyond = BEYOND) {
+    if (this.#waiting) return;
     this.#width = this.element.clientWidth;
     this.#layout = layOut(this.#groups, this.density, this.#width);
     this.element.style.height = `${this.#layout.height}px`;
@@ -123,6 +127,7 @@ export class CardGrid {
   }
 
   #render(beyond = BEYOND) {
+    if (this.#waiting) return;
     if (this.#shown.length === 0) {
       this.#place([]);
       this.#forget([]);

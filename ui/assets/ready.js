@@ -10,7 +10,12 @@ export function showWhenReady() {
 function isReady() {
   const fields = document.querySelector("#generate-settings input") !== null;
   const panels = [...document.querySelectorAll(".script-panel")];
-  return fields && panels.every(isFilled) && (store.summary !== null || !store.connected);
+  return fields && panels.every(isFilled) && (hasStack() || !store.connected);
+}
+
+/** Whether the rows of the stack are as they stay: with titles and trigger words. */
+function hasStack() {
+  return store.summary !== null && (store.loaded || store.selection.size === 0);
 }
 
 function isFilled(panel) {
