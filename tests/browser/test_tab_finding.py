@@ -128,13 +128,13 @@ def test_the_grid_says_that_it_is_being_read_and_what_went_wrong(
     open_tab(page, "LoRAs")
     expect(page.locator(".card-skeleton").first).to_be_visible()
     expect(page.locator(".grid-empty")).to_contain_text("Reading the library")
-    page.unroute("**/api/loras/cards")
     for route in held:
         with suppress(Error):  # one that the page gave up by itself
             route.abort()
     problem = page.locator(".grid-empty")
     expect(problem).to_contain_text("The server cannot be reached.")
     expect(problem).to_contain_text("Check that the program is still running")
+    page.unroute("**/api/loras/cards")
     problem.get_by_role("button", name="Try again").click()
     expect(card(page, "golden_hour")).to_be_visible()
     expect(problem).to_be_empty()
