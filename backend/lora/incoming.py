@@ -78,8 +78,7 @@ class Incoming:
         stages are then gone and the library is as before.
         """
         try:
-            self._staged.close()
-            self._staged.inspect()
+            self._staged.finish()
             return self._library.adopt(self._staged, self._folder, self._sidecars)
         finally:
             self.abort()  # after a success the stages have moved, so this does nothing

@@ -10,6 +10,7 @@ import errno
 import hashlib
 import os
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -30,7 +31,7 @@ MB = 1024 * 1024
 
 
 class StagedFile:
-    """One file on its way in. `write` until done, then `close` and `inspect`; or `abort`.
+    """One file on its way in. `write` until done, then `finish`; or `abort`.
 
     Constructing raises UploadError for a bad name, or if the expected size (bytes, None if not
     known) breaks a limit. Not safe for use by several threads at once.
@@ -81,29 +82,35 @@ class StagedFile:
         self._hash.update(chunk)
         self.size += len(chunk)
 
-    def close(self) -> None:
-        """Sync the data to disk. Raises UploadError if less came than was announced."""
-        if not self._open:
-            return
-        if self._expected is not None and self.size != self._expected:
+    def finish(self) -> LoRAInfo:
+        """Sync the data to disk and meanwhile validate header, layout and all tensor data.
+
+        Raises UploadError if less came than was announced or the disk fails, LoRAFileError or
+        UnsupportedLoRAError that name the uploaded file; the stage is then gone.
+        """
+        try:
+            self._require_complete()
+            self._open = False
+            with ThreadPoolExecutor(1) as pool:
+                syncing = pool.submit(os.fsync, self._descriptor)
+                info = validated(self.path, self.filename)
+            try:
+                syncing.result()
+            except OSError as error:
+                raise self._failed(error) from error
+        except BaseException:
             self.abort()
+            raise
+        if os.name != "posix":
+            self._release()  # an open file cannot be moved there
+        return info
+
+    def _require_complete(self) -> None:
+        if self._expected is not None and self.size != self._expected:
             raise UploadError(
                 f"{self.filename}: {self.size} bytes arrived of {self._expected}.",
                 suggestions=["Upload the file again: the connection broke off."],
             )
-        self._open = False
-        try:
-            os.fsync(self._descriptor)
-        except OSError as error:
-            self.abort()
-            raise self._failed(error) from error
-        if os.name != "posix":
-            self._release()  # an open file cannot be moved there
-
-    def inspect(self) -> LoRAInfo:
-        """Validate header, layout and all tensor data. Raises LoRAFileError or
-        UnsupportedLoRAError that name the uploaded file; the stage then still exists."""
-        return validated(self.path, self.filename)
 
     def abort(self) -> None:
         """Remove the stage; harmless when it is gone already. What cannot be removed now is
@@ -153,8 +160,7 @@ def stage_stream(
     try:
         while chunk := source.read(CHUNK_BYTES):
             staged.write(chunk)
-        staged.close()
-        staged.inspect()
+        staged.finish()
     except BaseException:
         staged.abort()
         raise

@@ -6,7 +6,8 @@ import math
 import os
 import struct
 from array import array
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Container, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from io import FileIO
@@ -17,7 +18,9 @@ from backend.errors import LoRAFileError
 from backend.lora.finite import all_finite, any_nonzero
 from backend.lora.header import Header, TensorEntry, open_regular
 
-CHUNK_BYTES = 4 * 1024 * 1024
+CHUNK_BYTES = 4 * 1024 * 1024  # a multiple of every dtype's size
+READERS = 4
+ALONE_BYTES = 64 * 1024 * 1024  # of a file, for each thread that checks it
 _NUMBERS = {
     "F16": "<e", "F32": "<f", "F64": "<d", "I8": "<b", "U8": "<B", "I16": "<h", "U16": "<H",
     "I32": "<i", "U32": "<I", "I64": "<q", "U64": "<Q",
@@ -82,34 +85,44 @@ def validate_tensor_data(path: str | Path, header: Header) -> None:
     whose weights (everything but alphas) are all zero.
     """
     path = Path(path)
-    any_value = False
-    with os.fdopen(open_regular(path), "rb", buffering=0) as file:
-        for entry in sorted(header.tensors.values(), key=lambda item: item.start):
-            nonzero = _scan(file, entry, path.name)
-            any_value = any_value or (nonzero and not entry.key.endswith("alpha"))
-    if not any_value:
+    entries = sorted(header.tensors.values(), key=lambda item: item.start)
+    count = max(1, min(READERS, os.cpu_count() or 1, header.file_size // ALONE_BYTES))
+    each = max(1, -(-len(entries) // count))
+    shares = [entries[start : start + each] for start in range(0, len(entries), each)]
+    with ThreadPoolExecutor(count) as pool:
+        found = list(pool.map(partial(_any_weight, path), shares))
+    if not any(found):
         raise LoRAFileError(
             f"{path.name}: all weights are zero, so this LoRA would change nothing.",
             context={"file": path.name},
         )
 
 
-def _scan(file: Any, entry: TensorEntry, name: str) -> bool:
-    """Check one tensor; True if it holds anything but zeros."""
-    nonzero = False
+def _any_weight(path: Path, entries: Iterable[TensorEntry]) -> bool:
+    """Check these tensors; True if a weight among them holds anything but zeros."""
+    found = False
+    with os.fdopen(open_regular(path), "rb", buffering=0) as file:
+        for entry in entries:
+            sought = not found and not entry.key.endswith("alpha")
+            for raw in _chunks(file, entry, path.name):
+                _require_finite(raw, entry, path.name)
+                found = found or (sought and any_nonzero(raw, entry.dtype))
+    return found
+
+
+def _chunks(file: Any, entry: TensorEntry, name: str) -> Iterator[bytes]:
     file.seek(entry.start)
-    remaining = entry.end - entry.start
-    while remaining:
-        raw = _read_exactly(file, min(CHUNK_BYTES, remaining), name)
-        remaining -= len(raw)
-        if not all_finite(raw, entry.dtype, 0, len(raw)):
-            raise LoRAFileError(
-                f"{name}: tensor {entry.key!r} holds values that are not finite (NaN or infinity).",
-                suggestions=["Use an earlier checkpoint: this training run broke down."],
-                context={"file": name, "tensor": entry.key},
-            )
-        nonzero = nonzero or any_nonzero(raw, entry.dtype)
-    return nonzero
+    for start in range(entry.start, entry.end, CHUNK_BYTES):
+        yield _read_exactly(file, min(CHUNK_BYTES, entry.end - start), name)
+
+
+def _require_finite(raw: bytes, entry: TensorEntry, name: str) -> None:
+    if not all_finite(raw, entry.dtype, 0, len(raw)):
+        raise LoRAFileError(
+            f"{name}: tensor {entry.key!r} holds values that are not finite (NaN or infinity).",
+            suggestions=["Use an earlier checkpoint: this training run broke down."],
+            context={"file": name, "tensor": entry.key},
+        )
 
 
 def _read_exactly(file: Any, size: int, name: str) -> bytes:
