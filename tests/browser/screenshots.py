@@ -144,7 +144,7 @@ def comparison(page: Page, app: App) -> None:
         ],
     )
     page.reload()
-    page.locator(".parts video").nth(2).wait_for(timeout=120_000)
+    page.locator(".parts video").nth(2).wait_for(timeout=240_000)
     page.locator(".parts").scroll_into_view_if_needed()
 
 

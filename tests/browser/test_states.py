@@ -25,7 +25,8 @@ SMALL = """() => {
         .filter((item) => item.checkVisibility({ visibilityProperty: true }))
         .filter((item) => !['file', 'range', 'checkbox', 'radio'].includes(item.type))
         .map((item) => [item.getBoundingClientRect(), item.ariaLabel || item.textContent, item])
-        .filter(([box]) => box.width > 1 && (box.width < 43.5 || box.height < 43.5))
+        .filter(([box]) => Math.min(box.width, box.height) > 1)
+        .filter(([box]) => Math.min(box.width, box.height) < 43.5)
         .map(([box, name, item]) => `${name || item.outerHTML.slice(0, 80)}: `
             + `${Math.round(box.width)} x ${Math.round(box.height)}`);
 }"""

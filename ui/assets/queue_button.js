@@ -21,7 +21,8 @@ export function queueButton() {
 function show(button, count, status) {
   const running = status?.running?.length ?? 0;
   const waiting = status?.queue?.length ?? 0;
-  count.textContent = status?.paused ? `${running + waiting} paused` : String(running + waiting);
+  // Drawn by css: the button's name says it in words.
+  count.dataset.count = status?.paused ? `${running + waiting} paused` : running + waiting;
   count.hidden = running + waiting === 0 && !status?.paused;
   const words = [`${running} running`, `${waiting} waiting`, status?.paused && "paused"];
   button.setAttribute("aria-label", `Queue: ${words.filter(Boolean).join(", ")}`);
