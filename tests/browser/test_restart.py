@@ -25,7 +25,8 @@ def test_a_killed_app_is_found_again_with_every_job(browser: Browser, tmp_path: 
     try:
         app.wait_until_ready()
         page.goto(app.address)
-        task = {"model_type": "demo", "prompt": PROMPT, "steps": 60, "seed": 3}
+        small = {"width": 64, "height": 64, "num_frames": 5}
+        task = {"model_type": "demo", "prompt": PROMPT, "steps": 150, "seed": 3, **small}
         running, waiting = app.submit(task), app.submit({**task, "steps": 2})
         expect(page.locator(".run-note")).to_contain_text("Step", timeout=START_MS)
         app.post("api/queue/pause")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import psutil
@@ -18,13 +19,27 @@ from tests.browser.actions import (
     write_prompt,
 )
 from tests.browser.running import App, open_page
+from tests.browser.test_queue import clear
 
 STEP_MS = 60_000
+
+
+@pytest.fixture(autouse=True)
+def empty_queue(page: Page, app: App) -> Iterator[None]:
+    """No run of another test is in the way, whatever became of it."""
+    clear(page, app)
+    yield
+    clear(page, app)
 
 
 def videos(page: Page, count: int) -> None:
     page.locator("#video-count").fill(str(count))
     page.locator("#video-count").press("Tab")
+
+
+def small(page: Page, **fields: Any) -> None:
+    """A video of small frames, so that many steps take a few seconds."""
+    fill(page, width=64, height=64, frames=5, **fields)
 
 
 def parts_of(app: App, job_id: str) -> list[dict[str, Any]]:
@@ -42,7 +57,7 @@ def worker_of(app: App) -> psutil.Process:
 
 def test_a_number_of_seeds_is_one_job(page: Page, app: App) -> None:
     write_prompt(page)
-    fill(page, steps=2, seed=4294967295)
+    small(page, steps=2, seed=4294967295)
     videos(page, 3)
     job_id = generate(page)
     parts = parts_of(app, job_id)
@@ -60,7 +75,7 @@ def test_a_number_of_seeds_is_one_job(page: Page, app: App) -> None:
 
 def test_seeds_without_a_first_one_are_drawn_and_kept(page: Page, app: App) -> None:
     write_prompt(page)
-    fill(page, steps=2, seed="")
+    small(page, steps=2, seed="")
     videos(page, 2)
     job_id = generate(page)
     first, second = (part["changes"]["seed"] for part in parts_of(app, job_id))
@@ -71,7 +86,7 @@ def test_seeds_without_a_first_one_are_drawn_and_kept(page: Page, app: App) -> N
 
 def test_prompts_from_a_list_are_one_job(page: Page, app: App) -> None:
     write_prompt(page, "what the form says")
-    fill(page, steps=2, seed=9)
+    small(page, steps=2, seed=9)
     page.get_by_role("button", name="Prompts from a list").click()
     make = page.locator("button[form='prompts']")
     expect(make).to_be_disabled()
@@ -101,7 +116,7 @@ def test_a_page_that_was_closed_finds_its_run_when_opened_again(
     first = browser.new_context().new_page()
     open_page(first, app)
     write_prompt(first)
-    fill(first, steps=120, seed=6)
+    small(first, steps=150, seed=6)
     job_id = generate(first)
     expect(first.locator(".run-note")).to_contain_text("Step", timeout=STEP_MS)
     first.context.close()
@@ -115,7 +130,7 @@ def test_a_page_that_was_closed_finds_its_run_when_opened_again(
 
 def test_a_cancelled_run_is_retried_with_one_click(page: Page, app: App) -> None:
     write_prompt(page)
-    fill(page, steps=60, seed=12)
+    small(page, steps=150, seed=12)
     job_id = generate(page)
     expect(page.locator("#retry-button")).to_be_hidden()
     expect(page.locator(".run-note")).to_contain_text("Step", timeout=STEP_MS)
@@ -130,7 +145,7 @@ def test_a_cancelled_run_is_retried_with_one_click(page: Page, app: App) -> None
 
 def test_a_killed_worker_interrupts_the_run_which_is_retried(page: Page, app: App) -> None:
     write_prompt(page)
-    fill(page, steps=60, seed=13)
+    small(page, steps=150, seed=13)
     job_id = generate(page)
     expect(page.locator(".run-note")).to_contain_text("Step", timeout=STEP_MS)
     worker_of(app).kill()
@@ -144,7 +159,7 @@ def test_a_killed_worker_interrupts_the_run_which_is_retried(page: Page, app: Ap
 @pytest.mark.parametrize("tab", ["Generate", "LoRAs", "Gallery"])
 def test_the_status_line_tells_of_the_run_on_every_tab(page: Page, app: App, tab: str) -> None:
     write_prompt(page)
-    fill(page, steps=200)
+    small(page, steps=400)
     generate(page)
     page.get_by_role("tab", name=tab).click()
     expect(page.locator("#status-line")).to_contain_text("Step", timeout=STEP_MS)
