@@ -104,7 +104,8 @@ def test_a_run_shows_its_progress_and_can_be_cancelled(page: Page, app: App) -> 
 
 def test_a_reload_finds_the_run_again(page: Page, app: App) -> None:
     write_prompt(page)
-    fill(page, steps=120, seed=5)  # long enough for a reload on a fast machine
+    # Small frames and many steps: long enough for a reload, not for one's patience.
+    fill(page, width=64, height=64, frames=5, steps=150, seed=5)
     job_id = generate(page)
     expect(page.locator(".run-note")).to_contain_text("Step", timeout=60_000)
     open_page(page, app)
