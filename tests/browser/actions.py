@@ -59,10 +59,10 @@ def generate(page: Page) -> str:
     return str(asked.value.json().get("id", ""))
 
 
-def wait_for_video(page: Page, job_id: str) -> Locator:
+def wait_for_video(page: Page, job_id: str, limit_ms: int = VIDEO_MS) -> Locator:
     """The player of this run's video, once the run is done."""
     video = page.locator(f'.run-video[src*="{job_id}"]')
-    video.wait_for(timeout=VIDEO_MS)
+    video.wait_for(timeout=limit_ms)
     return video
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.actions import (
+    VIDEO_MS,
     fill,
     generate,
     get_json,
@@ -111,7 +112,7 @@ def test_a_reload_finds_the_run_again(page: Page, app: App) -> None:
     open_page(page, app)
     expect(page.locator(".run-note")).to_contain_text("Step")
     expect(page.locator("#cancel-button")).to_be_visible()
-    wait_for_video(page, job_id)
+    wait_for_video(page, job_id, 4 * VIDEO_MS)
     expect(page.locator("#result-seed")).to_have_text("5")
 
 

@@ -22,6 +22,7 @@ from tests.browser.running import App, open_page
 from tests.browser.test_queue import clear
 
 STEP_MS = 60_000
+LONG_MS = 4 * VIDEO_MS  # for a run of many steps on a machine that has other work
 
 
 @pytest.fixture(autouse=True)
@@ -124,7 +125,7 @@ def test_a_page_that_was_closed_finds_its_run_when_opened_again(
     open_page(again, app)
     expect(again.locator(".run-note")).to_contain_text("Step")
     expect(again.locator("#status-line")).to_contain_text("Step")
-    wait_for_video(again, job_id)
+    wait_for_video(again, job_id, LONG_MS)
     again.context.close()
 
 
@@ -138,7 +139,7 @@ def test_a_cancelled_run_is_retried_with_one_click(page: Page, app: App) -> None
     expect(page.locator(".run-note")).to_have_text("Cancelled", timeout=STEP_MS)
     page.locator("#retry-button").click()
     expect(page.locator("#cancel-button")).to_be_enabled()
-    wait_for_video(page, job_id)
+    wait_for_video(page, job_id, LONG_MS)
     expect(page.locator("#retry-button")).to_be_hidden()
     assert get_json(f"{app.address}api/jobs/{job_id}")["task"]["seed"] == 12
 
@@ -152,7 +153,7 @@ def test_a_killed_worker_interrupts_the_run_which_is_retried(page: Page, app: Ap
     expect(page.locator(".run-note")).to_have_text("This run was interrupted", timeout=STEP_MS)
     expect(page.locator(".run-problem")).to_contain_text("SIGKILL")
     page.locator("#retry-button").click()
-    wait_for_video(page, job_id)
+    wait_for_video(page, job_id, LONG_MS)
     expect(page.locator(".run-problem")).to_be_hidden()
 
 
