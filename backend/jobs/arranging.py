@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from backend.jobs.job import RETRYABLE_STATES, JobPart, JobState
+from backend.jobs.job import RETRYABLE_STATES, JobPart, JobState, waiting_progress
 from backend.jobs.rows import IN_ORDER, insert_parts, pins_text, text
 from backend.jobs.store import LAST_PLACE, JobStore
 from backend.wan.pinned import Pins
@@ -42,9 +42,9 @@ class ArrangedStore(JobStore):
         with self._database.writing() as connection:
             changed = connection.execute(
                 f"UPDATE jobs SET state = 'queued', place = {LAST_PLACE}, error = NULL,"
-                " started = NULL, finished = NULL, cancel_requested = 0"
+                " started = NULL, finished = NULL, cancel_requested = 0, progress = ?"
                 f" WHERE id = ? AND state IN ({RETRYABLE})",
-                (job_id,),
+                (text(waiting_progress()), job_id),
             ).rowcount
             if changed:
                 connection.execute(

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from backend.errors import GenerationError
-from backend.jobs.job import Part
+from backend.jobs.job import Part, waiting_progress
 from backend.jobs.queue import JobQueue
 from backend.settings import Settings
 from tests.backend.jobs.conftest import begun_runs, task, wait_for_state, wait_until
@@ -113,8 +113,10 @@ def test_a_failed_job_is_run_again_under_its_id(settings: Settings, queue: JobQu
     job = queue.submit(task("slow"))
     wait_until(lambda: queue.preview(job.id), "a picture")
     os.kill(worker_pids()[0], signal.SIGKILL)
-    wait_for_state(queue, job.id, "interrupted")
+    ended = wait_for_state(queue, job.id, "interrupted")
+    assert ended.progress["preview_version"] > 0
     again = queue.retry(job.id)
+    assert again.progress == waiting_progress(), "no picture of the first run is asked for"
     assert (again.state, again.error, again.task) == ("queued", None, job.task)
     wait_until(lambda: len(begun_runs(settings)) == 2, "the second run")
     queue.cancel(job.id)
