@@ -102,7 +102,8 @@ class LibraryMachine(RuleBasedStateMachine):
         here = self.world.items.get(name)
         if here is None:
             self.do(*operation)
-        elif act != "pair" or len(here.halves) > 1:  # halves may be named after another LoRA
+        elif act != "pair" or (len(here.halves) > 1 and not here.folder):
+            # Halves may be named after another LoRA, and after a pair in another folder.
             self.refused(UploadError, *operation)
 
     @precondition(lambda self: self.world.items)
