@@ -127,8 +127,9 @@ class Intents:
         ]
 
     def _take_back(self, intent: Intent) -> None:
-        for move in reversed(intent.moves):
-            undo_one(move)
+        for index, move in reversed(list(enumerate(intent.moves))):
+            if _may_have_begun(move, intent.moves[:index]):
+                undo_one(move)
         _sync(intent.moves)
         remove_empty(list(intent.folders))
         with self._catalog.transaction() as db:
@@ -138,6 +139,13 @@ class Intents:
         """Relative to the library; absolute for a file in an extra folder."""
         inside = path.is_relative_to(self._root)
         return (path.relative_to(self._root) if inside else path).as_posix()
+
+
+def _may_have_begun(move: Move, earlier: Sequence[Move]) -> bool:
+    """False if the move's place is one that an earlier move frees, and has not freed: what is
+    there now is then what was there before, even if it looks like what was to come."""
+    freeing = next((other for other in earlier if other.source == move.target), None)
+    return freeing is None or os.path.lexists(freeing.target)
 
 
 def _refuse_taken(moves: Sequence[Move]) -> None:

@@ -93,6 +93,20 @@ def test_no_link_leads_out(
     assert not list(outside.iterdir())
 
 
+@pytest.mark.parametrize("reached", [0, 1, 2])
+@pytest.mark.parametrize("content", ["a", "new"])
+def test_what_is_replaced_comes_back_even_by_its_equal(
+    intents: Intents, root: Path, content: str, reached: int
+) -> None:
+    (root / "new").write_text(content)
+    moves = [Move(root / "a", root / "old"), Move(root / "new", root / "a")]
+    intents._write(moves)
+    for move in moves[:reached]:
+        move_one(move)
+    assert intents.recover()
+    assert files(root) == {**ABC, "new": content}
+
+
 def linked(move: Move) -> None:
     os.link(move.source, move.target)
 
