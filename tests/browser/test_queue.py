@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.browser.actions import PROMPT, VIDEO_MS, pick, type_strength
+from tests.browser.actions import PROMPT, VIDEO_MS, stack_row
 from tests.browser.running import App, open_page, open_tab
 
 
@@ -97,10 +97,11 @@ def test_waiting_jobs_are_ordered_edited_and_cancelled(page: Page, app: App) -> 
 
 
 def test_size_loras_and_priority_of_a_waiting_job_are_changed(page: Page, app: App) -> None:
-    open_tab(page, "LoRAs")
-    pick(page, "golden_hour")
-    open_tab(page, "Generate")
-    type_strength(page, "golden_hour", "0.4")
+    # One number for both experts, whatever the last run left as the strength to start with.
+    chosen = {"selected_loras": {"golden_hour": 0.4}}
+    assert page.request.put(f"{app.address}api/selection", data=chosen).ok
+    open_page(page, app)
+    expect(stack_row(page, "golden_hour")).to_be_visible()
     post(page, app, "api/queue/pause")
     first, second = submit(page, app), submit(page, app)
     open_queue(page)
