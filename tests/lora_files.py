@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from backend.settings import Settings, load_settings
+
 DIM, FFN, RANK, BLOCKS = 16, 32, 4, 2
 BLOCK_LAYERS = {
     # original name → (diffusers name, out features, in features)
@@ -156,3 +158,16 @@ def add_pair(
     """Two files that are the halves of one LoRA."""
     for seed, word in enumerate(words):
         write_lora(root / f"{stem}{word}.safetensors", seed=seed + 10)
+
+
+def lora_of_others(folder: Path) -> Path:
+    """Write one LoRA of others, `theirs`, with a text beside it; the folder."""
+    write_lora(folder / "deep" / "theirs.safetensors", seed=3)
+    (folder / "deep" / "theirs.txt").write_text("of theirs")
+    return folder
+
+
+def beside_writable_folder(tmp_path: Path, extra: Path) -> Settings:
+    """A library beside an extra folder in which it may change things."""
+    folders = [{"path": str(extra), "writable": True}]
+    return load_settings(loras_dir=tmp_path / "loras", extra_lora_dirs=folders)

@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from lora_files import write_lora
+from lora_files import beside_writable_folder, lora_of_others, write_lora
 from PIL import Image
 
 from backend.errors import LoRAError
@@ -16,25 +16,17 @@ from backend.lora import crossing
 from backend.lora.crossing import copy_path
 from backend.lora.library import LoRALibrary
 from backend.lora.placement import Move, move_one, undo_one
-from backend.settings import Settings, load_settings
+from backend.settings import Settings
 
 
 @pytest.fixture
 def extra(other_disk: Path) -> Path:
-    write_lora(other_disk / "deep" / "theirs.safetensors", seed=3)
-    (other_disk / "deep" / "theirs.txt").write_text("of theirs")
-    return other_disk
+    return lora_of_others(other_disk)
 
 
 @pytest.fixture
 def settings(tmp_path: Path, extra: Path) -> Settings:
-    folders = [{"path": str(extra), "writable": True}]
-    return load_settings(loras_dir=tmp_path / "loras", extra_lora_dirs=folders)
-
-
-@pytest.fixture
-def library(settings: Settings) -> LoRALibrary:
-    return LoRALibrary(settings)
+    return beside_writable_folder(tmp_path, extra)
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from lora_files import write_lora
+from lora_files import beside_writable_folder, lora_of_others
 from PIL import Image
 
 from backend.errors import LoRAError, LoRANotFoundError, SettingsError
@@ -16,21 +16,12 @@ from backend.settings import Settings, load_settings
 
 @pytest.fixture
 def extra(tmp_path: Path) -> Path:
-    folder = tmp_path / "shared"
-    write_lora(folder / "deep" / "theirs.safetensors", seed=3)
-    (folder / "deep" / "theirs.txt").write_text("of theirs")
-    return folder
+    return lora_of_others(tmp_path / "shared")
 
 
 @pytest.fixture
 def settings(tmp_path: Path, extra: Path) -> Settings:
-    folders = [{"path": str(extra), "writable": True}]
-    return load_settings(loras_dir=tmp_path / "loras", extra_lora_dirs=folders)
-
-
-@pytest.fixture
-def library(settings: Settings) -> LoRALibrary:
-    return LoRALibrary(settings)
+    return beside_writable_folder(tmp_path, extra)
 
 
 def files(folder: Path) -> list[str]:
