@@ -1,20 +1,29 @@
-"""Every state of the page that a picture is made of, on a small phone: usable by everybody."""
+"""Every state of the page: nothing sticks out, is too small for a finger or cannot be read.
+
+On a small phone; with `--pictures` also light and dark on a desk, and every state is written into
+`docs/screenshots`. Look at them: a finding in a picture is a bug.
+"""
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Browser, Page
 
-from tests.browser.running import App, open_page, start_app, stop_app
-from tests.browser.screenshots import LOOKS, STATES, context_for, rest
+from tests.browser.looks import LOOKS, Look, context_for
+from tests.browser.running import ROOT, App, open_page, start_app, stop_app
+from tests.browser.states import STATES, rest
 from tests.browser.test_accessibility import axe as axe_source
 from tests.browser.test_accessibility import serious_findings
 
 axe = axe_source
-PHONE = next(look for look in LOOKS if look.is_phone)
+FOLDER = ROOT / "docs" / "screenshots"
+QUALITY = 86  # of the WebP files
 PROVOKED = {"generate-refused": "422", "loras-uploads": "422", "loras-offline": "ERR_INTERNET"}
 # What a finger can hardly hit, with its size. A native range, file or hidden field is left out,
 # and so is what lies under an open dialog.
@@ -41,12 +50,27 @@ def own_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
     stop_app(process)
 
 
+@dataclass(frozen=True)
+class Visit:
+    page: Page
+    app: App
+    look: Look
+    state: str
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    looks = LOOKS if metafunc.config.getoption("pictures") else [x for x in LOOKS if x.is_phone]
+    metafunc.parametrize("look", looks, ids=lambda look: look.name)
+    metafunc.parametrize("state", STATES)
+
+
 @pytest.fixture
-def phone(own_app: App, browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
-    context = context_for(browser, PHONE)
+def visit(own_app: App, browser: Browser, look: Look, state: str) -> Iterator[Visit]:
+    """A fresh page; any complaint of its console fails the test."""
+    context = context_for(browser, look)
     page = context.new_page()
     complaints: list[str] = []
-    expected = PROVOKED.get(request.node.callspec.params["state"], "\0")
+    expected = PROVOKED.get(state, "\0")
     page.on(
         "console",
         lambda said: (
@@ -58,19 +82,26 @@ def phone(own_app: App, browser: Browser, request: pytest.FixtureRequest) -> Ite
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.set_default_timeout(60_000)
     open_page(page, own_app)
-    yield page
+    yield Visit(page, own_app, look, state)
     context.set_offline(False)
     rest(page, own_app)
     context.close()
     assert complaints == []
 
 
-@pytest.mark.parametrize("state", STATES)
-def test_a_state_on_a_small_phone(phone: Page, own_app: App, axe: str, state: str) -> None:
-    STATES[state](phone, own_app)
-    phone.wait_for_timeout(700)
-    assert phone.evaluate(OVERFLOW) <= 0
-    assert phone.evaluate(SMALL) == []
-    # What the button covers for as long as one does not scroll is not read on its colour.
-    phone.add_style_tag(content="#generate-button { position: static !important; }")
-    assert serious_findings(phone, axe) == []
+def test_a_state_is_usable_by_everybody(
+    visit: Visit, axe: str, pytestconfig: pytest.Config
+) -> None:
+    page, look = visit.page, visit.look
+    STATES[visit.state](page, visit.app)
+    page.wait_for_timeout(1200)  # thumbnails arrive, movements end
+    if pytestconfig.getoption("pictures"):
+        with Image.open(io.BytesIO(page.screenshot())) as picture:
+            target = FOLDER / f"{visit.state}-{look.name}.webp"
+            picture.convert("RGB").save(target, quality=QUALITY, method=6)
+    assert page.evaluate(OVERFLOW) <= 0
+    if look.is_phone:
+        assert page.evaluate(SMALL) == []
+        # What the button covers while one does not scroll is not read on its colour.
+        page.add_style_tag(content="#generate-button { position: static !important; }")
+    assert serious_findings(page, axe) == []

@@ -1,34 +1,17 @@
-"""Make the pictures of `docs/screenshots/` from the real app: every state, light, dark and phone.
+"""Every state of the page that is looked at, and how a user gets there.
 
-    python -m tests.browser.screenshots            # all of them
-    python -m tests.browser.screenshots gallery    # those whose names hold a word
-
-Real videos are made with the demo LoRAs first, so that the pictures show what a user sees. A
-finding in a picture is a bug: look at them. `python -m scripts.readme_pictures` makes the README's
-pictures from these.
+Real videos are made with the demo LoRAs, so that the pictures show what a user sees.
 """
 
 from __future__ import annotations
 
-import io
 import shutil
-import sys
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Literal
 
-from PIL import Image
-from playwright.sync_api import (
-    Browser,
-    BrowserContext,
-    Page,
-    ViewportSize,
-    expect,
-    sync_playwright,
-)
+from playwright.sync_api import Page, expect
 
 from tests.browser.actions import (
     PROMPT,
@@ -42,43 +25,13 @@ from tests.browser.actions import (
     wait_for_video,
     write_prompt,
 )
-from tests.browser.running import (
-    CHROMIUM_ARGUMENTS,
-    ROOT,
-    App,
-    open_page,
-    open_tab,
-    start_app,
-    stop_app,
-)
+from tests.browser.running import ROOT, App, open_tab
 from tests.browser.test_library import one_demo_lora
 from tests.browser.test_stack import add
 
-FOLDER = ROOT / "docs" / "screenshots"
 UPLOADED = "evening walk"
 LORAS = {"golden_hour": "0.9", "motion_trail": "0.6"}
-QUALITY = 86  # of the WebP files
 
-
-@dataclass(frozen=True)
-class Look:
-    """How a page is looked at."""
-
-    name: str
-    size: ViewportSize
-    scheme: Literal["light", "dark"]
-    scale: float = 1.0
-
-    @property
-    def is_phone(self) -> bool:
-        return self.size["width"] < 600
-
-
-LOOKS = (
-    Look("light", {"width": 1360, "height": 900}, "light"),
-    Look("dark", {"width": 1360, "height": 900}, "dark"),
-    Look("phone", {"width": 360, "height": 780}, "light", 1.5),
-)
 
 State = Callable[[Page, App], None]
 
@@ -240,6 +193,8 @@ def loras_nothing_found(page: Page, app: App) -> None:
 
 
 def gallery(page: Page, app: App) -> None:
+    if page.request.get(f"{app.address}api/results").json()["total"] == 0:
+        generate_done(page, app)
     open_tab(page, "Gallery")
     page.locator(".result").first.wait_for()
 
@@ -306,53 +261,3 @@ def rest(page: Page, app: App) -> None:
     post(page, app, "api/queue/clear")
     if UPLOADED in page.request.get(f"{app.address}api/loras").text():
         post(page, app, "api/loras/delete", name=UPLOADED)
-
-
-def context_for(browser: Browser, look: Look) -> BrowserContext:
-    return browser.new_context(
-        viewport=look.size,
-        color_scheme=look.scheme,
-        device_scale_factor=look.scale,
-        has_touch=look.is_phone,
-        is_mobile=look.is_phone,
-    )
-
-
-def take(browser: Browser, app: App, look: Look, name: str) -> None:
-    context = context_for(browser, look)
-    page = context.new_page()
-    page.set_default_timeout(120_000)
-    open_page(page, app)
-    try:
-        STATES[name](page, app)
-        page.wait_for_timeout(1200)  # thumbnails arrive, movements end
-        with Image.open(io.BytesIO(page.screenshot())) as picture:
-            target = FOLDER / f"{name}-{look.name}.webp"
-            picture.convert("RGB").save(target, quality=QUALITY, method=6)
-    finally:
-        context.set_offline(False)
-        rest(page, app)
-        context.close()
-
-
-def main(words: list[str]) -> None:
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-    names = [name for name in STATES if not words or any(word in name for word in words)]
-    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        process, app = start_app(Path(folder))
-        browser = playwright.chromium.launch(
-            executable_path=chromium, args=list(CHROMIUM_ARGUMENTS)
-        )
-        try:
-            for look in LOOKS:
-                for name in names:
-                    print(f"{name}-{look.name}", flush=True)
-                    take(browser, app, look, name)
-        finally:
-            browser.close()
-            stop_app(process)
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])
