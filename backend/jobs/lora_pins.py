@@ -3,8 +3,9 @@
 `<folder>/<key>/<file name>`, where the key is made of the file's device, inode, size and date:
 jobs that use the same file share one link, and the worker's cache knows it by its path. A
 library, or a writable extra folder, on another file system gets the links in a hidden folder of
-its own. Where there are no hard links at all, the file's own path is noted; the trash or a rename
-may have moved it by the time it is needed, and then it is looked for by inode, size and date.
+its own, with a part for each data folder: others may use the same library. Where there are no
+hard links at all, the file's own path is noted; the trash or a rename may have moved it by the
+time it is needed, and then it is looked for by inode, size and date.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ import contextlib
 import errno
 import hashlib
 import os
+import re
 import shutil
+import uuid
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -23,14 +26,16 @@ from backend.wan.manager import LoRAManager
 from backend.wan.pinned import PinnedFile, PinnedLoRA, Pins
 
 IN_LIBRARY = ".pinned"
+OWNER = re.compile("[0-9a-f]{32}")
 
 
 class LoRAPins:
     """The pins of one data folder and one library, with its writable `extra` folders."""
 
     def __init__(self, folder: Path, library: Path, extra: Iterable[Path] = ()) -> None:
-        self._folders = (folder, library / IN_LIBRARY)
-        self._extra = tuple(each / IN_LIBRARY for each in extra)
+        self._folder = folder
+        self._library = library
+        self._extra = tuple(extra)
 
     def pin(self, names: Iterable[str], loras: LoRAManager, held: Pins) -> dict[str, PinnedLoRA]:
         """The LoRAs of these names, held. Those in `held` stay what they are there.
@@ -47,7 +52,8 @@ class LoRAPins:
             for pin in pins.values()
             for file in pin.files.values()
         }
-        for folder in (*self._folders, *self._extra):
+        hidden = [self._hidden_in(folder) for folder in (self._library, *self._extra)]
+        for folder in (self._folder, *hidden):
             with contextlib.suppress(OSError):
                 for entry in folder.iterdir():
                     if entry not in kept:
@@ -69,10 +75,29 @@ class LoRAPins:
         if config is not None:
             stamp += f"|{config.stat().st_mtime_ns}"
         key = hashlib.sha256(stamp.encode()).hexdigest()[:32]
-        near = [folder for folder in self._extra if path.is_relative_to(folder.parent)]
-        links = (_linked(path, config, folder / key) for folder in (*self._folders, *near))
+        near = [folder for folder in self._extra if path.is_relative_to(folder)]
+        hidden = (self._hidden_in(folder) for folder in (self._library, *near))
+        links = (_linked(path, config, folder / key) for folder in (self._folder, *hidden))
         place = next(filter(None, links), path)
         return PinnedFile(str(place), found.st_size, found.st_mtime_ns, found.st_ino, sha256)
+
+    def _hidden_in(self, folder: Path) -> Path:
+        """Where this data folder's links in a library's folder are."""
+        return folder / IN_LIBRARY / self._owner()
+
+    def _owner(self) -> str:
+        """A name for the data folder that no other has, on this machine or another."""
+        file = self._folder.with_name("owner")
+        with contextlib.suppress(OSError):
+            known = file.read_text(encoding="ascii", errors="replace")
+            if OWNER.fullmatch(known):
+                return known
+        owner = uuid.uuid4().hex
+        file.parent.mkdir(parents=True, exist_ok=True)
+        partial = file.with_suffix(".part")
+        partial.write_text(owner, encoding="ascii")
+        partial.replace(file)
+        return owner
 
 
 def _linked(path: Path, config: Path | None, folder: Path) -> Path | None:

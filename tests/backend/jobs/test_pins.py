@@ -14,6 +14,7 @@ from tiny_models import save_tiny_model, table_row, tiny_transformer
 from backend.errors import LoRANotFoundError
 from backend.jobs import lora_pins
 from backend.jobs.job import Job, Part
+from backend.jobs.lora_pins import LoRAPins
 from backend.jobs.queue import JobQueue
 from backend.settings import ExtraFolder, Settings, load_settings
 from backend.wan.manager import LoRAManager
@@ -247,14 +248,30 @@ def test_a_job_keeps_a_lora_of_another_disk(
     again.pause()
     try:
         jobs = [submit(again, name) for name in ("moved", "deleted")]
-        assert len(list(other_disk.glob(".pinned/*/*"))) == 2
+        assert len(list(other_disk.glob(".pinned/*/*/*"))) == 2
         library.move_lora_file("moved", "")
         library.delete_lora_file("deleted")
         library.empty_trash()
         assert [frames(again, job) for job in jobs] == [expected, expected]
-        wait_until(lambda: not list(other_disk.glob(".pinned/*/*")), "the pins' end")
+        wait_until(lambda: not list(other_disk.glob(".pinned/*/*/*")), "the pins' end")
     finally:
         again.close()
+
+
+def test_data_folders_that_share_a_library_leave_each_other_their_links(
+    settings: Settings, other_disk: Path, tmp_path: Path
+) -> None:
+    shutil.copy(settings.loras_dir / "first.safetensors", other_disk / "shared.safetensors")
+    loras = LoRAManager(settings.model_copy(update={"loras_dir": other_disk}))
+    mine, theirs = (LoRAPins(tmp_path / data / "loras", other_disk) for data in ("a", "b"))
+    held = mine.pin(["shared"], loras, {})
+    theirs.sweep([])
+    assert [Path(file.path).is_file() for file in held["shared"].files.values()] == [True]
+    again = LoRAPins(tmp_path / "a" / "loras", other_disk)
+    again.sweep([held])
+    assert list(other_disk.glob(".pinned/*/*/shared.safetensors"))
+    again.sweep([])
+    assert not list(other_disk.glob(".pinned/*/*/*"))
 
 
 def test_without_hard_links_the_file_is_found_where_it_went(
