@@ -162,13 +162,14 @@ def _wire_form(settings: Settings, page: gr.Blocks, form: Form) -> None:
     for field in form.values():
         keep = _script("generate", "keepForm")
         field.change(None, form.values(), js=keep, trigger_mode="always_last")
-    page.load(
+    restored = page.load(
         partial(restored_updates, settings),
         kept,
         form.settable(),
         js=_script("generate", "keptForm"),
         **QUICK,
     )
+    restored.then(None, js=_script("generate", "formRestored"))
 
 
 def _wire_run(settings: Settings, form: Form, button: gr.Button, run: gr.HTML) -> None:

@@ -10,6 +10,7 @@ const SHOWN_AFTER_MS = 500; // by then the host shows what it was given
 
 class Form extends EventTarget {
   values = {};
+  restored = false; // whether the fields hold what an earlier visit left in them
   #wishes = [];
   #ask = null;
   #asked = false;

@@ -77,6 +77,11 @@ export function keptForm() {
   return localStorage.getItem(KEPT) ?? "";
 }
 
+/** The fields now hold what was kept. Before, a click on Generate would send an empty form. */
+export function formRestored() {
+  form.restored = true;
+}
+
 /** The fields that "Reuse" was pressed for. */
 export function reusedForm() {
   return JSON.stringify(runs.reused);

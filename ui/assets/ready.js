@@ -1,4 +1,5 @@
 /** The page is shown once its parts are in their places, so that nothing jumps while it loads. */
+import { form } from "../../lora_ui/assets/form.js";
 import { store } from "../../lora_ui/assets/store.js";
 
 /** studio.css shows the page without this too, a few seconds later. */
@@ -10,7 +11,7 @@ export function showWhenReady() {
 function isReady() {
   const fields = document.querySelector("#generate-settings input") !== null;
   const panels = [...document.querySelectorAll(".script-panel")];
-  return fields && panels.every(isFilled) && (hasStack() || !store.connected);
+  return fields && form.restored && panels.every(isFilled) && (hasStack() || !store.connected);
 }
 
 /** Whether the rows of the stack are as they stay: with titles and trigger words. */
