@@ -47,8 +47,13 @@ class Form:
 FIELDS = tuple(item.name for item in fields(Form) if item.name != "chips")
 
 
-def model_updates(settings: Settings, model_type: str) -> list[Any]:
-    """Updates for `Form.settable` when the user chooses a model: its own defaults."""
+def model_updates(settings: Settings, model_type: str | None) -> list[Any]:
+    """Updates for `Form.settable` when the user chooses another model: its own defaults.
+
+    None says that it is the same one as before.
+    """
+    if model_type is None:
+        return [gr.skip()] * (len(FIELDS) + CHIPS)
     row = settings.model(model_type)
     changes = {name: gr.update(value=getattr(row, name)) for name in NUMBERS}
     changes["negative_prompt"] = gr.update(value=row.negative_prompt)

@@ -154,7 +154,11 @@ def _number(label: str, value: float | None, name: str, **options: Any) -> gr.Nu
 def _wire_form(settings: Settings, page: gr.Blocks, form: Form) -> None:
     kept = gr.Textbox(visible=False)
     form.model_type.input(
-        partial(model_updates, settings), form.model_type, form.settable(), **QUICK
+        partial(model_updates, settings),
+        form.model_type,
+        form.settable(),
+        js=_script("generate", "otherModel"),
+        **QUICK,
     )
     form.model_type.change(None, form.model_type, js=_script("generate", "chooseModel"))
     for chip in form.chips:
@@ -169,12 +173,12 @@ def _wire_form(settings: Settings, page: gr.Blocks, form: Form) -> None:
         js=_script("generate", "keptForm"),
         **QUICK,
     )
-    restored.then(None, js=_script("generate", "formRestored"))
+    restored.then(None, form.model_type, js=_script("generate", "formRestored"))
 
 
 def _wire_run(settings: Settings, form: Form, button: gr.Button, run: gr.HTML) -> None:
     button.click(None, form.values(), js=_script("generate", "generate"))
-    run.reuse(
+    reused = run.reuse(
         partial(restored_updates, settings),
         gr.Textbox(visible=False),
         form.settable(),
@@ -182,6 +186,7 @@ def _wire_run(settings: Settings, form: Form, button: gr.Button, run: gr.HTML) -
         trigger_mode="multiple",
         **QUICK,
     )
+    reused.then(None, form.model_type, js=_script("generate", "formRestored"))
 
 
 def _script(module: str, function: str) -> str:

@@ -37,6 +37,16 @@ def test_choosing_a_model_fills_in_its_values(page: Page) -> None:
     expect(page.get_by_role("heading", name="Input picture")).to_be_visible()
 
 
+def test_passing_through_the_models_leaves_the_values(page: Page) -> None:
+    fill(page, steps=7)
+    with page.expect_response(lambda answer: "/gradio_api/run/" in answer.url) as asked:
+        page.locator("#model input").focus()
+        page.keyboard.press("Tab")
+    assert asked.value.ok
+    page.wait_for_timeout(500)
+    expect(page.locator("#field-steps input")).to_have_value("7")
+
+
 def test_an_example_fills_the_prompt_and_survives_a_reload(page: Page, app: App) -> None:
     chip = page.locator("#prompt-examples button").nth(1)
     text = chip.inner_text()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import gradio as gr
 import pytest
 
 from ui.form import CHIPS, FIELDS, example_chips, model_updates, restored_updates
@@ -60,3 +61,7 @@ def test_what_cannot_be_used_changes_nothing(kept: str | None) -> None:
 def test_a_form_of_a_model_that_is_gone_is_dropped() -> None:
     found = by_name(restored_updates(SETTINGS, '{"model_type": "old", "steps": 99}'))
     assert "value" not in found["steps"]
+
+
+def test_the_same_model_again_changes_nothing() -> None:
+    assert by_name(model_updates(SETTINGS, None)) == {name: gr.skip() for name in FIELDS}

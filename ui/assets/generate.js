@@ -24,6 +24,7 @@ const FIELDS = [
 ];
 const KEPT = "studio-form";
 let submitting = false;
+let filledFor = null; // the model whose values the fields hold
 
 /** Queue a video, or as many as asked for. The LoRA strengths are read here and now. */
 export function generate(...values) {
@@ -69,6 +70,7 @@ export function keepForm(...values) {
 /** The fields with the changes that the LoRA controls wish for, in the same order. */
 export function fillForm(...values) {
   const filled = form.fill(fields(values));
+  filledFor = filled.model_type;
   return FIELDS.map((name) => filled[name]);
 }
 
@@ -78,8 +80,16 @@ export function keptForm() {
 }
 
 /** The fields now hold what was kept. Before, a click on Generate would send an empty form. */
-export function formRestored() {
+export function formRestored(model) {
+  filledFor = model;
   form.restored = true;
+}
+
+/** The model if it is another one, else null: Gradio's list says so too when it is only left. */
+export function otherModel(model) {
+  if (model === filledFor) return null;
+  filledFor = model;
+  return model;
 }
 
 /** The fields that "Reuse" was pressed for. */
