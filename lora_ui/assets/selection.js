@@ -141,9 +141,12 @@ export class Selection {
     this.#changed();
   }
 
+  /** The named ones first; another page may have added some, or taken some out. */
   reorder(names) {
-    this.entries = new Map(names.map((name) => [name, this.entries.get(name)]));
-    this.#saving.noteOrder(names);
+    const order = new Set([...names, ...this.entries.keys()]);
+    const kept = [...order].filter((name) => this.entries.has(name));
+    this.entries = new Map(kept.map((name) => [name, this.entries.get(name)]));
+    this.#saving.noteOrder(kept);
     this.#changed();
   }
 

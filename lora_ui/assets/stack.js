@@ -4,7 +4,7 @@ import { delegate, el } from "./dom.js";
 import { form } from "./form.js";
 import { openRowMenu } from "./row_menu.js";
 import { editSchedule } from "./schedule_editor.js";
-import { connectDragging, movedBy } from "./stack_order.js";
+import { connectDragging, isDragging, movedBy } from "./stack_order.js";
 import { buildRow, showWords, signature } from "./stack_row.js";
 import { store } from "./store.js";
 import { settle, showStrength, typed } from "./strength_control.js";
@@ -17,6 +17,7 @@ export function createStack(emptyText) {
   const said = el("p", { class: "visually-hidden", "aria-live": "polite" });
   const rows = new Map(); // name → {element, signature}
   const draw = () => {
+    if (isDragging(list)) return;
     keepingFocus(list, () => list.replaceChildren(...rowsOf(rows)));
     empty.hidden = store.stack.entries.size > 0;
   };
@@ -33,7 +34,7 @@ export function createStack(emptyText) {
   list.addEventListener("change", settle);
   list.addEventListener("keydown", (event) => pressed(event, said));
   delegate(list, "click", clicked);
-  connectDragging(list, (names) => store.stack.reorder(names));
+  connectDragging(list, (names) => (names ? store.stack.reorder(names) : draw()));
   draw();
   return el("div", { class: "stack-box" }, list, empty, said);
 }

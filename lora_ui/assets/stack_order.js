@@ -8,7 +8,10 @@ export function movedBy(names, name, by) {
   return [...rest.slice(0, to), name, ...rest.slice(to)];
 }
 
-/** Rows follow the pointer that drags their grip; `done(names)` gets the new order. */
+/**
+ * Rows follow the pointer that drags their grip. `done(names)` gets the new order, null if it is
+ * the old one. While `isDragging(list)`, its rows are in the pointer's hands: draw them afterwards.
+ */
 export function connectDragging(list, done) {
   list.addEventListener("pointerdown", (event) => {
     const grip = event.target.closest(".stack-grip");
@@ -20,11 +23,15 @@ export function connectDragging(list, done) {
   });
 }
 
+export function isDragging(list) {
+  return list.querySelector(".stack-dragged") !== null;
+}
+
 function drag(list, row, start, done) {
-  const before = namesOf(list);
+  const before = namesOf(list).join("\n");
   let origin = start.clientY;
+  row.classList.add("stack-dragged");
   const move = (event) => {
-    row.classList.add("stack-dragged");
     const neighbour = crossed(row, event.clientY - origin);
     if (neighbour) {
       const top = row.offsetTop;
@@ -41,8 +48,7 @@ function drag(list, row, start, done) {
     row.classList.remove("stack-dragged");
     row.style.transform = "";
     const names = namesOf(list);
-    if (event.type === "pointerup" && names.join("\n") !== before.join("\n")) done(names);
-    else if (names.join("\n") !== before.join("\n")) done(before);
+    done(event.type === "pointerup" && names.join("\n") !== before ? names : null);
   };
   addEventListener("pointermove", move);
   addEventListener("pointerup", end);

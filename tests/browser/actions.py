@@ -61,6 +61,7 @@ def generate(page: Page) -> str:
 
 def wait_for_video(page: Page, job_id: str, limit_ms: int = VIDEO_MS) -> Locator:
     """The player of this run's video, once the run is done."""
+    assert job_id, page.locator("#generate-columns").inner_text()
     video = page.locator(f'.run-video[src*="{job_id}"]')
     video.wait_for(timeout=limit_ms)
     return video

@@ -97,6 +97,7 @@ def stop_app(process: subprocess.Popen[bytes]) -> None:
 def open_page(page: Page, app: App) -> None:
     """Go to the page and wait until its controls are there."""
     page.goto(app.address)
+    page.locator("html.studio-ready").wait_for()
     page.locator("#lora-controls .section-title").wait_for()
     page.locator("#generate-button").wait_for()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.browser.actions import (
     VIDEO_MS,
@@ -90,6 +90,25 @@ def test_the_slider_and_the_number_show_the_same(page: Page) -> None:
     expect(number).to_have_value("2.5")
     open_tab(page, "LoRAs")
     expect(page.locator('#lora-tab .stack-row input[type="text"]')).to_have_value("2.5")
+
+
+def test_the_form_takes_nothing_before_it_holds_what_was_kept(page: Page, app: App) -> None:
+    write_prompt(page, "what was kept")
+    page.wait_for_function("localStorage.getItem('studio-form')?.includes('what was kept')")
+    held: list[Route] = []
+
+    def hold(request: Route) -> None:
+        held.append(request)
+
+    page.route("**/gradio_api/run/predict", hold)
+    page.goto(app.address)
+    page.locator("#generate-button").wait_for()  # after a while the page is shown all the same
+    expect(page.locator("#generate-columns")).to_have_attribute("inert", "")
+    for request in held:
+        request.continue_()
+    page.unroute_all()
+    expect(page.locator("#generate-columns")).not_to_have_attribute("inert", "")
+    expect(page.locator("#prompt textarea")).to_have_value("what was kept")
 
 
 def test_a_run_shows_its_progress_and_can_be_cancelled(page: Page, app: App) -> None:

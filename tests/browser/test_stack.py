@@ -13,6 +13,11 @@ from tests.browser.conftest import Watch
 from tests.browser.running import App, open_page
 
 PROMPT_BOX = "#prompt textarea"
+# As when the server has told of a change: the rows are drawn again.
+NEWS = """async () => {
+  const { store } = await import("./lora_ui/assets/store.js");
+  store.dispatchEvent(new Event("library"));
+}"""
 
 
 def add(page: Page, *names: str) -> None:
@@ -111,6 +116,7 @@ def test_the_order_changes_by_keyboard_and_by_dragging(page: Page, app: App) -> 
     page.mouse.down()
     for part in (0.3, 0.6, 0.9):
         page.mouse.move(start["x"] + 10, start["y"] + 20 + (end["y"] - start["y"]) * part)
+        page.evaluate(NEWS)
     page.mouse.up()
     assert order(page) == ["pixel_mosaic", "motion_trail", "golden_hour"]
     assert list(saved(page, app)["selected_loras"]) == order(page)

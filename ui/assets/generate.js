@@ -62,7 +62,8 @@ export function chooseModel(model) {
 
 export function keepForm(...values) {
   const kept = fields(values);
-  localStorage.setItem(KEPT, JSON.stringify(kept));
+  // While the page loads, the empty fields report themselves too.
+  if (form.restored) localStorage.setItem(KEPT, JSON.stringify(kept));
   pictureInput.setRatio(kept.width / kept.height);
   form.know(kept);
 }

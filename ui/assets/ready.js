@@ -2,8 +2,10 @@
 import { form } from "../../lora_ui/assets/form.js";
 import { store } from "../../lora_ui/assets/store.js";
 
-/** studio.css shows the page without this too, a few seconds later. */
+/** studio.css shows the page a few seconds later all the same: a form to look at, not to write in. */
 export function showWhenReady() {
+  const generation = document.getElementById("generate-columns");
+  if (generation) generation.inert = !form.restored;
   if (isReady()) document.documentElement.classList.add("studio-ready");
   else requestAnimationFrame(showWhenReady);
 }
