@@ -90,6 +90,16 @@ def test_a_video_loads_only_when_it_is_opened(gallery: Page) -> None:
     expect(gallery.locator("video[src*='fox']")).to_have_count(0)
 
 
+def test_a_video_is_saved_under_its_own_name(gallery: Page, app: App) -> None:
+    search(gallery, "quick fox", "fox1", "fox2")
+    card(gallery, "fox2").locator(".result-open").click()
+    with gallery.expect_download() as saved:
+        gallery.get_by_role("dialog").get_by_role("link", name="Save video").click()
+    original = next(app.outputs.rglob(saved.value.suggested_filename))
+    assert "fox2" in original.name
+    assert saved.value.path().read_bytes() == original.read_bytes()
+
+
 def test_delete_and_undo(gallery: Page, app: App) -> None:
     search(gallery, "quick fox", "fox1", "fox2")
     card(gallery, "fox1").get_by_role("button", name="Delete").click()

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
-from backend.wan.adapters.terms import Dense, Gain, Hadamard, Kronecker, LowRank, Shift, Term
+from backend.wan.adapters.terms import Added, Dense, Gain, Hadamard, Kronecker, LowRank, Shift, Term
 
 MOST_EXPANDED = 256  # ranks up to which a Hadamard product is cheaper as a low-rank one
 
@@ -69,7 +69,7 @@ class _Ready:
     strengths: Tensor
     pair: tuple[Tensor, Tensor] | None
     gains: Tensor | None
-    others: list[Term]
+    others: list[Added]
 
     def held(self) -> Iterator[Tensor]:
         """Every tensor of the terms."""
@@ -164,15 +164,16 @@ class BesideLayer:
 
     def _made_ready(self, device: torch.device, dtype: torch.dtype) -> _Ready:
         assert self._strengths is not None
-        terms = [_moved(share.term, device, dtype) for share in self._shares]
+        wanted = [share.term for share in self._shares]
+        gains = [(term.factor() - 1).to(device, dtype) for term in wanted if isinstance(term, Gain)]
+        terms = [_moved(term, device, dtype) for term in wanted if not isinstance(term, Gain)]
         pairs = [term for term in terms if isinstance(term, LowRank)]
-        gains = [term.factor for term in terms if isinstance(term, Gain)]
         return _Ready(
             (device, dtype),
             self._strengths.on(device)[self._slice],
             _concatenated(pairs),
             torch.stack(gains) if gains else None,
-            [term for term in terms if not isinstance(term, LowRank | Gain)],
+            [term for term in terms if not isinstance(term, LowRank)],
         )
 
 
@@ -183,7 +184,7 @@ def add_gains(output: Tensor, gains: Tensor, strengths: Tensor, bias: Any) -> No
     output.add_(own * factor)
 
 
-def add_term(output: Tensor, inputs: Tensor, term: Term, strength: Tensor) -> None:
+def add_term(output: Tensor, inputs: Tensor, term: Added, strength: Tensor) -> None:
     """Add one term at a strength ([1], fp32) into `output`."""
     if isinstance(term, Shift):
         added = term.offset.clone()
@@ -228,19 +229,17 @@ def _through_kronecker(inputs: Tensor, term: Kronecker) -> Tensor:
     return folded.transpose(-1, -2).flatten(-2).mul(term.scale)
 
 
-def _tensors(term: Term) -> tuple[Tensor, ...]:
+def _tensors(term: Added) -> tuple[Tensor, ...]:
     if isinstance(term, Kronecker):
         return (*term.w1, *term.w2)
     if isinstance(term, LowRank):
         return term.down, term.up
     if isinstance(term, Hadamard):
         return *term.first, *term.second
-    if isinstance(term, Gain):
-        return (term.factor,)
     return (term.offset,) if isinstance(term, Shift) else (term.change,)
 
 
-def _moved(term: Term, device: torch.device, dtype: torch.dtype) -> Term:
+def _moved(term: Added, device: torch.device, dtype: torch.dtype) -> Added:
     """The term on a device; without a copy where it is there in that dtype."""
     if isinstance(term, Hadamard):
         expand = _ranks(term) > 0
@@ -255,12 +254,13 @@ def _moved(term: Term, device: torch.device, dtype: torch.dtype) -> Term:
             return term
         term = term.expanded()
     if isinstance(term, LowRank):
-        return LowRank(term.down.to(device, dtype), term.up.to(device, dtype), term.scale)
+        up = term.up
+        if term.factor is not None:
+            up = up.float() * term.factor().to(up.device)[:, None]
+        return LowRank(term.down.to(device, dtype), up.to(device, dtype), term.scale)
     if isinstance(term, Kronecker):
         w1 = tuple(factor.to(device, dtype) for factor in term.w1)
         return Kronecker(w1, tuple(factor.to(device, dtype) for factor in term.w2), term.scale)
-    if isinstance(term, Gain):
-        return Gain(term.factor.to(device, dtype))
     if isinstance(term, Shift):
         return Shift(term.offset.flatten().to(device, dtype))
     return Dense(term.change.to(device, dtype))

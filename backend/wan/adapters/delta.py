@@ -14,7 +14,7 @@ from backend.errors import IncompatibleLoRAError, LoRAFileError
 from backend.wan.adapters.terms import Term
 
 Parts = Mapping[str, Tensor]
-Base = Callable[[], Tensor]  # the pristine parameter in fp32, computed when it is asked for
+Base = Callable[[], Tensor]  # the pristine parameter as the model holds it
 
 
 @dataclass(frozen=True)

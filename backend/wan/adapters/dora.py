@@ -7,7 +7,8 @@ whole change, so that strength 0 is the bare model.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache, partial
 
 import torch
 from torch import Tensor
@@ -15,11 +16,13 @@ from torch import Tensor
 from backend.wan.adapters.delta import (
     Base,
     Parts,
+    Product,
     WeightDelta,
     require_shape,
     take,
     to_fp32,
 )
+from backend.wan.adapters.rows import add_product, pieces
 from backend.wan.adapters.terms import Dense, Gain, LowRank, Term
 
 
@@ -47,24 +50,43 @@ class DoRADelta:
 
     def of(self, base: Tensor) -> Tensor:
         whole = self.inner.of(base) + base
-        return whole.mul_(self._factor(whole)).sub_(base)
+        axis = 0 if self.on_output else 1
+        others = [dim for dim in range(whole.ndim) if dim != axis]
+        norm = torch.linalg.vector_norm(whole, dim=others, keepdim=True)
+        return whole.mul_(self._factor(norm)).sub_(base)
 
     def product(self, device: torch.device) -> None:
         return None
 
     def terms(self, base: Base) -> tuple[Term, ...]:
-        """W' - W = (g - 1) · W + g · ΔW, where g scales each output by itself."""
-        weight = base()
-        pair = self.inner.product(weight.device)
-        if not self.on_output or pair is None:
-            return (Dense(self.of(weight)),)
-        factor = self._factor(self.inner.of(weight) + weight).flatten()
-        return Gain(factor - 1), LowRank(pair.down, pair.up * factor[:, None], pair.scale)
+        """W' - W = (g - 1) · W + g · ΔW, where g scales each output by itself.
 
-    def _factor(self, whole: Tensor) -> Tensor:
-        """m / ‖W + ΔW‖ with the shape of the norm, for `whole` = W + ΔW."""
-        axis = 0 if self.on_output else 1
-        others = [dim for dim in range(whole.ndim) if dim != axis]
-        norm = torch.linalg.vector_norm(whole, dim=others, keepdim=True)
-        magnitude = to_fp32(self.magnitude, whole.device).reshape(norm.shape)
+        g needs all of the weight, so that it is made when the layer first runs.
+        """
+        weight = base()
+        inner = self.inner.terms(base)
+        if not self.on_output or not isinstance(inner[0], LowRank):
+            return (Dense(self.of(weight.float())),)
+        factor = cache(partial(self._factor_of_outputs, base))
+        return Gain(factor), replace(inner[0], factor=factor)
+
+    def _factor_of_outputs(self, base: Base) -> Tensor:
+        weight = base()
+        product = self.inner.product(weight.device)
+        assert product is not None
+        return self._factor(_norm_of_rows(weight, product))
+
+    def _factor(self, norm: Tensor) -> Tensor:
+        """m / ‖W + ΔW‖ with the shape of the norm."""
+        magnitude = to_fp32(self.magnitude, norm.device).reshape(norm.shape)
         return magnitude.div(norm.clamp_min(1e-12))
+
+
+def _norm_of_rows(weight: Tensor, product: Product) -> Tensor:
+    """‖W + ΔW‖ of each output, [out], fp32."""
+    matrix = weight.flatten(1)
+    norm = torch.empty(len(matrix), dtype=torch.float32, device=weight.device)
+    for rows, total in pieces(matrix):
+        add_product(total.copy_(matrix[rows]), product, 1.0, rows)
+        torch.linalg.vector_norm(total, dim=1, out=norm[rows])
+    return norm

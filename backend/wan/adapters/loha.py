@@ -62,7 +62,7 @@ class LoHaDelta:
         if core is None and other_core is None:
             first, second = (left, right.flatten(1)), (other_left, other_right.flatten(1))
             return (Hadamard(first, second, self.scale),)
-        return (Dense(self.of(base())),)
+        return (Dense(self.of(base().float())),)
 
 
 def _fits(left: Tensor, right: Tensor, core: Tensor | None) -> bool:

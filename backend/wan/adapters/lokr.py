@@ -67,7 +67,7 @@ class LoKrDelta:
 
     def terms(self, base: Base) -> tuple[Term, ...]:
         if self.core is not None or any(part.ndim != 2 for part in (*self.w1, *self.w2)):
-            return (Dense(self.of(base())),)
+            return (Dense(self.of(base().float())),)
         return (Kronecker(self.w1, self.w2, self.scale),)
 
 

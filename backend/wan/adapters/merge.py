@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -13,11 +12,7 @@ from backend.wan.adapters.delta import Product, WeightDelta
 from backend.wan.adapters.layout import Layout
 from backend.wan.adapters.plan import Form, Plan, form_of
 from backend.wan.adapters.pristine import Pristine
-
-# Rows of a weight are merged in pieces of about this many elements: in fp32 they stay in a CPU's
-# cache; a GPU wants large ones.
-PIECE_ON_CPU = 1 << 20
-PIECE_ON_GPU = 1 << 26
+from backend.wan.adapters.rows import add_product, pieces
 
 Active = Sequence[tuple[float, WeightDelta]]
 
@@ -122,14 +117,11 @@ def _merge_by_rows(
     """One pass over the weight, a few rows at a time, whatever the number of products."""
     target = parameter.view(len(products[0][1].up), -1)
     source = pristine.to(parameter.device).view(target.shape)
-    rows = _rows_at_once(target)
-    buffer = torch.empty(rows, target.shape[1], dtype=torch.float32, device=target.device)
-    for start in range(0, len(target), rows):
-        piece = slice(start, min(start + rows, len(target)))
-        total = buffer[: piece.stop - start].copy_(source[piece])
+    for rows, total in pieces(target):
+        total.copy_(source[rows])
         for strength, product in products:
-            _add_product(total, product, strength, piece)
-        target[piece].copy_(total)
+            add_product(total, product, strength, rows)
+        target[rows].copy_(total)
 
 
 def _merge_whole(
@@ -141,33 +133,7 @@ def _merge_whole(
     base = pristine.to(device=parameter.device, dtype=torch.float32)
     total = base.clone(memory_format=torch.contiguous_format)
     for strength, product in products:
-        _add_product(total.view(len(total), -1), product, strength, slice(None))
+        add_product(total.view(len(total), -1), product, strength)
     for strength, delta in others:
         total.add_(delta.of(base), alpha=strength)
     parameter.copy_(total)
-
-
-def _add_product(total: Tensor, product: Product, strength: float, rows: slice) -> None:
-    """total += strength · scale · (up @ down)[rows], in fp32."""
-    with _fp32_products(exact_in_bf16=product.exact_in_bf16):
-        total.addmm_(product.up[rows], product.down, alpha=strength * product.scale)
-
-
-def _rows_at_once(weight: Tensor) -> int:
-    piece = PIECE_ON_CPU if weight.device.type == "cpu" else PIECE_ON_GPU
-    return max(1, piece // weight.shape[1])
-
-
-@contextmanager
-def _fp32_products(*, exact_in_bf16: bool) -> Iterator[None]:
-    """fp32 products without loss, whatever precision the process has chosen.
-
-    Where both factors hold bf16 numbers, the product units for those give the same result:
-    each product of two such numbers is exact in fp32, and sums are fp32 on every device.
-    """
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("medium" if exact_in_bf16 else "highest")
-    try:
-        yield
-    finally:
-        torch.set_float32_matmul_precision(before)

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from backend.errors import UnsupportedLoRAError
@@ -145,7 +144,7 @@ class RuntimeExpert:
             )
 
     def _base(self, parameter: str) -> Tensor:
-        """A weight's own values in fp32."""
+        """A weight's own values."""
         weight = self._layout.parameters[parameter]
         if not can_be_merged(weight):
             raise UnsupportedLoRAError(
@@ -154,7 +153,7 @@ class RuntimeExpert:
                 suggestions=["Use the model's bf16 weights for this LoRA."],
                 context={"parameter": parameter},
             )
-        return weight.detach().to(torch.float32)
+        return weight.detach()
 
     def _arrange(self, strengths: Sequence[float]) -> None:
         """Lay all layers' strengths out in one vector."""

@@ -6,18 +6,23 @@ way of computing that without ΔW, in the dtype of the factors' file.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from torch import Tensor
 
+# Made when it is first asked for: one factor for each output, [out], fp32.
+Factor = Callable[[], Tensor]
+
 
 @dataclass(frozen=True)
 class LowRank:
-    """x ↦ scale · x downᵀ upᵀ; down: [rank, in], up: [out, rank]."""
+    """x ↦ scale · factor · x downᵀ upᵀ; down: [rank, in], up: [out, rank]."""
 
     down: Tensor
     up: Tensor
     scale: float
+    factor: Factor | None = None
 
     @property
     def rank(self) -> int:
@@ -75,9 +80,9 @@ class Dense:
 
 @dataclass(frozen=True)
 class Gain:
-    """(y - b) ↦ factor · (y - b); factor: [out], of the layer's own output."""
+    """(y - b) ↦ (factor - 1) · (y - b), of the layer's own output y."""
 
-    factor: Tensor
+    factor: Factor
 
 
 @dataclass(frozen=True)
@@ -87,4 +92,6 @@ class Shift:
     offset: Tensor
 
 
-Term = LowRank | Hadamard | Kronecker | Dense | Gain | Shift
+# What depends on the layer's input or on nothing, and what depends on its output.
+Added = LowRank | Hadamard | Kronecker | Dense | Shift
+Term = Added | Gain

@@ -19,6 +19,7 @@ from applying import (
     output,
     shapes_of,
     state,
+    two_experts,
 )
 from lora_algebras import LINEAR_ALGEBRAS
 from lora_layouts import LAYOUTS, write_layers
@@ -132,6 +133,20 @@ def test_weights_modules_and_names_stay(experts: Any, files: dict[str, Path]) ->
         assert {one.device for one in experts.transformer.parameters()} == {torch.device("cpu")}
     assert [hooks(model) for model in models] == [0, 0]
     assert_bit_identical(experts, before)
+
+
+def test_dora_reads_the_weights_when_the_layers_first_run(
+    made: dict[str, Made], files: dict[str, Path]
+) -> None:
+    """Until then they may be elsewhere, or still be loaded."""
+    experts = two_experts()
+    model = experts.transformer
+    with apply(experts, stack_of(files, {"DoRA, rows": 1.0}), "runtime"):
+        for module in model.modules():
+            if isinstance(module, nn.Linear):
+                module.weight.data = module.weight.data * 1.5
+        found = output(model)
+    assert difference(found, wanted_output(model, made, {"DoRA, rows": 1.0})) <= TOLERANCE
 
 
 def test_a_schedule(experts: Any, made: dict[str, Made], files: dict[str, Path]) -> None:
