@@ -262,5 +262,6 @@ def _moved(term: Added, device: torch.device, dtype: torch.dtype) -> Added:
         w1 = tuple(factor.to(device, dtype) for factor in term.w1)
         return Kronecker(w1, tuple(factor.to(device, dtype) for factor in term.w2), term.scale)
     if isinstance(term, Shift):
-        return Shift(term.offset.flatten().to(device, dtype))
+        offset = term.offset.flatten().to(device, torch.float32) * term.scale
+        return Shift(offset.to(dtype))
     return Dense(term.change.to(device, dtype))

@@ -89,4 +89,4 @@ class LoRABiasDelta:
         return None
 
     def terms(self, base: Base) -> tuple[Term, ...]:
-        return (Shift(to_fp32(self.bias, self.bias.device) * self.scale),)
+        return (Shift(self.bias, self.scale),)

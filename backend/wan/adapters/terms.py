@@ -87,9 +87,10 @@ class Gain:
 
 @dataclass(frozen=True)
 class Shift:
-    """↦ offset; offset: [out], added whatever the input."""
+    """↦ scale · offset; offset: [out], added whatever the input."""
 
     offset: Tensor
+    scale: float = 1.0
 
 
 # What depends on the layer's input or on nothing, and what depends on its output.
