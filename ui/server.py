@@ -97,7 +97,9 @@ def open_socket(settings: Settings, login: tuple[str, str] | None) -> socket.soc
     if login is None and not is_loopback(settings.host):
         raise password_needed(settings.host)
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    # The event loop sets TCP_NODELAY only where the protocol is named. Without, each answer
+    # waits 40 ms for the browser to confirm its head.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     if os.name == "posix":
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 import subprocess
@@ -37,6 +38,27 @@ def test_a_taken_port_is_named_with_a_way_out(settings: Settings) -> None:
         with pytest.raises(SettingsError, match=str(port)) as caught:
             open_socket(taken, None)
     assert any("--port" in suggestion for suggestion in caught.value.suggestions)
+
+
+def test_an_answer_is_sent_at_once(settings: Settings) -> None:
+    """Its body does not wait until its head is confirmed (Nagle's algorithm)."""
+
+    async def sends_at_once() -> bool:
+        accepted = asyncio.get_running_loop().create_future()
+        with open_socket(settings, None) as listener:
+            server = await asyncio.start_server(
+                lambda _reader, writer: accepted.set_result(writer), sock=listener
+            )
+            async with server:
+                _, client = await asyncio.open_connection(*listener.getsockname())
+                served = await accepted
+                taken = served.get_extra_info("socket")
+                found = taken.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+                served.close()
+                client.close()
+        return bool(found)
+
+    assert asyncio.run(sends_at_once())
 
 
 def test_other_computers_need_a_password(settings: Settings) -> None:
