@@ -18,12 +18,21 @@ export function openDialog(title, content, { className = "", buttons = [] } = {}
   );
   close.addEventListener("click", () => dialog.close());
   dialog.addEventListener("close", () => dialog.remove());
-  dialog.addEventListener("click", (event) => {
-    if (event.target === dialog) dialog.close();
-  });
+  closeFromOutside(dialog);
   document.body.append(dialog);
   dialog.showModal();
   return dialog;
+}
+
+/** A click beside the dialog closes it; one that began inside, such as a text selection, does not. */
+function closeFromOutside(dialog) {
+  let outside = false;
+  dialog.addEventListener("pointerdown", ({ target }) => {
+    outside = target === dialog;
+  });
+  dialog.addEventListener("click", ({ target }) => {
+    if (outside && target === dialog) dialog.close();
+  });
 }
 
 /** Ask before something is done; resolves to whether the user agreed. */

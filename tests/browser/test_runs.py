@@ -111,6 +111,17 @@ def test_prompts_from_a_list_are_one_job(page: Page, app: App) -> None:
     )
 
 
+def test_a_list_of_prompts_is_kept_while_it_is_written(page: Page) -> None:
+    ask = page.get_by_role("button", name="Prompts from a list")
+    text = page.get_by_label("One prompt on each line")
+    ask.click()
+    text.fill("half a list")
+    page.keyboard.press("Escape")
+    expect(text).to_have_count(0)
+    ask.click()
+    expect(text).to_have_value("half a list")
+
+
 def test_a_page_that_was_closed_finds_its_run_when_opened_again(
     page: Page, app: App, browser: Browser
 ) -> None:

@@ -38,6 +38,24 @@ def test_edited_words_are_saved_and_only_ever_text(page: Page, app: App, tmp_pat
     expect(card(page, "edited").locator(".card-title")).not_to_have_text(MARKUP)
 
 
+def test_a_text_selection_that_ends_outside_leaves_the_dialog_open(page: Page) -> None:
+    open_tab(page, "LoRAs")
+    choose_action(page, "golden_hour", "Edit details")
+    dialog = page.get_by_role("dialog")
+    title = dialog.get_by_label("Title")
+    title.fill("typed and not to be lost")
+    box = title.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(4, box["y"] + box["height"] / 2, steps=4)
+    page.mouse.up()
+    expect(title).to_be_visible()
+    expect(title).to_have_value("typed and not to be lost")
+    page.mouse.click(4, box["y"])
+    expect(dialog).to_have_count(0)
+
+
 def test_names_that_read_backwards_or_have_no_end_stay_in_their_place(
     page: Page, tmp_path: Path
 ) -> None:

@@ -68,12 +68,14 @@ function openPromptList() {
     make.textContent = total > 0 ? `Make ${plural(total, "video")}` : "Make videos";
     note.textContent = noteFor(total);
   };
-  text.addEventListener("input", draw);
+  text.addEventListener("input", () => {
+    localStorage.setItem(KEPT, text.value);
+    draw();
+  });
   body.addEventListener("submit", (event) => {
     event.preventDefault();
     const prompts = promptsIn(text.value);
     if (make.disabled || prompts.length === 0) return;
-    localStorage.setItem(KEPT, text.value);
     dialog.close();
     form.batch((fields) => {
       const task = { ...fields, selected_loras: store.selected() };
