@@ -7,6 +7,7 @@
  */
 import { form } from "./form.js";
 import { Saving } from "./saving.js";
+import { isSeparate } from "./strengths.js";
 import { holds, lacking, putIn, takeOut, triggerWords } from "./words.js";
 
 const RUN_FIELDS = ["steps", "flow_shift", "guidance_scale", "guidance_scale_2"];
@@ -103,7 +104,8 @@ export class Selection {
 
   setStrength(name, strength) {
     if (!this.entries.has(name)) return;
-    this.#set(name, { strength });
+    // Two strengths that meet while one of them is moved stay two.
+    this.#set(name, { strength, ...(isSeparate(strength) && { split: true }) });
     this.strengths.set(name, strength);
     this.#tell("strength", { name });
   }

@@ -18,7 +18,7 @@ export function createStack(emptyText) {
   const rows = new Map(); // name → {element, signature}
   const draw = () => {
     if (isDragging(list)) return;
-    keepingFocus(list, () => list.replaceChildren(...rowsOf(rows)));
+    keepingFocus(list, () => place(list, rowsOf(rows)));
     empty.hidden = store.stack.entries.size > 0;
   };
   for (const event of ["selection", "library", "model", "summary"]) {
@@ -49,6 +49,14 @@ function rowsOf(rows) {
     const element = buildRow(name, entry);
     rows.set(name, { element, signature: now });
     return element;
+  });
+}
+
+/** A row that stays is never taken out: its slider would let go of the pointer. */
+function place(list, rows) {
+  for (const row of [...list.children]) if (!rows.includes(row)) row.remove();
+  rows.forEach((row, index) => {
+    if (list.children[index] !== row) list.insertBefore(row, list.children[index] ?? null);
   });
 }
 

@@ -18,6 +18,11 @@ NEWS = """async () => {
   const { store } = await import("./lora_ui/assets/store.js");
   store.dispatchEvent(new Event("library"));
 }"""
+# As a video's settings are taken over.
+TAKE = """async (selected) => {
+  const { store } = await import("./lora_ui/assets/store.js");
+  store.replace(selected);
+}"""
 
 
 def add(page: Page, *names: str) -> None:
@@ -120,6 +125,39 @@ def test_the_order_changes_by_keyboard_and_by_dragging(page: Page, app: App) -> 
     page.mouse.up()
     assert order(page) == ["pixel_mosaic", "motion_trail", "golden_hour"]
     assert list(saved(page, app)["selected_loras"]) == order(page)
+
+
+def test_a_slider_is_held_while_the_rows_are_drawn_again(page: Page) -> None:
+    """Its strength is saved in the middle of the drag, and the answer draws the rows."""
+    add(page, "pixel_mosaic", "golden_hour")
+    row = stack_row(page, "golden_hour")
+    row.scroll_into_view_if_needed()
+    slider = row.locator('input[type="range"]')
+    box = slider.bounding_box()
+    assert box is not None
+    middle = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + box["width"] * 0.25, middle)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.5, middle)
+    held = float(slider.input_value())
+    page.evaluate(NEWS)
+    page.mouse.move(box["x"] + box["width"] * 0.75, middle)
+    page.mouse.up()
+    end = float(slider.input_value())
+    assert end > held + 0.3
+    expect(row.locator('input[type="text"]')).to_have_value(f"{end:.2f}".removesuffix("0"))
+
+
+def test_strengths_that_meet_stay_separate(page: Page) -> None:
+    """As a reused video brings them; one that is moved past the other must not join it."""
+    page.evaluate(TAKE, {"golden_hour": {"high": 0.8, "low": 0.6}})
+    row = stack_row(page, "golden_hour")
+    boxes = row.locator('input[type="text"]')
+    expect(boxes).to_have_count(2)
+    type_strength(page, "golden_hour", "0.6", "high")
+    page.evaluate(NEWS)
+    expect(boxes).to_have_count(2)
+    expect(boxes.first).to_be_focused()
 
 
 def test_clearing_can_be_undone(page: Page) -> None:
