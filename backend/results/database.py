@@ -56,5 +56,47 @@ UPDATE results SET mtime_ns = 0;
 ALTER TABLE results ADD COLUMN picture TEXT;
 UPDATE results SET mtime_ns = 0;
 """,
+        # The path of what is in the trash may be taken anew. The table is made again, because
+        # SQLite cannot drop its rule; dropping it would take along the rows that belong to it.
+        """
+CREATE TEMP TABLE kept_loras AS SELECT * FROM used_loras;
+CREATE TEMP TABLE kept_files AS SELECT * FROM used_files;
+DELETE FROM used_loras;
+DELETE FROM used_files;
+CREATE TABLE new_results (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    task_id TEXT NOT NULL,
+    path TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    mtime_ns INTEGER NOT NULL,
+    created REAL NOT NULL,
+    source TEXT NOT NULL,
+    prompt TEXT NOT NULL,
+    model_type TEXT NOT NULL,
+    seed INTEGER,
+    fps INTEGER,
+    frames INTEGER NOT NULL,
+    width INTEGER NOT NULL,
+    height INTEGER NOT NULL,
+    loras TEXT NOT NULL,
+    search TEXT NOT NULL,
+    favourite INTEGER NOT NULL DEFAULT 0,
+    deleted REAL,
+    picture TEXT
+);
+INSERT INTO new_results SELECT seq, id, task_id, path, size, mtime_ns, created, source, prompt,
+    model_type, seed, fps, frames, width, height, loras, search, favourite, deleted, picture
+    FROM results;
+DROP TABLE results;
+ALTER TABLE new_results RENAME TO results;
+CREATE UNIQUE INDEX results_by_path ON results (path) WHERE deleted IS NULL;
+CREATE INDEX results_by_time ON results (created DESC, seq DESC);
+CREATE INDEX results_by_task ON results (task_id);
+INSERT INTO used_loras SELECT * FROM kept_loras;
+INSERT INTO used_files SELECT * FROM kept_files;
+DROP TABLE kept_loras;
+DROP TABLE kept_files;
+""",
     ),
 )

@@ -15,7 +15,7 @@ from backend.results.folder import facts_in
 from backend.results.pictures import VideoPictures
 from backend.results.query import ResultQuery, find_rows
 from backend.results.rows import Result, result_of
-from backend.results.scanning import Scanner
+from backend.results.scanning import DROP, Scanner
 from backend.settings import Settings
 from backend.sqlite_file import CountedFile
 
@@ -157,18 +157,26 @@ class ResultLibrary:
         if not rows:
             raise _not_found()
         path = rows[0]["path"]
-        if trash.holds(self.root, path, result_id) or not (self.root / path).is_file():
+        there = (self.root / path).is_file() and not self._has(path)
+        if trash.holds(self.root, path, result_id) or not there:
             path = trash.bring_back(self.root, path, result_id)
         with self._database.writing() as connection:
-            connection.execute("DELETE FROM results WHERE path = ? AND id != ?", (path, result_id))
+            connection.execute(f"{DROP} AND id != ?", (path, result_id))
             connection.execute(
                 "UPDATE results SET deleted = NULL, path = ? WHERE id = ?", (path, result_id)
             )
         return self.get(result_id)
 
+    def _has(self, path: str) -> bool:
+        """Whether a video of this path is a result."""
+        query = "SELECT 1 FROM results WHERE path = ? AND deleted IS NULL"
+        return bool(self._database.rows(query, path))
+
     def _mark(self, result_id: str, deleted: float | None) -> None:
         with self._database.writing() as connection:
-            connection.execute("UPDATE results SET deleted = ? WHERE id = ?", (deleted, result_id))
+            connection.execute(
+                "UPDATE OR IGNORE results SET deleted = ? WHERE id = ?", (deleted, result_id)
+            )
 
     def _expire_once(self) -> None:
         """Once in a program's life, and after each deletion."""

@@ -70,8 +70,7 @@ def result_of(row: sqlite3.Row) -> Result:
 def add_row(connection: sqlite3.Connection, video: FoundVideo, facts: VideoFacts) -> None:
     """Put a video into the index, under its task's id if that is free."""
     values = row_values(video, facts)
-    row = connection.execute("SELECT 1 FROM results WHERE id = ?", (values["id"],)).fetchone()
-    if row is not None:
+    while _is_taken(connection, values["id"]):
         values["id"] = hashlib.sha256(f"{values['id']}/{video.path}".encode()).hexdigest()[:32]
     cursor = connection.execute(INSERT, values)
     connection.executemany(
@@ -82,6 +81,12 @@ def add_row(connection: sqlite3.Connection, video: FoundVideo, facts: VideoFacts
         "INSERT OR IGNORE INTO used_files (seq, sha256) VALUES (?, ?)",
         [(cursor.lastrowid, sha256) for lora in facts.loras for sha256 in lora.sha256.values()],
     )
+
+
+def _is_taken(connection: sqlite3.Connection, result_id: str) -> bool:
+    """Also by one in the trash."""
+    query = "SELECT 1 FROM results WHERE id = ?"
+    return connection.execute(query, (result_id,)).fetchone() is not None
 
 
 def row_values(video: FoundVideo, facts: VideoFacts) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from backend.errors import GenerationError
+from backend.results import trash
 from backend.results.folder import FoundVideo, Look, changed, facts_in, look
 from backend.results.rows import add_row
 from backend.sqlite_file import CountedFile
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 FULL_SECONDS = 20.0
 SETTLED_NS = 2_000_000_000
 BATCH = 200
+DROP = "DELETE FROM results WHERE path = ? AND deleted IS NULL"
 DELETION_SECONDS = 30.0  # a deletion that has not moved its files by then was cut off
 
 
@@ -68,33 +70,40 @@ class Scanner:
         self._last, self._looked_at = found, time.monotonic()
 
     def _bring_up_to_date(self, videos: dict[str, FoundVideo]) -> None:
-        rows = self._database.rows("SELECT path, size, mtime_ns, deleted FROM results")
-        known = {row["path"]: row for row in rows}
-        same = {
-            path
-            for path, video in videos.items()
-            if path in known
-            and (known[path]["size"], known[path]["mtime_ns"]) == (video.size, video.mtime_ns)
-        }
+        rows = self._database.rows("SELECT id, path, size, mtime_ns, deleted FROM results")
+        known = {row["path"]: row for row in rows if row["deleted"] is None}
+        same = {p for p, video in videos.items() if p in known and _is_as_in(known[p], video)}
+        cut_off = self._cut_off([row for row in rows if row["path"] not in known], videos)
+        same |= set(cut_off.values())
         self._unreadable = {p: v for p, v in self._unreadable.items() if videos.get(p) == v}
         new = [v for p, v in videos.items() if p not in same and p not in self._unreadable]
         new.sort(key=lambda video: (video.mtime_ns, video.path))
-        gone = [p for p, row in known.items() if p not in videos and row["deleted"] is None]
-        cut_off = time.time() - DELETION_SECONDS
-        back = [p for p in same if (known[p]["deleted"] or cut_off) < cut_off]
-        if back:
-            self._restore(back)
+        gone = [path for path in known if path not in videos]
         for start in range(0, len(new), BATCH):
             self._add(new[start : start + BATCH], gone)
         if gone:
             with self._database.writing() as connection:
-                for path in gone:
-                    connection.execute("DELETE FROM results WHERE path = ?", (path,))
+                connection.executemany(DROP, [(path,) for path in gone])
 
-    def _restore(self, paths: list[str]) -> None:
-        with self._database.writing() as connection:
-            for path in paths:
-                connection.execute("UPDATE results SET deleted = NULL WHERE path = ?", (path,))
+    def _cut_off(self, deleted: list[sqlite3.Row], videos: dict[str, FoundVideo]) -> dict[str, str]:
+        """Deletions that have moved no file yet: the paths by id. They are left alone for a
+        while, and taken back then."""
+        found = {
+            row["id"]: row["path"]
+            for row in deleted
+            if row["path"] in videos
+            and _is_as_in(row, videos[row["path"]])
+            and not trash.holds(self._root, row["path"], row["id"])
+        }
+        before = time.time() - DELETION_SECONDS
+        back = [row["id"] for row in deleted if row["id"] in found and row["deleted"] < before]
+        if back:
+            with self._database.writing() as connection:
+                connection.executemany(
+                    "UPDATE OR IGNORE results SET deleted = NULL WHERE id = ?",
+                    [(result_id,) for result_id in back],
+                )
+        return found
 
     def _add(self, videos: list[FoundVideo], gone: list[str]) -> None:
         read: list[tuple[FoundVideo, VideoFacts]] = []
@@ -103,19 +112,23 @@ class Scanner:
                 read.append((video, facts_in(self._root / video.path)))
             except GenerationError:
                 self._unreadable[video.path] = video
-        changed_paths = [(video.path,) for video in videos]
         with self._database.writing() as connection:
             favourites = _favourites(connection, [video for video, _ in read], gone)
-            connection.executemany("DELETE FROM results WHERE path = ?", changed_paths)
+            connection.executemany(DROP, [(video.path,) for video in videos])
             for video, facts in read:
                 moved = favourites.get(str(facts.task.get("id", "")))
                 if moved:
-                    connection.execute("DELETE FROM results WHERE path = ?", (moved,))
+                    connection.execute(DROP, (moved,))
                 add_row(connection, video, facts)
                 if moved:
                     connection.execute(
-                        "UPDATE results SET favourite = 1 WHERE path = ?", (video.path,)
+                        "UPDATE results SET favourite = 1 WHERE path = ? AND deleted IS NULL",
+                        (video.path,),
                     )
+
+
+def _is_as_in(row: sqlite3.Row, video: FoundVideo) -> bool:
+    return (row["size"], row["mtime_ns"]) == (video.size, video.mtime_ns)
 
 
 def _favourites(
@@ -125,5 +138,6 @@ def _favourites(
     paths = {*gone, *(video.path for video in videos)}
     rows = connection.execute(
         "SELECT task_id, path FROM results WHERE favourite = 1 AND task_id != ''"
+        " AND deleted IS NULL"
     )
     return {row["task_id"]: row["path"] for row in rows if row["path"] in paths}

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import os
+import shutil
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 from result_files import metadata, write_video
 
+from backend.errors import GenerationError
+from backend.results.database import RESULTS
 from backend.results.library import ResultLibrary
 from backend.results.query import ResultQuery
 from backend.settings import Settings, load_settings
+from backend.sqlite_file import CountedFile, Schema
 
 Open = Callable[..., ResultLibrary]
 
@@ -42,6 +48,10 @@ def discard(library: ResultLibrary, name: str, padding: int = 0) -> None:
         with video.open("ab") as file:  # a box of its own, which players skip
             file.write(padding.to_bytes(4, "big") + b"free" + bytes(padding - 8))
     library.delete(name)
+
+
+def files_of(library: ResultLibrary) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in library.root.iterdir() if path.is_file()}
 
 
 def names(library: ResultLibrary) -> list[str]:
@@ -142,3 +152,102 @@ def test_pictures_of_results_are_known_also_in_the_trash(open_library: Open) -> 
     assert library.pictures() == {"a" * 64, "b" * 64}
     library.trash.empty()
     assert library.pictures() == {"b" * 64}
+
+
+@pytest.mark.parametrize("same_task", [True, False])
+def test_a_new_video_in_its_place_leaves_the_deleted_one_in_the_trash(
+    open_library: Open, same_task: bool
+) -> None:
+    library = open_library()
+    write_video(library.root, "circle", metadata(id="one", prompt="the first"))
+    library.set_favourite("one", True)
+    before = files_of(library)
+    library.delete("one")
+    write_video(library.root, "circle", metadata(id="one" if same_task else "two", prompt="new"))
+    for look in (library.refresh, library.refresh):
+        look()
+        found = library.find(ResultQuery()).results
+        assert [(each.path, each.prompt) for each in found] == [("circle.mp4", "new")]
+        assert names(library) == ["one"]
+    new = files_of(library)
+    back = library.undo("one")
+    assert (back.id, back.path, back.prompt, back.favourite) == (
+        "one",
+        "circle-2.mp4",
+        "the first",
+        True,
+    )
+    assert new.items() <= files_of(library).items(), "nothing is overwritten"
+    assert before["circle.mp4"] == library.video(back).read_bytes()
+    assert library.find(ResultQuery()).total == 2 and names(library) == []
+    assert not list((library.root / ".trash").iterdir())
+
+
+def test_the_same_file_put_back_by_hand_is_a_result_of_its_own(open_library: Open) -> None:
+    """It looks like a deletion that was cut off, but the trash has the deleted one."""
+    library = open_library()
+    video = write_video(library.root, "circle", metadata(id="one"))
+    saved = library.root.with_name("saved.mp4")
+    shutil.copy2(video, saved)
+    library.delete("one")
+    shutil.copy2(saved, video)
+    age(library, "one", 1)
+    library.refresh()
+    assert library.find(ResultQuery()).total == 1 and names(library) == ["one"]
+    library.delete(library.find(ResultQuery()).results[0].id)
+    assert len(names(library)) == 2, "both of the same path"
+    for name in names(library):
+        library.undo(name)
+    paths = {result.path for result in library.find(ResultQuery()).results}
+    assert paths == {"circle.mp4", "circle-2.mp4"}
+
+
+def test_a_trashed_video_whose_place_is_taken_and_whose_files_are_gone(open_library: Open) -> None:
+    library = open_library()
+    write_video(library.root, "circle", metadata(id="one"))
+    library.delete("one")
+    shutil.rmtree(library.root / ".trash" / "one")
+    write_video(library.root, "circle", metadata(id="two"))
+    library.refresh()
+    with pytest.raises(GenerationError, match="trash"):
+        library.undo("one")
+    assert [result.id for result in library.find(ResultQuery()).results] == ["two"]
+
+
+def test_an_index_of_an_older_version_keeps_its_trash_and_favourites(
+    settings: Settings, open_library: Open
+) -> None:
+    library = open_library()
+    for name in ("live", "gone"):
+        reports = {"neon": {"sha256": "a" * 64}}
+        data = metadata(reports, id=name, selected_loras={"neon": 1.0})
+        write_video(library.root, name, data)
+        library.set_favourite(name, True)
+    library.delete("gone")
+    library.close()
+    older = Schema(RESULTS.called, RESULTS.steps[:3], RESULTS.if_damaged)
+    current = settings.data_dir / "results.sqlite"
+    rows = {}
+    with closing(sqlite3.connect(current)) as connection:
+        connection.row_factory = sqlite3.Row
+        for table in ("results", "used_loras", "used_files"):
+            rows[table] = [dict(row) for row in connection.execute(f"SELECT * FROM {table}")]
+    for path in settings.data_dir.glob("results.*"):
+        path.unlink()
+    database = CountedFile(current, older)
+    with database.writing() as connection:
+        for table, found in rows.items():
+            for row in found:
+                marks = ", ".join("?" * len(row))
+                query = f"INSERT INTO {table} ({', '.join(row)}) VALUES ({marks})"
+                connection.execute(query, tuple(row.values()))
+    database.close()
+    again = open_library()
+    assert [(r.id, r.favourite) for r in again.find(ResultQuery(lora="neon")).results] == [
+        ("live", True)
+    ]
+    assert names(again) == ["gone"]
+    write_video(again.root, "gone", metadata(id="new"))
+    assert again.undo("gone").favourite
+    found = again.find(ResultQuery(lora="x", sha256s=("a" * 64,))).results
+    assert {(result.id, result.favourite) for result in found} == {("live", True), ("gone", True)}
