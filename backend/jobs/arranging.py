@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections.abc import Sequence
 
@@ -12,6 +13,7 @@ from backend.wan.pinned import Pins
 from backend.wan.task import GenerationTask
 
 WAITING = "id = ? AND state = 'queued'"
+UNBEGUN = "NOT EXISTS (SELECT 1 FROM parts WHERE job_id = jobs.id AND parts.state <> 'queued')"
 RETRYABLE = ", ".join(f"'{state}'" for state in RETRYABLE_STATES)
 
 
@@ -26,16 +28,33 @@ class ArrangedStore(JobStore):
         pins: Pins,
         priority: int,
     ) -> bool:
-        """Give a waiting job another task and other parts; it keeps its id and its place."""
+        """Give a waiting job, of which nothing has begun, another task and other parts; it keeps
+        its id and its place."""
         with self._database.writing() as connection:
-            changed = connection.execute(
-                f"UPDATE jobs SET task = ?, pins = ?, priority = ? WHERE {WAITING}",
-                (text(task.to_dict()), pins_text(pins), priority, task.id),
-            ).rowcount
+            changed = _give_task(connection, task, pins, priority, f"{WAITING} AND {UNBEGUN}")
             if changed:
                 connection.execute("DELETE FROM parts WHERE job_id = ?", (task.id,))
                 insert_parts(connection, task.id, parts)
-            return changed > 0
+            return changed
+
+    def amend(
+        self,
+        task: GenerationTask,
+        parts: Sequence[JobPart],
+        *,
+        pins: Pins,
+        priority: int,
+    ) -> bool:
+        """Give a waiting job another task. Of its parts, those that `parts` has by their ids
+        become what they are there, unless they have begun by now; the others stay."""
+        with self._database.writing() as connection:
+            changed = _give_task(connection, task, pins, priority, WAITING)
+            if changed:
+                connection.executemany(
+                    f"UPDATE parts SET changes = ?, task = ? WHERE {WAITING}",
+                    [(text(part.changes), text(part.task.to_dict()), part.id) for part in parts],
+                )
+            return changed
 
     def retry(self, job_id: str) -> bool:
         """Put an ended job at the end of the queue; of a batch, what is not done is run."""
@@ -95,3 +114,19 @@ class ArrangedStore(JobStore):
     def _delete(self, condition: str, *values: object) -> int:
         with self._database.writing() as connection:
             return connection.execute(f"DELETE FROM jobs WHERE {condition}", values).rowcount
+
+
+def _give_task(
+    connection: sqlite3.Connection,
+    task: GenerationTask,
+    pins: Pins,
+    priority: int,
+    condition: str,
+) -> bool:
+    """Within a transaction, give the job with the task's id that task if it is as `condition`
+    says."""
+    changed = connection.execute(
+        f"UPDATE jobs SET task = ?, pins = ?, priority = ? WHERE {condition}",
+        (text(task.to_dict()), pins_text(pins), priority, task.id),
+    )
+    return changed.rowcount > 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -62,6 +62,22 @@ class Preparation:
         )
         return Prepared(own, made, pins)
 
+    def again(self, job: Job, task: GenerationTask, held: Pins) -> Prepared:
+        """What still waits of the job, with another task; its parts keep their ids.
+
+        What its other parts would need for being run again stays held.
+        """
+        waiting = [part for part in job.parts if part.state == "queued"]
+        made = self.prepare(task, parts_again(waiting), held)
+        parts = tuple(
+            dataclasses.replace(new, id=old.id, task=dataclasses.replace(new.task, id=old.id))
+            for old, new in zip(waiting, made.parts, strict=True)
+        )
+        undone = (part.task for part in job.parts if part.state not in ("queued", "done"))
+        needed = {name for each in undone for name in each.selected_loras}
+        kept = {name: pin for name, pin in held.items() if name in needed}
+        return Prepared(made.task, parts, kept | made.pins)
+
     def sweep(self, store: JobStore) -> None:
         """Let go of what no job holds any more."""
         with self.holding():
@@ -80,11 +96,11 @@ def _require_text(task: GenerationTask, parts: Sequence[Part]) -> None:
         ) from error
 
 
-def parts_again(job: Job) -> list[Part]:
-    """The job's parts, to be asked for once more; a seed that was drawn stays."""
+def parts_again(parts: Iterable[JobPart]) -> list[Part]:
+    """A job's parts, to be asked for once more; a seed that was drawn stays."""
     return [
         Part(part.label, {**part.changes, "seed": part.task.seed})
         if "seed" in part.changes
         else Part(part.label, part.changes)
-        for part in job.parts
+        for part in parts
     ]

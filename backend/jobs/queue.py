@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import logging
 import sqlite3
-import threading
-import time
 import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from backend.errors import StudioError
 from backend.jobs.arranging import ArrangedStore
 from backend.jobs.board import Tally
 from backend.jobs.estimate import estimate
 from backend.jobs.job import FINISHED_STATES, Job, JobState, Part
 from backend.jobs.pool import WorkerPool
 from backend.jobs.preparing import Preparation, parts_again
-from backend.jobs.refusals import no_such_job, not_now, written
+from backend.jobs.refusals import has_begun, no_such_job, not_now, written
+from backend.jobs.revision_counter import RevisionCounter
 from backend.jobs.runner import GENERATION_RUNNER
 from backend.settings import Settings
 from backend.wan.footprint import Forecast
@@ -51,7 +50,7 @@ class JobQueue:
         self._store = ArrangedStore(settings.data_dir / "jobs.sqlite")
         self._preparation = Preparation(settings, self._loras)
         self._pool = WorkerPool(settings, self._store, runner, on_end=self._sweep)
-        self._counter = _RevisionCounter()
+        self._counter = RevisionCounter()
         self._loras.follow_worker(self._held_loras)
 
     def _held_loras(self) -> dict[str, Any]:
@@ -100,18 +99,22 @@ class JobQueue:
     ) -> Job:
         """Change fields of a waiting job's task; `parts` and `priority` None stay as they are.
 
-        Raises GenerationError as `submit` does, or if the job does not wait; nothing is changed
-        then. LoRAs that the job held already stay what they were when it was submitted.
+        Of a batch that has begun, only the parts that still wait are changed, and it can be given
+        no others. Raises GenerationError as `submit` does, or if the job does not wait; nothing
+        is changed then. LoRAs that the job held already stay what they were when it was submitted.
         """
         with self._preparation.holding():
             job = self._require(job_id)
             task = GenerationTask.from_dict({**job.task.to_dict(), **changes, "id": job_id})
-            wanted = parts_again(job) if parts is None else parts
-            made = self._preparation.prepare(task, wanted, self._store.pins(job_id))
+            held = self._store.pins(job_id)
             rank = job.priority if priority is None else priority
-            changed = self._store.replace(made.task, made.parts, pins=made.pins, priority=rank)
+            if parts is None:
+                made, change = self._preparation.again(job, task, held), self._store.amend
+            else:
+                made, change = self._preparation.prepare(task, parts, held), self._store.replace
+            changed = change(made.task, made.parts, pins=made.pins, priority=rank)
         if not changed:
-            raise not_now(self._require(job_id), "edited", "Duplicate it and edit the copy.")
+            raise self._not_edited(job_id)
         self._wake()
         return self._require(job_id)
 
@@ -125,7 +128,7 @@ class JobQueue:
             job = self._require(job_id)
             seed = None if new_seed else job.task.seed
             task = dataclasses.replace(job.task, id=uuid.uuid4().hex, seed=seed)
-            made = self._preparation.prepare(task, parts_again(job), self._store.pins(job_id))
+            made = self._preparation.prepare(task, parts_again(job.parts), self._store.pins(job_id))
             copy = self._store.add(made.task, made.parts, priority=job.priority, pins=made.pins)
         self._wake()
         return copy
@@ -265,6 +268,12 @@ class JobQueue:
         progress = self._pool.progress(job.id) if job.state == "running" else None
         return job if progress is None else dataclasses.replace(job, progress=progress)
 
+    def _not_edited(self, job_id: str) -> StudioError:
+        job = self._require(job_id)
+        if job.state == "queued":
+            return has_begun(job)
+        return not_now(job, "edited", "Duplicate it and edit the copy.")
+
     def _require(self, job_id: str) -> Job:
         job = self.get(job_id)
         if job is None:
@@ -282,20 +291,3 @@ class JobQueue:
 
     def _wake(self) -> None:
         self._pool.wake()
-
-
-class _RevisionCounter:
-    """A number for a value: the same while the value is, a larger one when it changed."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._last = ""
-        # Begins at the clock, so that a page which outlives a restart sees a new number.
-        self._number = time.time_ns() // 1_000_000
-
-    def number(self, value: dict[str, Any]) -> int:
-        text = json.dumps(value, sort_keys=True, default=str)
-        with self._lock:
-            if text != self._last:
-                self._number, self._last = self._number + 1, text
-            return self._number

@@ -40,6 +40,15 @@ def not_now(job: Job, verb: str, suggestion: str) -> StudioError:
     )
 
 
+def has_begun(job: Job) -> StudioError:
+    """Some of the batch was made already, and goes with the parts that the job has."""
+    return GenerationError(
+        "This run cannot be given other parts: some of them were made already.",
+        suggestions=["Change its task alone, or duplicate it and edit the copy."],
+        context={"job": job.id, "state": job.state, "status": 409},
+    )
+
+
 def written(change: Callable[P, R]) -> Callable[P, R]:
     """A change of the queue, whose refusal by the disk becomes a GenerationError in words."""
 

@@ -78,6 +78,29 @@ def test_a_waiting_job_is_edited_in_its_place(idle: JobQueue) -> None:
     assert idle.edit(first, {}, parts=()).parts == ()
 
 
+def test_a_batch_that_has_begun_is_edited_in_what_still_waits(
+    settings: Settings, queue: JobQueue
+) -> None:
+    job = queue.submit(task("quick"), parts=prompts("quick", "fail", "gate", "steps 3"))
+    wait_until(running_part(queue, job.id, 3), "the third part")
+    queue.pause()
+    open_gate(settings)
+    held = wait_for_state(queue, job.id, "queued")
+    edited = queue.edit(job.id, {"steps": 7}, priority=5)
+    assert part_states(edited) == ["done", "failed", "done", "queued"]
+    assert (edited.priority, edited.task.steps, edited.started) == (5, 7, held.started)
+    assert edited.parts[:3] == held.parts[:3], "what was made stays with the job"
+    assert (edited.parts[3].id, edited.parts[3].task.steps) == (held.parts[3].id, 7)
+    with pytest.raises(GenerationError, match="made already") as caught:
+        queue.edit(job.id, {}, parts=prompts("quick"))
+    assert caught.value.context["status"] == 409
+    assert queue.get(job.id) == edited
+    queue.resume()
+    ended = wait_for_state(queue, job.id, "failed")
+    assert part_states(ended) == ["done", "failed", "done", "done"]
+    assert begun_runs(settings) == [part.id for part in held.parts], "each was made once"
+
+
 def test_what_runs_or_has_ended_is_not_edited_moved_or_deleted(queue: JobQueue) -> None:
     job = queue.submit(task("slow"))
     wait_until(lambda: queue.preview(job.id), "a picture")

@@ -19,6 +19,7 @@ from backend.jobs.queue import JobQueue
 from backend.settings import ExtraFolder, Settings, load_settings
 from backend.wan.manager import LoRAManager
 from tests.backend.jobs.conftest import SCRIPTED, task, wait_for_state, wait_until
+from tests.backend.jobs.test_batches import running_part
 from tests.backend.jobs.test_real_worker import frames_of
 
 
@@ -230,6 +231,25 @@ def test_the_loras_of_every_part_are_held(loras: LoRAManager, queue: JobQueue) -
     queue.resume()
     done = wait_for_state(queue, job.id, "done", "failed")
     assert [part.state for part in done.parts] == ["done"] * 3
+
+
+def test_an_edit_keeps_what_a_failed_part_would_need(settings: Settings, idle: JobQueue) -> None:
+    texts = {"fail": "first", "gate": "second", "quick": "second"}
+    job = idle.submit(
+        task("x", model_type="tiny"),
+        parts=[
+            Part(text, {"prompt": text, "selected_loras": {lora: 1.0}})
+            for text, lora in texts.items()
+        ],
+    )
+    idle.start()
+    wait_until(running_part(idle, job.id, 2), "the second part")
+    idle.pause()
+    (settings.outputs_dir / "open").touch()
+    wait_for_state(idle, job.id, "queued")
+    idle.edit(job.id, {"steps": 3})
+    idle.clear()  # which lets go of what no job holds
+    assert {path.name for path in pinned(settings)} == {"first.safetensors", "second.safetensors"}
 
 
 def test_a_job_keeps_a_lora_of_another_disk(
