@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -150,14 +151,21 @@ class _Run:
             model = self._models.load(self._task.model_type)
             told = metadata(self._task, model, self._outcome(frames, reports))
             write_result(files, frames, int(self._task.fps or 1), told)
-        self._loras.record_use(self.recovery.selection, files.video)
         logger.info("video written to %s", files.video)
+        self._note_use(files.video)
         return GenerationResult(
             video_path=str(files.video),
             poster_path=str(files.poster),
             task=self._task,
             **self._outcome(frames, reports),
         )
+
+    def _note_use(self, video: Path) -> None:
+        """The video is there by now, so a library that cannot note its use fails nothing."""
+        try:
+            self._loras.record_use(self.recovery.selection, video)
+        except (LoRAError, OSError):
+            logger.warning("the use of the LoRAs could not be noted", exc_info=True)
 
     def _outcome(self, frames: Frames, reports: dict[str, dict[str, Any]]) -> dict[str, Any]:
         """The fields of the result that are in the metadata too."""

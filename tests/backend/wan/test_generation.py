@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,12 @@ from backend.errors import (
 from backend.wan.task import GenerationTask, Progress
 from backend.wan.video_file import read_metadata
 from benchmarks.bare_script import make_video
+
+
+def no_database(library: Path) -> None:
+    for path in library.glob(".catalog.sqlite*"):
+        path.unlink()
+    (library / ".catalog.sqlite").write_bytes(b"no database" * 1000)
 
 
 def test_a_video_with_loras_is_written_with_all_it_needs_to_be_made_again(studio: Studio) -> None:
@@ -239,6 +247,24 @@ def test_values_that_overflow_fail_with_the_step_and_the_lora(studio: Studio) ->
             weight.copy_(kept)
     assert studio.files() == []
     studio.assert_weights(before)
+
+
+@pytest.mark.parametrize("harm", [shutil.rmtree, no_database], ids=["gone", "damaged"])
+def test_a_library_that_fails_at_the_end_takes_no_video_away(
+    harm: Callable[[Path], None], studio: Studio, tmp_path: Path
+) -> None:
+    library = tmp_path / "loras"
+    library.mkdir()
+    shutil.copy(studio.settings.loras_dir / "lokr.safetensors", library)
+    other = Studio(studio.settings.model_copy(update={"loras_dir": library}), studio.models)
+
+    def watch(progress: Progress) -> None:
+        if progress.stage == "write":
+            harm(library)
+
+    result = other.run(selected_loras={"lokr": 1.0}, on_progress=watch)
+    assert decoded(result.video_path).shape == (5, 32, 32, 3)
+    assert result.loras["lokr"]["outcome"] == "applied"
 
 
 def test_guidance_on_the_low_expert_alone_is_not_lost(studio: Studio) -> None:
