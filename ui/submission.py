@@ -48,9 +48,11 @@ def batch_from_form(form: Submission, pictures: PictureStore) -> tuple[Generatio
     """The task and the parts that the form asks for; the queue checks them.
 
     `image` is the id of a stored picture, never a path. Empty fields mean the model's default,
-    for a part's seed a new random one. Raises GenerationError for what is not a task's field.
+    for a part's seed a new random one. The task of a result may be sent as it is: it gets an id
+    of its own. Raises GenerationError for what is not a task's field.
     """
     values = {"prompt": "", **_values(form.task, pictures)}
+    values.pop("id", None)
     return GenerationTask.from_dict(values), parts_from_forms(form.parts, pictures)
 
 

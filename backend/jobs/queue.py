@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import re
 import sqlite3
 import uuid
 from collections.abc import Mapping, Sequence
@@ -26,6 +27,8 @@ from backend.wan.manager import LoRAManager
 from backend.wan.task import GenerationTask
 
 logger = logging.getLogger(__name__)
+
+TASK_ID = re.compile("[0-9a-f]{32}")
 
 
 class JobQueue:
@@ -77,11 +80,12 @@ class JobQueue:
 
         With `parts` it is a batch: one video for each, the task with the part's changes. Their
         results are kept as they come, whatever becomes of the others. A higher `priority` runs
-        first. A task whose id is already in the queue, as when one is run again, gets a new id.
+        first. A task whose id is in the queue already, as when one is run again, or is none that a
+        task is given by itself, gets a new id.
         Raises GenerationError that lists everything that is wrong; then nothing is kept.
         """
         with self._preparation.holding():
-            if self._store.get(task.id) is not None:
+            if not TASK_ID.fullmatch(str(task.id)) or self._store.knows(task.id):
                 task = dataclasses.replace(task, id=uuid.uuid4().hex)
             made = self._preparation.prepare(task, parts)
             job = self._store.add(made.task, made.parts, priority=priority, pins=made.pins)

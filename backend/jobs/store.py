@@ -57,6 +57,11 @@ class JobStore:
         rows = self._database.rows("SELECT id FROM jobs UNION SELECT id FROM parts")
         return [row["id"] for row in rows]
 
+    def knows(self, task_id: str) -> bool:
+        """Whether a job or a part has this id."""
+        query = "SELECT 1 FROM jobs WHERE id = ?1 UNION SELECT 1 FROM parts WHERE id = ?1"
+        return bool(self._database.rows(query, task_id))
+
     def counts(self) -> dict[str, int]:
         """Jobs by state."""
         rows = self._database.rows("SELECT state, COUNT(*) AS jobs FROM jobs GROUP BY state")

@@ -73,6 +73,16 @@ def test_the_fields_of_a_task_alone_are_taken_too(client: TestClient) -> None:
     assert answer.json()["task"]["seed"] == 5
 
 
+@pytest.mark.parametrize("given", ["5" * 32, "a/b", [1], 7])
+def test_a_job_is_never_taken_for_the_result_whose_task_was_sent(
+    client: TestClient, given: Any
+) -> None:
+    job = submit(client, task={**TASK, "id": given})
+    assert re.fullmatch("[0-9a-f]{32}", job["id"]) and job["id"] != given
+    assert job["task"]["id"] == job["id"]
+    assert client.get(f"/api/jobs/{job['id']}").status_code == 200
+
+
 def test_waiting_jobs_are_edited_moved_copied_and_removed(client: TestClient) -> None:
     paused(client)
     first, second = submit(client)["id"], submit(client)["id"]

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from backend.errors import GenerationError, SettingsError
+from backend.jobs.job import Part
 from backend.jobs.queue import JobQueue
 from backend.settings import Settings
 from tests.backend.jobs.conftest import begun_runs, task, wait_for_state, wait_until
@@ -60,6 +61,17 @@ def test_running_a_task_again_gives_it_a_new_id(queue: JobQueue) -> None:
     assert first.id != second.id == second.task.id
     assert first.task.seed == second.task.seed
     wait_for_state(queue, second.id, "done")
+
+
+def test_an_id_that_means_something_else_is_not_kept(queue: JobQueue) -> None:
+    batch = queue.submit(task("quick"), parts=[Part("one", {"seed": 1})])
+    part = batch.parts[0].id
+    for given in (part, "../mine", "A" * 32, "clip-001"):
+        made = queue.submit(task("quick", id=given))
+        assert made.id not in (given, batch.id) and made.task.id == made.id
+    assert queue.submit(task("quick", id="0" * 32)).id == "0" * 32
+    wait_for_state(queue, batch.id, "done")
+    assert queue.result(part) == queue.jobs()[-1].parts[0].result
 
 
 def test_the_picture_is_held_from_submit_on(
