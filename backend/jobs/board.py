@@ -13,11 +13,13 @@ WorkerState = Literal["stopped", "starting", "loading", "ready", "busy", "restar
 
 @dataclass(frozen=True)
 class WorkerStatus:
-    """The worker as a status line shows it. `memory` is in bytes; `loras` is by name."""
+    """The worker as a status line shows it. `memory` is in bytes; `loras` is by name; `offload`
+    says where the parts of the model in memory wait: on the device (none) or the host (model)."""
 
     state: WorkerState = "stopped"
     model: str | None = None
     device: str = ""
+    offload: str = ""
     detail: str = ""
     loras: dict[str, Any] = field(default_factory=dict)
     memory: dict[str, int] = field(default_factory=dict)

@@ -17,10 +17,10 @@ from backend.jobs.board import WorkerStatus
 from backend.settings import Settings
 from backend.wan.footprint import Footprint, Forecast
 from backend.wan.manager import LoRAManager
+from backend.wan.placement import ACTIVATION_SHARE, is_offloaded
 from backend.wan.task import GenerationTask
 
 MB = 1024 * 1024
-HOST_SHARE = 0.8  # of a machine's memory that weights of fp32 may take; as the worker decides
 LARGEST = 100_000
 INDEX = "model_index.json"
 
@@ -30,23 +30,26 @@ def estimate(
 ) -> Forecast | None:
     """What a run with these fields of a task needs, against what is free where it would run.
 
-    The task need not be complete. None while there is no worker that has said what it sees, or
-    where the model's folder is not there. Raises SettingsError for an unknown model.
+    The task need not be complete. None while there is no worker that has said what it sees of the
+    memory that counts (a GPU's, only once a model was loaded), or where the model's folder is not
+    there. Raises SettingsError for an unknown model.
     """
     task = _sized(fields, settings)
     folder = settings.model_folder(task.model_type)
-    if not worker.memory or not (folder / INDEX).is_file():
+    cuda = worker.device.startswith("cuda")
+    looked = "gpu_total" in worker.memory if cuda else bool(worker.memory)
+    if not looked or not (folder / INDEX).is_file():
         return None
-    cuda = "gpu_total" in worker.memory
-    width = 2 if cuda else _host_width(footprint_of(folder))
+    footprint = footprint_of(folder)
+    width = 2 if cuda else _host_width(footprint)
     costs = _lora_costs(task, loras, "gpu_mb" if cuda else "total_mb")
     return Forecast(
         task,
-        footprint_of(folder),
+        footprint,
         _free(worker.memory, cuda) + _freeable(worker, settings, cuda),
         width_bytes=width,
-        offloaded=cuda and settings.offload == "model",
-        can_offload=cuda and settings.offload != "none",
+        offloaded=_offloaded(worker, settings, task.model_type, footprint),
+        offload=settings.offload if cuda else "",
         loras=sum(costs.values()),
         largest_lora=max(costs.items(), key=lambda item: item[1], default=("", 0)),
         multiple=settings.model(task.model_type).size_multiple,
@@ -87,15 +90,29 @@ def _freeable(worker: WorkerStatus, settings: Settings, cuda: bool) -> int:
     if worker.model is None or worker.model not in settings.models:
         return 0
     folder = settings.model_folder(worker.model)
-    if (cuda and settings.offload == "model") or not (folder / INDEX).is_file():
+    if worker.offload == "model" or not (folder / INDEX).is_file():
         return 0
     found = footprint_of(folder)
     return sum(found.weights(2 if cuda else _host_width(found)).values())
 
 
+def _offloaded(
+    worker: WorkerStatus, settings: Settings, model_type: str, footprint: Footprint
+) -> bool:
+    """As the model is held now, or as it would be placed."""
+    if worker.model == model_type:
+        return worker.offload == "model"
+    return is_offloaded(
+        settings.offload,
+        cuda="gpu_total" in worker.memory,
+        weights=sum(footprint.weights(2).values()),
+        total=worker.memory.get("gpu_total", 0),
+    )
+
+
 def _host_width(footprint: Footprint) -> int:
     """fp32 where that fits, which a CPU computes faster; bf16 otherwise."""
-    limit = HOST_SHARE * psutil.virtual_memory().total
+    limit = ACTIVATION_SHARE * psutil.virtual_memory().total
     return 4 if sum(footprint.weights(4).values()) < limit else 2
 
 

@@ -33,7 +33,8 @@ class Runner(Protocol):
         """Make one video; a LoRA that `pins` names is the file that is held there."""
 
     def status(self) -> dict[str, Any]:
-        """`model` (None if none is loaded), `device`, `loras` by name, `memory` in bytes."""
+        """`model` (None if none is loaded), `device`, `offload` ("" without a model), `loras` by
+        name, `memory` in bytes."""
 
 
 class GenerationRunner:
@@ -79,26 +80,29 @@ class GenerationRunner:
 
     def status(self) -> dict[str, Any]:
         state = "applied" if self._stage in APPLIED_STAGES else "waiting"
+        held = self._models.current
         return {
             "model": self._models.loaded,
             "device": self._models.device,
+            "offload": held.offload if held else "",
             "loras": {
                 name: {"state": state, "strength": strength}
                 for name, strength in self._selected.items()
             },
-            "memory": memory_in_use(),
+            "memory": memory_in_use(self._models.device),
         }
 
 
-def memory_in_use() -> dict[str, int]:
-    """Bytes: this process (`process`), free in the machine (`free`), and the GPU's, if any."""
+def memory_in_use(device: str) -> dict[str, int]:
+    """Bytes: this process (`process`), free in the machine (`free`), and the GPU's once it is
+    used."""
     found = {
         "process": psutil.Process().memory_info().rss,
         "free": psutil.virtual_memory().available,
     }
     torch = sys.modules.get("torch")
-    if torch is not None and torch.cuda.is_available() and torch.cuda.is_initialized():
-        free, total = torch.cuda.mem_get_info()
+    if torch is not None and device.startswith("cuda") and torch.cuda.is_initialized():
+        free, total = torch.cuda.mem_get_info(device)
         found |= {"gpu_used": total - free, "gpu_total": total}
     return found
 

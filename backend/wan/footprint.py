@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import combinations
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,11 @@ DECODE_PER_PIXEL = 52  # values of fp32 per pixel and channel of the decoder's f
 DECODE_FIXED = 250 * MB
 VALUES_PER_TOKEN = 12  # values per token and model dimension, in one forward pass
 SCALES = (0.875, 0.75, 0.625, 0.5, 0.375, 0.25)
+SMALLER = (0.5, 0.375, 0.25)  # of the sides, in what is advised
+OFFLOAD = {  # what to advise under this setting
+    "none": 'Set "offload" to "auto" or "model" in config.json, which is slower.',
+    "auto": 'Set "offload" to "model" in config.json, which is slower.',
+}
 
 
 @dataclass(frozen=True)
@@ -85,10 +91,20 @@ class Change:
 
 
 @dataclass(frozen=True)
+class _Saving:
+    """What a change does: to fields of the task, and of the forecast."""
+
+    words: str
+    task: Mapping[str, int] = field(default_factory=dict)
+    run: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Forecast:
     """What a run needs where it computes, against what there is. Bytes.
 
-    `loras` is what the selected LoRAs add, `largest_lora` the name and bytes of the largest.
+    `loras` is what the selected LoRAs add, `largest_lora` the name and bytes of the largest;
+    `offload` is the setting of that name, "" where there is no GPU.
     """
 
     task: GenerationTask
@@ -96,7 +112,7 @@ class Forecast:
     available: int
     width_bytes: int = 2
     offloaded: bool = False
-    can_offload: bool = False
+    offload: str = ""
     loras: int = 0
     largest_lora: tuple[str, int] = ("", 0)
     multiple: int = 16
@@ -130,24 +146,20 @@ class Forecast:
     def weights_alone(self) -> int:
         """Bytes of weights that must be there at once; known exactly."""
         weights = self.footprint.weights(self.width_bytes).values()
-        return max(weights, default=0) if self.offloaded or self.can_offload else sum(weights)
+        can_offload = self.offload in ("auto", "model")
+        return max(weights, default=0) if self.offloaded or can_offload else sum(weights)
 
     def changes(self) -> list[Change]:
-        """What would save memory: what makes it fit first, then by how much it saves."""
-        found = [
-            self._change(words, **{"task": task}) for words, task in self._smaller_tasks() if task
-        ]
-        if self.can_offload and not self.offloaded:
-            words = 'Set "offload" to "auto" or "model" in config.json, which is slower.'
-            found.append(self._change(words, offloaded=True))
-        name, size = self.largest_lora
-        if name:
-            words = f"Leave out {name}, the largest of the LoRAs."
-            found.append(self._change(words, loras=self.loras - size))
-        return sorted(
-            (change for change in found if change.saved > 0),
-            key=lambda change: (not change.fits, -change.saved),
-        )
+        """What would save memory: what makes it fit first, then by how much it saves.
+
+        Where none makes it fit alone, the first one is the fewest that do so together.
+        """
+        alone = [change for each in self._savings() if (change := self._change(each)).saved > 0]
+        alone.sort(key=lambda change: (not change.fits, -change.saved))
+        if self.fits or any(change.fits for change in alone):
+            return alone
+        together = self._together()
+        return [together, *alone] if together else alone
 
     def fitting(self) -> GenerationTask:
         """The task at the largest size that fits and takes at most half as much beside the
@@ -161,26 +173,52 @@ class Forecast:
                 break
         return found
 
-    def _change(self, words: str, **changes: Any) -> Change:
-        needed = dataclasses.replace(self, **changes).needed
-        return Change(words, self.needed - needed, needed <= self.available)
+    def _change(self, *savings: _Saving) -> Change:
+        task: dict[str, Any] = {}
+        run: dict[str, Any] = {}
+        for each in savings:
+            task.update(each.task)
+            run.update(each.run)
+        changed = dataclasses.replace(self, task=dataclasses.replace(self.task, **task), **run)
+        words = _joined([each.words for each in savings])
+        return Change(words, self.needed - changed.needed, changed.fits)
 
-    def _smaller_tasks(self) -> list[tuple[str, GenerationTask | None]]:
+    def _together(self) -> Change | None:
+        """The fewest changes that make it fit, of those the ones that save most."""
+        for scale in SMALLER:
+            savings = sorted(self._savings(scale), key=lambda each: -self._change(each).saved)
+            for count in range(1, len(savings) + 1):
+                for chosen in combinations(savings, count):
+                    change = self._change(*chosen)
+                    if change.fits:
+                        return change
+        return None
+
+    def _savings(self, scale: float = SMALLER[0]) -> list[_Saving]:
         frames, height, width = _size(self.task)
+        found = []
         fewer = (frames // 2) // FRAME_STRIDE * FRAME_STRIDE + 1
-        smaller = _scaled(self.task, 0.5, self.multiple)
-        return [
-            (
-                f"Use fewer frames: {fewer} instead of {frames}.",
-                dataclasses.replace(self.task, num_frames=fewer) if fewer < frames else None,
-            ),
-            (
-                f"Use a smaller size: {smaller.width}×{smaller.height} instead of {width}×{height}."
-                if smaller
-                else "",
-                smaller,
-            ),
-        ]
+        if fewer < frames:
+            words = f"Use fewer frames: {fewer} instead of {frames}."
+            found.append(_Saving(words, {"num_frames": fewer}))
+        if smaller := _scaled(self.task, scale, self.multiple):
+            _, less_high, less_wide = _size(smaller)
+            words = f"Use a smaller size: {less_wide}×{less_high} instead of {width}×{height}."
+            found.append(_Saving(words, {"width": less_wide, "height": less_high}))
+        if self.offload in OFFLOAD and not self.offloaded:
+            found.append(_Saving(OFFLOAD[self.offload], run={"offloaded": True}))
+        name, size = self.largest_lora
+        if name:
+            words = f"Leave out {name}, the largest of the LoRAs."
+            found.append(_Saving(words, run={"loras": self.loras - size}))
+        return found
+
+
+def _joined(words: Sequence[str]) -> str:
+    """Several sentences as one."""
+    first, *others = words
+    more = [f", and {each[0].lower()}{each[1:].rstrip('.')}" for each in others]
+    return "".join((first.rstrip("."), *more, "."))
 
 
 def _size(task: GenerationTask) -> tuple[int, int, int]:

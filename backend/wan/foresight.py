@@ -12,6 +12,7 @@ from backend.wan.footprint import Footprint, Forecast
 from backend.wan.manager import LoRAManager
 from backend.wan.memory import choose_device, free_memory, total_memory, weights_in_memory
 from backend.wan.models import LoadedModel, ModelManager, weight_type
+from backend.wan.placement import is_offloaded
 from backend.wan.task import GenerationTask
 
 MB = 1024 * 1024
@@ -30,13 +31,20 @@ def foresee(task: GenerationTask, models: ModelManager, loras: LoRAManager) -> F
     cuda = device.type == "cuda"
     width = loaded.pipeline.transformer.dtype if loaded else weight_type(folder, device)
     costs = _lora_costs(task, loras, "gpu_mb" if cuda else "total_mb")
+    footprint = Footprint.of(folder)
+    placed_so = is_offloaded(
+        settings.offload,
+        cuda=cuda,
+        weights=sum(footprint.weights(width.itemsize).values()),
+        total=total_memory(device),
+    )
     return Forecast(
         task,
-        Footprint.of(folder),
+        footprint,
         free_memory(device) + _freeable(current),
         width_bytes=width.itemsize,
-        offloaded=bool(loaded and loaded.offloaded) or (cuda and settings.offload == "model"),
-        can_offload=cuda and settings.offload != "none",
+        offloaded=loaded.offloaded if loaded else placed_so,
+        offload=settings.offload if cuda else "",
         loras=sum(costs.values()),
         largest_lora=max(costs.items(), key=lambda item: item[1], default=("", 0)),
         multiple=settings.model(task.model_type).size_multiple,

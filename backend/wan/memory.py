@@ -14,8 +14,6 @@ import torch
 from backend.errors import VRAMError, links
 
 WEIGHT_SUFFIXES = (".safetensors", ".bin")
-# Activations, caches and the decoder need room beside the weights.
-ACTIVATION_SHARE = 0.8
 CUDA_OUT_OF_MEMORY = 2  # cudaErrorMemoryAllocation
 FULL_BELOW = 256 << 20  # bytes left; less than one more tensor of a run
 

@@ -17,7 +17,6 @@ from backend.errors import ModelLoadError
 from backend.settings import ModelEntry, Settings
 from backend.wan.identity import ModelIdentity
 from backend.wan.memory import (
-    ACTIVATION_SHARE,
     choose_device,
     is_out_of_memory,
     release_memory,
@@ -25,6 +24,7 @@ from backend.wan.memory import (
     weights_in_memory,
     weights_on_disk,
 )
+from backend.wan.placement import ACTIVATION_SHARE, is_offloaded
 
 logger = logging.getLogger(__name__)
 
@@ -198,9 +198,12 @@ class ModelManager:
 
     def _place(self, pipeline: Any, device: torch.device) -> Offload:
         """Put the pipeline on its device, or have its parts moved there on use."""
-        wanted = self._settings.offload
-        too_large = weights_in_memory(pipeline) > ACTIVATION_SHARE * total_memory(device)
-        if device.type == "cuda" and (wanted == "model" or (wanted == "auto" and too_large)):
+        if is_offloaded(
+            self._settings.offload,
+            cuda=device.type == "cuda",
+            weights=weights_in_memory(pipeline),
+            total=total_memory(device),
+        ):
             logger.info("the weights do not fit %s: parts are moved there on use", device)
             pipeline.enable_model_cpu_offload(device=device)
             return "model"

@@ -40,8 +40,10 @@ def host(monkeypatch: pytest.MonkeyPatch) -> Any:
     return has
 
 
-def worker(model: str | None = None, **gpu: int) -> WorkerStatus:
-    return WorkerStatus("ready", model, memory={"process": GB, "free": 32 * GB, **gpu})
+def worker(model: str | None = None, offload: str = "", **gpu: int) -> WorkerStatus:
+    device = "cuda" if gpu else "cpu"
+    memory = {"process": GB, "free": 32 * GB, **gpu}
+    return WorkerStatus("ready", model, device, offload, memory=memory)
 
 
 def weights(settings: Settings, width: int) -> int:
@@ -101,13 +103,26 @@ def test_the_model_in_memory_makes_room(settings: Settings, host: Any) -> None:
 
 def test_on_a_gpu_its_own_memory_counts(settings: Settings, host: Any) -> None:
     loras = LoRAManager(settings)
-    gpu = worker("demo", gpu_total=24 * GB, gpu_used=20 * GB)
-    found = estimate({}, settings, loras, gpu)
-    assert found is not None and found.can_offload and found.width_bytes == 2
-    assert found.available == 4 * GB + weights(settings, 2)
-    moved = settings.model_copy(update={"offload": "model"})
-    found = estimate({}, moved, loras, gpu)
+    full = {"gpu_total": 24 * GB, "gpu_used": 20 * GB}
+    found = estimate({}, settings, loras, worker("demo", "none", **full))
+    assert found is not None and found.offload == "auto" and found.width_bytes == 2
+    assert found.available == 4 * GB + weights(settings, 2) and not found.offloaded
+    found = estimate({}, settings, loras, worker("demo", "model", **full))
     assert found is not None and found.offloaded and found.available == 4 * GB
+
+
+@pytest.mark.parametrize(("share", "offloaded"), [(0.79, False), (0.81, True)])
+def test_a_model_that_is_not_loaded_yet_counts_as_it_will_be_placed(
+    share: float, offloaded: bool, settings: Settings, host: Any
+) -> None:
+    total = int(weights(settings, 2) / share)
+    found = estimate({}, settings, LoRAManager(settings), worker(gpu_total=total, gpu_used=0))
+    assert found is not None and found.offloaded is offloaded and found.available == total
+
+
+def test_nothing_is_claimed_of_a_gpu_that_was_not_looked_at(settings: Settings, host: Any) -> None:
+    unseen = WorkerStatus("ready", device="cuda", memory={"process": GB, "free": 32 * GB})
+    assert estimate({}, settings, LoRAManager(settings), unseen) is None
 
 
 def test_it_needs_no_torch() -> None:

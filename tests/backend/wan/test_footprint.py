@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import psutil
 import pytest
+import torch
 from studio import Studio
 
 from backend.errors import VRAMError
 from backend.settings import SHIPPED_CONFIG
 from backend.wan.footprint import Footprint, Forecast
 from backend.wan.foresight import exhausted, foresee, require_possible, warning
+from backend.wan.models import ModelManager
+from backend.wan.placement import is_offloaded
 from backend.wan.task import GenerationTask, Progress
 
 GB = 10**9
@@ -52,7 +56,7 @@ def test_more_frames_pixels_and_loras_need_more() -> None:
 
 
 def test_what_makes_it_fit_comes_first_then_what_saves_most() -> None:
-    tight = forecast(60 * GB, can_offload=True, loras=2 * GB, largest_lora=("anime", GB))
+    tight = forecast(60 * GB, offload="none", loras=2 * GB, largest_lora=("anime", GB))
     assert not tight.fits
     changes = tight.changes()
     assert changes[0].fits and "offload" in changes[0].words
@@ -62,6 +66,73 @@ def test_what_makes_it_fit_comes_first_then_what_saves_most() -> None:
     for part in ("41 instead of 81", "640×352 instead of 1280×720", "anime"):
         assert part in words
     assert "Leave out anime" in changes[-1].words and changes[-1].saved == GB
+
+
+def test_what_makes_it_fit_only_together_is_named_together() -> None:
+    tight = forecast(36 * GB, offload="none", loras=4 * GB, largest_lora=("anime", 3 * GB))
+    together, *alone = tight.changes()
+    assert len(alone) == 4 and not any(change.fits for change in alone)
+    assert together.fits and together.words == (
+        'Set "offload" to "auto" or "model" in config.json, which is slower, '
+        "and use a smaller size: 640×352 instead of 1280×720."
+    )
+    done = dataclasses.replace(tight.task, width=640, height=352)
+    changed = dataclasses.replace(tight, task=done, offloaded=True)
+    assert changed.fits and together.saved == tight.needed - changed.needed
+    assert together.words.rstrip(".") in warning(tight)
+
+
+def test_together_may_take_a_still_smaller_size_or_nothing_at_all() -> None:
+    offloaded = dataclasses.replace(forecast(0, offload="model"), offloaded=True)
+    weights = offloaded.weights_alone
+    smaller = dataclasses.replace(offloaded, available=weights + 3 * GB // 2).changes()[0]
+    assert smaller.fits and "480×256 instead of 1280×720" in smaller.words
+    hopeless = dataclasses.replace(offloaded, available=weights // 2).changes()
+    assert hopeless and not any(change.fits for change in hopeless)
+
+
+def test_the_setting_that_is_advised_is_another_one() -> None:
+    def words(**changes: Any) -> str:
+        return " ".join(change.words for change in forecast(60 * GB, **changes).changes())
+
+    assert '"offload" to "auto" or "model"' in words(offload="none")
+    assert '"offload" to "model"' in words(offload="auto") and '"auto"' not in words(offload="auto")
+    assert "offload" not in words(offload="auto", offloaded=True) + words()
+
+
+@pytest.mark.parametrize(
+    ("setting", "cuda", "total", "expected"),
+    [
+        ("auto", True, 24, True),
+        ("auto", True, 80, True),
+        ("auto", True, 96, False),
+        ("model", True, 96, True),
+        ("none", True, 24, False),
+        ("auto", False, 24, False),
+        ("model", False, 24, False),
+    ],
+)
+def test_weights_wait_on_the_host_where_they_leave_too_little_room(
+    setting: str, cuda: bool, total: int, expected: bool
+) -> None:
+    weights = sum(A14B.weights(2).values())  # 69 GB
+    assert is_offloaded(setting, cuda=cuda, weights=weights, total=total * GB) is expected
+
+
+@pytest.mark.parametrize(("share", "offloaded"), [(0.79, False), (0.81, True)])
+def test_before_it_is_loaded_a_model_counts_as_it_will_be_placed(
+    share: float, offloaded: bool, studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = studio.settings.model_copy(update={"device": "cuda", "offload": "auto"})
+    weights = sum(Footprint.of(settings.model_folder("t2v")).weights(2).values())
+    gpu = SimpleNamespace(total_memory=int(weights / share))
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _: gpu)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (gpu.total_memory, gpu.total_memory))
+    task = GenerationTask(model_type="t2v", prompt="x").resolved(settings)
+    found = foresee(task, ModelManager(settings), studio.loras)
+    assert found is not None and found.offloaded is offloaded and found.offload == "auto"
 
 
 def test_the_size_that_is_named_fits_and_takes_half() -> None:
@@ -76,7 +147,7 @@ def test_the_size_that_is_named_fits_and_takes_half() -> None:
 
 def test_a_warning_says_how_much_and_what_would_help() -> None:
     assert warning(forecast(500 * GB)) == ""
-    words = warning(forecast(60 * GB, can_offload=True))
+    words = warning(forecast(60 * GB, offload="none"))
     assert "60.0 GB are free" in words and "offload" in words and "makes it fit" in words
 
 
