@@ -53,11 +53,15 @@ export class Selection {
 
   add(name, strength, fields = {}) {
     const known = this.entries.get(name);
-    const words = known ? known.words : this.#wordsFor(name);
-    const entry = { on: true, split: false, ...known, ...fields, strength, words };
+    const on = fields.on ?? known?.on ?? true;
+    const starts = on && !known?.on;
+    const kept = on ? known?.words : [];
+    const words = starts ? this.#wordsFor(name) : kept;
+    const entry = { split: false, ...known, ...fields, on, strength, words };
     this.entries.set(name, entry);
     this.#saving.note(name, { ...entry, add: true });
-    if (!known && entry.on) putIn(words);
+    if (starts) putIn(words);
+    else if (known?.on && !on) this.#release(name, known);
     this.#changed();
   }
 
@@ -74,10 +78,15 @@ export class Selection {
   restorer() {
     const before = new Map(this.entries);
     return () => {
-      for (const name of [...this.entries.keys()]) if (!before.has(name)) this.remove(name);
       for (const [name, { strength, ...fields }] of before) this.add(name, strength, fields);
-      this.reorder([...before.keys()]);
+      this.keepOnly([...before.keys()]);
     };
+  }
+
+  /** These in this order. Add them before, so that words which the old ones share stay. */
+  keepOnly(names) {
+    for (const name of [...this.entries.keys()]) if (!names.includes(name)) this.remove(name);
+    this.reorder(names);
   }
 
   /** Take everything out; gives the function that puts it back. */

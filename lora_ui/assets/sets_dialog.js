@@ -144,12 +144,13 @@ function clicked(view, target) {
 
 /** Put the set's LoRAs into the stack; those that the library lacks are switched off. */
 export function applySet({ name, loras }, append) {
-  const restore = append ? store.stack.restorer() : store.stack.clear();
+  const restore = store.stack.restorer();
   const missing = loras.filter((item) => !usable(store.byName.get(item.name)));
   for (const item of loras) {
     const on = item.on && !missing.includes(item);
-    store.stack.add(item.name, item.strength, { on });
+    store.stack.add(item.name, item.strength, { on, split: false });
   }
+  if (!append) store.stack.keepOnly(loras.map((item) => item.name));
   toast(`The set ${name} is ${append ? "appended" : "applied"}.`, {
     details: missing.map((item) => `${item.name} is not in the library and is switched off.`),
     action: { label: "Undo", run: restore },

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Response, expect
 
 from tests.browser.actions import fill, get_json, stack_row, type_strength, write_prompt
 from tests.browser.running import App, open_page
@@ -70,6 +70,51 @@ def test_a_set_is_saved_applied_appended_renamed_exported_and_deleted(
     expect(set_row(page, "night")).to_have_count(1)
     page.locator("#set-file").set_input_files(file)
     expect(set_row(page, "night 2")).to_have_count(1)
+
+
+def keep_set(page: Page, app: App, name: str, *loras: dict[str, Any]) -> None:
+    data = {"name": name, "loras": list(loras), "replace": True}
+    assert page.request.post(f"{app.address}api/sets", data=data).ok
+
+
+def apply_set(page: Page, name: str) -> Any:
+    """Apply a set; gives the stack that the server then has."""
+    open_sets(page)
+    with page.expect_response(saves_the_stack) as answer:
+        page.get_by_role("button", name=f"Apply the set {name}").click()
+    return answer.value.json()["stack"]
+
+
+def saves_the_stack(answer: Response) -> bool:
+    asked = answer.request
+    return asked.method == "PATCH" and '"add":true' in (asked.post_data or "")
+
+
+def test_a_set_leaves_the_words_of_what_stays(page: Page, app: App) -> None:
+    prompt = page.locator("#prompt textarea")
+    write_prompt(page, "a circle")
+    add(page, "neon_outline")
+    expect(prompt).to_have_value("a circle, neon outline")
+    loras = [{"name": name, "strength": 0.5} for name in ("golden_hour", "neon_outline")]
+    keep_set(page, app, "words stay", *loras)
+    stack = apply_set(page, "words stay")
+    expect(prompt).to_have_value("a circle, neon outline, golden hour light")
+    assert [item["name"] for item in stack] == ["golden_hour", "neon_outline"]
+    page.locator(".toast").get_by_role("button", name="Undo").last.click()
+    expect(prompt).to_have_value("a circle, neon outline")
+    assert order(page) == ["neon_outline"]
+
+
+def test_words_come_once_a_lora_of_a_set_is_switched_on(page: Page, app: App) -> None:
+    prompt = page.locator("#prompt textarea")
+    write_prompt(page, "a circle")
+    off = {"name": "golden_hour", "strength": 0.5, "on": False}
+    keep_set(page, app, "words later", off, {"name": "neon_outline", "strength": 0.5})
+    stack = apply_set(page, "words later")
+    assert [item["words"] for item in stack] == [[], ["neon outline"]]
+    expect(prompt).to_have_value("a circle, neon outline")
+    switch(page, "golden_hour").click()
+    expect(prompt).to_have_value("a circle, neon outline, golden hour light")
 
 
 def test_an_lset_of_wangp_is_imported(page: Page, tmp_path: Path) -> None:
