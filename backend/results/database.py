@@ -1,9 +1,17 @@
-"""The tables of the results' index, which can be made again, except for the favourites."""
+"""The tables of the results' index, which can be made again, except for `favourites`.
+
+`results.favourite` follows that table: the look at the folder removes rows, never a favourite.
+"""
 
 from __future__ import annotations
 
 from backend.sqlite_file import Schema
 
+# What a favourite is kept under, also while its video cannot be seen: the task, which stays where
+# a video is moved or copied; else the file.
+FAVOURITE_KEY = (
+    "CASE task_id WHEN '' THEN 'file:' || size || ':' || path ELSE 'task:' || task_id END"
+)
 RESULTS = Schema(
     called="The index of the results",
     if_damaged="it is made again from the videos",
@@ -97,6 +105,11 @@ INSERT INTO used_loras SELECT * FROM kept_loras;
 INSERT INTO used_files SELECT * FROM kept_files;
 DROP TABLE kept_loras;
 DROP TABLE kept_files;
+""",
+        f"""
+CREATE TABLE favourites (key TEXT PRIMARY KEY) WITHOUT ROWID;
+INSERT OR IGNORE INTO favourites SELECT {FAVOURITE_KEY} FROM results WHERE favourite = 1;
+UPDATE results SET favourite = 1 WHERE {FAVOURITE_KEY} IN (SELECT key FROM favourites);
 """,
     ),
 )

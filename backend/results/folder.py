@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 from collections.abc import Iterable
@@ -64,9 +65,10 @@ def _sort_in(
         if entry.is_dir(follow_symlinks=False):
             below += [(path, depth + 1)] if depth < MAX_DEPTH else []
         elif entry.name.lower().endswith(SUFFIX) and _is_utf8(path):
-            status = entry.stat(follow_symlinks=False)
-            if stat.S_ISREG(status.st_mode):
-                found.videos[path] = FoundVideo(path, status.st_size, status.st_mtime_ns)
+            with contextlib.suppress(FileNotFoundError):  # it was removed since it was listed
+                status = entry.stat(follow_symlinks=False)
+                if stat.S_ISREG(status.st_mode):
+                    found.videos[path] = FoundVideo(path, status.st_size, status.st_mtime_ns)
     return below
 
 

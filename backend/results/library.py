@@ -14,7 +14,7 @@ from backend.results.facts import VideoFacts
 from backend.results.folder import facts_in
 from backend.results.pictures import VideoPictures
 from backend.results.query import ResultQuery, find_rows
-from backend.results.rows import Result, result_of
+from backend.results.rows import Result, mark_favourite, result_of
 from backend.results.scanning import DROP, Scanner
 from backend.settings import Settings
 from backend.sqlite_file import CountedFile
@@ -52,18 +52,18 @@ class ResultLibrary:
         self._scanner.refresh(full=True)
 
     def revision(self) -> int:
-        """Another number whenever the results or their marks changed."""
+        """Another number whenever the results or their marks changed.
+
+        Raises GenerationError if the folder cannot be read.
+        """
         self._scanner.refresh()
+        self._require_folder()
         return self._database.revision()
 
     def find(self, query: ResultQuery, cursor: str = "", limit: int = 48) -> ResultPage:
         """One page, the newest first. Raises GenerationError if the folder cannot be read."""
         self._scanner.refresh()
-        if self._scanner.problem:
-            raise GenerationError(
-                self._scanner.problem,
-                suggestions=["Check outputs_dir in config.json, and that its disk is there."],
-            )
+        self._require_folder()
         self._expire_once()
         page = find_rows(self._database, query, cursor, limit)
         return ResultPage([result_of(row) for row in page.rows], page.next, page.total)
@@ -81,6 +81,7 @@ class ResultLibrary:
             if row and self.video(result_of(row[0])).is_file():
                 return result_of(row[0])
             self._scanner.refresh(full=full)
+        self._require_folder()
         raise _not_found()
 
     def video(self, result: Result) -> Path:
@@ -126,11 +127,10 @@ class ResultLibrary:
         return {row["picture"] for row in rows}
 
     def set_favourite(self, result_id: str, favourite: bool) -> Result:
+        """Mark it, and copies of it; for good, whether its file can be seen or not."""
         result = self.get(result_id)
         with self._database.writing() as connection:
-            connection.execute(
-                "UPDATE results SET favourite = ? WHERE id = ?", (int(favourite), result.id)
-            )
+            mark_favourite(connection, result.id, favourite)
         return self.get(result.id)
 
     def delete(self, result_id: str) -> str:
@@ -152,7 +152,7 @@ class ResultLibrary:
     def undo(self, result_id: str) -> Result:
         """Bring a deleted result back. Raises GenerationError (404) if the trash has none."""
         rows = self._database.rows(
-            "SELECT path FROM results WHERE id = ? AND deleted IS NOT NULL", result_id
+            "SELECT path, favourite FROM results WHERE id = ? AND deleted IS NOT NULL", result_id
         )
         if not rows:
             raise _not_found()
@@ -165,7 +165,16 @@ class ResultLibrary:
             connection.execute(
                 "UPDATE results SET deleted = NULL, path = ? WHERE id = ?", (path, result_id)
             )
+            if rows[0]["favourite"]:
+                mark_favourite(connection, result_id, True)  # under another path perhaps
         return self.get(result_id)
+
+    def _require_folder(self) -> None:
+        if self._scanner.problem:
+            suggestions = ["Check outputs_dir in config.json, and that its disk is there."]
+            if not self.root.exists():
+                suggestions.append("If it was removed on purpose, the next video makes it again.")
+            raise GenerationError(self._scanner.problem, suggestions=suggestions)
 
     def _has(self, path: str) -> bool:
         """Whether a video of this path is a result."""

@@ -9,6 +9,7 @@ import sqlite3
 from dataclasses import dataclass
 from typing import Any
 
+from backend.results.database import FAVOURITE_KEY
 from backend.results.facts import VideoFacts
 from backend.results.folder import FoundVideo
 
@@ -73,6 +74,11 @@ def add_row(connection: sqlite3.Connection, video: FoundVideo, facts: VideoFacts
     while _is_taken(connection, values["id"]):
         values["id"] = hashlib.sha256(f"{values['id']}/{video.path}".encode()).hexdigest()[:32]
     cursor = connection.execute(INSERT, values)
+    connection.execute(
+        f"UPDATE results SET favourite = {FAVOURITE_KEY} IN (SELECT key FROM favourites)"
+        " WHERE seq = ?",
+        (cursor.lastrowid,),
+    )
     connection.executemany(
         "INSERT OR IGNORE INTO used_loras (seq, name) VALUES (?, ?)",
         [(cursor.lastrowid, lora.name) for lora in facts.loras],
@@ -80,6 +86,19 @@ def add_row(connection: sqlite3.Connection, video: FoundVideo, facts: VideoFacts
     connection.executemany(
         "INSERT OR IGNORE INTO used_files (seq, sha256) VALUES (?, ?)",
         [(cursor.lastrowid, sha256) for lora in facts.loras for sha256 in lora.sha256.values()],
+    )
+
+
+def mark_favourite(connection: sqlite3.Connection, result_id: str, favourite: bool) -> None:
+    """Mark a result, and the copies of it that there are."""
+    key = f"(SELECT {FAVOURITE_KEY} FROM results WHERE id = ?)"
+    if favourite:
+        connection.execute(f"INSERT OR IGNORE INTO favourites VALUES ({key})", (result_id,))
+    else:
+        connection.execute(f"DELETE FROM favourites WHERE key = {key}", (result_id,))
+    connection.execute(
+        f"UPDATE results SET favourite = ? WHERE {FAVOURITE_KEY} = {key}",
+        (int(favourite), result_id),
     )
 
 

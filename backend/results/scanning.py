@@ -61,6 +61,9 @@ class Scanner:
         try:
             found = look(self._root)
         except FileNotFoundError:
+            if self._database.rows("SELECT 1 FROM results LIMIT 1"):
+                self.problem = "The outputs folder is not there."
+                return  # a disk that is not mounted takes nothing out of the index
             found = Look({}, {})  # made with the first video
         except OSError as error:
             self.problem = f"The outputs folder cannot be read: {error.strerror}."
@@ -79,11 +82,9 @@ class Scanner:
         new = [v for p, v in videos.items() if p not in same and p not in self._unreadable]
         new.sort(key=lambda video: (video.mtime_ns, video.path))
         gone = [path for path in known if path not in videos]
-        for start in range(0, len(new), BATCH):
-            self._add(new[start : start + BATCH], gone)
-        if gone:
-            with self._database.writing() as connection:
-                connection.executemany(DROP, [(path,) for path in gone])
+        # With the first of the new, so that one which was moved is never missed, and keeps its id.
+        for start in range(0, len(new) or bool(gone), BATCH):
+            self._add(new[start : start + BATCH], gone if start == 0 else [])
 
     def _cut_off(self, deleted: list[sqlite3.Row], videos: dict[str, FoundVideo]) -> dict[str, str]:
         """Deletions that have moved no file yet: the paths by id. They are left alone for a
@@ -113,31 +114,11 @@ class Scanner:
             except GenerationError:
                 self._unreadable[video.path] = video
         with self._database.writing() as connection:
-            favourites = _favourites(connection, [video for video, _ in read], gone)
+            connection.executemany(DROP, [(path,) for path in gone])
             connection.executemany(DROP, [(video.path,) for video in videos])
             for video, facts in read:
-                moved = favourites.get(str(facts.task.get("id", "")))
-                if moved:
-                    connection.execute(DROP, (moved,))
                 add_row(connection, video, facts)
-                if moved:
-                    connection.execute(
-                        "UPDATE results SET favourite = 1 WHERE path = ? AND deleted IS NULL",
-                        (video.path,),
-                    )
 
 
 def _is_as_in(row: sqlite3.Row, video: FoundVideo) -> bool:
     return (row["size"], row["mtime_ns"]) == (video.size, video.mtime_ns)
-
-
-def _favourites(
-    connection: sqlite3.Connection, videos: list[FoundVideo], gone: list[str]
-) -> dict[str, str]:
-    """Favourites that were moved, or written anew in place: their paths by task id."""
-    paths = {*gone, *(video.path for video in videos)}
-    rows = connection.execute(
-        "SELECT task_id, path FROM results WHERE favourite = 1 AND task_id != ''"
-        " AND deleted IS NULL"
-    )
-    return {row["task_id"]: row["path"] for row in rows if row["path"] in paths}

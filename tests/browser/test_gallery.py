@@ -11,6 +11,7 @@ from playwright.sync_api import Locator, Page, expect
 from result_files import metadata, write_video
 
 from tests.browser.actions import get_json
+from tests.browser.conftest import Watch
 from tests.browser.running import App, open_tab
 
 DEMO_LORA = "golden_hour"
@@ -204,6 +205,28 @@ def test_marks_are_kept_by_the_program(gallery: Page, app: App) -> None:
     )
     found = get_json(f"{app.address}api/results?favourite=true")
     assert "owl1" in [item["id"] for item in found["results"]]
+
+
+def test_a_folder_that_is_out_of_reach_is_told_above_the_videos(
+    gallery: Page, app: App, watch: Watch
+) -> None:
+    watch.expected.append("422")
+    mark = card(gallery, "fox1").locator('[data-action="favourite"]')
+    mark.click()
+    expect(mark).to_have_attribute("aria-pressed", "true")
+    away = app.outputs.with_name("away")
+    app.outputs.rename(away)
+    told = gallery.locator(".gallery-empty")
+    try:
+        expect(told).to_contain_text("The outputs folder is not there.")
+        expect(told).to_be_in_viewport()
+        expect(told).to_contain_text("Check outputs_dir")
+    finally:
+        away.rename(app.outputs)
+    expect(told).to_be_hidden()
+    expect(mark).to_have_attribute("aria-pressed", "true")
+    mark.click()
+    expect(mark).to_have_attribute("aria-pressed", "false")
 
 
 def test_a_long_list_stays_where_it_was_when_something_changes(gallery: Page, app: App) -> None:

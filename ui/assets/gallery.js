@@ -17,7 +17,7 @@ const DAYS = { "": "Any time", 1: "Today", 7: "Last 7 days", 30: "Last 30 days" 
 export function mount({ element, options }) {
   const view = createView(options);
   element.classList.add("lora-ui", "gallery");
-  element.replaceChildren(view.tools, view.bar, view.list, view.empty, view.more);
+  element.replaceChildren(view.tools, view.bar, view.empty, view.list, view.more);
   connect(view, options);
   watch(element, view);
   draw(view);

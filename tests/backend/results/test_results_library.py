@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -145,6 +146,116 @@ def test_favourites_stay_through_moves_and_restarts(
     assert ids(other, favourite=True) == ["one"]
     assert ids(other, favourite=False) == ["two"]
     other.close()
+
+
+@pytest.mark.parametrize("kept", [".", "best"])
+def test_favourites_outlast_a_folder_that_is_out_of_reach(
+    library: ResultLibrary, kept: str
+) -> None:
+    """A disk that was not mounted leaves an empty folder, or a folder less."""
+    place = library.root / kept
+    write_video(place, "one", metadata(id="one"))
+    write_video(place, "wangp", WANGP)
+    write_video(library.root / "other", "two", metadata(id="two"))
+    marked = {result.id for result in library.find(EVERYTHING).results} - {"two"}
+    for result_id in marked:
+        library.set_favourite(result_id, True)
+    away = library.root.with_name("away")
+    place.rename(away)
+    place.mkdir()
+    library.refresh()
+    assert ids(library, favourite=True) == []
+    place.rmdir()
+    away.rename(place)
+    assert set(ids(library, favourite=True)) == marked
+    assert library.find(EVERYTHING).total == 3
+
+
+def test_another_outputs_folder_for_once_forgets_nothing(
+    library: ResultLibrary, settings: Settings, tmp_path: Path
+) -> None:
+    add(library, "one")
+    add(library, "two")
+    library.set_favourite("one", True)
+    library.delete("two")
+    other = ResultLibrary(settings.model_copy(update={"outputs_dir": tmp_path / "elsewhere"}))
+    add(other, "three")
+    assert ids(other) == ["three"]
+    other.close()
+    again = ResultLibrary(settings)
+    assert ids(again, favourite=True) == ["one"]
+    assert again.undo("two").id == "two"
+    again.close()
+
+
+def test_a_folder_that_is_not_there_is_told_and_its_results_are_kept(
+    library: ResultLibrary,
+) -> None:
+    add(library, "one")
+    library.set_favourite("one", True)
+    before = library.revision()
+    away = library.root.with_name("away")
+    library.root.rename(away)
+    for question in (
+        lambda: library.find(EVERYTHING),
+        library.revision,
+        lambda: library.get("one"),
+    ):
+        with pytest.raises(GenerationError, match="outputs folder is not there") as caught:
+            question()
+        assert caught.value.suggestions
+    away.rename(library.root)
+    assert ids(library, favourite=True) == ["one"]
+    assert library.revision() == before, "nothing was taken out and read again"
+
+
+def test_a_mark_is_taken_off_all_copies(library: ResultLibrary) -> None:
+    video = add(library, "one")
+    library.set_favourite("one", True)
+    shutil.copy(video, library.root / "copy.mp4")
+    assert len(ids(library, favourite=True)) == 2
+    library.set_favourite("one", False)
+    assert ids(library, favourite=True) == []
+    video.rename(library.root / "again.mp4")
+    library.refresh()
+    assert ids(library, favourite=True) == []
+
+
+def test_a_favourite_without_a_task_stays_one_under_another_name(
+    library: ResultLibrary, settings: Settings
+) -> None:
+    video = write_video(library.root, "wangp", WANGP)
+    found = library.find(EVERYTHING).results[0]
+    library.set_favourite(found.id, True)
+    library.delete(found.id)
+    video.with_suffix(".jpg").write_bytes(b"another one")
+    back = library.undo(found.id)
+    assert (back.path, back.favourite) == ("wangp-2.mp4", True)
+    os.utime(library.video(back))  # so that it is read again
+    library.refresh()
+    assert [r.path for r in library.find(ResultQuery(favourite=True)).results] == ["wangp-2.mp4"]
+
+
+def test_a_file_that_goes_during_the_look_takes_nothing_along(library: ResultLibrary) -> None:
+    add(library, "one")
+    stop = threading.Event()
+
+    def come_and_go() -> None:
+        while not stop.is_set():
+            for number in range(40):
+                (library.root / f"passing-{number}.mp4").touch()
+            for number in range(40):
+                (library.root / f"passing-{number}.mp4").unlink()
+
+    thread = threading.Thread(target=come_and_go)
+    thread.start()
+    try:
+        for _ in range(300):
+            library.refresh()
+            assert library.find(EVERYTHING).total == 1
+    finally:
+        stop.set()
+        thread.join()
 
 
 def test_copies_get_ids_of_their_own(library: ResultLibrary) -> None:
