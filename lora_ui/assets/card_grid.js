@@ -160,12 +160,18 @@ export class CardGrid {
 
   #cardFor(record) {
     const built = this.#built.get(record.name);
-    if (built?.record === record) return built.element;
+    if (built && isSame(built.record, record)) {
+      built.record = record;
+      return built.element;
+    }
     const element = card(record);
-    const hadFocus = built?.element.contains(document.activeElement);
+    const focused = built?.element.contains(document.activeElement) && document.activeElement;
     built?.element.replaceWith(element);
     this.#built.set(record.name, { element, record });
-    if (hadFocus) element.querySelector(".card-pick").focus({ preventScroll: true });
+    if (focused) {
+      const same = element.querySelector(`[data-action="${focused.dataset.action}"]`);
+      same?.focus({ preventScroll: true });
+    }
     return element;
   }
 
@@ -217,6 +223,11 @@ export class CardGrid {
     this.current = name;
     setReachable(this.cardOf(name), true);
   }
+}
+
+/** Each reading of the library brings new records, most of which say what they said before. */
+function isSame(before, now) {
+  return before === now || JSON.stringify(before) === JSON.stringify(now);
 }
 
 function setReachable(element, reachable) {

@@ -11,6 +11,11 @@ from tests.browser.running import App, open_page, open_tab
 from tests.browser.test_library import one_demo_lora
 
 GRID = "#lora-tab .cards"
+# Read the library again, as when it has changed.
+READ = """async () => {
+  const { store } = await import("./lora_ui/assets/store.js");
+  await store.refresh();
+}"""
 
 
 def names_shown(page: Page) -> list[str]:
@@ -144,6 +149,29 @@ def test_a_favourite_is_kept_and_found(page: Page, app: App) -> None:
     assert names_shown(page) == [name]
     choose_action(page, name, "Not a favourite any more")
     expect(page.locator(".grid-empty")).to_contain_text("No LoRA matches")
+
+
+def test_a_button_of_a_card_keeps_the_keyboard_when_the_library_is_read(page: Page) -> None:
+    open_tab(page, "LoRAs")
+    name = names_shown(page)[0]
+    star = card(page, name).locator(".card-star")
+    before = star.get_attribute("aria-pressed")
+    after = "false" if before == "true" else "true"
+    star.focus()
+    for state in (after, before):
+        page.keyboard.press("Enter")
+        expect(star).to_have_attribute("aria-pressed", state or "")
+        expect(star).to_be_focused()
+    expect(card(page, name).locator(".card-pick")).to_have_attribute("aria-pressed", "false")
+
+
+def test_cards_that_stay_the_same_are_not_built_anew(page: Page) -> None:
+    open_tab(page, "LoRAs")
+    names = names_shown(page)
+    page.evaluate(f"document.querySelectorAll('{GRID} .card').forEach((it) => (it.same = true))")
+    page.evaluate(READ)
+    kept = f"[...document.querySelectorAll('{GRID} .card')].filter((it) => it.same).length"
+    assert page.evaluate(kept) == len(names)
 
 
 def test_many_are_moved_tagged_and_deleted_at_once(page: Page, app: App, tmp_path: Path) -> None:
