@@ -2,8 +2,9 @@
 import { acceleratorText, putBack } from "./accelerators.js";
 import { compareWithout, openSweep } from "./comparing.js";
 import { titleOf } from "./describe.js";
-import { el, icon } from "./dom.js";
+import { el, icon, setProps } from "./dom.js";
 import { form } from "./form.js";
+import { openMenu } from "./menu.js";
 import { openPicker } from "./picker.js";
 import { openSets } from "./sets_dialog.js";
 import { createStack } from "./stack.js";
@@ -77,25 +78,23 @@ function comparisons() {
   return line;
 }
 
-/** A dropdown of the LoRAs that were used last; choosing one adds it. */
+/** A menu of the LoRAs that were used last. Not a select: an arrow key on it would add at once. */
 function recentDropdown() {
-  const select = el("select", { class: "field recent", "aria-label": "Add a recently used LoRA" });
-  const draw = () => {
-    const names = store.recent.filter(
-      (name) => store.byName.has(name) && !store.selection.has(name),
-    );
-    select.replaceChildren(
-      el("option", { value: "", text: "Recent" }),
-      ...names.map((name) => el("option", { value: name, text: name })),
-    );
-    select.disabled = names.length === 0;
-  };
-  select.addEventListener("change", () => {
-    if (select.value) store.select(select.value);
+  const names = () =>
+    store.recent.filter((name) => store.byName.has(name) && !store.selection.has(name));
+  const open = button("Recent", null, () =>
+    openMenu(
+      open,
+      "Recently used LoRAs",
+      names().map((name) => ({ label: name, glyph: "plus", run: () => store.select(name) })),
+    ),
+  );
+  setProps(open, { title: "Recently used LoRAs", "aria-haspopup": "menu" });
+  open.append(icon("down"));
+  onSelection(() => {
+    open.disabled = names().length === 0;
   });
-  for (const event of ["library", "selection"]) store.addEventListener(event, draw);
-  draw();
-  return select;
+  return open;
 }
 
 function button(text, glyph, act, className = "button") {
