@@ -23,11 +23,16 @@ export async function showDetails(name) {
     el("p", { class: "muted", text: "Reading the file" }),
   );
   const dialog = openDialog(titleOf(card), body, { className: "dialog-sheet" });
+  let drawn = null;
   const draw = async () => {
     try {
-      const found = await library.details(name, store.model);
-      body.replaceChildren(head(found.record), ...sections(found.record, found.fit));
+      const { record, fit } = await library.details(name, store.model);
+      const now = JSON.stringify([record, fit, store.byName.get(name)]);
+      if (now === drawn) return;
+      drawn = now;
+      keepingFocus(body, () => body.replaceChildren(head(record), ...sections(record, fit)));
     } catch (error) {
+      if (drawn !== null) return; // what is shown was true a moment ago
       dialog.close();
       toastError(error);
     }
@@ -37,7 +42,9 @@ export async function showDetails(name) {
     else dialog.close();
   };
   const selected = () =>
-    body.querySelector(".details-head")?.replaceWith(head(store.byName.get(name)));
+    keepingFocus(body, () =>
+      body.querySelector(".details-head").replaceWith(head(store.byName.get(name))),
+    );
   store.addEventListener("library", changed);
   store.addEventListener("selection", selected);
   dialog.addEventListener("close", () => {
@@ -45,6 +52,14 @@ export async function showDetails(name) {
     store.removeEventListener("selection", selected);
   });
   await draw();
+}
+
+/** The head is built anew; the keyboard stays at the same button of it. */
+function keepingFocus(body, change) {
+  const buttons = () => [...body.querySelectorAll(".details-head button")];
+  const index = buttons().indexOf(document.activeElement);
+  change();
+  buttons()[index]?.focus({ preventScroll: true });
 }
 
 function head(record) {

@@ -18,7 +18,7 @@ from benchmarks.library_trees import LAYERS, tensor_list, write_sparse
 from tests.browser.actions import card, choose_action, get_json
 from tests.browser.conftest import Watch
 from tests.browser.running import LORAS, App, open_page, open_tab, run_app, start_app, stop_app
-from tests.browser.test_tab_grid import names_shown
+from tests.browser.test_tab_grid import READ, names_shown
 
 LARGE = "wan_fourteen_low_noise"
 ODD = "odd_keys"
@@ -171,6 +171,41 @@ def test_details_name_the_keys_that_are_not_used(page: Page) -> None:
     facts = sheet.locator(".details-file")
     for fact in ("Rank", "Layout", "SHA-256", "Number format", "Layers"):
         expect(facts.locator("dt", has_text=fact).first).to_be_visible()
+
+
+def test_details_stay_as_they_are_while_the_library_is_read(page: Page, watch: Watch) -> None:
+    watch.expected += ["net::ERR_FAILED", "Failed to load resource"]
+    details = "**/api/loras/details*"
+
+    def read() -> None:
+        with page.expect_event("requestfinished", lambda it: "/loras/details" in it.url):
+            page.evaluate(READ)
+
+    open_tab(page, "LoRAs")
+    choose_action(page, ODD, "Details")
+    sheet = page.get_by_role("dialog")
+    sheet.locator("summary", has_text="1 unknown key").click()
+    read()
+    read()  # by now what the first one brought has been shown
+    expect(sheet.locator(".keys")).to_be_visible()
+    expect(sheet.locator("summary", has_text="1 unknown key")).to_be_focused()
+    page.route(details, lambda route: route.abort())
+    with page.expect_event("requestfailed", lambda it: "/loras/details" in it.url):
+        page.evaluate(READ)
+    page.unroute(details)
+    read()
+    expect(sheet.locator(".keys")).to_be_visible()
+
+
+def test_selecting_in_the_details_keeps_the_keyboard(page: Page) -> None:
+    open_tab(page, "LoRAs")
+    choose_action(page, "golden_hour", "Details")
+    sheet = page.get_by_role("dialog")
+    expect(sheet.locator(".details-file")).to_be_visible()
+    sheet.get_by_role("button", name="Select", exact=True).press("Enter")
+    expect(sheet.get_by_role("button", name="Remove from the selection")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(sheet.get_by_role("button", name="Select", exact=True)).to_be_focused()
 
 
 def test_details_show_the_videos_it_was_used_in(page: Page) -> None:
