@@ -18,7 +18,9 @@ export function createFilters() {
     // The chip whose panel is open has to stay where it is.
     if (box.querySelector('[aria-expanded="true"]')) return;
     drawn = query.filterState;
+    const focus = box.contains(document.activeElement) ? document.activeElement.dataset.chip : null;
     box.replaceChildren(...chips());
+    if (focus) refocus(focus);
   };
   box.addEventListener("panel-closed", ({ target }) => {
     draw();

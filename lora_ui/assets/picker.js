@@ -74,7 +74,9 @@ function drawChoices(list, count, text) {
       titleOf(a).localeCompare(titleOf(b)),
   );
   count.textContent = countText(found.length, text);
+  const focus = list.contains(document.activeElement) ? document.activeElement.dataset.name : null;
   list.replaceChildren(...found.slice(0, SHOWN).map(choice));
+  if (focus) list.querySelector(`[data-name="${CSS.escape(focus)}"]`)?.focus();
 }
 
 function countText(count, text) {

@@ -247,6 +247,8 @@ def test_the_picker_finds_by_trigger_word_with_the_keyboard(page: Page) -> None:
     search.fill("")
     search.press("ArrowDown")
     expect(page.locator(".picker-row").first).to_be_focused()
+    page.evaluate(NEWS)
+    expect(page.locator(".picker-row").first).to_be_focused()
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_have_count(0)
 

@@ -174,6 +174,15 @@ def test_cards_that_stay_the_same_are_not_built_anew(page: Page) -> None:
     assert page.evaluate(kept) == len(names)
 
 
+def test_a_filter_keeps_the_keyboard_when_the_library_is_read(page: Page) -> None:
+    open_tab(page, "LoRAs")
+    names_shown(page)
+    favourites = page.get_by_role("button", name="Favourites", exact=True)
+    favourites.focus()
+    page.evaluate(READ)
+    expect(favourites).to_be_focused()
+
+
 def test_many_are_moved_tagged_and_deleted_at_once(page: Page, app: App, tmp_path: Path) -> None:
     open_tab(page, "LoRAs")
     names = ["bulk one", "bulk two"]
