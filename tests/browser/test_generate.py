@@ -111,6 +111,21 @@ def test_the_form_takes_nothing_before_it_holds_what_was_kept(page: Page, app: A
     expect(page.locator("#prompt textarea")).to_have_value("what was kept")
 
 
+def test_each_tab_keeps_its_own_form(page: Page, app: App) -> None:
+    prompt = "#prompt textarea"
+    kept = "text => localStorage.getItem('studio-form')?.includes(text)"
+    write_prompt(page, "written in the first tab")
+    page.wait_for_function(kept, arg="written in the first tab")
+    other = page.context.new_page()
+    open_page(other, app)
+    expect(other.locator(prompt)).to_have_value("written in the first tab")
+    write_prompt(other, "written in the second tab")
+    other.wait_for_function(kept, arg="written in the second tab")
+    open_page(page, app)
+    expect(page.locator(prompt)).to_have_value("written in the first tab")
+    other.close()
+
+
 def test_a_run_shows_its_progress_and_can_be_cancelled(page: Page, app: App) -> None:
     write_prompt(page)
     fill(page, steps=200)

@@ -19,7 +19,7 @@ from tests.browser.actions import (
     write_prompt,
 )
 from tests.browser.conftest import Watch
-from tests.browser.running import App, open_tab
+from tests.browser.running import App, open_page, open_tab
 
 LORA = "golden_hour"
 
@@ -161,6 +161,21 @@ def test_the_picture_is_cut_to_the_videos_shape(page: Page, watch: Watch, tmp_pa
     choose_model(page, "Demo")
     expect(page.locator("#picture-panel")).to_be_hidden()
     assert asked_image(page) is None
+
+
+def test_each_tab_keeps_its_own_picture(page: Page, app: App, tmp_path: Path) -> None:
+    choose_model(page, "Wan2.2 I2V")
+    page.locator("#picture-file").set_input_files(picture_file(tmp_path, (40, 40)))
+    expect(page.locator(".picture-image")).to_be_visible()
+    page.wait_for_function("localStorage.getItem('studio-form')?.includes('i2v-A14B')")
+    other = page.context.new_page()
+    open_page(other, app)
+    expect(other.locator(".picture-image")).to_be_visible()
+    other.get_by_role("button", name="Remove", exact=True).click()
+    expect(other.locator(".picture-drop")).to_be_visible()
+    open_page(page, app)
+    expect(page.locator(".picture-image")).to_be_visible()
+    other.close()
 
 
 def test_the_last_frame_becomes_the_input(page: Page, app: App) -> None:

@@ -3,6 +3,7 @@ import { request } from "../../lora_ui/assets/api.js";
 import { form } from "../../lora_ui/assets/form.js";
 import { store } from "../../lora_ui/assets/store.js";
 import { batchOf, videoCount } from "./batch.js";
+import { keep, kept } from "./kept.js";
 import { pictureInput } from "./picture.js";
 import { poll } from "./poll.js";
 import { announce, runs } from "./runs.js";
@@ -61,11 +62,11 @@ export function chooseModel(model) {
 }
 
 export function keepForm(...values) {
-  const kept = fields(values);
+  const now = fields(values);
   // While the page loads, the empty fields report themselves too.
-  if (form.restored) localStorage.setItem(KEPT, JSON.stringify(kept));
-  pictureInput.setRatio(kept.width / kept.height);
-  form.know(kept);
+  if (form.restored) keep(KEPT, JSON.stringify(now));
+  pictureInput.setRatio(now.width / now.height);
+  form.know(now);
 }
 
 /** The fields with the changes that the LoRA controls wish for, in the same order. */
@@ -77,7 +78,7 @@ export function fillForm(...values) {
 
 /** What `keepForm` kept, as the JSON text that the server turns into field values. */
 export function keptForm() {
-  return localStorage.getItem(KEPT) ?? "";
+  return kept(KEPT) ?? "";
 }
 
 /** The fields now hold what was kept. Before, a click on Generate would send an empty form. */

@@ -1,6 +1,7 @@
 /** The input picture and how it is cut to the video's size; the form's panel shows it. */
 import { store } from "../../lora_ui/assets/store.js";
 import { toast, toastError } from "../../lora_ui/assets/toasts.js";
+import { keep, kept } from "./kept.js";
 import { send } from "./sending.js";
 
 const KEPT = "studio-picture";
@@ -16,7 +17,7 @@ class PictureInput extends EventTarget {
   constructor() {
     super();
     try {
-      const { picture, cut } = JSON.parse(localStorage.getItem(KEPT) ?? "{}");
+      const { picture, cut } = JSON.parse(kept(KEPT) ?? "{}");
       if (picture?.id) Object.assign(this, { picture, cut: { ...USUAL, ...cut } });
     } catch {
       // Somebody else's text; begin without a picture.
@@ -64,7 +65,7 @@ class PictureInput extends EventTarget {
   }
 
   #changed() {
-    localStorage.setItem(KEPT, JSON.stringify({ picture: this.picture, cut: this.cut }));
+    keep(KEPT, JSON.stringify({ picture: this.picture, cut: this.cut }));
     this.dispatchEvent(new Event("change"));
   }
 }
