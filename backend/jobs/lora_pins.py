@@ -22,6 +22,7 @@ from pathlib import Path
 
 from backend.lora.placement import NO_LINKS, sync_folder
 from backend.lora.scaling import config_of
+from backend.lora.scan import ScannedFile
 from backend.wan.manager import LoRAManager
 from backend.wan.pinned import PinnedFile, PinnedLoRA, Pins
 
@@ -61,15 +62,16 @@ class LoRAPins:
 
     def _pinned(self, name: str, loras: LoRAManager) -> PinnedLoRA:
         record = loras.record(name)
-        hashes = record.get("sha256s") or {}
         files = {
-            role: self._held(path, str(hashes.get(role) or ""))
-            for role, path in loras.files(name).items()
+            role: self._held(loras.root / file.path, file)
+            for role, file in loras.scanned(name).items()
         }
         return PinnedLoRA(record, files)
 
-    def _held(self, path: Path, sha256: str) -> PinnedFile:
+    def _held(self, path: Path, known: ScannedFile) -> PinnedFile:
         found = path.stat()
+        same = known.stamp[:2] == (found.st_size, found.st_mtime_ns)
+        sha256 = known.sha256 or "" if same else ""  # a file of today has no hash of yesterday's
         stamp = f"{found.st_dev}|{found.st_ino}|{found.st_size}|{found.st_mtime_ns}"
         config = config_of(path)
         if config is not None:

@@ -17,6 +17,7 @@ from backend.lora.held import held_of
 from backend.lora.info import LoRAInfo
 from backend.lora.looking import LibraryView
 from backend.lora.records import record_of
+from backend.lora.scan import ScannedFile
 from backend.lora.search import search
 from backend.lora.showing import display_data, info_summary
 
@@ -65,6 +66,10 @@ class LibraryReader(LibraryView):
         """Absolute paths by role: `both`, or `high` and/or `low`."""
         files = self._find(name).entry.files
         return {role: self.root / file.path for role, file in files.items()}
+
+    def scanned(self, name: str) -> dict[str, ScannedFile]:
+        """The files by role, as they were when they were looked at last."""
+        return dict(self._find(name).entry.files)
 
     def info(self, name: str) -> dict[str, LoRAInfo]:
         """What each file is, by role. Raises the file's own error if it is broken."""

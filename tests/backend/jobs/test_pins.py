@@ -16,6 +16,7 @@ from backend.jobs import lora_pins
 from backend.jobs.job import Job, Part
 from backend.jobs.lora_pins import LoRAPins
 from backend.jobs.queue import JobQueue
+from backend.lora.hashing import file_sha256
 from backend.settings import ExtraFolder, Settings, load_settings
 from backend.wan.manager import LoRAManager
 from tests.backend.jobs.conftest import SCRIPTED, task, wait_for_state, wait_until
@@ -250,6 +251,22 @@ def test_an_edit_keeps_what_a_failed_part_would_need(settings: Settings, idle: J
     idle.edit(job.id, {"steps": 3})
     idle.clear()  # which lets go of what no job holds
     assert {path.name for path in pinned(settings)} == {"first.safetensors", "second.safetensors"}
+
+
+def test_a_file_that_was_replaced_is_not_pinned_with_the_old_hash(
+    settings: Settings, loras: LoRAManager
+) -> None:
+    library, names = settings.loras_dir, ("first", "second")
+    before = {name: loras.sha256(name)["both"] for name in names}
+    loras.refresh()  # so that it is not yet time to look again
+    for seed, name in enumerate(names, 7):
+        save_lora(library / "new.part", seed)
+        (library / "new.part").replace(library / f"{name}.safetensors")
+    pins = LoRAPins(settings.data_dir / "loras", library).pin(names, loras, {})
+    view = loras.with_pins(pins)
+    for name in names:
+        found = view.sha256(name)["both"]
+        assert found == file_sha256(library / f"{name}.safetensors") != before[name]
 
 
 def test_a_job_keeps_a_lora_of_another_disk(
