@@ -38,6 +38,8 @@ def whole_result(outputs: Path, task_id: str) -> dict[str, Any] | None:
                 timings=dict(metadata.get("timings", {})),
                 loras=dict(metadata.get("loras", {})),
                 warnings=list(metadata.get("warnings", [])),
+                prompt_used=str(metadata.get("prompt_used", "")),
+                recoveries=list(metadata.get("recoveries", [])),
             ).to_dict()
     return None
 

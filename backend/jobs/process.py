@@ -28,6 +28,7 @@ class WorkerProcess:
         context = multiprocessing.get_context("spawn")
         self._connection, theirs = context.Pipe()
         self._deliver = deliver
+        self._killed = False
         self._process = context.Process(
             target=worker_main, args=(theirs, settings, runner), name="worker", daemon=True
         )
@@ -56,6 +57,7 @@ class WorkerProcess:
         return True
 
     def kill(self) -> None:
+        self._killed = True
         self._process.kill()
 
     def join(self, seconds: float) -> bool:
@@ -69,13 +71,18 @@ class WorkerProcess:
                 self._deliver(connection.recv())
         self._process.join(EXIT_SECONDS)
         if self._process.exitcode is None:  # it closed its end, yet lives on
-            self._process.kill()
+            self.kill()
             self._process.join()
         connection.close()
-        self._deliver(Report("ended", data={"reason": _reason(self._process.exitcode)}))
+        self._deliver(
+            Report("ended", data={"reason": _reason(self._process.exitcode, self._killed)})
+        )
 
 
-def _reason(exit_code: int | None) -> str:
+def _reason(exit_code: int | None, killed: bool) -> str:
+    """Why the process ended. `killed`: by us, which is no sign of anything else."""
+    if killed and exit_code == -signal.SIGKILL:
+        return "the worker process did not stop in time and was ended"
     if exit_code is None or exit_code >= 0:
         return f"the worker process ended (exit code {exit_code})"
     try:

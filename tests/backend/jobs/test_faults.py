@@ -72,6 +72,8 @@ def test_a_worker_deaf_to_cancel_is_replaced_after_the_grace_time(
     deaf = begun(queue, "hang")
     pids = worker_pids()
     queue.cancel(deaf)
+    said = wait_until(lambda: queue.status()["worker"]["detail"], "why the worker is restarted")
+    assert "did not stop" in said and "memory" not in said
     wait_for_state(queue, deaf, "cancelled")
     after = queue.submit(task("quick"))
     wait_for_state(queue, after.id, "done")

@@ -30,7 +30,13 @@ def outputs(settings: Settings) -> Path:
 def write(outputs: Path, made: GenerationTask, *endings: str) -> list[Path]:
     """Files as `write_result` names them, such as `mp4` or `mp4.part`."""
     stem = f"20260101-000000-a-fox-{made.id[:8]}"
-    sidecar = {"task": made.to_dict(), "frames_shape": [5, 32, 32, 3], "timings": {"sample": 1.0}}
+    sidecar = {
+        "task": made.to_dict(),
+        "frames_shape": [5, 32, 32, 3],
+        "timings": {"sample": 1.0},
+        "prompt_used": "a fox, ink style",
+        "recoveries": [{"action": "tile_vae", "detail": "Decoded in tiles."}],
+    }
     paths = []
     for ending in endings:
         hidden = "." if ending.endswith(".part") else ""
@@ -60,6 +66,8 @@ def test_a_video_that_was_whole_is_the_jobs_result(
     assert job.result is not None
     assert job.result["video_path"] == str(video)
     assert job.result["task"] == made.to_dict()
+    assert job.result["prompt_used"] == "a fox, ink style"
+    assert job.result["recoveries"] == [{"action": "tile_vae", "detail": "Decoded in tiles."}]
 
 
 def test_a_part_that_was_whole_is_kept_and_the_batch_interrupted(
