@@ -36,9 +36,10 @@ from backend.lora.wangp import parse_multipliers
 from backend.results.library import ResultLibrary
 from backend.results.query import ResultQuery
 from backend.results.reading import read_facts
-from backend.results.restoring import restore
+from backend.results.restoring import hashed_records, restore
 from backend.settings import Settings, load_settings
 from backend.versions import versions
+from backend.wan.identity import installed_fingerprint
 from backend.wan.manager import LoRAManager
 from backend.wan.steps import StepSplit, split_steps
 from backend.wan.task import GenerationResult, GenerationTask, Progress
@@ -85,6 +86,8 @@ __all__ = [
     "diagnostics",
     "generate_video",
     "handle_error_with_recovery",
+    "hashed_records",
+    "installed_fingerprint",
     "load_settings",
     "parse_multipliers",
     "read_facts",

@@ -74,6 +74,8 @@ FOR_THE_PAGE = {
     "StepSplit",
     "accelerator_of",
     "diagnostics",
+    "hashed_records",
+    "installed_fingerprint",
     "parse_multipliers",
     "read_facts",
     "restore",

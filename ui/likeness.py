@@ -1,12 +1,24 @@
-"""What a command takes over from a video that is to be made again."""
+"""What is taken over from a video that is to be made again."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from utils import GenerationError, LoRAManager, Settings, read_facts, restore
+from utils import (
+    GenerationError,
+    LoRAManager,
+    Settings,
+    hashed_records,
+    installed_fingerprint,
+    read_facts,
+    restore,
+)
+
+if TYPE_CHECKING:
+    from backend.results.facts import VideoFacts
+    from backend.results.restoring import Restored
 
 
 @dataclass(frozen=True)
@@ -28,17 +40,20 @@ def from_video(path: Path, settings: Settings, loras: LoRAManager) -> Likeness:
             f"{path} cannot be read: {error.strerror}.",
             suggestions=["Give --like an MP4 that carries its settings, or the JSON beside it."],
         ) from error
-    records = loras.list_available_loras()
-    for lora in facts.loras:  # so that a file of this name but with other contents is noticed
-        if lora.sha256 and records.get(lora.name, {}).get("status") == "ok":
-            loras.sha256(lora.name)
-    restored = restore(facts, loras.list_available_loras(), settings)
+    restored = restored_here(facts, settings, loras)
     fields = {name: value for name, value in restored.fields.items() if value is not None}
     image = facts.task.get("image")
     if image:
         fields["image"] = image
     notes = [*restored.notes, *(_missing(item) for item in restored.missing)]
     return Likeness(fields, restored.selected_loras, notes)
+
+
+def restored_here(facts: VideoFacts, settings: Settings, loras: LoRAManager) -> Restored:
+    """With the library and the model's files as they are here."""
+    model = facts.task.get("model_type", "")
+    fingerprint = installed_fingerprint(settings, model) if facts.fingerprint else None
+    return restore(facts, hashed_records(facts, loras), settings, fingerprint)
 
 
 def _missing(lora: dict[str, Any]) -> str:

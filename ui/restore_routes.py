@@ -13,10 +13,11 @@ from fastapi.responses import FileResponse
 from starlette.concurrency import run_in_threadpool
 
 from lora_ui.responses import IMMUTABLE, ErrorRoute
+from ui.likeness import restored_here
 from ui.messages import too_large
 from ui.pictures import PictureStore
 from ui.result_models import Picture, RestoredSettings
-from utils import GenerationError, LoRAManager, ResultLibrary, Settings, read_facts, restore
+from utils import GenerationError, LoRAManager, ResultLibrary, Settings, read_facts
 
 if TYPE_CHECKING:
     from backend.results.facts import VideoFacts
@@ -33,7 +34,7 @@ def create_restore_router(
 
     def restored(file: BinaryIO) -> RestoredSettings:
         facts = read_facts(file)
-        found = restore(facts, loras.list_available_loras(), settings)
+        found = restored_here(facts, settings, loras)
         picture, notes = _input_picture(facts, settings, pictures)
         answer = RestoredSettings.model_validate(found, from_attributes=True)
         return answer.model_copy(update={"picture": picture, "notes": [*answer.notes, *notes]})

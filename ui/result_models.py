@@ -129,7 +129,7 @@ class FoundLoRA(BaseModel):
     name: str
     original: str = Field(description="Its name in the video.")
     by: Literal["hash", "name"]
-    differs: bool = Field(description="It has the name, but is another file.")
+    differs: bool = Field(description="It is another file, or its files are for other experts.")
     strength: Any
 
 
@@ -149,5 +149,7 @@ class RestoredSettings(BaseModel):
     selected_loras: dict[str, Any]
     found: list[FoundLoRA]
     missing: list[MissingLoRA]
-    notes: list[str] = Field(description="What could not be taken over, in words.")
+    notes: list[str] = Field(
+        description="In words, what could not be taken over or makes other frames than then."
+    )
     picture: Picture | None = Field(default=None, description="The input picture, if it is here.")

@@ -14,6 +14,8 @@ HASH = re.compile(r"[0-9a-f]{64}")
 MAX_LORAS = 200
 MAX_TEXT = 100_000
 MAX_NAME = 500
+MAX_REASON = 1000
+LEFT_OUT = ("skipped", "fallback")
 TEXTS = ("id", "model_type", "prompt", "negative_prompt", "image")
 WHOLE = ("width", "height", "num_frames", "fps", "steps", "seed")
 NUMBERS = ("guidance_scale", "guidance_scale_2", "flow_shift")
@@ -21,11 +23,17 @@ NUMBERS = ("guidance_scale", "guidance_scale_2", "flow_shift")
 
 @dataclass(frozen=True)
 class UsedLoRA:
-    """A LoRA as the video names it. `sha256` is by role: `both`, or `high` and `low`."""
+    """A LoRA as the video names it. `sha256` is by role: `both`, or `high` and `low`.
+
+    `left_out`: the run went on without it, because of `reason`; with `replacement` in the prompt.
+    """
 
     name: str
     strength: Any
     sha256: Mapping[str, str]
+    left_out: bool = False
+    reason: str = ""
+    replacement: str = ""
 
 
 @dataclass(frozen=True)
@@ -59,6 +67,18 @@ class VideoFacts:
         sha256 = found.get("sha256") if isinstance(found, dict) else None
         return sha256 if isinstance(sha256, str) and HASH.fullmatch(sha256) else None
 
+    @property
+    def prompt_used(self) -> str:
+        """The prompt with what stood in for LoRAs; "" where the video doesn't say it."""
+        return _text(self.metadata.get("prompt_used"))
+
+    @property
+    def fingerprint(self) -> str | None:
+        """That of the model's files, where the video says it."""
+        model = self.metadata.get("model")
+        found = model.get("fingerprint") if isinstance(model, dict) else None
+        return found if isinstance(found, str) and HASH.fullmatch(found) else None
+
 
 def own_facts(metadata: dict[str, Any], task: dict[str, Any]) -> VideoFacts:
     """The facts in metadata that this app wrote, of whichever version."""
@@ -67,7 +87,7 @@ def own_facts(metadata: dict[str, Any], task: dict[str, Any]) -> VideoFacts:
     reports = reports if isinstance(reports, dict) else {}
     names = list(selected.items())[:MAX_LORAS] if isinstance(selected, dict) else []
     loras = tuple(
-        UsedLoRA(name, strength, _hashes(reports.get(name)))
+        _used(name, strength, reports.get(name))
         for name, strength in names
         if len(name) <= MAX_NAME
     )
@@ -81,6 +101,18 @@ def own_facts(metadata: dict[str, Any], task: dict[str, Any]) -> VideoFacts:
     )
 
 
+def _used(name: str, strength: Any, report: Any) -> UsedLoRA:
+    report = report if isinstance(report, dict) else {}
+    return UsedLoRA(
+        name,
+        strength,
+        _hashes(report),
+        report.get("outcome") in LEFT_OUT,
+        _text(report.get("reason"))[:MAX_REASON],
+        _text(report.get("replacement")),
+    )
+
+
 def known_fields(task: Mapping[str, Any]) -> dict[str, Any]:
     """The task's fields that are of the right kind; the rest is left out."""
     texts = {n: v for n in TEXTS if isinstance(v := task.get(n), str) and len(v) <= MAX_TEXT}
@@ -88,9 +120,13 @@ def known_fields(task: Mapping[str, Any]) -> dict[str, Any]:
     return texts | whole | {n: v for n in NUMBERS if _is_number(v := task.get(n))}
 
 
-def _hashes(report: Any) -> dict[str, str]:
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) and len(value) <= MAX_TEXT else ""
+
+
+def _hashes(report: Mapping[str, Any]) -> dict[str, str]:
     """The hashes that a LoRA's report names, by role."""
-    found = report.get("sha256") if isinstance(report, dict) else None
+    found = report.get("sha256")
     by_role = found if isinstance(found, dict) else {"both": found}
     return {
         role: value.lower()

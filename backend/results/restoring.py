@@ -6,12 +6,15 @@ in the library is named with its hash, and everything else is restored all the s
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from backend.errors import GenerationError
+from backend.errors import GenerationError, LoRAError
+from backend.lora.library import LoRALibrary
 from backend.lora.selection import LoRASelection
+from backend.results.differences import of_left_out, of_the_decoding, of_the_model
 from backend.results.facts import UsedLoRA, VideoFacts
 from backend.settings import Settings
 
@@ -44,7 +47,8 @@ class FoundLoRA:
 @dataclass(frozen=True)
 class Restored:
     """`fields` are those of the form. `missing` has the `name`, `sha256` and `strength` of each
-    LoRA that the library lacks. `notes` are in words."""
+    LoRA that the library lacks. `notes` say in words what could not be taken over, and what makes
+    other frames than the video has."""
 
     source: str
     fields: dict[str, Any]
@@ -54,16 +58,39 @@ class Restored:
     notes: list[str] = field(default_factory=list)
 
 
-def restore(facts: VideoFacts, records: Records, settings: Settings) -> Restored:
-    """`records` are the library's, by name, with the hashes as far as they are known."""
+def hashed_records(facts: VideoFacts, loras: LoRALibrary) -> Records:
+    """The library's records, with the hashes of all that have the name of one of the video's.
+
+    So that a file of this name but with other contents is noticed. Reads files as a whole.
+    """
+    records = loras.list_available_loras()
+    unknown = _Library(records).namesakes_without_hash(facts.loras)
+    for name in unknown:
+        with contextlib.suppress(LoRAError, OSError):  # it may be gone meanwhile
+            loras.sha256(name)
+    return loras.list_available_loras() if unknown else records
+
+
+def restore(
+    facts: VideoFacts, records: Records, settings: Settings, fingerprint: str | None = None
+) -> Restored:
+    """`records` are the library's, by name, with the hashes as far as they are known;
+    `fingerprint` is that of the files here of the model that the video names."""
     restored = Restored(facts.source, _fields(facts, settings), notes=list(facts.notes))
     model = restored.fields.get("model_type")
-    if model is not None and model not in settings.models:
+    if model in settings.models:
+        restored.notes.extend(of_the_model(facts, settings.models[model].title, fingerprint))
+    elif model is not None:
         del restored.fields["model_type"]
         restored.notes.append(f"There is no model {model!r} here; the model is left as it is.")
+    restored.notes.extend(of_the_decoding(facts))
     library = _Library(records)
     for lora in facts.loras:
-        _restore_lora(lora, library, restored)
+        if lora.left_out:
+            restored.notes.append(of_left_out(lora))
+        else:
+            _restore_lora(lora, library, restored)
+    _say_what_is_not_hashed(library, restored)
     return restored
 
 
@@ -72,6 +99,8 @@ def _fields(facts: VideoFacts, settings: Settings) -> dict[str, Any]:
     given = {name: value for name, value in facts.task.items() if name not in NOT_IN_FORM}
     entry = settings.models.get(given.get("model_type", ""))
     usual = {name: getattr(entry, name) for name in TABLE_FIELDS} if entry else {}
+    if facts.prompt_used and any(lora.left_out and lora.replacement for lora in facts.loras):
+        given["prompt"] = facts.prompt_used
     return {**usual, "seed": None, **given}
 
 
@@ -90,9 +119,23 @@ def _restore_lora(lora: UsedLoRA, library: _Library, restored: Restored) -> None
         known = restored.selected_loras.get(item.name)
         restored.selected_loras[item.name] = _together(known, item.strength)
         if item.differs:
-            restored.notes.append(
-                f"{item.name} is another file than the one of this name that was used then."
+            what = (
+                "is another file than the one of this name that was used then"
+                if item.by == "name"
+                else "does not have the same files for the same experts as then"
             )
+            restored.notes.append(f"{item.name} {what}: the frames will not be the same.")
+
+
+def _say_what_is_not_hashed(library: _Library, restored: Restored) -> None:
+    names = [item["name"] for item in restored.missing if item["sha256"]]
+    count = library.count_without_hash()
+    if names and count:
+        what = "1 LoRA" if count == 1 else f"{count} LoRAs"
+        restored.notes.append(
+            f"The hashes of {what} of the library are not known yet; {', '.join(names)} may be "
+            "among them under another name."
+        )
 
 
 def _together(first: Any, second: Any) -> Any:
@@ -111,6 +154,7 @@ class _Library:
     def __init__(self, records: Records) -> None:
         usable = {name: record for name, record in records.items() if record["status"] == "ok"}
         self._records = usable
+        self._without_hash = {n for n, r in usable.items() if "" in r["sha256s"].values()}
         self._by_hash: dict[str, str] = {}
         self._by_file: dict[str, tuple[str, str]] = {}
         for name, record in usable.items():
@@ -120,6 +164,14 @@ class _Library:
             for role, path in record["files"].items():
                 stem = path.rpartition("/")[2].rpartition(".")[0].casefold()
                 self._by_file.setdefault(stem, (name, role))
+
+    def namesakes_without_hash(self, loras: Sequence[UsedLoRA]) -> list[str]:
+        """Those that stand by name for one whose hash is known, so that they can be compared."""
+        names = [self._namesake(lora.name)[0] for lora in loras if lora.sha256]
+        return [name for name in dict.fromkeys(names) if name in self._without_hash]
+
+    def count_without_hash(self) -> int:
+        return len(self._without_hash)
 
     def find(self, lora: UsedLoRA, strength: Any) -> list[FoundLoRA]:
         return self._found_by_hash(lora, strength) or self._found_by_name(lora, strength)
@@ -131,23 +183,35 @@ class _Library:
             return []
         if len(set(names.values())) == 1:
             name = str(next(iter(names.values())))
-            return [FoundLoRA(name, lora.name, "hash", False, strength)]
+            return [self._found_whole(name, lora, strength)]
         return [
             FoundLoRA(str(name), lora.name, "hash", False, _only(strength, role))
             for role, name in names.items()
         ]
 
+    def _found_whole(self, name: str, lora: UsedLoRA, strength: Any) -> FoundLoRA:
+        """It may have a second file now: the expert that had none then gets nothing of it."""
+        then, now = set(lora.sha256), set(self._records[name]["sha256s"])
+        if then != now and len(then) == 1 and "both" not in then:
+            return FoundLoRA(name, lora.name, "hash", False, _only(strength, *then))
+        return FoundLoRA(name, lora.name, "hash", then != now, strength)
+
     def _found_by_name(self, lora: UsedLoRA, strength: Any) -> list[FoundLoRA]:
-        name, role = lora.name, "both"
-        if name not in self._records:
-            name, role = self._by_file.get(lora.name.casefold(), ("", ""))
-        if name not in self._records:
+        name, role = self._namesake(lora.name)
+        if not name:
             return []
         known = set(self._records[name]["sha256s"].values())
-        differs = bool(lora.sha256) and "" not in known and not known & set(lora.sha256.values())
+        differs = "" not in known and not set(lora.sha256.values()) <= known
         if role in ("high", "low"):
             strength = _only(strength, role)
         return [FoundLoRA(name, lora.name, "name", differs, strength)]
+
+    def _namesake(self, name: str) -> tuple[str, str]:
+        """The LoRA of this name, or the one that has a file of it, and that file's role; names
+        are empty where there is none."""
+        if name in self._records:
+            return name, "both"
+        return self._by_file.get(name.casefold(), ("", ""))
 
 
 def _only(strength: Any, role: str) -> dict[str, Any]:

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from backend.settings import Settings
+
+INDEX = "model_index.json"
 IDENTIFYING = (".json", ".safetensors", ".bin", ".model")
 WHOLE_UP_TO = 64 << 20  # bytes; of larger files the two ends are read
 END = 1 << 20  # bytes
@@ -29,6 +32,30 @@ class ModelIdentity:
     def of(cls, folder: Path, wanted: str | None = None) -> ModelIdentity:
         """The identity of a diffusers folder; `wanted` is the revision that was asked for."""
         return cls(_revision(folder) or wanted, _fingerprint(folder))
+
+
+def installed_fingerprint(settings: Settings, model_type: str) -> str | None:
+    """That of the model's files as they are here; None if it is not here or cannot be read."""
+    if model_type not in settings.models:
+        return None
+    try:
+        folder = _installed(settings, model_type)
+        return None if folder is None else _fingerprint(folder)
+    except OSError:
+        return None
+
+
+def _installed(settings: Settings, model_type: str) -> Path | None:
+    """The folder that a run would load it from, without downloading anything."""
+    folder, entry = settings.model_folder(model_type), settings.model(model_type)
+    if (folder / INDEX).is_file():
+        return folder
+    if entry.repo is None:
+        return None
+    from huggingface_hub import try_to_load_from_cache
+
+    found = try_to_load_from_cache(entry.repo, INDEX, revision=entry.revision)
+    return Path(found).parent if isinstance(found, str) else None
 
 
 def _revision(folder: Path) -> str | None:

@@ -66,6 +66,19 @@ def test_the_json_beside_it_does_the_same(page: Page, tmp_path: Path) -> None:
     expect(field(page, "seed")).to_have_value("77")
 
 
+def test_what_was_different_in_the_run_is_told(page: Page, tmp_path: Path) -> None:
+    report = {"outcome": "fallback", "reason": "it has NaN.", "replacement": "gold", "sha256": {}}
+    data = metadata({LORA: report}, selected_loras={LORA: 1.0}, prompt="a lamp")
+    data |= {"prompt_used": "a lamp, gold", "environment": {"vae_tiling": True}}
+    load(page, write_video(tmp_path, "mine", data))
+    dialog = page.get_by_role("dialog", name="Restored, with differences")
+    expect(dialog).to_contain_text(f"{LORA} was left out of this video: it has NaN.")
+    expect(dialog).to_contain_text("coded in tiles")
+    page.keyboard.press("Escape")
+    expect(page.locator("#prompt textarea")).to_have_value("a lamp, gold")
+    expect(stack_row(page, LORA)).to_have_count(0)
+
+
 def test_what_is_missing_is_named_with_its_hash(page: Page, tmp_path: Path) -> None:
     reports = {"never_here": {"sha256": "ab" * 32}}
     chosen = {"never_here": 1.0, LORA: 0.5}

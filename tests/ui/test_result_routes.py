@@ -15,6 +15,7 @@ from PIL import Image
 from result_files import WANGP, metadata, task, write_video
 from starlette.testclient import TestClient
 
+from backend.wan.identity import ModelIdentity
 from ui.pictures import PictureStore
 from ui.restore_routes import create_restore_router
 from ui.result_routes import create_result_router
@@ -139,6 +140,29 @@ def test_settings_of_a_result_and_of_a_file_are_the_same(
     for path in (video, video.with_suffix(".json")):
         answer = client.put("/api/results/read", content=path.read_bytes())
         assert answer.json() == found
+
+
+def test_another_file_of_the_same_name_is_told_although_it_was_not_hashed_yet(
+    client: TestClient, settings: Settings, loras: LoRAManager
+) -> None:
+    write_lora(settings.loras_dir / "neon.safetensors")
+    loras.refresh()
+    data = metadata({"neon": {"sha256": "b" * 64}}, selected_loras={"neon": 1.0})
+    found = client.put("/api/results/read", content=json.dumps(data)).json()
+    assert found["found"][0]["differs"]
+    assert "neon is another file" in found["notes"][0]
+
+
+def test_what_was_different_in_the_run_is_told(client: TestClient, settings: Settings) -> None:
+    report = {"outcome": "skipped", "reason": "memory ran out", "sha256": "b" * 64}
+    data = metadata({"neon": report}, selected_loras={"neon": 1.0})
+    model = {"fingerprint": ModelIdentity.of(settings.model_folder("demo")).fingerprint}
+    found = client.put("/api/results/read", content=json.dumps({**data, "model": model})).json()
+    assert (found["selected_loras"], found["missing"]) == ({}, [])
+    assert len(found["notes"]) == 1 and "neon was left out" in found["notes"][0]
+    model = {"fingerprint": "c" * 64}
+    found = client.put("/api/results/read", content=json.dumps({**data, "model": model})).json()
+    assert any("files of the model" in note for note in found["notes"])
 
 
 def test_a_lora_is_found_under_the_name_it_had_then(

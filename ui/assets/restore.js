@@ -38,7 +38,7 @@ function withLoras({ found }) {
 function showLeftOver(settings) {
   const { missing, notes } = settings;
   openDialog(
-    "Restored, but not everything",
+    missing.length > 0 ? "Restored, but not everything" : "Restored, with differences",
     [
       el("p", { text: `All other settings are restored${withLoras(settings)}.` }),
       missing.length > 0 && [

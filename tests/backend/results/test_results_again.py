@@ -9,6 +9,7 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+from lora_files import write_lora
 
 from backend.results.reading import read_facts
 from backend.results.restoring import Restored, restore
@@ -80,3 +81,29 @@ def test_the_same_frames_from_the_videos_own_data(settings: Settings, chosen: st
     second = make(settings, task)
     assert second != first
     assert np.array_equal(frames(second), frames(first))
+
+
+def test_the_same_frames_although_a_lora_was_left_out(settings: Settings) -> None:
+    """It would be left out again, and its words would come into the prompt a second time."""
+    words = {"modelspec.trigger_phrase": "glowing edges"}
+    write_lora(settings.loras_dir / "glow.safetensors", metadata=words)
+    lenient = settings.model_copy(update={"on_lora_failure": "fallback"})
+    first = make(
+        lenient,
+        GenerationTask(
+            model_type="demo",
+            prompt="a red circle",
+            steps=2,
+            num_frames=5,
+            width=64,
+            height=64,
+            selected_loras={"glow": 1.0, "neon_outline": 0.7},
+        ),
+    )
+    restored = from_file(settings, first)
+    assert restored.selected_loras == {"neon_outline": 0.7}
+    assert restored.fields["prompt"] == "a red circle, glowing edges"
+    assert "glow was left out" in restored.notes[0]
+    for policy in (settings, lenient):
+        task = GenerationTask(**restored.fields, selected_loras=restored.selected_loras)
+        assert np.array_equal(frames(make(policy, task)), frames(first))

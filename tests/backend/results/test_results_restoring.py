@@ -98,3 +98,83 @@ def test_a_strength_that_cannot_be_read_is_told() -> None:
     assert found.selected_loras == {}
     assert "neon" in found.notes[0]
     assert found.missing[0]["name"] == "gone"
+
+
+def test_a_lora_that_the_run_went_on_without_is_not_selected_and_told() -> None:
+    reports = {
+        "skipped": {"outcome": "skipped", "reason": "memory ran out", "sha256": ONE},
+        "gone": {"outcome": "skipped", "reason": "It is not in the library.", "sha256": {}},
+        "here": {"outcome": "applied", "reason": "", "sha256": TWO},
+    }
+    chosen = {"skipped": 1.0, "gone": 0.5, "here": 0.8}
+    data = {**metadata(reports, selected_loras=chosen), "prompt_used": "a red circle moving left"}
+    found = restore(facts_of(data), {"skipped": record(ONE), "here": record(TWO)}, SETTINGS)
+    assert found.selected_loras == {"here": 0.8}
+    assert [item.name for item in found.found] == ["here"] and found.missing == []
+    assert found.fields["prompt"] == "a red circle moving left"
+    first, second = found.notes
+    assert "skipped was left out" in first and ": memory ran out. It is not selected" in first
+    assert "gone was left out" in second and "library. It is not selected" in second
+
+
+def test_what_stood_in_for_a_lora_is_in_the_prompt() -> None:
+    report = {"outcome": "fallback", "reason": "NaN", "replacement": "glowing", "sha256": ONE}
+    data = metadata({"neon": report}, prompt="a lamp", selected_loras={"neon": 1.0})
+    found = restore(
+        facts_of({**data, "prompt_used": "a lamp, glowing"}), {"neon": record(ONE)}, SETTINGS
+    )
+    assert (found.fields["prompt"], found.selected_loras) == ("a lamp, glowing", {})
+    assert "neon was left out" in found.notes[0] and "in the prompt now" in found.notes[0]
+    silent = {**report, "replacement": ""}
+    data = metadata({"neon": silent}, prompt="a lamp", selected_loras={"neon": 1.0})
+    found = restore(facts_of({**data, "prompt_used": "a lamp"}), {}, SETTINGS)
+    assert found.fields["prompt"] == "a lamp" and "prompt" not in found.notes[0]
+
+
+def test_frames_in_tiles_are_told() -> None:
+    measure = {"action": "vae_tiling", "stage": "decode", "detail": "in tiles"}
+    for told in ({"environment": {"vae_tiling": True}}, {"recoveries": [measure]}):
+        found = restore(facts_of({**metadata(), **told}), {}, SETTINGS)
+        assert len(found.notes) == 1 and "tiles" in found.notes[0]
+    plain = {"environment": {"vae_tiling": False}, "recoveries": [{"action": "offload"}, 1]}
+    assert restore(facts_of({**metadata(), **plain}), {}, SETTINGS).notes == []
+
+
+def test_other_files_of_the_model_are_told() -> None:
+    data = {**metadata(), "model": {"fingerprint": ONE}}
+    for here, count in ((ONE, 0), (TWO, 1), (None, 0)):
+        found = restore(facts_of(data), {}, SETTINGS, here)
+        assert len(found.notes) == count
+        assert all(SETTINGS.models["demo"].title in note for note in found.notes)
+    assert restore(facts_of(metadata()), {}, SETTINGS, ONE).notes == []
+
+
+def test_one_half_of_a_pair_that_is_another_file_is_told() -> None:
+    then = {"style": {"high": ONE, "low": TWO}}
+    found = restored({"style": record(ONE, THREE, pair="style")}, {"style": 1.0}, then)
+    assert found.found[0].differs and "style" in found.notes[0]
+
+
+def test_a_second_file_that_came_later_gets_nothing() -> None:
+    pair = {"style": record(ONE, TWO, pair="style")}
+    found = restored(pair, {"style": 0.8}, {"style": {"high": ONE}})
+    assert found.selected_loras == {"style": {"high": 0.8, "low": 0.0}}
+    assert found.notes == []
+    found = restored(pair, {"style": 0.8}, {"style": ONE})  # it was for both experts then
+    assert found.found[0].differs and "experts" in found.notes[0]
+
+
+def test_a_missing_one_may_be_among_those_that_are_not_hashed_yet() -> None:
+    records = {"renamed": record(""), "other": record(TWO)}
+    found = restored(records, {"neon": 1.0}, {"neon": ONE})
+    assert [item["name"] for item in found.missing] == ["neon"]
+    assert "1 LoRA" in found.notes[0] and "neon" in found.notes[0]
+    assert restored({"other": record(TWO)}, {"neon": 1.0}, {"neon": ONE}).notes == []
+
+
+def test_reports_that_are_none_do_no_harm() -> None:
+    odd = {"outcome": ["skipped"], "reason": 5, "replacement": {}, "sha256": 7}
+    data = metadata({"neon": odd, "gold": "x"}, selected_loras={"neon": 1.0, "gold": 1.0})
+    data |= {"prompt_used": 3, "model": "x", "environment": [], "recoveries": {}}
+    found = restore(facts_of(data), {"neon": record(ONE), "gold": record(TWO)}, SETTINGS, ONE)
+    assert found.selected_loras == {"neon": 1.0, "gold": 1.0} and found.notes == []

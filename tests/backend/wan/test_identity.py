@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from backend.wan.identity import WHOLE_UP_TO, ModelIdentity
+import pytest
+from huggingface_hub import constants
+
+from backend.settings import load_settings
+from backend.wan.identity import WHOLE_UP_TO, ModelIdentity, installed_fingerprint
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -53,3 +57,24 @@ def test_of_a_large_file_the_ends_count(tmp_path: Path) -> None:
             file.write(b"x")
         seen.add(ModelIdentity.of(folder).fingerprint)
     assert len(seen) == 2
+
+
+def test_the_fingerprint_of_what_is_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the folder of the models, else in the hub's cache; nothing is downloaded."""
+    settings = load_settings(models_dir=tmp_path / "models")
+    cache = tmp_path / "hub"
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(cache))
+    assert installed_fingerprint(settings, "t2v-A14B") is None
+    assert installed_fingerprint(settings, "no such model") is None
+    assert installed_fingerprint(settings, "demo") is None
+    entry = settings.model("t2v-A14B")
+    repo = cache / f"models--{str(entry.repo).replace('/', '--')}"
+    cached = model_folder(repo / "snapshots" / COMMIT)
+    (repo / "refs").mkdir()
+    (repo / "refs" / (entry.revision or "main")).write_text(COMMIT)
+    assert installed_fingerprint(settings, "t2v-A14B") == ModelIdentity.of(cached).fingerprint
+    own = model_folder(settings.model_folder("t2v-A14B"))
+    (own / "vae" / "weights.safetensors").write_bytes(b"others")
+    assert installed_fingerprint(settings, "t2v-A14B") == ModelIdentity.of(own).fingerprint
