@@ -45,7 +45,7 @@ class Scanner:
                 self._look()
 
     def _due(self) -> bool:
-        if self._last is None or time.monotonic() - self._looked_at > FULL_SECONDS:
+        if self.problem or self._last is None or time.monotonic() - self._looked_at > FULL_SECONDS:
             return True
         if not self._last.folders:
             return True  # there was no folder yet whose time of change could tell
