@@ -5,6 +5,7 @@ import { createFolders } from "./folders.js";
 import { libraryFacts } from "./library_facts.js";
 import { query } from "./library_query.js";
 import { openPanel } from "./menu.js";
+import { unlessPressed } from "./pressed.js";
 import { store } from "./store.js";
 
 const KINDS = ["pair", "both", "high", "low"];
@@ -27,7 +28,14 @@ export function createFilters() {
     refocus(target.dataset.chip);
   });
   query.addEventListener("change", () => query.filterState === drawn || draw());
-  for (const event of ["library", "model"]) store.addEventListener(event, draw);
+  const redraw = () => {
+    const focused = box.contains(document.activeElement) && document.activeElement.dataset.chip;
+    draw();
+    if (focused) refocus(focused);
+  };
+  for (const event of ["library", "model"]) {
+    store.addEventListener(event, () => unlessPressed(box, redraw));
+  }
   draw();
   return box;
 }

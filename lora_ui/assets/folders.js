@@ -2,6 +2,7 @@
 import { el, icon } from "./dom.js";
 import { libraryFacts } from "./library_facts.js";
 import { folderOf, query } from "./library_query.js";
+import { unlessPressed } from "./pressed.js";
 import { store } from "./store.js";
 
 const collator = new Intl.Collator(undefined, { numeric: true, sensitivity: "base" });
@@ -33,17 +34,18 @@ export function createFolders() {
   const follow = () => {
     // One in a panel that was closed has nothing to draw any more.
     if (wasShown && !box.isConnected) {
-      store.removeEventListener("library", follow);
+      store.removeEventListener("library", heard);
       query.removeEventListener("change", followQuery);
       return;
     }
     wasShown ||= box.isConnected;
     draw();
   };
+  const heard = () => unlessPressed(list, follow);
   const followQuery = () => query.folder === drawn || follow();
   let wasShown = false;
   let drawn = null;
-  store.addEventListener("library", follow);
+  store.addEventListener("library", heard);
   query.addEventListener("change", followQuery);
   draw();
   return box;

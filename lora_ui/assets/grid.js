@@ -9,6 +9,7 @@ import { megabytes, plural } from "./format.js";
 import { libraryFacts } from "./library_facts.js";
 import { found, query, SORTS } from "./library_query.js";
 import { marks } from "./marks.js";
+import { unlessPressed } from "./pressed.js";
 import { createRefreshLine } from "./refresh_line.js";
 import { store } from "./store.js";
 
@@ -61,7 +62,7 @@ export function createLibrary() {
     empty.replaceChildren(...emptyGrid(shown));
   };
   query.addEventListener("change", draw);
-  store.addEventListener("library", draw);
+  store.addEventListener("library", () => unlessPressed(grid.element, draw));
   store.addEventListener("model", () => {
     draw();
     grid.rebuild();

@@ -13,6 +13,7 @@ import {
 import { openDialog } from "./dialogs.js";
 import { delegate, el } from "./dom.js";
 import { plural } from "./format.js";
+import { unlessPressed } from "./pressed.js";
 import { store } from "./store.js";
 import { triggerWords } from "./words.js";
 
@@ -36,9 +37,17 @@ export function openPicker() {
   const done = el("button", { type: "button", class: "button button-primary", text: "Done" });
   const dialog = openDialog("Add LoRAs", body, { className: "dialog-picker", buttons: [done] });
   done.addEventListener("click", () => dialog.close());
-  store.addEventListener("library", draw);
-  dialog.addEventListener("close", () => store.removeEventListener("library", draw));
+  const redraw = () => unlessPressed(list, () => keepingFocus(list, draw));
+  store.addEventListener("library", redraw);
+  dialog.addEventListener("close", () => store.removeEventListener("library", redraw));
   draw();
+}
+
+function keepingFocus(list, draw) {
+  const focused = list.contains(document.activeElement) ? document.activeElement : null;
+  draw();
+  if (!focused) return;
+  list.querySelector(`[data-name="${CSS.escape(focused.dataset.name)}"]`)?.focus();
 }
 
 function pick(target) {

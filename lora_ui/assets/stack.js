@@ -2,6 +2,7 @@
 import { applyAccelerator, putBack } from "./accelerators.js";
 import { delegate, el } from "./dom.js";
 import { form } from "./form.js";
+import { unlessPressed } from "./pressed.js";
 import { openRowMenu } from "./row_menu.js";
 import { editSchedule } from "./schedule_editor.js";
 import { connectDragging, isDragging, movedBy } from "./stack_order.js";
@@ -21,8 +22,9 @@ export function createStack(emptyText) {
     keepingFocus(list, () => place(list, rowsOf(rows)));
     empty.hidden = store.stack.entries.size > 0;
   };
-  for (const event of ["selection", "library", "model", "summary"]) {
-    store.addEventListener(event, draw);
+  store.addEventListener("selection", draw);
+  for (const event of ["library", "model", "summary"]) {
+    store.addEventListener(event, () => unlessPressed(list, draw));
   }
   store.addEventListener("strength", ({ detail }) =>
     showStrength(rows.get(detail.name)?.element, detail.name),
