@@ -6,7 +6,7 @@
  * Events: `form` (the values are others) and `batch` ({parts, fields}: make these videos).
  */
 
-const SHOWN_AFTER_MS = 500; // by then the host shows what it was given
+const SHOWN_AFTER_MS = 3000; // by then the host surely shows what it was given
 
 class Form extends EventTarget {
   values = {};
@@ -14,7 +14,7 @@ class Form extends EventTarget {
   #wishes = [];
   #ask = null;
   #asked = false;
-  #last = { at: Number.NEGATIVE_INFINITY, before: {}, after: {} };
+  #given = new Map(); // field → {value, stale, until}, while the host may tell older values
 
   /** `ask` makes the host call `fill`. */
   connect(ask) {
@@ -23,8 +23,7 @@ class Form extends EventTarget {
   }
 
   know(values) {
-    this.values = { ...values };
-    this.dispatchEvent(new Event("form"));
+    this.#tell(this.#current(values));
   }
 
   /** `wish(values)` returns the fields that it changes, or nothing. */
@@ -36,22 +35,35 @@ class Form extends EventTarget {
   /** The values with every wish fulfilled. */
   fill(values) {
     this.#asked = false;
-    const before = this.#current(values);
-    let found = { ...before };
+    let found = this.#current(values);
     for (const wish of this.#wishes.splice(0)) found = { ...found, ...wish(found) };
-    this.#last = { at: performance.now(), before, after: found };
-    this.know(found);
+    for (const [name, value] of Object.entries(found)) this.#give(name, value, values[name]);
+    this.#tell(found);
     return found;
   }
 
-  /** The host may still tell the values from before what it was given a moment ago. */
+  #tell(values) {
+    this.values = values;
+    this.dispatchEvent(new Event("form"));
+  }
+
+  /** The host gets a value in place of the one that it told. */
+  #give(name, value, told) {
+    const last = this.#given.get(name);
+    if (value === told && !last) return;
+    const stale = new Set([...(last?.stale ?? []), told]);
+    if (last) stale.add(last.value);
+    this.#given.set(name, { value, stale, until: performance.now() + SHOWN_AFTER_MS });
+  }
+
+  /** The values without those that the host only still tells from before it was given others. */
   #current(values) {
-    const { at, before, after } = this.#last;
-    if (performance.now() - at > SHOWN_AFTER_MS) return values;
-    const entries = Object.entries(values);
-    return Object.fromEntries(
-      entries.map(([name, value]) => [name, value === before[name] ? after[name] : value]),
-    );
+    const found = { ...values };
+    for (const [name, { value, stale, until }] of this.#given) {
+      if (stale.has(values[name]) && performance.now() < until) found[name] = value;
+      else this.#given.delete(name);
+    }
+    return found;
   }
 
   #askOnce() {
