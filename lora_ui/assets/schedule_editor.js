@@ -33,16 +33,18 @@ export function editSchedule(name) {
   draw(view, plan);
   const resized = new ResizeObserver(() => draw(view, plan));
   resized.observe(view.drawing);
-  dialog.addEventListener("close", () => resized.disconnect());
+  const learn = () => learnSplit(view, plan);
+  store.addEventListener("summary", learn);
+  dialog.addEventListener("close", () => {
+    resized.disconnect();
+    store.removeEventListener("summary", learn);
+  });
   view.drawing.querySelector(".handle")?.focus();
 }
 
 function planFor(card, entry) {
   const row = store.options.models[store.model] ?? {};
   const steps = Math.max(1, Math.min(1000, form.values.steps || row.steps || 20));
-  const two = store.experts.length === 2;
-  const known = store.summary?.split;
-  const split = two && known && known.high + known.low === steps ? known : { high: steps, low: 0 };
   const experts = shownExperts(entry, card, store.experts);
   const curves = Object.fromEntries(
     experts.map((expert) => [expert, pointsOf(shownPart(entry.strength, expert, card))]),
@@ -50,7 +52,25 @@ function planFor(card, entry) {
   const values = Object.values(curves).flatMap((points) => points.map(([, value]) => value));
   const [min, max] = rangeOf(card);
   const range = [Math.min(min, 0, ...values), Math.max(max, ...values)];
-  return { curves, steps, split: { ...split, two }, range };
+  return { curves, steps, split: splitOf(steps), range };
+}
+
+/** The steps of each expert, as far as the server has told for this number of steps. */
+function splitOf(steps) {
+  const two = store.experts.length === 2;
+  const known = store.summary?.split;
+  const told = two && known && known.high + known.low === steps;
+  return { ...(told ? known : { high: steps, low: 0 }), two };
+}
+
+/** The server may tell only after the editor was opened. */
+function learnSplit(view, plan) {
+  const { high } = splitOf(plan.steps);
+  if (high === plan.split.high || high === plan.steps) return;
+  plan.split = splitOf(plan.steps);
+  const { expert, index } = document.activeElement?.dataset ?? {};
+  const onHandle = view.drawing.contains(document.activeElement);
+  draw(view, plan, onHandle ? { expert, index } : null);
 }
 
 function strengthOf({ curves }) {
