@@ -111,7 +111,7 @@ class Pair {
 
   #ready() {
     this.#controls.scrub.max = this.#count - 1;
-    if (this.#sides.every(({ video }) => video.readyState >= 1)) this.show(0);
+    if (this.#sides.every(({ video }) => video.readyState >= 1)) this.show(this.#frame);
   }
 
   /** Show frame `number` on both sides. */

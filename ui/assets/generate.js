@@ -46,6 +46,7 @@ function withPicture(task) {
 async function submit(body) {
   if (submitting) return;
   submitting = true;
+  showBusy(true);
   try {
     const job = await request("POST", "api/jobs", { body });
     announce("submitted", { job });
@@ -53,8 +54,14 @@ async function submit(body) {
     announce("refused", { error });
   } finally {
     submitting = false;
+    showBusy(false);
     poll.now();
   }
+}
+
+/** Until there is an answer, the button does nothing more. */
+function showBusy(busy) {
+  document.getElementById("generate-button")?.setAttribute("aria-busy", String(busy));
 }
 
 export function chooseModel(model) {

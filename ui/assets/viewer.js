@@ -127,11 +127,16 @@ function buttons(view, result, video) {
     show(view);
   });
   remove.classList.add("button-danger");
+  const still = button("Use as LoRA thumbnail", () => useAsThumbnail(result, stillOf(video)));
+  still.disabled = true; // there is no frame yet
+  video.addEventListener("loadeddata", () => {
+    still.disabled = false;
+  });
   return [
     button("Reuse settings", async () => close(await reuseResult(result)), "button-primary"),
     favourite,
     button("Continue from last frame", async () => close(await continueFrom(result))),
-    button("Use as LoRA thumbnail", () => useAsThumbnail(result, stillOf(video))),
+    still,
     download,
     button("Show in folder", () => openFolder(result)),
     remove,
