@@ -27,7 +27,8 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
         assert process.stdout is not None
         address = process.stdout.readline().strip()
         try:
-            client = Client(address, verbose=False, analytics_enabled=False)
+            patient = {"timeout": 120}  # seconds, instead of five
+            client = Client(address, verbose=False, analytics_enabled=False, httpx_kwargs=patient)
             yield client
             client.close()
         finally:
@@ -71,7 +72,7 @@ def test_a_waiting_call_holds_up_no_other(client: Client) -> None:
     assert (job["state"], job["position"]) == ("queued", 1) and not waiting.done()
     client.predict(status(client)["running"][0]["id"], api_name="/cancel")
     with pytest.raises(AppError, match="is cancelled"):
-        waiting.result(timeout=60)
+        waiting.result(timeout=120)
     wait_until(lambda: client.predict(job["id"], api_name="/job")["state"] == "done", "the other")
 
 

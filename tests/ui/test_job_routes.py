@@ -188,13 +188,15 @@ def test_health_needs_no_login_and_tells_nothing(client: TestClient) -> None:
 def test_the_metrics_are_prometheus_text(client: TestClient) -> None:
     job_id = submit(client)["id"]
     wait_for(client, job_id, "done")
+    counted = 'wan_lora_videos_total{outcome="done"} 1'
+    wait_until(lambda: counted in client.get("/metrics").text, "its video counted")
     answer = client.get("/metrics")
     assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
     lines = answer.text.splitlines()
     samples = [line for line in lines if not line.startswith("#")]
     assert all(SAMPLE.match(line) for line in samples)
     assert 'wan_lora_jobs{state="done"} 1' in samples
-    assert 'wan_lora_videos_total{outcome="done"} 1' in samples
+    assert counted in samples
     assert 'wan_lora_stage_seconds_total{stage="sample"} 0.1' in samples
     assert "wan_lora_library_loras 0" in samples
     names = {line.split("{")[0].split(" ")[0] for line in samples}

@@ -26,7 +26,7 @@ def settings(tmp_path: Path) -> Settings:
         outputs_dir=tmp_path / "outputs",
         models_dir=tmp_path / "models",
         data_dir=tmp_path / "data",
-        cancel_grace_seconds=0.5,
+        cancel_grace_seconds=DEADLINE_SECONDS,  # no worker is replaced only for being slow
     )
 
 

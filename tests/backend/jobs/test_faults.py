@@ -7,14 +7,15 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
+import pytest
 
 from backend.jobs.queue import JobQueue
 from backend.settings import Settings
-from tests.backend.jobs.conftest import begun_runs, task, wait_for_state, wait_until
+from tests.backend.jobs.conftest import SCRIPTED, begun_runs, task, wait_for_state, wait_until
 
 BROKEN = "tests.backend.jobs.scripted_runner:BrokenRunner"
 APP = """
@@ -38,6 +39,15 @@ def begun(queue: JobQueue, prompt: str) -> str:
     job = queue.submit(task(prompt))
     wait_until(lambda: queue.preview(job.id), f"a picture of {prompt!r}")
     return job.id
+
+
+@pytest.fixture
+def impatient(settings: Settings) -> Iterator[JobQueue]:
+    """A queue that does not wait long for a worker that is to cancel its job."""
+    queue = JobQueue(settings.model_copy(update={"cancel_grace_seconds": 0.5}), runner=SCRIPTED)
+    queue.start()
+    yield queue
+    queue.close()
 
 
 def worker_pids() -> list[int]:
@@ -67,27 +77,27 @@ def test_a_running_job_is_cancelled_and_its_worker_stays(queue: JobQueue) -> Non
 
 
 def test_a_worker_deaf_to_cancel_is_replaced_after_the_grace_time(
-    settings: Settings, queue: JobQueue
+    settings: Settings, impatient: JobQueue
 ) -> None:
-    deaf = begun(queue, "hang")
+    deaf = begun(impatient, "hang")
     pids = worker_pids()
-    queue.cancel(deaf)
-    said = wait_until(lambda: queue.status()["worker"]["detail"], "why the worker is restarted")
+    impatient.cancel(deaf)
+    said = wait_until(lambda: impatient.status()["worker"]["detail"], "why the worker is restarted")
     assert "did not stop" in said and "memory" not in said
-    wait_for_state(queue, deaf, "cancelled")
-    after = queue.submit(task("quick"))
-    wait_for_state(queue, after.id, "done")
+    wait_for_state(impatient, deaf, "cancelled")
+    after = impatient.submit(task("quick"))
+    wait_for_state(impatient, after.id, "done")
     assert not set(worker_pids()) & set(pids)
     assert begun_runs(settings) == [deaf, after.id]
 
 
-def test_a_stopped_process_is_replaced_too(queue: JobQueue) -> None:
+def test_a_stopped_process_is_replaced_too(impatient: JobQueue) -> None:
     """SIGSTOP: the process neither answers nor ends, wherever it is."""
-    slow = begun(queue, "slow")
+    slow = begun(impatient, "slow")
     os.kill(worker_pids()[0], signal.SIGSTOP)
-    queue.cancel(slow)
-    wait_for_state(queue, slow, "cancelled")
-    wait_for_state(queue, queue.submit(task("quick")).id, "done")
+    impatient.cancel(slow)
+    wait_for_state(impatient, slow, "cancelled")
+    wait_for_state(impatient, impatient.submit(task("quick")).id, "done")
 
 
 def test_a_killed_worker_interrupts_its_job_and_the_queue_goes_on(

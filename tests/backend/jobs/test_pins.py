@@ -119,7 +119,7 @@ def test_a_running_video_is_finished_as_it_began(
     expected = frames(queue, submit(queue, "first", "second", "pair"))
     job = submit(queue, "first", "second", "pair")
     queue.resume()
-    wait_for_state(queue, job.id, "running")
+    wait_for_state(queue, job.id, "running", "done")
     loras.delete_lora_file("first")
     loras.empty_trash()
     loras.rename_lora_file("second", "another")

@@ -121,7 +121,7 @@ def test_an_unforeseen_error_fails_the_job_and_not_the_worker(
     assert full.error is not None and full.error["category"] == "memory"
     after = queue.submit(task("quick"))
     wait_for_state(queue, after.id, "done")
-    assert queue.status()["worker"]["state"] == "ready"
+    wait_until(lambda: queue.status()["worker"]["state"] == "ready", "a ready worker")
     assert begun_runs(settings) == [failed.id, full.id, after.id]
 
 

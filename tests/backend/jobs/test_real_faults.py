@@ -140,7 +140,7 @@ def test_a_disk_that_is_full_while_writing(queue: JobQueue, settings: Settings, 
 def test_a_clock_that_goes_back_while_a_job_runs(queue: JobQueue) -> None:
     """In the worker it does at the first step, in the app before the job ends."""
     job = queue.submit(small(f"clock at sample: {PROMPT}"))
-    wait_for_state(queue, job.id, "running")
+    wait_for_state(queue, job.id, "running", "done")
     with clock_moved(-DAY):
         job = wait_for_state(queue, job.id, "done", "failed", "interrupted")
     assert job.result is not None and job.finished is not None and job.started is not None
