@@ -3,15 +3,91 @@
 from __future__ import annotations
 
 import json
+import time
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import av
 from playwright.sync_api import Locator, Page, expect
 
+from tests.browser.running import PATIENCE_MS, App
+
 PROMPT = "a red circle moving left on a navy background"
-VIDEO_MS = 90_000
+VIDEO_MS = 240_000  # for a video of the demo model
+STEP_MS = 180_000  # until a run is at its first step
+OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+# Nothing moves, is still being read or waits for its picture, in three frames one after another.
+REST = """async (limit) => {
+    const seen = (item) => {
+        const { top, bottom, width } = item.getBoundingClientRect();
+        return width > 0 && bottom > 0 && top < innerHeight && item.checkVisibility();
+    };
+    const rests = () => {
+        const waiting = document.querySelectorAll('.card-skeleton, [aria-busy="true"]');
+        // But for a bar of progress, which moves as long as something is made.
+        const times = document.getAnimations().filter((one) => one.playState === 'running'
+            && !(one.effect?.target instanceof HTMLProgressElement))
+            .map((one) => one.effect?.getComputedTiming().endTime);
+        return !times.some(Number.isFinite) && ![...waiting].some(seen)
+            && [...document.images].every((image) => image.complete || !seen(image));
+    };
+    const end = Date.now() + limit;
+    let place = '';
+    for (let frames = 0; frames < 3;) {
+        await new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+        const now = [scrollX, scrollY, document.documentElement.scrollHeight].join(' ');
+        frames = rests() && now === place ? frames + 1 : 0;
+        place = now;
+        if (Date.now() > end) throw new Error('the page does not come to rest');
+    }
+}"""
+
+
+def eventually(
+    page: Page, read: Callable[[], Any], wanted: Any, limit_ms: float = PATIENCE_MS
+) -> None:
+    """Wait until `read()` gives what is wanted; the page goes on meanwhile."""
+    end = time.monotonic() + limit_ms / 1000
+    while (found := read()) != wanted and time.monotonic() < end:
+        page.wait_for_timeout(100)
+    assert found == wanted
+
+
+def settle(page: Page) -> None:
+    """Wait until everything in sight is there and at its place."""
+    page.evaluate(REST, PATIENCE_MS)
+
+
+def expect_no_overflow(page: Page) -> None:
+    """Nothing sticks out of the window at the side."""
+    eventually(page, lambda: max(0, page.evaluate(OVERFLOW)), 0)
+
+
+def tidy_library(page: Page, app: App) -> None:
+    """Take out of the library what earlier tests have put into it."""
+    records = page.request.get(f"{app.address}api/loras").json()["loras"]
+    names = [item["name"] for item in records if not app.given.issuperset(item["files"].values())]
+    if names:
+        page.request.post(f"{app.address}api/loras/delete", data={"names": names})
+
+
+def saved(page: Page, app: App) -> dict[str, Any]:
+    """What the server keeps of the stack for this browser; a change gets there a moment later."""
+    answer: dict[str, Any] = page.request.get(f"{app.address}api/selection").json()
+    return answer
+
+
+def known(page: Page, **fields: Any) -> None:
+    """Wait until the page's own parts know what stands in Gradio's fields, by a task's names."""
+    page.wait_for_function(
+        """(fields) => {
+            const form = JSON.parse(localStorage.getItem('studio-form') ?? '{}');
+            return Object.entries(fields).every(([name, value]) => form[name] === value);
+        }""",
+        arg=fields,
+    )
 
 
 def card(page: Page, name: str) -> Locator:
@@ -54,8 +130,10 @@ def write_prompt(page: Page, text: str = PROMPT) -> None:
 
 def generate(page: Page) -> str:
     """Press Generate; gives the job's id, or "" if the task was refused."""
+    button = page.locator("#generate-button")
     with page.expect_response(lambda answer: answer.url.endswith("/api/jobs")) as asked:
-        page.locator("#generate-button").click()
+        button.click()
+    expect(button).not_to_have_attribute("aria-busy", "true")  # else another click does nothing
     return str(asked.value.json().get("id", ""))
 
 
@@ -77,6 +155,7 @@ def drag(page: Page, target: Locator, *files: Path, drop: bool = True) -> None:
     The browser itself handles it, so that what nobody takes makes it leave the page.
     """
     target.scroll_into_view_if_needed()
+    settle(page)
     box = target.bounding_box()
     assert box is not None
     session = page.context.new_cdp_session(page)

@@ -15,7 +15,15 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
-from tests.browser.running import CHROMIUM_ARGUMENTS, App, open_page, start_app, stop_app
+from tests.browser.actions import tidy_library
+from tests.browser.running import (
+    CHROMIUM_ARGUMENTS,
+    PATIENCE_MS,
+    App,
+    open_page,
+    start_app,
+    stop_app,
+)
 
 
 @pytest.fixture(scope="session")
@@ -26,9 +34,6 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
     stop_app(process)
     log = (folder / "log.txt").read_text()
     assert "Traceback" not in log, log
-
-
-PATIENCE_MS = 20_000
 
 
 @pytest.fixture(scope="session")
@@ -62,7 +67,10 @@ def watch() -> Watch:
 
 @pytest.fixture
 def page(app: App, browser: Browser, watch: Watch) -> Iterator[Page]:
-    """A fresh browser session on the app; any complaint of its console fails the test."""
+    """A fresh browser session on the app, whose library holds what it was given and no more.
+
+    Any complaint of the page's console fails the test.
+    """
     context = browser.new_context(viewport={"width": 1360, "height": 900})
     page = context.new_page()
 
@@ -78,7 +86,7 @@ def page(app: App, browser: Browser, watch: Watch) -> Iterator[Page]:
     page.on("pageerror", lambda error: watch.add(f"uncaught: {error}"))
     page.on("request", asked)
     page.on("dialog", lambda dialog: watch.add(f"a script opened a dialog: {dialog.message}"))
-    page.set_default_timeout(PATIENCE_MS)
+    tidy_library(page, app)
     open_page(page, app)
     yield page
     context.close()

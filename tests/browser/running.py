@@ -8,16 +8,22 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from playwright.sync_api import Page
+import psutil
+from playwright.sync_api import Browser, Page, ViewportSize
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 # The embedded model and the demo LoRAs; a recipe under work can be tried by naming its folders.
 MODELS = Path(os.environ.get("TEST_MODELS_DIR", ROOT / "models"))
 LORAS = Path(os.environ.get("TEST_LORAS_DIR", ROOT / "loras"))
 READY = re.compile(r"is ready: (http://\S+/)")
+# For one thing on the page; a machine that is busy takes ten times as long as usual.
+PATIENCE_MS = 60_000
+START_SECONDS, STOP_SECONDS = 240.0, 40.0
 CHROMIUM_ARGUMENTS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -31,12 +37,14 @@ CHROMIUM_ARGUMENTS = (
 
 @dataclass(frozen=True)
 class App:
-    """A running app: its address, its folders and how long it took to answer (seconds)."""
+    """A running app: its address, its folders, how long it took to answer (seconds), and the files
+    that its library was given."""
 
     address: str
     loras: Path
     outputs: Path
     started_in: float
+    given: frozenset[str]
 
 
 def start_app(folder: Path, *arguments: str) -> tuple[subprocess.Popen[bytes], App]:
@@ -54,6 +62,10 @@ def run_app(folder: Path, *arguments: str) -> tuple[subprocess.Popen[bytes], App
     for name, place in places.items():
         command += [f"--{name}-dir", str(place)]
     command += ["--models-dir", str(MODELS), *arguments]
+    given = frozenset(
+        path.relative_to(places["loras"]).as_posix()
+        for path in places["loras"].rglob("*.safetensors")
+    )
     began = time.monotonic()
     log = folder / "log.txt"
     with log.open("w") as file:
@@ -61,7 +73,8 @@ def run_app(folder: Path, *arguments: str) -> tuple[subprocess.Popen[bytes], App
             command, cwd=folder, stdout=file, stderr=subprocess.STDOUT, env=_environment()
         )
     address = _wait_for_address(process, log)
-    return process, App(address, places["loras"], places["outputs"], time.monotonic() - began)
+    took = time.monotonic() - began
+    return process, App(address, places["loras"], places["outputs"], took, given)
 
 
 def restart_app(folder: Path, app: App) -> subprocess.Popen[bytes]:
@@ -75,8 +88,8 @@ def _environment() -> dict[str, str]:
     return {**kept, "PYTHONUNBUFFERED": "1"}
 
 
-def _wait_for_address(process: subprocess.Popen[bytes], log: Path, limit: float = 90.0) -> str:
-    end = time.monotonic() + limit
+def _wait_for_address(process: subprocess.Popen[bytes], log: Path) -> str:
+    end = time.monotonic() + START_SECONDS
     while time.monotonic() < end and process.poll() is None:
         if found := READY.search(log.read_text()):
             return found.group(1)
@@ -88,7 +101,7 @@ def _wait_for_address(process: subprocess.Popen[bytes], log: Path, limit: float 
 def stop_app(process: subprocess.Popen[bytes]) -> None:
     process.terminate()
     try:
-        process.wait(20)
+        process.wait(STOP_SECONDS)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
@@ -96,6 +109,7 @@ def stop_app(process: subprocess.Popen[bytes]) -> None:
 
 def open_page(page: Page, app: App) -> None:
     """Go to the page and wait until its controls are there."""
+    page.set_default_timeout(PATIENCE_MS)
     page.goto(app.address)
     page.locator("html.studio-ready").wait_for()
     page.locator("#lora-controls .section-title").wait_for()
@@ -106,3 +120,32 @@ def open_tab(page: Page, name: str) -> None:
     page.get_by_role("tab", name=name).click()
     if name == "LoRAs":
         page.locator("#lora-tab .cards").wait_for()
+
+
+def worker_of(app: App) -> psutil.Process:
+    """The process that makes the videos."""
+    for process in psutil.process_iter(["cmdline"]):
+        if str(app.loras) in (process.info["cmdline"] or []):
+            for child in process.children():
+                if "spawn_main" in " ".join(child.cmdline()):
+                    return child
+    raise AssertionError("there is no worker")
+
+
+@contextmanager
+def held_up(app: App) -> Iterator[None]:
+    """The run that is going on stands still, so that it is not over before one has looked."""
+    worker = worker_of(app)
+    worker.suspend()
+    try:
+        yield
+    finally:
+        worker.resume()
+
+
+def phone_page(browser: Browser, app: App) -> Page:
+    """The page on a small phone; close its context at the end."""
+    size: ViewportSize = {"width": 360, "height": 740}
+    phone = browser.new_context(viewport=size, has_touch=True, is_mobile=True).new_page()
+    open_page(phone, app)
+    return phone

@@ -15,6 +15,8 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.actions import (
     PROMPT,
+    STEP_MS,
+    VIDEO_MS,
     card,
     choose_action,
     fill,
@@ -50,7 +52,7 @@ def generate_done(page: Page, app: App) -> None:
     generate_stack(page, app)
     fill(page, seed=7)
     wait_for_video(page, generate(page))
-    page.wait_for_function("document.querySelector('.run-video').currentTime > 0.8")
+    page.wait_for_function("document.querySelector('.run-video')?.currentTime > 0.8")
     page.evaluate("window.scrollTo(0, 0)")
 
 
@@ -58,8 +60,7 @@ def generate_running(page: Page, app: App) -> None:
     write_prompt(page)
     fill(page, steps=60, seed=7)
     generate(page)
-    page.locator(".run-preview").wait_for()
-    page.wait_for_timeout(1500)
+    page.locator(".run-preview").wait_for(timeout=STEP_MS)
 
 
 def picker(page: Page, app: App) -> None:
@@ -97,7 +98,7 @@ def comparison(page: Page, app: App) -> None:
         ],
     )
     page.reload()
-    page.locator(".parts video").nth(2).wait_for(timeout=240_000)
+    page.locator(".parts video").nth(2).wait_for(timeout=3 * VIDEO_MS)
     page.locator(".parts").scroll_into_view_if_needed()
 
 
@@ -154,7 +155,6 @@ def loras_offline(page: Page, app: App) -> None:
     loras(page, app)
     page.context.set_offline(True)
     page.locator(".connection-note").wait_for()
-    page.wait_for_timeout(1500)
 
 
 def loras_details(page: Page, app: App) -> None:
@@ -183,7 +183,8 @@ def loras_uploads(page: Page, app: App) -> None:
         broken = Path(folder) / "broken.safetensors"
         broken.write_bytes(known.read_bytes()[:4000])
         upload(page, known, broken, one_demo_lora(Path(folder), UPLOADED))
-        page.wait_for_timeout(4000)
+        over = page.locator(".upload-asking, .upload-failed, .upload-done")
+        expect(over).to_have_count(3)
 
 
 def loras_nothing_found(page: Page, app: App) -> None:

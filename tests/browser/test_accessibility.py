@@ -9,11 +9,27 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.browser.actions import card, choose_action, drag, pick, upload
+from tests.browser.actions import (
+    card,
+    choose_action,
+    drag,
+    expect_no_overflow,
+    pick,
+    settle,
+    upload,
+)
 from tests.browser.conftest import Watch
-from tests.browser.running import LORAS, ROOT, App, open_tab, start_app, stop_app
+from tests.browser.running import (
+    LORAS,
+    ROOT,
+    App,
+    open_tab,
+    phone_page,
+    start_app,
+    stop_app,
+)
 from tests.browser.test_library import one_demo_lora
 
 SERIOUS = ("serious", "critical")
@@ -43,6 +59,7 @@ def axe() -> str:
 
 
 def serious_findings(page: Page, axe: str) -> list[str]:
+    settle(page)
     if not page.evaluate("'axe' in window"):
         page.evaluate(axe)
     found: dict[str, Any] = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
@@ -65,7 +82,7 @@ def test_no_tab_has_a_serious_finding(page: Page, axe: str, theme: str) -> None:
         if tab == "LoRAs":
             pick(page, "golden_hour")
             card(page, "neon_outline").locator(".card-mark").click()
-        page.wait_for_timeout(1000)
+            expect(page.locator(".bar-count")).to_have_text("1 marked")
         found[tab] = serious_findings(page, axe)
     assert found == {tab: [] for tab in found}
 
@@ -77,32 +94,36 @@ def test_no_menu_or_dialog_of_the_lora_tab_has_one(page: Page, axe: str, theme: 
     open_tab(page, "LoRAs")
     found = {}
 
-    def look(name: str) -> None:
-        page.wait_for_timeout(400)
+    def look(name: str, what: Locator) -> None:
+        what.wait_for()
         found[name] = serious_findings(page, axe)
         page.keyboard.press("Escape")
+        expect(what).to_be_hidden()
 
+    dialog, marked = page.get_by_role("dialog"), page.locator(".action-bar")
     card(page, "neon_outline").locator(".card-menu").click()
-    look("menu")
+    look("menu", page.get_by_role("menu"))
     page.get_by_role("button", name="Tags").click()
-    look("tags")
+    look("tags", dialog)
     for action in ("Details", "Edit details", "Set thumbnail", "Rename", "Move"):
         choose_action(page, "neon_outline", action)
-        look(action)
+        look(action, dialog)
     choose_action(page, "golden_hour", "Pair with another")
-    look("pair")
+    look("pair", dialog)
     for name in ("golden_hour", "neon_outline"):
         card(page, name).locator(".card-mark").click()
-    look("marked")
+    look("marked", marked)
     page.keyboard.press("Control+a")
     page.keyboard.press("Delete")
-    look("delete")
+    look("delete", dialog)
     page.keyboard.press("Escape")
+    expect(marked).to_be_hidden()
     page.get_by_role("button", name="More for the library").click()
     page.get_by_role("menuitem", name="Trash", exact=True).click()
-    look("trash")
+    look("trash", dialog)
     page.locator(".grid-search").fill("nothing has this")
-    look("nothing found")
+    page.get_by_text("No LoRA matches").wait_for()
+    found["nothing found"] = serious_findings(page, axe)
     assert found == {name: [] for name in found}
 
 
@@ -134,20 +155,14 @@ def test_neither_has_what_comes_and_goes(
     assert found == {name: [] for name in found}
 
 
-def test_a_finger_finds_everything_on_a_small_phone(page: Page, axe: str) -> None:
-    browser = page.context.browser
-    assert browser is not None
-    context = browser.new_context(
-        viewport={"width": 360, "height": 740}, has_touch=True, is_mobile=True
-    )
-    phone = context.new_page()
-    phone.goto(page.url)
-    phone.get_by_role("tab", name="LoRAs").click()
+def test_a_finger_finds_everything_on_a_small_phone(browser: Browser, app: App, axe: str) -> None:
+    phone = phone_page(browser, app)
+    open_tab(phone, "LoRAs")
     card(phone, "golden_hour").locator(".card-pick").tap()
     card(phone, "neon_outline").locator(".card-mark").tap()
-    phone.wait_for_timeout(800)
+    expect(phone.locator(".bar-count")).to_have_text("1 marked")
+    settle(phone)
     assert phone.evaluate(TARGETS) == []
     assert serious_findings(phone, axe) == []
-    overflow = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-    assert phone.evaluate(overflow) <= 0
-    context.close()
+    expect_no_overflow(phone)
+    phone.context.close()

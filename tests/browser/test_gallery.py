@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 from result_files import metadata, write_video
 
-from tests.browser.actions import get_json
+from tests.browser.actions import get_json, settle
 from tests.browser.conftest import Watch
 from tests.browser.running import App, open_tab
 
@@ -82,7 +82,7 @@ def test_a_video_loads_only_when_it_is_opened(gallery: Page) -> None:
     card(gallery, "fox1").locator(".result-open").click()
     dialog = gallery.get_by_role("dialog")
     dialog.locator("video[src*='fox1']").wait_for()
-    gallery.wait_for_function("document.querySelector('.viewer-video').currentTime > 0")
+    gallery.wait_for_function("document.querySelector('.viewer-video')?.currentTime > 0")
     expect(dialog.locator(".viewer-facts")).to_contain_text("101")
     expect(dialog.locator(".viewer-details")).to_contain_text(DEMO_LORA)
     dialog.get_by_role("button", name="Newer video").focus()
@@ -116,13 +116,15 @@ def test_deleted_videos_wait_in_the_trash(gallery: Page, app: App) -> None:
         add(app, name, prompt=f"soon <i>gone</i>, {name}")
     search(gallery, "soon gone1", "gone1")
     card(gallery, "gone1").get_by_role("button", name="Delete").click()
+    expect(card(gallery, "gone1")).to_have_count(0)
     search(gallery, "soon gone2", "gone2")
     card(gallery, "gone2").get_by_role("button", name="Delete").click()
+    expect(card(gallery, "gone2")).to_have_count(0)
     gallery.get_by_role("button", name="Deleted videos").click()
     dialog = gallery.get_by_role("dialog", name="Deleted videos")
     first, second = (dialog.locator(f'li[data-id="{name}"]') for name in ("gone1", "gone2"))
     expect(first).to_contain_text("soon <i>gone</i>, gone1")
-    gallery.wait_for_function("document.querySelector('.trash-poster').naturalWidth > 0")
+    gallery.wait_for_function("document.querySelector('.trash-poster')?.naturalWidth > 0")
     second.get_by_role("button", name="Bring back").click()
     expect(second).to_have_count(0)
     assert (app.outputs / "gone2.mp4").exists()
@@ -191,8 +193,11 @@ def test_the_folder_is_told_where_none_can_be_opened(gallery: Page, app: App) ->
 
 def test_the_gallery_fits_a_small_phone(gallery: Page) -> None:
     gallery.set_viewport_size({"width": 360, "height": 740})
+    settle(gallery)
     assert gallery.evaluate("document.documentElement.scrollWidth") <= 360
     card(gallery, "fox1").locator(".result-open").click()
+    gallery.get_by_role("dialog").wait_for()
+    settle(gallery)
     assert gallery.evaluate("document.documentElement.scrollWidth") <= 360
     dialog = gallery.get_by_role("dialog").bounding_box()
     assert dialog is not None and dialog["x"] >= 0 and dialog["width"] <= 360
@@ -254,7 +259,7 @@ def test_fast_scrolling_reads_on_to_the_last_video(gallery: Page, app: App) -> N
     gallery.get_by_label("Search the results").fill("flood of them")
     expect(gallery.locator(".gallery-count")).to_contain_text("of 301 videos")
     gallery.evaluate("""() => new Promise((done) => {
-        const end = Date.now() + 15000;
+        const end = Date.now() + 60000;
         const more = document.querySelector(".gallery-more");
         const down = () => {
             scrollTo(0, document.documentElement.scrollHeight);

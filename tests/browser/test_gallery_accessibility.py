@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, Locator, Page, expect
 from result_files import metadata, write_video
 
-from tests.browser.running import App, open_tab
+from tests.browser.actions import expect_no_overflow, settle
+from tests.browser.running import App, open_tab, phone_page
 from tests.browser.test_accessibility import axe as axe_source
 from tests.browser.test_accessibility import serious_findings
 
@@ -50,28 +50,38 @@ def test_nothing_serious_in_the_gallery_and_its_dialogs(page: Page, axe: str, th
     show_gallery(page)
     found = {}
 
-    def look(name: str, show: Callable[[], None] = lambda: None) -> None:
-        show()
-        page.wait_for_timeout(500)
+    def look(name: str, opener: Locator, dialogs: int = 1) -> None:
+        opener.click()
+        expect(page.get_by_role("dialog")).to_have_count(dialogs)
         found[name] = serious_findings(page, axe)
 
-    first = page.locator('.result[data-id="acc1"]')
+    def leave() -> None:
+        count = page.get_by_role("dialog").count()
+        page.keyboard.press("Escape")
+        expect(page.get_by_role("dialog")).to_have_count(count - 1)
+
+    first, second = (page.locator(f'.result[data-id="{name}"]') for name in ("acc1", "acc2"))
     first.locator('[data-action="favourite"]').click()
-    for name in ("acc1", "acc2"):
-        page.locator(f'.result[data-id="{name}"] [data-action="compare"]').click()
-    look("gallery")
-    look("comparison", page.get_by_role("button", name="Compare", exact=True).click)
-    page.keyboard.press("Escape")
-    look("viewer", first.locator(".result-open").click)
-    look("thumbnail", page.get_by_role("button", name="Use as LoRA thumbnail").click)
-    page.keyboard.press("Escape")
-    page.keyboard.press("Escape")
-    page.locator('.result[data-id="acc2"] [data-action="delete"]').click()
-    look("trash", page.get_by_role("button", name="Deleted videos").click)
-    page.get_by_role("button", name="Bring back").first.click()
-    page.keyboard.press("Escape")
+    for result in (first, second):
+        result.locator('[data-action="compare"]').click()
+    expect(page.get_by_text("Two videos are chosen.")).to_be_visible()
+    found["gallery"] = serious_findings(page, axe)
+    look("comparison", page.get_by_role("button", name="Compare", exact=True))
+    leave()
+    look("viewer", first.locator(".result-open"))
+    look("thumbnail", page.get_by_role("button", name="Use as LoRA thumbnail"), 2)
+    leave()
+    leave()
+    second.locator('[data-action="delete"]').click()
+    expect(second).to_have_count(0)
+    look("trash", page.get_by_role("button", name="Deleted videos"))
+    deleted = page.locator('.result-trash li[data-id="acc2"]')
+    deleted.get_by_role("button", name="Bring back").click()
+    expect(deleted).to_have_count(0)
+    leave()
     page.get_by_label("Search the results").fill("nothing has these words")
-    look("nothing found")
+    page.get_by_text("No video matches").wait_for()
+    found["nothing found"] = serious_findings(page, axe)
     assert found == {name: [] for name in found}
 
 
@@ -98,26 +108,24 @@ def test_nothing_serious_where_settings_and_pictures_come_in(
 
 
 @pytest.mark.usefixtures("two_results")
-def test_a_finger_finds_everything_in_the_gallery(page: Page) -> None:
-    browser = page.context.browser
-    assert browser is not None
-    context = browser.new_context(
-        viewport={"width": 360, "height": 740}, has_touch=True, is_mobile=True
-    )
-    phone = context.new_page()
-    phone.goto(page.url)
-    phone.get_by_role("tab", name="Gallery").click()
-    phone.locator(".result").first.wait_for()
+def test_a_finger_finds_everything_in_the_gallery(browser: Browser, app: App) -> None:
+    phone = phone_page(browser, app)
+    show_gallery(phone)
+    settle(phone)
     assert phone.evaluate(TARGETS, ".gallery") == []
-    phone.locator('[data-action="delete"]').first.tap()
+    phone.locator('.result[data-id="acc1"] [data-action="delete"]').tap()
+    expect(phone.locator('.result[data-id="acc1"]')).to_have_count(0)
     phone.get_by_role("button", name="Deleted videos").tap()
-    phone.locator(".result-trash li").first.wait_for()
+    deleted = phone.locator('.result-trash li[data-id="acc1"]')
+    deleted.wait_for()
+    settle(phone)
     assert phone.evaluate(TARGETS, ".lora-dialog") == []
-    phone.get_by_role("button", name="Bring back").first.tap()
-    phone.get_by_role("button", name="Close").tap()
+    deleted.get_by_role("button", name="Bring back").tap()
+    expect(deleted).to_have_count(0)
+    phone.get_by_role("dialog").get_by_role("button", name="Close").tap()
     phone.locator(".result-open").first.tap()
-    phone.wait_for_timeout(500)
+    phone.locator(".dialog-viewer").wait_for()
+    settle(phone)
     assert phone.evaluate(TARGETS, ".dialog-viewer") == []
-    overflow = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-    assert phone.evaluate(overflow) <= 0
-    context.close()
+    expect_no_overflow(phone)
+    phone.context.close()

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from playwright.sync_api import Locator, Page, Route, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.actions import (
+    STEP_MS,
     VIDEO_MS,
+    eventually,
     fill,
     generate,
     get_json,
@@ -19,20 +21,19 @@ from tests.browser.actions import (
     write_prompt,
 )
 from tests.browser.conftest import Watch
-from tests.browser.running import App, open_page, open_tab
+from tests.browser.running import App, held_up, open_page, open_tab
+from tests.browser.test_stack import make_plain
 
 
 def two_names(page: Page) -> list[str]:
     """Two LoRAs that fit the model, the first of which takes a strength for each expert."""
-    cards = page.locator("#lora-tab .card:not(.card-unfit)")
+    cards = page.locator("#lora-tab .card[data-name]:not(.card-unfit)")
     cards.first.wait_for()
-    names = [item.get_attribute("data-name") or "" for item in cards.all()]
-    both = [item.get_attribute("data-name") or "" for item in cards.all() if _both(item)]
-    return [both[0], next(name for name in names if name != both[0])]
-
-
-def _both(item: Locator) -> bool:
-    return item.locator(".badge").first.inner_text() in ("Both", "Pair")
+    badges = cards.evaluate_all(
+        "cards => cards.map((card) => [card.dataset.name, card.querySelector('.badge').innerText])"
+    )
+    first = next(name for name, badge in badges if badge in ("Both", "Pair"))
+    return [first, next(name for name, _ in badges if name != first)]
 
 
 def test_a_video_is_made_with_exactly_the_chosen_strengths(page: Page, app: App) -> None:
@@ -51,8 +52,8 @@ def test_a_video_is_made_with_exactly_the_chosen_strengths(page: Page, app: App)
     job_id = generate(page)
 
     video = wait_for_video(page, job_id)
-    page.wait_for_function("document.querySelector('.run-video').readyState >= 2")
-    page.wait_for_function("document.querySelector('.run-video').currentTime > 0.1")
+    page.wait_for_function("document.querySelector('.run-video')?.readyState >= 2")
+    page.wait_for_function("document.querySelector('.run-video')?.currentTime > 0.1")
     expect(video).to_be_visible()
     expect(page.locator("#result-seed")).to_have_text("41")
     expect(page.locator(".run-lora-name")).to_have_count(2)
@@ -73,9 +74,8 @@ def test_the_slider_and_the_number_show_the_same(page: Page) -> None:
     pick(page, name)
     open_tab(page, "Generate")
     row = stack_row(page, name)
-    separate = row.get_by_role("button", name="Separate")
-    if separate.get_attribute("aria-pressed") == "true":  # as it was used last
-        separate.click()
+    row.wait_for()
+    make_plain(row)
     slider = row.locator('input[type="range"]')
     number = row.locator('input[type="text"]')
     number.fill("1")
@@ -104,9 +104,10 @@ def test_the_form_takes_nothing_before_it_holds_what_was_kept(page: Page, app: A
     page.goto(app.address)
     page.locator("#generate-button").wait_for()  # after a while the page is shown all the same
     expect(page.locator("#generate-columns")).to_have_attribute("inert", "")
+    eventually(page, lambda: bool(held), True)
+    page.unroute_all()
     for request in held:
         request.continue_()
-    page.unroute_all()
     expect(page.locator("#generate-columns")).not_to_have_attribute("inert", "")
     expect(page.locator("#prompt textarea")).to_have_value("what was kept")
 
@@ -130,10 +131,10 @@ def test_a_run_shows_its_progress_and_can_be_cancelled(page: Page, app: App) -> 
     write_prompt(page)
     fill(page, steps=200)
     job_id = generate(page)
-    expect(page.locator(".run-note")).to_contain_text("Step", timeout=60_000)
-    page.locator(".run-preview").wait_for()
+    expect(page.locator(".run-note")).to_contain_text("Step", timeout=STEP_MS)
+    page.locator(".run-preview").wait_for(timeout=STEP_MS)
     page.locator("#cancel-button").click()
-    expect(page.locator(".run-note")).to_have_text("Cancelled", timeout=30_000)
+    expect(page.locator(".run-note")).to_have_text("Cancelled", timeout=STEP_MS)
     assert get_json(f"{app.address}api/jobs/{job_id}")["state"] == "cancelled"
 
 
@@ -142,10 +143,11 @@ def test_a_reload_finds_the_run_again(page: Page, app: App) -> None:
     # Small frames and many steps: long enough for a reload, not for one's patience.
     fill(page, width=64, height=64, frames=5, steps=150, seed=5)
     job_id = generate(page)
-    expect(page.locator(".run-note")).to_contain_text("Step", timeout=60_000)
-    open_page(page, app)
-    expect(page.locator(".run-note")).to_contain_text("Step")
-    expect(page.locator("#cancel-button")).to_be_visible()
+    expect(page.locator(".run-note")).to_contain_text("Step", timeout=STEP_MS)
+    with held_up(app):
+        open_page(page, app)
+        expect(page.locator(".run-note")).to_contain_text("Step")
+        expect(page.locator("#cancel-button")).to_be_visible()
     wait_for_video(page, job_id, 4 * VIDEO_MS)
     expect(page.locator("#result-seed")).to_have_text("5")
 

@@ -29,7 +29,7 @@ def tab_to(page: Page, wanted: str, key: str = "Tab") -> None:
     for _ in range(MOST_TABS):
         page.keyboard.press(key)
         if wanted in page.evaluate(FOCUSED):
-            assert page.evaluate(RING), f"the focus on {wanted} cannot be seen"
+            page.wait_for_function(RING)  # the focus can be seen
             return
     raise AssertionError(f"{wanted} cannot be reached with {key}")
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.browser.actions import PROMPT, VIDEO_MS, stack_row
-from tests.browser.running import App, open_page, open_tab
+from tests.browser.actions import PROMPT, VIDEO_MS, eventually, settle, stack_row
+from tests.browser.running import App, open_page, open_tab, phone_page
 
 
 @pytest.fixture(autouse=True)
@@ -50,9 +50,10 @@ def row(page: Page, job_id: str) -> Locator:
     return page.locator(f'.queue-row[data-id="{job_id}"]')
 
 
-def order(page: Page) -> list[str | None]:
-    rows = page.locator('.queue-list[aria-label="Waiting"] .queue-row').all()
-    return [item.get_attribute("data-id") for item in rows]
+def expect_order(page: Page, *ids: str) -> None:
+    rows = page.locator('.queue-list[aria-label="Waiting"] .queue-row')
+    shown = "rows => rows.map((row) => row.dataset.id)"
+    eventually(page, lambda: rows.evaluate_all(shown), list(ids))
 
 
 def test_waiting_jobs_are_ordered_edited_and_cancelled(page: Page, app: App) -> None:
@@ -63,8 +64,7 @@ def test_waiting_jobs_are_ordered_edited_and_cancelled(page: Page, app: App) -> 
     )
     open_tab(page, "LoRAs")  # the queue is reached from every tab
     open_queue(page)
-    expect(row(page, third)).to_be_visible()
-    assert order(page) == [first, second, third]
+    expect_order(page, first, second, third)
 
     down = row(page, first).get_by_role("button", name="Move down")
     down.focus()
@@ -72,9 +72,9 @@ def test_waiting_jobs_are_ordered_edited_and_cancelled(page: Page, app: App) -> 
     expect(page.locator(".queue .visually-hidden")).to_have_text("Moved to place 2")
     expect(row(page, first).locator("xpath=preceding-sibling::li")).to_have_count(1)
     expect(down).to_be_focused()
+    settle(page)
     row(page, third).drag_to(row(page, second))
-    expect(row(page, third).locator("xpath=preceding-sibling::li")).to_have_count(0)
-    assert order(page) == [third, second, first]
+    expect_order(page, third, second, first)
 
     row(page, second).get_by_role("button", name="Edit").click()
     form = page.locator("#queue-edit")
@@ -177,17 +177,14 @@ def test_clearing_asks_before_what_could_be_run_again_goes(page: Page, app: App)
 def test_the_queue_fits_a_phone(browser: Browser, page: Page, app: App) -> None:
     post(page, app, "api/queue/pause")
     job_id = submit(page, app, "a prompt of one-very-long-word-" + "x" * 120)
-    context = browser.new_context(
-        viewport={"width": 360, "height": 740}, has_touch=True, is_mobile=True
-    )
-    phone = context.new_page()
-    open_page(phone, app)
+    phone = phone_page(browser, app)
     open_queue(phone)
     expect(row(phone, job_id)).to_be_visible()
+    settle(phone)
     for name in ("html", ".queue-dialog"):
         wide = f"document.querySelector('{name}').scrollWidth"
         assert phone.evaluate(f"{wide} <= 360")
     for button in phone.locator(".queue-dialog button:visible").all():
         box = button.bounding_box()
         assert box is not None and box["height"] >= 44 and box["width"] >= 44
-    context.close()
+    phone.context.close()

@@ -8,9 +8,8 @@ from pathlib import Path
 from playwright.sync_api import Browser, expect
 
 from benchmarks.live_app import LiveApp
-from tests.browser.actions import PROMPT, VIDEO_MS
-
-START_MS = 60_000
+from tests.browser.actions import PROMPT, STEP_MS, VIDEO_MS
+from tests.browser.running import PATIENCE_MS
 
 
 def free_port() -> int:
@@ -23,17 +22,18 @@ def test_a_killed_app_is_found_again_with_every_job(browser: Browser, tmp_path: 
     app = LiveApp(tmp_path, "--port", str(free_port()))
     page = browser.new_context().new_page()
     try:
+        page.set_default_timeout(PATIENCE_MS)
         app.wait_until_ready()
         page.goto(app.address)
         small = {"width": 64, "height": 64, "num_frames": 5}
         task = {"model_type": "demo", "prompt": PROMPT, "steps": 150, "seed": 3, **small}
         running, waiting = app.submit(task), app.submit({**task, "steps": 2})
-        expect(page.locator(".run-note")).to_contain_text("Step", timeout=START_MS)
+        expect(page.locator(".run-note")).to_contain_text("Step", timeout=STEP_MS)
         app.post("api/queue/pause")
         app.kill()
-        expect(page.locator("#status-line")).to_contain_text("No connection", timeout=START_MS)
+        expect(page.locator("#status-line")).to_contain_text("No connection", timeout=STEP_MS)
         app.restart()
-        expect(page.locator("#status-line")).not_to_contain_text("No connection", timeout=START_MS)
+        expect(page.locator("#status-line")).not_to_contain_text("No connection", timeout=STEP_MS)
         page.locator("#queue-button").click()
         rows = {name: page.locator(f'.queue-row[data-id="{name}"]') for name in (running, waiting)}
         expect(rows[running]).to_contain_text("Interrupted")

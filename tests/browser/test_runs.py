@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import psutil
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.actions import (
     PROMPT,
+    STEP_MS,
     VIDEO_MS,
     fill,
     generate,
@@ -18,10 +18,9 @@ from tests.browser.actions import (
     wait_for_video,
     write_prompt,
 )
-from tests.browser.running import App, open_page
+from tests.browser.running import App, held_up, open_page, worker_of
 from tests.browser.test_queue import clear
 
-STEP_MS = 60_000
 LONG_MS = 4 * VIDEO_MS  # for a run of many steps on a machine that has other work
 
 
@@ -47,18 +46,9 @@ def parts_of(app: App, job_id: str) -> list[dict[str, Any]]:
     return list(get_json(f"{app.address}api/jobs/{job_id}")["parts"])
 
 
-def worker_of(app: App) -> psutil.Process:
-    for process in psutil.process_iter(["cmdline"]):
-        if str(app.loras) in (process.info["cmdline"] or []):
-            for child in process.children():
-                if "spawn_main" in " ".join(child.cmdline()):
-                    return child
-    raise AssertionError("there is no worker")
-
-
 def test_a_number_of_seeds_is_one_job(page: Page, app: App) -> None:
     write_prompt(page)
-    small(page, steps=2, seed=4294967295)
+    small(page, steps=40, seed=4294967295)
     videos(page, 3)
     job_id = generate(page)
     parts = parts_of(app, job_id)
@@ -76,7 +66,7 @@ def test_a_number_of_seeds_is_one_job(page: Page, app: App) -> None:
 
 def test_seeds_without_a_first_one_are_drawn_and_kept(page: Page, app: App) -> None:
     write_prompt(page)
-    small(page, steps=2, seed="")
+    small(page, steps=400, seed="")
     videos(page, 2)
     job_id = generate(page)
     first, second = (part["changes"]["seed"] for part in parts_of(app, job_id))
@@ -133,9 +123,10 @@ def test_a_page_that_was_closed_finds_its_run_when_opened_again(
     expect(first.locator(".run-note")).to_contain_text("Step", timeout=STEP_MS)
     first.context.close()
     again = browser.new_context().new_page()
-    open_page(again, app)
-    expect(again.locator(".run-note")).to_contain_text("Step")
-    expect(again.locator("#status-line")).to_contain_text("Step")
+    with held_up(app):
+        open_page(again, app)
+        expect(again.locator(".run-note")).to_contain_text("Step")
+        expect(again.locator("#status-line")).to_contain_text("Step")
     wait_for_video(again, job_id, LONG_MS)
     again.context.close()
 

@@ -7,9 +7,13 @@ from pathlib import Path
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.actions import (
+    eventually,
     fill,
     generate,
     get_json,
+    known,
+    saved,
+    settle,
     stack_row,
     task_in_video,
     type_strength,
@@ -32,7 +36,7 @@ def test_a_curve_by_keyboard_is_in_the_video(page: Page, app: App) -> None:
     fill(page, steps=4, seed=3)
     add(page, "golden_hour")
     type_strength(page, "golden_hour", "1")
-    page.wait_for_timeout(800)
+    known(page, steps=4)
     dialog = edit(page, "golden_hour")
     expect(dialog).to_contain_text("takes over after step 2 of 4")
     dialog.get_by_role("button", name="Add point").click()
@@ -59,15 +63,17 @@ def test_a_curve_by_keyboard_is_in_the_video(page: Page, app: App) -> None:
 def test_points_are_dragged_removed_and_made_constant(page: Page) -> None:
     add(page, "golden_hour")
     type_strength(page, "golden_hour", "1")
-    page.wait_for_timeout(800)
     dialog = edit(page, "golden_hour")
     dialog.get_by_role("button", name="Second half").click()
+    expect(dialog.locator(".handle-dot")).to_have_count(2)
+    settle(page)
     box = dialog.locator(".handle-dot").nth(1).bounding_box()
     assert box is not None
     page.mouse.move(box["x"] + 8, box["y"] + 8)
     page.mouse.down()
     page.mouse.move(box["x"] - 80, box["y"] + 40, steps=4)
     page.mouse.up()
+    expect(dialog.locator(".handle").nth(1)).to_be_focused()
     text = dialog.locator(".handle").nth(1).get_attribute("aria-valuetext") or ""
     step = int(text.split("step ")[1].split(":")[0])
     strength = float(text.rsplit(" ", 1)[1])
@@ -90,7 +96,7 @@ def test_the_notation_of_wangp_is_read(page: Page, app: App, watch: Watch) -> No
     watch.expected.append("status of 422")
     fill(page, steps=4)
     add(page, "neon_outline")
-    page.wait_for_timeout(800)
+    known(page, steps=4)
     dialog = edit(page, "neon_outline")
     written = dialog.get_by_label("Written")
     written.fill("a lot")
@@ -103,6 +109,5 @@ def test_the_notation_of_wangp_is_read(page: Page, app: App, watch: Watch) -> No
     expect(dialog.get_by_label("A curve of its own")).to_be_checked()
     dialog.get_by_role("button", name="Use", exact=True).click()
     expect(dialog).to_have_count(0)
-    page.wait_for_timeout(600)
-    kept = page.request.get(f"{app.address}api/selection").json()["selected_loras"]
-    assert kept == {"neon_outline": {"high": [[0.0, 1.0], [0.25, 0.5]], "low": 0.2}}
+    wanted = {"neon_outline": {"high": [[0.0, 1.0], [0.25, 0.5]], "low": 0.2}}
+    eventually(page, lambda: saved(page, app)["selected_loras"], wanted)

@@ -8,11 +8,21 @@ from typing import Any
 
 from playwright.sync_api import Page, Response, expect
 
-from tests.browser.actions import fill, get_json, stack_row, type_strength, write_prompt
+from tests.browser.actions import (
+    VIDEO_MS,
+    eventually,
+    fill,
+    get_json,
+    known,
+    saved,
+    stack_row,
+    type_strength,
+    write_prompt,
+)
 from tests.browser.running import App, open_page
-from tests.browser.test_stack import add, order, switch
+from tests.browser.test_stack import add, expect_order, switch
 
-BATCH_MS = 240_000
+BATCH_MS = 3 * VIDEO_MS
 
 
 def open_sets(page: Page) -> None:
@@ -43,14 +53,14 @@ def test_a_set_is_saved_applied_appended_renamed_exported_and_deleted(
     add(page, "neon_outline")
     open_sets(page)
     page.get_by_role("button", name="Append the set evening").click()
-    assert order(page) == ["neon_outline", "golden_hour", "pixel_mosaic"]
+    expect_order(page, "neon_outline", "golden_hour", "pixel_mosaic")
     open_sets(page)
     page.get_by_role("button", name="Apply the set evening").click()
-    assert order(page) == ["golden_hour", "pixel_mosaic"]
+    expect_order(page, "golden_hour", "pixel_mosaic")
     expect(stack_row(page, "golden_hour").locator('input[type="text"]')).to_have_value("0.4")
     expect(switch(page, "pixel_mosaic")).to_have_attribute("aria-checked", "false")
     page.locator(".toast").get_by_role("button", name="Undo").last.click()
-    assert order(page) == ["neon_outline", "golden_hour", "pixel_mosaic"]
+    expect_order(page, "neon_outline", "golden_hour", "pixel_mosaic")
 
     open_sets(page)
     page.get_by_role("button", name="More for the set evening").click()
@@ -156,7 +166,8 @@ def test_an_accelerator_is_applied_and_put_back(page: Page, app: App) -> None:
     fast = stack_row(page, "lightning_4step").locator('input[type="text"]')
     expect(fast).to_have_value("1.0")
     expect(page.locator('#lora-controls [data-kind="guidance"]')).to_have_count(0)
-    page.wait_for_timeout(800)
+    known(page, steps=4, guidance_scale=1, guidance_scale_2=1, flow_shift=3)
+    eventually(page, lambda: (saved(page, app)["accelerated"] or {}).get("name"), "lightning_4step")
     open_page(page, app)
     page.locator("#lora-controls").get_by_role("button", name="Put back").click()
     before = {"steps": "17", "guidance": "3.5", "guidance-2": "3", "flow-shift": "5"}
@@ -188,8 +199,7 @@ def test_with_and_without_are_made_of_one_seed(page: Page, app: App) -> None:
     parts = page.locator("#run-panel .part")
     expect(parts).to_have_count(2)
     expect(parts.locator("video")).to_have_count(2, timeout=BATCH_MS)
-    labels = [part.inner_text() for part in page.locator(".part-label").all()]
-    assert labels == ["Without LoRAs", "With LoRAs"]
+    expect(page.locator(".part-label")).to_have_text(["Without LoRAs", "With LoRAs"])
     job = get_json(f"{app.address}api/jobs/{job_id}")
     tasks = [part["result"]["task"] for part in job["parts"]]
     assert tasks[0]["seed"] == tasks[1]["seed"]

@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+import re
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.actions import PROMPT, fill, get_json, stack_row, type_strength, write_prompt
+from tests.browser.actions import (
+    PROMPT,
+    VIDEO_MS,
+    eventually,
+    expect_no_overflow,
+    fill,
+    get_json,
+    known,
+    saved,
+    settle,
+    stack_row,
+    type_strength,
+    write_prompt,
+)
 from tests.browser.conftest import Watch
 from tests.browser.running import App, open_page
 
@@ -22,6 +35,11 @@ NEWS = """async () => {
 TAKE = """async (selected) => {
   const { store } = await import("./lora_ui/assets/store.js");
   store.replace(selected);
+}"""
+# Once the page has read the library again, after a run.
+LAST_STRENGTH = """async (name) => {
+  const { store } = await import(new URL("./lora_ui/assets/store.js", document.baseURI).href);
+  return store.byName.get(name).last_strength === 0.62 && store.recent.includes(name);
 }"""
 
 
@@ -49,15 +67,18 @@ def make_plain(row: Locator) -> None:
 
 
 def order(page: Page) -> list[str]:
-    rows = page.locator("#lora-controls .stack-row").all()
-    return [row.get_attribute("data-name") or "" for row in rows]
+    rows = page.locator("#lora-controls .stack-row")
+    names: list[str] = rows.evaluate_all("rows => rows.map((row) => row.dataset.name)")
+    return names
 
 
-def saved(page: Page, app: App) -> dict[str, Any]:
-    """What the server keeps for this browser."""
-    page.wait_for_timeout(600)
-    answer: dict[str, Any] = page.request.get(f"{app.address}api/selection").json()
-    return answer
+def expect_order(page: Page, *names: str) -> None:
+    eventually(page, lambda: order(page), list(names))
+
+
+def expect_saved(page: Page, app: App, *names: str) -> None:
+    """The server keeps these, in this order, of what is switched on."""
+    eventually(page, lambda: list(saved(page, app)["selected_loras"]), list(names))
 
 
 def switch(page: Page, name: str) -> Locator:
@@ -70,18 +91,18 @@ def test_what_is_switched_off_stays_and_is_not_sent(page: Page, app: App) -> Non
     switch(page, "golden_hour").click()
     expect(switch(page, "golden_hour")).to_have_attribute("aria-checked", "false")
     expect(page.locator("#lora-controls .summary-total")).to_contain_text("1 LoRA on, 1 switched")
-    assert list(saved(page, app)["selected_loras"]) == ["pixel_mosaic"]
+    expect_saved(page, app, "pixel_mosaic")
     open_page(page, app)
     expect(switch(page, "golden_hour")).to_have_attribute("aria-checked", "false")
     switch(page, "golden_hour").click()
     box = stack_row(page, "golden_hour").locator('input[type="text"]')
     expect(box).to_have_value("0.4")
-    assert saved(page, app)["selected_loras"]["golden_hour"] == 0.4
+    eventually(page, lambda: saved(page, app)["selected_loras"].get("golden_hour"), 0.4)
 
 
 def test_trigger_words_come_and_go_with_the_lora(page: Page) -> None:
     write_prompt(page, "a circle in Golden Hour light")
-    page.wait_for_timeout(400)
+    known(page, prompt="a circle in Golden Hour light")
     add(page, "golden_hour", "neon_outline")
     expect(page.locator(PROMPT_BOX)).to_have_value("a circle in Golden Hour light, neon outline")
     word = stack_row(page, "neon_outline").get_by_role("button", name="neon outline", exact=True)
@@ -93,6 +114,7 @@ def test_trigger_words_come_and_go_with_the_lora(page: Page) -> None:
     word.click()
     expect(word).to_have_attribute("aria-pressed", "false")
     word.click()
+    expect(word).to_have_attribute("aria-pressed", "true")
     stack_row(page, "golden_hour").get_by_role("button", name="Remove").click()
     expect(page.locator(PROMPT_BOX)).to_have_value("a circle in Golden Hour light, neon outline")
     stack_row(page, "neon_outline").get_by_role("button", name="Remove").click()
@@ -101,18 +123,20 @@ def test_trigger_words_come_and_go_with_the_lora(page: Page) -> None:
 
 def test_the_order_changes_by_keyboard_and_by_dragging(page: Page, app: App) -> None:
     add(page, "golden_hour", "motion_trail", "pixel_mosaic")
-    page.wait_for_timeout(500)
+    expect_saved(page, app, "golden_hour", "motion_trail", "pixel_mosaic")
     grip = stack_row(page, "pixel_mosaic").locator(".stack-grip")
     grip.focus()
     page.keyboard.press("ArrowUp")
-    assert order(page) == ["golden_hour", "pixel_mosaic", "motion_trail"]
+    expect_order(page, "golden_hour", "pixel_mosaic", "motion_trail")
     page.keyboard.press("Home")
-    assert order(page) == ["pixel_mosaic", "golden_hour", "motion_trail"]
+    expect_order(page, "pixel_mosaic", "golden_hour", "motion_trail")
     expect(grip).to_be_focused()
     expect(page.locator("#lora-controls [aria-live=polite]").first).to_have_text(
         "pixel_mosaic is number 1 of 3."
     )
+    expect_saved(page, app, "pixel_mosaic", "golden_hour", "motion_trail")
     stack_row(page, "motion_trail").scroll_into_view_if_needed()
+    settle(page)
     start = stack_row(page, "golden_hour").locator(".stack-grip").bounding_box()
     end = stack_row(page, "motion_trail").bounding_box()
     assert start is not None
@@ -123,8 +147,8 @@ def test_the_order_changes_by_keyboard_and_by_dragging(page: Page, app: App) -> 
         page.mouse.move(start["x"] + 10, start["y"] + 20 + (end["y"] - start["y"]) * part)
         page.evaluate(NEWS)
     page.mouse.up()
-    assert order(page) == ["pixel_mosaic", "motion_trail", "golden_hour"]
-    assert list(saved(page, app)["selected_loras"]) == order(page)
+    expect_order(page, "pixel_mosaic", "motion_trail", "golden_hour")
+    expect_saved(page, app, "pixel_mosaic", "motion_trail", "golden_hour")
 
 
 def test_a_slider_is_held_while_the_rows_are_drawn_again(page: Page) -> None:
@@ -164,12 +188,13 @@ def test_clearing_can_be_undone(page: Page) -> None:
     add(page, "golden_hour", "neon_outline")
     type_strength(page, "golden_hour", "0.45")
     write = page.locator(PROMPT_BOX)
+    expect(write).to_have_value(re.compile("golden hour.*neon outline", re.IGNORECASE))
     before = write.input_value()
     page.locator("#lora-controls").get_by_role("button", name="Clear", exact=True).click()
     expect(page.locator("#lora-controls .stack-row")).to_have_count(0)
     expect(write).to_have_value("")
     page.locator(".toast").get_by_role("button", name="Undo").click()
-    assert order(page) == ["golden_hour", "neon_outline"]
+    expect_order(page, "golden_hour", "neon_outline")
     expect(stack_row(page, "golden_hour").locator('input[type="text"]')).to_have_value("0.45")
     expect(write).to_have_value(before)
 
@@ -203,35 +228,39 @@ def test_two_tabs_do_not_fight(page: Page, app: App) -> None:
     expect(box).to_have_value("0.55")
     stack_row(other, "pixel_mosaic").get_by_role("button", name="Remove").click()
     expect(stack_row(page, "pixel_mosaic")).to_have_count(0)
-    found = saved(page, app)["stack"]
-    assert [(item["name"], item["strength"], item["on"]) for item in found] == [
-        ("golden_hour", 0.55, False)
-    ]
+    eventually(
+        page,
+        lambda: [
+            (item["name"], item["strength"], item["on"]) for item in saved(page, app)["stack"]
+        ],
+        [("golden_hour", 0.55, False)],
+    )
     other.close()
 
 
 def test_nothing_is_lost_without_a_connection(page: Page, app: App, watch: Watch) -> None:
     watch.expected.append("ERR_INTERNET_DISCONNECTED")
     add(page, "golden_hour")
-    page.wait_for_timeout(500)
+    expect_saved(page, app, "golden_hour")
     page.context.set_offline(True)
     type_strength(page, "golden_hour", "0.15")
     note = page.locator("#lora-controls .summary-unsaved")
     expect(note).to_contain_text("Your changes are kept in this browser")
     page.context.set_offline(False)
     expect(note).to_be_hidden()
-    page.wait_for_timeout(2500)
-    assert saved(page, app)["selected_loras"] == {"golden_hour": 0.15}
+    eventually(page, lambda: saved(page, app)["selected_loras"], {"golden_hour": 0.15})
 
 
 def test_a_change_of_a_page_that_was_closed_is_saved_by_the_next(page: Page, app: App) -> None:
     add(page, "golden_hour")
-    page.wait_for_timeout(500)
+    expect_saved(page, app, "golden_hour")
     change = {"loras": {"golden_hour": {"strength": 0.25}}, "order": None}
-    page.evaluate("text => localStorage.setItem('lora-unsaved', text)", json.dumps(change))
+    left = json.dumps(["lora-unsaved", json.dumps(change)])
+    # As the new page begins: the old one may still be told that all is saved, and forget it.
+    page.add_init_script(f"localStorage.setItem(...{left})")
     open_page(page, app)
     expect(stack_row(page, "golden_hour").locator('input[type="text"]')).to_have_value("0.25")
-    assert saved(page, app)["selected_loras"] == {"golden_hour": 0.25}
+    eventually(page, lambda: saved(page, app)["selected_loras"], {"golden_hour": 0.25})
 
 
 def test_the_picker_finds_by_trigger_word_with_the_keyboard(page: Page) -> None:
@@ -267,10 +296,9 @@ def test_the_last_strength_and_the_recent_loras_are_remembered(page: Page, app: 
             "selected_loras": {"golden_hour": 0.5, "motion_trail": 0.62},
         },
     ).json()
-    for _ in range(240):
-        if get_json(f"{app.address}api/jobs/{job['id']}")["state"] == "done":
-            break
-        page.wait_for_timeout(500)
+    address = f"{app.address}api/jobs/{job['id']}"
+    eventually(page, lambda: get_json(address)["state"], "done", VIDEO_MS)
+    page.wait_for_function(LAST_STRENGTH, arg="motion_trail")
     stack_row(page, "motion_trail").get_by_role("button", name="Remove").click()
     page.get_by_role("button", name="Recent", exact=True).press("Enter")
     items = page.get_by_role("menu").get_by_role("menuitem")
@@ -314,8 +342,8 @@ def test_a_full_stack_does_not_stick_out(page: Page, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 800})
     add(page, "golden_hour", "lightning_4step", "neon_outline")
     stack_row(page, "neon_outline").get_by_role("button", name="Separate").click()
-    overflow = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-    assert page.evaluate(overflow) <= 0
+    settle(page)
+    expect_no_overflow(page)
     rows = page.locator("#lora-controls .stack-row")
     for box in rows.evaluate_all(
         "rows => rows.flatMap((row) => [...row.querySelectorAll('button, input')].map((item) =>"

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.browser.actions import stack_row
-from tests.browser.running import App, open_page
+from tests.browser.actions import expect_no_overflow, settle, stack_row
+from tests.browser.running import App, phone_page
 from tests.browser.test_accessibility import axe as axe_source
 from tests.browser.test_accessibility import serious_findings
 from tests.browser.test_stack import add, switch
@@ -34,46 +34,46 @@ def test_nothing_serious_in_the_stack_and_its_dialogs(page: Page, axe: str, them
     full_stack(page)
     found = {"stack": serious_findings(page, axe)}
 
-    def look(name: str) -> None:
-        page.wait_for_timeout(400)
+    def look(name: str, what: Locator) -> None:
+        what.wait_for()
         found[name] = serious_findings(page, axe)
         page.keyboard.press("Escape")
+        expect(what).to_be_hidden()
 
     stack_row(page, "neon_outline").get_by_role("button", name="over the steps").first.click()
     page.get_by_role("button", name="Fade out").first.click()
-    look("schedule")
+    look("schedule", page.get_by_role("dialog"))
     for button in ("Sets", "Add LoRA", "Strength sweep"):
         page.locator("#lora-controls").get_by_role("button", name=button, exact=True).click()
-        look(button)
+        look(button, page.get_by_role("dialog"))
     stack_row(page, "neon_outline").get_by_role("button", name="More for").click()
-    look("menu")
+    look("menu", page.get_by_role("menu"))
     stack_row(page, "lightning_4step").get_by_role("button", name="Use its settings").click()
     expect(page.get_by_role("button", name="Put back")).to_be_visible()
-    look("accelerated")
+    found["accelerated"] = serious_findings(page, axe)
     assert found == {name: [] for name in found}
 
 
-def test_a_finger_finds_everything_of_the_stack(page: Page, app: App) -> None:
-    browser = page.context.browser
-    assert browser is not None
-    context = browser.new_context(
-        viewport={"width": 360, "height": 740}, has_touch=True, is_mobile=True
-    )
-    phone = context.new_page()
-    phone.set_default_timeout(30_000)
-    open_page(phone, app)
+def test_a_finger_finds_everything_of_the_stack(browser: Browser, app: App) -> None:
+    phone = phone_page(browser, app)
     full_stack(phone)
-    found = {"stack": phone.evaluate(SMALL)}
+    found = {"stack": small(phone)}
     stack_row(phone, "neon_outline").get_by_role("button", name="over the steps").first.click()
-    found["schedule"] = phone.evaluate(SMALL)
+    phone.get_by_role("dialog").wait_for()
+    found["schedule"] = small(phone)
     phone.keyboard.press("Escape")
     phone.locator("#lora-controls").get_by_role("button", name="Sets", exact=True).click()
     phone.locator(".set-import").wait_for()
-    found["sets"] = phone.evaluate(SMALL)
+    found["sets"] = small(phone)
     assert found == {name: [] for name in found}
-    overflow = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-    assert phone.evaluate(overflow) <= 0
-    context.close()
+    expect_no_overflow(phone)
+    phone.context.close()
+
+
+def small(page: Page) -> list[str]:
+    settle(page)
+    found: list[str] = page.evaluate(SMALL)
+    return found
 
 
 def test_the_stack_works_by_keyboard_alone(page: Page) -> None:

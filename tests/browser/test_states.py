@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page
 
+from tests.browser.actions import expect_no_overflow, settle
 from tests.browser.looks import LOOKS, Look, context_for
 from tests.browser.running import ROOT, App, open_page, start_app, stop_app
 from tests.browser.states import STATES, rest
@@ -39,7 +40,6 @@ SMALL = """() => {
         .map(([box, name, item]) => `${name || item.outerHTML.slice(0, 80)}: `
             + `${Math.round(box.width)} x ${Math.round(box.height)}`);
 }"""
-OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +80,6 @@ def visit(own_app: App, browser: Browser, look: Look, state: str) -> Iterator[Vi
         ),
     )
     page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.set_default_timeout(60_000)
     open_page(page, own_app)
     yield Visit(page, own_app, look, state)
     context.set_offline(False)
@@ -94,12 +93,12 @@ def test_a_state_is_usable_by_everybody(
 ) -> None:
     page, look = visit.page, visit.look
     STATES[visit.state](page, visit.app)
-    page.wait_for_timeout(1200)  # thumbnails arrive, movements end
+    settle(page)
     if pytestconfig.getoption("pictures"):
         with Image.open(io.BytesIO(page.screenshot())) as picture:
             target = FOLDER / f"{visit.state}-{look.name}.webp"
             picture.convert("RGB").save(target, quality=QUALITY, method=6)
-    assert page.evaluate(OVERFLOW) <= 0
+    expect_no_overflow(page)
     if look.is_phone:
         assert page.evaluate(SMALL) == []
         # What the button covers while one does not scroll is not read on its colour.

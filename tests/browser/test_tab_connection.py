@@ -8,7 +8,17 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.actions import card, choose_action, pick, stack_row, type_strength, upload
+from tests.browser.actions import (
+    STEP_MS,
+    card,
+    choose_action,
+    eventually,
+    pick,
+    saved,
+    stack_row,
+    type_strength,
+    upload,
+)
 from tests.browser.conftest import Watch
 from tests.browser.running import App, open_page, open_tab, restart_app, start_app, stop_app
 from tests.browser.test_library import one_demo_lora
@@ -23,7 +33,7 @@ def test_the_page_outlives_a_restart_of_the_program(browser: Browser, tmp_path: 
         page.locator("#prompt textarea").fill("typed before the program ended")
         open_tab(page, "LoRAs")
         pick(page, "golden_hour")
-        page.wait_for_timeout(600)
+        eventually(page, lambda: list(saved(page, app)["selected_loras"]), ["golden_hour"])
         stop_app(process)
         expect(page.locator(".connection-note")).to_contain_text("No connection to the program")
         expect(page.locator("#status-line")).to_contain_text("No connection")
@@ -33,13 +43,13 @@ def test_the_page_outlives_a_restart_of_the_program(browser: Browser, tmp_path: 
         type_strength(page, "golden_hour", "0.35")
         expect(page.locator("#lora-controls .summary-unsaved")).to_contain_text("kept in this")
         process = restart_app(tmp_path, app)
-        expect(page.locator("#status-line")).to_contain_text("Ready", timeout=60_000)
+        expect(page.locator("#status-line")).to_contain_text("Ready", timeout=STEP_MS)
         expect(page.locator("#lora-controls .summary-unsaved")).to_be_hidden()
         prompt = re.compile("typed before the program ended")  # and trigger words
         expect(page.locator("#prompt textarea")).to_have_value(prompt)
-        page.wait_for_timeout(2500)
-        kept = page.request.get(f"{app.address}api/selection").json()["selected_loras"]
-        assert kept == {"golden_hour": 0.35, "motion_trail": kept["motion_trail"]}
+        both = ["golden_hour", "motion_trail"]
+        eventually(page, lambda: sorted(saved(page, app)["selected_loras"]), both)
+        assert saved(page, app)["selected_loras"]["golden_hour"] == 0.35
         open_tab(page, "LoRAs")
         expect(page.locator(".connection-note")).to_be_hidden()
         expect(card(page, "neon_outline")).to_be_visible()

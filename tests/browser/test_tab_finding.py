@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -15,10 +14,10 @@ from result_files import metadata, write_video
 from safetensors.numpy import load_file, save_file
 
 from benchmarks.library_trees import LAYERS, tensor_list, write_sparse
-from tests.browser.actions import card, choose_action, get_json
+from tests.browser.actions import VIDEO_MS, card, choose_action, eventually, get_json, settle
 from tests.browser.conftest import Watch
 from tests.browser.running import LORAS, App, open_page, open_tab, run_app, start_app, stop_app
-from tests.browser.test_tab_grid import READ, names_shown
+from tests.browser.test_tab_grid import READ, expect_names, names_shown
 
 LARGE = "wan_fourteen_low_noise"
 ODD = "odd_keys"
@@ -70,10 +69,8 @@ def test_what_was_used_comes_first(page: Page, app: App) -> None:
     job = page.request.post(
         f"{app.address}api/jobs", data={**task, "selected_loras": {"pixel_mosaic": 0.5}}
     ).json()
-    deadline = time.monotonic() + 150
-    while get_json(f"{app.address}api/jobs/{job['id']}")["state"] != "done":
-        assert time.monotonic() < deadline
-        page.wait_for_timeout(500)
+    address = f"{app.address}api/jobs/{job['id']}"
+    eventually(page, lambda: get_json(address)["state"], "done", VIDEO_MS)
     open_tab(page, "LoRAs")
     for order in ("used", "count"):
         page.get_by_role("combobox", name="Sort by").select_option(order)
@@ -88,14 +85,14 @@ def test_families_and_experts_are_filters(page: Page) -> None:
     panel = page.get_by_role("dialog", name="Family")
     panel.get_by_label("Wan 14B").check()
     page.keyboard.press("Escape")
-    assert names_shown(page) == [LARGE]
+    expect_names(page, LARGE)
     expect(card(page, LARGE).locator(".badge")).to_have_text("Low")
     expect(card(page, LARGE)).to_contain_text("Wan 14B")
     page.get_by_role("button", name="Clear filters").click()
     page.get_by_role("button", name="Pair", exact=True).click()
-    assert set(names_shown(page)) == {"lightning_4step", "neon_outline"}
+    expect_names(page, "lightning_4step", "neon_outline")
     page.get_by_role("button", name="Low", exact=True).click()
-    assert set(names_shown(page)) == {"lightning_4step", "neon_outline", LARGE}
+    expect_names(page, "lightning_4step", "neon_outline", LARGE)
 
 
 def test_there_are_three_densities(page: Page, app: App) -> None:
@@ -103,6 +100,7 @@ def test_there_are_three_densities(page: Page, app: App) -> None:
     sizes = []
     for name in ("List", "Grid", "Large pictures"):
         page.get_by_role("button", name=name, exact=True).click()
+        settle(page)
         box = card(page, "golden_hour").bounding_box()
         assert box is not None
         sizes.append((round(box["width"]), round(box["height"])))
@@ -213,6 +211,10 @@ def test_details_show_the_videos_it_was_used_in(page: Page) -> None:
     choose_action(page, "golden_hour", "Details")
     uses = page.get_by_role("dialog").locator(".details-uses")
     expect(uses.locator("img")).to_have_attribute("alt", "where it was used, seed 7")
-    uses.locator("img").scroll_into_view_if_needed()
-    page.wait_for_function("document.querySelector('.details-uses img').naturalWidth > 0")
+
+    def picture_is_there() -> bool:
+        uses.locator("img").scroll_into_view_if_needed()  # the panel may have been drawn anew
+        return bool(uses.locator("img").evaluate("(image) => image.naturalWidth > 0"))
+
+    eventually(page, picture_is_there, True)
     expect(uses.locator("a")).to_have_attribute("href", re.compile("api/results/used1/video"))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.actions import card, choose_action, pick, upload
+from tests.browser.actions import card, choose_action, eventually, pick, upload
 from tests.browser.running import App, open_page, open_tab
 from tests.browser.test_library import one_demo_lora
 
@@ -18,10 +18,22 @@ READ = """async () => {
 }"""
 
 
+# Once all of them are built; those beyond the window come a frame later.
+NAMES = """() => {
+    const cards = [...document.querySelectorAll('#lora-tab .card[data-name]')];
+    const all = cards.length > 0 && cards.length === Number(cards[0].ariaSetSize);
+    return all ? cards.map((card) => card.dataset.name) : null;
+}"""
+
+
 def names_shown(page: Page) -> list[str]:
-    cards = page.locator("#lora-tab .card[data-name]")
-    cards.first.wait_for()
-    return [item.get_attribute("data-name") or "" for item in cards.all()]
+    found: list[str] = page.wait_for_function(NAMES).json_value()
+    return found
+
+
+def expect_names(page: Page, *names: str) -> None:
+    """Just these are shown, in whatever order."""
+    eventually(page, lambda: sorted(names_shown(page)), sorted(names))
 
 
 def test_the_query_survives_picking_and_a_reload(page: Page, app: App) -> None:
@@ -31,12 +43,12 @@ def test_the_query_survives_picking_and_a_reload(page: Page, app: App) -> None:
     page.get_by_role("button", name="Pair", exact=True).click()
     page.get_by_role("combobox", name="Sort by").select_option("size")
     page.get_by_role("button", name="List", exact=True).click()
-    assert names_shown(page) == ["neon_outline"]
+    expect_names(page, "neon_outline")
     pick(page, "neon_outline")
-    assert names_shown(page) == ["neon_outline"]
+    expect_names(page, "neon_outline")
     open_page(page, app)
     open_tab(page, "LoRAs")
-    assert names_shown(page) == ["neon_outline"]
+    expect_names(page, "neon_outline")
     expect(page.locator(".grid-search")).to_have_value("demo neon")
     expect(page.get_by_role("button", name="Pair", exact=True)).to_have_attribute(
         "aria-pressed", "true"
@@ -44,7 +56,7 @@ def test_the_query_survives_picking_and_a_reload(page: Page, app: App) -> None:
     expect(page.locator(GRID)).to_have_attribute("data-density", "list")
     page.get_by_role("button", name="Clear filters").click()
     expect(page.locator(".grid-search")).to_have_value("")
-    assert len(names_shown(page)) > 3
+    eventually(page, lambda: len(names_shown(page)) > 3, True)
 
 
 def test_tags_are_asked_for_and_excluded(page: Page) -> None:
@@ -146,7 +158,7 @@ def test_a_favourite_is_kept_and_found(page: Page, app: App) -> None:
     open_page(page, app)
     open_tab(page, "LoRAs")
     page.get_by_role("button", name="Favourites", exact=True).click()
-    assert names_shown(page) == [name]
+    expect_names(page, name)
     choose_action(page, name, "Not a favourite any more")
     expect(page.locator(".grid-empty")).to_contain_text("No LoRA matches")
 
@@ -187,25 +199,27 @@ def test_many_are_moved_tagged_and_deleted_at_once(page: Page, app: App, tmp_pat
     open_tab(page, "LoRAs")
     names = ["bulk one", "bulk two"]
     upload(page, *(one_demo_lora(tmp_path, name) for name in names))
+    expect(page.locator(".upload-done")).to_have_count(2)
     for name in names:
         card(page, name).locator(".card-mark").click()
+        expect(card(page, name).locator(".card-mark")).to_have_attribute("aria-checked", "true")
     bar = page.locator(".action-bar")
     bar.get_by_role("button", name="Move").click()
     dialog = page.get_by_role("dialog")
     dialog.get_by_label("Or a new folder in it").fill("shelf")
     dialog.get_by_role("button", name="Move").click()
     page.get_by_role("button", name="shelf 2").click()
-    assert sorted(names_shown(page)) == names
+    expect_names(page, *names)
     assert (app.loras / "shelf" / "bulk one.safetensors").exists()
     bar.get_by_role("button", name="Tag").click()
     dialog.get_by_label("Tags, separated by commas").fill("kept, shelf life")
     dialog.get_by_role("button", name="Save").click()
     expect(page.locator(".toast").last).to_contain_text("2 tags added")
     page.locator(".grid-search").fill("shelf life")
-    assert sorted(names_shown(page)) == names
+    expect_names(page, *names)
     bar.get_by_role("button", name="Delete").click()
     dialog.get_by_role("button", name="Keep it").click()
-    assert sorted(names_shown(page)) == names
+    expect_names(page, *names)
     bar.get_by_role("button", name="Delete").click()
     dialog.get_by_role("button", name="Delete").click()
     expect(card(page, "bulk one")).to_have_count(0)

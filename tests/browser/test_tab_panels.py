@@ -6,7 +6,18 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.actions import card, choose_action, get_json, pick, upload
+from tests.browser.actions import (
+    STEP_MS,
+    card,
+    choose_action,
+    eventually,
+    expect_no_overflow,
+    get_json,
+    pick,
+    saved,
+    settle,
+    upload,
+)
 from tests.browser.conftest import Watch
 from tests.browser.running import App, open_tab
 from tests.browser.test_library import MARKUP, one_demo_lora
@@ -67,8 +78,8 @@ def test_names_that_read_backwards_or_have_no_end_stay_in_their_place(
         choose_action(page, name, "Details")
         expect(page.get_by_role("dialog")).to_contain_text(name)
         page.keyboard.press("Escape")
-    overflow = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-    assert page.evaluate(overflow) <= 0
+    settle(page)
+    expect_no_overflow(page)
 
 
 def test_details_show_a_bar_for_each_block_of_each_expert(page: Page) -> None:
@@ -101,6 +112,7 @@ def test_a_pair_is_split_and_paired_again(page: Page) -> None:
 def test_what_was_deleted_comes_back_from_the_trash(page: Page, tmp_path: Path) -> None:
     open_tab(page, "LoRAs")
     upload(page, one_demo_lora(tmp_path, "thrown away"))
+    expect(page.locator(".upload-done")).to_have_count(1)
     card(page, "thrown away").locator(".card-pick").focus()
     page.keyboard.press("Delete")
     expect(card(page, "thrown away")).to_have_count(0)
@@ -114,13 +126,13 @@ def test_what_was_deleted_comes_back_from_the_trash(page: Page, tmp_path: Path) 
 def test_the_worker_panel_tells_what_is_held(page: Page) -> None:
     open_tab(page, "LoRAs")
     panel = page.locator(".worker")
-    expect(panel).to_contain_text("Ready · Demo", timeout=60_000)
+    expect(panel).to_contain_text("Ready · Demo", timeout=STEP_MS)
     pick(page, "golden_hour")
     expect(panel.locator("li", has_text="golden_hour")).to_contain_text("not loaded")
     expect(panel.get_by_label("Memory", exact=True)).to_be_visible()
 
 
-def test_a_lost_connection_is_said_and_made_good(page: Page, watch: Watch) -> None:
+def test_a_lost_connection_is_said_and_made_good(page: Page, watch: Watch, app: App) -> None:
     watch.expected += ["ERR_INTERNET_DISCONNECTED", "Failed to fetch", "net::ERR"]
     open_tab(page, "LoRAs")
     pick(page, "golden_hour")
@@ -130,6 +142,5 @@ def test_a_lost_connection_is_said_and_made_good(page: Page, watch: Watch) -> No
     pick(page, "motion_trail")
     page.context.set_offline(False)
     expect(note).to_be_hidden()
-    page.wait_for_timeout(600)
-    chosen = page.evaluate("fetch('api/selection').then((answer) => answer.json())")
-    assert set(chosen["selected_loras"]) == {"golden_hour", "motion_trail"}
+    both = ["golden_hour", "motion_trail"]
+    eventually(page, lambda: sorted(saved(page, app)["selected_loras"]), both)

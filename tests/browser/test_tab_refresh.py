@@ -13,11 +13,11 @@ from playwright.sync_api import Page, expect
 
 from backend.lora.estimating import Measured
 from tests.browser.actions import card, choose_action, pick
-from tests.browser.running import MODELS, App, open_tab
+from tests.browser.running import MODELS, App, open_page, open_tab
 from tests.browser.test_library import one_demo_lora
 from utils import LoRAManager, load_settings
 
-ZEROS = 4 << 30  # bytes that lie on no disk; a checksum of them takes a while
+ZEROS = 32 << 30  # bytes that lie on no disk; a checksum of them takes a while
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def test_estimates_tell_how_far_they_were_off(page: Page, app: App) -> None:
         library.record_load([name], "demo", measured)
     seen = library.estimate_memory_impact([name], "demo")
     share = f"{round(100 * seen['load_error'])} %"
-    page.reload()
+    open_page(page, app)
     total = page.locator("#lora-controls .summary-total")
     expect(total).to_contain_text(f"to load (typically off by {share})")
     open_tab(page, "LoRAs")

@@ -8,7 +8,7 @@ import torch
 from playwright.sync_api import Page, expect
 from safetensors.torch import load_file, save_file
 
-from tests.browser.actions import PROMPT, card, pick
+from tests.browser.actions import PROMPT, STEP_MS, card, pick
 from tests.browser.running import LORAS, App, open_tab
 
 NAME = "motion_trail"
@@ -38,15 +38,15 @@ def test_a_lora_is_not_loaded_then_applied_at_its_strength_then_not_loaded(
     expect(held).to_have_text("Selected")
     expect(row.locator(".worker-what")).to_have_text("not loaded")
     job_id = submit(page, app, 200, **{NAME: STRENGTH})
-    expect(page.locator(".worker-state")).to_contain_text("Making a video", timeout=60_000)
-    expect(row.locator(".worker-what")).to_have_text(f"applied at {STRENGTH}", timeout=60_000)
+    expect(page.locator(".worker-state")).to_contain_text("Making a video", timeout=STEP_MS)
+    expect(row.locator(".worker-what")).to_have_text(f"applied at {STRENGTH}", timeout=STEP_MS)
     expect(held).to_have_text(f"Applied {STRENGTH}")
     expect(held).to_have_attribute("data-state", "applied")
     expect(page.locator(".worker-memory")).to_contain_text(
         re.compile(r"[\d.]+ [MG]B of [\d.]+ [MG]B available")
     )
     page.request.post(f"{app.address}api/jobs/{job_id}/cancel")
-    expect(row.locator(".worker-what")).to_have_text("not loaded", timeout=60_000)
+    expect(row.locator(".worker-what")).to_have_text("not loaded", timeout=STEP_MS)
     expect(held).to_have_text("Selected")
 
 
@@ -61,7 +61,7 @@ def test_a_lora_that_failed_says_why(page: Page, app: App) -> None:
     pick(page, "holds nan")
     submit(page, app, 4, **{"holds nan": 1.0})
     row = page.locator(".worker-loras li").filter(has_text="holds nan")
-    expect(row.locator(".worker-what")).to_have_text("failed", timeout=60_000)
+    expect(row.locator(".worker-what")).to_have_text("failed", timeout=STEP_MS)
     expect(row.locator(".worker-why")).to_contain_text("NaN")
     held = card(page, "holds nan").locator(".card-held")
     expect(held).to_have_text("Failed")
@@ -72,12 +72,12 @@ def test_a_lora_that_failed_says_why(page: Page, app: App) -> None:
 def test_the_memory_is_that_of_this_moment(page: Page, app: App) -> None:
     open_tab(page, "LoRAs")
     meter = page.locator(".worker-memory meter")
-    expect(meter).to_be_visible(timeout=60_000)
+    expect(meter).to_be_visible(timeout=STEP_MS)
     page.evaluate(
         "window.seen = new Set(); new MutationObserver(() => window.seen.add(document"
         ".querySelector('.worker-memory').textContent)).observe(document.querySelector("
         "'.worker-memory'), { childList: true, subtree: true })"
     )
     job_id = submit(page, app, 200)
-    page.wait_for_function("window.seen.size >= 2", timeout=60_000)
+    page.wait_for_function("window.seen.size >= 2", timeout=STEP_MS)
     page.request.post(f"{app.address}api/jobs/{job_id}/cancel")
