@@ -28,13 +28,8 @@ export function createFilters() {
     refocus(target.dataset.chip);
   });
   query.addEventListener("change", () => query.filterState === drawn || draw());
-  const redraw = () => {
-    const focused = box.contains(document.activeElement) && document.activeElement.dataset.chip;
-    draw();
-    if (focused) refocus(focused);
-  };
   for (const event of ["library", "model"]) {
-    store.addEventListener(event, () => unlessPressed(box, redraw));
+    store.addEventListener(event, () => unlessPressed(box, draw));
   }
   draw();
   return box;

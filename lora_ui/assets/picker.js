@@ -37,17 +37,10 @@ export function openPicker() {
   const done = el("button", { type: "button", class: "button button-primary", text: "Done" });
   const dialog = openDialog("Add LoRAs", body, { className: "dialog-picker", buttons: [done] });
   done.addEventListener("click", () => dialog.close());
-  const redraw = () => unlessPressed(list, () => keepingFocus(list, draw));
+  const redraw = () => unlessPressed(list, draw);
   store.addEventListener("library", redraw);
   dialog.addEventListener("close", () => store.removeEventListener("library", redraw));
   draw();
-}
-
-function keepingFocus(list, draw) {
-  const focused = list.contains(document.activeElement) ? document.activeElement : null;
-  draw();
-  if (!focused) return;
-  list.querySelector(`[data-name="${CSS.escape(focused.dataset.name)}"]`)?.focus();
 }
 
 function pick(target) {

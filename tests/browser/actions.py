@@ -83,7 +83,7 @@ def known(page: Page, **fields: Any) -> None:
     """Wait until the page's own parts know what stands in Gradio's fields, by a task's names."""
     page.wait_for_function(
         """(fields) => {
-            const form = JSON.parse(localStorage.getItem('studio-form') ?? '{}');
+            const form = JSON.parse(sessionStorage.getItem('studio-form') ?? '{}');
             return Object.entries(fields).every(([name, value]) => form[name] === value);
         }""",
         arg=fields,

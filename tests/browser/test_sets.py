@@ -112,7 +112,7 @@ def test_a_set_leaves_the_words_of_what_stays(page: Page, app: App) -> None:
     assert [item["name"] for item in stack] == ["golden_hour", "neon_outline"]
     page.locator(".toast").get_by_role("button", name="Undo").last.click()
     expect(prompt).to_have_value("a circle, neon outline")
-    assert order(page) == ["neon_outline"]
+    expect_order(page, "neon_outline")
 
 
 def test_words_come_once_a_lora_of_a_set_is_switched_on(page: Page, app: App) -> None:
