@@ -22,6 +22,12 @@ class Form extends EventTarget {
     if (this.#wishes.length > 0) this.#askOnce();
   }
 
+  /** The fields are restored: a wish that came before would have put empty ones in their place. */
+  begin() {
+    this.restored = true;
+    if (this.#wishes.length > 0) this.#askOnce();
+  }
+
   know(values) {
     this.#tell(this.#current(values));
   }
@@ -67,7 +73,7 @@ class Form extends EventTarget {
   }
 
   #askOnce() {
-    if (this.#asked || this.#ask === null) return;
+    if (this.#asked || this.#ask === null || !this.restored) return;
     this.#asked = true;
     this.#ask();
   }

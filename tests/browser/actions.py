@@ -66,11 +66,18 @@ def expect_no_overflow(page: Page) -> None:
 
 
 def tidy_library(page: Page, app: App) -> None:
-    """Take out of the library what earlier tests have put into it."""
-    records = page.request.get(f"{app.address}api/loras").json()["loras"]
-    names = [item["name"] for item in records if not app.given.issuperset(item["files"].values())]
-    if names:
+    """Take out of the library what earlier tests have put into it, or taken out behind its back."""
+
+    def added() -> list[str]:
+        records = page.request.get(f"{app.address}api/loras").json()["loras"]
+        return [
+            item["name"] for item in records if not app.given.issuperset(item["files"].values())
+        ]
+
+    if names := added():
         page.request.post(f"{app.address}api/loras/delete", data={"names": names})
+        page.request.post(f"{app.address}api/loras/refresh")
+        eventually(page, added, [])
 
 
 def saved(page: Page, app: App) -> dict[str, Any]:

@@ -105,9 +105,9 @@ def test_the_form_takes_nothing_before_it_holds_what_was_kept(page: Page, app: A
     page.locator("#generate-button").wait_for()  # after a while the page is shown all the same
     expect(page.locator("#generate-columns")).to_have_attribute("inert", "")
     eventually(page, lambda: bool(held), True)
-    page.unroute_all()
     for request in held:
         request.continue_()
+    page.unroute_all()
     expect(page.locator("#generate-columns")).not_to_have_attribute("inert", "")
     expect(page.locator("#prompt textarea")).to_have_value("what was kept")
 

@@ -91,7 +91,7 @@ export function keptForm() {
 /** The fields now hold what was kept. Before, a click on Generate would send an empty form. */
 export function formRestored(model) {
   filledFor = model;
-  form.restored = true;
+  form.begin();
 }
 
 /** The model if it is another one, else null: Gradio's list says so too when it is only left. */
