@@ -86,7 +86,9 @@ def frames(queue: JobQueue, job: Job) -> list[bytes]:
 
 
 def pinned(settings: Settings) -> list[Path]:
-    return sorted((settings.data_dir / "inputs" / "loras").glob("*/*"))
+    # Unlike Path.glob, os.walk takes a folder that goes meanwhile for an empty one.
+    found = os.walk(settings.data_dir / "inputs" / "loras")
+    return sorted(Path(folder, name) for folder, _, names in found for name in names)
 
 
 def test_jobs_use_the_files_that_were_chosen(
