@@ -23,22 +23,26 @@ export async function deleteLoras(names) {
     const text = "They go to the library's trash. You can undo this right afterwards.";
     if (!(await confirmDialog(`Delete ${names.length} LoRAs?`, text, "Delete"))) return;
   }
-  const strengths = new Map(names.map((name) => [name, store.selection.get(name)]));
+  const before = new Map(store.stack.entries);
   const gone = await many("delete", names);
   for (const name of gone) store.deselect(name);
   if (gone.length === 0) return;
   await store.refresh();
   toast(`${called(gone)} ${gone.length === 1 ? "was" : "were"} deleted.`, {
-    action: { label: "Undo", run: () => undoDelete(gone, strengths) },
+    action: { label: "Undo", run: () => undoDelete(gone, before) },
   });
 }
 
-async function undoDelete(names, strengths) {
+/** `before` is the stack as it was: what stood in it does so again, switched and split as then. */
+async function undoDelete(names, before) {
   const back = await many("undo", names);
   await store.refresh();
-  for (const name of back) {
-    if (strengths.get(name) !== undefined) store.select(name, strengths.get(name));
+  const stood = back.filter((name) => before.has(name));
+  for (const name of stood) {
+    const { strength, on, split } = before.get(name);
+    store.stack.add(name, strength, { on, split });
   }
+  if (stood.length > 0) store.stack.reorder([...before.keys()]);
   if (back.length > 0) toast(`${called(back)} ${back.length === 1 ? "is" : "are"} back.`);
 }
 

@@ -108,7 +108,7 @@ export class Selection {
       }),
     );
     this.#saving.noteOrder([...this.entries.keys()]);
-    this.#changed();
+    this.setAccelerated(null); // the form is replaced too
   }
 
   setStrength(name, strength) {

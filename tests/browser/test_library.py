@@ -125,6 +125,27 @@ def test_a_deleted_lora_comes_back_with_undo(page: Page, tmp_path: Path, app: Ap
     assert (app.loras / "short lived.safetensors").exists()
 
 
+def test_a_deleted_lora_comes_back_as_it_was_in_the_stack(page: Page, tmp_path: Path) -> None:
+    open_tab(page, "LoRAs")
+    upload(page, one_demo_lora(tmp_path, "off and first"))
+    pick(page, "off and first")
+    pick(page, "golden_hour")
+    open_tab(page, "Generate")
+    row = stack_row(page, "off and first")
+    row.get_by_role("button", name="Separate").click()
+    row.get_by_role("switch").click()
+    open_tab(page, "LoRAs")
+    choose_action(page, "off and first", "Delete")
+    open_tab(page, "Generate")
+    expect(row).to_have_count(0)
+    page.locator(".toast").get_by_role("button", name="Undo").click()
+    expect(row.get_by_role("switch")).to_have_attribute("aria-checked", "false")
+    expect(row.locator('input[type="range"]')).to_have_count(2)
+    rows = page.locator("#lora-controls .stack-row")
+    expect(rows.first).to_have_attribute("data-name", "off and first")
+    expect(rows).to_have_count(2)
+
+
 def test_the_selection_survives_a_reload(page: Page, app: App, tmp_path: Path) -> None:
     open_tab(page, "LoRAs")
     upload(page, one_demo_lora(tmp_path, "kept choice"))

@@ -20,7 +20,8 @@ from tests.browser.actions import (
     write_prompt,
 )
 from tests.browser.running import App, open_page
-from tests.browser.test_stack import add, expect_order, switch
+from tests.browser.test_restore import choose_model
+from tests.browser.test_stack import TAKE, add, expect_order, switch
 
 BATCH_MS = 3 * VIDEO_MS
 
@@ -176,6 +177,21 @@ def test_an_accelerator_is_applied_and_put_back(page: Page, app: App) -> None:
     expect(fast).to_have_value("0.7")
     slow = stack_row(page, "golden_hour").locator('input[type="text"]')
     expect(slow).to_have_value("0.6")
+
+
+def test_what_an_accelerator_replaced_goes_with_the_form(page: Page) -> None:
+    add(page, "lightning_4step")
+    use = stack_row(page, "lightning_4step").get_by_role("button", name="Use its settings")
+    back = page.locator("#lora-controls").get_by_role("button", name="Put back")
+    use.click()
+    expect(back).to_be_visible()
+    choose_model(page, "TI2V-5B")
+    expect(back).to_be_hidden()
+    choose_model(page, "Demo")
+    use.click()
+    expect(back).to_be_visible()
+    page.evaluate(TAKE, {"lightning_4step": 1.0})
+    expect(back).to_be_hidden()
 
 
 def test_a_person_marks_an_accelerator(page: Page) -> None:

@@ -94,10 +94,14 @@ export function formRestored(model) {
   form.begin();
 }
 
-/** The model if it is another one, else null: Gradio's list says so too when it is only left. */
+/**
+ * The model if it is another one, else null: Gradio's list says so too when it is only left. The
+ * settings that an accelerator took the place of were those of the model before.
+ */
 export function otherModel(model) {
   if (model === filledFor) return null;
   filledFor = model;
+  if (store.stack.accelerated) store.stack.setAccelerated(null);
   return model;
 }
 
