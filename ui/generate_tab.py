@@ -173,7 +173,8 @@ def _wire_form(settings: Settings, page: gr.Blocks, form: Form) -> None:
         js=_script("generate", "keptForm"),
         **QUICK,
     )
-    restored.then(None, form.model_type, js=_script("generate", "formRestored"))
+    restored.success(None, form.model_type, js=_script("generate", "formRestored"))
+    restored.failure(None, js=_script("generate", "formNotRestored"))
 
 
 def _wire_run(settings: Settings, form: Form, button: gr.Button, run: gr.HTML) -> None:

@@ -5,6 +5,7 @@ import { openDialog } from "./dialogs.js";
 import { actionButton, delegate, el } from "./dom.js";
 import { form } from "./form.js";
 import * as format from "./format.js";
+import { unlessPressed } from "./pressed.js";
 import { added, fractionOf, moved, partOf, pointsOf, removed, SHAPES, stepOf } from "./schedule.js";
 import { drawSchedule } from "./schedule_drawing.js";
 import { store } from "./store.js";
@@ -242,7 +243,8 @@ function typed(target, view, plan) {
     plan.range = [Math.min(plan.range[0], next[index][1]), Math.max(plan.range[1], next[index][1])];
     plan.curves = { ...plan.curves, [expert]: next };
   }
-  draw(view, plan);
+  // Typing ends where the next thing is pressed, which is to stay until it is let go.
+  unlessPressed(target.closest("dialog"), () => draw(view, plan));
 }
 
 function clicked(target, view, plan) {

@@ -17,6 +17,13 @@ from tests.browser.running import App, open_tab
 DEMO_LORA = "golden_hour"
 
 
+# As when the gallery looks whether anything changed.
+LOOK = """async () => {
+  const { results } = await import("./ui/assets/results.js");
+  await results.check();
+}"""
+
+
 def add(app: App, name: str, **changes: Any) -> Path:
     chosen = changes.get("selected_loras", {})
     reports = {
@@ -109,6 +116,35 @@ def test_delete_and_undo(gallery: Page, app: App) -> None:
     gallery.locator(".toast").get_by_role("button", name="Undo").click()
     expect(card(gallery, "fox1")).to_be_visible()
     assert (app.outputs / "fox1.mp4").exists()
+
+
+def test_the_second_click_of_two_deletes_nothing_more(gallery: Page, app: App) -> None:
+    search(gallery, "quick fox", "fox1", "fox2")
+    first = gallery.locator(".result").first
+    name = first.get_attribute("data-id")
+    first.get_by_role("button", name="Delete").hover()
+    for count in (1, 2):  # the next card is under the pointer when the second one comes
+        gallery.mouse.down(click_count=count)
+        gallery.mouse.up(click_count=count)
+        expect(card(gallery, str(name))).to_have_count(0)
+    gallery.evaluate(LOOK)
+    expect(gallery.locator(".result")).to_have_count(1)
+    gallery.locator(".toast").get_by_role("button", name="Undo").click()
+    search(gallery, "quick fox", "fox1", "fox2")
+
+
+def test_a_filter_whose_last_video_is_gone_can_be_taken_off(gallery: Page, app: App) -> None:
+    add(app, "only1", prompt="the only one", selected_loras={"only here": 1.0})
+    gallery.evaluate(LOOK)
+    choice = gallery.get_by_label("LoRA", exact=True)
+    choice.select_option("only here")
+    expect(gallery.locator(".result")).to_have_count(1)
+    card(gallery, "only1").get_by_role("button", name="Delete").click()
+    expect(gallery.locator(".result")).to_have_count(0)
+    gallery.evaluate(LOOK)
+    expect(choice).to_have_value("only here")
+    choice.select_option("")
+    expect(card(gallery, "owl1")).to_be_visible()
 
 
 def test_deleted_videos_wait_in_the_trash(gallery: Page, app: App) -> None:

@@ -112,6 +112,29 @@ def test_the_form_takes_nothing_before_it_holds_what_was_kept(page: Page, app: A
     expect(page.locator("#prompt textarea")).to_have_value("what was kept")
 
 
+def test_a_form_that_cannot_be_filled_is_kept(page: Page, app: App, watch: Watch) -> None:
+    watch.expected.append("status of 500")
+    write_prompt(page, "written before")
+    page.wait_for_function("localStorage.getItem('studio-form')?.includes('written before')")
+    page.route("**/gradio_api/run/predict", lambda route: route.fulfill(status=500))
+    page.goto(app.address)
+    note = page.locator(".toast-error", has_text="could not be filled")
+    expect(note).to_be_visible()
+    expect(page.locator("#generate-columns")).to_have_attribute("inert", "")
+    page.unroute_all()
+    note.get_by_role("button", name="Reload").click()
+    expect(page.locator("#prompt textarea")).to_have_value("written before")
+
+
+def test_what_gradio_was_not_told_survives_a_reload(page: Page, app: App) -> None:
+    """As without a connection: the page changes, and no event of Gradio's comes through."""
+    write_prompt(page, "with a connection")
+    page.wait_for_function("localStorage.getItem('studio-form')?.includes('with a connection')")
+    page.evaluate("document.querySelector('#prompt textarea').value = 'written without'")
+    open_page(page, app)
+    expect(page.locator("#prompt textarea")).to_have_value("written without")
+
+
 def test_each_tab_keeps_its_own_form(page: Page, app: App) -> None:
     prompt = "#prompt textarea"
     kept = "text => localStorage.getItem('studio-form')?.includes(text)"

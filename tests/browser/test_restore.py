@@ -8,14 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from PIL import Image
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 from result_files import WANGP, metadata, video_bytes, write_video
 
 from tests.browser.actions import (
     PROMPT,
+    eventually,
     fill,
     generate,
     get_json,
+    settle,
     stack_row,
     wait_for_video,
     write_prompt,
@@ -195,6 +197,29 @@ def test_each_tab_keeps_its_own_picture(page: Page, app: App, tmp_path: Path) ->
     open_page(page, app)
     expect(page.locator(".picture-image")).to_be_visible()
     other.close()
+
+
+def test_the_picture_chosen_last_stays(page: Page, tmp_path: Path) -> None:
+    choose_model(page, "Wan2.2 I2V")
+    held: list[Route] = []
+
+    def hold(request: Route) -> None:
+        held.append(request)
+
+    page.route("**/api/pictures*", hold)
+    for count, side in enumerate((40, 60), 1):
+        folder = tmp_path / str(side)
+        folder.mkdir()
+        page.locator("#picture-file").set_input_files(picture_file(folder, (side, side)))
+        eventually(page, lambda: len(held), count)
+    width = "JSON.parse(sessionStorage.getItem('studio-picture') ?? '{}').picture?.width"
+    for route in reversed(held):
+        with page.expect_response("**/api/pictures*"):
+            route.continue_()
+        page.wait_for_function(f"{width} === 60")
+    page.unroute_all()
+    settle(page)
+    assert page.evaluate(width) == 60
 
 
 def test_the_last_frame_becomes_the_input(page: Page, app: App) -> None:

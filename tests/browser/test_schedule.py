@@ -60,6 +60,19 @@ def test_a_curve_by_keyboard_is_in_the_video(page: Page, app: App) -> None:
     assert found == {"golden_hour": {"high": points, "low": points}}
 
 
+def test_what_is_pressed_after_typing_counts(page: Page) -> None:
+    add(page, "golden_hour")
+    dialog = edit(page, "golden_hour")
+    points = dialog.locator('input[data-field="value"]')
+    expect(points).to_have_count(1)
+    points.click()
+    page.keyboard.press("ControlOrMeta+A")
+    page.keyboard.type("0.4")
+    dialog.get_by_role("button", name="Add point").click()
+    expect(points).to_have_count(2)
+    expect(points.first).to_have_value("0.4")
+
+
 def test_points_are_dragged_removed_and_made_constant(page: Page) -> None:
     add(page, "golden_hour")
     type_strength(page, "golden_hour", "1")

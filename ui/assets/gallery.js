@@ -103,10 +103,10 @@ function connect(view, options) {
   results.addEventListener("list", () => draw(view));
   results.addEventListener("filters", () => drawFilters(view, options.models));
   drawFilters(view, options.models);
-  delegate(view.list, "click", (target) => act(view, target));
+  delegate(view.list, "click", (target, event) => act(view, target, event));
 }
 
-function act(view, target) {
+function act(view, target, { detail }) {
   const { id } = target.closest(".result").dataset;
   const result = results.items.find((item) => item.id === id);
   if (!result) return;
@@ -124,6 +124,7 @@ function act(view, target) {
       reuseResult(result);
       break;
     case "delete":
+      if (detail > 1) return; // the second click of two would meet the next card
       focusNeighbour(view, id);
       deleteResult(result);
       break;
@@ -248,8 +249,15 @@ function drawEmpty(view) {
 function drawFilters(view, titles) {
   const { models, loras } = results.filters;
   const name = (model) => (titles[model] ?? model).replace(/ \(.*\)$/, "");
-  fill(view.selects.model, [["", "All models"], ...models.map((key) => [key, name(key)])]);
-  fill(view.selects.lora, [["", "All LoRAs"], ...loras.map((key) => [key, key])]);
+  const shownModels = withChosen(models, results.query.model);
+  fill(view.selects.model, [["", "All models"], ...shownModels.map((key) => [key, name(key)])]);
+  const shownLoras = withChosen(loras, results.query.lora);
+  fill(view.selects.lora, [["", "All LoRAs"], ...shownLoras.map((key) => [key, key])]);
+}
+
+/** What is filtered by stays in the list, also when its last video is gone. */
+function withChosen(names, chosen) {
+  return chosen && !names.includes(chosen) ? [...names, chosen] : names;
 }
 
 function fill(select, entries) {

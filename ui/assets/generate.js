@@ -2,6 +2,7 @@
 import { request } from "../../lora_ui/assets/api.js";
 import { form } from "../../lora_ui/assets/form.js";
 import { store } from "../../lora_ui/assets/store.js";
+import { toast } from "../../lora_ui/assets/toasts.js";
 import { batchOf, videoCount } from "./batch.js";
 import { keep, kept } from "./kept.js";
 import { pictureInput } from "./picture.js";
@@ -94,6 +95,15 @@ export function formRestored(model) {
   form.begin();
 }
 
+/** The form stays closed, so that nothing goes over what was kept. */
+export function formNotRestored() {
+  toast("The form could not be filled: the server did not answer.", {
+    kind: "error",
+    details: ["What you wrote before is kept. Reload the page once the server runs."],
+    action: { label: "Reload", run: () => location.reload() },
+  });
+}
+
 /**
  * The model if it is another one, else null: Gradio's list says so too when it is only left. The
  * settings that an accelerator took the place of were those of the model before.
@@ -109,6 +119,13 @@ export function otherModel(model) {
 export function reusedForm() {
   return JSON.stringify(runs.reused);
 }
+
+// Without a connection Gradio tells of no change any more, and reloads the page once it is back.
+addEventListener("pagehide", () => {
+  const prompt = document.querySelector("#prompt textarea")?.value;
+  if (!form.restored || prompt === undefined || prompt === form.values.prompt) return;
+  keep(KEPT, JSON.stringify({ ...form.values, prompt }));
+});
 
 function fields(values) {
   return Object.fromEntries(FIELDS.map((name, index) => [name, values[index] ?? null]));

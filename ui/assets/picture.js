@@ -10,6 +10,7 @@ const USUAL = { fit: "crop", x: 0.5, y: 0.5, zoom: 1 };
 /** Event: change. `models` says for each model its `use` of a picture and its usual `ratio`. */
 class PictureInput extends EventTarget {
   models = {};
+  turn = 0; // goes up with every choice, so that an upload which ends later does not undo it
   picture = null;
   cut = { ...USUAL };
   ratio = 1;
@@ -30,6 +31,7 @@ class PictureInput extends EventTarget {
   }
 
   set(picture) {
+    this.turn += 1;
     this.picture = picture;
     this.cut = { ...USUAL };
     this.#changed();
@@ -86,8 +88,11 @@ export function offerPicture(picture) {
 
 /** Send a picture's file to the server and take it as the input. */
 export async function takePictureFile(file) {
+  pictureInput.turn += 1;
+  const { turn } = pictureInput;
   try {
-    pictureInput.set(await send("api/pictures", file));
+    const picture = await send("api/pictures", file);
+    if (turn === pictureInput.turn) pictureInput.set(picture);
   } catch (error) {
     toastError(error);
   }

@@ -43,7 +43,7 @@ export async function deleteResult(result) {
 async function undoDelete(result) {
   const back = await attempt(() => request("POST", path(result, "/undo")));
   if (!back) return;
-  await results.search();
+  await results.reread();
   toast("The video is back.");
 }
 

@@ -31,6 +31,11 @@ class Results extends EventTarget {
     return this.#read("", PAGE);
   }
 
+  /** Read again as much as is shown, so that a long list stays where it is. */
+  reread() {
+    return this.#read("", Math.max(PAGE, this.items.length));
+  }
+
   /** The next page, if there is one. */
   async readMore() {
     if (this.#next === null || this.loading) return;
@@ -50,7 +55,7 @@ class Results extends EventTarget {
     this.#revision = filters.revision;
     this.filters = filters;
     this.dispatchEvent(new Event("filters"));
-    await this.#read("", Math.max(PAGE, this.items.length));
+    await this.reread();
   }
 
   /** Put a changed result in its place. */

@@ -119,7 +119,8 @@ function buttons(view, result, video) {
     href: address(`api/results/${result.id}/video`, { download: true }),
     text: "Save video",
   });
-  const remove = button("Delete", async () => {
+  const remove = button("Delete", async ({ detail }) => {
+    if (detail > 1) return; // a double click is meant for this video, not also for the next one
     const index = shown(view);
     if (!(await deleteResult(result))) return;
     const next = results.items[index] ?? results.items[index - 1];
