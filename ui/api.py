@@ -22,6 +22,7 @@ from ui.restore_routes import create_restore_router
 from ui.result_routes import create_result_router
 from ui.routes import create_status_router
 from ui.static import ASSETS
+from ui.submission import TaskForms
 from ui.trash_routes import create_trash_router
 from utils import JobQueue, LoRAManager, LoRAUploadHandler, ResultLibrary, Settings
 
@@ -57,7 +58,7 @@ def build_api(
     app.add_exception_handler(RequestValidationError, refuse_request)
     app.include_router(create_lora_router(settings, loras, uploads, results=results))
     app.include_router(create_status_router(loras, queue))
-    app.include_router(create_job_router(queue, pictures))
+    app.include_router(create_job_router(queue, TaskForms(pictures, settings)))
     app.include_router(create_diagnostics_router(queue, settings))
     app.include_router(create_health_router(queue, loras))
     # Before the results, whose addresses begin with an id.

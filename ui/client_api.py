@@ -13,8 +13,7 @@ from gradio.events import api
 from pydantic import ValidationError
 
 from ui.messages import job_not_found
-from ui.pictures import PictureStore
-from ui.submission import Submission, batch_from_form
+from ui.submission import Submission, TaskForms
 from utils import JobQueue, StudioError
 
 LOOK_SECONDS = 0.3
@@ -23,7 +22,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-def add_client_api(queue: JobQueue, pictures: PictureStore) -> None:
+def add_client_api(queue: JobQueue, forms: TaskForms) -> None:
     """Add the endpoints to the page that is being built."""
 
     @_told
@@ -34,7 +33,7 @@ def add_client_api(queue: JobQueue, pictures: PictureStore) -> None:
     ) -> dict[str, Any]:
         """Queue a video, or with parts a batch of them; gives the job, with its id."""
         form = Submission.model_validate({"task": task, "parts": parts, "priority": priority})
-        wanted, made = batch_from_form(form, pictures)
+        wanted, made = forms.batch(form)
         return queue.submit(wanted, parts=made, priority=form.priority).to_dict()
 
     @_told

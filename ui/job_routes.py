@@ -22,8 +22,7 @@ from ui.job_models import (
     Wanted,
 )
 from ui.messages import job_not_found
-from ui.pictures import PictureStore
-from ui.submission import Submission, batch_from_form, changes_from_form, parts_from_forms
+from ui.submission import Submission, TaskForms
 from utils import JobQueue
 
 FRESH = {"Cache-Control": "no-store"}
@@ -40,16 +39,16 @@ REFUSED: dict[int | str, dict[str, Any]] = {
 }
 
 
-def create_job_router(queue: JobQueue, pictures: PictureStore) -> APIRouter:
+def create_job_router(queue: JobQueue, forms: TaskForms) -> APIRouter:
     router = APIRouter(route_class=ErrorRoute)
-    _add_submission(router, queue, pictures)
+    _add_submission(router, queue, forms)
     _add_looking(router, queue)
     _add_arranging(router, queue)
     _add_queue(router, queue)
     return router
 
 
-def _add_submission(router: APIRouter, queue: JobQueue, pictures: PictureStore) -> None:
+def _add_submission(router: APIRouter, queue: JobQueue, forms: TaskForms) -> None:
     @router.post(
         "/api/jobs",
         tags=["jobs"],
@@ -63,7 +62,7 @@ def _add_submission(router: APIRouter, queue: JobQueue, pictures: PictureStore) 
         LoRA files are held from now on: renaming, deleting or replacing a LoRA changes nothing
         for this job.
         """
-        task, parts = batch_from_form(body, pictures)
+        task, parts = forms.batch(body)
         job = queue.submit(task, parts=parts, priority=body.priority)
         return JSONResponse(job.to_dict(), status_code=201)
 
@@ -79,8 +78,10 @@ def _add_submission(router: APIRouter, queue: JobQueue, pictures: PictureStore) 
     )
     def edit(job_id: JobId, body: Annotated[JobEdit, Body()]) -> Response:
         """Change a job while it waits. It keeps its place, and the LoRA files it holds."""
-        parts = None if body.parts is None else parts_from_forms(body.parts, pictures)
-        changes = changes_from_form(body.task, pictures)
+        known = queue.get(job_id)
+        base = known.task.to_dict() if known else {}
+        changes = forms.changes(body.task, base)
+        parts = None if body.parts is None else forms.parts(body.parts, {**base, **changes})
         job = queue.edit(job_id, changes, parts=parts, priority=body.priority)
         return JSONResponse(job.to_dict())
 

@@ -10,6 +10,7 @@ from ui.gallery_tab import create_gallery_tab
 from ui.generate_tab import create_generate_tab
 from ui.pictures import PictureStore
 from ui.status import create_status_line
+from ui.submission import TaskForms
 from utils import JobQueue, Settings
 
 TITLE = "Wan2.2 LoRA Studio"
@@ -26,5 +27,6 @@ def build_page(settings: Settings, queue: JobQueue) -> gr.Blocks:
                 _create_lora_tab(settings)
             with gr.Tab("Gallery", id="gallery"):
                 create_gallery_tab(settings)
-        add_client_api(queue, PictureStore(settings.data_dir / "pictures"))
+        forms = TaskForms(PictureStore(settings.data_dir / "pictures"), settings)
+        add_client_api(queue, forms)
     return page

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel, Field, model_validator
 
 from ui.pictures import PictureStore
-from utils import GenerationTask, Part
+from utils import GenerationTask, Part, Settings
 
 WHOLE = ("width", "height", "num_frames", "fps", "steps", "seed")
+EMPTY = (None, "")
 
 
 class PartForm(BaseModel):
@@ -44,37 +45,52 @@ class Submission(BaseModel):
         return {"task": data} if isinstance(data, dict) and "task" not in data else data
 
 
-def batch_from_form(form: Submission, pictures: PictureStore) -> tuple[GenerationTask, list[Part]]:
-    """The task and the parts that the form asks for; the queue checks them.
+class TaskForms:
+    """Makes tasks of what a form or a program sends.
 
-    `image` is the id of a stored picture, never a path. Empty fields mean the model's default,
-    for a part's seed a new random one. The task of a result may be sent as it is: it gets an id
-    of its own. Raises GenerationError for what is not a task's field.
+    `image` is the id of a stored picture, never a path. It is cut to the video's size, which is
+    the model's where none is given. Raises GenerationError for what is not a task's field.
     """
-    values = {"prompt": "", **_values(form.task, pictures)}
-    values.pop("id", None)
-    return GenerationTask.from_dict(values), parts_from_forms(form.parts, pictures)
 
+    def __init__(self, pictures: PictureStore, settings: Settings) -> None:
+        self._pictures, self._models = pictures, settings.models
 
-def parts_from_forms(forms: Sequence[PartForm], pictures: PictureStore) -> list[Part]:
-    return [Part(form.label, changes_from_form(form.changes, pictures)) for form in forms]
+    def batch(self, form: Submission) -> tuple[GenerationTask, list[Part]]:
+        """The task and the parts that the form asks for; the queue checks them.
 
+        Empty fields mean the model's default, for a part's seed a new random one. The task of a
+        result may be sent as it is: it gets an id of its own.
+        """
+        values = {"prompt": "", **self._values(form.task, {})}
+        values.pop("id", None)
+        return GenerationTask.from_dict(values), self.parts(form.parts, form.task)
 
-def changes_from_form(changes: dict[str, Any], pictures: PictureStore) -> dict[str, Any]:
-    """Changed fields of a task; an empty one is set to None, the model's default."""
-    emptied = [key for key, value in changes.items() if value in (None, "") and key != "prompt"]
-    return {**dict.fromkeys(emptied), **_values(changes, pictures)}
+    def parts(self, forms: Sequence[PartForm], base: Mapping[str, Any]) -> list[Part]:
+        """What the parts change of `base`, the fields of a task."""
+        return [Part(form.label, self.changes(form.changes, base)) for form in forms]
 
+    def changes(self, changes: dict[str, Any], base: Mapping[str, Any]) -> dict[str, Any]:
+        """Changed fields of `base`; an empty one is set to None, the model's default."""
+        emptied = [key for key, value in changes.items() if value in EMPTY and key != "prompt"]
+        return {**dict.fromkeys(emptied), **self._values(changes, base)}
 
-def _values(form: dict[str, Any], pictures: PictureStore) -> dict[str, Any]:
-    """A task's fields as Python has them."""
-    values = {key: _value(key, value) for key, value in form.items() if value not in (None, "")}
-    if "image" in values:
-        size = values.get("width"), values.get("height")
-        values["image"] = str(pictures.cut(values["image"], *size))
-    if form.get("negative_prompt") == "":
-        values["negative_prompt"] = ""
-    return values
+    def _values(self, form: dict[str, Any], base: Mapping[str, Any]) -> dict[str, Any]:
+        """A task's fields as Python has them."""
+        values = {key: _value(key, value) for key, value in form.items() if value not in EMPTY}
+        if "image" in values:
+            size = self._size({**base, **form})
+            values["image"] = str(self._pictures.cut(values["image"], *size))
+        if form.get("negative_prompt") == "":
+            values["negative_prompt"] = ""
+        return values
+
+    def _size(self, fields: Mapping[str, Any]) -> tuple[Any, Any]:
+        entry = self._models.get(str(fields.get("model_type")))
+        width, height = (
+            getattr(entry, side, None) if fields.get(side) in EMPTY else _value(side, fields[side])
+            for side in ("width", "height")
+        )
+        return width, height
 
 
 def _value(key: str, value: Any) -> Any:

@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 from ui.pictures import PictureStore
-from ui.submission import Submission, batch_from_form
-from utils import GenerationError, GenerationTask
+from ui.submission import PartForm, Submission, TaskForms
+from utils import GenerationError, GenerationTask, load_settings
 
 
 @pytest.fixture
@@ -17,8 +17,12 @@ def pictures(tmp_path: Path) -> PictureStore:
     return PictureStore(tmp_path / "pictures")
 
 
+def forms(pictures: PictureStore) -> TaskForms:
+    return TaskForms(pictures, load_settings())
+
+
 def task(form: dict[str, object], pictures: PictureStore) -> GenerationTask:
-    return batch_from_form(Submission.model_validate(form), pictures)[0]
+    return forms(pictures).batch(Submission.model_validate(form))[0]
 
 
 def test_empty_fields_are_left_to_the_model(pictures: PictureStore) -> None:
@@ -58,7 +62,7 @@ def test_parts_carry_only_what_they_change(pictures: PictureStore) -> None:
             "priority": 2,
         }
     )
-    _, parts = batch_from_form(form, pictures)
+    _, parts = forms(pictures).batch(form)
     assert [(part.label, part.changes) for part in parts] == [
         ("seed 1", {"seed": 1}),
         ("any", {"seed": None}),
@@ -75,6 +79,27 @@ def test_a_picture_is_named_by_id_never_by_path(pictures: PictureStore) -> None:
     for wrong in ("/etc/passwd", "../secret", "0" * 32, made.image):
         with pytest.raises(GenerationError, match="picture"):
             task({"model_type": "i2v-A14B", "prompt": "x", "image": wrong}, pictures)
+
+
+def test_a_picture_is_cut_to_the_size_that_the_video_will_have(pictures: PictureStore) -> None:
+    wanted = {"id": pictures.add(Image.new("RGB", (90, 40), "red")), "fit": "pad"}
+    entry = load_settings().models["i2v-A14B"]
+    base = {"model_type": "i2v-A14B", "prompt": "it moves"}
+    usual = (entry.width, entry.height)
+
+    def size(image: object) -> tuple[int, int]:
+        with Image.open(str(image)) as stored:
+            return stored.size
+
+    assert size(task({**base, "image": wanted}, pictures).image) == usual
+    assert size(task({**base, "width": "", "image": wanted}, pictures).image) == usual
+    assert size(task({**base, "width": 64.0, "image": wanted}, pictures).image) == (64, usual[1])
+    job = {**base, "width": 64, "height": 48}
+    makes = forms(pictures)
+    assert size(makes.changes({"image": wanted}, job)["image"]) == (64, 48)
+    assert size(makes.changes({"image": wanted, "width": None}, job)["image"]) == (usual[0], 48)
+    (part,) = makes.parts([PartForm(changes={"image": wanted, "height": 32})], job)
+    assert size(part.changes["image"]) == (64, 32)
 
 
 def test_the_same_picture_is_stored_once(pictures: PictureStore, tmp_path: Path) -> None:
