@@ -13,18 +13,26 @@ from gradio.events import api
 from pydantic import ValidationError
 
 from ui.messages import job_not_found
+from ui.result_models import ResultItem
 from ui.submission import Submission, TaskForms
-from utils import JobQueue, StudioError
+from utils import JobQueue, LoRAManager, ResultLibrary, ResultQuery, StudioError
 
 LOOK_SECONDS = 0.3
+LARGEST_PAGE = 200
 OPEN_STATES = ("queued", "running")
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
-def add_client_api(queue: JobQueue, forms: TaskForms) -> None:
+def add_client_api(
+    queue: JobQueue, forms: TaskForms, loras: LoRAManager, results: ResultLibrary
+) -> None:
     """Add the endpoints to the page that is being built."""
+    _add_jobs(queue, forms)
+    _add_finding(queue, loras, results)
 
+
+def _add_jobs(queue: JobQueue, forms: TaskForms) -> None:
     @_told
     def submit(
         task: dict[str, Any],
@@ -47,6 +55,11 @@ def add_client_api(queue: JobQueue, forms: TaskForms) -> None:
         queue.cancel(job_id)
         return _found(queue, job_id)
 
+    @_told
+    def retry(job_id: str) -> dict[str, Any]:
+        """Queue a job again that failed, was cancelled or interrupted; gives it as it is now."""
+        return queue.retry(job_id).to_dict()
+
     async def generate(task: dict[str, Any]) -> dict[str, Any]:
         """Make a video and wait for it; gives the job, whose result names the files."""
         made = await asyncio.to_thread(submit, task)
@@ -57,11 +70,46 @@ def add_client_api(queue: JobQueue, forms: TaskForms) -> None:
             raise _refusal(made)
         return made
 
-    options: dict[str, Any] = {"concurrency_limit": None}
-    api(submit, api_name="submit", **options)
-    api(job, api_name="job", **options)
-    api(cancel, api_name="cancel", **options)
-    api(generate, api_name="generate", **options)
+    for endpoint in (submit, job, cancel, retry, generate):
+        _add(endpoint)
+
+
+def _add_finding(queue: JobQueue, loras: LoRAManager, results: ResultLibrary) -> None:
+    @_told
+    def status() -> dict[str, Any]:
+        """Workers, the job to show, and the queue."""
+        return queue.status()
+
+    @_told
+    def find_loras(query: str = "", offset: int = 0, limit: int = 60) -> dict[str, Any]:
+        """`total`, `names` and `loras`, the records, of the LoRAs that have all words of the
+        query."""
+        page = loras.find_loras(query, offset=max(0, offset), limit=_page(limit))
+        # The client would take what has a "path" for a file of Gradio's, and ask for it.
+        records = {
+            name: {key: value for key, value in record.items() if key != "path"}
+            for name, record in page["loras"].items()
+        }
+        return {**page, "loras": records}
+
+    @_told
+    def find_results(query: str = "", cursor: str = "", limit: int = 48) -> dict[str, Any]:
+        """`results`, the newest first, with the `total`, and `next`, the cursor of what follows."""
+        page = results.find(ResultQuery(query), cursor, _page(limit))
+        found = [ResultItem.of(result).model_dump() for result in page.results]
+        return {"results": found, "next": page.next, "total": page.total}
+
+    _add(status)
+    _add(find_loras, "loras")
+    _add(find_results, "results")
+
+
+def _page(limit: int) -> int:
+    return max(1, min(limit, LARGEST_PAGE))
+
+
+def _add(endpoint: Callable[..., Any], name: str = "") -> None:
+    api(endpoint, api_name=name or endpoint.__name__, concurrency_limit=None)
 
 
 def _found(queue: JobQueue, job_id: str) -> dict[str, Any]:

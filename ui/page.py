@@ -11,12 +11,12 @@ from ui.generate_tab import create_generate_tab
 from ui.pictures import PictureStore
 from ui.status import create_status_line
 from ui.submission import TaskForms
-from utils import JobQueue, Settings
+from utils import JobQueue, LoRAManager, ResultLibrary, Settings
 
 TITLE = "Wan2.2 LoRA Studio"
 
 
-def build_page(settings: Settings, queue: JobQueue) -> gr.Blocks:
+def build_page(settings: Settings, loras: LoRAManager, queue: JobQueue) -> gr.Blocks:
     page = gr.Blocks(title=TITLE, fill_width=True, analytics_enabled=False)
     with page:
         create_status_line(settings)
@@ -28,5 +28,5 @@ def build_page(settings: Settings, queue: JobQueue) -> gr.Blocks:
             with gr.Tab("Gallery", id="gallery"):
                 create_gallery_tab(settings)
         forms = TaskForms(PictureStore(settings.data_dir / "pictures"), settings)
-        add_client_api(queue, forms)
+        add_client_api(queue, forms, loras, ResultLibrary(settings))
     return page

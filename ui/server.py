@@ -66,7 +66,7 @@ def build_app(
     app = build_api(settings, loras, uploads, queue, on_ready=on_ready, version=version)
     gr.mount_gradio_app(
         app,
-        build_page(settings, queue),
+        build_page(settings, loras, queue),
         path="/",
         theme=studio_theme(),
         head=_head(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 import urllib.request
@@ -13,15 +14,21 @@ from typing import Any
 import pytest
 from gradio_client import Client
 from gradio_client.exceptions import AppError
+from result_files import metadata, write_video
 
 from tests.backend.jobs.conftest import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
+DEMO_LORA = ROOT / "loras" / "golden_hour.safetensors"
 
 
 @pytest.fixture(scope="module")
-def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
-    folder = tmp_path_factory.mktemp("client")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("client")
+
+
+@pytest.fixture(scope="module")
+def client(folder: Path) -> Iterator[Client]:
     command = [sys.executable, "-m", "tests.ui.scripted_app", str(folder)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -42,7 +49,10 @@ def status(client: Client) -> dict[str, Any]:
 
 def test_only_what_is_meant_for_it_is_named(client: Client) -> None:
     named = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
-    assert set(named) == {"/submit", "/job", "/cancel", "/generate"}
+    assert set(named) == {
+        *("/submit", "/job", "/cancel", "/retry", "/generate"),
+        *("/status", "/loras", "/results"),
+    }
     names = [item["parameter_name"] for item in named["/submit"]["parameters"]]
     assert names == ["task", "parts", "priority"]
 
@@ -63,6 +73,32 @@ def test_a_batch_is_queued_looked_at_and_cancelled(client: Client) -> None:
     wait_until(lambda: client.predict(job["id"], **look)["state"] == "running", "running")
     client.predict(job["id"], api_name="/cancel")
     wait_until(lambda: client.predict(job["id"], **look)["state"] == "cancelled", "cancelled")
+
+
+def test_a_cancelled_job_is_run_again(client: Client) -> None:
+    job = client.predict({"model_type": "demo", "prompt": "slow"}, api_name="/submit")
+    look = {"api_name": "/job"}
+    for again in (False, True):
+        if again:
+            assert client.predict(job["id"], api_name="/retry")["state"] == "queued"
+        wait_until(lambda: client.predict(job["id"], **look)["state"] == "running", "running")
+        assert client.predict(api_name="/status")["running"][0]["id"] == job["id"]
+        client.predict(job["id"], api_name="/cancel")
+        wait_until(lambda: client.predict(job["id"], **look)["state"] == "cancelled", "cancelled")
+
+
+def test_loras_and_results_are_found(client: Client, folder: Path) -> None:
+    for name in ("neon", "other"):
+        shutil.copy(DEMO_LORA, folder / "loras" / f"{name}.safetensors")
+        write_video(folder / "outputs", name, metadata({}, id=name, prompt=f"a {name} fox"))
+    wait_until(lambda: client.predict(api_name="/loras")["total"] == 2, "both LoRAs")
+    found = client.predict("neon", api_name="/loras")
+    assert found["names"] == ["neon"]
+    assert "demo" in found["loras"]["neon"]["compatible_models"]
+    page = client.predict("fox", "", 1, api_name="/results")
+    assert page["total"] == 2 and len(page["results"]) == 1
+    (rest,) = client.predict("fox", page["next"], 5, api_name="/results")["results"]
+    assert {rest["prompt"], page["results"][0]["prompt"]} == {"a neon fox", "a other fox"}
 
 
 def test_a_waiting_call_holds_up_no_other(client: Client) -> None:
