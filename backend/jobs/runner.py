@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import psutil
@@ -51,6 +51,7 @@ class GenerationRunner:
         _ = self._loras.adapter_cache  # one for all runs: each has a view of its own
         self._selected: dict[str, Any] = {}
         self._stage = ""
+        self._left_out: Mapping[str, str] = {}
 
     def load(self, model_type: str) -> None:
         self._models.load(model_type)
@@ -63,7 +64,7 @@ class GenerationRunner:
         pins: Pins,
     ) -> GenerationResult:
         def note(progress: Progress) -> None:
-            self._stage = progress.stage
+            self._stage, self._left_out = progress.stage, progress.left_out
             on_progress(progress)
 
         self._selected = dict(task.selected_loras)
@@ -76,21 +77,25 @@ class GenerationRunner:
                 cancel=cancel,
             )
         finally:
-            self._selected, self._stage = {}, ""
+            self._selected, self._stage, self._left_out = {}, "", {}
 
     def status(self) -> dict[str, Any]:
-        state = "applied" if self._stage in APPLIED_STAGES else "waiting"
         held = self._models.current
         return {
             "model": self._models.loaded,
             "device": self._models.device,
             "offload": held.offload if held else "",
             "loras": {
-                name: {"state": state, "strength": strength}
-                for name, strength in self._selected.items()
+                name: self._lora_status(name, strength) for name, strength in self._selected.items()
             },
             "memory": memory_in_use(self._models.device),
         }
+
+    def _lora_status(self, name: str, strength: Any) -> dict[str, Any]:
+        if name in self._left_out:
+            return {"state": "left_out", "strength": strength, "reason": self._left_out[name]}
+        state = "applied" if self._stage in APPLIED_STAGES else "waiting"
+        return {"state": state, "strength": strength}
 
 
 def memory_in_use(device: str) -> dict[str, int]:

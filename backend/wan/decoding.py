@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import time
 from typing import Any
 
@@ -11,8 +12,11 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from backend.wan.memory import is_out_of_memory, release_memory
 from backend.wan.soundness import Whereabouts, require_finite_frames
 from backend.wan.video_file import Frames
+
+logger = logging.getLogger(__name__)
 
 PREVIEW_SIDE = 384  # pixels
 PREVIEW_SHARE = 0.015  # of the sampling time
@@ -56,15 +60,29 @@ class Previewer:
         before = time.monotonic()
         if not self._enabled or self._spent > PREVIEW_SHARE * (before - self._started):
             return None
+        try:
+            frame = self._frame(latents)
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            self._enabled = False
+        if not self._enabled:  # sampling needs the memory more
+            logger.warning("no memory for previews: this run goes on without")
+            self._pipeline.vae.clear_cache()
+            release_memory()
+            return None
+        buffer = io.BytesIO()
+        frame.save(buffer, format="JPEG", quality=85)
+        self._spent += time.monotonic() - before
+        return buffer.getvalue()
+
+    def _frame(self, latents: Tensor) -> Image.Image:
         expected = self._expected(latents)
         middle = expected.shape[2] // 2
         frames = decode_latents(self._pipeline, expected[:, :, middle : middle + 1])
         picture = Image.fromarray(frames[-1])
         picture.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE))
-        buffer = io.BytesIO()
-        picture.save(buffer, format="JPEG", quality=85)
-        self._spent += time.monotonic() - before
-        return buffer.getvalue()
+        return picture
 
     def _expected(self, latents: Tensor) -> Tensor:
         """The scheduler's estimate of the clean latents where it keeps one."""

@@ -18,7 +18,8 @@ TILE_STEP = 32  # pixels; a whole number of latents for every decoder, also of t
 
 
 class MemoryLadder:
-    """The measures of one run. `undo` takes back, after it, those that change pixels."""
+    """The measures of one run. `undo` takes back, after it, those that change pixels; the offload
+    lasts until there is room again."""
 
     def __init__(self, task: GenerationTask, models: ModelManager, undo: ExitStack) -> None:
         self._task, self._models, self._undo = task, models, undo
@@ -64,8 +65,12 @@ class MemoryLadder:
         )
 
     def _offload(self, stage: str) -> str:
+        if stage == "write":
+            return ""  # the encoder works in the computer's memory, which this would fill
         model = self._models.current
-        if model is None or not self._models.offload(model):
+        if model is None:
+            self._undo.callback(self._models.prefer_offload, False)
+        if not (self._models.offload(model) if model else self._models.prefer_offload()):
             return ""
         return (
             f"Memory ran out ({stage}): the model's parts now wait in the computer's memory and "

@@ -35,7 +35,8 @@ Offload = Literal["none", "model"]
 class LoadedModel:
     """A pipeline in memory. `device` is where it computes.
 
-    `offload` says whether its parts stay there (none) or wait on the host (model).
+    `offload` says whether its parts stay there (none) or wait on the host (model); `makeshift`
+    that they wait only because memory ran out.
     """
 
     model_type: str
@@ -45,6 +46,7 @@ class LoadedModel:
     device: torch.device
     offload: Offload
     identity: ModelIdentity = field(repr=False)
+    makeshift: bool = False
 
     @property
     def offloaded(self) -> bool:
@@ -75,6 +77,8 @@ class ModelManager:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._model: LoadedModel | None = None
+        self._refused = False  # the last one did not fit its GPU
+        self._makeshift = False  # the next one is not to be put there
 
     @property
     def settings(self) -> Settings:
@@ -108,9 +112,11 @@ class ModelManager:
         self.unload()
         device = choose_device(self._settings.device)
         pipeline = self._read(entry, folder, device)
-        offload = self._place(pipeline, device)
+        offload, makeshift = self._place(pipeline, device)
         identity = ModelIdentity.of(folder, entry.revision)
-        self._model = LoadedModel(model_type, entry, folder, pipeline, device, offload, identity)
+        self._model = LoadedModel(
+            model_type, entry, folder, pipeline, device, offload, identity, makeshift
+        )
         return self._model
 
     def unload(self) -> None:
@@ -132,8 +138,34 @@ class ModelManager:
         if model.device.type != "cuda" or model.offloaded or self._settings.offload == "none":
             return False
         model.pipeline.enable_model_cpu_offload(device=model.device)
-        model.offload = "model"
+        model.offload, model.makeshift = "model", True
         return True
+
+    def bring_back(self, model: LoadedModel) -> bool:
+        """Take `offload` back: every part is on the GPU again. False, and all as before, where
+        they do not fit."""
+        model.pipeline.remove_all_hooks()
+        fits = True
+        try:
+            model.pipeline.to(model.device)
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            fits = False
+        if fits:
+            model.offload, model.makeshift = "none", False
+        else:
+            model.pipeline.enable_model_cpu_offload(device=model.device)
+            release_memory()
+        return fits
+
+    def prefer_offload(self, wanted: bool = True) -> bool:
+        """Have the parts of the model that is loaded next wait on the host, or no longer so.
+
+        False where that was not in the way of the last one, or the settings forbid it.
+        """
+        self._makeshift = wanted and self._refused and self._settings.offload != "none"
+        return self._makeshift
 
     def locate(self, model_type: str) -> Path:
         """The model's folder, downloading it from the hub if it is not there.
@@ -196,19 +228,25 @@ class ModelManager:
         pipeline.set_progress_bar_config(disable=True)
         return pipeline
 
-    def _place(self, pipeline: Any, device: torch.device) -> Offload:
-        """Put the pipeline on its device, or have its parts moved there on use."""
-        if is_offloaded(
+    def _place(self, pipeline: Any, device: torch.device) -> tuple[Offload, bool]:
+        """Put the pipeline on its device, or have its parts moved there on use: which of the two,
+        and whether the second only because memory ran out."""
+        too_large = is_offloaded(
             self._settings.offload,
             cuda=device.type == "cuda",
             weights=weights_in_memory(pipeline),
             total=total_memory(device),
-        ):
+        )
+        makeshift, self._makeshift = self._makeshift and not too_large, False
+        self._refused = False
+        if too_large or makeshift:
             logger.info("the weights do not fit %s: parts are moved there on use", device)
             pipeline.enable_model_cpu_offload(device=device)
-            return "model"
+            return "model", makeshift
+        self._refused = device.type == "cuda"
         pipeline.to(device)
-        return "none"
+        self._refused = False
+        return "none", False
 
 
 def weight_type(folder: Path, device: torch.device) -> torch.dtype:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from contextlib import ExitStack
 from typing import Any
@@ -71,10 +72,27 @@ class Recovery:
         forecast = foresee(self._task, self._models, self._loras)
         if forecast is None:
             return
+        forecast = self._brought_back(forecast)
         self._forecast, self._stages.tight = forecast, not forecast.fits
         require_possible(forecast, self._models.settings)
         if words := warning(forecast):
             self._add({"action": "forecast", "stage": "load", "detail": words})
+
+    def _brought_back(self, forecast: Forecast) -> Forecast:
+        """The forecast with a model that an earlier run had to offload on the GPU again, where
+        there is room now; where there is none, that is told."""
+        model = self._models.current
+        if model is None or not model.makeshift or model.model_type != self._task.model_type:
+            return forecast
+        there = dataclasses.replace(forecast, offloaded=False)
+        if there.fits and self._models.bring_back(model):
+            return there
+        detail = (
+            "The model's parts still wait in the computer's memory, which is slower: memory ran "
+            "out in an earlier run, and there is no room for them on the GPU yet."
+        )
+        self._add({"action": "offload", "stage": "load", "detail": detail})
+        return forecast
 
     def require_usable(self) -> None:
         """Raise a LoRAError that names a LoRA which is not there, cannot be read or doesn't fit."""
@@ -109,6 +127,8 @@ class Recovery:
         measure = self._ladder.next_measure(stage)
         if measure is not None:
             self._add(measure)
+            if measure["action"] == "offload" and self._forecast is not None:
+                self._forecast = dataclasses.replace(self._forecast, offloaded=True)
         elif self._models.settings.reduce_loras and self.selection and stage in BEFORE_DECODING:
             name = largest(list(self.selection), self._task.model_type, self._loras)
             reason = LoRALoadingError("memory ran out, and reduce_loras allows to leave it out.")
@@ -119,6 +139,7 @@ class Recovery:
     def _note(self, item: LeftOut) -> None:
         self._left_out[item.name] = item
         self._stages.loras = tuple(self.selection)
+        self._stages.left_out[item.name] = item.reason
         self._add(
             {
                 "action": f"lora_{item.outcome}",

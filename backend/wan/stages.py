@@ -29,13 +29,15 @@ WORDS = {
 class Stages:
     """Reports progress, keeps times, and turns exhausted memory into a VRAMError.
 
-    `tight` is set when the run was foreseen not to fit; `loras` names those in force.
+    `tight` is set when the run was foreseen not to fit; `loras` names those in force, `left_out`
+    says why each of the others is not.
     """
 
     def __init__(self, on_progress: OnProgress | None, cancel: Cancel) -> None:
         self.cancel = cancel
         self.tight = False
         self.loras: tuple[str, ...] = ()
+        self.left_out: dict[str, str] = {}
         self._on_progress = on_progress
         self._started = time.monotonic()
         self._timings: dict[str, float] = {}
@@ -64,7 +66,8 @@ class Stages:
         if progress.step:
             self._last = progress
         if self._on_progress is not None:
-            self._on_progress(dataclasses.replace(progress, notes=self._notes))
+            left_out = dict(self.left_out)
+            self._on_progress(dataclasses.replace(progress, notes=self._notes, left_out=left_out))
 
     def say(self, stage: str, message: str) -> None:
         """Tell what is being done about a failure, from now on with all progress."""

@@ -117,7 +117,8 @@ class Progress:
 
     `stage` is one of load, apply, text, sample, decode, write; `expert` is the transformer that
     made the step (high or low); `seconds_left` counts to the end of sampling; `preview` is a
-    JPEG of the middle frame as it looks now. `notes` tell what was done about failures so far.
+    JPEG of the middle frame as it looks now. `notes` tell what was done about failures so far,
+    `left_out` for each LoRA that is not used any more why that is.
     """
 
     stage: str
@@ -128,6 +129,7 @@ class Progress:
     message: str = ""
     preview: bytes | None = None
     notes: tuple[str, ...] = ()
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready, without the preview's bytes."""
@@ -136,7 +138,7 @@ class Progress:
             for item in dataclasses.fields(self)
             if item.name != "preview"
         }
-        return {**plain, "notes": list(self.notes)}
+        return {**plain, "notes": list(self.notes), "left_out": dict(self.left_out)}
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ export function stateOf(name) {
   if (state === "waiting" || state === "loading") {
     return { state: "loading", text: "loading", short: "Loading" };
   }
+  if (state === "left_out") return failed("left out", held.reason);
   if (state === "failed") return failed("failed", held.reason ?? held.detail);
   if (state === "loaded") return { state, text: "in memory, not applied", short: "Loaded" };
   return failedLast(name) ?? { state: "none", text: "not loaded", short: "" };

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from diffusers import AutoencoderKLWan
 from PIL import Image
 from studio import Studio, decoded
 
@@ -181,6 +182,27 @@ def test_progress_tells_stages_steps_and_experts(studio: Studio) -> None:
     assert [progress.expert for progress in steps] == ["high", "high", "low", "low"]
     assert steps[-1].seconds_left == 0
     assert (steps[0].preview or b"").startswith(b"\xff\xd8")
+
+
+def test_a_preview_that_finds_no_memory_is_done_without(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Progress] = []
+    whole = studio.run(on_progress=seen.append)
+    assert any(progress.preview for progress in seen)
+    real = AutoencoderKLWan.decode
+
+    def decode(vae: Any, latents: torch.Tensor, *args: Any, **options: Any) -> Any:
+        if latents.shape[2] == 1:  # a preview is of one latent frame
+            raise torch.OutOfMemoryError("no memory is left for a preview")
+        return real(vae, latents, *args, **options)
+
+    monkeypatch.setattr(AutoencoderKLWan, "decode", decode)
+    seen.clear()
+    result = studio.run(on_progress=seen.append)
+    assert not any(progress.preview for progress in seen)
+    assert result.recoveries == []
+    assert np.array_equal(decoded(result.video_path), decoded(whole.video_path))
 
 
 def test_cancel_stops_within_one_step_and_leaves_nothing(studio: Studio) -> None:

@@ -19,6 +19,7 @@ from studio import Studio, decoded
 
 import backend.wan.video_file
 from backend.errors import GenerationError, LoRAError, LoRAFileError, VRAMError
+from backend.jobs.runner import GenerationRunner
 from backend.wan.manager import LoRAManager
 from backend.wan.task import GenerationTask, Progress
 from backend.wan.video_file import read_metadata
@@ -295,3 +296,25 @@ def test_the_library_names_what_cannot_be_applied(studio: Studio, broken: Path) 
         LoRAManager(studio.settings).applied(pipeline, {"glow": 1.0}),
     ):
         pytest.fail("it was applied")
+
+
+def test_the_worker_says_which_lora_it_does_not_use(studio: Studio) -> None:
+    runner = GenerationRunner(studio.settings.model_copy(update={"on_lora_failure": "skip"}))
+    seen: dict[str, dict[str, Any]] = {}
+    runner.run(
+        GenerationTask(
+            model_type="t2v",
+            prompt="a shape",
+            steps=2,
+            selected_loras={"combined": 0.7, "for_another_model": 0.5},
+        ),
+        lambda progress: seen.update({progress.stage: runner.status()["loras"]}),
+        lambda: False,
+        {},
+    )
+    assert seen["load"]["combined"] == {"state": "waiting", "strength": 0.7}
+    for stage in ("sample", "decode"):
+        assert seen[stage]["combined"] == {"state": "applied", "strength": 0.7}
+        assert seen[stage]["for_another_model"]["state"] == "left_out"
+        assert "width 5120" in seen[stage]["for_another_model"]["reason"]
+    assert runner.status()["loras"] == {}

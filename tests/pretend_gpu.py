@@ -1,0 +1,48 @@
+"""Stands for a GPU of a given size: torch and diffusers say that it is there, and what would be
+computed on it is computed on the CPU."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from diffusers import DiffusionPipeline
+
+GB = 10**9
+
+
+class PretendGPU:
+    """`total` and `free` in bytes; `refusals` is how often moving a whole model there fails."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, total: int = 100 * GB) -> None:
+        self.total = self.free = total
+        self.refusals = 0
+        self.moved: list[str] = []
+        cuda = {
+            "is_available": lambda: True,
+            "device_count": lambda: 1,
+            "get_device_properties": lambda _=None: SimpleNamespace(total_memory=self.total),
+            "get_device_name": lambda _=None: "Pretend",
+            "mem_get_info": lambda _=None: (self.free, self.total),
+            "empty_cache": lambda: None,
+        }
+        for name, answer in cuda.items():
+            monkeypatch.setattr(torch.cuda, name, answer)
+        real_to, real_offload = DiffusionPipeline.to, DiffusionPipeline.enable_model_cpu_offload
+
+        def to(pipeline: Any, device: Any, *args: Any, **options: Any) -> Any:
+            kind = torch.device(device).type
+            self.moved.append(kind)
+            if kind == "cuda" and self.refusals:
+                self.refusals -= 1
+                raise torch.OutOfMemoryError("no memory is left for the model")
+            return real_to(pipeline, "cpu", *args, **options)
+
+        def offload(pipeline: Any, device: Any = None) -> None:
+            self.moved.append("offload")
+            real_offload(pipeline, device="cpu")
+
+        monkeypatch.setattr(DiffusionPipeline, "to", to)
+        monkeypatch.setattr(DiffusionPipeline, "enable_model_cpu_offload", offload)
