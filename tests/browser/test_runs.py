@@ -18,6 +18,7 @@ from tests.browser.actions import (
     wait_for_video,
     write_prompt,
 )
+from tests.browser.conftest import Watch
 from tests.browser.running import App, held_up, open_page, worker_of
 from tests.browser.test_queue import clear
 
@@ -144,6 +145,38 @@ def test_a_cancelled_run_is_retried_with_one_click(page: Page, app: App) -> None
     wait_for_video(page, job_id, LONG_MS)
     expect(page.locator("#retry-button")).to_be_hidden()
     assert get_json(f"{app.address}api/jobs/{job_id}")["task"]["seed"] == 12
+
+
+def test_a_batch_that_is_retried_in_the_queue_can_be_cancelled_again(page: Page) -> None:
+    write_prompt(page)
+    small(page, steps=1000, seed=14)
+    videos(page, 2)
+    generate(page)
+    cancel = page.locator("#cancel-button")
+    for _ in range(2):
+        expect(page.locator(".run-note")).to_contain_text("Step", timeout=STEP_MS)
+        expect(cancel).to_be_enabled()
+        cancel.click()
+        expect(page.locator(".run-note")).to_have_text("Cancelled", timeout=STEP_MS)
+        page.locator("#queue-button").click()
+        page.locator(".queue-row").first.get_by_role("button", name="Retry").click()
+        page.keyboard.press("Escape")
+    expect(cancel).to_be_enabled()
+
+
+def test_what_was_refused_is_forgotten_once_another_is_queued(page: Page, watch: Watch) -> None:
+    watch.expected.append("status of 422")
+    write_prompt(page)
+    small(page, steps=1000, seed=15)
+    generate(page)
+    expect(page.locator(".run-note")).to_contain_text("Step", timeout=STEP_MS)
+    write_prompt(page, "")
+    assert generate(page) == ""
+    expect(page.locator(".run-problem")).to_be_visible()
+    write_prompt(page)
+    assert generate(page) != ""
+    expect(page.locator(".run-problem")).to_be_hidden()
+    expect(page.locator(".run-note")).to_contain_text("Step")
 
 
 def test_a_killed_worker_interrupts_the_run_which_is_retried(page: Page, app: App) -> None:

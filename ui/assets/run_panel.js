@@ -23,11 +23,12 @@ export function mount({ element, trigger }) {
   poll.addEventListener("status", draw);
   runs.addEventListener("submitted", () => {
     view.refused = null;
+    drawProblem(view);
     showOnPhone(view.stage);
   });
   runs.addEventListener("refused", ({ detail }) => {
     view.refused = detail.error;
-    drawProblem(view, detail.error);
+    drawProblem(view);
     showOnPhone(view.problem);
   });
   view.cancel.addEventListener("click", () => cancel(view));
@@ -78,6 +79,7 @@ function drawJob(view, job, reuse) {
   const open = job !== null && ["queued", "running"].includes(job.state);
   view.note.textContent = job ? noteText(job) : "No video yet";
   view.cancel.hidden = !open;
+  if (!open) view.cancel.disabled = false; // a batch may be retried elsewhere
   view.retry.hidden = !RETRYABLE.includes(job?.state);
   view.bar.hidden = !open;
   if (open) drawBar(view.bar, fraction(job));
@@ -113,7 +115,7 @@ function drawBatch(view, job) {
 
 function updateBatch(view, job) {
   view.parts.update(job);
-  drawProblem(view, view.refused ?? (job.state === "cancelled" ? null : job.error));
+  drawProblem(view);
 }
 
 function seeds(job) {
@@ -130,7 +132,7 @@ function drawStage(view, job, open, reuse) {
   const { width, height } = job?.task ?? { width: 16, height: 9 };
   view.stage.style.aspectRatio = `${width || 16} / ${height || 9}`;
   view.details.replaceChildren(...(job?.result ? resultDetails(job, reuse) : []));
-  drawProblem(view, view.refused ?? (job?.state === "cancelled" ? null : job?.error));
+  drawProblem(view);
   if (job?.result) view.stage.replaceChildren(player(job));
   else view.stage.replaceChildren(el("p", { class: "muted", text: stageText(job, open) }));
 }
@@ -196,14 +198,16 @@ function drawNotes(box, notes) {
   box.replaceChildren(...notes.map((text) => el("p", { text })));
 }
 
-function drawProblem(view, error) {
+/** What was refused last, or why the run failed. */
+function drawProblem(view) {
+  const { job, refused } = view;
+  const error = refused ?? (job?.state === "cancelled" ? null : job?.error);
   const said = JSON.stringify([error?.message, error?.suggestions]);
   if (view.said === said) return;
   view.said = said;
   view.problem.hidden = !error;
   view.problem.replaceChildren(...(error ? problemParts(error) : []));
-  const failed = error && error === view.job?.error;
-  if (failed) view.problem.append(copyDiagnostics(view.job.id));
+  if (error && error === job?.error) view.problem.append(copyDiagnostics(job.id));
 }
 
 async function cancel(view) {
@@ -222,6 +226,7 @@ async function cancel(view) {
 async function retry(view) {
   view.retry.disabled = true;
   view.refused = null;
+  drawProblem(view);
   try {
     await request("POST", `api/jobs/${view.job.id}/retry`);
     view.cancel.disabled = false;
