@@ -21,6 +21,7 @@ from backend.jobs.preparing import Preparation, parts_again
 from backend.jobs.refusals import has_begun, no_such_job, not_now, written
 from backend.jobs.revision_counter import RevisionCounter
 from backend.jobs.runner import GENERATION_RUNNER
+from backend.logs import logged_job
 from backend.settings import Settings
 from backend.wan.footprint import Forecast
 from backend.wan.manager import LoRAManager
@@ -89,6 +90,8 @@ class JobQueue:
                 task = dataclasses.replace(task, id=uuid.uuid4().hex)
             made = self._preparation.prepare(task, parts)
             job = self._store.add(made.task, made.parts, priority=priority, pins=made.pins)
+        with logged_job(job.id):
+            logger.info("queued")
         self._wake()
         return job
 

@@ -19,6 +19,7 @@ from backend.jobs.outcomes import batch_outcome
 from backend.jobs.recovery import Recovery
 from backend.jobs.run import Run
 from backend.jobs.store import JobStore
+from backend.logs import logged_job
 from backend.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -90,7 +91,8 @@ class Supervisor:
             try:
                 in_hand = in_hand or self._next_report()
                 if in_hand is not None:
-                    self._take(in_hand)
+                    with logged_job(self._run.job.id if self._run else ""):
+                        self._take(in_hand)
                 in_hand = None
                 self._recover()
                 self._keeper.ensure()
@@ -201,6 +203,8 @@ class Supervisor:
         if job is not None:
             self._run = Run(job, self._store.pins(job.id))
             self._board.begin(job)
+            with logged_job(job.id):
+                logger.info("begun")
 
     def _next_part(self, run: Run) -> None:
         """Begin the next part, unless the job is over or has to wait."""
@@ -260,8 +264,11 @@ class Supervisor:
         if run is None:
             return
         self._save_progress(run)
-        if not self._store.finish(run.job.id, self._owner, state, result=result, error=error):
-            logger.warning("Job %s was taken from this instance before it ended", run.job.id)
+        with logged_job(run.job.id):
+            if self._store.finish(run.job.id, self._owner, state, result=result, error=error):
+                logger.info("%s", state)
+            else:
+                logger.warning("taken from this instance before it ended")
         self._run = None
         self._on_end()
 
@@ -269,7 +276,9 @@ class Supervisor:
         run = self._run
         if run is not None:
             self._save_progress(run)
-            self._recovery.close(run.job.id, self._owner, reason)
+            with logged_job(run.job.id):
+                logger.warning("its worker ended: %s", reason)
+                self._recovery.close(run.job.id, self._owner, reason)
             self._run = None
             self._on_end()
 

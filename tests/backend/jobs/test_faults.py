@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from backend.jobs.queue import JobQueue
+from backend.logs import log_file, start_logging, stop_logging
 from backend.settings import Settings
 from tests.backend.jobs.conftest import SCRIPTED, begun_runs, task, wait_for_state, wait_until
 
@@ -201,3 +202,16 @@ def test_two_apps_on_one_folder_run_each_job_once(
     for job_id in ids:
         wait_for_state(queues[0], job_id, "done")
     assert sorted(begun_runs(settings)) == sorted(ids)
+
+
+def test_the_apps_log_tells_of_each_job_by_its_id(settings: Settings, queue: JobQueue) -> None:
+    start_logging(settings, "app", "error")
+    try:
+        for prompt, state in (("steps 2", "done"), ("crash", "interrupted")):
+            job_id = queue.submit(task(prompt)).id
+            wait_for_state(queue, job_id, state)
+    finally:
+        stop_logging()
+    told = [line for line in log_file(settings, "app").read_text().splitlines() if job_id in line]
+    assert [line.rsplit(": ", 1)[1] for line in told[:2]] == ["queued", "begun"]
+    assert any("worker ended" in line for line in told[2:])
