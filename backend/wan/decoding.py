@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from backend.wan.latent_colours import colours_of
 from backend.wan.memory import is_out_of_memory, release_memory
 from backend.wan.soundness import Whereabouts, require_finite_frames
 from backend.wan.video_file import Frames
@@ -19,6 +20,7 @@ from backend.wan.video_file import Frames
 logger = logging.getLogger(__name__)
 
 PREVIEW_SIDE = 384  # pixels
+COLOURS_SCALE = 4  # a pixel of latents is 8 or 16 of the video
 PREVIEW_SHARE = 0.015  # of the sampling time
 
 
@@ -47,11 +49,17 @@ def decode_latents(pipeline: Any, latents: Tensor, where: Whereabouts | None = N
 
 
 class Previewer:
-    """Decodes one latent frame now and then, within `PREVIEW_SHARE` of the sampling time."""
+    """Shows one latent frame now and then, within `PREVIEW_SHARE` of the sampling time.
 
-    def __init__(self, pipeline: Any, enabled: bool) -> None:
+    With `decode` as the decoder shows it; else, and once that finds no memory, in the colours
+    that the decoder's latents are known to have.
+    """
+
+    def __init__(self, pipeline: Any, enabled: bool, *, decode: bool = True) -> None:
         self._pipeline = pipeline
         self._enabled = enabled
+        self._decode = decode
+        self._colours = colours_of(pipeline.vae)
         self._started = time.monotonic()
         self._spent = 0.0
 
@@ -60,29 +68,37 @@ class Previewer:
         before = time.monotonic()
         if not self._enabled or self._spent > PREVIEW_SHARE * (before - self._started):
             return None
-        try:
-            frame = self._frame(latents)
-        except Exception as error:
-            if not is_out_of_memory(error):
-                raise
-            self._enabled = False
-        if not self._enabled:  # sampling needs the memory more
-            logger.warning("no memory for previews: this run goes on without")
-            self._pipeline.vae.clear_cache()
-            release_memory()
+        expected = self._expected(latents)
+        middle = expected.shape[2] // 2
+        picture = self._picture(expected[:, :, middle : middle + 1])
+        if picture is None:
             return None
+        picture.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE))
         buffer = io.BytesIO()
-        frame.save(buffer, format="JPEG", quality=85)
+        picture.save(buffer, format="JPEG", quality=85)
         self._spent += time.monotonic() - before
         return buffer.getvalue()
 
-    def _frame(self, latents: Tensor) -> Image.Image:
-        expected = self._expected(latents)
-        middle = expected.shape[2] // 2
-        frames = decode_latents(self._pipeline, expected[:, :, middle : middle + 1])
-        picture = Image.fromarray(frames[-1])
-        picture.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE))
-        return picture
+    def _picture(self, frame: Tensor) -> Image.Image | None:
+        """`frame`: [1, channels, 1, height/8, width/8]."""
+        if self._decode:
+            try:
+                return Image.fromarray(decode_latents(self._pipeline, frame)[-1])
+            except Exception as error:
+                if not is_out_of_memory(error):
+                    raise
+                self._decode = False
+            # Sampling needs the memory more; what the failure held is free only here.
+            logger.warning("no memory for previews by the decoder: this run goes on without")
+            self._pipeline.vae.clear_cache()
+            release_memory()
+        if self._colours is None:
+            return None
+        picture = Image.fromarray(self._colours.frame(frame[0, :, 0]).numpy())
+        wide, high = picture.size
+        return picture.resize(
+            (wide * COLOURS_SCALE, high * COLOURS_SCALE), Image.Resampling.BICUBIC
+        )
 
     def _expected(self, latents: Tensor) -> Tensor:
         """The scheduler's estimate of the clean latents where it keeps one."""

@@ -180,7 +180,6 @@ class _Run:
         }
 
     def _sampler(self, model: LoadedModel, pipeline: Any, stack: Any) -> Sampler:
-        # With offloaded parts a preview would swap the transformer out at every step.
         wanted = self._models.settings.preview and self._stages.watched
         return Sampler(
             pipeline,
@@ -188,7 +187,8 @@ class _Run:
             self.recovery.prompt,
             tuple(self.recovery.selection),
             stack,
-            Previewer(pipeline, enabled=wanted and not model.offloaded),
+            # With offloaded parts the decoder would swap the transformer out at every step.
+            Previewer(pipeline, enabled=wanted, decode=not model.offloaded),
             self._stages.report,
             self._stages.cancel,
         )
