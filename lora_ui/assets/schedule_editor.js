@@ -243,8 +243,10 @@ function typed(target, view, plan) {
     plan.range = [Math.min(plan.range[0], next[index][1]), Math.max(plan.range[1], next[index][1])];
     plan.curves = { ...plan.curves, [expert]: next };
   }
-  // Typing ends where the next thing is pressed, which is to stay until it is let go.
-  unlessPressed(target.closest("dialog"), () => draw(view, plan));
+  // Typing ends where the next thing is pressed, which is to stay until it is let go. With Tab,
+  // the focus is nowhere yet: once it has arrived, it is kept.
+  const dialog = target.closest("dialog");
+  setTimeout(() => unlessPressed(dialog, () => draw(view, plan)));
 }
 
 function clicked(target, view, plan) {

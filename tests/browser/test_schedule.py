@@ -73,6 +73,20 @@ def test_what_is_pressed_after_typing_counts(page: Page) -> None:
     expect(points.first).to_have_value("0.4")
 
 
+def test_tab_goes_on_after_typing(page: Page) -> None:
+    add(page, "golden_hour")
+    dialog = edit(page, "golden_hour")
+    points = dialog.locator('input[data-field="value"]')
+    dialog.get_by_role("button", name="Add point").click()
+    expect(points).to_have_count(2)
+    points.first.click()
+    page.keyboard.press("ControlOrMeta+A")
+    page.keyboard.type("0.4")
+    page.keyboard.press("Tab")
+    expect(dialog.get_by_role("button", name="point 1")).to_be_focused()
+    expect(points.first).to_have_value("0.4")
+
+
 def test_points_are_dragged_removed_and_made_constant(page: Page) -> None:
     add(page, "golden_hour")
     type_strength(page, "golden_hour", "1")

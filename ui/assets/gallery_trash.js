@@ -37,6 +37,6 @@ function counted(entries) {
 
 async function restore({ id }) {
   await request("POST", `api/results/${encodeURIComponent(id)}/undo`);
-  await results.search();
+  await results.reread();
   return "The video is back.";
 }
