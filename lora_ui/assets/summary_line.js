@@ -48,11 +48,15 @@ function drawUnsaved(line, stack) {
 }
 
 function totals(summary, stack) {
-  const on = Object.keys(summary.selected_loras).length;
-  const off = stack.entries.size - on;
+  const on = [...stack.entries].flatMap(([name, entry]) => (entry.on ? [name] : []));
+  const off = stack.entries.size - on.length;
   const memory = format.bytes(summary.total_memory_impact);
   const load = loadText(summary.estimated_load_time, summary.estimate_error);
   const rest = off > 0 ? `, ${off} switched off` : "";
-  if (on === 0) return `None is switched on${rest}`;
-  return `${format.plural(on, "LoRA")} on${rest} · ${memory} of memory while applied · ${load}`;
+  if (on.length === 0) return `None is switched on${rest}`;
+  const count = `${format.plural(on.length, "LoRA")} on${rest}`;
+  // What the server said last may be of another selection.
+  const known = Object.keys(summary.selected_loras);
+  if (known.length !== on.length || !on.every((name) => known.includes(name))) return count;
+  return `${count} · ${memory} of memory while applied · ${load}`;
 }

@@ -6,7 +6,7 @@ import json
 import re
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.browser.actions import (
     PROMPT,
@@ -211,6 +211,25 @@ def test_the_line_warns_of_what_the_settings_do(page: Page) -> None:
     expect(warning).to_have_count(0)
     type_strength(page, "golden_hour", "0", "low")
     expect(page.locator('#lora-controls .summary-warnings [data-kind="zero"]')).to_be_visible()
+
+
+def test_the_line_counts_what_is_on_before_the_server_has_answered(page: Page) -> None:
+    add(page, "golden_hour")
+    line = page.locator("#lora-controls .summary-total")
+    expect(line).to_contain_text("memory while applied")
+    held: list[Route] = []
+
+    def hold(request: Route) -> None:
+        held.append(request)
+
+    page.route("**/api/selection*", hold)
+    switch(page, "golden_hour").click()
+    expect(line).to_have_text("None is switched on, 1 switched off")
+    switch(page, "golden_hour").click()
+    expect(line).to_have_text(re.compile("^1 LoRA on"))
+    for request in held:
+        request.continue_()
+    page.unroute_all()
 
 
 def test_two_tabs_do_not_fight(page: Page, app: App) -> None:
