@@ -12,9 +12,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from io import TextIOWrapper
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TextIO
 
 from filelock import FileLock, Timeout
 
@@ -94,7 +95,7 @@ def _with_job(record: logging.LogRecord) -> bool:
     return True
 
 
-class Console(logging.StreamHandler):  # type: ignore[type-arg]
+class Console(logging.StreamHandler[TextIO]):
     """The terminal."""
 
 
@@ -130,7 +131,7 @@ class SharedFile(RotatingFileHandler):
             self.stream.close()
             self.stream = None  # emit opens it
 
-    def _open(self):  # type: ignore[no-untyped-def]
+    def _open(self) -> TextIOWrapper:
         stream = super()._open()
         self._inode = self._path.stat().st_ino
         return stream

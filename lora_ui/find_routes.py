@@ -18,8 +18,7 @@ def add_find_routes(router: APIRouter, loras: LoRAManager) -> None:
         limit: Annotated[int, Query(ge=1, le=500)] = 60,
     ) -> Found:
         """Words are looked for in names, titles, tags, trigger words and folders."""
-        page = loras.find_loras(q, offset=offset, limit=limit)
-        return Found(total=page["total"], names=page["names"], loras=list(page["loras"].values()))
+        return Found.of(loras.find_loras(q, offset=offset, limit=limit))
 
     @router.get("/api/loras/duplicates", summary="LoRAs that hold the same file")
     def duplicates() -> Duplicates:

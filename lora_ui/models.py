@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -145,6 +146,11 @@ class Found(BaseModel):
     total: int
     names: list[str]
     loras: list[dict[str, Any]] = Field(description="The records, in the order of the names.")
+
+    @classmethod
+    def of(cls, page: Mapping[str, Any]) -> Found:
+        """From what `find_loras` gives."""
+        return cls(total=page["total"], names=page["names"], loras=list(page["loras"].values()))
 
 
 class Duplicates(BaseModel):

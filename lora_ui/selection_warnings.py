@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -54,12 +55,12 @@ class SelectionCheck:
 
     def records(self) -> dict[str, dict[str, Any]]:
         """The library's records of the selected LoRAs, of those that it has."""
-        found = {}
-        for name in self.selection.names if self.loras is not None else ():
-            try:
-                found[name] = self.loras.record(name)  # type: ignore[union-attr]
-            except LoRANotFoundError:
-                continue
+        found: dict[str, dict[str, Any]] = {}
+        if self.loras is None:
+            return found
+        for name in self.selection.names:
+            with contextlib.suppress(LoRANotFoundError):
+                found[name] = self.loras.record(name)
         return found
 
     def warnings(self) -> list[Warning]:

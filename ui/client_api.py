@@ -12,8 +12,9 @@ import gradio as gr
 from gradio.events import api
 from pydantic import ValidationError
 
+from lora_ui.models import Found
 from ui.messages import job_not_found
-from ui.result_models import ResultItem
+from ui.result_models import ResultList
 from ui.submission import Submission, TaskForms
 from utils import JobQueue, LoRAManager, ResultLibrary, ResultQuery, StudioError
 
@@ -82,22 +83,19 @@ def _add_finding(queue: JobQueue, loras: LoRAManager, results: ResultLibrary) ->
 
     @_told
     def find_loras(query: str = "", offset: int = 0, limit: int = 60) -> dict[str, Any]:
-        """`total`, `names` and `loras`, the records, of the LoRAs that have all words of the
-        query."""
+        """The LoRAs that have all words of the query: `total`, `names` and `loras`, the records."""
         page = loras.find_loras(query, offset=max(0, offset), limit=_page(limit))
-        # The client would take what has a "path" for a file of Gradio's, and ask for it.
-        records = {
-            name: {key: value for key, value in record.items() if key != "path"}
-            for name, record in page["loras"].items()
-        }
-        return {**page, "loras": records}
+        found = Found.of(page).model_dump()
+        for record in found["loras"]:
+            # The client would take what has a "path" for a file of Gradio's, and ask for it.
+            record.pop("path", None)
+        return found
 
     @_told
     def find_results(query: str = "", cursor: str = "", limit: int = 48) -> dict[str, Any]:
         """`results`, the newest first, with the `total`, and `next`, the cursor of what follows."""
         page = results.find(ResultQuery(query), cursor, _page(limit))
-        found = [ResultItem.of(result).model_dump() for result in page.results]
-        return {"results": found, "next": page.next, "total": page.total}
+        return ResultList.of(page).model_dump()
 
     _add(status)
     _add(find_loras, "loras")

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 if TYPE_CHECKING:
     from backend.results.discarded import Discarded
+    from backend.results.library import ResultPage
     from backend.results.rows import Result
 
 
@@ -49,6 +50,11 @@ class ResultList(BaseModel):
     results: list[ResultItem]
     next: str | None = Field(description="Cursor of the next page; null on the last one.")
     total: int = Field(description="How many results match in all.")
+
+    @classmethod
+    def of(cls, page: ResultPage) -> ResultList:
+        found = [ResultItem.of(result) for result in page.results]
+        return cls(results=found, next=page.next, total=page.total)
 
 
 class ResultDetails(ResultItem):

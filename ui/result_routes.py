@@ -60,9 +60,7 @@ def _add_finding(router: APIRouter, results: ResultLibrary, loras: LoRAManager) 
     ) -> ResultList:
         hashes = _hashes(loras, lora) if lora else ()
         query = ResultQuery(q, lora, model, favourite, since, until, hashes)
-        page = results.find(query, cursor, limit)
-        found = [ResultItem.of(result) for result in page.results]
-        return ResultList(results=found, next=page.next, total=page.total)
+        return ResultList.of(results.find(query, cursor, limit))
 
     @router.get("/api/results/filters", summary="What the results can be filtered by")
     def filters() -> Filters:

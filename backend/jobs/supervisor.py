@@ -276,9 +276,7 @@ class Supervisor:
         run = self._run
         if run is not None:
             self._save_progress(run)
-            with logged_job(run.job.id):
-                logger.warning("its worker ended: %s", reason)
-                self._recovery.close(run.job.id, self._owner, reason)
+            self._recovery.close(run.job.id, self._owner, reason)
             self._run = None
             self._on_end()
 

@@ -94,7 +94,7 @@ def test_loras_and_results_are_found(client: Client, folder: Path) -> None:
     wait_until(lambda: client.predict(api_name="/loras")["total"] == 2, "both LoRAs")
     found = client.predict("neon", api_name="/loras")
     assert found["names"] == ["neon"]
-    assert "demo" in found["loras"]["neon"]["compatible_models"]
+    assert "demo" in found["loras"][0]["compatible_models"]
     page = client.predict("fox", "", 1, api_name="/results")
     assert page["total"] == 2 and len(page["results"]) == 1
     (rest,) = client.predict("fox", page["next"], 5, api_name="/results")["results"]

@@ -214,4 +214,4 @@ def test_the_apps_log_tells_of_each_job_by_its_id(settings: Settings, queue: Job
         stop_logging()
     told = [line for line in log_file(settings, "app").read_text().splitlines() if job_id in line]
     assert [line.rsplit(": ", 1)[1] for line in told[:2]] == ["queued", "begun"]
-    assert any("worker ended" in line for line in told[2:])
+    assert any("Worker ended" in line for line in told[2:])
