@@ -37,12 +37,7 @@ export async function deleteLoras(names) {
 async function undoDelete(names, before) {
   const back = await many("undo", names);
   await store.refresh();
-  const stood = back.filter((name) => before.has(name));
-  for (const name of stood) {
-    const { strength, on, split } = before.get(name);
-    store.stack.add(name, strength, { on, split });
-  }
-  if (stood.length > 0) store.stack.reorder([...before.keys()]);
+  if (back.some((name) => before.has(name))) store.stack.bringBack(back, before);
   if (back.length > 0) toast(`${called(back)} ${back.length === 1 ? "is" : "are"} back.`);
 }
 

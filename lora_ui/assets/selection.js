@@ -78,9 +78,18 @@ export class Selection {
   restorer() {
     const before = new Map(this.entries);
     return () => {
-      for (const [name, { strength, ...fields }] of before) this.add(name, strength, fields);
+      this.bringBack([...before.keys()], before);
       this.keepOnly([...before.keys()]);
     };
+  }
+
+  /** Those of the names that stood in the stack `before`, as they did then, in its order. */
+  bringBack(names, before) {
+    for (const name of names.filter((each) => before.has(each))) {
+      const { strength, ...fields } = before.get(name);
+      this.add(name, strength, fields);
+    }
+    this.reorder([...before.keys()]);
   }
 
   /** These in this order. Add them before, so that words which the old ones share stay. */
