@@ -18,6 +18,7 @@ PROMPT = "a red circle moving left on a navy background"
 VIDEO_MS = 240_000  # for a video of the demo model
 STEP_MS = 180_000  # until a run is at its first step
 OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+NOTHING_RUNS = "async () => !(await (await fetch('api/status')).json()).running.length"
 # Nothing moves, is still being read or waits for its picture, in three frames one after another.
 REST = """async (limit) => {
     const seen = (item) => {
@@ -53,6 +54,19 @@ def eventually(
     while (found := read()) != wanted and time.monotonic() < end:
         page.wait_for_timeout(100)
     assert found == wanted
+
+
+def until(page: Page, predicate: str, arg: Any = None, limit_ms: float = PATIENCE_MS) -> None:
+    """Wait until an async function of the page gives true.
+
+    Playwright's `wait_for_function` does not await one: it takes the promise itself for true.
+    """
+    eventually(page, lambda: page.evaluate(predicate, arg), True, limit_ms)
+
+
+def nothing_runs(page: Page) -> None:
+    """Wait until no worker has a job."""
+    until(page, NOTHING_RUNS, limit_ms=VIDEO_MS)
 
 
 def settle(page: Page) -> None:

@@ -21,6 +21,7 @@ from tests.browser.actions import (
     choose_action,
     fill,
     generate,
+    nothing_runs,
     pick,
     type_strength,
     upload,
@@ -256,9 +257,7 @@ def rest(page: Page, app: App) -> None:
     for job in page.request.get(f"{app.address}api/jobs").json():
         if job["state"] in ("queued", "running"):
             post(page, app, f"api/jobs/{job['id']}/cancel")
-    page.wait_for_function(
-        "async () => (await (await fetch('api/status')).json()).running.length === 0"
-    )
+    nothing_runs(page)
     post(page, app, "api/queue/clear")
     if UPLOADED in page.request.get(f"{app.address}api/loras").text():
         post(page, app, "api/loras/delete", name=UPLOADED)

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 from result_files import metadata, write_video
 
-from tests.browser.actions import get_json, settle
+from tests.browser.actions import get_json, settle, until
 from tests.browser.conftest import Watch
 from tests.browser.running import App, open_tab
 
@@ -216,7 +216,7 @@ def test_reusing_settings_restores_form_and_loras(gallery: Page, app: App) -> No
         const answer = await (await fetch(address)).json();
         return JSON.stringify(answer.selected_loras) === JSON.stringify(wanted);
     }"""
-    gallery.wait_for_function(saved, arg=[f"{app.address}api/selection", {DEMO_LORA: strength}])
+    until(gallery, saved, [f"{app.address}api/selection", {DEMO_LORA: strength}])
 
 
 def test_the_folder_is_told_where_none_can_be_opened(gallery: Page, app: App) -> None:

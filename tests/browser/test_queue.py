@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.browser.actions import PROMPT, VIDEO_MS, eventually, settle, stack_row
+from tests.browser.actions import PROMPT, VIDEO_MS, eventually, nothing_runs, settle, stack_row
 from tests.browser.running import App, open_page, open_tab, phone_page
 
 
@@ -23,10 +23,7 @@ def clear(page: Page, app: App) -> None:
     post(page, app, "api/queue/resume")
     for job in page.request.get(f"{app.address}api/jobs").json():
         post(page, app, f"api/jobs/{job['id']}/cancel")
-    page.wait_for_function(
-        "async () => (await (await fetch('api/status')).json()).running.length === 0",
-        timeout=VIDEO_MS,
-    )
+    nothing_runs(page)
     post(page, app, "api/queue/clear")
 
 

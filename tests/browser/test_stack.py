@@ -20,6 +20,7 @@ from tests.browser.actions import (
     settle,
     stack_row,
     type_strength,
+    until,
     write_prompt,
 )
 from tests.browser.conftest import Watch
@@ -317,7 +318,7 @@ def test_the_last_strength_and_the_recent_loras_are_remembered(page: Page, app: 
     ).json()
     address = f"{app.address}api/jobs/{job['id']}"
     eventually(page, lambda: get_json(address)["state"], "done", VIDEO_MS)
-    page.wait_for_function(LAST_STRENGTH, arg="motion_trail")
+    until(page, LAST_STRENGTH, "motion_trail")
     stack_row(page, "motion_trail").get_by_role("button", name="Remove").click()
     page.get_by_role("button", name="Recent", exact=True).press("Enter")
     items = page.get_by_role("menu").get_by_role("menuitem")
