@@ -15,11 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from backend.errors import LoRAFileError
-from backend.lora.finite import all_finite, any_nonzero
+from backend.lora.finite import READERS, all_finite, any_nonzero
 from backend.lora.header import Header, TensorEntry, open_regular
 
 CHUNK_BYTES = 4 * 1024 * 1024  # a multiple of every dtype's size
-READERS = 4
 ALONE_BYTES = 64 * 1024 * 1024  # of a file, for each thread that checks it
 _NUMBERS = {
     "F16": "<e", "F32": "<f", "F64": "<d", "I8": "<b", "U8": "<B", "I16": "<h", "U16": "<H",

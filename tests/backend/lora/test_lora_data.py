@@ -15,7 +15,8 @@ from lora_files import (
 )
 
 from backend.errors import LoRAFileError
-from backend.lora.header import read_header
+from backend.lora import finite
+from backend.lora.header import TensorEntry, read_header
 from backend.lora.shapes import matrix, mismatch, missing_half
 from backend.lora.tensor_data import validate_tensor_data
 
@@ -99,6 +100,26 @@ def test_data_must_be_finite_and_not_all_zero(tmp_path: Path) -> None:
         check(zeros)
     with pytest.raises(LoRAFileError, match="all weights are zero"):
         check({"a": np.array([-0.0], np.float32)})
+
+
+def test_a_bad_number_is_found_wherever_a_thread_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first tensor that holds one, with a run of neighbours cut among several threads."""
+    monkeypatch.setattr(finite, "SHARE_BYTES", 16)
+    monkeypatch.setattr(finite, "PIECE_BYTES", 8)
+    good = np.arange(24, dtype=np.float32)
+    ends = {"a": 5, "b": 12, "c": 24}
+    starts = dict(zip(ends, (0, 5, 12), strict=True))
+    entries = [
+        TensorEntry(key, "F32", (end - starts[key],), 4 * starts[key], 4 * end)
+        for key, end in ends.items()
+    ]
+    assert finite.first_non_finite(good.tobytes(), entries) is None
+    assert finite.first_non_finite(b"", []) is None
+    for place in range(24):
+        broken = good.copy()
+        broken[place:] = -np.inf
+        first = next(key for key, end in ends.items() if place < end)
+        assert finite.first_non_finite(broken.tobytes(), entries[::-1]) == first
 
 
 @pytest.mark.parametrize(("dtype", "nan"), [("F8_E4M3", 0xFF), ("F8_E5M2", 0x7D)])
