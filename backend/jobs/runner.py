@@ -15,7 +15,10 @@ from backend.wan.pinned import Pins
 from backend.wan.task import GenerationResult, GenerationTask, Progress
 
 GENERATION_RUNNER = "backend.jobs.runner:GenerationRunner"
-APPLIED_STAGES = ("text", "sample", "decode")
+# The stages in which LoRAs are in force, and those that begin once they are off again; before
+# these they are on their way.
+APPLIED_STAGES = ("text", "sample")
+LATER_STAGES = ("decode", "write")
 
 
 class Runner(Protocol):
@@ -95,6 +98,8 @@ class GenerationRunner:
         if name in self._left_out:
             return {"state": "left_out", "strength": strength, "reason": self._left_out[name]}
         state = "applied" if self._stage in APPLIED_STAGES else "waiting"
+        if self._stage in LATER_STAGES:
+            state = "taken_off"
         return {"state": state, "strength": strength}
 
 

@@ -1,4 +1,4 @@
-/** How a LoRA stands in the worker: not loaded, loading, applied at a strength, or failed. */
+/** How a LoRA stands in the worker: not loaded, loading, applied, taken off again, or failed. */
 import { strength as strengthText } from "./format.js";
 import { store } from "./store.js";
 import { isSeparate, strengthFor } from "./strengths.js";
@@ -16,7 +16,7 @@ export function stateOf(name) {
   }
   if (state === "left_out") return failed("left out", held.reason);
   if (state === "failed") return failed("failed", held.reason ?? held.detail);
-  if (state === "loaded") return { state, text: "in memory, not applied", short: "Loaded" };
+  if (state === "taken_off") return { state, text: "taken off after the last step", short: "" };
   return failedLast(name) ?? { state: "none", text: "not loaded", short: "" };
 }
 

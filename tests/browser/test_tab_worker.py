@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 
+import pytest
 import torch
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 from safetensors.torch import load_file, save_file
 
 from tests.browser.actions import PROMPT, STEP_MS, card, pick
@@ -48,6 +49,31 @@ def test_a_lora_is_not_loaded_then_applied_at_its_strength_then_not_loaded(
     page.request.post(f"{app.address}api/jobs/{job_id}/cancel")
     expect(row.locator(".worker-what")).to_have_text("not loaded", timeout=STEP_MS)
     expect(held).to_have_text("Selected")
+
+
+@pytest.mark.parametrize(
+    ("state", "on_card", "in_panel"),
+    [("waiting", "Loading", "loading"), ("taken_off", "Selected", "taken off after the last step")],
+)
+def test_a_lora_before_and_after_sampling(
+    page: Page, app: App, state: str, on_card: str, in_panel: str
+) -> None:
+    """These pass in a moment on the demo model, so the worker's answer is made to stand still."""
+
+    def answer(route: Route) -> None:
+        response = route.fetch(url=f"{app.address}api/status")  # whole, not "nothing new"
+        status = response.json()
+        status["worker"]["loras"] = {NAME: {"state": state, "strength": STRENGTH}}
+        route.fulfill(response=response, json=status)
+
+    page.route("**/api/status*", answer)
+    open_tab(page, "LoRAs")
+    find(page, NAME)
+    pick(page, NAME)
+    expect(card(page, NAME).locator(".card-held")).to_have_text(on_card)
+    row = page.locator(".worker-loras li").filter(has_text=NAME)
+    expect(row.locator(".worker-what")).to_have_text(in_panel)
+    page.unroute_all(behavior="wait")
 
 
 def test_a_lora_that_failed_says_why(page: Page, app: App) -> None:

@@ -298,7 +298,7 @@ def test_the_library_names_what_cannot_be_applied(studio: Studio, broken: Path) 
         pytest.fail("it was applied")
 
 
-def test_the_worker_says_which_lora_it_does_not_use(studio: Studio) -> None:
+def test_the_worker_says_of_each_lora_what_it_does_with_it(studio: Studio) -> None:
     runner = GenerationRunner(studio.settings.model_copy(update={"on_lora_failure": "skip"}))
     seen: dict[str, dict[str, Any]] = {}
     runner.run(
@@ -312,9 +312,17 @@ def test_the_worker_says_which_lora_it_does_not_use(studio: Studio) -> None:
         lambda: False,
         {},
     )
-    assert seen["load"]["combined"] == {"state": "waiting", "strength": 0.7}
-    for stage in ("sample", "decode"):
-        assert seen[stage]["combined"] == {"state": "applied", "strength": 0.7}
+    states = {stage: loras["combined"]["state"] for stage, loras in seen.items()}
+    assert states == {
+        "load": "waiting",
+        "apply": "waiting",
+        "text": "applied",
+        "sample": "applied",
+        "decode": "taken_off",
+        "write": "taken_off",
+    }
+    assert all(loras["combined"]["strength"] == 0.7 for loras in seen.values())
+    for stage in ("sample", "decode", "write"):
         assert seen[stage]["for_another_model"]["state"] == "left_out"
         assert "width 5120" in seen[stage]["for_another_model"]["reason"]
     assert runner.status()["loras"] == {}
