@@ -38,6 +38,7 @@ from backend.results.query import ResultQuery
 from backend.results.reading import read_facts
 from backend.results.restoring import hashed_records, restore
 from backend.settings import Settings, load_settings
+from backend.untrusted_json import UntrustedJSONError, read_object
 from backend.versions import versions
 from backend.wan.identity import installed_fingerprint
 from backend.wan.manager import LoRAManager
@@ -80,6 +81,7 @@ __all__ = [
     "StepSplit",
     "StudioError",
     "UnsupportedLoRAError",
+    "UntrustedJSONError",
     "UploadError",
     "VRAMError",
     "accelerator_of",
@@ -91,6 +93,7 @@ __all__ = [
     "load_settings",
     "parse_multipliers",
     "read_facts",
+    "read_object",
     "restore",
     "split_steps",
     "start_logging",

@@ -22,6 +22,7 @@ BACKEND = {
     "backend.logs",
     "backend.diagnostics",
     "backend.sqlite_file",
+    "backend.untrusted_json",
 }
 FACE = {"utils"}
 # Each part of the tree, and the parts that it may import beside itself.
@@ -39,6 +40,7 @@ MAY_IMPORT = {
     "backend.versions": set(),
     "backend.redaction": set(),
     "backend.sqlite_file": {"backend.errors"},
+    "backend.untrusted_json": set(),
     "backend.logs": {"backend.settings", "backend.redaction"},
     "backend.diagnostics": {
         "backend.logs",
@@ -72,12 +74,14 @@ FOR_THE_PAGE = {
     "ResultQuery",
     "SetItem",
     "StepSplit",
+    "UntrustedJSONError",
     "accelerator_of",
     "diagnostics",
     "hashed_records",
     "installed_fingerprint",
     "parse_multipliers",
     "read_facts",
+    "read_object",
     "restore",
     "split_steps",
     "tags_with",

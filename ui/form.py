@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from utils import Settings
+from utils import Settings, UntrustedJSONError, read_object
 
 if TYPE_CHECKING:
     from backend.settings import ModelEntry
@@ -103,10 +102,8 @@ def guidance_label(two_experts: bool) -> str:
 
 def _saved_fields(saved: str | None) -> dict[str, Any]:
     try:
-        given = json.loads(saved or "{}")
-    except ValueError:
-        return {}
-    if not isinstance(given, dict):
+        given = read_object(saved or "{}")
+    except UntrustedJSONError:
         return {}
     text = ("model_type", "prompt", "negative_prompt")
     return {

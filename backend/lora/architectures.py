@@ -5,7 +5,6 @@ Source: diffusers `WanTransformer3DModel` (0.42). A test compares this with the 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,6 +15,7 @@ from typing import Any
 
 from backend.errors import ModelLoadError
 from backend.settings import Settings
+from backend.untrusted_json import UntrustedJSONError, read_object
 
 TEXT_DIM = 4096
 FREQ_DIM = 256
@@ -124,12 +124,9 @@ def config_path(settings: Settings, model_type: str) -> Path:
 
 def _read_config(path: Path) -> Mapping[str, Any]:
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        return read_object(path.read_bytes())
+    except (OSError, UntrustedJSONError) as error:
         raise ModelLoadError(f"The model's transformer config cannot be read: {error}.") from error
-    if not isinstance(config, dict):
-        raise ModelLoadError("The model's transformer config is not a JSON object.")
-    return config
 
 
 def _parameters(config: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:

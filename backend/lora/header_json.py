@@ -6,15 +6,19 @@ duplicate keys, empty tensors, unprintable keys and deep ranks. One message per 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from math import prod
 from typing import Any, NamedTuple, NoReturn
 
 from backend.errors import LoRAFileError
+from backend.untrusted_json import Limits, UntrustedJSONError, read_object, shortened
 
 MAX_TENSORS = 20_000
 MAX_RANK = 8
+MAX_METADATA = 10_000  # entries
+MB = 1024 * 1024
+# Each tensor is an object of three, with up to ten numbers.
+LIMITS = Limits(size=100 * MB, depth=8, values=20 * MAX_TENSORS)
 DTYPE_BITS = {
     "BOOL": 8, "U8": 8, "I8": 8, "F8_E4M3": 8, "F8_E5M2": 8, "F8_E8M0": 8,
     "F8_E4M3FNUZ": 8, "F8_E5M2FNUZ": 8, "F4": 4, "F6_E2M3": 6, "F6_E3M2": 6,
@@ -63,48 +67,19 @@ def _parse_json(raw: bytes, name: str) -> dict[str, Any]:
     if raw[:1] != b"{":
         fail(name, "the header does not start with '{', so this is no safetensors file")
     try:
-        values = json.loads(
-            raw.decode("utf-8"), object_pairs_hook=unique, parse_constant=_refuse_constant
-        )
-    except UnicodeDecodeError as error:
-        fail(name, "the header is not valid UTF-8", error)
-    except _DuplicateKeyError as error:
-        fail(name, f"the header holds the key {error.key!r} twice", error)
-    except RecursionError as error:
-        fail(name, "the header is nested too deeply", error)
-    except ValueError as error:
-        fail(name, f"the header is not valid JSON: {error}", error)
-    assert isinstance(values, dict)
-    return values
-
-
-class _DuplicateKeyError(ValueError):
-    def __init__(self, key: str) -> None:
-        super().__init__(key)
-        self.key = key
-
-
-def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    values = dict(pairs)
-    if len(values) != len(pairs):
-        seen: set[str] = set()
-        for key, _ in pairs:
-            if key in seen:
-                raise _DuplicateKeyError(key)
-            seen.add(key)
-    return values
-
-
-def _refuse_constant(text: str) -> NoReturn:
-    raise ValueError(f"{text} is not a JSON number")
+        return read_object(raw, LIMITS, unique=True)
+    except UntrustedJSONError as error:
+        fail(name, f"the header cannot be read: {error.reason}", error)
 
 
 def _metadata(value: Any, name: str) -> Metadata:
     if not isinstance(value, dict):
         fail(name, "__metadata__ is not an object")
+    if len(value) > MAX_METADATA:
+        fail(name, f"its metadata has {len(value)} entries; at most {MAX_METADATA} are accepted")
     for key, text in value.items():
         if not isinstance(text, str):
-            fail(name, f"the metadata entry {key!r} is not text")
+            fail(name, f"the metadata entry {_named(key)} is not text")
     return value
 
 
@@ -118,25 +93,28 @@ def _tensors(values: dict[str, Any], name: str, data_start: int) -> list[TensorE
 
 def _entry(key: str, value: Any, name: str, data_start: int) -> TensorEntry:
     if not key or not key.isprintable():
-        fail(name, f"the tensor key {key!r} is empty or not printable")
+        fail(name, f"the tensor key {_named(key)} is empty or not printable")
     if not isinstance(value, dict) or value.keys() != _FIELDS:
-        fail(name, f"tensor {key!r} needs exactly dtype, shape and data_offsets")
+        fail(name, f"tensor {_named(key)} needs exactly dtype, shape and data_offsets")
     dtype, shape, offsets = value["dtype"], value["shape"], value["data_offsets"]
     bits = DTYPE_BITS.get(dtype) if isinstance(dtype, str) else None
     if bits is None:
-        fail(name, f"tensor {key!r} has the unknown dtype {_short(dtype)}")
+        fail(name, f"tensor {_named(key)} has the unknown dtype {shortened(dtype)}")
     if not _are_sizes(shape):
-        fail(name, f"tensor {key!r} has the invalid shape {_short(shape)}")
+        fail(name, f"tensor {_named(key)} has the invalid shape {shortened(shape)}")
     if len(shape) > MAX_RANK:
-        fail(name, f"tensor {key!r} has {len(shape)} dimensions; at most {MAX_RANK} are accepted")
+        fail(
+            name,
+            f"tensor {_named(key)} has {len(shape)} dimensions; at most {MAX_RANK} are accepted",
+        )
     if not _are_sizes(offsets) or len(offsets) != 2 or offsets[0] > offsets[1]:
-        fail(name, f"tensor {key!r} has the invalid data_offsets {_short(offsets)}")
+        fail(name, f"tensor {_named(key)} has the invalid data_offsets {shortened(offsets)}")
     start, end = offsets
     needed = prod(shape) * bits
     if needed == 0:
-        fail(name, f"tensor {key!r} is empty (shape {_short(shape)})")
+        fail(name, f"tensor {_named(key)} is empty (shape {shortened(shape)})")
     if needed != (end - start) * 8:
-        fail(name, f"tensor {key!r} needs {needed // 8} bytes but claims {end - start}")
+        fail(name, f"tensor {_named(key)} needs {needed // 8} bytes but claims {end - start}")
     return TensorEntry(key, dtype, tuple(shape), start + data_start, end + data_start)
 
 
@@ -149,9 +127,11 @@ def _check_layout(tensors: list[TensorEntry], name: str, data_start: int, file_s
     position, previous = data_start, ""
     for entry in sorted(tensors, key=lambda item: item.start):
         if entry.start < position:
-            fail(name, f"the tensors {previous!r} and {entry.key!r} overlap")
+            fail(name, f"the tensors {_named(previous)} and {_named(entry.key)} overlap")
         if entry.start > position:
-            fail(name, f"there are {entry.start - position} unused bytes before {entry.key!r}")
+            fail(
+                name, f"there are {entry.start - position} unused bytes before {_named(entry.key)}"
+            )
         position, previous = entry.end, entry.key
     if position > file_size:
         fail(name, f"the file is truncated: {position} bytes are needed, {file_size} are there")
@@ -159,9 +139,8 @@ def _check_layout(tensors: list[TensorEntry], name: str, data_start: int, file_s
         fail(name, f"the file has {file_size - position} bytes after its last tensor")
 
 
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
+def _named(key: str) -> str:
+    return shortened(key, 200)
 
 
 def fail(name: str, what: str, cause: BaseException | None = None) -> NoReturn:

@@ -15,12 +15,14 @@ from operator import sub
 
 from backend.lora.header_json import (
     DTYPE_BITS,
+    LIMITS,
+    MAX_METADATA,
     MAX_RANK,
     MAX_TENSORS,
     Columns,
     Metadata,
-    unique,
 )
+from backend.untrusted_json import read_object, strings_at_most
 
 _COUNT = r"(0|[1-9][0-9]{0,17})"
 # A key of printable ASCII without a quotation mark or a backslash needs no unescaping.
@@ -28,17 +30,24 @@ _ENTRY = re.compile(
     r'"([ !#-\[\]-~]+)": ?\{"dtype": ?"([A-Z0-9_]+)", ?"shape": ?\[([0-9, ]*)\], ?'
     rf'"data_offsets": ?\[{_COUNT}, ?{_COUNT}\]\}}'
 )
-_METADATA_START = '{"__metadata__":'
-_DECODER = json.JSONDecoder(object_pairs_hook=unique)
+_TEXT = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
+# Texts under keys and nothing else: what takes no depth, and cannot hold a number.
+_METADATA = re.compile(
+    rf'{{"__metadata__": ?(\{{ ?(?:{_TEXT} ?: ?{_TEXT} ?(?:, ?(?=")|(?=\}})))*+\}}) ?', re.DOTALL
+)
+# Five of each tensor, and two of each entry.
+_MOST_TEXTS = 5 * MAX_TENSORS + 2 * MAX_METADATA
 
 
 def read_usual(raw: bytes, data_start: int, file_size: int) -> tuple[Columns, Metadata] | None:
     """As `header_json.read_json`; None if the text is not of the usual form, or is wrong."""
+    if not strings_at_most(raw, _MOST_TEXTS):
+        return None
     try:
         before, *pieces = _ENTRY.split(raw.decode("utf-8"))
         metadata = _metadata(before)
         columns = _columns(pieces, data_start, file_size)
-    except (ValueError, RecursionError):
+    except ValueError:
         return None
     return None if metadata is None or columns is None else (columns, metadata)
 
@@ -50,33 +59,33 @@ def split_usual(raw: bytes) -> tuple[Metadata, bytes] | None:
     or is wrong. The rest is not looked at: it is good if it was good in another file, and if
     that file had as much data.
     """
+    if not strings_at_most(raw, _MOST_TEXTS):
+        return None
     try:
         text = raw.decode("utf-8")
-        if not text.startswith(_METADATA_START):
+        if not text.startswith('{"__metadata__"'):
             return ({}, raw[1:].rstrip(b" ")) if text.startswith('{"') else None
-        start = len(_METADATA_START)
-        values, end = _DECODER.raw_decode(text, start + (text[start : start + 1] == " "))
-    except (ValueError, RecursionError):
+        found = _METADATA.match(text)
+        if found is None or text[found.end() : found.end() + 1] != ",":
+            return None
+        metadata = _texts(found[1])
+    except ValueError:
         return None
-    if text[end : end + 1] != "," or type(values) is not dict:
-        return None
-    if not {*map(type, values.values())} <= {str}:
-        return None
-    return values, text[end + 1 :].strip(" ").encode()
+    return None if metadata is None else (metadata, text[found.end() + 1 :].strip(" ").encode())
 
 
 def _metadata(before: str) -> Metadata | None:
     """What comes before the first entry: `{`, or `{"__metadata__":{...},`."""
     if before == "{":
         return {}
-    opened = before.rstrip(" ")
-    if opened[:1] != "{" or opened[-1:] != ",":
-        return None
-    values = _DECODER.decode(opened[:-1] + "}")
-    metadata = values.get("__metadata__")
-    if len(values) != 1 or type(metadata) is not dict:
-        return None
-    return metadata if {*map(type, metadata.values())} <= {str} else None
+    found = _METADATA.match(before)
+    return _texts(found[1]) if found and before[found.end() :].rstrip(" ") == "," else None
+
+
+def _texts(text: str) -> Metadata | None:
+    """Raises ValueError for one that is no JSON."""
+    values = read_object(text, LIMITS, unique=True)
+    return values if len(values) <= MAX_METADATA else None
 
 
 def _columns(pieces: list[str], data_start: int, file_size: int) -> Columns | None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from backend.untrusted_json import UntrustedJSONError, read_json
 
 MAX_TEXT = 4000
 MAX_WORDS = 50
@@ -74,8 +75,8 @@ def split_words(text: str) -> tuple[str, ...]:
     values: list[Any] = re.split(r"[,;\n]", text)
     if text.startswith("["):
         try:
-            loaded = json.loads(text)
-        except ValueError:
+            loaded = read_json(text)
+        except UntrustedJSONError:
             loaded = None
         values = loaded if isinstance(loaded, list) else values
     words = (plain_text(value) for value in values)
@@ -87,8 +88,8 @@ def _trigger_words(metadata: Mapping[str, str], stated: str) -> tuple[str, ...]:
     if stated:
         return split_words(stated)
     try:
-        folders = json.loads(metadata.get("ss_tag_frequency", "{}"))
-    except (ValueError, RecursionError):
+        folders = read_json(metadata.get("ss_tag_frequency", "{}"))
+    except UntrustedJSONError:
         return ()
     counts: dict[str, int] = {}
     for tags in folders.values() if isinstance(folders, dict) else ():
@@ -106,7 +107,7 @@ def _trigger_words(metadata: Mapping[str, str], stated: str) -> tuple[str, ...]:
 
 def _software(metadata: Mapping[str, str]) -> str:
     try:
-        value = json.loads(metadata.get("software", "null"))
-    except (ValueError, RecursionError):
+        value = read_json(metadata.get("software", "null"))
+    except UntrustedJSONError:
         return ""
     return plain_text(value.get("version")) if isinstance(value, dict) else ""

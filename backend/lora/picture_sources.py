@@ -10,7 +10,6 @@ import base64
 import binascii
 import hashlib
 import io
-import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,11 +20,13 @@ from PIL import Image, ImageOps
 from backend.errors import LoRAError, StudioError
 from backend.lora.header import open_regular, read_header
 from backend.lora.sidecars import VIDEOS
+from backend.untrusted_json import Limits, UntrustedJSONError, read_json
 
 MB = 1024 * 1024
 MAX_PIXELS = 40_000_000
 MAX_BYTES = 20 * MB
 MAX_VIDEO_BYTES = 200 * MB
+COVERS = Limits(size=100 * MB, depth=4, values=1000)
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF")
 NOT_A_PICTURE = (
     OSError,
@@ -117,8 +118,8 @@ def header_pictures(metadata: Mapping[str, str]) -> list[str]:
     if uri.startswith("data:image/") and ";base64," in uri[:60]:
         found.append(uri.split(",", 1)[1])
     try:
-        covers = json.loads(metadata.get("ssmd_cover_images", "[]"))
-    except (ValueError, RecursionError):
+        covers = read_json(metadata.get("ssmd_cover_images", "[]"), COVERS)
+    except UntrustedJSONError:
         covers = []
     if isinstance(covers, list):
         found += [cover.split(",", 1)[-1] for cover in covers if isinstance(cover, str)]

@@ -8,7 +8,6 @@ alpha = rank, so the factor is 1.
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Mapping
@@ -18,9 +17,10 @@ from typing import Any
 
 from backend.errors import LoRAFileError
 from backend.lora.module_names import resolve_dotted
+from backend.untrusted_json import read_object
 
 CONFIG_NAME = "adapter_config.json"
-MAX_CONFIG_CHARS = 4 * 1024 * 1024
+MAX_CONFIG_BYTES = 4 * 1024 * 1024
 # peft's `init_lora_weights` that subtract the first factors from the weights they are added to.
 # Exported as a difference from the model itself, such a file says true instead.
 CHANGED_BASES = ("pissa", "olora", "corda", "loftq", "lora_ga")
@@ -84,10 +84,10 @@ def read_scaling(
     config_file = config_of(Path(path)) if configured else None
     try:
         if config_file is not None:
-            with config_file.open(encoding="utf-8") as file:
-                return _from_config(json.loads(file.read(MAX_CONFIG_CHARS)))
+            with config_file.open("rb") as file:
+                return _from_config(read_object(file.read(MAX_CONFIG_BYTES + 1)))
         text = metadata.get("lora_adapter_metadata")
-        return _from_saved(json.loads(text)) if text else Scaling()
+        return _from_saved(read_object(text)) if text else Scaling()
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise LoRAFileError(
             f"{Path(path).name}: its adapter configuration cannot be understood: {error}.",

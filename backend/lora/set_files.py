@@ -7,7 +7,6 @@ hold whole settings, with `activated_loras` and `loras_multipliers`.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
@@ -17,11 +16,12 @@ from backend.errors import GenerationError, LoRAError
 from backend.lora.metadata import plain_text
 from backend.lora.selection import LoRASelection
 from backend.lora.wangp import parse_multipliers
+from backend.untrusted_json import Limits, UntrustedJSONError, read_object
 
 FORMAT = "wan-lora-set"
 VERSION = 1
 MOST_LORAS = 100
-MOST_BYTES = 1_000_000
+LIMITS = Limits(size=1_000_000)
 
 Records = Mapping[str, Mapping[str, Any]]
 
@@ -82,14 +82,10 @@ def to_set_file(name: str, items: Sequence[SetItem]) -> dict[str, Any]:
 def read_set_file(text: str, filename: str, records: Records) -> SetFile:
     """Raises LoRAError that says what is wrong with the file."""
     stem = PurePosixPath(filename.replace("\\", "/")).stem or "Imported"
-    if len(text) > MOST_BYTES:
-        raise _unreadable(filename, "it is too large for a set")
     try:
-        data = json.loads(text)
-    except (ValueError, RecursionError):
-        raise _unreadable(filename, "it is not JSON") from None
-    if not isinstance(data, dict):
-        raise _unreadable(filename, "it holds no set")
+        data = read_object(text, LIMITS)
+    except UntrustedJSONError as error:
+        raise _unreadable(filename, error.reason) from error
     try:
         found = _ours(data, stem) if data.get("format") == FORMAT else _wangp(data, stem)
     except GenerationError as error:

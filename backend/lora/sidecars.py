@@ -17,6 +17,7 @@ from typing import Any
 from backend.lora.metadata import Description, plain_text, split_words
 from backend.lora.names import SUFFIX
 from backend.lora.small_files import read_small
+from backend.untrusted_json import Limits, UntrustedJSONError, read_json, read_object
 
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".gif")
 VIDEOS = (".mp4", ".webm")
@@ -33,6 +34,7 @@ MARKS = (".preview", ".thumb", "")
 SUFFIXES = TEXTS + tuple(f"{mark}{end}" for mark in MARKS for end in PICTURES + VIDEOS)
 CIVITAI_KEYS = frozenset({"modelVersions", "modelId", "trainedWords", "nsfwLevel"})
 MAX_BYTES = 4 * 1024 * 1024
+LIMITS = Limits(size=MAX_BYTES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,7 @@ def read_sidecars(stem_path: Path, suffixes: Collection[str]) -> SidecarReading:
         path = stem_path.with_name(stem_path.name + suffix)
         try:
             values = load_json(path)
-        except (OSError, ValueError, RecursionError) as error:
+        except (OSError, UntrustedJSONError) as error:
             problems.append(f"{path.name} cannot be read: {error}")
             continue
         found, value = reader(values)
@@ -123,11 +125,8 @@ def merged(first: Description, second: Description) -> Description:
 
 
 def load_json(path: Path) -> Mapping[str, Any]:
-    """The JSON object in a regular file of at most 4 MB. Raises OSError or ValueError."""
-    values = json.loads(read_small(path, MAX_BYTES).decode("utf-8-sig"))
-    if not isinstance(values, dict):
-        raise ValueError("it holds no JSON object")  # noqa: TRY004 - as other broken content
-    return values
+    """The JSON object in a regular file of at most 4 MB. Raises OSError or UntrustedJSONError."""
+    return read_object(read_small(path, MAX_BYTES), LIMITS)
 
 
 def is_civitai_dump(values: Mapping[str, Any]) -> bool:
@@ -167,8 +166,8 @@ def usage_tips(values: Mapping[str, Any]) -> Mapping[str, Any]:
     """ComfyUI-Lora-Manager's tips, a JSON text: `strength`, `strength_min`, `strength_max`."""
     tips = values.get("usage_tips")
     try:
-        return _mapping(json.loads(tips)) if isinstance(tips, str) and tips else {}
-    except (ValueError, RecursionError):
+        return _mapping(read_json(tips)) if isinstance(tips, str) and tips else {}
+    except UntrustedJSONError:
         return {}
 
 
@@ -235,6 +234,6 @@ def strip_html(value: Any) -> str:
     if "<" not in text:
         return text
     parser = _Text()
-    parser.feed(text)
+    parser.feed(text.replace("<![", "["))  # what the parser ends at with an AssertionError
     parser.close()
     return plain_text("".join(parser.parts))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
 import shutil
 from collections.abc import Callable
@@ -15,9 +14,10 @@ from backend.errors import UploadError
 from backend.lora.picture_sources import MAX_BYTES as MAX_PICTURE_BYTES
 from backend.lora.picture_sources import MAX_VIDEO_BYTES, NOT_A_PICTURE, decode_picture, is_video
 from backend.lora.sidecars import MAX_BYTES as MAX_TEXT_BYTES
-from backend.lora.sidecars import PICTURES, TEXTS, VIDEOS
+from backend.lora.sidecars import PICTURES, TEXTS, VIDEOS, load_json
 from backend.lora.stages import create_locked, write_all
 from backend.settings import Settings
+from backend.untrusted_json import UntrustedJSONError
 
 SUFFIX = ".part"
 CHUNK_BYTES = 1024 * 1024
@@ -120,6 +120,7 @@ def _is_text(path: Path) -> bool:
 
 def _is_json(path: Path) -> bool:
     try:
-        return isinstance(json.loads(path.read_text(encoding="utf-8-sig")), dict)
-    except (ValueError, RecursionError):
+        load_json(path)
+    except UntrustedJSONError:
         return False
+    return True

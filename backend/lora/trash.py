@@ -24,6 +24,7 @@ from backend.lora.intents import Intents
 from backend.lora.placement import Move, remove_empty, sync_folder
 from backend.lora.small_files import read_small
 from backend.lora.stages import step_path, write_step
+from backend.untrusted_json import read_object
 
 FOLDER = ".trash"
 MANIFEST = "manifest.json"
@@ -233,7 +234,7 @@ class Trash:
 
     def _read(self, folder: Path, base: str) -> Trashed | None:
         try:
-            values = json.loads(read_small(folder / MANIFEST, MB))
+            values = read_object(read_small(folder / MANIFEST, MB))
             paths = [str(path) for path in values["paths"]]
             name, deleted = str(values["name"]), str(values["deleted"])
         except (OSError, ValueError, KeyError, TypeError):

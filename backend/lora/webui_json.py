@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from backend.lora.sidecars import is_civitai_dump, load_json
+from backend.untrusted_json import UntrustedJSONError
 
 KEYS = {
     "description": "description",
@@ -33,7 +34,7 @@ def rewritten(path: Path, old: Mapping[str, Any], new: Mapping[str, Any]) -> byt
     if os.path.lexists(path):
         try:
             before = dict(load_json(path))
-        except (OSError, ValueError, RecursionError):
+        except (OSError, UntrustedJSONError):
             return None
         if is_civitai_dump(before):
             return None

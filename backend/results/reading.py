@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any, BinaryIO
 
 from backend.results.facts import VideoFacts, no_settings, own_facts
 from backend.results.mp4 import MAX_COMMENT, read_comment
 from backend.results.wangp_settings import facts_of_wangp, is_wangp
+from backend.untrusted_json import Limits, UntrustedJSONError, read_json
 
 BLANKS = b"\xef\xbb\xbf \t\r\n"
+LIMITS = Limits(size=MAX_COMMENT)
 
 
 def read_facts(file: BinaryIO) -> VideoFacts:
@@ -20,13 +21,7 @@ def read_facts(file: BinaryIO) -> VideoFacts:
     if not file.read(64).lstrip(BLANKS).startswith(b"{"):
         return facts_of(_parsed(read_comment(file)))
     file.seek(0)
-    data = file.read(MAX_COMMENT + 1)
-    if len(data) > MAX_COMMENT:
-        raise no_settings("the file is too large to be settings")
-    try:
-        return facts_of(_parsed(data.decode("utf-8-sig")))
-    except UnicodeDecodeError as error:
-        raise no_settings("the file is not text") from error
+    return facts_of(_parsed(file.read(MAX_COMMENT + 1)))
 
 
 def facts_of(metadata: Any) -> VideoFacts:
@@ -41,15 +36,8 @@ def facts_of(metadata: Any) -> VideoFacts:
     raise no_settings("what it holds are no settings of a video")
 
 
-def _parsed(text: str) -> Any:
-    """The JSON value; one that could not be written again is refused as well."""
+def _parsed(text: str | bytes) -> Any:
     try:
-        value = json.loads(text, parse_constant=_refuse)
-        json.dumps(value, ensure_ascii=False).encode()
-    except (ValueError, RecursionError) as error:
-        raise no_settings("what it holds is not JSON") from error
-    return value
-
-
-def _refuse(constant: str) -> Any:
-    raise ValueError(f"{constant} is not JSON")
+        return read_json(text, LIMITS)
+    except UntrustedJSONError as error:
+        raise no_settings(error.reason) from error

@@ -19,6 +19,7 @@ from PIL import Image
 
 from backend.errors import GenerationError
 from backend.lora.placement import sync_folder
+from backend.untrusted_json import UntrustedJSONError, read_object
 
 Frames = NDArray[np.uint8]
 # Without mbtree: with it, x264 on AVX-512 does not give the same frames every time (seen in 1 to
@@ -91,16 +92,13 @@ def read_metadata(video: Path) -> dict[str, Any]:
     """The JSON that `write_result` put into a video. Raises GenerationError if there is none."""
     try:
         with av.open(str(video)) as container:
-            metadata = json.loads(container.metadata.get("comment", ""))
-    except (OSError, ValueError) as error:
+            return read_object(container.metadata.get("comment", ""))
+    except (OSError, UntrustedJSONError) as error:
         raise GenerationError(
             f"{video.name} carries no generation data.",
             cause="Another program made it, or took the data out, as many sites do on upload.",
             suggestions=["Choose a video that this app made."],
         ) from error
-    if not isinstance(metadata, dict):
-        raise GenerationError(f"{video.name} carries no generation data.")
-    return metadata
 
 
 def _sync(path: Path) -> None:
