@@ -11,10 +11,10 @@ LEFT_OUT = frozenset(
     {
         "alpha", "compatible_models", "current_strength", "edited", "files", "is_applied",
         "is_loaded", "parameters", "ranks", "role_evidence", "sha256", "sha256s",
-        "sidecar_problems", "tensor_bytes", "verdicts",
+        "sidecar_notes", "sidecar_problems", "tensor_bytes", "verdicts",
     }
 )  # fmt: skip
-TEXTS_LEFT_OUT = frozenset({"base_model", "date", "usage_hint", "version"})
+TEXTS_LEFT_OUT = frozenset({"base_model", "date", "negative_prompt", "usage_hint", "version"})
 MAX_DESCRIPTION = 300  # characters, for the search
 
 

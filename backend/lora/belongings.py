@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from backend.lora.endings import preview_endings
 from backend.lora.experts import name_role
 from backend.lora.names import SUFFIX
 from backend.lora.pairing import Entry
 from backend.lora.scaling import CONFIG_NAME
 from backend.lora.scan import Folders
-from backend.lora.sidecars import preview_suffixes, sidecar_suffixes
 
 FALLBACK_WORDS = {"high": "high_noise", "low": "low_noise"}
 
@@ -35,7 +35,7 @@ def stems_of(entry: Entry, names: Folders) -> list[Stem]:
     stems = []
     for role, file in entry.files.items():
         own = PurePosixPath(file.path).name[len(file.stem) :]
-        suffixes = (own, *sidecar_suffixes(file.stem, names[file.folder]))
+        suffixes = (own, *names[file.folder].endings(file.stem))
         stems.append(Stem(file.folder, file.stem, role, suffixes))
     return stems + _common_stem(entry, stems, names)
 
@@ -47,7 +47,7 @@ def _common_stem(entry: Entry, stems: list[Stem], names: Folders) -> list[Stem]:
         return []
     here = names[entry.first.folder]
     taken = f"{found.stem}{SUFFIX}" in here or found.stem in {stem.stem for stem in stems}
-    suffixes = () if taken else tuple(sidecar_suffixes(found.stem, here))
+    suffixes = () if taken else tuple(here.endings(found.stem))
     return [Stem(entry.first.folder, found.stem, None, suffixes)] if suffixes else []
 
 
@@ -65,7 +65,7 @@ def previews_of(entry: Entry, names: Folders) -> list[str]:
     found = []
     for stem in stems_of(entry, names):
         prefix = f"{stem.folder}/" if stem.folder else ""
-        suffixes = preview_suffixes(stem.suffixes)
+        suffixes = preview_endings(stem.suffixes)
         found += [f"{prefix}{stem.stem}{suffix}" for suffix in suffixes]
     return found
 

@@ -6,10 +6,10 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
+from backend.lora.endings import FolderNames
 from backend.lora.experts import has_identity, name_role
 from backend.lora.names import SUFFIX, free_name, safe_name
 from backend.lora.scaling import CONFIG_NAME
-from backend.lora.sidecars import sidecar_suffixes
 
 
 @dataclass(frozen=True)
@@ -42,9 +42,10 @@ def bundles_of(names: Sequence[str], taken_folders: Collection[str]) -> list[Bun
         loras = [name for name in files if name.casefold().endswith(SUFFIX)]
         folder = _folder(sent, loras, files, taken)
         taken.add(folder.casefold())
+        here = FolderNames(files)
         for name in loras:
             stem = name[: -len(SUFFIX)]
-            own = {files[stem + ending]: ending for ending in sidecar_suffixes(stem, files.keys())}
+            own = {files[stem + ending]: ending for ending in here.endings(stem)}
             if folder and len(loras) == 1 and CONFIG_NAME in files:
                 own[files[CONFIG_NAME]] = CONFIG_NAME
             found.append(Bundle(files[name], folder, own))

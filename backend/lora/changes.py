@@ -66,7 +66,7 @@ class Adoption:
     ) -> str:
         """The folder, or a new one in it if the LoRA cannot share that with others: an
         `adapter_config.json` changes how every LoRA beside it is read."""
-        here = self.contents.names.get(folder, frozenset())
+        here: Collection[str] = self.contents.names.get(folder, ())
         brings = any(sidecar.ending == CONFIG_NAME for sidecar in sidecars)
         shared = any(name.casefold().endswith(SUFFIX) for name in here)
         if not (CONFIG_NAME in here or (brings and (shared or not folder))):

@@ -7,9 +7,9 @@ from typing import IO, Any
 
 from backend.errors import StudioError, UploadError
 from backend.lora.bundles import folder_for
+from backend.lora.endings import ending_of
 from backend.lora.library import LoRALibrary
 from backend.lora.scaling import CONFIG_NAME
-from backend.lora.sidecars import ending_of
 from backend.lora.staged_sidecars import StagedSidecar
 from backend.lora.staging import StagedFile
 from backend.settings import Settings

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +26,7 @@ class Description:
     usage_hint: str = ""
     tags: tuple[str, ...] = ()
     trigger_words: tuple[str, ...] = ()
+    negative_prompt: str = ""
 
     @classmethod
     def from_plain(cls, value: Mapping[str, Any]) -> Description:
@@ -70,17 +71,33 @@ def plain_text(value: Any) -> str:
     return kept.strip()[:MAX_TEXT]
 
 
+# A word in quotes may hold commas; a quote within a word is a part of it, as in 5".
+_WORD = re.compile(r"""\s*(?:"([^"\n]*)"|“([^”\n]*)”)\s*(?=[,;\n]|$)|([^,;\n]+)""")
+_ITEM = re.compile(r"""\s*(?:"([^"]*)"|'([^']*)')\s*(?=,|$)|([^,]+)""")  # of a list of Python's
+
+
 def split_words(text: str) -> tuple[str, ...]:
-    """Words from a JSON list or from text separated by commas, in order, once each."""
-    values: list[Any] = re.split(r"[,;\n]", text)
-    if text.startswith("["):
+    """Words from a JSON list or from text separated by commas, in order, once each. Quotes keep
+    the commas of a word in it."""
+    words = (plain_text(value) for value in _split(text))
+    return tuple(dict.fromkeys(word for word in words if word))[:MAX_WORDS]
+
+
+def _split(text: str) -> Iterable[Any]:
+    form = _WORD
+    if text.startswith("[") and text.rstrip().endswith("]"):
         try:
             loaded = read_json(text)
         except UntrustedJSONError:
-            loaded = None
-        values = loaded if isinstance(loaded, list) else values
-    words = (plain_text(value) for value in values)
-    return tuple(dict.fromkeys(word for word in words if word))[:MAX_WORDS]
+            text, form = text.strip()[1:-1], _ITEM
+        else:
+            return loaded if isinstance(loaded, list) else [text]
+    return ("".join(filter(None, found)) for found in form.findall(text))
+
+
+def join_words(words: Iterable[str]) -> str:
+    """A line from which `split_words` reads the same words."""
+    return ", ".join(f'"{word}"' if re.search("[,;]", word) else word for word in words)
 
 
 def _trigger_words(metadata: Mapping[str, str], stated: str) -> tuple[str, ...]:

@@ -18,8 +18,8 @@ from pathlib import Path
 from PIL import Image, ImageOps
 
 from backend.errors import LoRAError, StudioError
+from backend.lora.endings import VIDEOS
 from backend.lora.header import open_regular, read_header
-from backend.lora.sidecars import VIDEOS
 from backend.untrusted_json import Limits, UntrustedJSONError, read_json
 
 MB = 1024 * 1024

@@ -11,12 +11,13 @@ from typing import Any, Protocol
 
 from backend.lora.catalog import Usage
 from backend.lora.compatibility import Compatibility
+from backend.lora.endings import VIDEOS
 from backend.lora.held import NOT_HELD, Held
 from backend.lora.info import LoRAInfo
 from backend.lora.names import name_problem
 from backend.lora.pairing import Entry
 from backend.lora.scan import status_of
-from backend.lora.sidecars import VIDEOS, SidecarReading, merged
+from backend.lora.sidecars import SidecarReading, merged
 from backend.lora.thumbnails import FOLDER as THUMBNAILS
 
 MB = 1024 * 1024
@@ -178,6 +179,7 @@ def _texts(
         **_preferred(entry, sidecars.strength, edits),
         "strength_range": edits.get("strength_range") or _as_list(sidecars.strength_range),
         "sidecar_problems": list(sidecars.problems),
+        "sidecar_notes": list(sidecars.notes),
         "metadata": {
             "description": edits.get("description", found.text),
             "tags": list(edits.get("tags", found.tags)),
@@ -187,6 +189,7 @@ def _texts(
             "base_model": edits.get("base_model", found.base_model),
             "usage_hint": edits.get("notes", found.usage_hint),
             "date": found.date,
+            "negative_prompt": found.negative_prompt,
         },
     }
 

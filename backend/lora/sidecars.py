@@ -1,117 +1,202 @@
-"""Files beside a LoRA that belong to it: previews and descriptions by other tools.
+"""Files beside a LoRA that describe it: what all of them say together.
 
-They move with the LoRA and are read here; `webui_json.py` writes one of them. Formats:
-A1111/Forge `stem.json`, ComfyUI-Lora-Manager `stem.metadata.json`, Civitai helpers'
-`stem.civitai.info`.
+Which tool writes what where is in `sidecar_forms.py`; `webui_json.py` writes one of them. All of
+it is untrusted.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass, field, replace
-from html.parser import HTMLParser
+import re
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from backend.lora.metadata import Description, plain_text, split_words
-from backend.lora.names import SUFFIX
+from backend.lora import loose_values
+from backend.lora.encodings import decoded, encoding_note
+from backend.lora.endings import kind_of
+from backend.lora.metadata import MAX_TEXT, Description, plain_text, split_words
+from backend.lora.sidecar_forms import PLAIN, READ, Form, Kind, Place, form_of
 from backend.lora.small_files import read_small
-from backend.untrusted_json import Limits, UntrustedJSONError, read_json, read_object
+from backend.untrusted_json import Limits, UntrustedJSONError, read_object
 
-PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".gif")
-VIDEOS = (".mp4", ".webm")
-TEXTS = (
-    ".json",
-    ".txt",
-    ".civitai.info",
-    ".cm-info.json",
-    ".swarm.json",
-    ".metadata.json",
-    ".description.txt",
-)
-MARKS = (".preview", ".thumb", "")
-SUFFIXES = TEXTS + tuple(f"{mark}{end}" for mark in MARKS for end in PICTURES + VIDEOS)
-CIVITAI_KEYS = frozenset({"modelVersions", "modelId", "trainedWords", "nsfwLevel"})
 MAX_BYTES = 4 * 1024 * 1024
+MAX_NOTES = 20
 LIMITS = Limits(size=MAX_BYTES)
+VERSION = 2  # to be raised whenever the files are read in another way
+READERS: Mapping[Kind, Any] = {
+    "text": loose_values.read_text,
+    "html": loose_values.read_html,
+    "list": loose_values.read_list,
+    "line": loose_values.read_line,
+    "number": loose_values.read_number,
+    "flag": loose_values.read_flag,
+}
+DESCRIBED = frozenset(item.name for item in fields(Description))
+# A text of trigger words alone: one line of a few short parts, none of which is a sentence.
+MOST_WORDS, LONGEST_WORD, MOST_BLANKS = 12, 40, 3
+_LABELS = {
+    "trigger_words": r"triggers?|trigger ?words?|activation (?:text|words?)|key ?words?|触发词",
+    "negative_prompt": r"negative(?: prompt| text)?",
+    "strength": r"(?:preferred |recommended )?(?:strength|weight)",
+}
+_LABELLED = re.compile(
+    rf"\s*(?:{'|'.join(f'(?P<{name}>{words})' for name, words in _LABELS.items())})"
+    r"\s{0,3}[:=：]\s*(?P<value>\S.*)",
+    re.IGNORECASE,
+)
+PLAIN_FORM = Form(
+    {name: ((name,),) for name in ("text", "trigger_words", "negative_prompt", "strength")},
+    lines=frozenset({"trigger_words"}),
+    texts=frozenset({"strength"}),
+)
 
 
 @dataclass(frozen=True, slots=True)
 class SidecarReading:
-    """What the text files say, and which of them could not be read."""
+    """What the text files say, which of them could not be read, and what in them was not as
+    their tool writes it."""
 
     description: Description = field(default_factory=Description)
     strength: float | None = None
     problems: tuple[str, ...] = ()
     favourite: bool = False
     strength_range: tuple[float, float] | None = None
+    notes: tuple[str, ...] = ()
 
     def to_json(self) -> str:
         """Everything, as the catalogue keeps it."""
-        own = (self.strength, self.problems, self.favourite, self.strength_range)
-        return json.dumps([asdict(self.description), *own])
+        own = (self.strength, self.problems, self.favourite, self.strength_range, self.notes)
+        return json.dumps([VERSION, asdict(self.description), *own])
 
     @classmethod
     def from_json(cls, text: str) -> SidecarReading:
         """The reverse of `to_json`. Raises ValueError or TypeError on other text."""
-        description, strength, problems, favourite, ends = json.loads(text)
+        version, description, strength, problems, favourite, ends, notes = json.loads(text)
+        if version != VERSION:
+            raise ValueError("written by another version")
         return cls(
             Description.from_plain(description),
             strength,
             tuple(problems),
             favourite,
             None if ends is None else tuple(ends),
+            tuple(notes),
+        )
+
+    def before(self, other: SidecarReading) -> SidecarReading:
+        """This reading, with what it leaves empty taken from `other`; the notes of both."""
+        return SidecarReading(
+            merged(self.description, other.description),
+            self.strength if self.strength is not None else other.strength,
+            self.problems + other.problems,
+            self.favourite or other.favourite,
+            self.strength_range or other.strength_range,
+            (self.notes + other.notes)[:MAX_NOTES],
         )
 
 
-def sidecar_suffixes(stem: str, names: Collection[str]) -> list[str]:
-    """The suffixes with which `stem` has files among `names` (one folder's file names).
-
-    `a.preview.png` belongs to `a.preview.safetensors` rather than to `a` if both are there.
-    """
-    found = []
-    for suffix in SUFFIXES:
-        if f"{stem}{suffix}" not in names:
-            continue
-        longer = next((mark for mark in MARKS if mark and suffix.startswith(mark)), "")
-        if not (longer and f"{stem}{longer}{SUFFIX}" in names):
-            found.append(suffix)
+def read_sidecars(stem_path: Path, endings: Collection[str]) -> SidecarReading:
+    """Read the text files of a stem. A broken one is named in `problems` and skipped."""
+    found = SidecarReading()
+    for ending in sorted(filter(is_read, endings), key=lambda ending: READ.index(kind_of(ending))):
+        path = stem_path.with_name(stem_path.name + ending)
+        try:
+            reading = _read(path, kind_of(ending))
+        except (OSError, ValueError) as error:
+            problem = f"{path.name} cannot be read: {plain_text(str(error))[:200]}"
+            reading = SidecarReading(problems=(problem,))
+        if kind_of(ending) == ".txt" and found.description.text:
+            text, said = reading.description.text, reading.description
+            reading = replace(reading, description=replace(said, text="", usage_hint=text))
+        found = found.before(reading)
     return found
 
 
-def ending_of(filename: str) -> str | None:
-    """What follows the stem in a sidecar's name, whatever the stem; None if it is no sidecar."""
-    found = [suffix for suffix in SUFFIXES if filename.casefold().endswith(suffix)]
-    return max(found, key=len, default=None)
+def is_read(ending: str) -> bool:
+    """Whether a file of this ending says something about the LoRA in words."""
+    return kind_of(ending) in READ
 
 
-def preview_suffixes(suffixes: Collection[str]) -> list[str]:
-    """Picture suffixes among `suffixes`, then video suffixes, the best first."""
-    pictures = [f"{mark}{end}" for mark in MARKS for end in PICTURES]
-    videos = [f"{mark}{end}" for mark in MARKS for end in VIDEOS]
-    return [suffix for suffix in pictures + videos if suffix in suffixes]
+def _read(path: Path, kind: str) -> SidecarReading:
+    text, encoding = decoded(read_small(path, MAX_BYTES))
+    form, values = (
+        (PLAIN_FORM, _said_plainly(text, kind))
+        if kind in PLAIN
+        else form_of(kind, read_object(text, LIMITS))
+    )
+    notes = [encoding_note(encoding)] if encoding_note(encoding) else []
+    plain = dict(_fields(form, values, notes))
+    low, high = plain.get("lowest"), plain.get("highest")
+    return SidecarReading(
+        Description(**{name: value for name, value in plain.items() if name in DESCRIBED}),
+        plain.get("strength"),
+        favourite=plain.get("favourite", False),
+        strength_range=None if low is None or high is None or low >= high else (low, high),
+        notes=tuple(f"{path.name}: {note}" for note in notes[:MAX_NOTES]),
+    )
 
 
-def read_sidecars(stem_path: Path, suffixes: Collection[str]) -> SidecarReading:
-    """Read the text files of a stem. A broken one is named in `problems` and skipped."""
-    description, strength, problems, favourite = Description(), None, [], False
-    ends: tuple[float, float] | None = None
-    for suffix, reader in READERS.items():
-        if suffix not in suffixes:
-            continue
-        path = stem_path.with_name(stem_path.name + suffix)
-        try:
-            values = load_json(path)
-        except (OSError, UntrustedJSONError) as error:
-            problems.append(f"{path.name} cannot be read: {error}")
-            continue
-        found, value = reader(values)
-        description = merged(description, found)
-        strength = strength if strength is not None else value
-        favourite = favourite or values.get("favorite") is True
-        ends = ends or _range(usage_tips(values))
-    return SidecarReading(description, strength, tuple(problems), favourite, ends)
+def _fields(form: Form, values: Mapping[str, Any], notes: list[str]) -> Iterator[tuple[str, Any]]:
+    """Each field of ours for which the form has a value."""
+    for name, places in form.fields.items():
+        for place in places:
+            value = _value_at(values, place)
+            if value is None or _is_unset(value, form):
+                continue
+            told: list[str] = []
+            read = READERS[form.kind(name)](value, told.append)
+            if name not in form.texts:
+                notes += [f"{place[-1]} {note}" for note in told]
+            if read not in ("", (), None, False) and not _is_unset(read, form):
+                yield name, read
+                break
+
+
+def _is_unset(value: Any, form: Form) -> bool:
+    return isinstance(value, str | int | float) and value in form.unset
+
+
+def _value_at(values: Any, place: Place) -> Any:
+    """The value at a place; None where there is none. A text on the way may be JSON itself, as
+    ComfyUI-Lora-Manager keeps its `usage_tips`."""
+    for key in place:
+        if isinstance(values, str):
+            try:
+                values = read_object(values)
+            except UntrustedJSONError:
+                return None
+        if not isinstance(values, Mapping):
+            return None
+        values = values.get(key)
+    return values
+
+
+def _said_plainly(text: str, kind: str) -> Mapping[str, str]:
+    """What a plain text says. A1111 takes `.txt` for the description; others keep the trigger
+    words or a prompt in it, with a word before them or without."""
+    if kind != ".txt":
+        return {"text": text}
+    found: dict[str, str] = {}
+    rest = []
+    for line in text[:MAX_TEXT].splitlines():
+        labelled = _LABELLED.fullmatch(line)
+        name = next((each for each in _LABELS if labelled and labelled[each]), None)
+        if labelled and name and name not in found:
+            found[name] = labelled["value"]
+        else:
+            rest.append(line)
+    left = "\n".join(rest).strip()
+    if left and "trigger_words" not in found and _is_words(left):
+        return {**found, "trigger_words": left}
+    return {**found, "text": left}
+
+
+def _is_words(text: str) -> bool:
+    words = split_words(text)
+    short = (len(word) <= LONGEST_WORD and word.count(" ") <= MOST_BLANKS for word in words)
+    return "\n" not in text and len(words) <= MOST_WORDS and all(short) and text[-1] not in ".!?。"
 
 
 def merged(first: Description, second: Description) -> Description:
@@ -126,114 +211,9 @@ def merged(first: Description, second: Description) -> Description:
 
 def load_json(path: Path) -> Mapping[str, Any]:
     """The JSON object in a regular file of at most 4 MB. Raises OSError or UntrustedJSONError."""
-    return read_object(read_small(path, MAX_BYTES), LIMITS)
-
-
-def is_civitai_dump(values: Mapping[str, Any]) -> bool:
-    """Whether a `stem.json` is Civitai's own description of the model, as SD.Next keeps it."""
-    return not CIVITAI_KEYS.isdisjoint(values)
-
-
-def _webui(values: Mapping[str, Any]) -> tuple[Description, float | None]:
-    if is_civitai_dump(values):
-        return _civitai_dump(values)
-    found = Description(
-        text=strip_html(values.get("description")),
-        base_model=plain_text(values.get("sd version")),
-        trigger_words=split_words(plain_text(values.get("activation text"))),
-        usage_hint=plain_text(values.get("notes")),
-    )
-    # 0 is what A1111 writes when nothing was entered.
-    return found, _number(values.get("preferred weight")) or None
-
-
-def _lora_manager(values: Mapping[str, Any]) -> tuple[Description, float | None]:
-    civitai = _mapping(values.get("civitai"))
-    strength = _number(usage_tips(values).get("strength"))
-    found = Description(
-        title=plain_text(values.get("model_name")),
-        text=strip_html(values.get("modelDescription")),
-        base_model=plain_text(values.get("base_model")),
-        usage_hint=plain_text(values.get("notes")),
-        tags=_words(values.get("tags")),
-        trigger_words=_words(civitai.get("trainedWords")),
-        author=plain_text(_mapping(civitai.get("creator")).get("username")),
-    )
-    return found, strength
-
-
-def usage_tips(values: Mapping[str, Any]) -> Mapping[str, Any]:
-    """ComfyUI-Lora-Manager's tips, a JSON text: `strength`, `strength_min`, `strength_max`."""
-    tips = values.get("usage_tips")
+    data = read_small(path, MAX_BYTES)
     try:
-        return _mapping(read_json(tips)) if isinstance(tips, str) and tips else {}
-    except UntrustedJSONError:
-        return {}
-
-
-def _range(tips: Mapping[str, Any]) -> tuple[float, float] | None:
-    low, high = _number(tips.get("strength_min")), _number(tips.get("strength_max"))
-    return None if low is None or high is None or low >= high else (low, high)
-
-
-def _civitai(values: Mapping[str, Any]) -> tuple[Description, float | None]:
-    model = _mapping(values.get("model"))
-    found = Description(
-        title=plain_text(model.get("name")),
-        text=strip_html(values.get("description")),
-        version=plain_text(values.get("name")),
-        base_model=plain_text(values.get("baseModel")),
-        tags=_words(model.get("tags")),
-        trigger_words=_words(values.get("trainedWords")),
-        author=plain_text(_mapping(values.get("creator")).get("username")),
-    )
-    return found, None
-
-
-def _civitai_dump(values: Mapping[str, Any]) -> tuple[Description, float | None]:
-    """A version, or a model with its versions, of which the first is the newest."""
-    versions = values.get("modelVersions")
-    if not isinstance(versions, list) or not versions:
-        return _civitai(values)
-    return _civitai({**_mapping(versions[0]), "creator": values.get("creator"), "model": values})
-
-
-READERS = {".json": _webui, ".metadata.json": _lora_manager, ".civitai.info": _civitai}
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _words(value: Any) -> tuple[str, ...]:
-    words = [plain_text(word) for word in value] if isinstance(value, list) else []
-    return tuple(dict.fromkeys(word for word in words if word))[:50]
-
-
-def _number(value: Any) -> float | None:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    return float(value) if number and abs(value) <= 100 else None
-
-
-class _Text(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__()
-        self.parts: list[str] = []
-
-    def handle_data(self, data: str) -> None:
-        self.parts.append(data)
-
-    def handle_starttag(self, tag: str, attrs: Any) -> None:
-        if tag in ("p", "br", "li", "div"):
-            self.parts.append("\n")
-
-
-def strip_html(value: Any) -> str:
-    """The text of an HTML fragment, as Civitai stores descriptions."""
-    text = plain_text(value)
-    if "<" not in text:
-        return text
-    parser = _Text()
-    parser.feed(text.replace("<![", "["))  # what the parser ends at with an AssertionError
-    parser.close()
-    return plain_text("".join(parser.parts))
+        text = decoded(data)[0]
+    except ValueError as error:
+        raise UntrustedJSONError("it is no text") from error
+    return read_object(text, LIMITS)

@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import IO
 
 from backend.errors import UploadError
+from backend.lora.encodings import decoded
+from backend.lora.endings import PICTURES, VIDEOS, kind_of
 from backend.lora.picture_sources import MAX_BYTES as MAX_PICTURE_BYTES
 from backend.lora.picture_sources import MAX_VIDEO_BYTES, NOT_A_PICTURE, decode_picture, is_video
 from backend.lora.sidecars import MAX_BYTES as MAX_TEXT_BYTES
-from backend.lora.sidecars import PICTURES, TEXTS, VIDEOS, load_json
+from backend.lora.sidecars import load_json
 from backend.lora.stages import create_locked, write_all
 from backend.settings import Settings
 from backend.untrusted_json import UntrustedJSONError
@@ -93,13 +95,13 @@ class StagedSidecar:
 
 def _kind(ending: str) -> tuple[str, int, Callable[[Path], bool]]:
     """What a file of this ending has to be, its largest size in bytes, and the check."""
-    if ending.endswith(PICTURES):
+    kind = kind_of(ending)
+    if kind.endswith(PICTURES):
         return "a picture", MAX_PICTURE_BYTES, _is_picture
-    if ending.endswith(VIDEOS):
+    if kind.endswith(VIDEOS):
         return "a video", MAX_VIDEO_BYTES, is_video
-    if ending.endswith(".txt"):
+    if kind.endswith((".txt", ".sha256")):
         return "a text", MAX_TEXT_BYTES, _is_text
-    assert ending in TEXTS or ending.endswith(".json")
     return "a JSON object", MAX_TEXT_BYTES, _is_json
 
 
@@ -113,9 +115,10 @@ def _is_picture(path: Path) -> bool:
 
 def _is_text(path: Path) -> bool:
     try:
-        return "\0" not in path.read_text(encoding="utf-8")
+        decoded(path.read_bytes())
     except ValueError:
         return False
+    return True
 
 
 def _is_json(path: Path) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from backend.lora.belongings import Stem
 from backend.lora.findings import Findings
-from backend.lora.sidecars import READERS, SidecarReading, merged, read_sidecars
+from backend.lora.sidecars import SidecarReading, is_read, read_sidecars
 from backend.lora.walking import Snapshot
 
 NOTHING = SidecarReading()
@@ -38,17 +38,12 @@ class Texts:
             reading = self._read(stem, snapshot)
             if found is NOTHING or reading is NOTHING:
                 found = reading if found is NOTHING else found
-                continue
-            found = SidecarReading(
-                merged(reading.description, found.description),
-                reading.strength if reading.strength is not None else found.strength,
-                found.problems + reading.problems,
-                found.favourite or reading.favourite,
-            )
+            else:
+                found = reading.before(found)
         return found
 
     def _read(self, stem: Stem, snapshot: Snapshot) -> SidecarReading:
-        suffixes = [suffix for suffix in READERS if suffix in stem.suffixes]
+        suffixes = [suffix for suffix in stem.suffixes if is_read(suffix)]
         if not suffixes:
             return NOTHING
         path = f"{stem.folder}/{stem.stem}" if stem.folder else stem.stem

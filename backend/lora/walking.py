@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from backend.lora.endings import FolderNames
 from backend.settings import Settings
 
 INODE_BITS = 2**63 - 1  # what the catalogue can hold
@@ -27,7 +28,7 @@ class Stamp(NamedTuple):
 
 
 Snapshot = dict[str, Stamp]
-Folders = Mapping[str, frozenset[str]]
+Folders = Mapping[str, FolderNames]
 
 
 @dataclass(frozen=True)
@@ -117,4 +118,4 @@ def by_folder(paths: Iterable[str]) -> Folders:
     for path in paths:
         folder, _, name = path.rpartition("/")
         found.setdefault(folder, set()).add(name)
-    return {folder: frozenset(names) for folder, names in found.items()}
+    return {folder: FolderNames(names) for folder, names in found.items()}

@@ -13,7 +13,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from backend.lora.sidecars import is_civitai_dump, load_json
+from backend.lora.metadata import join_words
+from backend.lora.sidecar_forms import is_civitai_dump
+from backend.lora.sidecars import load_json
 from backend.untrusted_json import UntrustedJSONError
 
 KEYS = {
@@ -53,7 +55,7 @@ def rewritten(path: Path, old: Mapping[str, Any], new: Mapping[str, Any]) -> byt
 
 def _plain(field: str, value: Any) -> Any:
     if field == "trigger_words":
-        return ", ".join(value)
+        return join_words(value)
     if field == "preferred_strengths":
         return value["high"]  # the format has one number; of two, the one that comes first
     return value

@@ -14,9 +14,9 @@ from lora_files import tiny_model, write_lora
 from PIL import Image
 
 from backend.lora.library import LoRALibrary
+from backend.lora.loose_values import read_html
 from backend.lora.metadata import describe
 from backend.lora.picture_sources import sources
-from backend.lora.sidecars import sidecar_suffixes, strip_html
 from backend.lora.thumbnails import make_thumbnail, placeholder
 from backend.settings import load_settings
 
@@ -176,17 +176,16 @@ def test_a_broken_sidecar_never_hides_its_lora(library: LoRALibrary, root: Path)
     assert len(record["sidecar_problems"]) == 2
 
 
-def test_which_files_belong_to_a_stem() -> None:
-    names = {"a.safetensors", "a.png", "a.preview.png", "a.json", "ab.json", "a.zip"}
-    assert set(sidecar_suffixes("a", names)) == {".png", ".preview.png", ".json"}
-    names.add("a.preview.safetensors")
-    assert set(sidecar_suffixes("a", names)) == {".png", ".json"}
-
-
 def test_html_becomes_text() -> None:
-    assert strip_html("<p>one</p><p>two &amp; three</p>") == "one\ntwo & three"
-    assert strip_html("1 \u202e< 2") == "1 < 2"
-    assert strip_html(None) == ""
+    notes: list[str] = []
+    for written, text in (
+        ("<p>one</p><p>two &amp; three</p>", "one\ntwo & three"),
+        ("1 \u202e< 2", "1 < 2"),
+        ("use <lora:style:0.8> with it", "use <lora:style:0.8> with it"),
+        ("<![foo[ cut short", "[foo[ cut short"),
+    ):
+        assert read_html(written, notes.append) == text
+    assert not notes
 
 
 def test_trigger_words_from_training_tags() -> None:

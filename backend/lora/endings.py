@@ -1,0 +1,100 @@
+"""Endings: by which names a file lies beside a LoRA, and to which one it belongs.
+
+What follows the stem is compared in any case: `.PNG`, `.Preview.png`. Some tools add to the whole
+name, so that `style.safetensors.png` belongs to `style.safetensors` as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Set
+from functools import cached_property
+
+from backend.lora.names import SUFFIX
+
+PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".avif")
+VIDEOS = (".mp4", ".webm")
+TEXTS = (
+    ".json",
+    ".txt",
+    ".civitai.info",
+    ".cm-info.json",
+    ".swarm.json",
+    ".metadata.json",
+    ".rgthree-info.json",
+    ".description.txt",
+    ".sha256",
+)
+MARKS = (".preview", ".thumb", "")
+_SHOWING = tuple(f"{mark}{end}" for mark in MARKS for end in PICTURES + VIDEOS)
+ENDINGS = frozenset(f"{whole}{end}" for whole in ("", SUFFIX) for end in (*TEXTS, *_SHOWING))
+_MOST_DOTS = max(ending.count(".") for ending in ENDINGS)
+_BEST_FIRST = {
+    ending: place
+    for place, ending in enumerate(
+        f"{mark}{end}" for ends in (PICTURES, VIDEOS) for mark in MARKS for end in ends
+    )
+}
+
+
+class FolderNames(Set[str]):
+    """The names of the files in one folder; knows which of them belong to which stem."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._names = frozenset(names)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._names
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def endings(self, stem: str) -> list[str]:
+        """The endings, as they are written, with which `stem` has files here, in order.
+
+        `a.preview.png` belongs to `a.preview.safetensors` rather than to `a` if both are there.
+        """
+        return self._endings.get(stem, [])
+
+    @cached_property
+    def _endings(self) -> Mapping[str, list[str]]:
+        loras = {name[: -len(SUFFIX)] for name in self if name.casefold().endswith(SUFFIX)}
+        found: dict[str, list[str]] = {}
+        for name in sorted(self):
+            for ending in _endings_of(name):
+                stem = name[: -len(ending)]
+                found.setdefault(stem, []).append(ending)
+                if stem in loras:
+                    break
+        return found
+
+
+def _endings_of(name: str) -> list[str]:
+    """What may follow the stem in this name, the shortest, and so the longest stem, first."""
+    found = []
+    end = len(name)
+    for _ in range(_MOST_DOTS):
+        end = name.rfind(".", 0, end)
+        if end <= 0:
+            break
+        if name[end:].casefold() in ENDINGS:
+            found.append(name[end:])
+    return found
+
+
+def ending_of(filename: str) -> str | None:
+    """What follows the stem in a sidecar's name, whatever the stem; None if it is no sidecar."""
+    return max(_endings_of(filename), key=len, default=None)
+
+
+def kind_of(ending: str) -> str:
+    """The ending in lower case and without `.safetensors`: what it says of the content."""
+    return ending.casefold().removeprefix(SUFFIX)
+
+
+def preview_endings(endings: Collection[str]) -> list[str]:
+    """The endings of pictures among these, then those of videos, the best first."""
+    showing = [ending for ending in endings if kind_of(ending) in _BEST_FIRST]
+    return sorted(showing, key=lambda ending: (_BEST_FIRST[kind_of(ending)], ending))
