@@ -74,7 +74,7 @@ def _words(value: Any) -> list[str]:
         return list(split_words(_text(value)))
     if not isinstance(value, list | tuple) or not all(isinstance(word, str) for word in value):
         raise TypeError("must be a list of words")
-    words = dict.fromkeys(_text(word).replace(",", " ").strip() for word in value)
+    words = dict.fromkeys(map(_text, value))
     found = [word for word in words if word]
     if len(found) > MAX_WORDS:
         raise ValueError(f"must have at most {MAX_WORDS} words")

@@ -30,19 +30,21 @@ _HIGH_WORD = re.compile(rb"[\xc0-\xff]{3,}")
 _KANA = re.compile("[\u3041-\u3096\u30a1-\u30fa]")
 # What two common Chinese characters look like when they happen to be UTF-8 as well.
 _MISREAD = re.compile("[\u02b0-\u02ff]")
+_ASCII = re.compile("[ -~\n]")
 _NOT_TEXT = re.compile("[\x00-\x08\x0b\x0e-\x1f]")
 
 
 def decoded(data: bytes) -> tuple[str, str]:
     """The text in `data`, and the name of its encoding, one of Python's. Raises ValueError for
     what is no text."""
-    mark, encoding = next((pair for pair in MARKS if data.startswith(pair[0])), (b"", ""))
-    encoding = encoding or _guessed(data)
+    marked = next((encoding for mark, encoding in MARKS if data.startswith(mark)), None)
+    encoding = marked or _guessed(data)
     try:
         text = data.decode("utf-8-sig" if encoding == USUAL else encoding)
     except UnicodeDecodeError as error:
         raise ValueError("it is no text") from error
-    if _NOT_TEXT.search(text):
+    # Without a mark, UTF-16 is told by its ASCII.
+    if _NOT_TEXT.search(text) or (not marked and b"\0" in data and not _ASCII.search(text)):
         raise ValueError("it is no text")
     return text, encoding
 

@@ -2,7 +2,7 @@
 
 const LORA = /\.(safetensors|pt|pth|ckpt|bin)$/i;
 const CONFIG = "adapter_config.json"; // says how the one LoRA in its folder is read
-const SHOWS = ["png", "jpg", "jpeg", "webp", "gif", "mp4", "webm"];
+const SHOWS = ["png", "jpg", "jpeg", "webp", "gif", "avif", "mp4", "webm"];
 const TELLS = [
   "json",
   "txt",
@@ -10,12 +10,15 @@ const TELLS = [
   "cm-info.json",
   "swarm.json",
   "metadata.json",
+  "rgthree-info.json",
   "description.txt",
+  "sha256",
 ];
-const ENDINGS = new Set([
+const PLAIN = [
   ...TELLS.map((ending) => `.${ending}`),
   ...SHOWS.flatMap((ending) => [`.${ending}`, `.preview.${ending}`, `.thumb.${ending}`]),
-]);
+];
+const ENDINGS = new Set(PLAIN.flatMap((ending) => [ending, `.safetensors${ending}`]));
 const HALF = /[-_. ]?(high|low|[hl](?![a-z]))([-_. ]?noise)?$/i;
 const LARGEST = 200 * 1048576; // bytes; the server takes no larger file beside a LoRA
 

@@ -118,6 +118,7 @@ function about(record) {
     tags = [],
     author,
     usage_hint: hint,
+    negative_prompt: negative,
   } = record.metadata ?? {};
   const preferred = preferredText(record.preferred_strengths);
   const copy =
@@ -129,6 +130,7 @@ function about(record) {
     hint && el("p", { class: "muted details-text", text: hint }),
     words.length > 0 &&
       el("div", { class: "details-words" }, icon("tag"), el("p", { text: words.join(", ") }), copy),
+    negative && el("p", { class: "muted details-text", text: `Negative prompt: ${negative}` }),
     tags.length > 0 &&
       el(
         "p",

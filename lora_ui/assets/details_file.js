@@ -9,7 +9,9 @@ export function fileSection(record) {
     el("h3", { text: "File" }),
     el("dl", { class: "facts" }, rows(record)),
     headerTexts(record.header),
-    (record.sidecar_problems ?? []).map((text) => el("p", { class: "muted", text })),
+    [...(record.sidecar_problems ?? []), ...(record.sidecar_notes ?? [])].map((text) =>
+      el("p", { class: "muted", text }),
+    ),
   );
 }
 

@@ -6,6 +6,7 @@ import * as library from "./library_api.js";
 import { store } from "./store.js";
 import { parsed } from "./strengths.js";
 import { toast, toastError } from "./toasts.js";
+import { lineOf } from "./words.js";
 
 const EXPERTS = { both: "Both experts", high: "High noise", low: "Low noise" };
 
@@ -83,8 +84,8 @@ function valuesOf(record) {
   return {
     title: record.title ?? "",
     description: about.description ?? "",
-    trigger_words: (about.trigger_words ?? []).join(", "),
-    tags: (about.tags ?? []).join(", "),
+    trigger_words: lineOf(about.trigger_words ?? []),
+    tags: lineOf(about.tags ?? []),
     author: about.author ?? "",
     base_model: about.base_model ?? "",
     notes: record.notes ?? "",
@@ -94,18 +95,12 @@ function valuesOf(record) {
   };
 }
 
-/** What the server is to change; an emptied strength takes the preference back. */
+/** What the server is to change, words as a line; an emptied strength takes the preference back. */
 function changesOf(before, now) {
   const changes = {};
   for (const [key, value] of Object.entries(now)) {
     if (value === before[key].trim() || key === "high" || key === "low") continue;
-    const isList = key === "tags" || key === "trigger_words";
-    changes[key] = isList
-      ? value
-          .split(",")
-          .map((word) => word.trim())
-          .filter(Boolean)
-      : value;
+    changes[key] = value;
   }
   if (now.high !== before.high || now.low !== before.low) {
     const high = parsed(now.high) ?? parsed(now.low);

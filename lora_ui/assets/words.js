@@ -5,6 +5,11 @@ export function triggerWords(card) {
   return card?.metadata?.trigger_words ?? [];
 }
 
+/** The words as one line, from which the server reads the same words again. */
+export function lineOf(words) {
+  return words.map((word) => (/[,;]/.test(word) ? `"${word}"` : word)).join(", ");
+}
+
 /** Whether the prompt holds the words, as words of their own and in any case. */
 export function holds(prompt, word) {
   return finder(word).test(prompt ?? "");

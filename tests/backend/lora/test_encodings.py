@@ -32,7 +32,9 @@ def test_a_text_is_read_in_its_encoding(encoding: str, text: str) -> None:
     assert (encoding_note(used) == "") == encoding.startswith("utf-8")
 
 
-@pytest.mark.parametrize("data", [b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", bytes(range(256)), b"a\x01b"])
+@pytest.mark.parametrize(
+    "data", [b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", bytes(range(256)), b"a\x01b", b"\xff\x00"]
+)
 def test_what_is_no_text_is_refused(data: bytes) -> None:
     with pytest.raises(ValueError, match=r"."):
         decoded(data)
