@@ -14,20 +14,24 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from PIL import Image, ImageOps
 
 from backend.errors import LoRAError, StudioError
-from backend.lora.endings import VIDEOS
 from backend.lora.header import open_regular, read_header
+from backend.lora.png_strips import png_size, reduced
 from backend.untrusted_json import Limits, UntrustedJSONError, read_json
 
 MB = 1024 * 1024
-MAX_PIXELS = 40_000_000
-MAX_BYTES = 20 * MB
+MAX_PIXELS = 40_000_000  # of what is decoded as a whole
+MAX_BYTES = 128 * MB
+MAX_HEADER_BYTES = 20 * MB
 MAX_VIDEO_BYTES = 200 * MB
 COVERS = Limits(size=100 * MB, depth=4, values=1000)
-FORMATS = ("PNG", "JPEG", "WEBP", "GIF")
+LONGEST_SIDE = 2048  # pixels; what is larger is read smaller
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "AVIF")
+STILLS = (b"avif", b"avis", b"mif1", b"msf1", b"heic", b"heix")  # pictures in a video's container
 NOT_A_PICTURE = (
     OSError,
     ValueError,
@@ -59,16 +63,17 @@ def sources(
     """The sources that are there, the best first.
 
     Pictures beside the file, those of its header, the first frame of a video beside it, and a
-    finished video in which it was used. `previews` are the files beside it, the best first.
+    finished video in which it was used. `previews` are the files beside it, the best first; what
+    each is, is told by its content.
     """
+    videos = [path for path in previews if is_video(path)]
     for path in previews:
-        if path.suffix.lower() not in VIDEOS:
+        if path not in videos:
             yield from _of_picture("preview", path)
     if lora is not None:
         yield from _of_header(lora)
-    for path in previews:
-        if path.suffix.lower() in VIDEOS:
-            yield from _of_video("video", path)
+    for path in videos:
+        yield from _of_video("video", path)
     if made is not None:
         yield from _of_picture("made", made.with_suffix(".jpg"))
         yield from _of_video("made", made)
@@ -76,10 +81,13 @@ def sources(
 
 def _of_picture(kind: str, path: Path) -> Iterator[PictureSource]:
     try:
-        data = _read(path)
+        with os.fdopen(open_regular(path), "rb") as file:
+            if os.fstat(file.fileno()).st_size > MAX_BYTES:
+                return
+            content = hashlib.file_digest(file, "sha256").hexdigest()
     except NOT_A_PICTURE:
         return
-    yield PictureSource(kind, _named(data), lambda: decode_picture(data))
+    yield PictureSource(kind, content, lambda: picture_of(path))
 
 
 def _of_header(path: Path) -> Iterator[PictureSource]:
@@ -92,7 +100,7 @@ def _of_header(path: Path) -> Iterator[PictureSource]:
 
 
 def _decoder(text: str) -> Callable[[], Image.Image]:
-    return lambda: decode_picture(base64.b64decode(text, validate=False))
+    return lambda: decode_picture(io.BytesIO(base64.b64decode(text, validate=False)))
 
 
 def _of_video(kind: str, path: Path) -> Iterator[PictureSource]:
@@ -123,14 +131,26 @@ def header_pictures(metadata: Mapping[str, str]) -> list[str]:
         covers = []
     if isinstance(covers, list):
         found += [cover.split(",", 1)[-1] for cover in covers if isinstance(cover, str)]
-    return [text for text in found if text and len(text) <= MAX_BYTES * 4 // 3]
+    return [text for text in found if text and len(text) <= MAX_HEADER_BYTES * 4 // 3]
 
 
-def decode_picture(data: bytes) -> Image.Image:
-    """An RGB picture from untrusted bytes. Raises one of NOT_A_PICTURE."""
-    if len(data) > MAX_BYTES:
-        raise ValueError("the picture is too large")
-    picture = Image.open(io.BytesIO(data), formats=FORMATS)
+def picture_of(path: Path) -> Image.Image:
+    """An RGB picture from an untrusted file. Raises one of NOT_A_PICTURE."""
+    with os.fdopen(open_regular(path), "rb") as file:
+        if os.fstat(file.fileno()).st_size > MAX_BYTES:
+            raise ValueError("the picture is too large")
+        return decode_picture(file)
+
+
+def decode_picture(file: BinaryIO) -> Image.Image:
+    """An RGB picture from untrusted bytes, at most about `LONGEST_SIDE` pixels a side where it
+    is too large to be decoded as a whole. Raises one of NOT_A_PICTURE."""
+    size = png_size(file)
+    if size is not None and size.width * size.height > MAX_PIXELS:
+        return reduced(file, size, LONGEST_SIDE)
+    picture = Image.open(file, formats=FORMATS)
+    if picture.width * picture.height > MAX_PIXELS and not picture.info.get("progressive"):
+        picture.draft("RGB", (LONGEST_SIDE, LONGEST_SIDE))  # a JPEG is decoded at a fraction
     if picture.width * picture.height > MAX_PIXELS:
         raise ValueError("the picture has too many pixels")
     return ImageOps.exif_transpose(picture).convert("RGB")
@@ -147,8 +167,8 @@ def picture_in(path: Path) -> Image.Image:
         if picture is not None:
             return picture
     raise LoRAError(
-        f"{path.name} is no picture (PNG, JPEG, WebP, GIF) and no video (MP4, WebM) that can be"
-        " read.",
+        f"{path.name} is no picture (PNG, JPEG, WebP, GIF, AVIF) and no video (MP4, WebM) that can"
+        " be read.",
         suggestions=[
             f"Choose another file, of at most {MAX_BYTES // MB} MB for a picture and"
             f" {MAX_VIDEO_BYTES // MB} MB for a video."
@@ -163,15 +183,8 @@ def is_video(path: Path) -> bool:
             start = file.read(12)
     except NOT_A_PICTURE:
         return False
-    return start[4:8] == b"ftyp" or start.startswith(b"\x1a\x45\xdf\xa3")
-
-
-def _read(path: Path) -> bytes:
-    with os.fdopen(open_regular(path), "rb") as file:
-        data = file.read(MAX_BYTES + 1)
-    if len(data) > MAX_BYTES:
-        raise ValueError("the picture is too large")
-    return data
+    boxes = start[4:8] == b"ftyp" and start[8:12] not in STILLS
+    return boxes or start.startswith(b"\x1a\x45\xdf\xa3")
 
 
 def _first_frame(path: Path) -> Image.Image | None:

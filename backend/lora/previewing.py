@@ -7,7 +7,6 @@ picture that somebody else put there: that one goes to the trash, from which it 
 from __future__ import annotations
 
 import io
-import os
 from pathlib import Path
 
 from PIL import Image, PngImagePlugin
@@ -15,6 +14,7 @@ from PIL import Image, PngImagePlugin
 from backend.errors import LoRAError
 from backend.lora.annotating import AnnotatedLibrary
 from backend.lora.catalog import bump
+from backend.lora.endings import kind_of
 from backend.lora.pairing import Entry
 from backend.lora.picture_sources import MAX_BYTES, NOT_A_PICTURE, picture_in
 from backend.lora.placement import Move
@@ -70,15 +70,21 @@ class PreviewedLibrary(AnnotatedLibrary):
         target = self._preview_path(entry.first)
         moves: list[Move] = []
         try:
-            if is_own(target):
-                moves.append(Move(target, step_path(self.root)))
-            elif os.path.lexists(target):
-                path = _beside(entry.first.path, target.name)
-                moves += self._trash.moves_for(f"{entry.name} (preview)", [path])[1]
+            for path in self._chosen(entry.first):
+                if is_own(self.root / path):
+                    moves.append(Move(self.root / path, step_path(self.root)))
+                else:
+                    moves += self._trash.moves_for(f"{entry.name} (preview)", [path])[1]
             return [*moves, Move(write_step(self.root, data), target)]
         except BaseException:
             discard(move.source for move in moves)
             raise
+
+    def _chosen(self, file: ScannedFile) -> list[str]:
+        """What would go before a new preview, or be in its place, relative to the library."""
+        endings = self._contents.names[file.folder].endings(file.stem)
+        same = [ending for ending in endings if kind_of(ending) == SUFFIX]
+        return [_beside(file.path, f"{file.stem}{ending}") for ending in same]
 
     def _preview_path(self, file: ScannedFile) -> Path:
         return self.root / file.folder / f"{file.stem}{SUFFIX}"

@@ -14,7 +14,7 @@ from backend.errors import UploadError
 from backend.lora.encodings import decoded
 from backend.lora.endings import PICTURES, VIDEOS, kind_of
 from backend.lora.picture_sources import MAX_BYTES as MAX_PICTURE_BYTES
-from backend.lora.picture_sources import MAX_VIDEO_BYTES, NOT_A_PICTURE, decode_picture, is_video
+from backend.lora.picture_sources import MAX_VIDEO_BYTES, NOT_A_PICTURE, is_video, picture_of
 from backend.lora.sidecars import MAX_BYTES as MAX_TEXT_BYTES
 from backend.lora.sidecars import load_json
 from backend.lora.stages import create_locked, write_all
@@ -107,7 +107,7 @@ def _kind(ending: str) -> tuple[str, int, Callable[[Path], bool]]:
 
 def _is_picture(path: Path) -> bool:
     try:
-        decode_picture(path.read_bytes())
+        picture_of(path)
     except NOT_A_PICTURE:
         return False
     return True
