@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from backend.errors import GenerationError
 from backend.results import trash
+from backend.results.astray import Astray
 from backend.results.rows import Result, result_of
+from backend.results.trash import Moves
 from backend.settings import Settings
 from backend.sqlite_file import CountedFile
 
@@ -27,59 +31,73 @@ class Discarded:
 class Discards:
     """The deleted results of one outputs folder. `undo` of the library brings one back."""
 
-    def __init__(self, root: Path, database: CountedFile, settings: Settings) -> None:
+    def __init__(
+        self, root: Path, database: CountedFile, settings: Settings, moves: Moves, astray: Astray
+    ) -> None:
         self._root, self._database = root, database
+        self._moves, self._astray = moves, astray
         self._seconds = settings.trash_days * DAY_SECONDS
         self._bytes = settings.trash_mb * MB
 
     def entries(self) -> list[Discarded]:
         """What can be brought back, the latest deletion first."""
-        rows = self._database.rows(
-            "SELECT * FROM results WHERE deleted IS NOT NULL ORDER BY deleted DESC, seq DESC"
-        )
-        found = []
-        for row in rows:
-            size = trash.size(self._root, row["id"])
-            if trash.holds(self._root, row["path"], row["id"]):
-                found.append(Discarded(result_of(row), row["deleted"], size))
-        return found
+        with contextlib.suppress(GenerationError):  # what is known is shown all the same
+            self._astray.settle()
+        return self._entries()
 
     def poster(self, result_id: str) -> Path | None:
         """The picture that lies beside a deleted video."""
-        rows = self._database.rows(
-            "SELECT path FROM results WHERE id = ? AND deleted IS NOT NULL", result_id
-        )
-        return trash.poster(self._root, rows[0]["path"], result_id) if rows else None
+        return trash.poster(self._root, result_id) if self._is_deleted(result_id) else None
 
     def remove(self, result_id: str) -> bool:
         """Drop one for good. False if it is not in the trash."""
-        rows = self._database.rows(
-            "SELECT 1 FROM results WHERE id = ? AND deleted IS NOT NULL", result_id
-        )
-        if rows:
-            self._drop([result_id])
-        return bool(rows)
+        with self._moves.turn():
+            found = self._is_deleted(result_id)
+            if found:
+                self._drop([result_id])
+        return found
 
     def empty(self) -> int:
-        """Drop everything for good; how many results that were."""
-        entries = self.entries()
-        self._drop([entry.result.id for entry in entries])
-        trash.remove_strays(self._root, self._known())
+        """Drop everything for good that is listed; how many results that were."""
+        if not self._database.rows("SELECT 1 FROM results WHERE deleted IS NOT NULL LIMIT 1"):
+            return 0
+        with self._moves.turn():
+            entries = self._entries()
+            self._drop([entry.result.id for entry in entries])
+            trash.remove_strays(self._root, self._known())
         return len(entries)
 
     def expire(self) -> None:
         """Drop what was deleted too long ago, or is over the size that is kept, counted from the
         newest. The newest deletion stays whatever its size, so that it can be undone."""
-        entries = self.entries()
-        oldest = time.time() - self._seconds if self._seconds else 0.0
-        old = self._database.rows("SELECT id FROM results WHERE deleted < ?", oldest)
-        total, gone = 0, [row["id"] for row in old]  # one without files too
-        for index, entry in enumerate(entries):
-            total += entry.size
-            if self._bytes and index > 0 and total > self._bytes:
-                gone.append(entry.result.id)
-        self._drop(gone)
-        trash.remove_strays(self._root, self._known(), before=oldest)
+        if not (self._root / trash.FOLDER).is_dir():
+            return
+        self._astray.settle()
+        with self._moves.turn():
+            entries = self._entries()
+            oldest = time.time() - self._seconds if self._seconds else 0.0
+            total, gone = 0, [each.result.id for each in entries if each.deleted < oldest]
+            for index, entry in enumerate(entries):
+                total += entry.size
+                if self._bytes and index > 0 and total > self._bytes:
+                    gone.append(entry.result.id)
+            self._drop(gone)
+            trash.remove_strays(self._root, self._known(), before=oldest)
+
+    def _entries(self) -> list[Discarded]:
+        rows = self._database.rows(
+            "SELECT * FROM results WHERE deleted IS NOT NULL ORDER BY deleted DESC, seq DESC"
+        )
+        held = trash.contents(self._root)
+        return [
+            Discarded(result_of(row), row["deleted"], trash.size(self._root, row["id"]))
+            for row in rows
+            if row["id"] in held
+        ]
+
+    def _is_deleted(self, result_id: str) -> bool:
+        query = "SELECT 1 FROM results WHERE id = ? AND deleted IS NOT NULL"
+        return bool(self._database.rows(query, result_id))
 
     def _drop(self, ids: list[str]) -> None:
         """The files first: a row without files is dropped the next time."""

@@ -64,7 +64,7 @@ def _sort_in(
         path = f"{folder}/{entry.name}" if folder else entry.name
         if entry.is_dir(follow_symlinks=False):
             below += [(path, depth + 1)] if depth < MAX_DEPTH else []
-        elif entry.name.lower().endswith(SUFFIX) and _is_utf8(path):
+        elif entry.name.lower().endswith(SUFFIX) and is_utf8(path):
             with contextlib.suppress(FileNotFoundError):  # it was removed since it was listed
                 status = entry.stat(follow_symlinks=False)
                 if stat.S_ISREG(status.st_mode):
@@ -72,7 +72,7 @@ def _sort_in(
     return below
 
 
-def _is_utf8(path: str) -> bool:
+def is_utf8(path: str) -> bool:
     try:
         path.encode()
     except UnicodeEncodeError:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from backend.errors import GenerationError
 from backend.results import trash
+from backend.results.astray import DROP, Astray
 from backend.results.database import RESULTS
 from backend.results.discarded import Discards
 from backend.results.facts import VideoFacts
@@ -15,7 +18,8 @@ from backend.results.folder import facts_in
 from backend.results.pictures import VideoPictures
 from backend.results.query import ResultQuery, find_rows
 from backend.results.rows import Result, mark_favourite, result_of
-from backend.results.scanning import DROP, Scanner
+from backend.results.scanning import Scanner
+from backend.results.trash import Moves
 from backend.settings import Settings
 from backend.sqlite_file import CountedFile
 
@@ -40,8 +44,10 @@ class ResultLibrary:
         self.root = settings.outputs_dir
         self._pictures = VideoPictures(settings.data_dir / "posters")
         self._database = CountedFile(settings.data_dir / "results.sqlite", RESULTS)
-        self.trash = Discards(self.root, self._database, settings)
-        self._scanner = Scanner(self.root, self._database)
+        self._moves = Moves(self.root)
+        astray = Astray(self.root, self._database, self._moves)
+        self.trash = Discards(self.root, self._database, settings, self._moves, astray)
+        self._scanner = Scanner(self.root, self._database, astray)
         self._expired = False
 
     def close(self) -> None:
@@ -136,38 +142,47 @@ class ResultLibrary:
     def delete(self, result_id: str) -> str:
         """Put a result into the trash, from where `undo` brings it back; gives its own id.
 
-        It is marked before its files move, so that a kill in between leaves either the result or
-        one that `undo` knows.
+        Its video's renaming is the deletion; the index is told afterwards, and a look at the
+        folder tells it as well. Raises GenerationError (404) if another deletion was first.
         """
         result = self.get(result_id)
-        self._mark(result.id, time.time())
-        try:
+        with self._moves.turn():
+            if not self._is_still(result):
+                raise _not_found()
             trash.put_away(self.root, result.path, result.id)
-        except GenerationError:
-            self._mark(result.id, None)
-            raise
-        self.trash.expire()
+            self._mark(result.id, time.time())
+        with contextlib.suppress(GenerationError):  # the next deletion tries again
+            self.trash.expire()
         return result.id
 
     def undo(self, result_id: str) -> Result:
         """Bring a deleted result back. Raises GenerationError (404) if the trash has none."""
-        rows = self._database.rows(
-            "SELECT path, favourite FROM results WHERE id = ? AND deleted IS NOT NULL", result_id
-        )
-        if not rows:
-            raise _not_found()
-        path = rows[0]["path"]
-        there = (self.root / path).is_file() and not self._has(path)
-        if trash.holds(self.root, path, result_id) or not there:
-            path = trash.bring_back(self.root, path, result_id)
-        with self._database.writing() as connection:
-            connection.execute(f"{DROP} AND id != ?", (path, result_id))
-            connection.execute(
-                "UPDATE results SET deleted = NULL, path = ? WHERE id = ?", (path, result_id)
-            )
-            if rows[0]["favourite"]:
-                mark_favourite(connection, result_id, True)  # under another path perhaps
+        if not self._deleted(result_id):
+            self._scanner.refresh(full=True)  # perhaps it is not in the index yet
+        with self._moves.turn():
+            rows, stored = self._deleted(result_id), trash.stored(self.root, result_id)
+            if stored is None or not rows:
+                raise _not_in_trash()
+            path = trash.bring_back(self.root, stored)
+            with self._database.writing() as connection:
+                connection.execute(f"{DROP} AND id != ?", (path, result_id))
+                connection.execute(
+                    "UPDATE results SET deleted = NULL, path = ? WHERE id = ?", (path, result_id)
+                )
+                if rows[0]["favourite"]:
+                    mark_favourite(connection, result_id, True)  # under another path perhaps
         return self.get(result_id)
+
+    def _is_still(self, result: Result) -> bool:
+        """Whether it is where it was; asked with the turn to move, while nobody looks at the
+        folder: a look takes the turn itself."""
+        query = "SELECT 1 FROM results WHERE id = ? AND path = ? AND deleted IS NULL"
+        found = self._database.rows(query, result.id, result.path)
+        return bool(found) and self.video(result).is_file()
+
+    def _deleted(self, result_id: str) -> list[sqlite3.Row]:
+        query = "SELECT favourite FROM results WHERE id = ? AND deleted IS NOT NULL"
+        return self._database.rows(query, result_id)
 
     def _require_folder(self) -> None:
         if self._scanner.problem:
@@ -175,11 +190,6 @@ class ResultLibrary:
             if not self.root.exists():
                 suggestions.append("If it was removed on purpose, the next video makes it again.")
             raise GenerationError(self._scanner.problem, suggestions=suggestions)
-
-    def _has(self, path: str) -> bool:
-        """Whether a video of this path is a result."""
-        query = "SELECT 1 FROM results WHERE path = ? AND deleted IS NULL"
-        return bool(self._database.rows(query, path))
 
     def _mark(self, result_id: str, deleted: float | None) -> None:
         with self._database.writing() as connection:
@@ -198,5 +208,13 @@ def _not_found() -> GenerationError:
     return GenerationError(
         "There is no result with this id; it may have been moved or deleted.",
         suggestions=["Reload the page to see the results that there are."],
+        context={"status": 404},
+    )
+
+
+def _not_in_trash() -> GenerationError:
+    return GenerationError(
+        "There is no result with this id in the trash; it may have been deleted for good.",
+        suggestions=["Open the trash to see what can be brought back."],
         context={"status": 404},
     )

@@ -16,9 +16,9 @@ from backend.results.folder import FoundVideo
 WELL_FORMED = re.compile(r"[A-Za-z0-9_-]{1,64}")
 INSERT = """
 INSERT INTO results (id, task_id, path, size, mtime_ns, created, source, prompt, model_type, seed,
-    fps, frames, width, height, loras, search, picture)
+    fps, frames, width, height, loras, search, picture, deleted)
 VALUES (:id, :task_id, :path, :size, :mtime_ns, :created, :source, :prompt, :model_type, :seed,
-    :fps, :frames, :width, :height, :loras, :search, :picture)
+    :fps, :frames, :width, :height, :loras, :search, :picture, :deleted)
 """
 
 
@@ -68,10 +68,19 @@ def result_of(row: sqlite3.Row) -> Result:
     )
 
 
-def add_row(connection: sqlite3.Connection, video: FoundVideo, facts: VideoFacts) -> None:
-    """Put a video into the index, under its task's id if that is free."""
-    values = row_values(video, facts)
-    while _is_taken(connection, values["id"]):
+def add_row(
+    connection: sqlite3.Connection,
+    video: FoundVideo,
+    facts: VideoFacts,
+    *,
+    result_id: str | None = None,
+    deleted: float | None = None,
+) -> None:
+    """Put a video into the index, under its task's id if that is free, or under `result_id`."""
+    values = {**row_values(video, facts), "deleted": deleted}
+    if result_id is not None:
+        values["id"] = result_id
+    while is_taken(connection, values["id"]):
         values["id"] = hashlib.sha256(f"{values['id']}/{video.path}".encode()).hexdigest()[:32]
     cursor = connection.execute(INSERT, values)
     connection.execute(
@@ -102,7 +111,7 @@ def mark_favourite(connection: sqlite3.Connection, result_id: str, favourite: bo
     )
 
 
-def _is_taken(connection: sqlite3.Connection, result_id: str) -> bool:
+def is_taken(connection: sqlite3.Connection, result_id: str) -> bool:
     """Also by one in the trash."""
     query = "SELECT 1 FROM results WHERE id = ?"
     return connection.execute(query, (result_id,)).fetchone() is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 import threading
 import time
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from backend.errors import GenerationError
-from backend.results import trash
+from backend.results.astray import DROP, Astray
 from backend.results.folder import FoundVideo, Look, changed, facts_in, look
 from backend.results.rows import add_row
 from backend.sqlite_file import CountedFile
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 FULL_SECONDS = 20.0
 SETTLED_NS = 2_000_000_000
 BATCH = 200
-DROP = "DELETE FROM results WHERE path = ? AND deleted IS NULL"
-DELETION_SECONDS = 30.0  # a deletion that has not moved its files by then was cut off
 
 
 class Scanner:
@@ -31,8 +30,8 @@ class Scanner:
     look is a full one. What cannot be read is left out of the index until it changes.
     """
 
-    def __init__(self, root: Path, database: CountedFile) -> None:
-        self._root, self._database = root, database
+    def __init__(self, root: Path, database: CountedFile, astray: Astray) -> None:
+        self._root, self._database, self._astray = root, database, astray
         self._lock = threading.Lock()
         self._last: Look | None = None
         self._looked_at = 0.0
@@ -73,38 +72,19 @@ class Scanner:
         self._last, self._looked_at = found, time.monotonic()
 
     def _bring_up_to_date(self, videos: dict[str, FoundVideo]) -> None:
-        rows = self._database.rows("SELECT id, path, size, mtime_ns, deleted FROM results")
-        known = {row["path"]: row for row in rows if row["deleted"] is None}
+        with contextlib.suppress(GenerationError):  # where nothing can be moved, all is shown
+            self._astray.settle()
+        rows = self._database.rows("SELECT path, size, mtime_ns FROM results WHERE deleted IS NULL")
+        known = {row["path"]: row for row in rows}
         same = {p for p, video in videos.items() if p in known and _is_as_in(known[p], video)}
-        cut_off = self._cut_off([row for row in rows if row["path"] not in known], videos)
-        same |= set(cut_off.values())
         self._unreadable = {p: v for p, v in self._unreadable.items() if videos.get(p) == v}
         new = [v for p, v in videos.items() if p not in same and p not in self._unreadable]
         new.sort(key=lambda video: (video.mtime_ns, video.path))
-        gone = [path for path in known if path not in videos]
+        # One that was brought back since the look is there.
+        gone = [p for p in known if p not in videos and not (self._root / p).is_file()]
         # With the first of the new, so that one which was moved is never missed, and keeps its id.
         for start in range(0, len(new) or bool(gone), BATCH):
             self._add(new[start : start + BATCH], gone if start == 0 else [])
-
-    def _cut_off(self, deleted: list[sqlite3.Row], videos: dict[str, FoundVideo]) -> dict[str, str]:
-        """Deletions that have moved no file yet: the paths by id. They are left alone for a
-        while, and taken back then."""
-        found = {
-            row["id"]: row["path"]
-            for row in deleted
-            if row["path"] in videos
-            and _is_as_in(row, videos[row["path"]])
-            and not trash.holds(self._root, row["path"], row["id"])
-        }
-        before = time.time() - DELETION_SECONDS
-        back = [row["id"] for row in deleted if row["id"] in found and row["deleted"] < before]
-        if back:
-            with self._database.writing() as connection:
-                connection.executemany(
-                    "UPDATE OR IGNORE results SET deleted = NULL WHERE id = ?",
-                    [(result_id,) for result_id in back],
-                )
-        return found
 
     def _add(self, videos: list[FoundVideo], gone: list[str]) -> None:
         read: list[tuple[FoundVideo, VideoFacts]] = []
