@@ -66,6 +66,7 @@ class Contents:
         self._made: dict[str, str] = {}
         self.files: dict[str, ScannedFile] = {}
         self.entries: dict[str, Prepared] = {}
+        self.moved: dict[str, str] = {}  # path now -> before, of files that others have moved
         self.offline = False
         self.offline_folders: tuple[str, ...] = ()
         self.folders: tuple[str, ...] = ()
@@ -188,7 +189,10 @@ class Contents:
         self, files: dict[str, ScannedFile], paths: Iterable[str]
     ) -> dict[str, ScannedFile]:
         known = reunite(self.catalog, [files[path] for path in paths if path in files])
-        return files | {path: replace(files[path], sha256=sha) for path, sha in known.items()}
+        self.moved |= {path: found.before for path, found in known.items()}
+        return files | {
+            path: replace(files[path], sha256=found.sha256) for path, found in known.items()
+        }
 
     def unhashed(self) -> list[ScannedFile]:
         """The usable files whose hash is not known, the smallest first."""

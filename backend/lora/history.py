@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from backend.lora.catalog import MOVED_TABLES, Catalog
 from backend.lora.hand_pairs import move_pairings
@@ -12,13 +13,21 @@ from backend.lora.scan import ScannedFile
 Place = tuple[int, int, int]  # inode, size, mtime_ns
 
 
-def reunite(catalog: Catalog, new: Iterable[ScannedFile]) -> dict[str, str | None]:
+@dataclass(frozen=True)
+class Reunited:
+    """A file that was known under another path; its hash if that was known."""
+
+    before: str
+    sha256: str | None
+
+
+def reunite(catalog: Catalog, new: Iterable[ScannedFile]) -> dict[str, Reunited]:
     """Give new files the history of files that are gone and were the same: by inode, size and
     time, or by their hash. One transaction.
 
-    Returns the new paths that were known under another, with the hash if that was known.
+    Returns the new paths that were known under another.
     """
-    found: dict[str, str | None] = {}
+    found: dict[str, Reunited] = {}
     files = list(new)
     if not files:
         return found
@@ -37,8 +46,9 @@ def reunite(catalog: Catalog, new: Iterable[ScannedFile]) -> dict[str, str | Non
             size, mtime_ns, inode = file.stamp
             old = by_place.get((inode, size, mtime_ns)) or by_hash.get(file.sha256 or "")
             if old is not None and old in hashes and _carry(db, old, file.path):
-                found[file.path] = file.sha256 or hashes.pop(old)
-                db.execute("UPDATE files SET sha256=? WHERE path=?", (found[file.path], file.path))
+                sha256 = file.sha256 or hashes.pop(old)
+                found[file.path] = Reunited(old, sha256)
+                db.execute("UPDATE files SET sha256=? WHERE path=?", (sha256, file.path))
     return found
 
 

@@ -16,6 +16,7 @@ from backend.errors import LoRAError
 from backend.lora.belongings import all_paths
 from backend.lora.catalog import bump
 from backend.lora.changes import Adoption, Renaming
+from backend.lora.following import Following
 from backend.lora.placement import Move
 from backend.lora.previewing import PreviewedLibrary
 from backend.lora.relocation import Relocation, create_folder, folder_like
@@ -25,6 +26,24 @@ from backend.lora.staging import StagedFile, stage_file
 
 class LoRALibrary(PreviewedLibrary):
     """The library at `settings.loras_dir`, with the methods that change it."""
+
+    def _looked(self, *, changed: bool, now: bool) -> None:
+        if self._contents.moved and not self._contents.offline:
+            self._follow()
+        super()._looked(changed=changed, now=now)
+
+    def _follow(self) -> None:
+        """Bring what the app wrote beside a LoRA to where another program has moved it.
+
+        If that cannot be done now, the next look tries again; the edits are in the catalogue.
+        """
+        with suppress(LoRAError, OSError), self._if_unlocked():
+            following = Following(self.root, self._contents, self._catalog.edits())
+            moves = following.moves(self._contents.moved)
+            if moves:
+                self._intents.carry_out(moves, bump)
+                self._contents.look(now=True)
+            self._contents.moved.clear()
 
     def refresh(self) -> None:
         """Look at the folder and at the installed models again, now."""

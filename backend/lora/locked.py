@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
@@ -38,18 +39,26 @@ class LockedLibrary(EstimatingLibrary):
 
         Not while another instance changes something: that one has done it already.
         """
-        lock = FileLock(self.root / LOCK_NAME, timeout=0)
-        try:
-            lock.acquire()
-        except (Timeout, OSError):
-            return
-        try:
-            self._intents.recover()
+        # What fails here is tried again by the next change, which says what is wrong.
+        with suppress(LoRAError, OSError), self._if_unlocked():
             sweep(self.root)
             self._trash.sweep()
             self._trash.purge(self._expired())
-        except (LoRAError, OSError):
-            return  # the next change tries again, and says what is wrong
+
+    @contextmanager
+    def _if_unlocked(self) -> Iterator[None]:
+        """The lock held that is for other instances, and nothing left unfinished.
+
+        Raises OSError at once if somebody else holds it, or it cannot be made.
+        """
+        lock = FileLock(self.root / LOCK_NAME, timeout=0)
+        try:
+            lock.acquire()
+        except Timeout as error:
+            raise BlockingIOError(errno.EAGAIN, "the library is being changed") from error
+        try:
+            self._intents.recover()
+            yield
         finally:
             lock.release()
 
