@@ -23,6 +23,7 @@ BACKEND = {
     "backend.diagnostics",
     "backend.sqlite_file",
     "backend.untrusted_json",
+    "backend.one_file",
 }
 FACE = {"utils"}
 # Each part of the tree, and the parts that it may import beside itself.
@@ -41,6 +42,7 @@ MAY_IMPORT = {
     "backend.redaction": set(),
     "backend.sqlite_file": {"backend.errors"},
     "backend.untrusted_json": set(),
+    "backend.one_file": {"backend.errors"},
     "backend.logs": {"backend.settings", "backend.redaction"},
     "backend.diagnostics": {
         "backend.logs",

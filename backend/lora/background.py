@@ -73,5 +73,8 @@ class Background:
             self._work(self)
         except (StudioError, OSError) as error:
             logger.warning("The library could not be refreshed: %s", error)
+        except Exception:
+            # What is looked through is the disk of others; the next look tries again.
+            logger.exception("The library could not be refreshed")
         finally:
             self._progress = None

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
-from backend.errors import LoRAFileError
+from backend.errors import LoRAFileError, StudioError
 from backend.lora.architectures import Architecture
 from backend.lora.belongings import previews_of, stems_of
 from backend.lora.catalog import Catalog
@@ -23,7 +24,7 @@ from backend.lora.judging import Judge, Verdicts
 from backend.lora.names import SUFFIX
 from backend.lora.pairing import Entry, make_entries
 from backend.lora.records import Prepared
-from backend.lora.scan import ScannedFile, Scanner
+from backend.lora.scan import ScannedFile, Scanner, broken
 from backend.lora.search import Indexed, indexed
 from backend.lora.sidecars import SidecarReading
 from backend.lora.texts import NOTHING, Texts
@@ -37,12 +38,14 @@ from backend.lora.walking import (
     extra_prefix,
     take_walk,
 )
+from backend.one_file import one_file
 from backend.settings import Settings
 
 LOOK_SECONDS = 1.0
 LOOK_SHARE = 20  # looking takes at most one part in this many of the time
 HASH_BYTES_AT_ONCE = 64 * 1024 * 1024
 GONE = Stamp(0, 0)
+T = TypeVar("T")
 OPENING_BYTES = 64 * 1024  # opening a file takes about as long as hashing this much
 
 
@@ -282,11 +285,36 @@ class Contents:
         """What a search looks through, for every LoRA."""
         if self._index is None:
             edits = {} if self.offline else self.catalog.edits()
-            self._index = [
-                indexed(item, edits.get(item.entry.first.path, {}))
-                for item in self.entries.values()
-            ]
+            words = self.each(
+                self.entries, lambda item: indexed(item, edits.get(item.entry.first.path, {}))
+            )
+            self._index = list(words.values())
         return self._index
+
+    def each(self, names: Iterable[str], read: Callable[[Prepared], T]) -> dict[str, T]:
+        """What `read` finds of each LoRA, by name.
+
+        One for which it raises is broken from then on, with that as the reason, and is read
+        again as such.
+        """
+        found = {}
+        for name in names:
+            prepared = self.entries[name]
+            try:
+                with one_file(name, LoRAFileError):
+                    found[name] = read(prepared)
+            except StudioError as error:
+                found[name] = read(self._broken(prepared.entry, error))
+        return found
+
+    def _broken(self, entry: Entry, error: StudioError) -> Prepared:
+        files = {
+            role: broken(file.path, file.stamp, self.forms, error, file.sha256)
+            for role, file in entry.files.items()
+        }
+        self.files |= {file.path: file for file in files.values()}
+        self.entries[entry.name] = Prepared(Entry(entry.name, files), self)
+        return self.entries[entry.name]
 
     def _hash_some(self, files: Mapping[str, ScannedFile]) -> dict[str, ScannedFile]:
         """Hash files that have no hash yet, the smallest first, as far as it goes quickly."""

@@ -9,6 +9,7 @@ from backend.errors import ModelLoadError
 from backend.lora.architectures import Architecture, architecture_for, config_path
 from backend.lora.compatibility import Compatibility, judge
 from backend.lora.pairing import Entry
+from backend.one_file import one_file
 from backend.settings import Settings
 
 IN_MEMORY = 2048
@@ -43,7 +44,8 @@ class Judge:
             stamp = (model_type, 0, 0)
         if stamp not in self._computed:
             try:
-                self._computed[stamp] = architecture_for(self.settings, model_type)
+                with one_file(f"The model {model_type}", ModelLoadError):
+                    self._computed[stamp] = architecture_for(self.settings, model_type)
             except ModelLoadError:
                 self._computed[stamp] = None
         return self._computed[stamp]

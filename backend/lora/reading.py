@@ -11,15 +11,17 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from backend.errors import LoRAFileError
 from backend.lora.block_coverage import BlockCoverage, coverage_by_block
 from backend.lora.compatibility import Compatibility
 from backend.lora.held import held_of
 from backend.lora.info import LoRAInfo
 from backend.lora.looking import LibraryView
-from backend.lora.records import record_of
+from backend.lora.records import Prepared, record_of
 from backend.lora.scan import ScannedFile
 from backend.lora.search import search
 from backend.lora.showing import display_data, info_summary
+from backend.one_file import one_file
 
 
 class LibraryReader(LibraryView):
@@ -40,13 +42,13 @@ class LibraryReader(LibraryView):
     def _records(self, names: Iterable[str]) -> dict[str, dict[str, Any]]:
         usage = {} if self._contents.offline else self._catalog.usage()
         edits = {} if self._contents.offline else self._catalog.edits()
-        found = {name: self._contents.entries[name] for name in names}
         held = held_of(self._applied, self._worker())
-        paths = {name: prepared.entry.first.path for name, prepared in found.items()}
-        return {
-            name: record_of(prepared, usage.get(paths[name]), held, edits.get(paths[name], {}))
-            for name, prepared in found.items()
-        }
+
+        def record(prepared: Prepared) -> dict[str, Any]:
+            path = prepared.entry.first.path
+            return record_of(prepared, usage.get(path), held, edits.get(path, {}))
+
+        return self._contents.each(names, record)
 
     def find_loras(self, text: str = "", *, offset: int = 0, limit: int = 60) -> dict[str, Any]:
         """One page of the records that match: `total`, `names` and `loras` (the records).
@@ -75,14 +77,16 @@ class LibraryReader(LibraryView):
         """What each file is, by role. Raises the file's own error if it is broken."""
         found = {}
         for role, file in self._find(name).entry.files.items():
-            if file.info is None:
+            with one_file(file.path.rpartition("/")[2], LoRAFileError):
+                info = file.info
+            if info is None:
                 assert file.error is not None
                 raise type(file.error)(
                     file.error.message,
                     suggestions=file.error.suggestions,
                     context=file.error.context,
                 )
-            found[role] = file.info
+            found[role] = info
         return found
 
     def sha256(self, name: str) -> dict[str, str]:
@@ -121,7 +125,9 @@ class LibraryReader(LibraryView):
     def explain_compatibility(self, name: str, model_type: str) -> Compatibility:
         """Verdict, reasons and coverage for a model. Raises SettingsError for an unknown one."""
         self.settings.model(model_type)
-        return self._find(name).verdicts[model_type]
+        self._find(name)
+        with self._lock:
+            return self._contents.each([name], _verdicts)[name][model_type]
 
     def validate_lora_compatibility(self, name: str, model_type: str) -> bool:
         """Whether the LoRA can be used with the model."""
@@ -135,12 +141,13 @@ class LibraryReader(LibraryView):
         with self._lock:
             self._look_for_page()
             entries = self._contents.entries
+            verdicts = self._contents.each(entries, _verdicts)
             records = self._records(entries)
             return display_data(
                 self.settings,
                 revision=self._seen_revision,
                 records=records,
-                verdicts={name: item.verdicts for name, item in entries.items()},
+                verdicts=verdicts,
                 recent=_recent(records, self.settings.recent_loras),
                 installed={
                     name: value is not None for name, value in self._contents.architectures.items()
@@ -210,6 +217,10 @@ class LibraryReader(LibraryView):
     def last_strength(self, name: str) -> Any | None:
         """The strength of the last use, in the form of a selection; None if never used."""
         return self.record(name)["last_strength"]
+
+
+def _verdicts(prepared: Prepared) -> Mapping[str, Compatibility]:
+    return prepared.verdicts
 
 
 def _recent(records: Mapping[str, dict[str, Any]], limit: int) -> list[str]:

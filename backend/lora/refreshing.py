@@ -73,9 +73,9 @@ class Refreshing:
                 break
             background.report("texts", start, len(names))
             with self.library._lock:
-                for name in names[start : start + NAMES_AT_ONCE]:
-                    if name in contents.entries:
-                        _ = contents.entries[name].sidecars
+                some = names[start : start + NAMES_AT_ONCE]
+                known = [name for name in some if name in contents.entries]
+                contents.each(known, lambda prepared: prepared.sidecars)
         with self.library._lock:
             contents.texts.save()
             contents.index()

@@ -95,6 +95,11 @@ def read_scaling(
         ) from error
 
 
+def check_config(data: bytes) -> None:
+    """Raises ValueError, or another error, for a configuration that cannot be understood."""
+    _from_config(read_object(data))
+
+
 def config_of(path: Path) -> Path | None:
     """The configuration beside the file that speaks of it, if there is one."""
     config = path.parent / CONFIG_NAME

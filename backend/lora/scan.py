@@ -12,7 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from backend.errors import LoRAFileError, StudioError, UnsupportedLoRAError
+from backend.errors import LoRAFileError, StudioError, UnsupportedLoRAError, released
 from backend.lora.experts import NameRole, Role, name_role
 from backend.lora.file_rows import FileRow
 from backend.lora.findings import Findings, FormStore
@@ -21,6 +21,7 @@ from backend.lora.inspection import FormCache, inspect_lora
 from backend.lora.names import SUFFIX
 from backend.lora.scaling import CONFIG_NAME
 from backend.lora.walking import Folders, Snapshot, Stamp, by_folder
+from backend.one_file import one_file
 
 __all__ = ["Folders", "ScannedFile", "Scanner", "Snapshot", "Stamp", "by_folder"]
 
@@ -195,27 +196,27 @@ class Scanner:
     ) -> ScannedFile:
         """Inspect one file of the library; what is wrong with it becomes its `error`."""
         sha256 = row.sha256 if row and row.is_of(*stamp) else None
+        name = path.rpartition("/")[2]
         try:
-            info = inspect_lora(
-                self.root / path, name_hint=path, forms=self._cache, configured=configured
-            )
-            require_supported(info, path.rpartition("/")[2])
+            with one_file(name, LoRAFileError):
+                return self._inspected(path, name, stamp, sha256, configured)
         except StudioError as error:
-            return self._broken(path, stamp, error.with_traceback(None), sha256)
-        self.forms.hold(info.form)
+            return broken(path, stamp, self.forms, error, sha256)
+
+    def _inspected(
+        self, path: str, name: str, stamp: Stamp, sha256: str | None, configured: bool
+    ) -> ScannedFile:
+        info = inspect_lora(
+            self.root / path, name_hint=path, forms=self._cache, configured=configured
+        )
+        require_supported(info, name)
         plain = info.own_plain()
         own = json.dumps(plain, ensure_ascii=False)
         size, mtime_ns, inode = stamp
         found = FileRow(path, size, mtime_ns, own, None, sha256, info.form.key, inode)
-        return self._file(_summed_up(found, plain))
-
-    def _broken(
-        self, path: str, stamp: Stamp, error: StudioError, sha256: str | None
-    ) -> ScannedFile:
-        words = _stem(path).casefold()
-        return ScannedFile(
-            path, stamp, self.forms, None, "", error, sha256, "both", "", None, words
-        )
+        file = self._file(_summed_up(found, plain))
+        self.forms.hold(info.form)
+        return file
 
     def _save(self, files: list[ScannedFile]) -> None:
         forms: dict[str, Form] = {}
@@ -244,6 +245,17 @@ class Scanner:
         if rows:
             self.findings.save(rows, forms.values())
             self._saved |= forms.keys()
+
+
+def broken(
+    path: str, stamp: Stamp, forms: FormStore, error: StudioError, sha256: str | None
+) -> ScannedFile:
+    """A file of which nothing is known but why it cannot be used."""
+    words = _stem(path).casefold()
+    # Without its frames and those of what led to it, which hold what was read.
+    return ScannedFile(
+        path, stamp, forms, None, "", released(error), sha256, "both", "", None, words
+    )
 
 
 def _stem(path: str) -> str:

@@ -13,12 +13,14 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
+from backend.errors import LoRAFileError
 from backend.lora import loose_values
 from backend.lora.encodings import decoded, encoding_note
 from backend.lora.endings import kind_of
 from backend.lora.metadata import MAX_TEXT, Description, plain_text, split_words
 from backend.lora.sidecar_forms import PLAIN, READ, Form, Kind, Place, form_of
 from backend.lora.small_files import read_small
+from backend.one_file import one_file
 from backend.untrusted_json import Limits, UntrustedJSONError, read_object
 
 MAX_BYTES = 4 * 1024 * 1024
@@ -103,10 +105,9 @@ def read_sidecars(stem_path: Path, endings: Collection[str]) -> SidecarReading:
     for ending in sorted(filter(is_read, endings), key=lambda ending: READ.index(kind_of(ending))):
         path = stem_path.with_name(stem_path.name + ending)
         try:
-            reading = _read(path, kind_of(ending))
-        except (OSError, ValueError) as error:
-            problem = f"{path.name} cannot be read: {plain_text(str(error))[:200]}"
-            reading = SidecarReading(problems=(problem,))
+            reading = read_sidecar(path, ending)
+        except LoRAFileError as error:
+            reading = SidecarReading(problems=(error.message,))
         if kind_of(ending) == ".txt" and found.description.text:
             text, said = reading.description.text, reading.description
             reading = replace(reading, description=replace(said, text="", usage_hint=text))
@@ -117,6 +118,16 @@ def read_sidecars(stem_path: Path, endings: Collection[str]) -> SidecarReading:
 def is_read(ending: str) -> bool:
     """Whether a file of this ending says something about the LoRA in words."""
     return kind_of(ending) in READ
+
+
+def read_sidecar(path: Path, ending: str) -> SidecarReading:
+    """What one text file of that ending says. Raises LoRAFileError, whatever is wrong with it."""
+    with one_file(path.name, LoRAFileError):
+        try:
+            return _read(path, kind_of(ending))
+        except (OSError, ValueError) as error:
+            reason = plain_text(str(error))[:200]
+            raise LoRAFileError(f"{path.name} cannot be read: {reason}") from error
 
 
 def _read(path: Path, kind: str) -> SidecarReading:

@@ -7,21 +7,24 @@ import os
 import shutil
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import IO
 
-from backend.errors import UploadError
+from backend.errors import LoRAFileError, UploadError
 from backend.lora.encodings import decoded
 from backend.lora.endings import PICTURES, VIDEOS, kind_of
 from backend.lora.picture_sources import MAX_BYTES as MAX_PICTURE_BYTES
 from backend.lora.picture_sources import MAX_VIDEO_BYTES, NOT_A_PICTURE, is_video, picture_of
+from backend.lora.scaling import CONFIG_NAME, check_config
 from backend.lora.sidecars import MAX_BYTES as MAX_TEXT_BYTES
-from backend.lora.sidecars import load_json
+from backend.lora.sidecars import read_sidecar
 from backend.lora.stages import create_locked, write_all
+from backend.one_file import one_file
 from backend.settings import Settings
-from backend.untrusted_json import UntrustedJSONError
 
 SUFFIX = ".part"
+SUGGESTIONS = ("Leave the file out, or replace it.",)
 CHUNK_BYTES = 1024 * 1024
 MB = 1024 * 1024
 
@@ -44,7 +47,8 @@ class StagedSidecar:
         self._held = True
         try:
             self._copy(source, int(settings.disk_reserve_mb * MB))
-            self._require(kind, fine=check(self.path))
+            with one_file(filename, UploadError, SUGGESTIONS):
+                self._require(kind, fine=check(self.path))
         except OSError as error:
             self.abort()
             raise self._failed(error) from error
@@ -82,7 +86,7 @@ class StagedSidecar:
         if not fine:
             raise UploadError(
                 f"{self._name} is not {kind}, whatever its ending says.",
-                suggestions=["Leave the file out, or replace it."],
+                suggestions=SUGGESTIONS,
             )
 
     def _failed(self, error: OSError) -> UploadError:
@@ -102,7 +106,9 @@ def _kind(ending: str) -> tuple[str, int, Callable[[Path], bool]]:
         return "a video", MAX_VIDEO_BYTES, is_video
     if kind.endswith((".txt", ".sha256")):
         return "a text", MAX_TEXT_BYTES, _is_text
-    return "a JSON object", MAX_TEXT_BYTES, _is_json
+    if ending == CONFIG_NAME:
+        return "an adapter's configuration", MAX_TEXT_BYTES, _is_config
+    return "a description that can be read", MAX_TEXT_BYTES, partial(_is_description, ending)
 
 
 def _is_picture(path: Path) -> bool:
@@ -121,9 +127,18 @@ def _is_text(path: Path) -> bool:
     return True
 
 
-def _is_json(path: Path) -> bool:
+def _is_description(ending: str, path: Path) -> bool:
+    """Read as a whole, as the library will read it."""
     try:
-        load_json(path)
-    except UntrustedJSONError:
+        read_sidecar(path, ending)
+    except LoRAFileError:
+        return False
+    return True
+
+
+def _is_config(path: Path) -> bool:
+    try:
+        check_config(path.read_bytes())
+    except (ValueError, TypeError, AttributeError, LoRAFileError):
         return False
     return True

@@ -23,6 +23,7 @@ from backend.lora.names import SUFFIX, name_problem, safe_name, stem_of
 from backend.lora.scan import require_supported
 from backend.lora.stages import create_locked, stage_folder, write_all
 from backend.lora.tensor_data import validate_tensor_data
+from backend.one_file import one_file
 from backend.settings import Settings
 
 CHUNK_BYTES = 1024 * 1024
@@ -178,10 +179,11 @@ def stage_file(settings: Settings, path: Path, filename: str) -> StagedFile:
 def validated(path: Path, filename: str) -> LoRAInfo:
     """Inspect a file completely, tensor data included, under the name it will have."""
     try:
-        header = read_header(path)
-        info = inspect_lora(path, name_hint=filename)
-        require_supported(info, filename)
-        validate_tensor_data(path, header)
+        with one_file(filename, LoRAFileError):
+            header = read_header(path)
+            info = inspect_lora(path, name_hint=filename)
+            require_supported(info, filename)
+            validate_tensor_data(path, header)
     except LoRAFileError as error:
         renamed = error.message.replace(path.name, filename)
         raise LoRAFileError(

@@ -14,9 +14,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from backend.errors import GenerationError
+from backend.one_file import one_file
 from backend.results import trash
 from backend.results.folder import FoundVideo, facts_in
-from backend.results.rows import add_row, is_taken
+from backend.results.rows import add_row, is_taken, row_values
 from backend.results.trash import Moves, Stored
 from backend.sqlite_file import CountedFile
 
@@ -86,12 +87,14 @@ class Astray:
                 self._unreadable.add((stored.id, stored.deleted))
 
     def _adopt_one(self, connection: sqlite3.Connection, stored: Stored) -> None:
-        facts, status = facts_in(stored.video), stored.video.stat()
+        with one_file(stored.path, GenerationError):
+            facts, status = facts_in(stored.video), stored.video.stat()
+            video = FoundVideo(stored.path, status.st_size, status.st_mtime_ns)
+            row = row_values(video, facts)
         if is_taken(connection, stored.id):  # by a result that is there
             stored = trash.give_id(self._root, stored, uuid.uuid4().hex)
-        video = FoundVideo(stored.path, status.st_size, status.st_mtime_ns)
         # As of now: it was in no list from which it could have been brought back.
-        add_row(connection, video, facts, result_id=stored.id, deleted=time.time())
+        add_row(connection, facts, row, result_id=stored.id, deleted=time.time())
 
     def _is_there(self, row: sqlite3.Row) -> bool:
         return (self._root / str(row["path"])).is_file()

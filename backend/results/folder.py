@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from backend.errors import GenerationError, StudioError
+from backend.errors import GenerationError
+from backend.one_file import one_file
 from backend.results.facts import VideoFacts
 from backend.results.reading import read_facts
 
@@ -103,17 +104,16 @@ def open_regular(path: Path) -> BinaryIO:
 
 def facts_in(path: Path) -> VideoFacts:
     """The facts of a whole video. Raises GenerationError that says why there are none."""
-    try:
-        with open_regular(path) as file:
-            return read_facts(file)
-    except StudioError:
-        raise
-    except OSError as error:
-        raise GenerationError(
-            f"{path.name} cannot be read: {error.strerror or error}.",
-            suggestions=["Look whether the file is still there, then reload the page."],
-            context={"status": 404},
-        ) from error
+    with one_file(path.name, GenerationError):
+        try:
+            with open_regular(path) as file:
+                return read_facts(file)
+        except OSError as error:
+            raise GenerationError(
+                f"{path.name} cannot be read: {error.strerror or error}.",
+                suggestions=["Look whether the file is still there, then reload the page."],
+                context={"status": 404},
+            ) from error
 
 
 def files_of(video: Path) -> list[Path]:

@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 import sqlite3
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,18 +71,21 @@ def result_of(row: sqlite3.Row) -> Result:
 
 def add_row(
     connection: sqlite3.Connection,
-    video: FoundVideo,
     facts: VideoFacts,
+    row: Mapping[str, Any],
     *,
     result_id: str | None = None,
     deleted: float | None = None,
 ) -> None:
-    """Put a video into the index, under its task's id if that is free, or under `result_id`."""
-    values = {**row_values(video, facts), "deleted": deleted}
+    """Put a video into the index, under its task's id if that is free, or under `result_id`.
+
+    `row` is what `row_values` says of it.
+    """
+    values = {**row, "deleted": deleted}
     if result_id is not None:
         values["id"] = result_id
     while is_taken(connection, values["id"]):
-        values["id"] = hashlib.sha256(f"{values['id']}/{video.path}".encode()).hexdigest()[:32]
+        values["id"] = hashlib.sha256(f"{values['id']}/{values['path']}".encode()).hexdigest()[:32]
     cursor = connection.execute(INSERT, values)
     connection.execute(
         f"UPDATE results SET favourite = {FAVOURITE_KEY} IN (SELECT key FROM favourites)"

@@ -7,12 +7,13 @@ import sqlite3
 import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from backend.errors import GenerationError
+from backend.errors import GenerationError, StudioError
+from backend.one_file import one_file
 from backend.results.astray import DROP, Astray
 from backend.results.folder import FoundVideo, Look, changed, facts_in, look
-from backend.results.rows import add_row
+from backend.results.rows import add_row, row_values
 from backend.sqlite_file import CountedFile
 
 if TYPE_CHECKING:
@@ -87,17 +88,19 @@ class Scanner:
             self._add(new[start : start + BATCH], gone if start == 0 else [])
 
     def _add(self, videos: list[FoundVideo], gone: list[str]) -> None:
-        read: list[tuple[FoundVideo, VideoFacts]] = []
+        read: list[tuple[VideoFacts, dict[str, Any]]] = []
         for video in videos:
             try:
-                read.append((video, facts_in(self._root / video.path)))
-            except GenerationError:
+                with one_file(video.path, GenerationError):
+                    facts = facts_in(self._root / video.path)
+                    read.append((facts, row_values(video, facts)))
+            except StudioError:
                 self._unreadable[video.path] = video
         with self._database.writing() as connection:
             connection.executemany(DROP, [(path,) for path in gone])
             connection.executemany(DROP, [(video.path,) for video in videos])
-            for video, facts in read:
-                add_row(connection, video, facts)
+            for facts, row in read:
+                add_row(connection, facts, row)
 
 
 def _is_as_in(row: sqlite3.Row, video: FoundVideo) -> bool:
