@@ -60,7 +60,7 @@ def build_api(
     app.include_router(create_status_router(loras, queue))
     app.include_router(create_job_router(queue, TaskForms(pictures, settings)))
     app.include_router(create_diagnostics_router(queue, settings))
-    app.include_router(create_health_router(queue, loras))
+    app.include_router(create_health_router(queue, loras, results))
     # Before the results, whose addresses begin with an id.
     app.include_router(create_trash_router(results))
     app.include_router(create_restore_router(settings, loras, results, pictures))

@@ -10,32 +10,41 @@ from pydantic import BaseModel
 
 from lora_ui.responses import ErrorRoute
 from ui.guard import HEALTH
+from ui.listing import Listing
 from ui.metrics import collect
 from ui.prometheus import CONTENT_TYPE, exposition
 from ui.routes import FRESH
 from ui.static import ASSETS
-from utils import JobQueue, LoRAManager
+from utils import JobQueue, LoRAManager, ResultLibrary
+
+NO_JOBS = "Jobs cannot be taken or handed out."
 
 
 class Health(BaseModel):
     status: Literal["ok", "failing"]
+    problems: list[str] = []
 
 
-def create_health_router(queue: JobQueue, loras: LoRAManager) -> APIRouter:
+def create_health_router(queue: JobQueue, loras: LoRAManager, results: ResultLibrary) -> APIRouter:
+    listing = Listing(loras, results)
     router = APIRouter(route_class=ErrorRoute, tags=["operation"])
 
     @router.get(
         HEALTH,
         responses={
             200: {"model": Health},
-            503: {"model": Health, "description": "Jobs cannot be taken or handed out."},
+            503: {"model": Health, "description": "`problems` says what is wrong, in words."},
         },
     )
     def healthz() -> Response:
-        """Whether jobs can be taken and handed out. Asks for no login, and tells nothing else."""
-        well = queue.health()
-        status = {"status": "ok" if well else "failing"}
-        return JSONResponse(status, status_code=200 if well else 503, headers=FRESH)
+        """Whether jobs can be taken and handed out, and the library and the gallery be listed.
+        Asks for no login, and tells nothing else."""
+        problems = [] if queue.health() else [NO_JOBS]
+        problems += listing.problems()
+        if not problems:
+            return JSONResponse({"status": "ok"}, headers=FRESH)
+        failing = {"status": "failing", "problems": problems}
+        return JSONResponse(failing, status_code=503, headers=FRESH)
 
     @router.get("/metrics", response_class=PlainTextResponse)
     def metrics() -> Response:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from result_files import metadata, write_video
 from starlette.testclient import TestClient
 
 from tests.backend.jobs.conftest import SCRIPTED, wait_until
@@ -228,3 +229,16 @@ def test_half_a_character_is_refused_in_words(client: TestClient) -> None:
         )
         assert answer.status_code == 422 and "half a character" in answer.text
     assert client.get("/api/jobs").json() == []
+
+
+def test_health_says_what_cannot_be_listed(client: TestClient, settings: Settings) -> None:
+    write_video(settings.outputs_dir, "a", metadata())
+    assert client.get("/api/results").json()["total"] == 1
+    settings.outputs_dir.rename(settings.outputs_dir.with_name("elsewhere"))
+    wait_until(lambda: client.get("/api/results").status_code != 200, "the folder missed")
+    answer = client.get("/healthz")
+    assert answer.status_code == 503
+    assert answer.json() == {
+        "status": "failing",
+        "problems": ["The gallery cannot be listed. The outputs folder is not there."],
+    }

@@ -1,0 +1,44 @@
+"""Listing: whether the library and the gallery can be listed, for whoever watches over the app."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+
+from utils import LoRAManager, ResultLibrary, ResultQuery, StudioError
+
+logger = logging.getLogger(__name__)
+
+
+class Listing:
+    """Asks for what the page asks for; a library that has not changed is not listed again."""
+
+    def __init__(self, loras: LoRAManager, results: ResultLibrary) -> None:
+        self._loras = loras
+        self._results = results
+        self._listed = ""  # the version that was listed last
+
+    def problems(self) -> list[str]:
+        """In words, what cannot be listed; empty if all is well. Any thread may ask."""
+        asked = {"The LoRA library": self._list_loras, "The gallery": self._list_results}
+        return [found for what, ask in asked.items() for found in _failure(what, ask)]
+
+    def _list_loras(self) -> None:
+        version = self._loras.shown_version
+        if version != self._listed:
+            self._loras.get_ui_display_data()
+            self._listed = version
+
+    def _list_results(self) -> None:
+        self._results.find(ResultQuery(), limit=1)
+
+
+def _failure(what: str, ask: Callable[[], object]) -> Iterator[str]:
+    try:
+        ask()
+    except StudioError as error:
+        yield f"{what} cannot be listed. {error.message}"
+    except Exception:
+        # The boundary of a watchdog's question: whatever is wrong is its answer.
+        logger.exception("%s cannot be listed", what)
+        yield f"{what} cannot be listed. The program's log says what went wrong."
