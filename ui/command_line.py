@@ -79,7 +79,11 @@ def _add_generate(commands: Any, shared: argparse.ArgumentParser) -> None:
         description="Make one video and exit. What is not given is the model's default.",
     )
     parser.set_defaults(usage_error=parser.error)
-    parser.add_argument("--prompt", help="what should be seen; needed without --like")
+    parser.add_argument(
+        "--prompt",
+        help="what should be seen; needed without --like. <lora:NAME:STRENGTH> and"
+        " <lora:NAME:HIGH:LOW> in it are read as --lora",
+    )
     parser.add_argument(
         "--like",
         type=Path,

@@ -15,6 +15,7 @@ from utils import (
     GenerationError,
     GenerationResult,
     GenerationTask,
+    LoRAError,
     LoRAManager,
     Progress,
     Settings,
@@ -33,7 +34,9 @@ def run_generate(arguments: argparse.Namespace, settings: Settings) -> int:
     """Make the video of `arguments`; what goes wrong is raised as a StudioError."""
     target = _target(arguments.out)
     loras = LoRAManager(settings)
-    task = _task(arguments, settings, loras)
+    task = wanted_task(arguments, settings, loras)
+    for warning in task.prompt_warnings:
+        print(f"Note: {warning}", file=sys.stderr)
     result = utils.generate_video(
         task, models=utils.ModelManager(settings), loras=loras, on_progress=print_progress
     )
@@ -41,7 +44,7 @@ def run_generate(arguments: argparse.Namespace, settings: Settings) -> int:
     print(f"\nSeed {result.task.seed}")
     for name, report in result.loras.items():
         print(f"LoRA {name}: {report['outcome']} ({_how(report)})")
-    for warning in result.warnings:
+    for warning in [text for text in result.warnings if text not in task.prompt_warnings]:
         print(f"Note: {warning}", file=sys.stderr)
     print(written)
     return 0
@@ -54,7 +57,10 @@ def _how(report: dict[str, Any]) -> str:
     return str(report["reason"])
 
 
-def _task(arguments: argparse.Namespace, settings: Settings, loras: LoRAManager) -> GenerationTask:
+def wanted_task(
+    arguments: argparse.Namespace, settings: Settings, loras: LoRAManager
+) -> GenerationTask:
+    """The task that the arguments ask for, checked, with the LoRAs that its prompts name."""
     if arguments.prompt is None and arguments.like is None:
         arguments.usage_error("one of --prompt and --like is needed")
     like = from_video(arguments.like, settings, loras) if arguments.like else Likeness({}, {}, [])
@@ -79,10 +85,11 @@ def _task(arguments: argparse.Namespace, settings: Settings, loras: LoRAManager)
 
 
 def _usual_strength(name: str, settings: Settings, loras: LoRAManager) -> Any:
-    """The strength of the last use, else the settings' default; for `--lora NAME` alone."""
-    known = name in loras.list_available_loras()
-    last = loras.last_strength(name) if known else None
-    return settings.default_strength if last is None else last
+    """For `--lora NAME` alone. One that the library lacks is refused later, with all the rest."""
+    try:
+        return loras.usual_strength(name)
+    except LoRAError:
+        return settings.default_strength
 
 
 def _target(out: Path | None) -> Path | None:

@@ -67,6 +67,11 @@ class JobAnswer(Answer):
     progress: ProgressAnswer
     result: dict[str, Any] | None = Field(description="Of a single video; a part has its own.")
     error: ErrorDetails | None
+    warnings: list[str] = Field(
+        default=[],
+        description="What is to be known before it runs, such as notation in the"
+        " prompt that goes to the model as written.",
+    )
     priority: int = Field(description="A higher one runs first.")
     position: int = Field(description="Place in the queue from 1; 0 when it does not wait.")
     created: float = Field(description="Seconds since 1970.")

@@ -84,12 +84,19 @@ class Job:
             "progress": self.progress,
             "result": self.result,
             "error": self.error,
+            "warnings": self.warnings,
             "priority": self.priority,
             "position": self.position,
             "created": self.created,
             "started": self.started,
             "finished": self.finished,
         }
+
+    @property
+    def warnings(self) -> list[str]:
+        """What is to be known of the task before it runs, each once."""
+        tasks = [self.task, *(part.task for part in self.parts)]
+        return list(dict.fromkeys(text for task in tasks for text in task.prompt_warnings))
 
     def summary(self) -> dict[str, Any]:
         """What a queue list shows."""

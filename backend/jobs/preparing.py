@@ -52,6 +52,8 @@ class Preparation:
         """
         view = self._loras.with_pins(held)
         _require_text(task, parts)
+        # Before the parts, so that what they change of the LoRAs wins over the task's prompt.
+        task, _ = view.without_notation(task)
         own, made = expand(task, parts, lambda each: checked(each, view))
         tasks = [own, *(part.task for part in made)]
         names = [name for each in tasks for name in each.selected_loras]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -12,6 +11,7 @@ from backend.errors import LoRAError, LoRANotFoundError
 from backend.lora.background import Background
 from backend.lora.catalog import Catalog
 from backend.lora.contents import Contents
+from backend.lora.lookup import close_names
 from backend.lora.pictures import Pictures
 from backend.lora.records import Prepared
 from backend.lora.refreshing import Refreshing
@@ -169,7 +169,7 @@ class LibraryView:
             if found is not None:
                 return found
             names = list(self._contents.entries)
-        close = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+        close = close_names(name, names)
         raise LoRANotFoundError(
             f"There is no LoRA named {name!r} in the library.",
             suggestions=[f"Did you mean {other!r}?" for other in close],

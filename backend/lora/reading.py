@@ -17,6 +17,8 @@ from backend.lora.compatibility import Compatibility
 from backend.lora.held import held_of
 from backend.lora.info import LoRAInfo
 from backend.lora.looking import LibraryView
+from backend.lora.lookup import Meant, meant_by
+from backend.lora.prompt_loras import PromptSelection, select
 from backend.lora.records import Prepared, record_of
 from backend.lora.scan import ScannedFile
 from backend.lora.search import search
@@ -217,6 +219,28 @@ class LibraryReader(LibraryView):
     def last_strength(self, name: str) -> Any | None:
         """The strength of the last use, in the form of a selection; None if never used."""
         return self.record(name)["last_strength"]
+
+    def usual_strength(self, name: str) -> Any:
+        """What a LoRA begins with: its last strength, else its preferred one, else the default."""
+        record = self.record(name)
+        for strength in (record["last_strength"], record["preferred_strength"]):
+            if strength is not None:
+                return strength
+        return self.settings.default_strength
+
+    def meant(self, text: str) -> Meant | None:
+        """The LoRA that a person or another program calls `text`; None if that is not clear."""
+        for look in (self._look_for_page, self._look):
+            with self._lock:
+                look()
+                entries = {name: each.entry for name, each in self._contents.entries.items()}
+            if (found := meant_by(text, entries)) is not None:
+                return found
+        return None
+
+    def loras_in_prompt(self, prompt: str) -> PromptSelection:
+        """The LoRAs that a prompt names, such as `<lora:style:0.8>`, and the prompt without."""
+        return select(prompt, self)
 
 
 def _verdicts(prepared: Prepared) -> Mapping[str, Compatibility]:

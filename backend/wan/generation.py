@@ -25,7 +25,7 @@ from backend.wan.recovery import Recovery
 from backend.wan.sampling import Cancel, OnProgress, Sampler
 from backend.wan.soundness import require_picture
 from backend.wan.stages import Stages
-from backend.wan.task import GenerationResult, GenerationTask
+from backend.wan.task import GenerationResult, GenerationTask, unreadable_prompt
 from backend.wan.video_file import Frames, ResultFiles, write_result
 
 logger = logging.getLogger(__name__)
@@ -92,8 +92,7 @@ class _Run:
         undo: contextlib.ExitStack,
     ) -> None:
         self._models, self._loras, self._stages = models, loras, stages
-        strict = models.settings.on_lora_failure == "fail"
-        self._task = loras.checked(task) if strict else task.resolved(models.settings)
+        self._task = _checked(task, loras)
         stages.begin(self._task)
         self.recovery = Recovery(self._task, models, loras, stages, undo)
         self._reports: dict[str, dict[str, Any]] = {}
@@ -173,7 +172,11 @@ class _Run:
         return {
             "frames_shape": (count, height, width, channels),
             "loras": reports,
-            "warnings": [*self.recovery.warnings, *_warnings(self._reports)],
+            "warnings": [
+                *self.recovery.warnings,
+                *self._task.prompt_warnings,
+                *_warnings(self._reports),
+            ],
             "prompt_used": self.recovery.prompt,
             "recoveries": list(self.recovery.taken),
             "timings": self._stages.timings,
@@ -195,6 +198,16 @@ class _Run:
 
     def _load_message(self) -> str:
         return "" if self._models.loaded == self._task.model_type else "loading the model"
+
+
+def _checked(task: GenerationTask, loras: LoRAManager) -> GenerationTask:
+    """The task as it can run. LoRAs that cannot be used stop it only if the settings say so."""
+    if loras.settings.on_lora_failure == "fail":
+        return loras.checked(task)
+    read, unread = loras.without_notation(task)
+    if unread:
+        raise unreadable_prompt(unread)
+    return read.resolved(loras.settings)
 
 
 def _warnings(reports: dict[str, dict[str, Any]]) -> list[str]:

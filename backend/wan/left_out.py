@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from backend.errors import LoRAError
+from backend.lora.prompt_notation import read_prompt
 from backend.wan.manager import LoRAManager
 from backend.wan.task import GenerationTask
 
@@ -81,8 +82,10 @@ def words_for(name: str, task: GenerationTask, loras: LoRAManager) -> str:
             known = loras.record(name)["metadata"]
         except LoRAError:
             return ""
-    triggers = ", ".join(str(word).strip() for word in known.get("trigger_words") or ())
-    description = _shortened(" ".join(str(known.get("description") or "").split()))
+    written = ", ".join(str(word).strip() for word in known.get("trigger_words") or ())
+    triggers = read_prompt(written).text
+    described = read_prompt(str(known.get("description") or "")).text
+    description = _shortened(" ".join(described.split()))
     return ", ".join(part for part in (triggers, description) if part)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import cached_property
@@ -16,7 +17,9 @@ from backend.errors import (
 )
 from backend.lora.selection import LoRASelection
 from backend.wan.pinned import PinningLibrary
-from backend.wan.task import GenerationTask
+from backend.wan.task import GenerationTask, unreadable_prompt
+
+PROMPTS = ("prompt", "negative_prompt")
 
 if TYPE_CHECKING:
     from backend.wan.adapters.cache import AdapterCache
@@ -38,21 +41,42 @@ class LoRAManager(PinningLibrary):
     def checked(self, task: GenerationTask) -> GenerationTask:
         """The task with every default filled in, ready to run with its LoRAs.
 
-        Raises GenerationError that tells every problem of the task and its LoRAs, or, when only
-        the LoRAs are in the way, a LoRAError that tells all of theirs. Loads no weights.
+        LoRAs that its prompts name are selected and leave the prompts. Raises GenerationError
+        that tells every problem of the task and its LoRAs, or, when only the LoRAs are in the
+        way, a LoRAError that tells all of theirs. Loads no weights.
         """
+        task, unread = self.without_notation(task)
         names = list(task.selected_loras)
         try:
             resolved = task.resolved(self.settings)
         except GenerationError as error:
             lacking = [problem.message for problem in self.usability_problems(names)]
             raise GenerationError(
-                " ".join((error.message, *lacking)),
-                context={"problems": [*error.context["problems"], *lacking]},
+                " ".join((error.message, *unread, *lacking)),
+                context={"problems": [*error.context["problems"], *unread, *lacking]},
             ) from error
+        if unread:
+            lacking = [problem.message for problem in self.usability_problems(names)]
+            raise unreadable_prompt([*unread, *lacking])
         self.require_usable(names)
         self.require_fit(names, resolved.model_type)
         return resolved
+
+    def without_notation(self, task: GenerationTask) -> tuple[GenerationTask, list[str]]:
+        """The task with the LoRAs of its prompts selected and out of the prompts, and a sentence
+        on each that cannot be read. What a prompt says wins over what was selected."""
+        found = {
+            field: self.loras_in_prompt(text)
+            for field in PROMPTS
+            if isinstance(text := getattr(task, field), str)
+        }
+        named = {name: value for each in found.values() for name, value in each.selected.items()}
+        unread = [problem for each in found.values() for problem in each.problems]
+        if not named:
+            return task, unread
+        texts: dict[str, Any] = {field: each.text for field, each in found.items()}
+        selected = {**task.selected_loras, **named}
+        return dataclasses.replace(task, **texts, selected_loras=selected), unread
 
     def usability_problems(self, names: Sequence[str]) -> list[LoRAError]:
         """An error for each LoRA that is not in the library or cannot be read."""

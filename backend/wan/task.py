@@ -6,12 +6,13 @@ import dataclasses
 import math
 import secrets
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from backend.errors import GenerationError
+from backend.lora.prompt_notation import unsupported_in
 from backend.lora.selection import LoRASelection
 from backend.settings import ModelEntry, Settings
 
@@ -107,6 +108,12 @@ class GenerationTask:
         return task
 
     @property
+    def prompt_warnings(self) -> tuple[str, ...]:
+        """A sentence for each notation in the prompts that goes to the model as written."""
+        texts = (self.prompt, self.negative_prompt)
+        return unsupported_in(*(text for text in texts if isinstance(text, str)))
+
+    @property
     def selection(self) -> LoRASelection:
         return LoRASelection.parse(self.selected_loras)
 
@@ -170,6 +177,16 @@ class GenerationResult:
         shape = tuple(int(size) for size in data["frames_shape"])
         task = GenerationTask.from_dict(data["task"])
         return cls(**{**data, "task": task, "frames_shape": shape})
+
+
+def unreadable_prompt(problems: Sequence[str]) -> GenerationError:
+    """Why a prompt is refused whose notation cannot be read."""
+    return GenerationError(
+        " ".join(problems),
+        cause="What stands in <lora:...> is for the library and never goes to the model.",
+        suggestions=["Write <lora:NAME:STRENGTH> or <lora:NAME:HIGH:LOW>, or take it out."],
+        context={"problems": list(problems)},
+    )
 
 
 def random_seed() -> int:

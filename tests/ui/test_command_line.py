@@ -13,7 +13,7 @@ from result_files import metadata, write_video
 
 import app
 from ui.command_line import build_parser, parse_lora_argument, read_login, settings_overrides
-from ui.generate_command import place_result
+from ui.generate_command import place_result, wanted_task
 from ui.likeness import from_video
 from utils import (
     GenerationError,
@@ -190,3 +190,20 @@ def test_a_file_without_settings_cannot_be_made_again(
         app.main(["generate", *folder])
     assert caught.value.code == 2
     assert "--prompt" in capsys.readouterr().err
+
+
+def test_loras_of_the_prompt_are_selected_and_other_notation_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folders = [f"--{name}-dir={tmp_path / name}" for name in ("loras", "outputs", "data", "models")]
+    write_lora(tmp_path / "loras" / "golden_hour.safetensors")
+    prompt = "a {red|blue} fox <lora:golden_hour:0.8>"
+    arguments = build_parser("1").parse_args(["generate", "--prompt", prompt, *folders])
+    settings = load_settings(**settings_overrides(arguments))
+    task = wanted_task(arguments, settings, LoRAManager(settings))
+    assert (task.prompt, task.selected_loras) == ("a {red|blue} fox", {"golden_hour": 0.8})
+    assert app.main(["generate", "--prompt", prompt, *folders]) == 1  # there is no model
+    told = capsys.readouterr().err
+    assert told.count("{red|blue} goes to the model as written") == 1
+    assert app.main(["generate", "--prompt", "a fox <lora:golden_hou:0.8>", *folders]) == 1
+    assert "Did you mean 'golden_hour'?" in capsys.readouterr().err

@@ -293,3 +293,31 @@ def test_guidance_on_the_low_expert_alone_is_not_lost(studio: Studio) -> None:
     none = decoded(studio.run(guidance_scale=1.0, guidance_scale_2=1.0).video_path)
     low_only = decoded(studio.run(guidance_scale=1.0, guidance_scale_2=6.0).video_path)
     assert not np.array_equal(none, low_only)
+
+
+@pytest.mark.parametrize("failure", ["fail", "skip"])
+def test_loras_in_the_prompts_are_applied_and_never_read_by_the_encoder(
+    studio: Studio, failure: str
+) -> None:
+    studio.settings = studio.settings.model_copy(update={"on_lora_failure": failure})
+    studio.models._settings = studio.loras.settings = studio.settings
+    prompt = "a shape <lora:combined:0.7>, [small]"
+    result = studio.run(prompt=prompt, negative_prompt="dull <lora:kohya_pair_low_noise:0.5>")
+    assert result.task.prompt == result.prompt_used == "a shape, [small]"
+    assert result.task.negative_prompt == "dull"
+    expected = {"combined": 0.7, "kohya_pair": {"high": 0.0, "low": 0.5}}
+    assert result.task.selected_loras == expected
+    assert {name: report["outcome"] for name, report in result.loras.items()} == dict.fromkeys(
+        expected, "applied"
+    )
+    assert any(text.startswith("[small] goes to the model as written") for text in result.warnings)
+    plain = studio.run(prompt=result.task.prompt, negative_prompt="dull", selected_loras=expected)
+    assert np.array_equal(decoded(result.video_path), decoded(plain.video_path))
+    with pytest.raises(GenerationError, match="strong is not a number"):
+        studio.run(prompt="a shape <lora:combined:strong>")
+
+
+def test_an_unknown_lora_in_the_prompt_is_told_with_those_that_are_close(studio: Studio) -> None:
+    with pytest.raises(LoRANotFoundError, match="no LoRA named 'combind'") as caught:
+        studio.run(prompt="a shape <lora:combind:0.7>")
+    assert "Did you mean 'combined'?" in caught.value.suggestions
