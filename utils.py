@@ -28,6 +28,7 @@ from backend.logs import start_logging
 from backend.lora.accelerators import Accelerator, accelerator_of, tags_with
 from backend.lora.compatibility import Compatibility
 from backend.lora.documents import Documents
+from backend.lora.prompt_notation import unsupported_in
 from backend.lora.selection import LoRASelection
 from backend.lora.set_files import SetItem
 from backend.lora.sets import LoRASets
@@ -98,6 +99,7 @@ __all__ = [
     "split_steps",
     "start_logging",
     "tags_with",
+    "unsupported_in",
     "versions",
 ]
 

@@ -11,9 +11,10 @@ from pydantic import BaseModel, Field
 from lora_ui.sessions import Sessions
 from lora_ui.stack import RunSettings, StackChange
 from lora_ui.state import LoRAUIState
-from utils import LoRAManager, Settings, parse_multipliers, split_steps, tags_with
+from utils import LoRAManager, Settings, parse_multipliers, split_steps, tags_with, unsupported_in
 
 COOKIE = "lora_session"
+MOST_PROMPT = 100_000
 COOKIE_SECONDS = 30 * 24 * 3600
 
 
@@ -47,6 +48,25 @@ class SelectionChange(Context):
 
 class TypedStrength(Context):
     text: str = Field(max_length=2000, description="For example 0.8, 1;0.5 or 1,0.5,0.2;0.3.")
+
+
+class Prompts(BaseModel):
+    prompt: str = Field(default="", max_length=MOST_PROMPT)
+    negative_prompt: str = Field(default="", max_length=MOST_PROMPT)
+
+
+class ReadPrompts(Prompts):
+    """The prompts without the LoRAs of the library that they named, and what there is to say."""
+
+    selected_loras: dict[str, Any] = Field(description="Those LoRAs, {name: strength}.")
+    tags: list[str] = Field(description="What was taken out.")
+    unread: list[str] = Field(
+        description="In words: LoRAs that are still in the prompts, as they cannot be read or are"
+        " not in the library. With them a video is refused."
+    )
+    warnings: list[str] = Field(
+        description="In words: other notation, which goes to the model as written."
+    )
 
 
 class AcceleratorMark(BaseModel):
@@ -93,6 +113,30 @@ def add_selection_routes(
     def typed(body: Annotated[TypedStrength, Body()]) -> dict[str, Any]:
         """`;` separates high and low noise, `,` values that share the steps of their phase."""
         return {"strength": parse_multipliers(body.text, 1, handover=_handover(settings, body))[0]}
+
+    @router.post("/api/selection/prompt", summary="Read the LoRAs that prompts name")
+    def prompt(body: Annotated[Prompts, Body()]) -> ReadPrompts:
+        """`<lora:NAME:STRENGTH>` or `<lora:NAME:HIGH:LOW>`. Changes nothing: jobs read the same
+        by themselves."""
+        first = loras.loras_in_prompt(body.prompt)
+        second = loras.loras_in_prompt(body.negative_prompt)
+        unknown = dict.fromkeys([*first.unknown, *second.unknown])
+        selected = {**first.selected, **second.selected}
+        return ReadPrompts(
+            prompt=first.text_with_unknown,
+            negative_prompt=second.text_with_unknown,
+            selected_loras={name: selected[name] for name in selected if name not in unknown},
+            tags=[*first.tags, *second.tags],
+            unread=[
+                *first.problems,
+                *second.problems,
+                *(
+                    " ".join([problem.message, *problem.suggestions])
+                    for problem in loras.usability_problems(list(unknown))
+                ),
+            ],
+            warnings=list(unsupported_in(body.prompt, body.negative_prompt)),
+        )
 
     @router.post("/api/loras/accelerator", summary="Say that a LoRA is an accelerator, or is not")
     def mark(body: Annotated[AcceleratorMark, Body()]) -> dict[str, Any]:

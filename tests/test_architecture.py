@@ -87,6 +87,7 @@ FOR_THE_PAGE = {
     "restore",
     "split_steps",
     "tags_with",
+    "unsupported_in",
     "start_logging",
     "versions",
 }

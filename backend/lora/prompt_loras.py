@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from backend.lora.lookup import Meant
-from backend.lora.prompt_notation import PromptLoRA, read_prompt
+from backend.lora.prompt_notation import PromptLoRA, read_prompt, without
 from backend.lora.selection import EXPERTS
 
 
@@ -21,12 +21,15 @@ class Library(Protocol):
 
 @dataclass(frozen=True)
 class PromptSelection:
-    """`text` is the prompt without its LoRAs. `selected` has the strengths by name; one that the
-    library lacks is called as it was written, and is in `unknown` too. `problems` are sentences on
-    what could not be read and is still in the text."""
+    """`text` is the prompt without its LoRAs, `text_with_unknown` still has those that the library
+    lacks. `selected` has the strengths by name; an unknown one is called as it was written, and is
+    in `unknown` too. `tags` are the texts of those that are known. `problems` are sentences on what
+    could not be read and is still in both texts."""
 
     text: str
+    text_with_unknown: str
     selected: dict[str, Any]
+    tags: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
 
@@ -36,15 +39,25 @@ def select(prompt: str, library: Library) -> PromptSelection:
     A1111; so the two files of a pair make one LoRA with a strength for each expert."""
     reading = read_prompt(prompt)
     selected: dict[str, Any] = {}
+    known: list[PromptLoRA] = []
     unknown: list[str] = []
     for lora in reading.loras:
         meant = library.meant(lora.name)
         name = lora.name if meant is None else meant.name
         if meant is None:
             unknown.append(name)
+        else:
+            known.append(lora)
         strength = _strength(lora, meant, library)
         selected[name] = _sum(selected[name], strength) if name in selected else strength
-    return PromptSelection(reading.text, selected, tuple(unknown), reading.problems)
+    return PromptSelection(
+        reading.text,
+        without(prompt, known),
+        selected,
+        tuple(lora.tag for lora in known),
+        tuple(dict.fromkeys(unknown)),
+        reading.problems,
+    )
 
 
 def _strength(lora: PromptLoRA, meant: Meant | None, library: Library) -> Any:

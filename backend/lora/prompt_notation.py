@@ -35,9 +35,10 @@ _MOST_SHOWN = 40  # characters of an example
 
 @dataclass(frozen=True)
 class PromptLoRA:
-    """A LoRA in a prompt. `tag` is the text as written, `name` what it calls the LoRA, `strength`
-    as a selection takes it; None where none is given."""
+    """A LoRA in a prompt. `tag` is the text as written, from `start` on; `name` what it calls the
+    LoRA; `strength` as a selection takes it, None where none is given."""
 
+    start: int
     tag: str
     name: str
     strength: float | Mapping[str, float] | None
@@ -107,16 +108,14 @@ def read_prompt(prompt: str) -> PromptReading:
     """Take the LoRAs out of a prompt. Never raises."""
     loras: list[PromptLoRA] = []
     problems: list[str] = []
-    taken: list[tuple[int, int]] = []
     for match in _TAG.finditer(prompt):
         try:
-            loras.append(_read_tag(match[0], match[1]))
-            taken.append(match.span())
+            loras.append(_read_tag(match))
         except ValueError as error:
             problems.append(f"{shortened(match[0])} in the prompt cannot be read: {error}.")
     open_ones = _OPEN.finditer(_TAG.sub(lambda match: " " * len(match[0]), prompt))
     problems += [f"{shortened(match[0])} in the prompt lacks its closing >." for match in open_ones]
-    return PromptReading(_without(prompt, taken), tuple(loras), tuple(problems))
+    return PromptReading(without(prompt, loras), tuple(loras), tuple(problems))
 
 
 def unsupported_in(*texts: str | None) -> tuple[str, ...]:
@@ -134,14 +133,24 @@ def unsupported_in(*texts: str | None) -> tuple[str, ...]:
     )
 
 
+def without(prompt: str, loras: Iterable[PromptLoRA]) -> str:
+    """The prompt without these LoRAs of it, and without blanks and commas that only they needed."""
+    kept, end = None, 0
+    for lora in loras:
+        part = prompt[end : lora.start]
+        kept = part if kept is None else _joined(kept, part)
+        end = lora.start + len(lora.tag)
+    return prompt if kept is None else _joined(kept, prompt[end:])
+
+
 def shortened(text: str) -> str:
     line = " ".join(text.split())
     return line if len(line) <= _MOST_SHOWN else f"{line[:_MOST_SHOWN]}…"
 
 
-def _read_tag(tag: str, inside: str) -> PromptLoRA:
+def _read_tag(match: re.Match[str]) -> PromptLoRA:
     """Raises ValueError with the end of a sentence."""
-    name, *parts = (part.strip() for part in re.split("[:：]", inside))
+    name, *parts = (part.strip() for part in re.split("[:：]", match[1]))
     if not name:
         raise ValueError("it names no LoRA")
     pairs = [part.partition("=") for part in parts]
@@ -152,7 +161,7 @@ def _read_tag(tag: str, inside: str) -> PromptLoRA:
     if len(numbers) > 2 or (numbers and words):
         raise ValueError("write one strength, or two for high and low noise")
     named = {word: _number(value.strip()) for word, value in words.items()}
-    return PromptLoRA(tag, " ".join(name.split()), _strength(numbers, named))
+    return PromptLoRA(match.start(), match[0], " ".join(name.split()), _strength(numbers, named))
 
 
 def _strength(numbers: list[float], named: Mapping[str, float]) -> Any:
@@ -174,20 +183,6 @@ def _number(text: str) -> float:
     if not math.isfinite(number) or abs(number) > LIMIT:
         raise ValueError(f"{shortened(text)} is not between -{LIMIT:g} and {LIMIT:g}")
     return number
-
-
-def _without(text: str, spans: Iterable[tuple[int, int]]) -> str:
-    """The text without these spans, and without the blanks and commas that only they needed."""
-    parts, end = [], 0
-    for start, stop in spans:
-        parts.append(text[end:start])
-        end = stop
-    if not parts:
-        return text
-    kept = parts[0]
-    for part in [*parts[1:], text[end:]]:
-        kept = _joined(kept, part)
-    return kept
 
 
 def _joined(before: str, after: str) -> str:

@@ -123,3 +123,22 @@ def test_sets_are_saved_renamed_exported_imported_and_deleted(client: TestClient
     assert [item["name"] for item in client.get("/api/sets").json()["sets"]] == ["my löök 2"]
     missing = client.get("/api/sets/export", params={"name": "never"})
     assert missing.status_code == 404
+
+
+def test_prompts_are_read_for_the_stack(client: TestClient) -> None:
+    body = {
+        "prompt": "a fox <lora:style:0.8:0.4> <lora:stile:1> <lora:style:loud>, {a|b}",
+        "negative_prompt": "dull <lora:Lightning_4steps:0.5>",
+    }
+    found = client.post("/api/selection/prompt", json=body).json()
+    assert found["prompt"] == "a fox <lora:stile:1> <lora:style:loud>, {a|b}"
+    assert found["negative_prompt"] == "dull"
+    assert found["selected_loras"] == {
+        "style": {"high": 0.8, "low": 0.4},
+        "lightning_4steps": 0.5,
+    }
+    assert found["tags"] == ["<lora:style:0.8:0.4>", "<lora:Lightning_4steps:0.5>"]
+    assert "loud is not a number" in found["unread"][0]
+    assert found["unread"][1].endswith("Did you mean 'style'?")
+    assert len(found["warnings"]) == 1
+    assert client.get("/api/selection").json()["stack"] == []
