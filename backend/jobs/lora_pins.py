@@ -80,7 +80,9 @@ class LoRAPins:
         near = [folder for folder in self._extra if path.is_relative_to(folder)]
         hidden = (self._hidden_in(folder) for folder in (self._library, *near))
         links = (_linked(path, config, folder / key) for folder in (self._folder, *hidden))
-        place = next(filter(None, links), path)
+        # A link may be moved or deleted; what it leads to is not the library's.
+        own = path.resolve() if path.is_symlink() and config is None else path
+        place = next(filter(None, links), own)
         return PinnedFile(str(place), found.st_size, found.st_mtime_ns, found.st_ino, sha256)
 
     def _hidden_in(self, folder: Path) -> Path:

@@ -54,7 +54,7 @@ class AnnotatedLibrary(LockedLibrary):
                     continue  # nothing is written there; the catalogue keeps the edits
                 sidecar = self.root / file.folder / f"{file.stem}.json"
                 moves += self._sidecar_moves(sidecar, old, new)
-            self._carry_out(moves, lambda db: _save(db, entry, new, changes))
+            self._intents.carry_out(moves, lambda db: _save(db, entry, new, changes))
         except OSError as error:
             discard(move.source for move in moves)
             raise LoRAError(

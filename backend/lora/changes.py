@@ -13,6 +13,7 @@ from backend.lora.contents import Contents
 from backend.lora.experts import Role, has_identity, name_role
 from backend.lora.file_rows import FileRow
 from backend.lora.intents import Intents
+from backend.lora.links import moves_of
 from backend.lora.names import SUFFIX, free_name, name_problem, safe_name
 from backend.lora.pairing import Entry
 from backend.lora.placement import Move
@@ -117,9 +118,9 @@ class Renaming:
         stems = stems_of(entry, self.contents.names)
         paths = self._plan(entry, stems, new_name)
         loras = {file.path: paths[file.path] for file in entry.files.values()}
-        moves = [Move(self.root / old, self.root / new) for old, new in paths.items()]
         roles = self._roles_to_keep(entry, loras)
         try:
+            moves = moves_of(self.root, paths, self.contents.own_links)
             self.intents.carry_out(moves, lambda db: self.catalog.moved(db, loras, roles))
         except FileExistsError as error:
             raise LoRAError(

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from backend.errors import LoRAFileError, StudioError
 from backend.lora.architectures import Architecture
@@ -46,6 +46,7 @@ LOOK_SHARE = 20  # looking takes at most one part in this many of the time
 HASH_BYTES_AT_ONCE = 64 * 1024 * 1024
 GONE = Stamp(0, 0)
 T = TypeVar("T")
+LINK_ADVICE = "Let the link lead to a folder of LoRAs that is there, or remove it."
 OPENING_BYTES = 64 * 1024  # opening a file takes about as long as hashing this much
 
 
@@ -63,7 +64,6 @@ class Contents:
         self.judge = Judge(settings)
         self.extra = extra_folders(settings)
         self._fixed = tuple(map(extra_prefix, extra_folders(settings, writable=False)))
-        self.snapshot: Snapshot = {}
         self.names: Folders = {}
         self._beside: set[str] = set()
         self._made: dict[str, str] = {}
@@ -71,8 +71,7 @@ class Contents:
         self.entries: dict[str, Prepared] = {}
         self.moved: dict[str, str] = {}  # path now -> before, of files that others have moved
         self.offline = False
-        self.offline_folders: tuple[str, ...] = ()
-        self.folders: tuple[str, ...] = ()
+        self.seen = Walk({})  # the last look
         self.generation = 0  # grows with every rebuild
         self.look_took = 0.0
         self._loaded = False
@@ -83,6 +82,10 @@ class Contents:
     @property
     def architectures(self) -> dict[str, Architecture | None]:
         return self.judge.architectures
+
+    @property
+    def snapshot(self) -> Snapshot:
+        return self.seen.snapshot
 
     @property
     def is_due(self) -> bool:
@@ -140,9 +143,7 @@ class Contents:
         """Whether the folders have changed since the last look."""
         if walk is None or self.offline:
             return self.offline != (walk is None)
-        if walk.offline != self.offline_folders or walk.folders != self.folders:
-            return True
-        return self._whole(walk) != self.snapshot
+        return replace(walk, snapshot=self._whole(walk)) != self.seen
 
     def looked(self, walk: Walk | None) -> None:
         """Note that the folders were looked at just now, and whether they could be."""
@@ -172,7 +173,7 @@ class Contents:
         self._unread = snapshot != whole
         fresh = [path for path in found if path not in before]
         files = self._reunited(self._hash_some(files), fresh)
-        self._take(files, Walk(snapshot, walk.offline, walk.folders))
+        self._take(files, replace(walk, snapshot=snapshot))
 
     def take_hashes(self, hashes: Mapping[ScannedFile, str]) -> None:
         """Take over what was hashed in the background; files that changed since stay as they are.
@@ -180,13 +181,12 @@ class Contents:
         One that turns out to be a file that was known under another name gets its history.
         """
         files = dict(self.files)
-        current = [file for file in hashes if files.get(file.path) is file]
-        for file in current:
-            size, mtime_ns, _ = file.stamp
-            self.catalog.save_hash(file.path, size, mtime_ns, hashes[file])
-            files[file.path] = replace(file, sha256=hashes[file])
-        files = self._reunited(files, [file.path for file in current])
-        self._take(files, Walk(self.snapshot, self.offline_folders, self.folders))
+        known = {file: sha256 for file, sha256 in hashes.items() if files.get(file.path) is file}
+        current = {_place(file): sha256 for file, sha256 in known.items()}
+        same = [file for file in files.values() if not file.sha256 and _place(file) in current]
+        files |= {file.path: self._with_hash(file, current[_place(file)]) for file in same}
+        files = self._reunited(files, [file.path for file in same])
+        self._take(files, self.seen)
 
     def _reunited(
         self, files: dict[str, ScannedFile], paths: Iterable[str]
@@ -198,10 +198,11 @@ class Contents:
         }
 
     def unhashed(self) -> list[ScannedFile]:
-        """The usable files whose hash is not known, the smallest first."""
-        found = [f for f in self.files.values() if not (f.sha256 or f.error)]
-        found.sort(key=lambda file: file.stamp.size)
-        offline = self.offline_folders
+        """The usable files whose hash is not known, the smallest first; of those that are one
+        file under several names, one."""
+        files = [f for f in self.files.values() if not (f.sha256 or f.error)]
+        found = sorted({_place(f): f for f in files}.values(), key=lambda f: f.stamp.size)
+        offline = self.seen.offline
         return [f for f in found if not _below(f.path, offline)] if offline else found
 
     def duplicates(self) -> list[list[str]]:
@@ -222,8 +223,7 @@ class Contents:
 
     def _take(self, files: dict[str, ScannedFile], walk: Walk) -> None:
         entries = make_entries(files.values(), self.catalog.roles(), self.catalog.pairings())
-        self.snapshot, self.files = walk.snapshot, files
-        self.offline_folders, self.folders = walk.offline, walk.folders
+        self.seen, self.files = walk, files
         self.names = by_folder(walk.snapshot)
         self._beside = {path.rpartition("/")[0] for path in walk.snapshot if path not in files}
         self.entries = {name: Prepared(entry, self) for name, entry in entries.items()}
@@ -242,7 +242,7 @@ class Contents:
 
     def is_missing(self, entry: Entry) -> bool:
         """Whether a file of the LoRA cannot be reached at the moment."""
-        offline = self.offline_folders
+        offline = self.seen.offline
         return self.offline or (
             bool(offline) and any(_below(file.path, offline) for file in entry.files.values())
         )
@@ -252,11 +252,31 @@ class Contents:
         return any(self.is_fixed(file.path) for file in entry.files.values())
 
     def is_fixed(self, path: str) -> bool:
-        """Whether the file lies in an extra folder that is not writable."""
-        return bool(self._fixed) and _below(path, self._fixed)
+        """Whether the file lies in an extra folder that is not writable, or behind a link."""
+        fixed = self._fixed + self.seen.linked
+        return bool(fixed) and _below(path, fixed)
+
+    @property
+    def own_links(self) -> list[str]:
+        """The linked files in folders where things may be changed."""
+        return [link for link in sorted(self.seen.links) if not self.is_fixed(link)]
+
+    def link_above(self, entry: Entry) -> str | None:
+        """The linked folder behind which a file of the LoRA lies."""
+        paths = [file.path for file in entry.files.values()]
+        linked = (link for link in self.seen.linked for path in paths if path.startswith(link))
+        return next((link[:-1] for link in linked), None)
 
     def is_extra(self, path: str) -> bool:
         return bool(self.extra) and _below(path, map(extra_prefix, self.extra))
+
+    def notes(self) -> list[dict[str, Any]]:
+        """What is to be said of the folders: links that show nothing and have no card."""
+        return [
+            {"path": path, "text": f"{path} {why}.", "suggestions": [LINK_ADVICE]}
+            for path, why in self.seen.unfollowed
+            if path not in self.files
+        ]
 
     def verdicts(self, entry: Entry) -> Verdicts:
         return self.judge.verdicts(entry)
@@ -320,11 +340,20 @@ class Contents:
         """Hash files that have no hash yet, the smallest first, as far as it goes quickly."""
         found, budget = dict(files), HASH_BYTES_AT_ONCE
         unhashed = [file for file in files.values() if not (file.sha256 or file.error)]
+        if not unhashed:
+            return found
+        known = {_place(file): file.sha256 for file in files.values() if file.sha256}
         for file in sorted(unhashed, key=lambda item: item.stamp.size):
+            sha256 = known.get(_place(file))
+            if sha256:
+                found[file.path] = self._with_hash(file, sha256)
+                continue
             budget -= file.stamp.size + OPENING_BYTES
             if budget < 0:
                 break
-            found[file.path] = self.hashed(file)
+            hashed = found[file.path] = self.hashed(file)
+            if hashed.sha256:
+                known[_place(file)] = hashed.sha256
         return found
 
     def hashed(self, file: ScannedFile) -> ScannedFile:
@@ -338,8 +367,16 @@ class Contents:
             sha256 = file_sha256(self.root / file.path)
         except LoRAFileError:
             return file
+        return self._with_hash(file, sha256)
+
+    def _with_hash(self, file: ScannedFile, sha256: str) -> ScannedFile:
         self.catalog.save_hash(file.path, file.stamp.size, file.stamp.mtime_ns, sha256)
         return replace(file, sha256=sha256)
+
+
+def _place(file: ScannedFile) -> Stamp | str:
+    """Equal for what is one file under several names, such as a link and what it leads to."""
+    return file.stamp if file.stamp.inode else file.path
 
 
 def _below(path: str, folders: Iterable[str]) -> bool:

@@ -18,6 +18,7 @@ from pathlib import Path
 from backend.errors import LoRAFileError
 from backend.lora.header_json import Columns, TensorEntry, fail, read_json
 from backend.lora.header_usual import read_usual
+from backend.lora.links import broken_link
 
 __all__ = [
     "MAX_HEADER_BYTES",
@@ -32,6 +33,7 @@ __all__ = [
     "read_raw",
 ]
 
+GONE = "gone"  # an error's `reason` where the file is not there at the moment
 MAX_HEADER_BYTES = 16 * 1024 * 1024
 FOREIGN_STARTS = (
     (b"PK\x03\x04", "a zip archive or a PyTorch pickle"),
@@ -81,8 +83,8 @@ class Header:
 def read_header(path: str | Path) -> Header:
     """Read and validate the header of the safetensors file at `path`.
 
-    Raises LoRAFileError with one message per way of being wrong. A symbolic link, a FIFO or a
-    device is refused without being opened for real; a symlinked parent folder is followed.
+    Raises LoRAFileError with one message per way of being wrong. Links are followed; a FIFO or
+    a device is refused without being opened.
     """
     return parse_header(read_raw(path))
 
@@ -110,31 +112,51 @@ def parse_header(raw: RawHeader) -> Header:
 def open_regular(path: Path) -> int:
     """A read-only descriptor of a regular file; the caller closes it. Never blocks.
 
-    Raises LoRAFileError for a missing file, a symbolic link, a FIFO, a device or a folder.
+    A link is followed: its owner put it there. Raises LoRAFileError for a missing file, a link
+    that leads nowhere, a FIFO, a device or a folder; none of these is opened.
     """
     flags = os.O_RDONLY
-    for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_BINARY"):
+    for name in ("O_NONBLOCK", "O_CLOEXEC", "O_BINARY"):
         flags |= getattr(os, name, 0)
     try:
+        # Opening some devices does something, so they are told before; and again once it is open.
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise _not_regular(path)
         descriptor = os.open(path, flags)
-    except FileNotFoundError as error:
-        raise LoRAFileError(
-            f"{path.name}: the file does not exist.", suggestions=["Refresh the library."]
-        ) from error
     except OSError as error:
-        link = path.is_symlink()
-        reason = "it is a symbolic link" if link else error.strerror or str(error)
-        raise LoRAFileError(
-            f"{path.name}: the file cannot be opened: {reason}.",
-            suggestions=["Put the file itself into the library."],
-        ) from error
+        raise _not_opened(path, error) from error
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        raise LoRAFileError(
-            f"{path.name}: this is not a regular file.",
-            suggestions=["Put a .safetensors file into the library."],
-        )
+        raise _not_regular(path)
     return descriptor
+
+
+def _not_regular(path: Path) -> LoRAFileError:
+    what = "a link to something that is" if path.is_symlink() else "this is"
+    return LoRAFileError(
+        f"{path.name}: {what} not a regular file.",
+        suggestions=["Put a .safetensors file into the library."],
+    )
+
+
+def _not_opened(path: Path, error: OSError) -> LoRAFileError:
+    if path.is_symlink():
+        return LoRAFileError(
+            f"{path.name} {broken_link(path, error)}.",
+            suggestions=[
+                "Bring the file that it leads to back.",
+                "Delete the LoRA here: only the link goes.",
+            ],
+            context={"reason": GONE},
+        )
+    if isinstance(error, FileNotFoundError):
+        return LoRAFileError(
+            f"{path.name}: the file does not exist.", suggestions=["Refresh the library."]
+        )
+    return LoRAFileError(
+        f"{path.name}: the file cannot be opened: {error.strerror or error}.",
+        suggestions=["Check its permissions."],
+    )
 
 
 def _header_bytes(file: FileIO, name: str, file_size: int) -> bytes:

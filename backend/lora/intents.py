@@ -27,10 +27,12 @@ from backend.lora.placement import (
     make_folder,
     missing_folders,
     move_one,
+    refuse_linked,
     remove_empty,
     sync_folder,
     undo_one,
 )
+from backend.lora.stages import discard
 
 SCHEMA = (
     "CREATE TABLE IF NOT EXISTS intents (id INTEGER PRIMARY KEY AUTOINCREMENT,"
@@ -61,9 +63,18 @@ class Intents:
     def carry_out(self, moves: Sequence[Move], then: Callable[[sqlite3.Connection], None]) -> None:
         """Move every file in order, and let `then` change the catalogue: all of it or nothing.
 
-        Folders of targets are made. Raises FileExistsError if a target is taken, OSError for
-        other faults, and whatever `then` raises; everything is then as it was.
+        Folders of targets are made. A move may begin or end at a step (`stages.step_path`); no
+        step is left lying about. Raises FileExistsError if a target is taken, OSError for other
+        faults, and whatever `then` raises; everything is then as it was.
         """
+        try:
+            self._carry_out(moves, then)
+        except BaseException:
+            discard(move.source for move in moves)
+            raise
+        discard(move.target for move in moves)
+
+    def _carry_out(self, moves: Sequence[Move], then: Callable[[sqlite3.Connection], None]) -> None:
         intent = self._write(moves)
         try:
             for folder in intent.folders:
@@ -103,6 +114,7 @@ class Intents:
         for move in moves:
             for root in (self._root, *self._extra):
                 folders |= dict.fromkeys(missing_folders(move.target.parent, root))
+                refuse_linked(move.source.parent, root)
         with self._catalog.transaction() as db:
             cursor = db.execute(
                 "INSERT INTO intents (moves, folders) VALUES (?, ?)",

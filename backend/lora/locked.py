@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from filelock import FileLock, Timeout
@@ -13,9 +12,8 @@ from filelock import FileLock, Timeout
 from backend.errors import LoRAError
 from backend.lora.estimating import EstimatingLibrary
 from backend.lora.intents import Intents
-from backend.lora.placement import Move
 from backend.lora.records import Prepared
-from backend.lora.stages import discard, sweep
+from backend.lora.stages import sweep
 from backend.lora.trash import Trash, Trashed
 from backend.lora.walking import extra_folders
 from backend.settings import Settings
@@ -82,21 +80,20 @@ class LockedLibrary(EstimatingLibrary):
             finally:
                 lock.release()
 
-    def _carry_out(self, moves: Sequence[Move], then: Callable[[sqlite3.Connection], None]) -> None:
-        """Carry out moves of which some begin or end at a step; no step is left lying about.
-
-        Raises as `Intents.carry_out` does; everything is then as it was.
-        """
-        try:
-            self._intents.carry_out(moves, then)
-        except BaseException:
-            discard(move.source for move in moves)
-            raise
-        discard(move.target for move in moves)
-
     def _changeable(self, name: str) -> Prepared:
-        """The LoRA, unless it lies in an extra folder. Raises LoRANotFoundError or LoRAError."""
+        """The LoRA, unless it lies where nothing is changed: in an extra folder, or behind a linked
+        one. Raises LoRANotFoundError or LoRAError."""
         prepared = self._find(name)
+        link = self._contents.link_above(prepared.entry)
+        if link:
+            raise LoRAError(
+                f"{name} lies behind the linked folder {link}, where nothing is changed.",
+                suggestions=[
+                    "Change the file by hand, where the link leads to.",
+                    'Add that folder to extra_lora_dirs as {"path": ..., "writable": true}.',
+                ],
+                context={"name": name, "folder": link},
+            )
         if self._contents.is_read_only(prepared.entry):
             raise LoRAError(
                 f"{name} lies in {prepared.entry.first.folder}, one of extra_lora_dirs, where"

@@ -156,8 +156,16 @@ def entry_name(group: Mapping[str, ScannedFile]) -> str:
     plain = first.named.stem if first.named else first.stem
     identified = has_identity(plain)
     if not identified and first.folder:
-        return first.folder.rsplit("/", 1)[-1]
+        return _folder_name(first.folder)
     return plain if len(group) == 2 and plain else first.stem
+
+
+def _folder_name(folder: str) -> str:
+    """The last folder of a path; in a hub cache, whose folders are revisions, the repository."""
+    *above, last = folder.split("/")
+    if above[-1:] == ["snapshots"] and above[-2:-1] and above[-2].startswith("models--"):
+        return above[-2].rpartition("--")[2]
+    return last
 
 
 def _printable(name: str) -> str:

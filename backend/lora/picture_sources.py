@@ -188,18 +188,19 @@ def is_video(path: Path) -> bool:
 
 
 def _first_frame(path: Path) -> Image.Image | None:
-    if path.is_symlink() or not path.is_file() or path.stat().st_size > MAX_VIDEO_BYTES:
-        return None
     try:
         import av  # here because it is heavy, and needed for videos only
     except ImportError:
         return None
     try:
-        with av.open(str(path)) as container:
-            frame = next(container.decode(video=0), None)
-            if frame is None or frame.width * frame.height > MAX_PIXELS:
+        with os.fdopen(open_regular(path), "rb") as file:
+            if os.fstat(file.fileno()).st_size > MAX_VIDEO_BYTES:
                 return None
-            picture: Image.Image = frame.to_image()
-            return picture
+            with av.open(file) as container:
+                frame = next(container.decode(video=0), None)
+                if frame is None or frame.width * frame.height > MAX_PIXELS:
+                    return None
+                picture: Image.Image = frame.to_image()
+                return picture
     except av.FFmpegError:
         return None

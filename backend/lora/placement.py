@@ -114,17 +114,26 @@ def make_folder(folder: Path) -> None:
 def missing_folders(folder: Path, root: Path) -> list[Path]:
     """What has to be made for `folder` to be there below `root`, outermost first.
 
-    Raises NotADirectoryError for a symbolic link on the way, which may lead anywhere. Nothing is
-    made outside `root`.
+    Raises NotADirectoryError as `refuse_linked` does. Nothing is made outside `root`.
     """
+    refuse_linked(folder, root)
+    return [step for step in reversed(_below(folder, root)) if not step.is_dir()]
+
+
+def refuse_linked(folder: Path, root: Path) -> None:
+    """Raise NotADirectoryError for a symbolic link on the way from `root` to `folder`: what lies
+    behind it is not the library's to change."""
+    for step in _below(folder, root):
+        if step.is_symlink():
+            raise NotADirectoryError(errno.ENOTDIR, "it is a symbolic link", str(step))
+
+
+def _below(folder: Path, root: Path) -> list[Path]:
+    """The folder and those that it lies in, up to `root` but without it."""
     if not folder.is_relative_to(root):
         return []
     steps = [folder, *folder.parents]
-    below = steps[: steps.index(root)]
-    for step in below:
-        if step.is_symlink():
-            raise NotADirectoryError(errno.ENOTDIR, "it is a symbolic link", str(step))
-    return [step for step in reversed(below) if not step.is_dir()]
+    return steps[: steps.index(root)]
 
 
 def remove_empty(folders: Sequence[Path]) -> None:

@@ -42,7 +42,7 @@ class PreviewedLibrary(AnnotatedLibrary):
             moves: list[Move] = []
             try:
                 moves = self._preview_moves(entry, data)
-                self._carry_out(moves, bump)
+                self._intents.carry_out(moves, bump)
             except OSError as error:
                 raise _not_written(entry.name, error) from error
             self._settle()
@@ -59,7 +59,7 @@ class PreviewedLibrary(AnnotatedLibrary):
             if not own:
                 return False
             try:
-                self._carry_out([Move(path, step_path(self.root)) for path in own], bump)
+                self._intents.carry_out([Move(path, step_path(self.root)) for path in own], bump)
             except OSError as error:
                 raise _not_written(entry.name, error) from error
             self._settle()
@@ -97,7 +97,9 @@ def _beside(path: str, name: str) -> str:
 
 
 def is_own(path: Path) -> bool:
-    """Whether the preview at `path` was written by this app."""
+    """Whether the preview at `path` was written by this app; a link was not."""
+    if path.is_symlink():
+        return False
     try:
         data = read_small(path, MAX_BYTES)
         with Image.open(io.BytesIO(data), formats=("PNG",)) as picture:

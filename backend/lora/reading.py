@@ -155,7 +155,8 @@ class LibraryReader(LibraryView):
                     name: value is not None for name, value in self._contents.architectures.items()
                 },
                 duplicates=self._contents.duplicates(),
-                folders=list(self._contents.folders),
+                folders=list(self._contents.seen.folders),
+                notes=self._contents.notes(),
                 progress=self.refresh_progress,
             )
 
@@ -172,7 +173,7 @@ class LibraryReader(LibraryView):
         """The library's own folders, empty ones too, with forward slashes."""
         with self._lock:
             self._look_for_page()
-            return list(self._contents.folders)
+            return list(self._contents.seen.folders)
 
     @property
     def revision(self) -> int:

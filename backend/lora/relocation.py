@@ -12,9 +12,10 @@ from backend.lora.catalog import Catalog
 from backend.lora.contents import Contents
 from backend.lora.experts import Role
 from backend.lora.intents import Intents
+from backend.lora.links import moves_of
 from backend.lora.names import SUFFIX, name_problem, safe_name
 from backend.lora.pairing import Entry
-from backend.lora.placement import Move, make_folder, missing_folders
+from backend.lora.placement import make_folder, missing_folders
 from backend.lora.scaling import CONFIG_NAME
 
 MAX_DEPTH = 8
@@ -129,8 +130,8 @@ class Relocation:
         paths = {old: new for old, new in paths.items() if old != new}
         self._refuse_clash(entry, folder, paths)
         roles = self._roles_to_keep(entry, paths)
-        moves = [Move(self.root / old, self.root / new) for old, new in paths.items()]
         try:
+            moves = moves_of(self.root, paths, self.contents.own_links)
             self.intents.carry_out(moves, lambda db: self.catalog.moved(db, paths, roles))
         except FileExistsError as error:
             raise self._clash(entry, folder, str(error.filename2 or error.filename)) from error

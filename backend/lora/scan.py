@@ -16,6 +16,7 @@ from backend.errors import LoRAFileError, StudioError, UnsupportedLoRAError, rel
 from backend.lora.experts import NameRole, Role, name_role
 from backend.lora.file_rows import FileRow
 from backend.lora.findings import Findings, FormStore
+from backend.lora.header import GONE
 from backend.lora.info import Form, LoRAInfo
 from backend.lora.inspection import FormCache, inspect_lora
 from backend.lora.names import SUFFIX
@@ -299,4 +300,6 @@ def status_of(error: StudioError | None) -> str:
     """The record's status for a file with this error."""
     if error is None:
         return "ok"
+    if error.context.get("reason") == GONE:
+        return "missing"
     return "corrupt" if isinstance(error, LoRAFileError) else "unsupported"

@@ -44,10 +44,12 @@ def display_data(
     installed: Mapping[str, bool],
     duplicates: list[list[str]],
     folders: list[str],
+    notes: list[dict[str, Any]],
     progress: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
     """`revision`, `loras` (each record with `verdicts` by model), `recent`, `models`,
-    `duplicates`, `folders`, `refresh_progress`."""
+    `duplicates`, `folders`, `notes` (what is to be said of the folders themselves: `path`,
+    `text`, `suggestions`), `refresh_progress`."""
     return {
         "revision": revision,
         "loras": [
@@ -71,6 +73,7 @@ def display_data(
         ],
         "duplicates": duplicates,
         "folders": folders,
+        "notes": notes,
         "refresh_progress": None if progress is None else dict(progress),
     }
 

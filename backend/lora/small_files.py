@@ -12,7 +12,7 @@ from backend.lora.header import open_regular
 def read_small(path: Path, limit: int) -> bytes:
     """The content of a regular file of at most `limit` bytes.
 
-    Raises OSError for anything else: no link is followed, and no FIFO is waited for.
+    A link is followed. Raises OSError for anything else; no FIFO is waited for.
     """
     try:
         descriptor = open_regular(path)

@@ -117,14 +117,14 @@ def opened(data: Data) -> Iterator[tuple[BinaryIO, int | None]]:
 
 
 def files_below(folder: Path) -> dict[str, Data]:
-    """The files of a folder by their paths, its own name first. Links and hidden files are
-    left out. Raises UploadError if there are too many."""
+    """The files of a folder by their paths, its own name first; a linked file as what it leads
+    to. Hidden files and linked folders are left out. Raises UploadError if there are too many."""
     found: dict[str, Data] = {}
     for here, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
             path = Path(here) / name
-            if not name.startswith(".") and path.is_file() and not path.is_symlink():
+            if not name.startswith(".") and path.is_file():
                 found[f"{folder.name}/{path.relative_to(folder).as_posix()}"] = path
         if len(found) > MAX_FILES:
             raise UploadError(

@@ -82,7 +82,6 @@ class Trash:
 
     def put(self, name: str, paths: Sequence[str]) -> Trashed:
         """Move the files away; either all of them or, if anything fails, none."""
-        moves: list[Move] = []
         try:
             entry, moves, moved = self.moves_for(name, paths)
             self._intents.carry_out(moves, lambda db: self._catalog.moved(db, moved, {}))
@@ -91,10 +90,6 @@ class Trash:
                 f"{name} could not be deleted: {error.strerror or error}. Nothing was changed.",
                 suggestions=["Check the permissions of the LoRA folder and try again."],
             ) from error
-        finally:
-            for manifest in moves[:1]:  # after a failure it is still there
-                with suppress(OSError):
-                    manifest.source.unlink(missing_ok=True)
         return entry
 
     def moves_for(
@@ -146,7 +141,6 @@ class Trash:
                 f"{name} could not be restored: {error.strerror or error}. Nothing was changed.",
             ) from error
         with suppress(OSError):  # the next start sweeps what stays
-            manifest.target.unlink(missing_ok=True)
             _remove_if_empty(folder)
         return entry
 
@@ -233,6 +227,8 @@ class Trash:
                 yield folder
 
     def _read(self, folder: Path, base: str) -> Trashed | None:
+        if (folder / MANIFEST).is_symlink():
+            return None  # the trash makes no links of its own
         try:
             values = read_object(read_small(folder / MANIFEST, MB))
             paths = [str(path) for path in values["paths"]]

@@ -1,14 +1,13 @@
 """Writing a user's edits to `stem.json`, where A1111 and Forge keep theirs.
 
 Keys: `description`, `sd version`, `activation text`, `preferred weight`, `notes`. All other
-keys are kept. A file that cannot be read, or that is a Civitai dump (as SD.Next writes it), is
-left alone.
+keys are kept. A file that cannot be read, a link to one that lies elsewhere, and a Civitai dump
+(as SD.Next writes it) are left alone.
 """
 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -33,7 +32,9 @@ def rewritten(path: Path, old: Mapping[str, Any], new: Mapping[str, Any]) -> byt
     Empty for no file at all; None to leave it as it is. A key whose edit is taken back goes if
     its value is still the edit's.
     """
-    if os.path.lexists(path):
+    if path.is_symlink():
+        return None
+    if path.exists():
         try:
             before = dict(load_json(path))
         except (OSError, UntrustedJSONError):

@@ -49,7 +49,7 @@ class PinnedFile:
 
     def _is_this(self, path: Path) -> bool:
         try:
-            found = path.lstat()
+            found = path.stat()
         except OSError:
             return False
         stamp = (found.st_size, found.st_mtime_ns, found.st_ino)

@@ -4,6 +4,7 @@ import { DENSITIES } from "./card_layout.js";
 import { el, icon } from "./dom.js";
 import { emptyGrid } from "./empty_grid.js";
 import { createFilters } from "./filters.js";
+import { createFolderNotes } from "./folder_notes.js";
 import { createFolders } from "./folders.js";
 import { megabytes, plural } from "./format.js";
 import { libraryFacts } from "./library_facts.js";
@@ -42,6 +43,7 @@ export function createLibrary() {
         "div",
         { class: "library-cards" },
         el("div", { class: "library-line" }, count, createRefreshLine()),
+        createFolderNotes(),
         grid.element,
         empty,
       ),

@@ -25,6 +25,7 @@ class Store extends EventTarget {
   model = "";
   duplicates = [];
   folders = []; // paths, with those that hold no LoRA
+  notes = []; // what is to be said of the folders: text, suggestions
   progress = null; // what the library is doing in the background
   worker = null;
   workerLoras = {};
@@ -97,6 +98,7 @@ class Store extends EventTarget {
       this.recent = data.recent;
       this.duplicates = data.duplicates ?? [];
       this.folders = data.folders ?? [];
+      this.notes = data.notes ?? [];
       this.progress = data.refresh_progress;
       this.loaded = true;
       this.#revision = data.revision;

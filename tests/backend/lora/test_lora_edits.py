@@ -136,16 +136,17 @@ def test_a_civitai_dump_is_read(one: LoRALibrary, root: Path) -> None:
     assert record["metadata"]["author"] == "c"
 
 
-def test_a_linked_sidecar_is_neither_read_nor_written(
+def test_a_linked_sidecar_is_read_and_never_written(
     one: LoRALibrary, root: Path, tmp_path: Path
 ) -> None:
     outside = tmp_path / "outside.json"
-    outside.write_text('{"description": "secret"}')
+    outside.write_text('{"description": "theirs"}')
     (root / "a.json").symlink_to(outside)
     one.refresh()
-    assert one.record("a")["metadata"]["description"] == "header"
-    one.edit_lora_metadata("a", {"description": "mine"})
-    assert outside.read_text() == '{"description": "secret"}'
+    assert one.record("a")["metadata"]["description"] == "theirs"
+    edited = one.edit_lora_metadata("a", {"description": "mine"})
+    assert edited["metadata"]["description"] == "mine"
+    assert outside.read_text() == '{"description": "theirs"}'
     assert (root / "a.json").is_symlink()
 
 

@@ -85,14 +85,14 @@ def test_nothing_is_changed_in_an_extra_folder(
     assert opened().record("theirs")["use_count"] == 1
 
 
-def test_a_folder_may_be_a_link_but_links_in_it_are_not_followed(
+def test_an_extra_folder_may_be_a_link_and_hold_links(
     opened: Callable[..., LoRALibrary], extra: Path, tmp_path: Path
 ) -> None:
-    outside = write_lora(tmp_path / "outside" / "secret.safetensors", seed=9)
+    outside = write_lora(tmp_path / "outside" / "more.safetensors", seed=9)
     (extra / "linked").symlink_to(outside.parent)
     link = tmp_path / "link"
     link.symlink_to(extra)
-    assert names(opened(link)) == {"same", "theirs", "same (link)"}
+    assert names(opened(link)) == {"same", "theirs", "same (link)", "more"}
 
 
 def test_the_library_itself_may_be_a_link(tmp_path: Path) -> None:

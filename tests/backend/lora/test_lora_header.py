@@ -133,11 +133,23 @@ def test_no_regular_file(tmp_path: Path) -> None:
     refused(tmp_path, "not a regular file")
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(str(tmp_path / "s"))
-        refused(tmp_path / "s", "cannot be opened")
+        refused(tmp_path / "s", "not a regular file")
     refused(tmp_path / "absent.safetensors", "does not exist")
+
+
+def test_a_link_is_read_through_to_a_regular_file_only(tmp_path: Path) -> None:
     link = tmp_path / "link.safetensors"
-    link.symlink_to(write_lora(tmp_path / "real.safetensors"))
-    refused(link, "symbolic link")
+    link.symlink_to("real.safetensors")
+    refused(link, "link to 'real.safetensors', which is not there")
+    write_lora(tmp_path / "real.safetensors")
+    assert read_header(link) == read_header(tmp_path / "real.safetensors")
+    for number, target in enumerate(("/dev/zero", tmp_path, "/dev/stdin")):
+        other = tmp_path / f"{number}.safetensors"
+        other.symlink_to(target)
+        refused(other, "not a regular file")
+    circle = tmp_path / "circle.safetensors"
+    circle.symlink_to(circle.name)
+    refused(circle, "in a circle")
 
 
 def test_a_symlinked_library_root_is_fine(tmp_path: Path) -> None:

@@ -67,7 +67,9 @@ def test_a_move_never_overwrites(library: LoRALibrary, root: Path) -> None:
     assert visible(root) == before
 
 
-def test_a_linked_folder_is_not_entered(library: LoRALibrary, root: Path, tmp_path: Path) -> None:
+def test_nothing_is_put_into_a_linked_folder(
+    library: LoRALibrary, root: Path, tmp_path: Path
+) -> None:
     write_lora(root / "a.safetensors")
     (tmp_path / "outside").mkdir()
     (root / "link").symlink_to(tmp_path / "outside", target_is_directory=True)
