@@ -10,7 +10,7 @@ from typing import Any
 LEFT_OUT = frozenset(
     {
         "alpha", "compatible_models", "current_strength", "edited", "files", "is_applied",
-        "is_loaded", "parameters", "ranks", "role_evidence", "sha256", "sha256s",
+        "is_loaded", "model_hashes", "parameters", "ranks", "role_evidence", "sha256", "sha256s",
         "sidecar_notes", "sidecar_problems", "tensor_bytes", "verdicts",
     }
 )  # fmt: skip

@@ -39,9 +39,10 @@ def create_restore_router(
         answer = RestoredSettings.model_validate(found, from_attributes=True)
         return answer.model_copy(update={"picture": picture, "notes": [*answer.notes, *notes]})
 
-    @router.put("/api/results/read", summary="Read the settings out of a video or its JSON")
+    @router.put("/api/results/read", summary="Read the settings out of a file")
     async def read(request: Request) -> RestoredSettings:
-        """The body is an MP4 of this app or of WanGP, or the JSON beside one. Nothing is kept."""
+        """The body is a video of this app, WanGP or ComfyUI, a picture of ComfyUI or A1111, or the
+        JSON beside one. Nothing is kept."""
         with tempfile.SpooledTemporaryFile(IN_MEMORY_BYTES) as file:
             await _receive(request, file, MAX_VIDEO_BYTES)  # type: ignore[arg-type]
             return await run_in_threadpool(restored, file)  # type: ignore[arg-type]

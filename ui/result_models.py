@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from backend.results.library import ResultPage
     from backend.results.rows import Result
 
+Source = Literal["studio", "wangp", "comfyui", "a1111"]
+
 
 class ResultItem(BaseModel):
     """A finished video as a list shows it."""
@@ -31,7 +33,7 @@ class ResultItem(BaseModel):
     frames: int
     fps: int | None
     favourite: bool
-    source: Literal["studio", "wangp"] = Field(description="Whose metadata the video carries.")
+    source: Source = Field(description="Whose metadata the video carries.")
 
     @classmethod
     def of(cls, result: Result) -> ResultItem:
@@ -148,9 +150,10 @@ class MissingLoRA(BaseModel):
 
 
 class RestoredSettings(BaseModel):
-    """What the generate tab takes over from a video."""
+    """What the generate tab takes over from a video or a picture."""
 
-    source: Literal["studio", "wangp"]
+    source: Source
+    what: str = Field(description="What the file holds, in words.")
     fields: dict[str, Any] = Field(description="Fields of a task, without LoRAs and picture.")
     selected_loras: dict[str, Any]
     found: list[FoundLoRA]

@@ -10,6 +10,10 @@ from typing import Any, Literal, TypeGuard
 
 from backend.errors import GenerationError
 
+CHOOSE = (
+    "Choose a video of this app, of WanGP or of ComfyUI, the JSON beside it, or a picture of"
+    " ComfyUI or A1111."
+)
 HASH = re.compile(r"[0-9a-f]{64}")
 MAX_LORAS = 200
 MAX_TEXT = 100_000
@@ -21,9 +25,23 @@ WHOLE = ("width", "height", "num_frames", "fps", "steps", "seed")
 NUMBERS = ("guidance_scale", "guidance_scale_2", "flow_shift")
 
 
+Source = Literal["studio", "wangp", "comfyui", "a1111"]
+WHAT: Mapping[Source, str] = {
+    "studio": "Settings of this app",
+    "wangp": "WanGP settings",
+    "comfyui": "A ComfyUI workflow",
+    "a1111": "A1111 settings",
+}
+# How the files of Wan2.2's models are called, whoever packed them.
+_WAN_2_2 = re.compile(r"wan[-_. ]?(?:video)?[-_. ]?2[-_. ]?2", re.IGNORECASE)
+_ENDING = re.compile(r"\.(?:safetensors|sft|gguf|ckpt|pt)$", re.IGNORECASE)
+_TASKS = (("ti2v", "ti2v-5B"), ("i2v", "i2v-A14B"), ("t2v", "t2v-A14B"))
+
+
 @dataclass(frozen=True)
 class UsedLoRA:
-    """A LoRA as the video names it. `sha256` is by role: `both`, or `high` and `low`.
+    """A LoRA as the video names it. `sha256` is by role: `both`, or `high` and `low`. `short` is
+    the beginning of a hash, of the file or of its tensors.
 
     `left_out`: the run went on without it, because of `reason`; with `replacement` in the prompt.
     """
@@ -34,6 +52,7 @@ class UsedLoRA:
     left_out: bool = False
     reason: str = ""
     replacement: str = ""
+    short: str = ""
 
 
 @dataclass(frozen=True)
@@ -44,12 +63,17 @@ class VideoFacts:
     words what could not be taken over. `metadata` is everything, as it was read.
     """
 
-    source: Literal["studio", "wangp"]
+    source: Source
     task: Mapping[str, Any]
     loras: tuple[UsedLoRA, ...]
     metadata: Mapping[str, Any]
     created: float | None = None
     notes: tuple[str, ...] = ()
+
+    @property
+    def what(self) -> str:
+        """What the file holds, in words."""
+        return WHAT[self.source]
 
     @property
     def size(self) -> tuple[int, int, int]:
@@ -113,6 +137,19 @@ def _used(name: str, strength: Any, report: Any) -> UsedLoRA:
     )
 
 
+def file_stem(file: str) -> str:
+    """A file's name without its folders and ending, whether it is a path or an address."""
+    path = file.partition("?")[0].replace("\\", "/")
+    return _ENDING.sub("", path.rpartition("/")[2])[:MAX_NAME]
+
+
+def known_model(files: str) -> str | None:
+    """The model that files of these names are of; None for one that there is none of here."""
+    if not _WAN_2_2.search(files):
+        return None
+    return next((ours for name, ours in _TASKS if name in files.lower()), None)
+
+
 def known_fields(task: Mapping[str, Any]) -> dict[str, Any]:
     """The task's fields that are of the right kind; the rest is left out."""
     texts = {n: v for n in TEXTS if isinstance(v := task.get(n), str) and len(v) <= MAX_TEXT}
@@ -147,6 +184,6 @@ def _is_number(value: Any) -> TypeGuard[float]:
 def no_settings(reason: str) -> GenerationError:
     return GenerationError(
         f"The file holds no generation settings: {reason}.",
-        suggestions=["Choose an MP4 that this app or WanGP made, or the JSON beside it."],
+        suggestions=[CHOOSE],
         context={"reason": reason},
     )

@@ -1,31 +1,50 @@
-"""Reading the settings out of a file: a video of ours or of WanGP's, or the JSON beside one."""
+"""Reading the settings out of a file: a video or picture of ours, WanGP's, ComfyUI's or A1111's,
+or a text with them."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, BinaryIO
 
+from backend.lora.encodings import decoded
+from backend.results import matroska, mp4, picture_texts
+from backend.results.comfyui import facts_of_comfyui, is_comfyui
 from backend.results.facts import VideoFacts, no_settings, own_facts
-from backend.results.mp4 import MAX_COMMENT, read_comment
+from backend.results.infotext import facts_of_infotext, is_infotext
+from backend.results.mp4 import MAX_COMMENT
 from backend.results.wangp_settings import facts_of_wangp, is_wangp
 from backend.untrusted_json import Limits, UntrustedJSONError, read_json
 
 BLANKS = b"\xef\xbb\xbf \t\r\n"
 LIMITS = Limits(size=MAX_COMMENT)
+NAMES = ("comment", "prompt", "workflow", "parameters")  # of the texts that hold settings
+PICTURES = (b"\x89PNG", b"\xff\xd8\xff", b"RIFF", b"GIF8")
+STILL = (b"ftypavif", b"ftypavis", b"ftypmif1")
 
 
 def read_facts(file: BinaryIO) -> VideoFacts:
-    """The facts of an MP4 or of the JSON beside one.
+    """The facts of a video, a picture, or a JSON or text with settings.
 
-    Raises GenerationError for a file that is neither or holds no settings.
+    Raises GenerationError for a file that is nothing of these or holds no settings.
     """
-    if not file.read(64).lstrip(BLANKS).startswith(b"{"):
-        return facts_of(_parsed(read_comment(file)))
+    start = file.read(64)
     file.seek(0)
-    return facts_of(_parsed(file.read(MAX_COMMENT + 1)))
+    if start.lstrip(BLANKS).startswith(b"{"):
+        return facts_of(_parsed(file.read(MAX_COMMENT + 1)))
+    if start.startswith(PICTURES) or start[4:12] in STILL:
+        texts = picture_texts.read_texts(file)
+        if texts is None:
+            raise no_settings("the picture cannot be read")
+        return _facts_of_texts(texts, "the picture")
+    if start.startswith(matroska.SIGNATURE):
+        return _facts_of_texts(matroska.read_texts(file, NAMES), "the video")
+    if start[4:8] == b"ftyp":
+        return _facts_of_texts(mp4.read_texts(file, NAMES), "the video")
+    return _facts_of_text(file.read(MAX_COMMENT + 1))
 
 
 def facts_of(metadata: Any) -> VideoFacts:
-    """The facts in metadata of ours or of WanGP. Raises GenerationError for anything else."""
+    """The facts in metadata of anybody's. Raises GenerationError for anything else."""
     if not isinstance(metadata, dict):
         raise no_settings("what it holds is something else")
     task = metadata.get("task", metadata)
@@ -33,10 +52,37 @@ def facts_of(metadata: Any) -> VideoFacts:
         return own_facts(metadata, task)
     if is_wangp(metadata):
         return facts_of_wangp(metadata)
+    if is_comfyui(metadata):
+        return facts_of_comfyui(metadata)
     raise no_settings("what it holds are no settings of a video")
 
 
+def _facts_of_texts(texts: Mapping[str, str], where: str) -> VideoFacts:
+    """From the texts that a video or picture carries, under whatever names."""
+    graphs = {name: texts[name] for name in ("prompt", "workflow") if name in texts}
+    if graphs and is_comfyui(graphs):
+        return facts_of_comfyui(graphs)
+    for name in ("comment", "parameters"):
+        text = texts.get(name, "").strip()
+        if text.startswith("{"):
+            return facts_of(_parsed(text))
+        if is_infotext(text):
+            return facts_of_infotext(text)
+    raise no_settings(f"{where} carries none of this app, WanGP, ComfyUI or A1111")
+
+
+def _facts_of_text(data: bytes) -> VideoFacts:
+    try:
+        text, _ = decoded(data)
+    except ValueError:
+        text = ""
+    if not is_infotext(text):
+        raise no_settings("it is no video, picture or JSON that can be read")
+    return facts_of_infotext(text)
+
+
 def _parsed(text: str | bytes) -> Any:
+    """The JSON value; one that could not be written again is refused as well."""
     try:
         return read_json(text, LIMITS)
     except UntrustedJSONError as error:

@@ -20,6 +20,7 @@ from backend.settings import Settings
 
 Records = Mapping[str, Mapping[str, Any]]
 NOT_IN_FORM = ("id", "image")
+SHORTEST_HASH = 8  # digits
 TABLE_FIELDS = (
     "negative_prompt",
     "width",
@@ -46,9 +47,9 @@ class FoundLoRA:
 
 @dataclass(frozen=True)
 class Restored:
-    """`fields` are those of the form. `missing` has the `name`, `sha256` and `strength` of each
-    LoRA that the library lacks. `notes` say in words what could not be taken over, and what makes
-    other frames than the video has."""
+    """`what` the file holds, in words. `fields` are those of the form. `missing` has the `name`,
+    `sha256` and `strength` of each LoRA that the library lacks. `notes` say in words what could not
+    be taken over, and what makes other frames than the video has."""
 
     source: str
     fields: dict[str, Any]
@@ -56,6 +57,7 @@ class Restored:
     found: list[FoundLoRA] = field(default_factory=list)
     missing: list[dict[str, Any]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    what: str = ""
 
 
 def hashed_records(facts: VideoFacts, loras: LoRALibrary) -> Records:
@@ -76,7 +78,9 @@ def restore(
 ) -> Restored:
     """`records` are the library's, by name, with the hashes as far as they are known;
     `fingerprint` is that of the files here of the model that the video names."""
-    restored = Restored(facts.source, _fields(facts, settings), notes=list(facts.notes))
+    restored = Restored(
+        facts.source, _fields(facts, settings), notes=list(facts.notes), what=facts.what
+    )
     model = restored.fields.get("model_type")
     if model in settings.models:
         restored.notes.extend(of_the_model(facts, settings.models[model].title, fingerprint))
@@ -174,7 +178,11 @@ class _Library:
         return len(self._without_hash)
 
     def find(self, lora: UsedLoRA, strength: Any) -> list[FoundLoRA]:
-        return self._found_by_hash(lora, strength) or self._found_by_name(lora, strength)
+        return (
+            self._found_by_hash(lora, strength)
+            or self._found_by_short_hash(lora, strength)
+            or self._found_by_name(lora, strength)
+        )
 
     def _found_by_hash(self, lora: UsedLoRA, strength: Any) -> list[FoundLoRA]:
         """The one that holds the file; of a pair, each half may be a LoRA of its own now."""
@@ -188,6 +196,16 @@ class _Library:
             FoundLoRA(str(name), lora.name, "hash", False, _only(strength, role))
             for role, name in names.items()
         ]
+
+    def _found_by_short_hash(self, lora: UsedLoRA, strength: Any) -> list[FoundLoRA]:
+        """By the beginning of a file's hash (AutoV2), or of its tensors' (AutoV3)."""
+        for name, record in self._records.items() if len(lora.short) >= SHORTEST_HASH else ():
+            for kind in ("sha256s", "model_hashes"):
+                for role, found in record.get(kind, {}).items():
+                    if found.lower().removeprefix("0x").startswith(lora.short):
+                        one = _only(strength, role) if role in ("high", "low") else strength
+                        return [FoundLoRA(name, lora.name, "hash", False, one)]
+        return []
 
     def _found_whole(self, name: str, lora: UsedLoRA, strength: Any) -> FoundLoRA:
         """It may have a second file now: the expert that had none then gets nothing of it."""

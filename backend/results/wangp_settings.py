@@ -12,7 +12,7 @@ from typing import Any
 
 from backend.errors import GenerationError
 from backend.lora.wangp import parse_multipliers
-from backend.results.facts import MAX_LORAS, MAX_NAME, UsedLoRA, VideoFacts, known_fields
+from backend.results.facts import MAX_LORAS, MAX_NAME, UsedLoRA, VideoFacts, file_stem, known_fields
 
 # WanGP's model types begin with the architecture's name; finetunes add to it.
 MODELS = (("ti2v_2_2", "ti2v-5B"), ("i2v_2_2", "i2v-A14B"), ("t2v_2_2", "t2v-A14B"))
@@ -23,7 +23,6 @@ RENAMED = {
     "fps": "force_fps",
 }
 RESOLUTION = re.compile(r"(\d{2,5})x(\d{2,5})")
-SUFFIX = re.compile(r"\.safetensors$", re.IGNORECASE)
 
 
 def is_wangp(metadata: Mapping[str, Any]) -> bool:
@@ -73,16 +72,10 @@ def _loras(metadata: Mapping[str, Any], notes: list[str]) -> tuple[UsedLoRA, ...
     files = metadata.get("activated_loras")
     if not isinstance(files, list):
         return ()
-    names = [_name(item) for item in files if isinstance(item, str)][:MAX_LORAS]
+    names = [file_stem(item) for item in files if isinstance(item, str)][:MAX_LORAS]
     text = metadata.get("loras_multipliers")
     strengths = _strengths(text if isinstance(text, str) else "", len(names), notes)
     return tuple(UsedLoRA(name, value, {}) for name, value in zip(names, strengths, strict=True))
-
-
-def _name(file: str) -> str:
-    """A file's stem, whether it is a path or an address."""
-    path = file.partition("?")[0].replace("\\", "/")
-    return SUFFIX.sub("", path.rpartition("/")[2])[:MAX_NAME]
 
 
 def _strengths(text: str, count: int, notes: list[str]) -> list[Any]:

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from foreign_files import INFOTEXT, drawn, png
 from PIL import Image
 from playwright.sync_api import Page, Route, expect
 from result_files import WANGP, metadata, video_bytes, write_video
@@ -258,3 +259,21 @@ def test_a_frame_becomes_the_picture_of_a_lora(page: Page, app: App) -> None:
     page.get_by_role("button", name="Use", exact=True).click()
     expect(page.locator(".toast")).to_contain_text(f"{LORA} has a new thumbnail")
     assert page.request.get(f"{app.address}api/loras/thumbnail?name={LORA}").body() != before
+
+
+def test_a_picture_of_another_program_says_what_it_is(page: Page) -> None:
+    drop(page, "x.png", "image/png", png(parameters=INFOTEXT))
+    dialog = page.locator(".dialog-left-over")
+    expect(dialog).to_contain_text("A1111 settings.")
+    expect(dialog).to_contain_text("ink_style")
+    expect(field(page, "seed")).to_have_value("1234567890")
+    expect(field(page, "steps")).to_have_value("20")
+    expect(page.locator(PROMPT)).to_have_value(re.compile("^ink wash, a boat"))
+
+
+def test_a_workflow_is_loaded_with_the_button(page: Page, tmp_path: Path) -> None:
+    path = tmp_path / "workflow.json"
+    path.write_text(json.dumps(drawn()))
+    load(page, path)
+    expect(page.locator(".dialog-left-over")).to_contain_text("A ComfyUI workflow.")
+    expect(field(page, "seed")).to_have_value("77")

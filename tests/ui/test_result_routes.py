@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 from fastapi import FastAPI
+from foreign_files import INFOTEXT, two_samplers
+from foreign_files import png as png_with
 from lora_files import write_lora
 from PIL import Image
 from result_files import WANGP, metadata, task, write_video
@@ -182,6 +184,33 @@ def test_wangp_settings_are_read(client: TestClient) -> None:
     answer = client.put("/api/results/read", content=json.dumps(WANGP)).json()
     assert (answer["source"], answer["fields"]["steps"]) == ("wangp", 30)
     assert [item["name"] for item in answer["missing"]] == ["style_HIGH", "style_LOW"]
+
+
+def test_a_comfyui_picture_says_what_it_is_and_finds_its_loras(
+    client: TestClient, settings: Settings, loras: LoRAManager
+) -> None:
+    write_lora(settings.loras_dir / "style_HIGH.safetensors", seed=1)
+    write_lora(settings.loras_dir / "style_LOW.safetensors", seed=2)
+    loras.refresh()
+    answer = client.put("/api/results/read", content=png_with(prompt=two_samplers())).json()
+    assert (answer["source"], answer["what"]) == ("comfyui", "A ComfyUI workflow")
+    assert answer["fields"]["prompt"] == "a lighthouse in a storm"
+    assert answer["selected_loras"] == {"style": {"high": 0.9, "low": 0.7}}
+    assert answer["missing"] == [{"name": "both", "sha256": {}, "strength": 0.5}]
+
+
+def test_a1111s_loras_are_found_by_the_beginning_of_their_hash(
+    client: TestClient, settings: Settings, loras: LoRAManager
+) -> None:
+    write_lora(settings.loras_dir / "renamed.safetensors", metadata={"sshs_model_hash": "c" * 64})
+    write_lora(settings.loras_dir / "other.safetensors", seed=2)
+    loras.refresh()
+    by_file = INFOTEXT.replace("a" * 12, loras.sha256("other")["both"][:10])
+    by_tensors = by_file.replace("b" * 12, "c" * 12)
+    answer = client.put("/api/results/read", content=png_with(parameters=by_tensors)).json()
+    assert answer["what"] == "A1111 settings"
+    assert answer["selected_loras"] == {"other": 0.8, "renamed": 0.5}
+    assert [item["by"] for item in answer["found"]] == ["hash", "hash"]
 
 
 @pytest.mark.parametrize("content", [b"", b"junk", b"{}", png((4, 4))])

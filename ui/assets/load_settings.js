@@ -1,16 +1,18 @@
-/** Taking over the settings of a video that is chosen or dropped on the tab. */
+/** Taking over the settings of a video or picture that is chosen or dropped on the tab. */
 import { el, icon } from "../../lora_ui/assets/dom.js";
 import { acceptDrops } from "../../lora_ui/assets/drop_zone.js";
 import { toastError } from "../../lora_ui/assets/toasts.js";
 import { pictureInput, takePictureFile } from "./picture.js";
-import { restoreFromFile } from "./restore.js";
+import { offerSettingsOf, restoreFromFile } from "./restore.js";
 
-const SETTINGS = /\.(mp4|json)$/i;
+const PICTURES = ["png", "jpg", "jpeg", "webp", "gif", "avif"];
+const SETTINGS = /\.(mp4|m4v|webm|json|txt)$/i;
+const PICTURE = new RegExp(`\\.(${PICTURES.join("|")})$`, "i");
 
 export function mount({ element }) {
   const input = el("input", {
     type: "file",
-    accept: ".mp4,.json,video/mp4,application/json",
+    accept: [".mp4", ".webm", ".json", ".txt", ...PICTURES.map((ending) => `.${ending}`)].join(","),
     class: "visually-hidden",
     id: "settings-file",
     tabindex: "-1",
@@ -20,18 +22,21 @@ export function mount({ element }) {
     "button",
     { type: "button", class: "button button-quiet" },
     icon("upload"),
-    "Load settings from a video",
+    "Load settings from a file",
   );
   button.addEventListener("click", () => input.click());
   input.addEventListener("change", () => {
-    take([...input.files]);
+    if (input.files.length > 0) restoreFromFile(input.files[0]);
     input.value = "";
   });
   element.classList.add("lora-ui", "load-settings");
   element.replaceChildren(
     button,
     input,
-    el("p", { class: "muted", text: "or drop it, or its JSON, anywhere on this tab." }),
+    el("p", {
+      class: "muted",
+      text: "A video, its JSON, or a picture of ComfyUI or A1111. Or drop it anywhere on this tab.",
+    }),
   );
   acceptDrops(element.closest("#generate-columns") ?? element, take);
 }
@@ -39,10 +44,13 @@ export function mount({ element }) {
 async function take(files) {
   const [file] = files;
   if (!file) return;
-  if (SETTINGS.test(file.name)) await restoreFromFile(file);
-  else if (file.type.startsWith("image/") && pictureInput.use !== "none")
+  const isPicture = file.type.startsWith("image/") || PICTURE.test(file.name);
+  if (SETTINGS.test(file.name) || (isPicture && pictureInput.use === "none")) {
+    await restoreFromFile(file);
+  } else if (isPicture) {
     await takePictureFile(file);
-  else toastError(unwanted(file));
+    await offerSettingsOf(file);
+  } else toastError(unwanted(file));
 }
 
 function unwanted(file) {
@@ -50,8 +58,8 @@ function unwanted(file) {
     message: `${file.name} is nothing that this tab takes.`,
     suggestions: [
       pictureInput.use === "none"
-        ? "Drop an MP4 that carries its settings, or the JSON beside it. The chosen model takes no input picture."
-        : "Drop an MP4 that carries its settings, the JSON beside it, or an input picture.",
+        ? "Drop a video or picture that carries its settings, or its JSON. The chosen model takes no input picture."
+        : "Drop a video or picture that carries its settings, its JSON, or an input picture.",
       "LoRA files go on the LoRAs tab.",
     ],
   };

@@ -1,4 +1,4 @@
-/** Taking over the settings of a video: the form, the LoRAs, the input picture. */
+/** Taking over the settings of a video or picture: the form, the LoRAs, the input picture. */
 import { openDialog } from "../../lora_ui/assets/dialogs.js";
 import { el } from "../../lora_ui/assets/dom.js";
 import { plural } from "../../lora_ui/assets/format.js";
@@ -20,6 +20,15 @@ export async function restoreFromFile(file) {
   }
 }
 
+/** Offer to take over the settings that an input picture carries, if it carries any. */
+export async function offerSettingsOf(file) {
+  const settings = await send("api/results/read", file).catch(() => null);
+  if (!settings) return;
+  toast(`${file.name} carries settings: ${settings.what}.`, {
+    action: { label: "Load them", run: () => restore(settings) },
+  });
+}
+
 /** `settings` as the server restored them from a video. */
 export function restore(settings) {
   openTab("Generate");
@@ -28,7 +37,12 @@ export function restore(settings) {
   if (settings.picture) offerPicture(settings.picture);
   const { missing, notes } = settings;
   if (missing.length > 0 || notes.length > 0) showLeftOver(settings);
-  else toast(`The settings are restored${withLoras(settings)}.`);
+  else toast(`${whatOf(settings)}The settings are restored${withLoras(settings)}.`);
+}
+
+/** What the file is, if it is of another program. */
+function whatOf({ source, what }) {
+  return source === "studio" ? "" : `${what}. `;
 }
 
 function withLoras({ found }) {
@@ -40,7 +54,9 @@ function showLeftOver(settings) {
   openDialog(
     missing.length > 0 ? "Restored, but not everything" : "Restored, with differences",
     [
-      el("p", { text: `All other settings are restored${withLoras(settings)}.` }),
+      el("p", {
+        text: `${whatOf(settings)}All other settings are restored${withLoras(settings)}.`,
+      }),
       missing.length > 0 && [
         el("h3", { class: "left-over-title", text: "LoRAs that the library lacks" }),
         el("ul", { class: "left-over" }, missing.map(missingLora)),
