@@ -2,6 +2,7 @@
 
 StudioError
 ├── SettingsError              a setting is wrong
+├── StorageError               a file of the app's own cannot be read or written
 ├── LoRAError                  anything about one LoRA
 │   ├── LoRAFileError          the file is broken (header, truncation, NaN)
 │   ├── UnsupportedLoRAError   the file is sound, its layout or algebra is not handled
@@ -82,6 +83,14 @@ class SettingsError(StudioError):
         " the program takes."
     )
     default_suggestions = ("Correct the named settings in config.json and start again.",)
+
+
+class StorageError(StudioError):
+    category = "storage"
+    default_cause = "A file in which the app keeps its state cannot be read or written."
+    default_suggestions = (
+        "Check that the disk of data_dir is there and has room, then try again.",
+    )
 
 
 class LoRAError(StudioError):

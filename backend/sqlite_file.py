@@ -1,19 +1,40 @@
-"""A SQLite file that threads and processes share: how it is opened, brought up to date, written."""
+"""A SQLite file that threads and processes share: opened, brought up to date, written, mended.
+
+A file that is damaged is set aside under a dated name, and a new one takes its place. One that
+cannot be opened for writing, because its disk is full or read-only or another program holds it,
+is read from a copy in memory until it can.
+"""
 
 from __future__ import annotations
 
+import logging
+import shutil
 import sqlite3
+import tempfile
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from filelock import FileLock
 
-from backend.errors import SettingsError
+from backend.errors import SettingsError, StorageError
+from backend.set_aside import set_aside
+from backend.storage_faults import Fault, fault_of, is_damage, storage_error
 
-BUSY_SECONDS = 30.0
+BUSY_SECONDS = 10.0
+AGAIN_SECONDS = 5.0  # between two tries to open a file that could not be opened
+RETURN_SECONDS = 0.2  # that such a try waits for others
+MOST_FINDINGS = 100
+# SQLite before 3.42 says so of sound tables WITHOUT ROWID whose key is in another order.
+MISTAKEN = "NULL value in "
+GENERATION = 1_000_000_000  # more than the writes that one opening of a file sees
+
+logger = logging.getLogger(__name__)
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -21,7 +42,7 @@ class Schema:
     """What a file holds.
 
     `steps[n]` is the SQL that makes version n + 1 out of version n. `called` names the file in
-    messages; `if_damaged` says what moving it away costs.
+    messages; `if_damaged` says what becomes of its content if it is damaged.
     """
 
     called: str
@@ -30,59 +51,206 @@ class Schema:
 
 
 class SQLiteFile:
-    """One connection behind a lock, in WAL mode; each write is one durable transaction."""
+    """One connection behind a lock, in WAL mode; each write is one durable transaction.
 
-    def __init__(self, path: Path, schema: Schema) -> None:
-        """Raises SettingsError if the file cannot be opened or was written by a newer version."""
+    Raises StorageError, in words, where the file cannot be read or written.
+    """
+
+    def __init__(self, path: Path, schema: Schema, *, busy_seconds: float = BUSY_SECONDS) -> None:
+        """Raises SettingsError if the file was written by a newer version."""
+        self.path, self._schema, self._busy = path, schema, busy_seconds
         self._lock = threading.RLock()
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            # Two instances may make the file at the same moment.
-            with FileLock(path.with_suffix(".lock")):
-                self._connection = _connect(path, schema)
-        except (OSError, sqlite3.Error) as error:
-            raise SettingsError(
-                f"{schema.called} at {path} cannot be opened: {error}.",
-                suggestions=[
-                    "Check that data_dir in config.json is a folder this user can write to.",
-                    f"If the file is damaged, move it away; {schema.if_damaged}.",
-                ],
-                context={"path": str(path)},
-            ) from error
+        self._again_at = 0.0
+        self._inode: tuple[int, int] | None = None
+        self._suspected = False
+        self.generation = 0
+        self.fault: Fault | None = None
+        self._connection = self._opened()
 
     def rows(self, query: str, *values: object) -> list[sqlite3.Row]:
         with self._lock:
+            self._look_after()
+            try:
+                return self._connection.execute(query, values).fetchall()
+            except sqlite3.DatabaseError as error:
+                self._after(error)
+                if self._connection.in_transaction or not is_damage(error):
+                    raise self._told(error) from error
             return self._connection.execute(query, values).fetchall()
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
         """For several queries in a row, by one thread."""
         with self._lock:
-            yield self._connection
+            self._look_after()
+            try:
+                yield self._connection
+            except sqlite3.DatabaseError as error:
+                self._after(error)
+                raise self._told(error) from error
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
         """A write transaction. Nothing of it stays if the block raises."""
         with self._lock:
-            self._connection.execute("BEGIN IMMEDIATE")
+            self._look_after(to_write=True)
+            if self.fault is not None:
+                raise storage_error(self._schema.called, self.fault, self.path)
             try:
-                yield self._connection
-                self._connection.execute("COMMIT")
-            except BaseException:
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
+                with self._transaction():
+                    yield self._connection
+            except StorageError as error:  # of a query within the block
+                if isinstance(error.__cause__, sqlite3.DatabaseError):
+                    self._after(error.__cause__)
                 raise
+            except sqlite3.DatabaseError as error:
+                self._after(error)
+                raise self._told(error) from error
+
+    def change(self, act: Callable[[sqlite3.Connection], T]) -> T:
+        """A write of what can be made again. Where the file cannot be written, the copy in memory
+        is, so that what is read afterwards is true; the file is brought up to date later."""
+        with self._lock:
+            if self.fault is None:
+                try:
+                    with self.writing() as connection:
+                        return act(connection)
+                except StorageError as error:
+                    if self.fault is None and isinstance(error.__cause__, sqlite3.Error):
+                        self._stand_in(error.__cause__)
+            with self._transaction():
+                return act(self._connection)
 
     def close(self) -> None:
         with self._lock:
             self._connection.close()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        connection = self._connection
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+
+    # Opening, and opening again
+
+    def _opened(self) -> sqlite3.Connection:
+        """A connection to the file, or to a copy of it in memory where that cannot be had."""
+        try:
+            connection = self._connected(self._busy)
+        except (sqlite3.Error, OSError) as error:
+            self._note(error)
+            connection = _in_memory(self.path, self._schema)
+        self.generation += 1
+        return connection
+
+    def _connected(self, busy_seconds: float) -> sqlite3.Connection:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        # Two instances may make or mend the file at the same moment.
+        with FileLock(self.path.with_suffix(".lock"), timeout=busy_seconds):
+            try:
+                connection = self._connect()
+            except sqlite3.DatabaseError as error:
+                if not is_damage(error):
+                    raise
+                set_aside(self.path, self._schema.called, self._schema.if_damaged)
+                connection = self._connect()
+        found = self.path.stat()
+        self._inode, self.fault = (found.st_dev, found.st_ino), None
+        return connection
+
+    def _connect(self) -> sqlite3.Connection:
+        return _connect(self.path, self._schema, self._busy, thorough=self._suspected)
+
+    def _note(self, error: Exception) -> None:
+        """Why the file is not used for now. Raises SettingsError for what is no fault of it."""
+        self.fault = fault_of(error, self.path)
+        if self.fault is None:
+            raise SettingsError(
+                f"{self._schema.called} at {self.path} cannot be opened: {error}.",
+                suggestions=[
+                    "Check that data_dir in config.json is a folder this user can write to.",
+                    f"If the file is another program's, move it away; {self._schema.if_damaged}.",
+                ],
+                context={"path": str(self.path)},
+            ) from error
+        logger.warning("%s cannot be used: %s", self._schema.called, error)
+        self._again_at = time.monotonic() + AGAIN_SECONDS
+
+    def _stand_in(self, error: sqlite3.Error) -> None:
+        """Go on with a copy in memory of what can be read."""
+        self._note(error)
+        connection = _memory()
+        try:
+            self._connection.backup(connection)
+        except sqlite3.Error:
+            connection.close()
+            connection = _in_memory(self.path, self._schema)
+        self._connection.close()
+        self._connection = connection
+        self.generation += 1
+
+    def _look_after(self, *, to_write: bool = False) -> None:
+        """Open the file again if it is another one by now, or could not be opened before."""
+        if self._connection.in_transaction:
+            return
+        if self.fault is None:
+            if not self._is_same():
+                self._connection.close()
+                self._connection = self._opened()
+        elif to_write or time.monotonic() >= self._again_at:
+            self._return()
+
+    def _return(self) -> None:
+        """From the copy to the file, if that can be used again."""
+        try:
+            connection = self._connected(RETURN_SECONDS)
+        except (sqlite3.Error, OSError) as error:
+            self.fault = fault_of(error, self.path) or self.fault
+            self._again_at = time.monotonic() + AGAIN_SECONDS
+            return
+        self._connection.close()
+        self._connection = connection
+        self.generation += 1
+
+    def _is_same(self) -> bool:
+        try:
+            found = self.path.stat()
+        except FileNotFoundError:
+            return False
+        except OSError:
+            return True  # not to be had at the moment; the open file goes on
+        return (found.st_dev, found.st_ino) == self._inode
+
+    def _after(self, error: sqlite3.DatabaseError) -> None:
+        """Set a damaged file aside, unless another program has done so."""
+        if is_damage(error) and self.fault is None and not self._connection.in_transaction:
+            self._connection.close()
+            self._suspected = True
+            try:
+                self._connection = self._opened()
+            finally:
+                self._suspected = False
+
+    def _told(self, error: sqlite3.DatabaseError) -> Exception:
+        """The error in words, if it is about the file and not about what was asked of it."""
+        fault = fault_of(error, self.path)
+        return error if fault is None else storage_error(self._schema.called, fault, self.path)
 
 
 class CountedFile(SQLiteFile):
     """A file whose table `revision` counts the writes, whichever instance makes them."""
 
     def revision(self) -> int:
-        return int(self.rows("SELECT value FROM revision")[0]["value"])
+        """Another number after each write, and whenever the file was opened again."""
+        with self._lock:
+            value = int(self.rows("SELECT value FROM revision")[0]["value"])
+            return (self.generation - 1) * GENERATION + value
 
     @contextmanager
     def writing(self, *, counted: bool = True) -> Iterator[sqlite3.Connection]:
@@ -92,13 +260,25 @@ class CountedFile(SQLiteFile):
             if counted:
                 connection.execute("UPDATE revision SET value = value + 1")
 
+    def change(self, act: Callable[[sqlite3.Connection], T]) -> T:
+        def counted(connection: sqlite3.Connection) -> T:
+            done = act(connection)
+            if self.fault is not None:  # else `writing` counts
+                connection.execute("UPDATE revision SET value = value + 1")
+            return done
 
-def _connect(path: Path, schema: Schema) -> sqlite3.Connection:
+        return super().change(counted)
+
+
+def _connect(
+    path: Path, schema: Schema, busy_seconds: float, *, thorough: bool = False
+) -> sqlite3.Connection:
     connection = sqlite3.connect(
-        path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+        path, timeout=busy_seconds, isolation_level=None, check_same_thread=False
     )
     try:
         connection.row_factory = sqlite3.Row
+        require_sound(connection, thorough=thorough)
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA foreign_keys=ON")
@@ -109,13 +289,71 @@ def _connect(path: Path, schema: Schema) -> sqlite3.Connection:
     return connection
 
 
-def _bring_up_to_date(connection: sqlite3.Connection, path: Path, schema: Schema) -> None:
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
-    if version > len(schema.steps):
+def require_sound(connection: sqlite3.Connection, *, thorough: bool = False) -> None:
+    """Raises sqlite3.DatabaseError, as SQLite does, for a file with damaged pages; when it is
+    `thorough`, also for indexes that do not fit their tables."""
+    check = "integrity_check" if thorough else "quick_check"
+    rows = connection.execute(f"PRAGMA {check}({MOST_FINDINGS})").fetchall()
+    found = [row[0] for row in rows if row[0] != "ok" and not row[0].startswith(MISTAKEN)]
+    if found:
+        error = sqlite3.DatabaseError(f"database disk image is malformed: {found[0]}")
+        error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+        raise error
+
+
+def require_version(connection: sqlite3.Connection, path: Path, called: str, newest: int) -> int:
+    """The version of a file. Raises SettingsError if it is newer than `newest`."""
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    if version > newest:
         raise SettingsError(
-            f"{schema.called} at {path} was written by a newer version of the studio.",
-            suggestions=["Update the studio, or give another data_dir in config.json."],
+            f"{called} at {path} was written by a newer version of the studio.",
+            suggestions=[
+                "Update the studio, or give other folders in config.json (data_dir, loras_dir)."
+            ],
             context={"path": str(path), "version": version},
         )
+    return version
+
+
+def _bring_up_to_date(connection: sqlite3.Connection, path: Path, schema: Schema) -> None:
+    version = require_version(connection, path, schema.called, len(schema.steps))
     for number, step in enumerate(schema.steps[version:], version + 1):
         connection.executescript(f"BEGIN IMMEDIATE; {step}; PRAGMA user_version={number}; COMMIT;")
+
+
+def _memory() -> sqlite3.Connection:
+    connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+    connection.row_factory = sqlite3.Row
+    connection.execute("PRAGMA foreign_keys=ON")
+    return connection
+
+
+def _in_memory(path: Path, schema: Schema) -> sqlite3.Connection:
+    """A copy of a file that cannot be opened as usual, or an empty one in its place."""
+    connection = _memory()
+    try:
+        read_into(connection, path)
+        require_sound(connection)
+        _bring_up_to_date(connection, path, schema)
+    except (sqlite3.Error, OSError):
+        connection.close()
+        connection = _memory()
+        _bring_up_to_date(connection, path, schema)
+    return connection
+
+
+def read_into(connection: sqlite3.Connection, path: Path) -> None:
+    """Read the file with its WAL, where that can be copied to another place; else without."""
+    wal = path.with_name(f"{path.name}-wal")
+    with tempfile.TemporaryDirectory() as folder:
+        source = f"file:{path.as_posix()}?mode=ro&immutable=1"
+        if wal.exists() and wal.stat().st_size:
+            copy = Path(folder) / path.name
+            try:
+                shutil.copyfile(path, copy)
+                shutil.copyfile(wal, copy.with_name(f"{copy.name}-wal"))
+                source = f"file:{copy.as_posix()}"
+            except OSError:
+                pass  # no room there either
+        with closing(sqlite3.connect(source, uri=True)) as readable:
+            readable.backup(connection)

@@ -28,6 +28,7 @@ STATUS_BY_CATEGORY = {
     "lora_incompatible": 409,
     "lora": 409,
     "generation": 422,
+    "storage": 503,
     "internal": 500,
 }
 STATUS_BY_REASON = {"disk": 507}

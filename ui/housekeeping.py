@@ -8,7 +8,7 @@ import threading
 import time
 
 from ui.pictures import PictureStore
-from utils import JobQueue, ResultLibrary, Settings
+from utils import JobQueue, ResultLibrary, Settings, StudioError
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ class Housekeeping:
             try:
                 self._results.refresh()
                 self.sweep()
-            except (OSError, sqlite3.Error):
+            except (OSError, sqlite3.Error, StudioError):
                 if not self._stopping.is_set():
                     logger.exception("What is no longer needed could not be removed")
             self._stopping.wait(INTERVAL_SECONDS)

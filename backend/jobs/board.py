@@ -14,7 +14,8 @@ WorkerState = Literal["stopped", "starting", "loading", "ready", "busy", "restar
 @dataclass(frozen=True)
 class WorkerStatus:
     """The worker as a status line shows it. `memory` is in bytes; `loras` is by name; `offload`
-    says where the parts of the model in memory wait: on the device (none) or the host (model)."""
+    says where the parts of the model in memory wait: on the device (none) or the host (model).
+    `trouble` is why no work can be handed out at the moment, "" if it can."""
 
     state: WorkerState = "stopped"
     model: str | None = None
@@ -23,6 +24,7 @@ class WorkerStatus:
     detail: str = ""
     loras: dict[str, Any] = field(default_factory=dict)
     memory: dict[str, int] = field(default_factory=dict)
+    trouble: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         return dataclasses.asdict(self)

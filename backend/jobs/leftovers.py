@@ -7,16 +7,19 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from backend.errors import GenerationError
+from backend.results.facts import NUMBERS, TEXTS, WHOLE, is_number, is_whole, no_settings
+from backend.results.folder import facts_in
 from backend.wan.task import GenerationResult, GenerationTask
 
 PARTIAL = re.compile(r"\..*-([A-Za-z0-9]{1,8})\.(mp4|json|jpg)\.part")
+FIELDS = (*TEXTS, *WHOLE, *NUMBERS)
 STRANGE_SECONDS = 24 * 3600  # after which a piece that no job knows is nobody's
 
 
@@ -26,22 +29,51 @@ def short_id(task_id: str) -> str:
 
 
 def whole_result(outputs: Path, task_id: str) -> dict[str, Any] | None:
-    """The result of this task if its video is in place: `GenerationResult.to_dict()`."""
-    for sidecar, metadata in _sidecars(outputs, task_id):
-        video, poster = sidecar.with_suffix(".mp4"), sidecar.with_suffix(".jpg")
-        if video.is_file():
-            return GenerationResult(
-                video_path=str(video),
-                poster_path=str(poster),
-                task=GenerationTask.from_dict(metadata["task"]),
-                frames_shape=tuple(metadata["frames_shape"]),
-                timings=dict(metadata.get("timings", {})),
-                loras=dict(metadata.get("loras", {})),
-                warnings=list(metadata.get("warnings", [])),
-                prompt_used=str(metadata.get("prompt_used", "")),
-                recoveries=list(metadata.get("recoveries", [])),
-            ).to_dict()
+    """The result of this task if its video is in place: `GenerationResult.to_dict()`.
+
+    The video itself has to say so: anything may lie in the folder under such a name.
+    """
+    for video in sorted(outputs.glob(f"*-{short_id(task_id)}.mp4"), reverse=True):
+        with contextlib.suppress(GenerationError):
+            facts = facts_in(video)
+            if facts.source == "studio" and facts.task.get("id") == task_id:
+                return _result(video, facts.metadata, facts.task).to_dict()
     return None
+
+
+def _result(video: Path, metadata: Mapping[str, Any], known: Mapping[str, Any]) -> GenerationResult:
+    """Raises GenerationError for metadata that no run of ours leaves."""
+    shape = metadata.get("frames_shape")
+    if not (isinstance(shape, list) and len(shape) == 4 and all(is_whole(n) for n in shape)):
+        raise no_settings("the size of its frames is not there")
+    return GenerationResult(
+        video_path=str(video),
+        poster_path=str(video.with_suffix(".jpg")),
+        task=_task(metadata["task"], known),
+        frames_shape=(shape[0], shape[1], shape[2], shape[3]),
+        timings=_of_kind(metadata.get("timings"), is_number),
+        loras=_of_kind(metadata.get("loras"), lambda report: isinstance(report, dict)),
+        warnings=[text for text in _list(metadata.get("warnings")) if isinstance(text, str)],
+        prompt_used=text if isinstance(text := metadata.get("prompt_used"), str) else "",
+        recoveries=[each for each in _list(metadata.get("recoveries")) if isinstance(each, dict)],
+    )
+
+
+def _task(values: Any, known: Mapping[str, Any]) -> GenerationTask:
+    """`known` are the fields that are of the right kind."""
+    wrong = [name for name in FIELDS if values.get(name) is not None and name not in known]
+    if wrong or not isinstance(values.get("selected_loras", {}), dict):
+        raise no_settings("its task is of another form")
+    return GenerationTask.from_dict(values)
+
+
+def _of_kind(value: Any, fits: Callable[[Any], bool]) -> dict[str, Any]:
+    items = value.items() if isinstance(value, dict) else ()
+    return {name: each for name, each in items if fits(each)}
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def sweep_task(outputs: Path, task_id: str) -> None:
@@ -50,7 +82,7 @@ def sweep_task(outputs: Path, task_id: str) -> None:
         for path in _partials(outputs):
             if _short_of(path) == short_id(task_id):
                 path.unlink(missing_ok=True)
-        for sidecar, _ in _sidecars(outputs, task_id):
+        for sidecar in _sidecars(outputs, task_id):
             if not sidecar.with_suffix(".mp4").exists():
                 sidecar.with_suffix(".jpg").unlink(missing_ok=True)
                 sidecar.unlink(missing_ok=True)
@@ -76,11 +108,18 @@ def _short_of(path: Path) -> str:
     return found[1] if found else ""
 
 
-def _sidecars(outputs: Path, task_id: str) -> list[tuple[Path, dict[str, Any]]]:
-    found = []
-    for path in sorted(outputs.glob(f"*-{short_id(task_id)}.json"), reverse=True):
-        with contextlib.suppress(OSError, ValueError):
-            metadata = json.loads(path.read_text(encoding="utf-8"))
-            if isinstance(metadata, dict) and metadata.get("task", {}).get("id") == task_id:
-                found.append((path, metadata))
-    return found
+def _sidecars(outputs: Path, task_id: str) -> list[Path]:
+    """The JSON files beside this task's video, or where that would be."""
+    return [
+        path
+        for path in sorted(outputs.glob(f"*-{short_id(task_id)}.json"))
+        if _named_task(path) == task_id
+    ]
+
+
+def _named_task(sidecar: Path) -> Any:
+    """The id of the task that a JSON file names; None for a file that is another thing."""
+    try:
+        return facts_in(sidecar).task.get("id")
+    except GenerationError:
+        return None

@@ -20,6 +20,18 @@ def interrupted(reason: str) -> StudioError:
     )
 
 
+def unexpected(error: Exception) -> StudioError:
+    """The end of a job that the queue itself could not go on with."""
+    return StudioError(
+        f"The queue could not go on with this run: {type(error).__name__}: {error}.",
+        cause="Something that belongs to the run is not of the form that it should have.",
+        suggestions=[
+            "Run it again: the seed is kept, so the video will be the same.",
+            "If it happens again, report it with the diagnostics.",
+        ],
+    )
+
+
 def batch_outcome(job: Job | None) -> tuple[JobState, dict[str, Any] | None]:
     """State and error of a batch, none of whose parts is still to be run."""
     parts = () if job is None else job.parts

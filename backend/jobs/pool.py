@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -13,6 +14,8 @@ from backend.jobs.recovery import Recovery
 from backend.jobs.store import JobStore
 from backend.jobs.supervisor import Supervisor
 from backend.settings import Settings
+
+logger = logging.getLogger(__name__)
 
 # The state that stands for several workers is the first of these that one of them is in.
 FOREMOST = ("busy", "loading", "ready", "starting", "restarting", "failed", "stopped")
@@ -36,9 +39,7 @@ class WorkerPool:
             if self._supervisors:
                 return
             self._instances.join()
-            recovery = Recovery(self._store, self._settings.outputs_dir)
-            recovery.free_the_dead(self._instances)
-            recovery.sweep()
+            self._tidy()
             devices = worker_devices(self._settings)
             self._boards = tuple(Board() for _ in devices)
             self._supervisors = tuple(
@@ -47,6 +48,16 @@ class WorkerPool:
             )
             for supervisor in self._supervisors:
                 supervisor.start()
+
+    def _tidy(self) -> None:
+        """End what dead instances left running; the supervisors go on with what cannot be now."""
+        recovery = Recovery(self._store, self._settings.outputs_dir)
+        try:
+            recovery.free_the_dead(self._instances)
+            recovery.sweep()
+        except Exception:
+            # A boundary: the app starts, whatever lies in its folders and its queue.
+            logger.exception("What an earlier run left could not all be put in order")
 
     def _supervisor(self, device: str, board: Board) -> Supervisor:
         settings = self._settings.model_copy(update={"device": device})
@@ -78,6 +89,13 @@ class WorkerPool:
     def alive(self) -> bool:
         """Whether the threads that hand out work are there."""
         return bool(self._supervisors) and all(each.alive for each in self._supervisors)
+
+    def problems(self) -> list[str]:
+        """Why work cannot be handed out, in words; empty if it can."""
+        found = [each.trouble for each in self.statuses() if each.trouble]
+        if not self.alive:
+            found.append("The queue's workers are not running. Restart the app.")
+        return found
 
     def statuses(self) -> list[WorkerStatus]:
         return [board.worker for board in self._boards]

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from backend.errors import StudioError
+from backend.errors import StorageError, StudioError
 from backend.jobs.arranging import ArrangedStore
 from backend.jobs.board import Tally
 from backend.jobs.estimate import estimate
@@ -232,6 +232,7 @@ class JobQueue:
 
         `worker` is the foremost of `workers`; `job` the one to show in the first place; `running`
         and `queue` are summaries. `jobs_rev` is another number whenever the list of jobs changed.
+        `problems` say why jobs cannot be taken or handed out.
         """
         open_jobs = self._store.in_state("running", "queued")
         running = [self._live(job) for job in open_jobs if job.state == "running"]
@@ -245,6 +246,7 @@ class JobQueue:
             "queue": [job.summary() for job in queued],
             "paused": self._store.paused,
             "jobs_rev": self._store.revision(),
+            "problems": self.problems(),
         }
         return {"rev": self._counter.number(status), **status}
 
@@ -254,13 +256,21 @@ class JobQueue:
         found = [*running, *queued] or self._store.newest(1)
         return found[0] if found else None
 
-    def health(self) -> bool:
-        """Whether jobs can be taken and handed out."""
+    def problems(self) -> list[str]:
+        """Why jobs cannot be taken or handed out, in words; empty if they can."""
+        found = self._pool.problems()
         try:
             self._store.revision()
-        except sqlite3.Error:
-            return False
-        return self._pool.alive
+        except (sqlite3.Error, StorageError) as error:
+            found.append(f"The queue cannot be read: {error}")
+        fault = self._store.fault
+        if fault is not None:
+            found.append(f"The queue cannot be written. {fault.cause} {fault.suggestion}")
+        return list(dict.fromkeys(found))
+
+    def health(self) -> bool:
+        """Whether jobs can be taken and handed out."""
+        return not self.problems()
 
     def counts(self) -> dict[str, int]:
         """How many jobs the queue holds, by state."""
@@ -291,7 +301,8 @@ class JobQueue:
         """Holding an input for too long does no harm; losing a job's end would."""
         try:
             self._preparation.sweep(self._store)
-        except (OSError, sqlite3.Error):
+        except Exception:
+            # A boundary: whatever a row or a file raises here, jobs go on and the app starts.
             logger.warning(
                 "Inputs that are not needed any more could not be removed", exc_info=True
             )

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import logging
+import sqlite3
 from pathlib import Path
 
+from backend.errors import StorageError
 from backend.jobs.instances import Instances
 from backend.jobs.leftovers import sweep_partials, sweep_task, whole_result
-from backend.jobs.outcomes import batch_outcome, interrupted
+from backend.jobs.outcomes import batch_outcome, interrupted, unexpected
 from backend.jobs.store import JobStore
+
+logger = logging.getLogger(__name__)
 
 
 class Recovery:
@@ -43,7 +48,18 @@ class Recovery:
         for owner in self._store.owners():
             if not instances.alive(owner):
                 for job in self._store.owned(owner):
-                    self.close(job.id, owner, "the app ended while it ran")
+                    self._free(job.id, owner)
+
+    def _free(self, job_id: str, owner: str) -> None:
+        try:
+            self.close(job_id, owner, "the app ended while it ran")
+        except (sqlite3.Error, OSError, StorageError):
+            raise
+        except Exception as error:
+            # A boundary: whatever one job's leftovers raise, the app starts and the others end.
+            logger.exception("What job %s left cannot be read", job_id)
+            failure = unexpected(error).to_dict()
+            self._store.finish(job_id, owner, "interrupted", error=failure)
 
     def sweep(self) -> None:
         """Remove the pieces of videos that nobody is writing, in any instance."""

@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
-from backend.errors import GenerationError, StudioError
+from backend.errors import GenerationError, StorageError, StudioError
 from backend.jobs.job import Job
 
 P = ParamSpec("P")
@@ -56,16 +56,23 @@ def written(change: Callable[P, R]) -> Callable[P, R]:
     def told(*arguments: P.args, **options: P.kwargs) -> R:
         try:
             return change(*arguments, **options)
-        except (OSError, sqlite3.Error) as error:
+        except (OSError, sqlite3.Error, StorageError) as error:
             raise _not_written(error) from error
 
     return told
 
 
 def _not_written(error: Exception) -> StudioError:
+    if not isinstance(error, StorageError):
+        return GenerationError(
+            f"The queue could not be changed: {error}.",
+            cause="A file of the queue cannot be written.",
+            suggestions=["Check the disk of data_dir, then try again; nothing was changed."],
+            context={"status": 507},
+        )
     return GenerationError(
-        f"The queue could not be changed: {error}.",
-        cause="The disk with the data folder is full, or the folder cannot be written to.",
-        suggestions=["Free disk space where data_dir is; nothing was changed, so try again then."],
-        context={"status": 507},
+        f"The queue could not be changed: {error.message}",
+        cause=error.cause,
+        suggestions=[*error.suggestions, "Nothing was changed, so try again then."],
+        context={"status": error.context["status"]},
     )

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Any, cast
 
-from backend.jobs.job import Job, JobPart, JobState
+from backend.errors import StudioError
+from backend.jobs.job import Job, JobPart, JobState, waiting_progress
 from backend.wan.pinned import PinnedLoRA, Pins
 from backend.wan.task import GenerationTask
 
@@ -18,6 +20,7 @@ SELECT *, CASE WHEN state = 'queued' THEN
         (ahead.place, ahead.seq) <= (jobs.place, jobs.seq))))
 ELSE 0 END AS position FROM jobs
 """
+UNREADABLE = "(The settings of this run cannot be read.)"
 IN_ORDER = "ORDER BY priority DESC, place, seq"
 
 
@@ -54,22 +57,43 @@ def pins_text(pins: Pins) -> str | None:
 
 
 def pins_from(stored: str | None) -> dict[str, PinnedLoRA]:
-    return {name: PinnedLoRA.from_dict(pin) for name, pin in (_value(stored) or {}).items()}
+    found = {}
+    for name, pin in (_read(stored) or {}).items():
+        with suppress(AttributeError, KeyError, TypeError, ValueError):
+            found[name] = PinnedLoRA.from_dict(pin)
+    return found
 
 
 def _value(stored: str | None) -> Any:
     return None if stored is None else json.loads(stored)
 
 
+def _read(stored: str | None) -> dict[str, Any] | None:
+    """As `_value`; None where another program, or a bad disk, has left something else."""
+    try:
+        value = _value(stored)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _task(row: sqlite3.Row) -> GenerationTask:
+    """The task, or one that cannot be run in its place, so that one row costs one job."""
+    try:
+        return GenerationTask.from_dict({**(_value(row["task"])), "id": row["id"]})
+    except (ValueError, TypeError, StudioError):
+        return GenerationTask(id=row["id"], model_type="", prompt=UNREADABLE)
+
+
 def _job(row: sqlite3.Row, parts: list[JobPart]) -> Job:
     return Job(
         id=row["id"],
         state=cast("JobState", row["state"]),
-        task=GenerationTask.from_dict(json.loads(row["task"])),
+        task=_task(row),
         created=row["created"],
-        progress=json.loads(row["progress"]),
-        result=_value(row["result"]),
-        error=_value(row["error"]),
+        progress=_read(row["progress"]) or waiting_progress(),
+        result=_read(row["result"]),
+        error=_read(row["error"]),
         started=row["started"],
         finished=row["finished"],
         position=row["position"],
@@ -82,11 +106,11 @@ def _part(row: sqlite3.Row) -> JobPart:
     return JobPart(
         id=row["id"],
         label=row["label"],
-        changes=_value(row["changes"]),
-        task=GenerationTask.from_dict(json.loads(row["task"])),
+        changes=_read(row["changes"]) or {},
+        task=_task(row),
         state=cast("JobState", row["state"]),
-        result=_value(row["result"]),
-        error=_value(row["error"]),
+        result=_read(row["result"]),
+        error=_read(row["error"]),
         started=row["started"],
         finished=row["finished"],
     )

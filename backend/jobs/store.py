@@ -11,6 +11,7 @@ from backend.jobs.database import JOBS
 from backend.jobs.job import Job, JobPart, JobState, waiting_progress
 from backend.jobs.rows import IN_ORDER, insert_parts, pins_from, pins_text, read_jobs, text
 from backend.sqlite_file import CountedFile
+from backend.storage_faults import Fault
 from backend.wan.pinned import NO_PINS, PinnedLoRA, Pins
 from backend.wan.task import GenerationTask
 
@@ -33,8 +34,13 @@ class JobStore:
     def close(self) -> None:
         self._database.close()
 
+    @property
+    def fault(self) -> Fault | None:
+        """Why the file cannot be written at the moment, as far as that is known."""
+        return self._database.fault
+
     def revision(self) -> int:
-        """Grows with every change but progress, whichever instance made it."""
+        """Another number after every change but progress, whichever instance made it."""
         return self._database.revision()
 
     # Looking
@@ -96,8 +102,8 @@ class JobStore:
     def held(self) -> tuple[set[str], list[Pins]]:
         """Everything that any job holds: paths of pictures, and pins."""
         images = self._database.rows(
-            "SELECT json_extract(task, '$.image') AS image FROM jobs"
-            " UNION SELECT json_extract(task, '$.image') FROM parts"
+            "SELECT json_extract(task, '$.image') AS image FROM jobs WHERE json_valid(task)"
+            " UNION SELECT json_extract(task, '$.image') FROM parts WHERE json_valid(task)"
         )
         pins = self._database.rows("SELECT pins FROM jobs WHERE pins IS NOT NULL")
         return {row["image"] for row in images if row["image"]}, [

@@ -10,12 +10,13 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from backend.errors import StorageError
 from backend.jobs.board import Board
 from backend.jobs.instances import Instances
 from backend.jobs.job import JobState
 from backend.jobs.keeper import WorkerKeeper
 from backend.jobs.messages import Command, Report
-from backend.jobs.outcomes import batch_outcome
+from backend.jobs.outcomes import batch_outcome, unexpected
 from backend.jobs.recovery import Recovery
 from backend.jobs.run import Run
 from backend.jobs.store import JobStore
@@ -91,18 +92,61 @@ class Supervisor:
             try:
                 in_hand = in_hand or self._next_report()
                 if in_hand is not None:
-                    with logged_job(self._run.job.id if self._run else ""):
-                        self._take(in_hand)
+                    self._take_in_hand(in_hand)
                 in_hand = None
-                self._recover()
-                self._keeper.ensure()
-                self._watch_cancel()
-                self._give_work()
-            except (sqlite3.Error, OSError) as error:
+                self._go_on()
+            except (StorageError, sqlite3.Error, OSError) as error:
                 logger.exception("The job queue cannot go on for now")
-                self._board.show(detail=f"The job queue cannot be written: {error}")
-                self._stopping.wait(SAVE_SECONDS)
-        self._shut_down(in_hand)
+                self._pause(f"The job queue cannot be written: {_words(error)}")
+            except Exception as error:
+                # A boundary: nothing ends this thread, which alone hands out jobs.
+                logger.exception("The job queue met something unexpected")
+                self._pause(f"The job queue met an error and goes on: {_words(error)}")
+        try:
+            self._shut_down(in_hand)
+        except Exception:
+            # The same boundary: what is left is put in order at the next start.
+            logger.exception("The last state could not all be written")
+
+    def _go_on(self) -> None:
+        self._recover()
+        self._keeper.ensure()
+        self._watch_cancel()
+        self._give_work()
+        if self._board.worker.trouble:
+            self._board.show(trouble="", detail="")
+
+    def _pause(self, words: str) -> None:
+        self._board.show(detail=words, trouble=words)
+        self._stopping.wait(SAVE_SECONDS)
+
+    def _take_in_hand(self, report: Report) -> None:
+        """Take a report; one that cannot be taken, for another reason than the disk, ends the
+        run that it is about."""
+        with logged_job(self._run.job.id if self._run else ""):
+            try:
+                self._take(report)
+            except (StorageError, sqlite3.Error, OSError):
+                raise
+            except Exception as error:
+                # A boundary, so that one run's report does not hold up the queue.
+                logger.exception("A worker's report could not be taken")
+                self._give_up(report, error)
+
+    def _give_up(self, report: Report, error: Exception) -> None:
+        run = self._run
+        if run is not None:
+            failure = unexpected(error).to_dict()
+            self._store.finish(run.job.id, self._owner, "failed", error=failure)
+            self._run = None
+            self._on_end()
+        if report.kind == "ended":
+            self._idle = False
+            self._keeper.ended(report.data.get("reason", ""))
+        elif report.kind in ENDINGS or run is None:
+            self._become_idle()
+        else:
+            self._keeper.kill()  # it is still at work for a run that nobody waits for
 
     def _next_report(self) -> Report | None:
         try:
@@ -303,3 +347,9 @@ class Supervisor:
             self._put_back(run)  # between two parts nothing is lost
         self._finish_unfinished("the app was closed")
         self._board.show(state="stopped", detail="", model=None, loras={}, memory={})
+
+
+def _words(error: Exception) -> str:
+    if isinstance(error, StorageError):
+        return " ".join((error.message, error.cause, *error.suggestions))
+    return f"{error}."

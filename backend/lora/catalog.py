@@ -8,12 +8,16 @@ and any process may use it. Paths are relative to the library, with forward slas
 from __future__ import annotations
 
 import json
+import logging
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
+
+from filelock import FileLock
 
 from backend.errors import LoRAError
 from backend.lora.edits import Edits, read_edits
@@ -23,8 +27,19 @@ from backend.lora.hand_pairs import SCHEMA as PAIRINGS
 from backend.lora.hand_pairs import HandPairs, drop_pairings, move_pairings, read_pairings
 from backend.lora.loads import SCHEMA as LOADS
 from backend.lora.revisions import RevisionWatch
+from backend.set_aside import set_aside
+from backend.sqlite_file import read_into, require_sound, require_version
+from backend.storage_faults import Fault, fault_of, is_damage
+
+logger = logging.getLogger(__name__)
 
 NAME = ".catalog.sqlite"
+CALLED = "The library's catalogue"
+IF_DAMAGED = (
+    "files are looked through again; titles, tags, favourites and uses are in the copies that"
+    " 'python app.py restore' lists"
+)
+BUSY_SECONDS = 30.0
 SCHEMA_VERSION = 2
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS files (
@@ -78,52 +93,128 @@ class Catalog:
     """The catalogue of one library. Construction creates the file if it is not there."""
 
     def __init__(self, folder: Path) -> None:
-        self.path = folder / NAME
+        """Raises SettingsError if a newer version of the studio wrote the file.
+
+        A damaged one is set aside, and a new one made. Where the folder cannot be written, a copy
+        in a folder for passing things stands in: what is known is listed, `fault` says why.
+        """
+        self.path = self._own_path = folder / NAME
+        self._extra_tables: list[str] = []
+        self._place: TemporaryDirectory[str] | None = None
+        self.fault: Fault | None = None
         try:
-            self._create()
-        except sqlite3.DatabaseError as error:
-            self._replace_broken(error)
+            self._make()
+        except LoRAError as error:
+            self._stand_in(error)
         self._watch = RevisionWatch(self.path)
 
-    def _create(self) -> None:
-        with closing(sqlite3.connect(self.path, timeout=30)) as connection:
+    def require_own(self) -> None:
+        """Go back from the copy to the library's own file, for a change that has to stay.
+
+        Raises LoRAError if that cannot be written yet.
+        """
+        if self.fault is None:
+            return
+        was, self.path = self.path, self._own_path
+        try:
+            self._make()
+        except LoRAError:
+            self.path = was
+            raise
+        self.fault, self._watch = None, RevisionWatch(self.path)
+
+    def _make(self) -> None:
+        """Raises LoRAError if the file cannot be made."""
+        try:
+            self._create()
+        except sqlite3.Error as error:
+            if not is_damage(error):
+                raise self._told(error) from error
+            self._mend()
+
+    def _stand_in(self, error: LoRAError) -> None:
+        """Copy what can be read. Raises the error if that is of no use here."""
+        cause = error.__cause__
+        self.fault = fault_of(cause, self.path) if cause is not None else None
+        if self.fault is None or not self.path.parent.is_dir():
+            raise error
+        logger.warning("%s cannot be written: %s", CALLED, cause)
+        self._place = TemporaryDirectory()
+        self.path = Path(self._place.name) / NAME
+        with closing(sqlite3.connect(self.path)) as connection, suppress(sqlite3.Error, OSError):
+            read_into(connection, self._own_path)
+        try:
+            self._create()
+        except sqlite3.Error:  # what was read is not whole
+            self.path.unlink(missing_ok=True)
+            self._create()
+
+    def add_table(self, schema: str) -> None:
+        """A table of another part of the library, made now and in every new file."""
+        self._extra_tables.append(schema)
+        with self._open() as db:
+            db.execute(schema)
+
+    def _create(self, *, thorough: bool = False) -> None:
+        with closing(sqlite3.connect(self.path, timeout=BUSY_SECONDS)) as connection:
+            require_sound(connection, thorough=thorough)
+            require_version(connection, self.path, CALLED, SCHEMA_VERSION)
             connection.execute("PRAGMA journal_mode=WAL")
             connection.executescript(SCHEMA)
-            connection.execute(PAIRINGS)
-            connection.execute(LOADS)
+            for schema in (PAIRINGS, LOADS, *self._extra_tables):
+                connection.execute(schema)
             there = {row[1] for row in connection.execute("PRAGMA table_info(files)")}
             for name, kind in ADDED_COLUMNS.items():
                 if name not in there:
                     connection.execute(f"ALTER TABLE files ADD COLUMN {name} {kind}")
             connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
 
-    def _replace_broken(self, error: sqlite3.DatabaseError) -> None:
-        """A file that is no database is set aside; a locked or unwritable one is an error."""
-        if isinstance(error, sqlite3.OperationalError):
-            raise LoRAError(
-                f"The library's catalogue cannot be opened: {error}.",
-                suggestions=["Check that the LoRA folder is writable and its disk is not full."],
-            ) from error
-        self.path.replace(self.path.with_name(f"{NAME}.broken"))
-        self._create()
+    def _mend(self) -> None:
+        """Set a damaged file aside and begin a new one, unless another program has done so."""
+        try:
+            with FileLock(self.path.with_suffix(".lock"), timeout=BUSY_SECONDS):
+                try:
+                    self._create(thorough=True)
+                except sqlite3.Error as error:
+                    if not is_damage(error):
+                        raise
+                    set_aside(self.path, CALLED, IF_DAMAGED)
+                    self._create()
+        except (sqlite3.Error, OSError) as error:
+            raise self._told(error) from error
 
     @contextmanager
     def _open(self, *, durable: bool = True) -> Iterator[sqlite3.Connection]:
         """One transaction; committed on success, rolled back on any exception.
 
         One that is not `durable` is as safe against a crash of the program, but a power cut may
-        take it back.
+        take it back. A damaged file is mended for the next one.
         """
         try:
-            with closing(sqlite3.connect(self.path, timeout=30)) as connection:
+            with closing(sqlite3.connect(self.path, timeout=BUSY_SECONDS)) as connection:
                 connection.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
                 with connection:
                     yield connection
         except sqlite3.Error as error:
-            raise LoRAError(
-                f"The library's catalogue cannot be used: {error}.",
-                suggestions=["Check that the LoRA folder is writable and its disk is not full."],
-            ) from error
+            if is_damage(error) or self._is_empty():
+                self._mend()
+            raise self._told(error) from error
+
+    def _is_empty(self) -> bool:
+        """Whether the file was removed: opening it has made an empty one."""
+        with suppress(OSError):
+            return self.path.stat().st_size == 0
+        return False
+
+    def _told(self, error: Exception) -> LoRAError:
+        fault = fault_of(error, self.path)
+        verb = "was damaged" if is_damage(error) else "cannot be used"
+        return LoRAError(
+            f"{CALLED} {verb}: {error}.",
+            cause=fault.cause if fault else "",
+            suggestions=[fault.suggestion] if fault else [],
+            context={"reason": fault.kind, "status": fault.status} if fault else {},
+        )
 
     def transaction(self, *, durable: bool = True) -> AbstractContextManager[sqlite3.Connection]:
         """For a change that reaches into several tables: all of it or nothing."""

@@ -57,8 +57,7 @@ class Intents:
         self._root = root
         self._extra = tuple(extra)
         self._catalog = catalog
-        with catalog.transaction() as db:
-            db.execute(SCHEMA)
+        catalog.add_table(SCHEMA)
 
     def carry_out(self, moves: Sequence[Move], then: Callable[[sqlite3.Connection], None]) -> None:
         """Move every file in order, and let `then` change the catalogue: all of it or nothing.
@@ -96,6 +95,8 @@ class Intents:
 
         Raises LoRAError if a file cannot be moved back; its intent then stays.
         """
+        if self._catalog.fault is not None:
+            return False  # what is read is a copy; the file keeps its intents
         intents = self._unfinished()
         for intent in reversed(intents):
             try:

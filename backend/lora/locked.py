@@ -74,6 +74,7 @@ class LockedLibrary(EstimatingLibrary):
                     suggestions=["Try again in a moment; check the folder's permissions."],
                 ) from error
             try:
+                self._catalog.require_own()
                 self._intents.recover()
                 self._contents.look(now=True)
                 yield

@@ -41,10 +41,13 @@ class Astray:
             rows = self._found(held)
             if rows is None:
                 return False
-            with self._database.writing() as connection:
+
+            def write(connection: sqlite3.Connection) -> None:
                 for row in rows:
                     self._settle_row(connection, row, held.get(row["id"]))
-                self._adopt(connection, held)
+                self._adopt(connection, trash.contents(self._root))
+
+            self._database.change(write)
         return True
 
     def _found(self, held: Mapping[str, Stored]) -> list[sqlite3.Row] | None:

@@ -105,11 +105,12 @@ class Discards:
             return
         for result_id in ids:
             trash.remove(self._root, result_id)
-        with self._database.writing() as connection:
-            connection.executemany(
+        self._database.change(
+            lambda connection: connection.executemany(
                 "DELETE FROM results WHERE id = ? AND deleted IS NOT NULL",
                 [(result_id,) for result_id in ids],
             )
+        )
 
     def _known(self) -> set[str]:
         rows = self._database.rows("SELECT id FROM results WHERE deleted IS NOT NULL")

@@ -121,7 +121,7 @@ def own_facts(metadata: dict[str, Any], task: dict[str, Any]) -> VideoFacts:
         known_fields(task),
         loras,
         metadata,
-        float(created) if _is_number(created) and created > 0 else None,
+        float(created) if is_number(created) and created > 0 else None,
     )
 
 
@@ -154,7 +154,7 @@ def known_fields(task: Mapping[str, Any]) -> dict[str, Any]:
     """The task's fields that are of the right kind; the rest is left out."""
     texts = {n: v for n in TEXTS if isinstance(v := task.get(n), str) and len(v) <= MAX_TEXT}
     whole = {n: v for n in WHOLE if is_whole(v := task.get(n))}
-    return texts | whole | {n: v for n in NUMBERS if _is_number(v := task.get(n))}
+    return texts | whole | {n: v for n in NUMBERS if is_number(v := task.get(n))}
 
 
 def _text(value: Any) -> str:
@@ -176,7 +176,7 @@ def is_whole(value: Any) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**53
 
 
-def _is_number(value: Any) -> TypeGuard[float]:
+def is_number(value: Any) -> TypeGuard[float]:
     number = isinstance(value, int | float) and not isinstance(value, bool)
     return number and abs(value) < 1e12 and math.isfinite(value)
 

@@ -23,6 +23,8 @@ from backend.results.trash import Moves
 from backend.settings import Settings
 from backend.sqlite_file import CountedFile
 
+BUSY_SECONDS = 2.0  # that a list waits for a program which holds the index
+
 
 @dataclass(frozen=True)
 class ResultPage:
@@ -43,7 +45,9 @@ class ResultLibrary:
     def __init__(self, settings: Settings) -> None:
         self.root = settings.outputs_dir
         self._pictures = VideoPictures(settings.data_dir / "posters")
-        self._database = CountedFile(settings.data_dir / "results.sqlite", RESULTS)
+        self._database = CountedFile(
+            settings.data_dir / "results.sqlite", RESULTS, busy_seconds=BUSY_SECONDS
+        )
         self._moves = Moves(self.root)
         astray = Astray(self.root, self._database, self._moves)
         self.trash = Discards(self.root, self._database, settings, self._moves, astray)
@@ -164,13 +168,16 @@ class ResultLibrary:
             if stored is None or not rows:
                 raise _not_in_trash()
             path = trash.bring_back(self.root, stored)
-            with self._database.writing() as connection:
+
+            def write(connection: sqlite3.Connection) -> None:
                 connection.execute(f"{DROP} AND id != ?", (path, result_id))
                 connection.execute(
                     "UPDATE results SET deleted = NULL, path = ? WHERE id = ?", (path, result_id)
                 )
                 if rows[0]["favourite"]:
                     mark_favourite(connection, result_id, True)  # under another path perhaps
+
+            self._database.change(write)
         return self.get(result_id)
 
     def _is_still(self, result: Result) -> bool:
@@ -192,16 +199,18 @@ class ResultLibrary:
             raise GenerationError(self._scanner.problem, suggestions=suggestions)
 
     def _mark(self, result_id: str, deleted: float | None) -> None:
-        with self._database.writing() as connection:
-            connection.execute(
+        self._database.change(
+            lambda connection: connection.execute(
                 "UPDATE OR IGNORE results SET deleted = ? WHERE id = ?", (deleted, result_id)
             )
+        )
 
     def _expire_once(self) -> None:
         """Once in a program's life, and after each deletion."""
         if not self._expired:
             self._expired = True
-            self.trash.expire()
+            with contextlib.suppress(GenerationError):  # a list needs nothing to be moved
+                self.trash.expire()
 
 
 def _not_found() -> GenerationError:

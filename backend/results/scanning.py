@@ -36,6 +36,7 @@ class Scanner:
         self._lock = threading.Lock()
         self._last: Look | None = None
         self._looked_at = 0.0
+        self._generation = 0
         self._unreadable: dict[str, FoundVideo] = {}
         self.problem: str | None = None
 
@@ -45,6 +46,8 @@ class Scanner:
                 self._look()
 
     def _due(self) -> bool:
+        if self._generation != self._database.generation:
+            return True  # another file than at the last look, or a copy of it
         if self.problem or self._last is None or time.monotonic() - self._looked_at > FULL_SECONDS:
             return True
         if not self._last.folders:
@@ -69,8 +72,10 @@ class Scanner:
             self.problem = f"The outputs folder cannot be read: {error.strerror}."
             return
         self.problem = None
+        generation = self._database.generation
         self._bring_up_to_date(found.videos)
         self._last, self._looked_at = found, time.monotonic()
+        self._generation = generation
 
     def _bring_up_to_date(self, videos: dict[str, FoundVideo]) -> None:
         with contextlib.suppress(GenerationError):  # where nothing can be moved, all is shown
@@ -96,11 +101,14 @@ class Scanner:
                     read.append((facts, row_values(video, facts)))
             except StudioError:
                 self._unreadable[video.path] = video
-        with self._database.writing() as connection:
+
+        def add(connection: sqlite3.Connection) -> None:
             connection.executemany(DROP, [(path,) for path in gone])
             connection.executemany(DROP, [(video.path,) for video in videos])
             for facts, row in read:
                 add_row(connection, facts, row)
+
+        self._database.change(add)
 
 
 def _is_as_in(row: sqlite3.Row, video: FoundVideo) -> bool:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
 
-from backend.errors import SettingsError
+from backend.errors import SettingsError, StorageError
+from backend.set_aside import all_set_aside
 from backend.sqlite_file import CountedFile, Schema
 
 FIRST = """
@@ -32,18 +34,159 @@ def test_an_older_file_is_brought_up_to_date_and_keeps_its_rows(tmp_path: Path) 
         new.close()
 
 
-def test_a_newer_file_and_a_damaged_one_are_refused_and_left_alone(tmp_path: Path) -> None:
+def damage(path: Path, *, pages: range | None = None) -> bytes:
+    """Overwrite the file, or some of its pages; gives what it holds then."""
+    content = path.read_bytes()
+    if pages is None:
+        content = b"no database " * 400
+    else:
+        size = int.from_bytes(content[16:18], "big")
+        noise = (b"\xa5\x5a" * size)[:size]
+        for page in pages:
+            content = content[: page * size] + noise + content[(page + 1) * size :]
+    path.write_bytes(content)
+    return content
+
+
+def damage_under(*files: CountedFile, pages: range | None) -> None:
+    """Damage an open file, of which nothing is in memory or in its WAL."""
+    for file in files:
+        file.rows("PRAGMA wal_checkpoint(TRUNCATE)")
+        file.rows("PRAGMA cache_size=1")
+        file.rows("PRAGMA shrink_memory")
+    damage(files[0].path, pages=pages)
+
+
+def filled(path: Path, count: int = 2000) -> None:
+    file = CountedFile(path, NEW)
+    with file.writing() as connection:
+        connection.executemany(
+            "INSERT INTO things VALUES (?, 1)", [(f"thing {n}" * 9,) for n in range(count)]
+        )
+    file.close()
+
+
+def names(file: CountedFile) -> list[str]:
+    return [row["name"] for row in file.rows("SELECT name FROM things ORDER BY name")]
+
+
+def add(file: CountedFile, name: str) -> None:
+    with file.writing() as connection:
+        connection.execute("INSERT INTO things VALUES (?, 1)", (name,))
+
+
+def kept(path: Path) -> list[Path]:
+    return sorted(path.parent.glob(f"{path.stem}.damaged-*.sqlite"))
+
+
+def test_a_newer_file_is_refused_and_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "list.sqlite"
     CountedFile(path, NEW).close()
     with pytest.raises(SettingsError, match="newer version"):
         CountedFile(path, OLD)
     CountedFile(path, NEW).close()
-    damaged = tmp_path / "damaged.sqlite"
-    damaged.write_bytes(b"no database" * 400)
-    with pytest.raises(SettingsError, match="cannot be opened") as refused:
-        CountedFile(damaged, NEW)
-    assert "it is made again" in refused.value.suggestions[1]
-    assert damaged.read_bytes() == b"no database" * 400
+
+
+@pytest.mark.parametrize("pages", [None, range(1), range(3, 5), range(2, 60)])
+def test_a_damaged_file_is_set_aside_at_the_start_and_none_overwrites_another(
+    tmp_path: Path, pages: range | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "list.sqlite"
+    contents = []
+    for _ in range(3):
+        filled(path)
+        contents.append(damage(path, pages=pages))
+        file = CountedFile(path, NEW)
+        assert names(file) == []
+        add(file, "new")
+        assert names(file) == ["new"] and file.fault is None
+        file.close()
+        path.unlink()
+    assert [each.read_bytes() for each in kept(path)] == contents
+    assert [each.name for each in all_set_aside([path])] == ["list.sqlite"] * 3
+    assert "The list was damaged and is kept as" in caplog.text
+
+
+@pytest.mark.parametrize("pages", [None, range(2, 60)])
+def test_a_file_that_is_damaged_while_it_is_open(tmp_path: Path, pages: range | None) -> None:
+    path = tmp_path / "list.sqlite"
+    filled(path)
+    file, other = CountedFile(path, NEW), CountedFile(path, NEW)
+    before = file.revision()
+    damage_under(file, other, pages=pages)
+    for each in (file, other):
+        with suppress(StorageError):
+            add(each, "first")
+        names(each)
+    for number, each in enumerate((file, other)):
+        add(each, f"{number}")
+    assert names(file) == names(other) and set(names(file)) >= {"0", "1"}
+    assert len(kept(path)) == 1, "only the damaged file is set aside"
+    assert file.revision() != before
+    file.close()
+    other.close()
+
+
+def test_what_is_said_of_a_write_to_a_damaged_file(tmp_path: Path) -> None:
+    path = tmp_path / "list.sqlite"
+    filled(path)
+    file = CountedFile(path, NEW)
+    damage_under(file, pages=range(2, 60))
+    with pytest.raises(StorageError, match="The list was damaged") as told:
+        add(file, "a")
+    assert "set aside" in told.value.suggestions[0] and told.value.context["reason"] == "damaged"
+    add(file, "a")
+    assert names(file) == ["a"]
+    file.close()
+
+
+def test_a_file_that_another_program_removes_is_made_again(tmp_path: Path) -> None:
+    path = tmp_path / "list.sqlite"
+    filled(path, 3)
+    file = CountedFile(path, NEW)
+    for each in tmp_path.glob("list.sqlite*"):
+        each.unlink()
+    assert names(file) == []
+    add(file, "a")
+    file.close()
+    assert names(CountedFile(path, NEW)) == ["a"]
+
+
+def test_a_file_that_another_program_holds_is_read_and_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "list.sqlite"
+    filled(path, 1)
+    file = CountedFile(path, NEW, busy_seconds=0.1)
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        assert len(names(file)) == 1
+        with pytest.raises(StorageError) as told:
+            add(file, "a")
+        assert told.value.cause == "Another program is holding the file."
+        assert told.value.context["status"] == 503
+        assert (
+            file.change(lambda connection: connection.execute("DELETE FROM things").rowcount) == 1
+        )
+        assert names(file) == [], "the copy is true"
+        other.execute("ROLLBACK")
+    add(file, "a")
+    assert len(names(file)) == 2, "the file is as it was"
+    file.close()
+
+
+def test_a_file_that_is_held_at_the_start_is_read_all_the_same(tmp_path: Path) -> None:
+    path = tmp_path / "list.sqlite"
+    filled(path, 1)
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("PRAGMA locking_mode=EXCLUSIVE")
+        other.execute("BEGIN EXCLUSIVE")
+        file = CountedFile(path, NEW, busy_seconds=0.1)
+        assert len(names(file)) == 1
+        assert file.fault is not None and file.fault.kind == "locked"
+        with pytest.raises(StorageError):
+            add(file, "a")
+    add(file, "a")
+    assert len(names(file)) == 2 and file.fault is None
+    file.close()
 
 
 def test_a_step_that_fails_changes_nothing(tmp_path: Path) -> None:

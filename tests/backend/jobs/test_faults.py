@@ -5,14 +5,17 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import psutil
 import pytest
 
+from backend.jobs.job import Part
 from backend.jobs.queue import JobQueue
 from backend.logs import log_file, start_logging, stop_logging
 from backend.settings import Settings
@@ -21,6 +24,7 @@ from tests.backend.jobs.conftest import SCRIPTED, begun_runs, task, wait_for_sta
 BROKEN = "tests.backend.jobs.scripted_runner:BrokenRunner"
 APP = """
 import sys, time
+from backend.jobs.job import Part
 from backend.jobs.queue import JobQueue
 from backend.settings import load_settings
 from tests.backend.jobs.conftest import SCRIPTED, task
@@ -215,3 +219,46 @@ def test_the_apps_log_tells_of_each_job_by_its_id(settings: Settings, queue: Job
     told = [line for line in log_file(settings, "app").read_text().splitlines() if job_id in line]
     assert [line.rsplit(": ", 1)[1] for line in told[:2]] == ["queued", "begun"]
     assert any("Worker ended" in line for line in told[2:])
+
+
+def test_a_row_that_cannot_be_read_costs_one_job_and_no_thread(
+    settings: Settings, queue: JobQueue
+) -> None:
+    running = begun(queue, "slow")
+    waiting, batch = (
+        queue.submit(task("quick")),
+        queue.submit(task("quick"), parts=[Part("a", {"seed": 1})]),
+    )
+    with closing(sqlite3.connect(settings.data_dir / "jobs.sqlite")) as other, other:
+        for row in (running, waiting.id):
+            other.execute("UPDATE jobs SET task='{', progress='[', pins='7' WHERE id=?", (row,))
+        other.execute("UPDATE parts SET task='[1]', changes='{'")
+    assert {job.id for job in queue.jobs()} == {running, waiting.id, batch.id}
+    assert "cannot be read" in queue.status()["job"]["task"]["prompt"]
+    for pid in worker_pids():
+        os.kill(pid, signal.SIGKILL)
+    wait_for_state(queue, running, "interrupted")
+    later = queue.submit(task("quick"))
+    assert wait_for_state(queue, later.id, "done")
+    assert wait_for_state(queue, waiting.id, "failed", "done")
+    assert wait_for_state(queue, batch.id, "failed", "done")
+    assert queue.health() and not queue.status()["problems"]
+
+
+def test_what_a_report_raises_ends_its_run_and_not_the_thread(
+    settings: Settings, queue: JobQueue
+) -> None:
+    """The tables are those of another program by now: nothing that is done there is as meant."""
+    begun(queue, "gate")
+    path = settings.data_dir / "jobs.sqlite"
+    with closing(sqlite3.connect(path)) as other, other:
+        other.execute("ALTER TABLE jobs RENAME COLUMN state TO condition")
+    (settings.outputs_dir / "open").touch()
+    told = wait_until(queue.problems, "the words")
+    assert "state" in " ".join(told)
+    assert not queue.health()
+    with closing(sqlite3.connect(path)) as other, other:
+        other.execute("ALTER TABLE jobs RENAME COLUMN condition TO state")
+    wait_until(queue.health, "health again")
+    assert wait_for_state(queue, queue.submit(task("quick")).id, "done")
+    assert queue.status()["problems"] == []

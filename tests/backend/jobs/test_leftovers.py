@@ -7,8 +7,10 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
+from result_files import metadata, write_video
 
 from backend.jobs.arranging import ArrangedStore
 from backend.jobs.instances import Instances
@@ -28,20 +30,22 @@ def outputs(settings: Settings) -> Path:
 
 
 def write(outputs: Path, made: GenerationTask, *endings: str) -> list[Path]:
-    """Files as `write_result` names them, such as `mp4` or `mp4.part`."""
+    """Files as `write_result` names them, such as `mp4` or `mp4.part`; what is whole is real."""
     stem = f"20260101-000000-a-fox-{made.id[:8]}"
     sidecar = {
-        "task": made.to_dict(),
-        "frames_shape": [5, 32, 32, 3],
-        "timings": {"sample": 1.0},
+        **metadata(),
+        "task": {**made.to_dict(), "steps": 4},
         "prompt_used": "a fox, ink style",
         "recoveries": [{"action": "tile_vae", "detail": "Decoded in tiles."}],
     }
+    if "mp4" in endings:
+        write_video(outputs, stem, sidecar)
     paths = []
     for ending in endings:
         hidden = "." if ending.endswith(".part") else ""
         path = outputs / f"{hidden}{stem}.{ending}"
-        path.write_text(json.dumps(sidecar) if "json" in ending else "bytes")
+        if not path.exists():
+            path.write_text(json.dumps(sidecar) if "json" in ending else "bytes")
         paths.append(path)
     return paths
 
@@ -65,7 +69,7 @@ def test_a_video_that_was_whole_is_the_jobs_result(
     job = wait_for_state(make_queue(), made.id, "done")
     assert job.result is not None
     assert job.result["video_path"] == str(video)
-    assert job.result["task"] == made.to_dict()
+    assert job.result["task"] == {**made.to_dict(), "steps": 4}
     assert job.result["prompt_used"] == "a fox, ink style"
     assert job.result["recoveries"] == [{"action": "tile_vae", "detail": "Decoded in tiles."}]
 
@@ -135,3 +139,76 @@ def test_a_job_that_was_to_be_cancelled_is_cancelled(settings: Settings) -> None
     job = store.get(made.id)
     assert job is not None and job.state == "cancelled"
     store.close()
+
+
+HARMFUL: dict[str, Callable[[dict[str, Any]], object]] = {
+    "no task": lambda data: {**data, "task": None},
+    "a task that is a list": lambda data: {**data, "task": [1]},
+    "no shape": lambda data: {k: v for k, v in data.items() if k != "frames_shape"},
+    "a shape of words": lambda data: {**data, "frames_shape": "large"},
+    "a shape of four texts": lambda data: {**data, "frames_shape": ["a", "b", "c", "d"]},
+    "an unknown field": lambda data: {**data, "task": {**data["task"], "strange": 1}},
+    "a prompt that is a list": lambda data: {**data, "task": {**data["task"], "prompt": [1]}},
+    "a size of text": lambda data: {**data, "task": {**data["task"], "width": "wide"}},
+    "LoRAs that are a list": lambda data: {
+        **data,
+        "task": {**data["task"], "selected_loras": [1]},
+    },
+    "a list": lambda data: [data],
+}
+
+
+@pytest.mark.parametrize("what", HARMFUL)
+@pytest.mark.parametrize("video", ["empty", "real"])
+def test_what_names_a_running_job_but_is_no_result_of_ours_ends_nothing(
+    settings: Settings,
+    outputs: Path,
+    make_queue: Callable[..., JobQueue],
+    what: str,
+    video: str,
+) -> None:
+    made = left_running(settings)
+    data = HARMFUL[what]({**metadata(), "task": {**made.to_dict(), "steps": 4}})
+    stem = f"20260101-000000-a-fox-{made.id[:8]}"
+    if video == "empty":
+        (outputs / f"{stem}.mp4").touch()
+        (outputs / f"{stem}.json").write_text(json.dumps(data))
+    else:
+        write_video(outputs, stem, cast("dict[str, Any]", data))
+    queue = make_queue()
+    assert wait_for_state(queue, made.id, "interrupted").result is None
+    assert queue.health()
+    assert (outputs / f"{stem}.mp4").exists(), "it may be somebody's"
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"task": ' * 90_000, "9" * 5000, "\udcff", "{}"])
+def test_a_hostile_json_beside_an_empty_video_ends_nothing(
+    settings: Settings, outputs: Path, make_queue: Callable[..., JobQueue], text: str
+) -> None:
+    made = left_running(settings)
+    place = outputs / f"x-{made.id[:8]}.json"
+    place.write_bytes(text.encode("utf-8", "surrogateescape"))
+    place.with_suffix(".mp4").touch()
+    os.mkfifo(outputs / f"y-{made.id[:8]}.json")
+    os.mkfifo(outputs / f"y-{made.id[:8]}.mp4")
+    queue = make_queue()
+    assert wait_for_state(queue, made.id, "interrupted").result is None
+    assert queue.health()
+
+
+def test_fields_of_the_wrong_kind_are_left_out_of_a_result(
+    settings: Settings, outputs: Path, make_queue: Callable[..., JobQueue]
+) -> None:
+    made = left_running(settings)
+    odd = {
+        "timings": {"sample": 1.0, "x": "y"},
+        "loras": [1],
+        "warnings": [1, "w"],
+        "recoveries": 3,
+    }
+    data = {**metadata(), "task": {**made.to_dict(), "steps": 4}, **odd}
+    write_video(outputs, f"20260101-000000-a-fox-{made.id[:8]}", data)
+    result = wait_for_state(make_queue(), made.id, "done").result
+    assert result is not None
+    assert (result["timings"], result["loras"]) == ({"sample": 1.0}, {})
+    assert (result["warnings"], result["recoveries"]) == (["w"], [])

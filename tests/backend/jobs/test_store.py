@@ -131,10 +131,12 @@ def test_a_folder_that_cannot_be_used_is_named(tmp_path: Path) -> None:
     assert any("data_dir" in text for text in caught.value.suggestions)
 
 
-def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
+def test_a_file_that_is_no_database_is_set_aside(tmp_path: Path) -> None:
     (tmp_path / "jobs.sqlite").write_bytes(b"not a database " * 100)
-    with pytest.raises(SettingsError, match="cannot be opened"):
-        JobStore(tmp_path / "jobs.sqlite")
+    store = JobStore(tmp_path / "jobs.sqlite")
+    assert store.newest() == [] and store.add(task("a")).state == "queued"
+    assert len(list(tmp_path.glob("jobs.damaged-*.sqlite"))) == 1
+    store.close()
 
 
 def test_a_newer_database_is_left_alone(tmp_path: Path) -> None:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sqlite3
 import subprocess
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 from lora_files import add_pair, diffusion_pipe, musubi, write_lora
 
-from backend.errors import LoRAFileError, LoRANotFoundError, SettingsError
+from backend.errors import LoRAError, LoRAFileError, LoRANotFoundError, SettingsError
 from backend.lora.library import LoRALibrary
 from backend.settings import Settings, load_settings
 
@@ -261,10 +263,38 @@ def test_a_broken_catalogue_is_set_aside(
     library: LoRALibrary, root: Path, settings: Settings
 ) -> None:
     write_lora(root / "a.safetensors")
-    for path in root.glob(".catalog.sqlite*"):
-        path.write_bytes(b"not a database" * 100)
-    assert LoRALibrary(settings).record("a")["status"] == "ok"
-    assert (root / ".catalog.sqlite.broken").exists()
+    for count in (1, 2):
+        for path in root.glob(".catalog.sqlite*"):
+            path.write_bytes(b"not a database" * 100 * count)
+        assert LoRALibrary(settings).record("a")["status"] == "ok"
+        kept = sorted(len(path.read_bytes()) for path in root.glob(".catalog.damaged-*.sqlite"))
+        assert kept == [1400 * each for each in range(1, count + 1)], "none overwrites another"
+
+
+def test_a_catalogue_that_is_damaged_while_the_library_is_open(
+    library: LoRALibrary, root: Path
+) -> None:
+    write_lora(root / "a.safetensors")
+    library.refresh()
+    (root / ".catalog.sqlite-wal").unlink(missing_ok=True)
+    (root / ".catalog.sqlite").write_bytes(b"not a database" * 900)
+    with suppress(LoRAError):
+        library.set_role("a", "high")
+    library.set_role("a", "high")
+    assert library.record("a")["expert"] == "high"
+    assert len(list(root.glob(".catalog.damaged-*.sqlite"))) == 1
+
+
+def test_a_catalogue_of_a_newer_version_is_refused_by_name_and_left_alone(
+    library: LoRALibrary, root: Path, settings: Settings
+) -> None:
+    library.refresh()
+    with closing(sqlite3.connect(root / ".catalog.sqlite")) as db:
+        db.execute("PRAGMA user_version=99")
+    with pytest.raises(SettingsError, match=r"catalogue at .* newer version"):
+        LoRALibrary(settings)
+    with closing(sqlite3.connect(root / ".catalog.sqlite")) as db:
+        assert db.execute("PRAGMA user_version").fetchone() == (99,)
 
 
 def test_another_instance_sees_a_change_at_once(

@@ -1,0 +1,140 @@
+"""Why a file of the app's own cannot be read or written, in words: SQLite's codes and the system's.
+
+Sources: sqlite.org/rescode.html; the codes come with the exceptions, no message is matched.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import sqlite3
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from filelock import Timeout
+
+from backend.errors import StorageError
+
+Kind = Literal["full", "locked", "read_only", "damaged", "failing"]
+DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+BY_CODE: dict[int, Kind] = {
+    sqlite3.SQLITE_FULL: "full",
+    sqlite3.SQLITE_BUSY: "locked",
+    sqlite3.SQLITE_LOCKED: "locked",
+    sqlite3.SQLITE_PROTOCOL: "locked",
+    sqlite3.SQLITE_READONLY: "read_only",
+    sqlite3.SQLITE_PERM: "read_only",
+    sqlite3.SQLITE_CORRUPT: "damaged",
+    sqlite3.SQLITE_NOTADB: "damaged",
+    sqlite3.SQLITE_IOERR: "failing",
+    sqlite3.SQLITE_CANTOPEN: "failing",
+}
+BY_NUMBER: dict[int, Kind] = {
+    errno.ENOSPC: "full",
+    errno.EDQUOT: "full",
+    errno.EFBIG: "full",
+    errno.EROFS: "read_only",
+    errno.EACCES: "read_only",
+    errno.EPERM: "read_only",
+}
+NO_PLACE = (errno.EEXIST, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP)
+STATUS: dict[Kind, int] = {"full": 507, "locked": 503}
+ROOM = 256 * 1024  # bytes; with less, what cannot be opened is taken to lack the room
+
+
+@dataclass(frozen=True)
+class Fault:
+    """`said` is what the system said; `cause` and `suggestion` are for the user."""
+
+    kind: Kind
+    said: str
+    cause: str
+    suggestion: str
+
+    @property
+    def status(self) -> int:
+        """Of an HTTP answer."""
+        return STATUS.get(self.kind, 503)
+
+
+def is_damage(error: BaseException) -> bool:
+    return _code(error) in DAMAGE
+
+
+def fault_of(error: BaseException, path: Path) -> Fault | None:
+    """What keeps the file at `path` from being used; None if the error is about something else."""
+    kind = _kind(error)
+    if kind is None:
+        return None
+    if kind == "failing":
+        kind = _looked_into(path)
+    cause, suggestion = _words(kind, path)
+    return Fault(kind, str(error), cause, suggestion)
+
+
+def storage_error(called: str, fault: Fault, path: Path) -> StorageError:
+    verb = "was damaged" if fault.kind == "damaged" else "cannot be used"
+    return StorageError(
+        f"{called} {verb}: {fault.said}.",
+        cause=fault.cause,
+        suggestions=[fault.suggestion],
+        context={"path": str(path), "reason": fault.kind, "status": fault.status},
+    )
+
+
+def _code(error: BaseException) -> int:
+    """SQLite's primary code; 0 for what is none of its errors."""
+    return int(getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
+
+
+def _kind(error: BaseException) -> Kind | None:
+    if isinstance(error, sqlite3.Error):
+        return BY_CODE.get(_code(error))
+    if isinstance(error, Timeout):
+        return "locked"
+    if isinstance(error, OSError):
+        # A name or a folder that cannot be is a wrong setting.
+        return None if error.errno in NO_PLACE else BY_NUMBER.get(error.errno or 0, "failing")
+    return None
+
+
+def _looked_into(path: Path) -> Kind:
+    """Opening fails alike for want of room and of rights: look at the folder."""
+    folder = path.parent
+    with suppress(OSError):
+        if shutil.disk_usage(folder).free < ROOM:
+            return "full"
+        if not os.access(path if path.exists() else folder, os.W_OK):
+            return "read_only"
+    return "failing"
+
+
+def _words(kind: Kind, path: Path) -> tuple[str, str]:
+    folder = path.parent
+    return {
+        "full": (
+            "Its disk is full.",
+            f"Free space on the disk of {folder}: delete videos and empty the trash, for example.",
+        ),
+        "locked": (
+            "Another program is holding the file.",
+            "Close other programs that have it open, such as a database viewer or a backup, then"
+            " try again.",
+        ),
+        "read_only": (
+            "The file or its folder cannot be written to.",
+            f"Check that this user may write to {folder} and that its disk is not read-only.",
+        ),
+        "damaged": (
+            "Part of the file was overwritten or lost, as happens when a disk fails or is full.",
+            "Try again: the damaged file has been set aside and a new one is in use. 'python"
+            " app.py restore' lists the copies that there are.",
+        ),
+        "failing": (
+            "The system could not read or write the file.",
+            f"Check that the disk of {folder} is there and works, then try again.",
+        ),
+    }[kind]
