@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from backend.lora.architectures import Architecture
+from backend.lora.dialects import nothing_readable
 from backend.lora.info import LoRAInfo
+from backend.lora.interface_layers import other_task
 from backend.lora.layers import LayerGroup
 from backend.lora.shapes import flaw, mismatch
 from backend.lora.task_hints import IMAGE_LAYERS
@@ -20,7 +22,8 @@ NO_LAYER = "this model has no such layer"
 
 @dataclass(frozen=True)
 class Coverage:
-    """Layers of the file that the expert has, out of the layers in the file for it."""
+    """Layers of the file that the expert takes, out of all that the file names for it, be they
+    readable or not."""
 
     matched: int
     total: int
@@ -66,6 +69,7 @@ class _Findings:
     matched: int = 0
     total: int = 0
     absent: dict[str, str] = field(default_factory=dict)
+    misfits: list[str] = field(default_factory=list)
     wrong: list[tuple[str, int, str]] = field(default_factory=list)
 
 
@@ -81,7 +85,7 @@ def judge(
     if len(architecture.experts) == len(infos) == 1:
         infos = {"both": next(iter(infos.values()))}
     findings = {
-        expert: _compare(_layers_for(infos, expert), architecture)
+        expert: _compare(_layers_for(infos, expert), architecture, _unread_for(infos, expert))
         for expert in architecture.experts
     }
     problems = tuple(problem for info in infos.values() for problem in info.problems)
@@ -97,13 +101,31 @@ def _layers_for(infos: Mapping[str, LoRAInfo], expert: str) -> Iterator[LayerGro
                 yield layer
 
 
-def _compare(layers: Iterator[LayerGroup], architecture: Architecture) -> _Findings:
-    found = _Findings()
+def _unread_for(infos: Mapping[str, LoRAInfo], expert: str) -> int:
+    """Layers that the files name for the expert in a way that cannot be read."""
+    return sum(
+        count
+        for role, info in infos.items()
+        if role in ("both", expert)
+        for named, count in info.unread.items()
+        if named in ("both", expert)
+    )
+
+
+def _compare(layers: Iterator[LayerGroup], architecture: Architecture, unread: int) -> _Findings:
+    found = _Findings(total=unread)
     for layer in layers:
         found.total += layer.count
         if flaw(layer.shapes):  # named among the file's own problems
             continue
-        problem = _mismatch_in(layer, architecture)
+        shapes = architecture.shapes_of(layer.module.replace("{n}", "0", 1))
+        misfit = other_task(layer.module, layer.shapes, *shapes)
+        if misfit is not None:
+            found.misfits.append(misfit)
+            found.absent |= dict.fromkeys(layer.keys(None), misfit)
+            continue
+        # Compared once for all blocks, which are alike in every model.
+        problem = mismatch(layer.shapes, *shapes)
         for module, number in layer.modules():
             if not architecture.has(module):
                 image = any(name in module for name in IMAGE_LAYERS)
@@ -116,13 +138,6 @@ def _compare(layers: Iterator[LayerGroup], architecture: Architecture) -> _Findi
             if present:
                 found.wrong.append((present[0], len(present), problem))
     return found
-
-
-def _mismatch_in(layer: LayerGroup, architecture: Architecture) -> str | None:
-    """Why the group's shapes do not fit; once for all blocks, which are alike in every model."""
-    module = layer.module.replace("{n}", "0", 1)
-    weight, bias = architecture.shapes_of(module)
-    return mismatch(layer.shapes, weight, bias)
 
 
 def _verdict(
@@ -175,11 +190,23 @@ def _nothing_fits(
     infos: Mapping[str, LoRAInfo], architecture: Architecture, findings: Mapping[str, _Findings]
 ) -> str:
     if not any(info.layers for info in infos.values()):
-        return "The file has no layer of a Wan transformer in any layout that is known."
+        return f"{_sentence(_why_none(infos))}."
     if not any(found.total for found in findings.values()):
         roles = " and ".join(infos)
         return f"It is for the {roles}-noise expert, which {architecture.title} does not have."
+    misfits = dict.fromkeys(item for found in findings.values() for item in found.misfits)
+    if misfits:
+        return f"None of its layers fits {architecture.title}: {'; '.join(misfits)}."
     return f"No layer of the file is in {architecture.title}."
+
+
+def _why_none(infos: Mapping[str, LoRAInfo]) -> str:
+    ignored = {key: why for info in infos.values() for key, why in info.ignored.items()}
+    return nothing_readable(ignored, [key for info in infos.values() for key in info.unknown])
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _notes(
@@ -192,11 +219,13 @@ def _notes(
     """What a person should know about a LoRA that can be used."""
     notes = []
     for expert, found in findings.items():
-        if found.total == 0:
+        if found.matched == 0:
             notes.append(f"It has nothing for the {expert}-noise expert, which stays as it is.")
     for reason in dict.fromkeys(ignored.values()):
         count = sum(1 for why in ignored.values() if why == reason)
-        notes.append(f"{count} keys are ignored: {reason}.")
+        are = "key is" if count == 1 else "keys are"
+        notes.append(f"{count} {are} ignored: {reason}.")
     if unknown:
-        notes.append(f"{len(unknown)} keys are of no known layer, for example {unknown[0]}.")
+        are = "key is" if len(unknown) == 1 else "keys are"
+        notes.append(f"{len(unknown)} {are} not understood, for example {unknown[0]}.")
     return notes

@@ -1,7 +1,9 @@
-"""Trainers' key layouts: an ordered table of dialects, each of which reads its own keys.
+"""Trainers' key layouts: how a key is spelled, and the name of the layout that spells so.
 
 Every key of a file ends as mapped (diffusers layer, part, expert), ignored with a reason, or
-unknown. Facts about the layouts: the trainers' sources and real files' key lists.
+unknown. A key is its layer's name and a part's spelling (`parts.py`); the name is a path in one
+of the namings (`module_names.py`) within wrappers (`wrappers.py`). Facts about the layouts: the
+trainers' sources and real files' key lists.
 
 A `.diff_m` (LightX2V) is the difference of Wan's `modulation` parameter: its extractor writes
 `blocks.N.modulation` as `blocks.N.diff_m` and `head.modulation` as `head.diff_m`, and ComfyUI
@@ -14,9 +16,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass
 
+from backend.lora.foreign_kinds import (
+    FOR_TEXT_ENCODER,
+    kind_of,
+    text_encoder,
+    unsupported_kinds,
+    variant_reason,
+    why_unreadable,
+)
 from backend.lora.key_forms import (
     MARK,
     Blocks,
@@ -29,48 +38,60 @@ from backend.lora.key_forms import (
     spell,
 )
 from backend.lora.module_names import Naming, resolve_dotted, resolve_underscored
-from backend.lora.parts import Spelling, split_part, unsupported_algebra
+from backend.lora.parts import Spelling, split_part
 from backend.lora.selection import Expert
+from backend.lora.wrappers import ExpertMark, Peeled, peel
 
-__all__ = ["DIALECTS", "KeyReading", "MappedKey", "parse_key", "read_keys"]
-
-ExpertMark = Literal["high", "low", "first"] | None
+__all__ = [
+    "DIALECTS",
+    "KeyReading",
+    "MappedKey",
+    "nothing_readable",
+    "parse_key",
+    "read_keys",
+    "refusals",
+]
 
 
 @dataclass(frozen=True)
 class Dialect:
-    """One layout. `prefix` must match the start of the layer's name, `spellings` (empty: any)
-    hold the part's spelling; `resolve` turns the rest into a diffusers path."""
+    """The name of a layout, and what is peculiar to it; what is empty does not matter.
+
+    `head`: how a flattened name begins; `mixed`: dots are left in it; `holders`: one of each of
+    these sets is around the layer.
+    """
 
     name: str
-    prefix: re.Pattern[str]
-    resolve: Callable[[str], str | None]
-    spellings: frozenset[Spelling] = field(default_factory=frozenset)
+    head: str = ""
+    mixed: bool = False
+    holders: tuple[frozenset[str], ...] = ()
+    spellings: frozenset[Spelling] = frozenset()
+    naming: Naming | None = None
 
-    def detect(self, stem: str, spelling: Spelling) -> re.Match[str] | None:
-        """The match of the prefix if this dialect could have written the key."""
-        if self.spellings and spelling not in self.spellings:
-            return None
-        return self.prefix.match(stem)
+    def wrote(self, name: Name, spelling: Spelling) -> bool:
+        """Whether a key is of this layout."""
+        peeled = name.peeled
+        return (
+            peeled.head.startswith(self.head)
+            and (peeled.mixed or not self.mixed)
+            and not any(names.isdisjoint(peeled.holders) for names in self.holders)
+            and (not self.spellings or spelling in self.spellings)
+            and (self.naming is None or self.naming == name.naming)
+        )
 
-    def parse(self, stem: str, part: str, spelling: Spelling) -> Parsed | None:
-        """Read a key; None when it is not of this dialect."""
-        match = self.detect(stem, spelling)
-        if match is None:
-            return None
-        rest = stem[match.end() :]
-        if part == "diff_m":
-            rest, part = f"{rest}.modulation", "diff"
-        module = self.resolve(rest)
-        if module is None:
-            return None
-        mark = _expert_mark(match.groupdict().get("which"))
-        return Parsed(stem, module, part, mark, self.name, spelling == "neutral")
+
+@dataclass(frozen=True)
+class Name:
+    """A layer's name: what was around it, its diffusers path, and the naming."""
+
+    peeled: Peeled
+    module: str
+    naming: Naming | None
 
 
 @dataclass(frozen=True)
 class Parsed:
-    """What a dialect read from one key; `mark` "first" is high if the file has a second.
+    """What was read from one key; `mark` "first" is high if the file has a second.
 
     `layer` is the layer as it is spelled in the key.
     """
@@ -78,82 +99,158 @@ class Parsed:
     layer: str
     module: str
     part: str
-    mark: ExpertMark
+    mark: ExpertMark | None
     dialect: str
     neutral: bool
 
 
-def _dotted(path: str) -> str | None:
-    found = resolve_dotted(path.replace(".processor.", "."))
-    return found[0] if found else None
+_MODEL = frozenset({"diffusion_model"})
+_EXPERTS = frozenset({"transformer", "transformer_1", "transformer_2"})
+_LYCORIS: frozenset[Spelling] = frozenset({"loha", "norm"})
 
-
-def _dotted_in(naming: Naming) -> Callable[[str], str | None]:
-    def resolve(path: str) -> str | None:
-        found = resolve_dotted(path)
-        return found[0] if found and found[1] == naming else None
-
-    return resolve
-
-
-def _row(name: str, prefix: str, resolve: Callable[[str], str | None], *kinds: Spelling) -> Dialect:
-    return Dialect(name, re.compile(prefix), resolve, frozenset(kinds))
-
-
-_MODEL = r"(?:model\.)?diffusion_model\."
-_WHICH = r"(?P<which>transformer(?:_[12])?)\."
-_DIT = r"(?:pipe\.)?(?P<which>dit2?)\."
-
+# The first that fits gives the name, so what is more peculiar comes first.
 DIALECTS: tuple[Dialect, ...] = (
-    _row("videox-fun", r"lora_unet__", resolve_underscored),
-    _row("kohya-mixed", r"lora_unet_(?=.*\.)", resolve_underscored),
-    _row("musubi", r"lora_unet_", resolve_underscored),
-    _row("kohya", r"lora_(?P<which>transformer(?:_[12](?=_))?)_", resolve_underscored),
-    _row("lycoris", r"lycoris_", resolve_underscored),
-    _row("peft", rf"base_model\.model\.(?:{_MODEL})?{_WHICH}", _dotted),
-    _row("peft", rf"base_model\.model\.{_DIT}", _dotted),
-    _row("peft", rf"base_model\.model\.(?:{_MODEL}|model\.)?", _dotted),
-    _row("ai-toolkit", _MODEL + _WHICH, _dotted),
-    _row("ai-toolkit", _MODEL, _dotted, "lokr"),
-    _row("lycoris", _MODEL, _dotted, "loha", "norm"),
-    _row("diffusion-pipe", _MODEL, _dotted, "ab"),
-    _row("diffusers-old", rf"(?:unet\.|{_WHICH})?", _dotted, "old"),
-    _row("lightx2v", _MODEL, _dotted),
-    _row("diffusers", _WHICH, _dotted),
-    _row("diffusers", r"unet\.", _dotted),
-    _row("diffsynth", _DIT, _dotted),
-    _row("diffsynth", r"(?:model\.)?", _dotted_in("original")),
-    _row("diffusers", r"(?:model\.)?", _dotted_in("diffusers")),
+    Dialect("videox-fun", head="lora_unet__"),
+    Dialect("kohya-mixed", head="lora_unet_", mixed=True),
+    Dialect("musubi", head="lora_unet_"),
+    Dialect("kohya", head="lora_"),
+    Dialect("lycoris", head="lycoris_"),
+    Dialect("diffusers-old", spellings=frozenset({"old"})),
+    Dialect("peft", holders=(frozenset({"base_model"}),)),
+    Dialect("ai-toolkit", holders=(_MODEL, _EXPERTS)),
+    Dialect("ai-toolkit", holders=(_MODEL,), spellings=frozenset({"lokr"})),
+    Dialect("lycoris", holders=(_MODEL,), spellings=_LYCORIS),
+    Dialect("diffusion-pipe", holders=(_MODEL,), spellings=frozenset({"ab"})),
+    Dialect("lightx2v", holders=(_MODEL,)),
+    Dialect("diffusers", holders=(_EXPERTS | {"unet"},)),
+    Dialect("diffsynth", holders=(frozenset({"dit", "dit2"}),)),
+    Dialect("diffsynth", naming="original"),
+    Dialect("diffusers"),
 )
 
 
-def _expert_mark(which: str | None) -> ExpertMark:
-    marks: dict[str | None, ExpertMark] = {
-        "transformer": "first",
-        "dit": "first",
-        "transformer_1": "high",
-        "transformer_2": "low",
-        "dit2": "low",
-    }
-    return marks.get(which)
+def name_of(stem: str) -> Name | None:
+    """The layer that a key without its part names; None if it is none that is known."""
+    peeled = peel(stem)
+    if peeled is None:
+        return None
+    if peeled.head:
+        module = resolve_underscored(peeled.path)
+        return Name(peeled, module, None) if module else None
+    found = resolve_dotted(peeled.path)
+    return Name(peeled, *found) if found else None
 
 
 def parse_key(key: str) -> Parsed | None:
-    """Read one key through the first dialect that can; None if none does."""
+    """Read one key; None if it is in no known layout."""
     split = split_part(key)
     if split is None:
         return None
-    parsed = (dialect.parse(*split) for dialect in DIALECTS)
-    return next((found for found in parsed if found is not None), None)
+    stem, part, spelling = split
+    if part == "diff_m":
+        name, part = name_of(f"{stem}.modulation"), "diff"
+    else:
+        name = name_of(stem)
+    if name is None:
+        return None
+    dialect = next(one.name for one in DIALECTS if one.wrote(name, spelling))
+    return Parsed(stem, name.module, part, name.peeled.mark, dialect, spelling == "neutral")
 
 
 def read_keys(keys: Iterable[str]) -> KeyReading:
     """Read all keys of a file. Keys that differ only in the block number are parsed once."""
     spelled = keys_by_form(keys)
     parsed = {form: parse_key(spell(form, "0")) for form in spelled}
-    rest = [key for form in spelled if not parsed[form] for key in spelled[form].values()]
     readable = {form: found for form, found in parsed.items() if found}
-    return sort_keys(_settled(readable, spelled), rest)
+    rest = {form: reason_to_ignore(spell(form, "0")) for form in spelled if form not in readable}
+    forms = list(_settled(readable, spelled))
+    ignored = {
+        key: reason for form, reason in rest.items() if reason for key in spelled[form].values()
+    }
+    unknown = [key for form, reason in rest.items() if not reason for key in spelled[form].values()]
+    unread = _unread(
+        {form: spelled[form] for form in rest if rest[form] != FOR_TEXT_ENCODER}, forms
+    )
+    return sort_keys(forms, ignored, unknown, unread)
+
+
+def reason_to_ignore(key: str) -> str | None:
+    """Why a key that cannot be read changes nothing here; None if it is simply not known."""
+    return FOR_TEXT_ENCODER if text_encoder(key) else variant_reason(key)
+
+
+def _unread(rest: Mapping[Spelled, Blocks], forms: Iterable[KeyForm]) -> dict[Expert | None, int]:
+    """How many layers the keys name that could not be read, by expert.
+
+    A layer of which other keys are read counts there.
+    """
+    read = {form.module.replace(MARK, n, 1) for form in forms for n in form.keys}
+    found: dict[tuple[Expert | None, str], set[str]] = {}
+    for form, blocks in rest.items():
+        named = unread_layer(spell(form, "0"))
+        if named is None:
+            continue
+        layer, mark = named
+        expert: Expert | None = None if mark == "first" else mark
+        module = layer.replace("blocks.0.", f"blocks.{MARK}.", 1)
+        seen = found.setdefault((expert, module), set())
+        seen.update(n for n in blocks if module.replace(MARK, n, 1) not in read)
+    counts: dict[Expert | None, int] = {}
+    for (expert, _), numbers in found.items():
+        counts[expert] = counts.get(expert, 0) + len(numbers)
+    return {expert: count for expert, count in counts.items() if count}
+
+
+def unread_layer(key: str) -> tuple[str, ExpertMark | None] | None:
+    """(the layer of which a key says something that cannot be read, the expert's mark).
+
+    None if it names no layer.
+    """
+    split = split_part(key)
+    says_more = split is not None and split[2] != "neutral"
+    stem = split[0] if split and says_more else kind_of(key)[1] or _known_start(key)
+    if not stem:
+        return None
+    peeled, name = peel(stem), name_of(stem)
+    return name.module if name else stem, peeled.mark if peeled else None
+
+
+def _known_start(key: str) -> str:
+    """The start of the key that is the name of a layer; "" if none is."""
+    while key and name_of(key) is None:
+        key = key.rpartition(".")[0]
+    return key
+
+
+def refusals(reading: KeyReading, dims: Callable[[str], int]) -> list[str]:
+    """What the unknown keys hold that makes the whole file one that cannot be applied.
+
+    `dims`: the number of a key's axes.
+    """
+    return unsupported_kinds(reading.unknown, dims, _is_whole_weight)
+
+
+def nothing_readable(ignored: Mapping[str, str], unknown: Iterable[str]) -> str:
+    """What a file is of which no layer can be read."""
+    return why_unreadable(ignored, unknown, _names_wan)
+
+
+def _names_wan(key: str) -> bool:
+    """Whether a key is of a block of a Wan transformer, or of another layer of one."""
+    peeled = peel(key)
+    return (peeled is not None and _BLOCK.match(peeled.path) is not None) or bool(_known_start(key))
+
+
+_BLOCK = re.compile(r"blocks[._]\d+[._]")
+
+
+def _is_whole_weight(key: str) -> bool:
+    """Whether a key is a layer's own weight or bias, as peft exports `modules_to_save`."""
+    match = _WHOLE.fullmatch(key)
+    return match is not None and name_of(match[1]) is not None
+
+
+_WHOLE = re.compile(r"(.+?)(?:\.modules_to_save(?:\.\w+)?|\.base_layer)?\.(?:weight|bias)")
 
 
 def _settled(
@@ -173,26 +270,3 @@ def _settled(
             template=spell(form, MARK),
             keys=spelled[form],
         )
-
-
-# What peft exports for `modules_to_save` and `bias="all"`: a layer's own weight, not a change.
-_WHOLE = re.compile(r"(.+?)(?:\.modules_to_save(?:\.\w+)?|\.base_layer)?\.(?:weight|bias)")
-
-
-def unsupported_kinds(unknown: Iterable[str]) -> list[str]:
-    """Why a file with these unknown keys cannot be applied: kinds of layers that no algebra here
-    can, each with its number of keys and an example."""
-    kinds: dict[str, list[str]] = {}
-    for key in unknown:
-        kind = unsupported_algebra(key) or ("a layer replaced as a whole" if _is_whole(key) else "")
-        if kind:
-            kinds.setdefault(kind, []).append(key)
-    return [
-        f"{kind} is not supported ({len(keys)} keys, for example {keys[0]})"
-        for kind, keys in kinds.items()
-    ]
-
-
-def _is_whole(key: str) -> bool:
-    match = _WHOLE.fullmatch(key)
-    return match is not None and parse_key(f"{match[1]}.diff") is not None

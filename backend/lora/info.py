@@ -16,7 +16,7 @@ from backend.lora.metadata import Description
 from backend.lora.scaling import Scaling
 from backend.lora.shapes import Algebra
 
-INFO_VERSION = 4  # to be raised whenever the reading of files changes
+INFO_VERSION = 5  # to be raised whenever the reading of files changes
 DESCRIBED = tuple(item.name for item in fields(Description))
 
 
@@ -27,7 +27,8 @@ class Form:
     `key` names the form: files of the same key have the same tensors in the same order. `ranks`
     ascend and are empty for full matrices and diffs; `width` is the hidden size that the layers
     are made for; `problems` are reasons why no model can take the file. `ignored` maps key →
-    reason; `unknown` are keys of no known layer.
+    reason; `unknown` are keys of no known layer; `unread` counts the layers that they name, by
+    expert or "both".
     """
 
     key: str
@@ -46,6 +47,7 @@ class Form:
     layers: tuple[LayerGroup, ...]
     ignored: dict[str, str]
     unknown: tuple[str, ...]
+    unread: dict[str, int]
     problems: tuple[str, ...]
 
     def to_json(self) -> str:
@@ -152,6 +154,10 @@ class LoRAInfo:
     @property
     def unknown(self) -> tuple[str, ...]:
         return self.form.unknown
+
+    @property
+    def unread(self) -> dict[str, int]:
+        return self.form.unread
 
     @property
     def problems(self) -> tuple[str, ...]:

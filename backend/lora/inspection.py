@@ -15,14 +15,14 @@ from io import FileIO
 from math import prod
 from pathlib import Path
 
-from backend.lora.dialects import read_keys, unsupported_kinds
+from backend.lora.dialects import read_keys, refusals
 from backend.lora.experts import find_role
 from backend.lora.family import family_of, hidden_size
 from backend.lora.header import Header, RawHeader, open_regular, parse_header, raw_header
 from backend.lora.header_usual import split_usual
 from backend.lora.info import Form, LoRAInfo
-from backend.lora.key_forms import KeyReading
-from backend.lora.layers import LayerGroup, group_layers
+from backend.lora.key_forms import SCALES, KeyReading
+from backend.lora.layers import LayerGroup, group_layers, split_fused
 from backend.lora.metadata import describe
 from backend.lora.scaling import read_scaling
 from backend.lora.shapes import Algebra, algebras, flaw, rank
@@ -126,7 +126,11 @@ def _form_key(text: bytes) -> str:
 def _read_form(header: Header, key: str) -> FormReading:
     columns = header.columns
     reading = read_keys(columns.keys)
-    layers = group_layers(reading.forms, dict(zip(columns.keys, columns.shapes, strict=True)))
+    shapes = dict(zip(columns.keys, columns.shapes, strict=True))
+    stored = group_layers(reading.forms, shapes)
+    layers, problems = _split(stored)
+    problems += _problems(stored, reading)
+    problems += refusals(reading, lambda key: len(shapes[key]))
     ranks = _ranks(layers)
     width = hidden_size(layers)
     form = Form(
@@ -141,12 +145,13 @@ def _read_form(header: Header, key: str) -> FormReading:
         modules=sum(layer.count for layer in layers),
         tensors=len(columns.keys),
         tensor_bytes=header.file_size - header.data_start,
-        parameters=sum(_parameters(layer) for layer in layers),
+        parameters=sum(_parameters(layer) for layer in stored),
         dtypes=tuple(sorted({*columns.dtypes})),
         layers=layers,
         ignored=reading.ignored,
         unknown=reading.unknown,
-        problems=_problems(layers, reading),
+        unread={expert or "both": count for expert, count in reading.unread.items()},
+        problems=_shortened(problems),
     )
     experts = frozenset(form.expert for form in reading.forms if form.expert)
     alphas = [form.keys for form in reading.forms if form.part == "alpha"]
@@ -163,7 +168,7 @@ def _read_form(header: Header, key: str) -> FormReading:
 
 
 def _parameters(layers: LayerGroup) -> int:
-    return layers.count * sum(prod(part.shape) for part in layers.parts if part.part != "alpha")
+    return layers.count * sum(prod(part.shape) for part in layers.parts if part.part not in SCALES)
 
 
 def _algebras(layers: Iterable[LayerGroup]) -> tuple[Algebra, ...]:
@@ -189,17 +194,32 @@ def _alphas(file: FileIO, data_start: int, reading: FormReading) -> tuple[float,
     return found if len(found) == 1 else read_numbers(file, data_start, reading.alphas)
 
 
-def _problems(layers: Iterable[LayerGroup], reading: KeyReading) -> tuple[str, ...]:
+def _split(stored: Iterable[LayerGroup]) -> tuple[tuple[LayerGroup, ...], list[str]]:
+    """The layers with fused ones split, and why some cannot be."""
+    layers: list[LayerGroup] = []
+    problems = []
+    for group in stored:
+        split = split_fused(group)
+        if isinstance(split, str):
+            problems.append(f"{_named(group)} cannot be split into its projections: {split}")
+        layers += (group,) if isinstance(split, str) else split
+    return tuple(layers), problems
+
+
+def _problems(layers: Iterable[LayerGroup], reading: KeyReading) -> list[str]:
     """Why no model can take this file, each naming the layer."""
-    found = []
-    for layer in layers:
-        what = flaw(layer.shapes)
-        if what:
-            name = next(layer.modules())[0]
-            more = f" and {layer.count - 1} more" if layer.count > 1 else ""
-            found.append(f"{name}{more}: {what}")
-    found += [f"{one} and {other} are two values for one place" for one, other in reading.conflicts]
-    found += unsupported_kinds(reading.unknown)
-    if len(found) > LISTED:
-        found[LISTED:] = [f"and {len(found) - LISTED} more"]
-    return tuple(found)
+    found = [f"{_named(layer)}: {what}" for layer in layers if (what := flaw(layer.shapes))]
+    return found + [
+        f"{one} and {other} are two values for one place" for one, other in reading.conflicts
+    ]
+
+
+def _named(layer: LayerGroup) -> str:
+    more = f" and {layer.count - 1} more" if layer.count > 1 else ""
+    return f"{next(layer.modules())[0]}{more}"
+
+
+def _shortened(problems: list[str]) -> tuple[str, ...]:
+    if len(problems) <= LISTED:
+        return tuple(problems)
+    return (*problems[:LISTED], f"and {len(problems) - LISTED} more")

@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from backend.lora.module_names import fused_into
 from backend.lora.selection import Expert
 
 MARK = "{n}"  # stands for the block number
 ORPHAN = "alpha of a layer that has no weights in this file"
-FOR_TEXT_ENCODER = "belongs to a text encoder, which Wan generation leaves unchanged"
-
-_TEXT_ENCODER = re.compile(r"(?:lora_te\d*_|text_encoder(?:_\d)?\.|lycoris_te|te\d?\.)")
+SCALES = ("alpha", "rank")  # parts that say something about a layer's other parts only
 _NUMBER = re.compile(r"(blocks[._])(0|[1-9][0-9]{0,3})(?=[._])")
 
 # What is around a key's block number: before "blocks", that with its mark, after the number. The
@@ -67,12 +66,14 @@ class KeyForm:
 class KeyReading:
     """All keys of a file, each in exactly one of `forms`, `ignored` and `unknown`.
 
-    `conflicts` are pairs of mapped keys that name the same part of the same layer.
+    `conflicts` are pairs of mapped keys that name the same part of the same layer. `unread`
+    counts, by expert, the layers that keys outside `forms` name.
     """
 
     forms: tuple[KeyForm, ...]
     ignored: dict[str, str]
     unknown: tuple[str, ...]
+    unread: dict[Expert | None, int]
     conflicts: tuple[tuple[str, str], ...] = ()
 
     @cached_property
@@ -104,28 +105,33 @@ def spell(form: Spelled, number: str) -> str:
     return f"{head}{blocks}{number}{tail}" if blocks else head
 
 
-def sort_keys(forms: Iterable[KeyForm], rest: Iterable[str]) -> KeyReading:
-    """Set aside what changes no layer; `rest` are keys that no dialect could read."""
+def sort_keys(
+    forms: Iterable[KeyForm],
+    ignored: Mapping[str, str],
+    unknown: Iterable[str],
+    unread: Mapping[Expert | None, int],
+) -> KeyReading:
+    """Set aside what changes no layer; `ignored` and `unknown` could not be read."""
     forms = list(forms)
-    orphans = dict.fromkeys(_orphan_alphas(forms), ORPHAN)
+    orphans = dict.fromkeys(_orphan_scales(forms), ORPHAN)
     kept = [form.without(orphans) for form in forms] if orphans else forms
-    ignored = orphans | {key: FOR_TEXT_ENCODER for key in rest if _TEXT_ENCODER.match(key)}
     return KeyReading(
         forms=tuple(form for form in kept if form.keys),
-        ignored=ignored,
-        unknown=tuple(key for key in rest if key not in ignored),
+        ignored={**orphans, **ignored},
+        unknown=tuple(unknown),
+        unread=dict(unread),
         conflicts=tuple(_conflicts(forms)),
     )
 
 
-def _orphan_alphas(forms: Iterable[KeyForm]) -> Iterator[str]:
-    """The alpha keys of layers that have nothing else."""
+def _orphan_scales(forms: Iterable[KeyForm]) -> Iterator[str]:
+    """The alpha and rank keys of layers that have nothing else."""
     weighted: defaultdict[tuple[Expert | None, str], set[str]] = defaultdict(set)
     for form in forms:
-        if form.part != "alpha":
+        if form.part not in SCALES:
             weighted[form.expert, form.module].update(form.keys)
     for form in forms:
-        if form.part == "alpha":
+        if form.part in SCALES:
             alone = form.keys.keys() - weighted[form.expert, form.module]
             yield from (key for number, key in form.keys.items() if number in alone)
 
@@ -133,9 +139,8 @@ def _orphan_alphas(forms: Iterable[KeyForm]) -> Iterator[str]:
 def _conflicts(forms: Iterable[KeyForm]) -> Iterator[tuple[str, str]]:
     places: defaultdict[tuple[Expert | None, str, str], Blocks] = defaultdict(dict)
     for form in forms:
-        first = places[form.expert, form.module, form.part]
-        if first:
+        # A fused layer is each of those that it stands for.
+        for module in fused_into(form.module) or (form.module,):
+            first = places[form.expert, module, form.part]
             yield from ((first[n], key) for n, key in form.keys.items() if n in first)
             first.update({n: key for n, key in form.keys.items() if n not in first})
-        else:
-            first.update(form.keys)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from backend.lora.fused import piece, row_axes
 from backend.lora.key_forms import MARK, KeyForm
+from backend.lora.module_names import fused_into
 from backend.lora.selection import Expert
-from backend.lora.shapes import Shape
+from backend.lora.shapes import Shape, flaw
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,22 @@ class LayerGroup:
         module, expert, blocks, parts = value
         found = tuple(LayerPart(part, key, tuple(shape)) for part, key, shape in parts)
         return cls(module, expert, tuple(blocks), found)
+
+
+def split_fused(group: LayerGroup) -> tuple[LayerGroup, ...] | str:
+    """The layers that a fused one stands for, each with its piece of the parts; the group itself
+    if it is not fused. A string says why it cannot be split."""
+    modules = fused_into(group.module)
+    if not modules or flaw(group.shapes):
+        return (group,)
+    axes = row_axes(group.shapes, len(modules))
+    if isinstance(axes, str):
+        return axes
+    parts = tuple(
+        replace(part, shape=piece(part.shape, axes.get(part.part), len(modules)))
+        for part in group.parts
+    )
+    return tuple(replace(group, module=module, parts=parts) for module in modules)
 
 
 def group_layers(forms: Iterable[KeyForm], shapes: Mapping[str, Shape]) -> tuple[LayerGroup, ...]:

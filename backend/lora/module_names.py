@@ -2,6 +2,8 @@
 
 Source of the map: diffusers `scripts/convert_wan_to_diffusers.py`. Original `norm3` is diffusers'
 `norm2`, the only block norm with weights, so `norm2` in either naming means that one too.
+FastVideo has names of its own (`configs/models/dits/wanvideo.py`): a block's self-attention is
+spread over the block, as `to_q` and so on.
 """
 
 from __future__ import annotations
@@ -12,6 +14,14 @@ from types import MappingProxyType
 from typing import Literal
 
 Naming = Literal["original", "diffusers"]
+
+# Projections of one attention as one layer, which stand for these, one above the other: diffusers
+# `WanAttention.fuse_projections`.
+FUSED: Mapping[str, tuple[str, ...]] = MappingProxyType({
+    "to_qkv": ("to_q", "to_k", "to_v"),
+    "to_kv": ("to_k", "to_v"),
+    "to_added_kv": ("add_k_proj", "add_v_proj"),
+})  # fmt: skip
 
 ORIGINAL_BLOCK = {
     "self_attn.q": "attn1.to_q",
@@ -33,11 +43,35 @@ ORIGINAL_BLOCK = {
     "ffn.2": "ffn.net.2",
     "norm3": "norm2",
     "modulation": "scale_shift_table",
+    "self_attn.qkv": "attn1.to_qkv",
+    "self_attn.to_qkv": "attn1.to_qkv",
+    "self_attn.kv": "attn1.to_kv",
+    "self_attn.to_kv": "attn1.to_kv",
+    "cross_attn.qkv": "attn2.to_qkv",
+    "cross_attn.to_qkv": "attn2.to_qkv",
+    "cross_attn.kv": "attn2.to_kv",
+    "cross_attn.to_kv": "attn2.to_kv",
+    "cross_attn.kv_img": "attn2.to_added_kv",
+    "cross_attn.to_added_kv": "attn2.to_added_kv",
+    # The gate of FastWan's sparse attention, which no model here has.
+    "self_attn.to_gate_compress": "attn1.to_gate_compress",
+}
+_FASTVIDEO_BLOCK = {
+    **{f"to_{letter}": f"attn1.to_{letter}" for letter in "qkv"},
+    "to_out": "attn1.to_out.0",
+    "to_qkv": "attn1.to_qkv",
+    "to_gate_compress": "attn1.to_gate_compress",
+    "norm_q": "attn1.norm_q",
+    "norm_k": "attn1.norm_k",
+    "self_attn_residual_norm.norm": "norm2",
+    "ffn.fc_in": "ffn.net.0.proj",
+    "ffn.fc_out": "ffn.net.2",
 }
 DIFFUSERS_BLOCK = {
     **{name: name for name in ORIGINAL_BLOCK.values()},
     "attn1.to_out": "attn1.to_out.0",  # the name in old attention processors
     "attn2.to_out": "attn2.to_out.0",
+    **_FASTVIDEO_BLOCK,
 }
 ORIGINAL_ROOT = {
     "time_embedding.0": "condition_embedder.time_embedder.linear_1",
@@ -54,7 +88,18 @@ ORIGINAL_ROOT = {
     "head.modulation": "scale_shift_table",
     "patch_embedding": "patch_embedding",
 }
-DIFFUSERS_ROOT = {name: name for name in ORIGINAL_ROOT.values()}
+_EMBEDDERS = "condition_embedder"
+DIFFUSERS_ROOT = {
+    **{name: name for name in ORIGINAL_ROOT.values()},
+    "patch_embedding.proj": "patch_embedding",
+    f"{_EMBEDDERS}.text_embedder.fc_in": f"{_EMBEDDERS}.text_embedder.linear_1",
+    f"{_EMBEDDERS}.text_embedder.fc_out": f"{_EMBEDDERS}.text_embedder.linear_2",
+    f"{_EMBEDDERS}.time_embedder.mlp.fc_in": f"{_EMBEDDERS}.time_embedder.linear_1",
+    f"{_EMBEDDERS}.time_embedder.mlp.fc_out": f"{_EMBEDDERS}.time_embedder.linear_2",
+    f"{_EMBEDDERS}.time_modulation.linear": f"{_EMBEDDERS}.time_proj",
+    f"{_EMBEDDERS}.image_embedder.ff.fc_in": f"{_EMBEDDERS}.image_embedder.ff.net.0.proj",
+    f"{_EMBEDDERS}.image_embedder.ff.fc_out": f"{_EMBEDDERS}.image_embedder.ff.net.2",
+}
 
 # Parameters that belong to no layer of their own: `module` is then the parameter's own path.
 BARE_PARAMETERS = ("scale_shift_table", "condition_embedder.image_embedder.pos_embed")
@@ -99,6 +144,12 @@ def resolve_underscored(path: str) -> str | None:
         tail = UNDERSCORED_BLOCK.get(match[2])
         return None if tail is None else f"blocks.{match[1]}.{tail}"
     return UNDERSCORED_ROOT.get(path)
+
+
+def fused_into(module: str) -> tuple[str, ...]:
+    """The layers that a fused one stands for, in the order of its rows; () if it is not fused."""
+    path, _, name = module.rpartition(".")
+    return tuple(f"{path}.{part}" for part in FUSED.get(name, ()))
 
 
 def is_bare_parameter(module: str) -> bool:

@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Any
 
 from backend.errors import LoRAFileError, StudioError, UnsupportedLoRAError, released
+from backend.lora.dialects import nothing_readable
 from backend.lora.experts import NameRole, Role, name_role
 from backend.lora.file_rows import FileRow
 from backend.lora.findings import Findings, FormStore
@@ -284,8 +285,7 @@ def require_supported(info: LoRAInfo, name: str) -> None:
     """Raise UnsupportedLoRAError for a file that could be applied to no model at all."""
     if not info.layers and not info.problems:
         raise UnsupportedLoRAError(
-            f"{name}: no key belongs to a layer of a Wan transformer, so this is not a Wan LoRA"
-            f" (for example {next(iter(info.unknown or info.ignored))!r}).",
+            f"{name}: {nothing_readable(info.ignored, info.unknown)}.",
             context={"file": name, "unknown": list(info.unknown[:20])},
         )
     if info.problems:

@@ -74,6 +74,12 @@ def scale_of(parts: Parts, rank: int | None, place: str) -> float:
     if "scale" in parts:
         return float(parts["scale"])
     alpha = parts.get("alpha") if rank else None
+    if rank and "rank" in parts and parts["rank"].tolist() not in (rank, [rank]):
+        raise LoRAFileError(
+            f"{place}: it says that its rank is {parts['rank'].tolist()}, but its factors have "
+            f"{rank}.",
+            context={"layer": place},
+        )
     if alpha is None:
         return 1.0
     if alpha.numel() != 1:

@@ -14,12 +14,13 @@ import torch
 from torch import Tensor
 
 from backend.errors import LoRAFileError, UnsupportedLoRAError
-from backend.lora.dialects import MappedKey, read_keys, unsupported_kinds
+from backend.lora.dialects import MappedKey, nothing_readable, read_keys, refusals
 from backend.lora.finite import first_non_finite
 from backend.lora.header import Header, TensorEntry, open_regular, read_header
 from backend.lora.scaling import CONFIG_NAME, Scaling, read_scaling
+from backend.lora.selection import Expert
 from backend.lora.shapes import rank as rank_of
-from backend.wan.adapters.layer import Layer
+from backend.wan.adapters.layer import Layer, split_fused
 
 DTYPES = {
     "F64": torch.float64,
@@ -40,7 +41,8 @@ DTYPES = {
 class AdapterFile:
     """The layers of one file, by the expert that its keys name (None: the keys name none).
 
-    `source` tells this very content of this file from any other; `size` is in bytes.
+    `source` tells this very content of this file from any other; `size` is in bytes. `unread`
+    counts, likewise by expert, the layers that are named in a way that cannot be read.
     """
 
     path: Path
@@ -49,6 +51,7 @@ class AdapterFile:
     layers: Mapping[str | None, tuple[Layer, ...]]
     ignored: Mapping[str, str]
     unknown: tuple[str, ...]
+    unread: Mapping[Expert | None, int]
 
 
 def source_of(path: Path) -> str:
@@ -84,10 +87,13 @@ def read_adapter_file(path: Path) -> AdapterFile:
             f"{path.name}: {' and '.join(reading.conflicts[0])} both name the same factor.",
             context={"path": str(path), "conflicts": list(reading.conflicts)},
         )
-    if problems := unsupported_kinds(reading.unknown):
+    if problems := refusals(reading, lambda key: len(header.tensors[key].shape)):
         raise UnsupportedLoRAError(
             f"{path.name}: {'; '.join(problems)}.", context={"path": str(path)}
         )
+    if not reading.forms:
+        why = nothing_readable(reading.ignored, reading.unknown)
+        raise UnsupportedLoRAError(f"{path.name}: {why}.", context={"path": str(path)})
     data = _bytes_of(path, header)
     _require_finite(path, data, [header.tensors[mapped.key] for mapped in reading.mapped])
     scaling = read_scaling(path, header.metadata)
@@ -99,7 +105,7 @@ def read_adapter_file(path: Path) -> AdapterFile:
             factor = scaling.factor(module, rank, None)
             parts["scale"] = torch.tensor(factor, dtype=torch.float64)
             keys["scale"] = CONFIG_NAME
-        layers[expert].append(Layer(module, parts, keys))
+        layers[expert] += split_fused(Layer(module, parts, keys))
     return AdapterFile(
         path,
         source,
@@ -107,6 +113,7 @@ def read_adapter_file(path: Path) -> AdapterFile:
         {expert: tuple(items) for expert, items in layers.items()},
         reading.ignored,
         reading.unknown,
+        reading.unread,
     )
 
 

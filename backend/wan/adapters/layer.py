@@ -8,6 +8,10 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from backend.errors import UnsupportedLoRAError
+from backend.lora.fused import row_axes
+from backend.lora.interface_layers import other_task
+from backend.lora.module_names import fused_into
+from backend.lora.shapes import flaw
 from backend.wan.adapters.delta import WeightDelta
 from backend.wan.adapters.diff import DiffDelta
 from backend.wan.adapters.dora import DoRADelta
@@ -32,7 +36,7 @@ PRODUCTS: tuple[tuple[frozenset[str], ProductAlgebra], ...] = (
         LoHaDelta,
     ),
 )
-SCALES = ("alpha", "scale", "dora_scale")  # These take effect only with a product.
+SCALES = ("alpha", "rank", "scale", "dora_scale")  # These take effect only with a product.
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,34 @@ class Layer:
     module: str
     parts: Mapping[str, Tensor]
     keys: Mapping[str, str]  # part -> key in the file
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """The shape of each part."""
+        return {part: tuple(factor.shape) for part, factor in self.parts.items()}
+
+
+def split_fused(layer: Layer) -> Iterator[Layer]:
+    """The projections that a fused layer stands for, each with its rows; else the layer itself.
+
+    Raises UnsupportedLoRAError for a fused layer that cannot be split.
+    """
+    modules = fused_into(layer.module)
+    shapes = layer.shapes
+    if not modules or flaw(shapes):
+        yield layer
+        return
+    axes = row_axes(shapes, len(modules))
+    if isinstance(axes, str):
+        raise UnsupportedLoRAError(
+            f"{layer.module} cannot be split into its projections: {axes}.",
+            context={"layer": layer.module},
+        )
+    for index, module in enumerate(modules):
+        parts = dict(layer.parts)
+        for part, axis in axes.items():
+            parts[part] = parts[part].chunk(len(modules), axis)[index]
+        yield Layer(module, parts, layer.keys)
 
 
 @dataclass(frozen=True)
@@ -54,10 +86,14 @@ class Change:
 
 @dataclass(frozen=True)
 class LayerReading:
-    """What a layer changes in this model, and which of its keys the model has no place for."""
+    """What a layer changes in this model, and which of its keys the model has no place for.
+
+    `misfit` says why all of it is left out although the model has such a layer.
+    """
 
     changes: tuple[Change, ...]
     ignored: Mapping[str, str]
+    misfit: str | None = None
 
 
 def read_layer(layer: Layer, shapes: Shapes) -> LayerReading:
@@ -70,6 +106,9 @@ def read_layer(layer: Layer, shapes: Shapes) -> LayerReading:
     if layer.module in shapes:
         weight = layer.module  # A bare parameter such as scale_shift_table.
     bias = f"{layer.module}.bias"
+    misfit = other_task(layer.module, layer.shapes, shapes.get(weight), shapes.get(bias))
+    if misfit is not None:
+        return LayerReading((), dict.fromkeys(layer.keys.values(), misfit), misfit)
     algebra = _product_algebra(layer)
     ignored = {}
     if algebra is None:

@@ -61,8 +61,8 @@ class LoRAReport:
             **hashes_of(self.item),
             "strengths": {
                 # An expert for which the file has no layer gets an explicit 0.
-                expert: self.item.strength.for_expert(expert).to_plain() if total else 0.0
-                for expert, (_, total) in self.coverage.items()
+                expert: self.item.strength.for_expert(expert).to_plain() if matched else 0.0
+                for expert, (matched, _) in self.coverage.items()
             },
             "coverage": {
                 expert: {"matched": matched, "total": total}
@@ -174,15 +174,20 @@ def _resolve_item(
     if len(shapes) == len(files) == 1:
         # One transformer takes a single file whatever its role.
         files = {"both": next(iter(files.values()))}
+    misfits: list[str | None] = []
     for role, path in files.items():
         file = source.read(path)
         report.ignored.update(file.ignored)
         report.unknown.extend(file.unknown)
+        for expert, unread in _unread(role, file, tuple(shapes)):
+            matched, total = report.coverage[expert]
+            report.coverage[expert] = matched, total + unread
         for expert, layers in _by_expert(role, file, tuple(shapes), report):
             matched = 0
             for layer in layers:
                 reading = read_layer(layer, shapes[expert])
                 report.ignored.update(reading.ignored)
+                misfits.append(reading.misfit)
                 matched += bool(reading.changes)
                 for change in reading.changes:
                     effect = Effect(index, file.source, change.delta)
@@ -190,14 +195,27 @@ def _resolve_item(
             before = report.coverage[expert]
             report.coverage[expert] = (before[0] + matched, before[1] + len(layers))
     if not any(matched for matched, _ in report.coverage.values()):
+        others = "; ".join(dict.fromkeys(filter(None, misfits)))
         raise IncompatibleLoRAError(
-            "none of its layers exists in this model, so it would do nothing.",
+            f"none of its layers fits this model: {others}."
+            if others
+            else "none of its layers exists in this model, so it would do nothing.",
             context={
                 "unknown": report.unknown[:20],
                 "ignored": dict(list(report.ignored.items())[:20]),
             },
         )
     return report
+
+
+def _unread(
+    role: str, file: AdapterFile, experts: tuple[Expert, ...]
+) -> Iterator[tuple[Expert, int]]:
+    """How many layers each expert would have had if they could be read."""
+    for named, count in file.unread.items():
+        for expert in experts:
+            if (named or role) in ("both", expert):
+                yield expert, count
 
 
 def _by_expert(

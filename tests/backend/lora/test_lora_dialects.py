@@ -104,6 +104,29 @@ TABLE = {
     "blocks.3.attn1.processor.to_out_lora.up.weight": (
         "blocks.3.attn1.to_out.0", "lora_up", None, "diffusers-old"),
     "transformer.blocks.3.attn1.to_q_lora.down.weight": (Q, "lora_down", None, "diffusers-old"),
+    # FastVideo: without `.weight`, its own names, the rank
+    "transformer.blocks.3.attn1.to_q.lora_A": (Q, "lora_down", None, "diffusers"),
+    "blocks.3.to_q.lora_B": (Q, "lora_up", None, "diffusers"),
+    "blocks.3.ffn.fc_in.lora_A": ("blocks.3.ffn.net.0.proj", "lora_down", None, "diffusers"),
+    "condition_embedder.time_modulation.linear.lora_A": (
+        "condition_embedder.time_proj", "lora_down", None, "diffusers"),
+    # wrappers, in any order
+    "diffusion_model._orig_mod.blocks.3.self_attn.q.lora_A.weight": (
+        Q, "lora_down", None, "diffusion-pipe"),
+    "module.blocks.3._checkpoint_wrapped_module.attn1.to_q.lora_A.weight": (
+        Q, "lora_down", None, "diffusers"),
+    "transformer.base_model.model.blocks.3.attn1.to_q.lora_A.weight": (
+        Q, "lora_down", None, "peft"),
+    "_orig_mod.module.transformer_2.blocks.3.attn1.to_q.lora_A.weight": (
+        Q, "lora_down", "low", "diffusers"),
+    "lora_unet__orig_mod_blocks_3__checkpoint_wrapped_module_self_attn_q.lora_up.weight": (
+        Q, "lora_up", None, "musubi"),
+    "lora_unet_diffusion_model__orig_mod_blocks_3_self_attn_q.lora_up.weight": (
+        Q, "lora_up", None, "musubi"),
+    "lora_transformer_2_blocks_3_attn1_to_q.lora_up.weight": (Q, "lora_up", "low", "kohya"),
+    # fused projections
+    "diffusion_model.blocks.3.self_attn.to_qkv.lora_A.weight": (
+        "blocks.3.attn1.to_qkv", "lora_down", None, "diffusion-pipe"),
     # other prefixes
     "unet.blocks.3.attn1.to_q.lora_A.weight": (Q, "lora_down", None, "diffusers"),
     "lora_transformer_blocks_3_attn1_to_q.lora_up.weight": (Q, "lora_up", None, "kohya"),
@@ -133,7 +156,7 @@ def test_all_layouts_mixed_in_one_file() -> None:
 def test_every_dialect_is_in_the_table_above() -> None:
     assert {dialect.name for dialect in DIALECTS} == {row[3] for row in TABLE.values()}
     parts = {row[1] for row in TABLE.values()}
-    assert {form.part for form in FORMS} - {""} <= parts | {"alpha", "diff_m"}
+    assert {form.part for form in FORMS} - {""} <= parts | {"alpha", "rank", "diff_m"}
 
 
 def test_plain_transformer_is_high_only_beside_transformer_2() -> None:
@@ -156,6 +179,13 @@ def test_alpha_takes_its_layers_dialect() -> None:
     assert reading.mapped[0].part == "alpha"
 
 
+def test_the_rank_belongs_to_its_layer() -> None:
+    keys = [f"blocks.3.to_q.lora_{part}" for part in ("A", "B", "alpha", "rank")]
+    reading = read_keys(keys)
+    assert [m.part for m in reading.mapped] == ["lora_down", "lora_up", "alpha", "rank"]
+    assert read_keys(keys[2:]).ignored.keys() == set(keys[2:])
+
+
 def test_orphan_alphas_and_text_encoder_keys_are_ignored_with_a_reason() -> None:
     orphan = "lora_unet_blocks_1_self_attn_q.alpha"
     text = "lora_te1_text_model_encoder_layers_0_mlp_fc1.lora_down.weight"
@@ -171,7 +201,6 @@ def test_orphan_alphas_and_text_encoder_keys_are_ignored_with_a_reason() -> None
     [
         "blocks.0.self_attn.w.lora_A.weight",
         "blocks.007.self_attn.q.lora_A.weight",
-        "vace_blocks.0.self_attn.q.lora_A.weight",
         "lora_unet_double_blocks_0_img_attn_qkv.lora_down.weight",
         "diffusion_model.blocks.0.self_attn.q.weight",
         "diffusion_model.blocks.0.self_attn_q.lora_A.weight",
@@ -185,6 +214,34 @@ def test_other_keys_are_unknown(key: str) -> None:
     reading = read_keys([key])
     assert reading.unknown == (key,)
     assert not reading.mapped
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "lora_unet_transformer_blocks_0_attn1_to_q.lora_down.weight",
+        "lycoris_transformer_blocks_0_attn1_to_q.lokr_w1",
+        "transformer.transformer_blocks.0.attn1.to_q.lora_A.weight",
+        "transformer_1.transformer_2.blocks.0.attn1.to_q.lora_A.weight",
+        "modules.blocks.0.attn1.to_q.lora_A.weight",
+    ],
+)
+def test_names_that_only_look_like_wrapped_ones(key: str) -> None:
+    assert read_keys([key]).unknown == (key,)
+
+
+def test_a_variants_layer_is_ignored_by_name_and_counted() -> None:
+    vace = [f"vace_blocks.{n}.self_attn.q.lora_{half}.weight" for n in (0, 1) for half in "AB"]
+    reading = read_keys([*musubi(blocks=1), *vace])
+    assert set(reading.ignored) == set(vace)
+    assert all("VACE" in reason for reason in reading.ignored.values())
+    assert reading.unread == {None: 2}
+
+
+def test_a_fused_layer_and_one_of_its_projections_are_a_conflict() -> None:
+    first = "blocks.0.attn1.to_qkv.lora_A.weight"
+    second = "blocks.0.attn1.to_k.lora_A.weight"
+    assert read_keys([first, second]).conflicts == ((first, second),)
 
 
 def test_two_keys_for_one_place_are_a_conflict() -> None:
