@@ -15,7 +15,6 @@ LEFT_OUT = frozenset(
     }
 )  # fmt: skip
 TEXTS_LEFT_OUT = frozenset({"base_model", "date", "negative_prompt", "usage_hint", "version"})
-MAX_DESCRIPTION = 300  # characters, for the search
 
 
 def compact(data: Mapping[str, Any]) -> dict[str, Any]:
@@ -30,7 +29,8 @@ def compact(data: Mapping[str, Any]) -> dict[str, Any]:
         found = {
             model: verdicts.index(_shown(verdict)) for model, verdict in record["verdicts"].items()
         }
-        cards.append({**_card(record), "fit": fits.index(found)})
+        card = _card(record, data["search"]["description"])
+        cards.append({**card, "fit": fits.index(found)})
     rest = {key: value for key, value in data.items() if key != "loras"}
     return {**rest, "verdicts": verdicts.rows, "fits": fits.rows, "loras": cards}
 
@@ -53,8 +53,9 @@ def _shown(verdict: Mapping[str, Any]) -> dict[str, Any]:
     return {key: verdict[key] for key in ("verdict", "reasons", "coverage")}
 
 
-def _card(record: Mapping[str, Any]) -> dict[str, Any]:
+def _card(record: Mapping[str, Any], description: int) -> dict[str, Any]:
+    """`description` is how many characters of one the page searches."""
     kept = {key: value for key, value in record.items() if key not in LEFT_OUT}
     texts = {key: value for key, value in record["metadata"].items() if key not in TEXTS_LEFT_OUT}
-    texts["description"] = str(texts.get("description", ""))[:MAX_DESCRIPTION]
+    texts["description"] = str(texts.get("description", ""))[:description]
     return {**kept, "metadata": texts}

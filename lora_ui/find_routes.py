@@ -17,7 +17,9 @@ def add_find_routes(router: APIRouter, loras: LoRAManager) -> None:
         offset: Annotated[int, Query(ge=0)] = 0,
         limit: Annotated[int, Query(ge=1, le=500)] = 60,
     ) -> Found:
-        """Words are looked for in names, titles, tags, trigger words and folders."""
+        """Words are looked for in names, titles, paths, descriptions, notes, authors, tags and
+        trigger words, without regard to case and width. Eight digits or more of a SHA256, AutoV2
+        or AutoV3 find the file that has it."""
         return Found.of(loras.find_loras(q, offset=offset, limit=limit))
 
     @router.get("/api/loras/duplicates", summary="LoRAs that hold the same file")

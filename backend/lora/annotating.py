@@ -148,9 +148,9 @@ class AnnotatedLibrary(LockedLibrary):
         with self._lock:
             self._look()
             strengths = {
-                self._contents.entries[name].entry.first.path: _plain(strength)
+                found.entry.first.path: _plain(strength)
                 for name, strength in names_with_strengths.items()
-                if name in self._contents.entries
+                if (found := self._contents.named(name)) is not None
             }
             when = datetime.now(UTC).isoformat(timespec="microseconds")
             self._catalog.record_use(strengths, when, str(video) if video else None)

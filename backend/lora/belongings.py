@@ -35,8 +35,10 @@ def stems_of(entry: Entry, names: Folders) -> list[Stem]:
     stems = []
     for role, file in entry.files.items():
         own = PurePosixPath(file.path).name[len(file.stem) :]
-        suffixes = (own, *names[file.folder].endings(file.stem))
-        stems.append(Stem(file.folder, file.stem, role, suffixes))
+        here = names[file.folder]
+        for stem in here.stems_like(file.stem):
+            suffixes = (own, *here.endings(stem)) if stem == file.stem else here.endings(stem)
+            stems.append(Stem(file.folder, stem, role, tuple(suffixes)))
     return stems + _common_stem(entry, stems, names)
 
 
@@ -46,9 +48,12 @@ def _common_stem(entry: Entry, stems: list[Stem], names: Folders) -> list[Stem]:
     if found is None or not found.stem:
         return []
     here = names[entry.first.folder]
-    taken = f"{found.stem}{SUFFIX}" in here or found.stem in {stem.stem for stem in stems}
-    suffixes = () if taken else tuple(here.endings(found.stem))
-    return [Stem(entry.first.folder, found.stem, None, suffixes)] if suffixes else []
+    own = {stem.stem for stem in stems}
+    return [
+        Stem(entry.first.folder, stem, None, tuple(here.endings(stem)))
+        for stem in here.stems_like(found.stem)
+        if here.endings(stem) and stem not in own and f"{stem}{SUFFIX}" not in here
+    ]
 
 
 def all_paths(entry: Entry, names: Folders) -> list[str]:

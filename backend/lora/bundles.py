@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 
 from backend.lora.endings import FolderNames
 from backend.lora.experts import has_identity, name_role
-from backend.lora.names import SUFFIX, free_name, safe_name
+from backend.lora.names import SUFFIX, composed, free_name, name_key, safe_name
 from backend.lora.scaling import CONFIG_NAME
 
 
@@ -35,13 +35,13 @@ def bundles_of(names: Sequence[str], taken_folders: Collection[str]) -> list[Bun
     by_folder: dict[str, dict[str, str]] = {}
     for name in names:
         path = PurePosixPath(name.replace("\\", "/"))
-        by_folder.setdefault(str(path.parent), {})[path.name] = name
+        by_folder.setdefault(composed(str(path.parent)), {})[composed(path.name)] = name
     taken = set(taken_folders)
     found: list[Bundle] = []
     for sent, files in by_folder.items():
         loras = [name for name in files if name.casefold().endswith(SUFFIX)]
         folder = _folder(sent, loras, files, taken)
-        taken.add(folder.casefold())
+        taken.add(name_key(folder))
         here = FolderNames(files)
         for name in loras:
             stem = name[: -len(SUFFIX)]

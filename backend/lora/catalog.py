@@ -25,6 +25,7 @@ from backend.lora.experts import Role
 from backend.lora.file_rows import FILE_COLUMNS, FileRow, insert_files
 from backend.lora.hand_pairs import SCHEMA as PAIRINGS
 from backend.lora.hand_pairs import HandPairs, drop_pairings, move_pairings, read_pairings
+from backend.lora.hashing import Hashes
 from backend.lora.loads import SCHEMA as LOADS
 from backend.lora.revisions import RevisionWatch
 from backend.set_aside import set_aside
@@ -45,7 +46,8 @@ SCHEMA = """
 CREATE TABLE IF NOT EXISTS files (
     path TEXT PRIMARY KEY, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,
     info TEXT, error TEXT, sha256 TEXT, form TEXT, inode INTEGER NOT NULL DEFAULT 0,
-    present INTEGER NOT NULL DEFAULT 1, expert TEXT, model_hash TEXT, words TEXT) WITHOUT ROWID;
+    present INTEGER NOT NULL DEFAULT 1, expert TEXT, model_hash TEXT, words TEXT,
+    said TEXT) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS forms (
     key TEXT PRIMARY KEY, version INTEGER NOT NULL, form TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS beside (
@@ -63,6 +65,8 @@ CREATE TABLE IF NOT EXISTS counters (name TEXT PRIMARY KEY, value INTEGER NOT NU
 CREATE TABLE IF NOT EXISTS pictures (
     name TEXT PRIMARY KEY, version TEXT NOT NULL, content TEXT NOT NULL) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS pictures_by_content ON pictures (content);
+CREATE TABLE IF NOT EXISTS data_hashes (
+    sha256 TEXT PRIMARY KEY, data TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS made (
     path TEXT PRIMARY KEY, video TEXT NOT NULL, alone INTEGER NOT NULL) WITHOUT ROWID;
 DROP TABLE IF EXISTS thumbnails;
@@ -77,6 +81,7 @@ ADDED_COLUMNS = {
     "expert": "TEXT",
     "model_hash": "TEXT",
     "words": "TEXT",
+    "said": "TEXT",
 }
 
 
@@ -243,13 +248,23 @@ class Catalog:
         with self._open() as db:
             insert_files(db, rows)
 
-    def save_hash(self, path: str, size: int, mtime_ns: int, sha256: str) -> None:
-        """Keep the hash of a file if its row is still of the same size and time."""
+    def save_hash(
+        self, path: str, size: int, mtime_ns: int, sha256: str, data: str | None = None
+    ) -> None:
+        """Keep the hash of a file if its row is still of the same size and time; `data` is that
+        of its tensor data alone."""
         with self._open(durable=False) as db:
+            if data:
+                save_data_hash(db, Hashes(sha256, data))
             db.execute(
                 "UPDATE files SET sha256=? WHERE path=? AND size=? AND mtime_ns=?",
                 (sha256, path, size, mtime_ns),
             )
+
+    def data_hashes(self) -> dict[str, str]:
+        """The hash of the tensor data alone, by that of the whole file."""
+        with self._open() as db:
+            return dict(db.execute("SELECT sha256, data FROM data_hashes").fetchall())
 
     def usage(self) -> dict[str, Usage]:
         with self._open() as db:
@@ -357,6 +372,11 @@ def save_role(db: sqlite3.Connection, path: str, role: Role | None) -> None:
     db.execute("DELETE FROM roles WHERE path=?", (path,))
     if role is not None:
         db.execute("INSERT INTO roles VALUES (?, ?)", (path, role))
+
+
+def save_data_hash(db: sqlite3.Connection, hashes: Hashes) -> None:
+    """Within a transaction, keep what a file's tensor data alone has for a hash."""
+    db.execute("INSERT OR REPLACE INTO data_hashes VALUES (?, ?)", hashes)
 
 
 def bump(db: sqlite3.Connection) -> None:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from backend.errors import LoRAError, UploadError
 from backend.lora.belongings import Stem, renamed_stem, stems_of
-from backend.lora.catalog import Catalog
+from backend.lora.catalog import Catalog, save_data_hash
 from backend.lora.contents import Contents
 from backend.lora.experts import Role, has_identity, name_role
 from backend.lora.file_rows import FileRow
 from backend.lora.intents import Intents
 from backend.lora.links import moves_of
-from backend.lora.names import SUFFIX, free_name, name_problem, safe_name
+from backend.lora.names import SUFFIX, composed, free_name, name_key, name_problem, safe_name
 from backend.lora.pairing import Entry
 from backend.lora.placement import Move
 from backend.lora.scaling import CONFIG_NAME
@@ -52,7 +53,7 @@ class Adoption:
             own = CONFIG_NAME if sidecar.ending == CONFIG_NAME else staged.stem + sidecar.ending
             moves.append(Move(sidecar.path, target.with_name(own)))
         try:
-            self.intents.carry_out(moves, lambda db: self.catalog.arrived(db, row))
+            self.intents.carry_out(moves, lambda db: self._arrived(db, row, staged))
         except FileExistsError as error:
             raise self._clash(staged) from error
         except OSError as error:
@@ -61,6 +62,10 @@ class Adoption:
                 suggestions=["Check that the LoRA folder is writable and its disk is not full."],
             ) from error
         return path
+
+    def _arrived(self, db: sqlite3.Connection, row: FileRow, staged: StagedFile) -> None:
+        self.catalog.arrived(db, row)
+        save_data_hash(db, staged.hashes)
 
     def _folder_for(
         self, staged: StagedFile, sidecars: Sequence[StagedSidecar], folder: str
@@ -74,7 +79,7 @@ class Adoption:
             return folder
         named = has_identity(staged.stem)
         above, _, last = (folder, "", staged.stem) if named else folder.rpartition("/")
-        taken = {path.name.casefold() for path in (self.root / above).iterdir()}
+        taken = {name_key(path.name) for path in (self.root / above).iterdir()}
         own = free_name(safe_name(last), taken)
         return f"{above}/{own}" if above else own
 
@@ -90,11 +95,11 @@ class Adoption:
                     )
 
     def _refuse_clash(self, staged: StagedFile) -> None:
-        if staged.stem.casefold() in taken_names(self.contents):
+        if name_key(staged.stem) in taken_names(self.contents):
             raise self._clash(staged)
 
     def _clash(self, staged: StagedFile) -> UploadError:
-        beside = {name.split(".")[0].casefold() for name in self.contents.names.get("", ())}
+        beside = {name_key(name.split(".")[0]) for name in self.contents.names.get("", ())}
         proposed = free_name(staged.stem, {*taken_names(self.contents), *beside})
         return UploadError(
             f"There is another LoRA named {staged.stem!r} already.",
@@ -114,6 +119,7 @@ class Renaming:
 
     def rename(self, entry: Entry, new_name: str) -> None:
         """All files or none. Raises LoRAError if the name is taken or not allowed."""
+        new_name = composed(new_name)
         self._refuse_bad_name(entry, new_name)
         stems = stems_of(entry, self.contents.names)
         paths = self._plan(entry, stems, new_name)
@@ -143,7 +149,7 @@ class Renaming:
                 context={"proposed_name": safe_name(new_name)},
             )
         taken = taken_names(self.contents, without=entry)
-        if new_name.casefold() in taken:
+        if name_key(new_name) in taken:
             proposed = free_name(new_name, taken)
             raise LoRAError(
                 f"There is another LoRA named {new_name!r} already.",
@@ -179,9 +185,9 @@ class Renaming:
 def taken_names(contents: Contents, without: Entry | None = None) -> Collection[str]:
     """Casefolded names that a new LoRA must not have: records, and stems of the top folder."""
     own = {file.path for file in without.files.values()} if without else set()
-    names = {name.casefold() for name in contents.entries if not without or name != without.name}
+    names = {name_key(name) for name in contents.entries if not without or name != without.name}
     stems = {
-        file.stem.casefold()
+        name_key(file.stem)
         for file in contents.files.values()
         if file.path not in own and not file.folder
     }

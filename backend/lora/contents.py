@@ -18,14 +18,14 @@ from backend.lora.architectures import Architecture
 from backend.lora.belongings import previews_of, stems_of
 from backend.lora.catalog import Catalog
 from backend.lora.findings import Findings, FormStore
-from backend.lora.hashing import file_sha256
+from backend.lora.hashing import Hashes, file_hashes
 from backend.lora.history import reunite
 from backend.lora.judging import Judge, Verdicts
-from backend.lora.names import SUFFIX
+from backend.lora.names import SUFFIX, name_key
 from backend.lora.pairing import Entry, make_entries
-from backend.lora.records import Prepared
+from backend.lora.records import Prepared, searched
 from backend.lora.scan import ScannedFile, Scanner, broken
-from backend.lora.search import Indexed, indexed
+from backend.lora.search import Indexed, indexed, shown_hashes
 from backend.lora.sidecars import SidecarReading
 from backend.lora.texts import NOTHING, Texts
 from backend.lora.walking import (
@@ -67,11 +67,13 @@ class Contents:
         self.names: Folders = {}
         self._beside: set[str] = set()
         self._made: dict[str, str] = {}
+        self._data_hashes: dict[str, str] = {}
         self.files: dict[str, ScannedFile] = {}
         self.entries: dict[str, Prepared] = {}
         self.moved: dict[str, str] = {}  # path now -> before, of files that others have moved
         self.offline = False
         self.seen = Walk({})  # the last look
+        self._by_key: dict[str, str] = {}  # name_key -> name, made when it is needed
         self.generation = 0  # grows with every rebuild
         self.look_took = 0.0
         self._loaded = False
@@ -175,16 +177,16 @@ class Contents:
         files = self._reunited(self._hash_some(files), fresh)
         self._take(files, replace(walk, snapshot=snapshot))
 
-    def take_hashes(self, hashes: Mapping[ScannedFile, str]) -> None:
+    def take_hashes(self, hashes: Mapping[ScannedFile, Hashes]) -> None:
         """Take over what was hashed in the background; files that changed since stay as they are.
 
         One that turns out to be a file that was known under another name gets its history.
         """
         files = dict(self.files)
-        known = {file: sha256 for file, sha256 in hashes.items() if files.get(file.path) is file}
-        current = {_place(file): sha256 for file, sha256 in known.items()}
+        known = {file: found for file, found in hashes.items() if files.get(file.path) is file}
+        current = {_place(file): found for file, found in known.items()}
         same = [file for file in files.values() if not file.sha256 and _place(file) in current]
-        files |= {file.path: self._with_hash(file, current[_place(file)]) for file in same}
+        files |= {file.path: self._with_hash(file, *current[_place(file)]) for file in same}
         files = self._reunited(files, [file.path for file in same])
         self._take(files, self.seen)
 
@@ -229,16 +231,33 @@ class Contents:
         self.entries = {name: Prepared(entry, self) for name, entry in entries.items()}
         self.read_made()
         self.generation += 1
+        self._by_key.clear()
         self._index = None
 
     def read_made(self) -> None:
-        """Look up again in which videos the files were used."""
+        """Look up again in which videos the files were used, and the hashes of their data."""
         self._made = self.catalog.made()
+        self._data_hashes = self.catalog.data_hashes()
 
     def made(self, entry: Entry) -> Path | None:
         """A finished video in which the LoRA was used."""
         video = self._made.get(entry.first.path)
         return None if video is None else Path(video)
+
+    def hashes(self, entry: Entry) -> tuple[str, ...]:
+        """How the LoRA is found by a hash, as far as its files are hashed."""
+        files = entry.files.values()
+        data = [self._data_hashes.get(file.sha256 or "") for file in files]
+        stated = [file.model_hash for file in files]
+        return shown_hashes([file.sha256 for file in files], [*data, *stated])
+
+    def named(self, name: str) -> Prepared | None:
+        """The LoRA of that name, in whatever case and form of Unicode it is given."""
+        found = self.entries.get(name)
+        if found is None:
+            self._by_key = self._by_key or {name_key(key): key for key in self.entries}
+            found = self.entries.get(self._by_key.get(name_key(name), ""))
+        return found
 
     def is_missing(self, entry: Entry) -> bool:
         """Whether a file of the LoRA cannot be reached at the moment."""
@@ -306,7 +325,8 @@ class Contents:
         if self._index is None:
             edits = {} if self.offline else self.catalog.edits()
             words = self.each(
-                self.entries, lambda item: indexed(item, edits.get(item.entry.first.path, {}))
+                self.entries,
+                lambda item: indexed(searched(item, edits.get(item.entry.first.path, {}))),
             )
             self._index = list(words.values())
         return self._index
@@ -364,13 +384,13 @@ class Contents:
         if file.sha256:
             return file
         try:
-            sha256 = file_sha256(self.root / file.path)
+            hashes = file_hashes(self.root / file.path)
         except LoRAFileError:
             return file
-        return self._with_hash(file, sha256)
+        return self._with_hash(file, *hashes)
 
-    def _with_hash(self, file: ScannedFile, sha256: str) -> ScannedFile:
-        self.catalog.save_hash(file.path, file.stamp.size, file.stamp.mtime_ns, sha256)
+    def _with_hash(self, file: ScannedFile, sha256: str, data: str | None = None) -> ScannedFile:
+        self.catalog.save_hash(file.path, file.stamp.size, file.stamp.mtime_ns, sha256, data)
         return replace(file, sha256=sha256)
 
 

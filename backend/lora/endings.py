@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Set
 from functools import cached_property
 
-from backend.lora.names import SUFFIX
+from backend.lora.names import SUFFIX, composed
 
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".avif")
 VIDEOS = (".mp4", ".webm")
@@ -58,15 +58,34 @@ class FolderNames(Set[str]):
         """
         return self._endings.get(stem, [])
 
+    def stems_like(self, stem: str) -> list[str]:
+        """The stem, and those with files here that are it in another form of Unicode and have no
+        LoRA of their own."""
+        key = composed(stem)
+        others = self._other_forms.get(key, ()) if not stem.isascii() else ()
+        loras = self._loras
+        return [stem, *(other for other in others if other != stem and other not in loras)]
+
+    @cached_property
+    def _other_forms(self) -> Mapping[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for stem in self._endings:
+            if not stem.isascii():
+                found.setdefault(composed(stem), []).append(stem)
+        return found
+
+    @cached_property
+    def _loras(self) -> frozenset[str]:
+        return frozenset(name[: -len(SUFFIX)] for name in self if name.casefold().endswith(SUFFIX))
+
     @cached_property
     def _endings(self) -> Mapping[str, list[str]]:
-        loras = {name[: -len(SUFFIX)] for name in self if name.casefold().endswith(SUFFIX)}
         found: dict[str, list[str]] = {}
         for name in sorted(self):
             for ending in _endings_of(name):
                 stem = name[: -len(ending)]
                 found.setdefault(stem, []).append(ending)
-                if stem in loras:
+                if stem in self._loras:
                     break
         return found
 

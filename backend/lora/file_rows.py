@@ -12,7 +12,8 @@ class FileRow(NamedTuple):
     a StudioError's dict as JSON. `inode` 0 means that it is not known.
 
     `expert`, `model_hash` and `words` are what a list of all files needs of `info`; they spare
-    reading that, and are None in a row of an older version. `words` are what a search looks for.
+    reading that, as `said` does for a search (`scan.Said`); they are None in a row of an older
+    version. `words` are its names and tags, casefolded.
     """
 
     path: str
@@ -26,6 +27,7 @@ class FileRow(NamedTuple):
     expert: str | None = None
     model_hash: str | None = None
     words: str | None = None
+    said: str | None = None
 
     def is_of(self, size: int, mtime_ns: int, inode: int = 0) -> bool:
         same_file = self.inode == inode or not self.inode or not inode

@@ -17,6 +17,7 @@ from backend.lora.belongings import all_paths
 from backend.lora.catalog import bump
 from backend.lora.changes import Adoption, Renaming
 from backend.lora.following import Following
+from backend.lora.names import composed, name_key
 from backend.lora.placement import Move
 from backend.lora.previewing import PreviewedLibrary
 from backend.lora.relocation import Relocation, create_folder, folder_like
@@ -124,7 +125,7 @@ class LoRALibrary(PreviewedLibrary):
 
     def folder_names(self) -> set[str]:
         """The names in the library's top folder, casefolded."""
-        return {entry.name.casefold() for entry in os.scandir(self.root)}
+        return {name_key(entry.name) for entry in os.scandir(self.root)}
 
     def delete_lora_file(self, name: str) -> bool:
         """Move all files of the LoRA into the trash. `undo_delete` brings them back."""
@@ -153,7 +154,7 @@ class LoRALibrary(PreviewedLibrary):
         """
         with self._changing():
             prepared = self._changeable(old_name)
-            if old_name == new_name:
+            if prepared.entry.name == composed(new_name):
                 return True
             Renaming(self.root, self._contents, self._catalog, self._intents).rename(
                 prepared.entry, new_name
@@ -183,7 +184,7 @@ class LoRALibrary(PreviewedLibrary):
         Raises LoRAError for one that is there already, or whose name is not allowed.
         """
         with self._changing():
-            create_folder(self.root, folder)
+            folder = create_folder(self.root, folder)
             self._settle()
         return folder
 

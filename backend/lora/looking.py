@@ -11,6 +11,7 @@ from backend.errors import LoRAError, LoRANotFoundError
 from backend.lora.background import Background
 from backend.lora.catalog import Catalog
 from backend.lora.contents import Contents
+from backend.lora.hashing import Hashes
 from backend.lora.lookup import close_names
 from backend.lora.pictures import Pictures
 from backend.lora.records import Prepared
@@ -136,7 +137,7 @@ class LibraryView:
             self._looked(changed=changed, now=False)
             return True
 
-    def publish_hashes(self, hashes: Mapping[ScannedFile, str]) -> None:
+    def publish_hashes(self, hashes: Mapping[ScannedFile, Hashes]) -> None:
         """Take over hashes that were computed in the background."""
         if not hashes:
             return
@@ -162,10 +163,10 @@ class LibraryView:
     def _find(self, name: str) -> Prepared:
         with self._lock:
             self._look_for_page()
-            found = self._contents.entries.get(name)
+            found = self._contents.named(name)
             if found is None:
                 self._look()
-                found = self._contents.entries.get(name)
+                found = self._contents.named(name)
             if found is not None:
                 return found
             names = list(self._contents.entries)

@@ -26,6 +26,16 @@ _DEVICES = frozenset(
 )
 
 
+def composed(text: str) -> str:
+    """In NFC, the form of Unicode that names are kept in; a Mac writes files in another."""
+    return text if text.isascii() else unicodedata.normalize("NFC", text)
+
+
+def name_key(name: str) -> str:
+    """Equal for names that are one: without regard to case, and to the form of Unicode."""
+    return composed(name).casefold()
+
+
 def name_problem(name: str) -> str | None:
     """What is wrong with `name` as a LoRA's name, as the end of a sentence; None if nothing."""
     if _PLAIN.fullmatch(name) and not _is_device(name):
@@ -49,7 +59,7 @@ def _has_invisible(name: str) -> bool:
 
 
 def _not_composed(name: str) -> bool:
-    return unicodedata.normalize("NFC", name) != name
+    return composed(name) != name
 
 
 def _has_forbidden(name: str) -> bool:
@@ -82,7 +92,7 @@ def _refused_elsewhere(name: str) -> bool:
 
 def safe_name(name: str) -> str:
     """The closest allowed name to `name`; "lora" if nothing is left."""
-    text = unicodedata.normalize("NFC", name)
+    text = composed(name)
     text = "".join(
         "_" if char in FORBIDDEN else char
         for char in text
@@ -96,9 +106,9 @@ def safe_name(name: str) -> str:
 
 
 def free_name(name: str, taken: Container[str]) -> str:
-    """`name`, or `name 2`, `name 3` … whose casefolded form is not in `taken`."""
+    """`name`, or `name 2`, `name 3` … whose `name_key` is not in `taken`."""
     candidate, number = name, 2
-    while candidate.casefold() in taken:
+    while name_key(candidate) in taken:
         ending = f" {number}"
         kept = name.encode()[: MAX_NAME_BYTES - len(ending)].decode(errors="ignore")
         candidate, number = f"{kept}{ending}", number + 1
@@ -106,9 +116,9 @@ def free_name(name: str, taken: Container[str]) -> str:
 
 
 def stem_of(filename: str) -> str:
-    """The name part of an uploaded file's name, without its `.safetensors`.
+    """The name part of an uploaded file's name in NFC, without its `.safetensors`.
 
     A browser may send a path, so only the last component counts.
     """
-    last = PurePosixPath(filename.replace("\\", "/")).name
+    last = composed(PurePosixPath(filename.replace("\\", "/")).name)
     return last[: -len(SUFFIX)] if last.casefold().endswith(SUFFIX) else last

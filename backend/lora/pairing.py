@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from backend.lora.experts import Role, has_identity
 from backend.lora.hand_pairs import HandPairs
-from backend.lora.names import free_name
+from backend.lora.names import composed, free_name
 from backend.lora.scan import ScannedFile
 
 
@@ -169,7 +169,8 @@ def _folder_name(folder: str) -> str:
 
 
 def _printable(name: str) -> str:
-    """A file's name as text: what is not text or invisible becomes U+FFFD."""
+    """A file's name as text, in NFC: what is not text or invisible becomes U+FFFD."""
+    name = composed(name)
     if name.isprintable():
         return name  # a lone surrogate is not printable
     text = name.encode("utf-8", "replace").decode()

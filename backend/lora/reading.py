@@ -38,7 +38,7 @@ class LibraryReader(LibraryView):
     def record(self, name: str) -> dict[str, Any]:
         """One record. Raises LoRANotFoundError, with names that are close."""
         with self._lock:
-            self._find(name)
+            name = self._find(name).entry.name
             return self._records([name])[name]
 
     def _records(self, names: Iterable[str]) -> dict[str, dict[str, Any]]:
@@ -55,8 +55,8 @@ class LibraryReader(LibraryView):
     def find_loras(self, text: str = "", *, offset: int = 0, limit: int = 60) -> dict[str, Any]:
         """One page of the records that match: `total`, `names` and `loras` (the records).
 
-        Every word of `text` has to be in the name, the title, a tag, a trigger word or the
-        folder, without regard to case. Served from what is known: in a large library a look at
+        Every word of `text` has to be in one of `search.FIELDS`, without regard to case and
+        width, or begin a hash. Served from what is known: in a large library a look at
         the folder goes on in the background.
         """
         with self._lock:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +14,7 @@ from backend.lora.compatibility import Compatibility
 from backend.lora.endings import VIDEOS
 from backend.lora.held import NOT_HELD, Held
 from backend.lora.info import LoRAInfo
+from backend.lora.metadata import Description
 from backend.lora.names import name_problem
 from backend.lora.pairing import Entry
 from backend.lora.scan import status_of
@@ -27,6 +28,8 @@ class Source(Protocol):
     """Who knows what lies around an entry."""
 
     def verdicts(self, entry: Entry) -> dict[str, Compatibility]: ...
+
+    def hashes(self, entry: Entry) -> tuple[str, ...]: ...
 
     def sidecars(self, entry: Entry) -> SidecarReading: ...
 
@@ -118,11 +121,24 @@ def record_of(
         "status_detail": detail,
         "sha256": first.sha256 or "",
         "sha256s": {role: file.sha256 or "" for role, file in entry.files.items()},
+        "hashes": list(prepared.source.hashes(entry)),
         "thumbnail_path": prepared.thumbnail_path,
         "thumbnail_version": prepared.thumbnail_version,
         "has_video": prepared.preview_video is not None,
         **_content(entry, infos),
-        **_texts(entry, prepared.sidecars, infos, edits),
+        **_texts(entry, prepared.sidecars, [info.description for info in infos.values()], edits),
+    }
+
+
+def searched(prepared: Prepared, edits: Mapping[str, Any]) -> dict[str, Any]:
+    """As much of the record as a search looks at, which is quickly put together."""
+    entry = prepared.entry
+    described = [file.described for file in entry.files.values()]
+    return {
+        "name": entry.name,
+        "path": entry.first.path,
+        "hashes": prepared.source.hashes(entry),
+        **_texts(entry, prepared.sidecars, described, edits),
     }
 
 
@@ -165,13 +181,13 @@ def _evidence(role: str, info: LoRAInfo | None) -> str:
 def _texts(
     entry: Entry,
     sidecars: SidecarReading,
-    infos: Mapping[str, LoRAInfo],
+    described: Sequence[Description],
     edits: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Texts beside the file win over the header's."""
+    """Texts beside the files win over those of their headers, which are `described`."""
     found = sidecars.description
-    for info in infos.values():
-        found = merged(found, info.description)
+    for header in described:
+        found = merged(found, header)
     return {
         "title": edits.get("title") or found.title or entry.name,
         "favourite": edits.get("favourite", sidecars.favourite),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from backend.errors import LoRAError, LoRAFileError
 from backend.lora.background import Background
-from backend.lora.hashing import file_sha256_slowly
+from backend.lora.hashing import Hashes, file_hashes_slowly
 from backend.lora.pictures import Row
 from backend.lora.scan import ScannedFile
 
@@ -109,17 +109,17 @@ class Refreshing:
     def _hash(self, background: Background) -> None:
         """Hash what has no hash yet, the smallest files first, at a low share of the time."""
         unhashed = self.library._contents.unhashed()
-        found: dict[ScannedFile, str] = {}
+        found: dict[ScannedFile, Hashes] = {}
         published = time.monotonic()
         for done, file in enumerate(unhashed):
             background.report("hashing", done, len(unhashed))
             try:
-                sha256 = file_sha256_slowly(self.library.root / file.path, background)
+                hashes = file_hashes_slowly(self.library.root / file.path, background)
             except (LoRAFileError, OSError):
                 continue  # it went away, or cannot be read: the next look says so
-            if sha256 is None:
+            if hashes is None:
                 break
-            found[file] = sha256
+            found[file] = hashes
             if time.monotonic() - published > HASHES_SECONDS:
                 self.library.publish_hashes(found)
                 found, published = {}, time.monotonic()

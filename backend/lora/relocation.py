@@ -13,7 +13,7 @@ from backend.lora.contents import Contents
 from backend.lora.experts import Role
 from backend.lora.intents import Intents
 from backend.lora.links import moves_of
-from backend.lora.names import SUFFIX, name_problem, safe_name
+from backend.lora.names import SUFFIX, composed, name_key, name_problem, safe_name
 from backend.lora.pairing import Entry
 from backend.lora.placement import make_folder, missing_folders
 from backend.lora.scaling import CONFIG_NAME
@@ -22,10 +22,11 @@ MAX_DEPTH = 8
 
 
 def checked_folder(folder: str) -> str:
-    """A folder's path in the library, with forward slashes; "" is the library itself.
+    """A folder's path in the library, with forward slashes and in NFC; "" is the library itself.
 
     Raises LoRAError for a path with a part that cannot be a name on every system.
     """
+    folder = composed(folder)
     parts = folder.split("/") if folder else []
     for part in parts:
         problem = name_problem(part)
@@ -59,22 +60,45 @@ def folder_like(root: Path, folder: str) -> str:
         name = safe_name(sent)
         name = safe_name(name[: -len(SUFFIX)]) if name.casefold().endswith(SUFFIX) else name
         parts.append(_as_spelled(root.joinpath(*parts), name))
-    return checked_folder("/".join(parts))
+    checked_folder("/".join(parts))
+    return "/".join(parts)
 
 
 def _as_spelled(folder: Path, name: str) -> str:
-    """The name of the folder in there that differs in case only, if there is one."""
+    """The name of the folder in there that differs in case or form only, if there is one."""
     try:
         there = [entry.name for entry in folder.iterdir() if entry.is_dir()]
     except OSError:
         return name  # it is not there either
-    same = [other for other in there if other.casefold() == name.casefold()]
+    same = [other for other in there if name_key(other) == name_key(name)]
     return name if name in same or not same else same[0]
 
 
-def create_folder(root: Path, folder: str) -> None:
-    """Make a folder and what is missing above it. Raises LoRAError; nothing is then left."""
-    path = root / checked_folder(folder)
+def folder_on_disk(root: Path, folder: str) -> str:
+    """A folder's path as it is written on disk, where that is in another form of Unicode.
+
+    Raises LoRAError as `checked_folder` does.
+    """
+    found = ""
+    for part in filter(None, checked_folder(folder).split("/")):
+        found = f"{found}/{_of_other_form(root / found, part)}".lstrip("/")
+    return found
+
+
+def _of_other_form(folder: Path, name: str) -> str:
+    if name.isascii() or (folder / name).is_dir():
+        return name
+    there = folder.iterdir() if folder.is_dir() else ()
+    return next((other.name for other in there if composed(other.name) == name), name)
+
+
+def create_folder(root: Path, folder: str) -> str:
+    """Make a folder and what is missing above it; its path in the library.
+
+    Raises LoRAError; nothing is then left.
+    """
+    folder = folder_on_disk(root, folder)
+    path = root / folder
     try:
         _refuse_same_name(root, folder)
         missing = missing_folders(path, root)
@@ -89,6 +113,7 @@ def create_folder(root: Path, folder: str) -> None:
             f"The folder {folder!r} cannot be made: {error.strerror or error}.",
             suggestions=["Choose another name, and check that the LoRA folder is writable."],
         ) from error
+    return folder
 
 
 def _refuse_same_name(root: Path, folder: str) -> None:
@@ -98,7 +123,7 @@ def _refuse_same_name(root: Path, folder: str) -> None:
         if not here.is_dir():
             return
         for entry in here.iterdir():
-            same = entry.name.casefold() == part.casefold()
+            same = name_key(entry.name) == name_key(part)
             if same and (entry.name != part or not entry.is_dir()):
                 raise LoRAError(
                     f"{entry.name!r} is there already.",
@@ -121,6 +146,7 @@ class Relocation:
 
         Raises LoRAError if the folder is not there, or a file of the same name is in it.
         """
+        folder = folder_on_disk(self.root, folder)
         self._refuse_folder(folder)
         prefix = f"{folder}/" if folder else ""
         paths = {
@@ -143,7 +169,7 @@ class Relocation:
         return paths
 
     def _refuse_folder(self, folder: str) -> None:
-        path = self.root / checked_folder(folder)
+        path = self.root / folder
         try:
             there = not missing_folders(path, self.root)
         except OSError as error:
@@ -160,8 +186,8 @@ class Relocation:
 
     def _refuse_clash(self, entry: Entry, folder: str, paths: dict[str, str]) -> None:
         own = {PurePosixPath(path).name for path in paths if _folder_of(path) == folder}
-        there = {name.casefold() for name in self.contents.names.get(folder, frozenset()) - own}
-        targets = [PurePosixPath(path).name.casefold() for path in paths.values()]
+        there = {name_key(name) for name in self.contents.names.get(folder, frozenset()) - own}
+        targets = [name_key(PurePosixPath(path).name) for path in paths.values()]
         taken = next((name for name in targets if name in there or targets.count(name) > 1), None)
         if taken:
             raise self._clash(entry, folder, taken)

@@ -20,8 +20,10 @@ from backend.lora.findings import Findings, FormStore
 from backend.lora.header import GONE
 from backend.lora.info import Form, LoRAInfo
 from backend.lora.inspection import FormCache, inspect_lora
-from backend.lora.names import SUFFIX
+from backend.lora.metadata import Description
+from backend.lora.names import SUFFIX, composed
 from backend.lora.scaling import CONFIG_NAME
+from backend.lora.search import DESCRIPTION
 from backend.lora.walking import Folders, Snapshot, Stamp, by_folder
 from backend.one_file import one_file
 
@@ -37,8 +39,8 @@ _ROLES: Mapping[str, Role] = MappingProxyType({"both": "both", "high": "high", "
 class ScannedFile:
     """One LoRA file, in little memory. Exactly one of `form` and `error` is there.
 
-    `own` is `LoRAInfo.own_json`; `named` is the role that its stem states; `words` is what a
-    search finds it by.
+    `own` is `LoRAInfo.own_json`; `named` is the role that its stem states; `words` are its
+    names and tags, casefolded; `said` is what a search needs of its header (`described`).
     """
 
     path: str
@@ -52,6 +54,7 @@ class ScannedFile:
     model_hash: str
     named: NameRole | None
     words: str
+    said: str
 
     @property
     def stem(self) -> str:
@@ -60,6 +63,16 @@ class ScannedFile:
     @property
     def folder(self) -> str:
         return self.path.rpartition("/")[0]
+
+    @property
+    def described(self) -> Description:
+        """What the header says in words, as much as a search looks at."""
+        if not self.said:
+            return Description()
+        title, text, author, tags, trigger_words = json.loads(self.said)
+        return Description(
+            title=title, text=text, author=author, tags=tags, trigger_words=trigger_words
+        )
 
     @property
     def info(self) -> LoRAInfo | None:
@@ -173,7 +186,7 @@ class Scanner:
         if row.info is None or row.form is None:
             return None
         try:
-            row = row if row.words is not None else _summed_up(row, json.loads(row.info))
+            row = row if row.said is not None else _summed_up(row, json.loads(row.info))
             return self._file(row)
         except (ValueError, TypeError, KeyError):
             return None
@@ -189,8 +202,9 @@ class Scanner:
             sha256=row.sha256,
             expert=_ROLES[row.expert or ""],
             model_hash=row.model_hash or "",
-            named=name_role(_stem(row.path)),
+            named=name_role(composed(_stem(row.path))),
             words=row.words or "",
+            said=row.said or "",
         )
 
     def _inspect(
@@ -240,6 +254,7 @@ class Scanner:
                     file.expert,
                     file.model_hash,
                     file.words,
+                    file.said,
                 )
             )
             if file.form and file.form not in forms and file.form not in self._saved:
@@ -256,7 +271,7 @@ def broken(
     words = _stem(path).casefold()
     # Without its frames and those of what led to it, which hold what was read.
     return ScannedFile(
-        path, stamp, forms, None, "", released(error), sha256, "both", "", None, words
+        path, stamp, forms, None, "", released(error), sha256, "both", "", None, words, ""
     )
 
 
@@ -273,6 +288,16 @@ def _summed_up(row: FileRow, plain: Mapping[str, Any]) -> FileRow:
         expert=plain["expert"],
         model_hash=plain["model_hash"],
         words=" ".join(dict.fromkeys(filter(None, texts))).casefold(),
+        said=json.dumps(
+            [
+                said.get("title", ""),
+                said.get("text", "")[:DESCRIPTION],
+                said.get("author", ""),
+                said.get("tags", ()),
+                said.get("trigger_words", ()),
+            ],
+            ensure_ascii=False,
+        ),
     )
 
 

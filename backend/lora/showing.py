@@ -7,6 +7,7 @@ from typing import Any
 
 from backend.lora.compatibility import Compatibility
 from backend.lora.info import LoRAInfo
+from backend.lora.search import DESCRIPTION, FIELDS
 from backend.settings import Settings
 
 
@@ -49,7 +50,8 @@ def display_data(
 ) -> dict[str, Any]:
     """`revision`, `loras` (each record with `verdicts` by model), `recent`, `models`,
     `duplicates`, `folders`, `notes` (what is to be said of the folders themselves: `path`,
-    `text`, `suggestions`), `refresh_progress`."""
+    `text`, `suggestions`), `search` (the fields that are looked in, and how many characters of a
+    description count), `refresh_progress`."""
     return {
         "revision": revision,
         "loras": [
@@ -74,6 +76,7 @@ def display_data(
         "duplicates": duplicates,
         "folders": folders,
         "notes": notes,
+        "search": {"fields": list(FIELDS), "description": DESCRIPTION},
         "refresh_progress": None if progress is None else dict(progress),
     }
 

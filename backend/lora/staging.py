@@ -7,7 +7,6 @@ wrong, `abort` leaves nothing behind.
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import shutil
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from backend.errors import LoRAFileError, UploadError
+from backend.lora.hashing import Hashes, Hashing
 from backend.lora.header import open_regular, read_header
 from backend.lora.info import LoRAInfo
 from backend.lora.inspection import inspect_lora
@@ -44,7 +44,7 @@ class StagedFile:
         self._limit = int(settings.max_upload_mb * MB)
         self._reserve = int(settings.disk_reserve_mb * MB)
         self._expected = expected_size
-        self._hash = hashlib.sha256()
+        self._hash = Hashing()
         self._next_check = CHECK_DISK_EVERY
         self._check_size(expected_size or 0)
         self._open = False
@@ -62,7 +62,12 @@ class StagedFile:
     @property
     def sha256(self) -> str:
         """The hash of what was written so far, in hexadecimal."""
-        return self._hash.hexdigest()
+        return self.hashes.whole
+
+    @property
+    def hashes(self) -> Hashes:
+        """Both hashes of what was written so far."""
+        return self._hash.hashes
 
     def write(self, chunk: bytes) -> None:
         """Append bytes. Raises UploadError, after removing the stage, if a limit is reached."""

@@ -21,6 +21,7 @@ from typing import Any
 from backend.errors import LoRAError, LoRANotFoundError
 from backend.lora.catalog import Catalog
 from backend.lora.intents import Intents
+from backend.lora.names import name_key
 from backend.lora.placement import Move, remove_empty, sync_folder
 from backend.lora.small_files import read_small
 from backend.lora.stages import step_path, write_step
@@ -57,6 +58,10 @@ class Trashed:
         if self.base:
             return self.place + path.removeprefix(f"{self.base}/")
         return self.place + _stored(path)
+
+    def is_meant(self, name: str, entry_id: str | None) -> bool:
+        """Whether it is of that name, and has the id if one is given."""
+        return name_key(self.name) == name_key(name) and entry_id in (None, self.id)
 
     def to_plain(self) -> dict[str, Any]:
         return {
@@ -113,7 +118,7 @@ class Trash:
         now; in both cases nothing changes.
         """
         entry = next(
-            (item for item in self.entries() if item.name == name and entry_id in (None, item.id)),
+            (item for item in self.entries() if item.is_meant(name, entry_id)),
             None,
         )
         if entry is None:

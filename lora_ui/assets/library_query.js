@@ -119,13 +119,14 @@ export function found() {
 }
 
 function acceptor() {
-  const words = query.text.toLocaleLowerCase().split(/\s+/).filter(Boolean);
+  const words = folded(query.text).split(/\s+/).filter(Boolean);
   const { folder, experts, families, tagsIn, tagsOut } = query;
   const twins = query.duplicate ? new Set(store.duplicates.flat()) : null;
   return (card) => {
     if (words.length > 0) {
       const text = searchText(card);
-      if (!words.every((word) => text.includes(word))) return false;
+      const here = (word) => text.includes(word) || hasHash(card.hashes ?? [], word);
+      if (!words.every(here)) return false;
     }
     if (folder !== null && !isWithin(folderOf(card), folder)) return false;
     if (query.fitting && !fits(card, store.model)) return false;
@@ -171,12 +172,28 @@ const texts = new WeakMap();
 function searchText(card) {
   let text = texts.get(card);
   if (text === undefined) {
-    const { tags = [], trigger_words = [], description = "", author = "" } = card.metadata ?? {};
-    const parts = [card.name, card.title, card.path, description, author, card.notes];
-    text = [...parts, ...tags, ...trigger_words].join("\n").toLocaleLowerCase();
+    const values = store.search.fields.flatMap((field) => valueAt(card, field));
+    text = folded(values.join("\n"));
     texts.set(card, text);
   }
   return text;
+}
+
+function valueAt(card, field) {
+  return field.split(".").reduce((value, step) => value?.[step], card) ?? [];
+}
+
+/** A text as it is compared: as `folded` of backend/lora/search.py does it. */
+function folded(text) {
+  if (/^[\0-\x7f]*$/.test(text)) return text.toLowerCase();
+  const changed = text.normalize("NFKC").toUpperCase().toLowerCase();
+  return changed.normalize("NFKC").replaceAll("\u03c2", "\u03c3"); // final sigma
+}
+
+/** Whether a word is one of these hashes, or how one begins. */
+function hasHash(hashes, word) {
+  const fits = (hash) => hash.startsWith(word) || word.startsWith(hash);
+  return /^[0-9a-f]{8,64}$/.test(word) && hashes.some(fits);
 }
 
 const tagSets = new WeakMap();

@@ -25,6 +25,7 @@ class Store extends EventTarget {
   model = "";
   duplicates = [];
   folders = []; // paths, with those that hold no LoRA
+  search = { fields: ["name"], description: 0 }; // what words are looked for in
   notes = []; // what is to be said of the folders: text, suggestions
   progress = null; // what the library is doing in the background
   worker = null;
@@ -99,6 +100,7 @@ class Store extends EventTarget {
       this.duplicates = data.duplicates ?? [];
       this.folders = data.folders ?? [];
       this.notes = data.notes ?? [];
+      this.search = data.search;
       this.progress = data.refresh_progress;
       this.loaded = true;
       this.#revision = data.revision;

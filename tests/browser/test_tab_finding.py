@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -22,6 +22,11 @@ from tests.browser.test_tab_grid import READ, expect_names, names_shown
 LARGE = "wan_fourteen_low_noise"
 ODD = "odd_keys"
 SELECTED = {"golden_hour": 0.8}
+FOUND = """async (text) => {
+  const { query, found } = await import("./lora_ui/assets/library_query.js");
+  query.set({ text });
+  return found().flatMap(({ cards }) => cards.map(({ name }) => name));
+}"""
 REPORT = {"outcome": "applied", "sha256": "a" * 64, "strengths": 0.8, "coverage": {}}
 
 
@@ -43,6 +48,35 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
     process, running = start_app(folder)
     yield running
     stop_app(process)
+
+
+def test_the_page_finds_what_the_api_finds(page: Page, app: App) -> None:
+    records = page.request.get(f"{app.address}api/loras").json()["loras"]
+    golden = next(record for record in records if record["name"] == "golden_hour")
+
+    def edit(changes: Mapping[str, object]) -> None:
+        body = {"names": ["golden_hour"], "changes": changes}
+        assert page.request.post(f"{app.address}api/loras/edit", data=body).ok
+
+    edits = {"title": "Ｇｏｌｄｅｎ Straße", "notes": "ﾊﾝｶｸ notes", "tags": ["ΟΔΟΣ"]}
+    edit(edits)
+    open_tab(page, "LoRAs")
+    names_shown(page)
+    page.evaluate(READ)
+    whole, short = golden["sha256"], golden["hashes"]
+    asked = [
+        "golden", "STRASSE", "straße", "ハンカク", "οδοσ", "demo", "safetensors", "low noise",
+        whole, whole[:8].upper(), whole[:10], whole[:7], whole[1:], short[-1], short[-1][:9],
+        f"golden {whole[:12]}", "odd", "nothing like it", *golden["metadata"]["tags"],
+        golden["metadata"]["description"][:30], golden["metadata"]["author"],
+    ]  # fmt: skip
+    for text in asked:
+        url = f"{app.address}api/loras/search"
+        found = page.request.get(url, params={"q": text, "limit": 500}).json()["names"]
+        assert sorted(page.evaluate(FOUND, text)) == sorted(found), text
+    assert page.evaluate(FOUND, whole[:10]) == ["golden_hour"]
+    page.evaluate(FOUND, "")
+    edit(dict.fromkeys(edits))
 
 
 def test_the_cards_come_in_the_order_that_is_asked_for(page: Page, app: App) -> None:

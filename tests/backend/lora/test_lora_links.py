@@ -13,7 +13,8 @@ import pytest
 from lora_files import tiny_model, write_lora
 
 from backend.errors import LoRAError
-from backend.lora import walking
+from backend.lora import contents, walking
+from backend.lora.hashing import Hashes
 from backend.lora.library import LoRALibrary
 from backend.settings import Settings, load_settings
 
@@ -257,18 +258,16 @@ def test_one_folder_by_several_ways_is_read_once(
 def test_one_file_under_two_names_is_hashed_once(
     library: LoRALibrary, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from backend.lora import contents
-
     write_lora(root / "a.safetensors")
     link(root / "b.safetensors", "a.safetensors")
     hashed: list[Path] = []
-    real = contents.file_sha256
+    real = contents.file_hashes
 
-    def counted(path: Path) -> str:
+    def counted(path: Path) -> Hashes:
         hashed.append(path)
         return real(path)
 
-    monkeypatch.setattr(contents, "file_sha256", counted)
+    monkeypatch.setattr(contents, "file_hashes", counted)
     library.refresh()
     assert library.find_duplicates() == [["a", "b"]]
     assert len(hashed) == 1

@@ -155,7 +155,8 @@ def test_what_cannot_be_read_changes_nothing(
     write_lora(root / "a.safetensors")
     library.refresh()
     (tmp_path / "text.png").write_text("no picture")
-    (tmp_path / "link.png").symlink_to(picture(tmp_path / "real.png", RED))
+    (tmp_path / "link.png").symlink_to("/dev/zero")
+    picture(tmp_path / "real.png", RED)
     for name in ("text.png", "link.png", "gone.png"):
         with pytest.raises(LoRAError) as caught:
             library.set_thumbnail("a", tmp_path / name)
