@@ -167,6 +167,21 @@ class CancelledByUser(StudioError):  # noqa: N818 - the contract's name
     default_suggestions = ("Press Generate to start again.",)
 
 
+MOST_PROBLEMS = 20
+LONGEST_PROBLEM = 300  # characters
+
+
+def together(problems: Sequence[str], between: str = "; ") -> str:
+    """Several problems as one clause, at a length that can be read whatever they are about."""
+    told = [_cut(problem) for problem in problems[:MOST_PROBLEMS]]
+    rest = len(problems) - len(told)
+    return between.join([*told, f"and {rest} more"] if rest else told)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST_PROBLEM else f"{text[: LONGEST_PROBLEM - 3]}..."
+
+
 def error_from_dict(data: Mapping[str, Any]) -> StudioError:
     """The error that `to_dict` wrote; an unknown type becomes a StudioError."""
     return _told(_types_by_name().get(str(data.get("type")), StudioError), data)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from backend.errors import GenerationError
+from backend.errors import MOST_PROBLEMS, GenerationError, together
+from backend.untrusted_json import shortened
 
 Expert = Literal["high", "low"]
 EXPERTS: tuple[Expert, Expert] = ("high", "low")
@@ -67,22 +67,27 @@ class LoRASelection:
     @classmethod
     def parse(cls, selection: Mapping[str, Any]) -> LoRASelection:
         """Read `{name: strength}`. Raises GenerationError that lists every problem."""
+        if not isinstance(selection, Mapping):
+            what = "it is no object of names and strengths"
+            raise GenerationError(
+                f"The LoRA selection cannot be used: {what}.", context={"problems": [what]}
+            )
         problems: list[str] = []
         items = []
         for name, value in selection.items():
             if not isinstance(name, str) or not name:
-                problems.append(f"{name!r} is not a LoRA name")
+                problems.append(f"{shortened(name)} is not a LoRA name")
                 continue
             strength = _strength(name, value, problems)
             if strength is not None:
                 items.append((name, strength))
         if problems:
             raise GenerationError(
-                "The LoRA selection cannot be used: " + "; ".join(problems) + ".",
+                f"The LoRA selection cannot be used: {together(problems)}.",
                 suggestions=[
                     'Give each strength as a number, or as {"high": number, "low": number}.'
                 ],
-                context={"problems": problems},
+                context={"problems": problems[:MOST_PROBLEMS]},
             )
         return cls(tuple(items))
 
@@ -114,7 +119,7 @@ def _schedule(name: str, value: Any, problems: list[str]) -> Schedule | None:
     """The schedule of one expert; None after adding what is wrong to `problems`."""
     points = [[0.0, value]] if _is_number(value) else value
     if not isinstance(points, Sequence) or isinstance(points, str | bytes) or not points:
-        problems.append(f"{name}: {value!r} is not a strength")
+        problems.append(f"{name}: {shortened(value)} is not a strength")
         return None
     found = [_point_problem(point) for point in points]
     if any(found):
@@ -130,12 +135,12 @@ def _schedule(name: str, value: Any, problems: list[str]) -> Schedule | None:
 def _point_problem(point: Any) -> str | None:
     pair = isinstance(point, Sequence) and not isinstance(point, str | bytes)
     if not pair or len(point) != 2 or not all(_is_number(part) for part in point):
-        return f"{point!r} is not [fraction_of_steps, strength]"
+        return f"{shortened(point)} is not [fraction_of_steps, strength]"
     start, strength = point
-    if not (math.isfinite(strength) and abs(strength) <= LIMIT):
-        return f"strength {strength} is not between -{LIMIT:g} and {LIMIT:g}"
+    if not abs(strength) <= LIMIT:  # nor for NaN; an integer may be too large for a float
+        return f"strength {shortened(strength)} is not between -{LIMIT:g} and {LIMIT:g}"
     if not 0.0 <= start <= 1.0:
-        return f"fraction {start} is not between 0 and 1"
+        return f"fraction {shortened(start)} is not between 0 and 1"
     return None
 
 

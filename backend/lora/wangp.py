@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 
-from backend.errors import GenerationError
+from backend.errors import MOST_PROBLEMS, GenerationError, together
 from backend.lora.selection import EXPERTS, LIMIT
 
 Value = float | list[list[float]]
@@ -40,12 +40,12 @@ def parse_multipliers(
     values = [_value(word, handover, problems) for word in words]
     if problems:
         raise GenerationError(
-            "The multipliers cannot be read: " + "; ".join(problems) + ".",
+            f"The multipliers cannot be read: {together(problems)}.",
             suggestions=[
                 "Write one multiplier for each LoRA, separated by blanks, for example 1;0 0;1"
                 " (high;low noise) or 1,0.5 (first and second half of the steps)."
             ],
-            context={"problems": problems},
+            context={"problems": problems[:MOST_PROBLEMS]},
         )
     return values + [1.0] * (count - len(values))
 

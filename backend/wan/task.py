@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 import secrets
 import uuid
 from collections.abc import Mapping, Sequence
@@ -11,10 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from backend.errors import GenerationError
+from backend.errors import MOST_PROBLEMS, GenerationError, together
 from backend.lora.prompt_notation import unsupported_in
 from backend.lora.selection import LoRASelection
 from backend.settings import ModelEntry, Settings
+from backend.untrusted_json import shortened
 
 SEED_LIMIT = 2**32
 FRAME_STRIDE = 4  # Wan's VAE packs four frames into one latent after the first.
@@ -73,12 +73,12 @@ class GenerationTask:
         unknown = sorted(set(data) - known)
         missing = [name for name in ("model_type", "prompt") if name not in data]
         if unknown or missing:
-            parts = [f"unknown: {', '.join(unknown)}"] if unknown else []
+            parts = [f"unknown: {together(unknown, ', ')}"] if unknown else []
             parts += [f"missing: {', '.join(missing)}"] if missing else []
             raise GenerationError(
                 "This is not a generation task (" + "; ".join(parts) + ").",
                 suggestions=["Give model_type and prompt; leave out what is not a task's field."],
-                context={"unknown": unknown, "missing": missing},
+                context={"unknown": unknown[:MOST_PROBLEMS], "missing": missing},
             )
         return cls(**data)
 
@@ -88,10 +88,11 @@ class GenerationTask:
         Raises GenerationError that lists every problem in plain words.
         """
         problems: list[str] = []
-        entry = settings.models.get(self.model_type)
+        named = self.model_type if isinstance(self.model_type, str) else ""
+        entry = settings.models.get(named)
         if entry is None:
             known = ", ".join(settings.models)
-            problems.append(f"there is no model {self.model_type!r} (known: {known})")
+            problems.append(f"there is no model {shortened(self.model_type)} (known: {known})")
             task = self
         else:
             task = dataclasses.replace(self, **_defaults(self, entry))
@@ -102,8 +103,8 @@ class GenerationTask:
             problems += error.context["problems"]
         if problems:
             raise GenerationError(
-                "The task cannot be run: " + "; ".join(problems) + ".",
-                context={"problems": problems},
+                f"The task cannot be run: {together(problems)}.",
+                context={"problems": problems[:MOST_PROBLEMS]},
             )
         return task
 
@@ -246,9 +247,16 @@ def _image_problems(task: GenerationTask, entry: ModelEntry) -> list[str]:
         return [f"{entry.title} needs an input picture"]
     if entry.image == "none" and task.image:
         return [f"{entry.title} takes no input picture"]
-    if task.image and not Path(task.image).is_file():
+    if task.image and not _is_file(task.image):
         return [f"there is no picture at {task.image}"]
     return []
+
+
+def _is_file(path: Any) -> bool:
+    try:
+        return Path(path).is_file()
+    except (TypeError, ValueError):  # no text, or with a NUL in it
+        return False
 
 
 def _is_int(value: Any) -> bool:
@@ -257,12 +265,12 @@ def _is_int(value: Any) -> bool:
 
 def _whole_number(name: str, value: Any, low: int, high: int = 1_000_000) -> list[str]:
     if not _is_int(value) or not low <= value <= high:
-        return [f"{name} must be a whole number from {low} to {high}, not {value!r}"]
+        return [f"{name} must be a whole number from {low} to {high}, not {shortened(value)}"]
     return []
 
 
 def _number(name: str, value: Any, low: float, high: float) -> list[str]:
     number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not number or not math.isfinite(value) or not low <= value <= high:
-        return [f"{name} must be a number from {low:g} to {high:g}, not {value!r}"]
+    if not number or not low <= value <= high:  # nor for NaN
+        return [f"{name} must be a number from {low:g} to {high:g}, not {shortened(value)}"]
     return []

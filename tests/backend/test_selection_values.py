@@ -56,13 +56,28 @@ def test_a_schedule_holds_from_each_point_on() -> None:
     [
         "1", True, None, [], {}, {"hihg": 1}, math.nan, math.inf, LIMIT + 1,
         [[0.0]], [[0.0, 1.0], [0.0, 2.0]], [[0.5, 1.0], [0.25, 1.0]], [[1.5, 1.0]],
-        [[0.0, math.nan]], [["0", 1.0]], {"high": 1.0, "low": "x"},
+        [[0.0, math.nan]], [["0", 1.0]], {"high": 1.0, "low": "x"}, 10**309, -(10**5000),
+        [[10**309, 1]], [[0, 10**5000]], "9" * 100_000, [["x" * 100_000] * 100],
     ],
+    ids=lambda value: type(value).__name__,
 )  # fmt: skip
 def test_what_is_no_strength_is_refused_by_name(value: Any) -> None:
     with pytest.raises(GenerationError, match="style") as caught:
         LoRASelection.parse({"style": value})
     assert caught.value.suggestions
+    assert len(caught.value.message) < 1000
+
+
+@pytest.mark.parametrize("value", [[], "a", None, 5])
+def test_what_is_no_selection_is_refused(value: Any) -> None:
+    with pytest.raises(GenerationError, match="no object of names"):
+        LoRASelection.parse(value)
+
+
+def test_many_problems_are_counted() -> None:
+    with pytest.raises(GenerationError, match="and 980 more") as caught:
+        LoRASelection.parse({f"{number}": "x" * 10_000 for number in range(1000)})
+    assert len(caught.value.message) < 10_000
 
 
 def test_every_problem_is_told_at_once() -> None:

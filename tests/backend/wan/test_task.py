@@ -94,3 +94,18 @@ def test_sizes_of_the_5b_model_are_multiples_of_32() -> None:
 def test_a_result_round_trips() -> None:
     result = GenerationResult("v.mp4", "v.jpg", task(seed=1), (17, 128, 128, 3), {}, {}, [])
     assert GenerationResult.from_dict(json.loads(json.dumps(result.to_dict()))) == result
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"model_type": []}, {"model_type": "x" * 10_000}, {"seed": 10**5000}, {"width": 10**400},
+        {"guidance_scale_2": 10**309}, {"flow_shift": -(10**5000)}, {"selected_loras": []},
+        {"selected_loras": {"a": 10**309}}, {"model_type": "i2v-A14B", "image": "a\0b"},
+        {"model_type": "i2v-A14B", "image": [1]},
+    ],
+)  # fmt: skip
+def test_what_no_task_can_have_is_named(fields: dict[str, Any]) -> None:
+    found = problems(**fields)
+    assert len(found) == 1
+    assert len(found[0]) < 500

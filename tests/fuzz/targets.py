@@ -1,0 +1,274 @@
+"""Every reader of what others wrote, as a function of bytes that raises only errors in words.
+
+A target returns for whatever bytes it is given, or raises a StudioError (or one of the few errors
+that its reader names in its docstring). Anything else is a finding.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from backend.errors import LoRAFileError, StudioError
+from backend.lora.dialects import read_keys
+from backend.lora.encodings import decoded
+from backend.lora.endings import FolderNames, ending_of, kind_of
+from backend.lora.experts import find_role, has_identity, name_role
+from backend.lora.header import RawHeader, parse_header
+from backend.lora.header_json import read_json as read_strictly
+from backend.lora.header_usual import read_usual, split_usual
+from backend.lora.info import LoRAInfo
+from backend.lora.inspection import inspect_lora
+from backend.lora.metadata import describe
+from backend.lora.names import free_name, name_problem, safe_name, stem_of
+from backend.lora.picture_sources import NOT_A_PICTURE, decode_picture, header_pictures
+from backend.lora.scaling import CONFIG_NAME, check_config, read_scaling
+from backend.lora.scan import require_supported
+from backend.lora.selection import LoRASelection
+from backend.lora.set_files import read_set_file
+from backend.lora.sidecar_forms import READ
+from backend.lora.sidecars import read_sidecar
+from backend.lora.staging import checked_stem
+from backend.lora.task_hints import task_hints
+from backend.lora.wangp import parse_multipliers
+from backend.lora.webui_json import rewritten
+from backend.results.folder import FoundVideo
+from backend.results.mp4 import read_comment
+from backend.results.reading import read_facts
+from backend.results.restoring import restore
+from backend.results.rows import row_values
+from backend.results.wangp_settings import facts_of_wangp, is_wangp
+from backend.settings import Settings, load_settings
+from backend.untrusted_json import Limits, UntrustedJSONError, read_json, read_object
+from backend.wan.task import GenerationTask
+
+Reader = Callable[[bytes], None]
+METADATA_KEYS = (
+    "modelspec.tags", "tags", "trigger_words", "modelspec.trigger_phrase", "trained_words",
+    "trainedWords", "instance_prompt", "ss_tag_frequency", "ss_datasets", "software", "version",
+    "modelspec.timestep_range", "ss_sd_model_name", "modelspec.architecture", "sshs_model_hash",
+    "modelspec.thumbnail", "ssmd_cover_images", "lora_adapter_metadata", "modelspec.description",
+    "ss_base_model_version", "training_info", "format",
+)  # fmt: skip
+RECORDS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+    {
+        "neon": {
+            "name": "neon", "status": "ok", "files": {"both": "neon.safetensors"},
+            "sha256s": {"both": "a" * 64},
+        },
+        "pair": {
+            "name": "pair", "status": "ok", "files": {"high": "p_high.safetensors",
+            "low": "p_low.safetensors"}, "sha256s": {"high": "b" * 64, "low": ""},
+        },
+    }
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Target:
+    """A reader with sound and hostile beginnings, from which a fuzzer goes on."""
+
+    read: Reader
+    seeds: tuple[bytes, ...]
+
+
+def written(value: Any) -> None:
+    """What was read has to go out again as strict JSON in UTF-8."""
+    json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+
+
+def json_text(data: bytes) -> None:
+    try:
+        written(read_json(data, unique=data[:1] == b"{"))
+    except UntrustedJSONError:
+        return
+
+
+def header(data: bytes) -> None:
+    """The two readers of headers, held equal, and everything that is made of what they read."""
+    ends = [int(text) for text in re.findall(rb"[0-9]{1,12}", data)]
+    raw = RawHeader("x", data, 8 + len(data) + max(ends, default=0))
+    sizes = raw.data_start, raw.file_size
+    split, usual = split_usual(data), read_usual(data, *sizes)
+    try:
+        columns, metadata = read_strictly(data, "x", *sizes)
+    except LoRAFileError:
+        assert usual is None
+        return
+    if usual is not None:
+        assert [list(column) for column in usual[0]] == [list(column) for column in columns]
+        assert usual[1] == metadata
+        assert split is None or split[0] == metadata
+    written([columns.keys, metadata])
+    read_keys(parse_header(raw).columns.keys)
+
+
+def lora_file(data: bytes) -> None:
+    """A whole file: the bytes up to the first NUL are its header, the rest its data."""
+    text, _, rest = data.partition(b"\0")
+    path = _scratch("a.safetensors")
+    path.write_bytes(len(text).to_bytes(8, "little") + text + rest)
+    info = inspect_lora(path)
+    require_supported(info, path.name)
+    plain = info.own_plain()
+    written(plain)
+    LoRAInfo.from_own_json(info.form, json.dumps(plain))
+
+
+def metadata(data: bytes) -> None:
+    """Texts under the names that are read; each begins with a number that chooses its name."""
+    parts = [part for part in data.split(b"\xff") if part]
+    texts = {
+        METADATA_KEYS[part[0] % len(METADATA_KEYS)]: part[1:].decode(errors="replace")
+        for part in parts
+    }
+    written(describe(texts).text)
+    header_pictures(texts)
+    find_role(set(), texts, "x")
+    task_hints((), texts, "x")
+    read_scaling("x.safetensors", texts, configured=False)
+
+
+def sidecar(data: bytes) -> None:
+    """The first byte chooses the form."""
+    if not data:
+        return
+    ending = READ[data[0] % len(READ)]
+    path = _scratch(f"a{ending}")
+    path.write_bytes(data[1:])
+    written(json.loads(read_sidecar(path, ending).to_json()))
+    rewritten(path, {}, {"description": "x", "trigger_words": ["a"]})
+
+
+def configuration(data: bytes) -> None:
+    path = _scratch("adapter_model.safetensors")
+    path.with_name(CONFIG_NAME).write_bytes(data)
+    try:
+        check_config(data)
+    except (ValueError, TypeError, AttributeError):
+        return
+    finally:
+        path.with_name(CONFIG_NAME).unlink()
+
+
+def encoding(data: bytes) -> None:
+    try:
+        decoded(data)
+    except ValueError:
+        return
+
+
+def sets(data: bytes) -> None:
+    text = data.decode(errors="replace")
+    found = read_set_file(text, "a.lset", RECORDS)
+    written([found.name, found.prompt, [item.to_dict() for item in found.items]])
+
+
+def comment(data: bytes) -> None:
+    """An MP4, by its boxes."""
+    read_comment(io.BytesIO(data))
+
+
+def video(data: bytes) -> None:
+    """A video or the JSON beside one, up to the form and the gallery's row."""
+    facts = read_facts(io.BytesIO(data))
+    row = row_values(FoundVideo("a.mp4", 1, 1), facts)
+    assert all(type(value) in (str, int, float, type(None)) for value in row.values())
+    assert all(abs(value) < 2**63 for value in row.values() if isinstance(value, int))
+    written(row)
+    found = restore(facts, RECORDS, _settings())
+    written([found.fields, found.selected_loras, found.missing, found.notes])
+    written(dict(facts.metadata))
+
+
+def task(data: bytes) -> None:
+    try:
+        values = read_object(data)
+    except UntrustedJSONError:
+        return
+    found = GenerationTask.from_dict(values)
+    found.resolved(_settings())
+    written(found.to_dict())
+
+
+def wangp(data: bytes) -> None:
+    """WanGP's settings."""
+    try:
+        values = read_object(data)
+    except UntrustedJSONError:
+        return
+    if is_wangp(values):
+        written([lora.strength for lora in facts_of_wangp(values).loras])
+
+
+def multipliers(data: bytes) -> None:
+    count, text = data[:1], data[1:].decode(errors="replace")
+    for handover in (None, 0.5):
+        written(parse_multipliers(text, count[0] if count else 0, handover=handover))
+
+
+def selection(data: bytes) -> None:
+    try:
+        values = read_object(data, Limits(size=100_000))
+    except UntrustedJSONError:
+        return
+    found = LoRASelection.parse(values).to_plain()
+    written(found)
+    assert LoRASelection.parse(found).to_plain() == found
+
+
+def names(data: bytes) -> None:
+    text = data.decode("utf-8", "surrogateescape")
+    name_role(text)
+    has_identity(text)
+    stem_of(text)
+    kind_of(ending_of(text) or "")
+    FolderNames([text, f"{text}.safetensors", f"{text}.png"]).endings(text)
+    find_role(set(), {}, text)
+    safe = safe_name(text)
+    assert name_problem(safe) is None, safe
+    assert free_name(safe, {safe.casefold()}) != safe
+    checked_stem(text)
+
+
+def picture(data: bytes) -> None:
+    try:
+        decode_picture(io.BytesIO(data))
+    except NOT_A_PICTURE:
+        return
+
+
+def within_words(read: Reader, data: bytes) -> None:
+    """Read; a StudioError is what is hoped for."""
+    try:
+        read(data)
+    except StudioError as error:
+        assert error.message
+        assert len(error.message) < 20_000
+        written(error.to_dict())
+
+
+@cache
+def _settings() -> Settings:
+    return load_settings(data_dir=_scratch("data"), models_dir=_scratch("models"))
+
+
+def _scratch(name: str) -> Path:
+    return _folder() / name
+
+
+@cache
+def _folder() -> Path:
+    """In memory where the system has a place for that."""
+    memory = Path("/dev/shm")
+    usable = memory.is_dir() and os.access(memory, os.W_OK)
+    return Path(tempfile.mkdtemp(prefix="fuzz-", dir=memory if usable else None))
