@@ -6,6 +6,7 @@ import { el, icon, setProps } from "./dom.js";
 import { form } from "./form.js";
 import { openMenu } from "./menu.js";
 import { openPicker } from "./picker.js";
+import { createPromptNotes } from "./prompt_loras.js";
 import { openSets } from "./sets_dialog.js";
 import { createStack } from "./stack.js";
 import { store } from "./store.js";
@@ -15,6 +16,7 @@ import { toast } from "./toasts.js";
 export function mount({ element, options, trigger }) {
   element.classList.add("lora-ui", "lora-controls");
   element.replaceChildren(
+    createPromptNotes(),
     head(),
     acceleratedLine(),
     createStack("None selected. Add one here, or pick cards on the LoRAs tab."),
