@@ -39,6 +39,7 @@ from backend.results.query import ResultQuery
 from backend.results.reading import read_facts
 from backend.results.restoring import hashed_records, restore
 from backend.settings import Settings, load_settings
+from backend.units import from_mb
 from backend.untrusted_json import UntrustedJSONError, read_object
 from backend.versions import versions
 from backend.wan.identity import installed_fingerprint
@@ -87,6 +88,7 @@ __all__ = [
     "VRAMError",
     "accelerator_of",
     "diagnostics",
+    "from_mb",
     "generate_video",
     "handle_error_with_recovery",
     "hashed_records",

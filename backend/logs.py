@@ -21,6 +21,7 @@ from filelock import FileLock, Timeout
 
 from backend.redaction import redacted
 from backend.settings import Settings
+from backend.units import MB
 
 Process = Literal["app", "worker"]
 OLDER_FILES = 3
@@ -61,7 +62,7 @@ def start_logging(settings: Settings, process: Process, console: str = "warning"
         path = log_file(settings, process)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            handlers.append(SharedFile(path, int(settings.log_file_mb * 1e6)))
+            handlers.append(SharedFile(path, int(settings.log_file_mb * MB)))
         except OSError as error:
             logging.getLogger(__name__).warning("there is no log file: %s", error)
     for handler in handlers:

@@ -107,7 +107,9 @@ class Settings(BaseModel):
         description="Keep the model in GPU memory (none), move parts on use (model), or decide."
     )
     local_files_only: bool = Field(description="Never contact the model hub.")
-    max_upload_mb: float = Field(gt=0, description="Largest accepted LoRA file, in megabytes.")
+    max_upload_mb: float = Field(
+        gt=0, description="Largest accepted LoRA file, in MB of 1,000,000 bytes."
+    )
     disk_reserve_mb: float = Field(ge=0, description="Free space that an upload leaves, megabytes.")
     trash_days: float = Field(
         ge=0, description="Days until a deleted LoRA or video is gone for good; 0 means never."

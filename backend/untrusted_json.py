@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any, NoReturn
 
-MB = 1024 * 1024
+from backend.units import MB
+
 DEPTH = 64
 VALUES = 200_000
 DIGITS = 100  # also keeps an integer within what a float can hold

@@ -12,14 +12,14 @@ from pathlib import Path
 
 from backend.lora.upload import LoRAUploadHandler
 from backend.settings import load_settings
+from backend.units import MB
 from benchmarks.harness import Timing
 from benchmarks.library_sizes import LibrarySizes
 from benchmarks.library_trees import tensor_list
 from benchmarks.peak import peak_memory
 from benchmarks.report import PartResult, Table, Target, times, with_spread
 
-MB = 1024 * 1024
-CHUNK = MB
+CHUNK = 1024 * 1024
 SHARE = 0.7
 GROWTH_MB = 50.0
 

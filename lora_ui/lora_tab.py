@@ -5,7 +5,7 @@ from __future__ import annotations
 import gradio as gr
 
 from lora_ui.mounting import script_panel
-from utils import Settings
+from utils import Settings, from_mb
 
 
 def _create_lora_tab(settings: Settings) -> gr.HTML:
@@ -25,7 +25,7 @@ def page_options(settings: Settings) -> dict[str, object]:
             "max": settings.strength_max,
             "default": settings.default_strength,
         },
-        "maxUploadBytes": int(settings.max_upload_mb * 1e6),
+        "maxUploadBytes": from_mb(settings.max_upload_mb),
         "models": {
             name: {
                 "title": row.title,

@@ -11,8 +11,6 @@ from lora_ui.selection_warnings import SelectionCheck
 from lora_ui.stack import RunSettings, StackChange, StackEntry, checked_strength
 from utils import LoRAManager, LoRASelection, accelerator_of
 
-MB = 1024 * 1024
-
 
 @dataclass
 class LoRAUIState:
@@ -81,7 +79,7 @@ class LoRAUIState:
             self.version += 1
 
     def get_selection_summary(self) -> dict[str, Any]:
-        """The selection with its costs: bytes, seconds and warnings in words."""
+        """The selection with its costs, MB and seconds, and warnings in words."""
         check = self._check()
         costs = self._costs(check)
         del costs["estimate_error"]  # the contract names the keys
@@ -132,14 +130,14 @@ class LoRAUIState:
         return SelectionCheck(selection, self.loras, self.model_type, self.run)
 
     def _costs(self, check: SelectionCheck) -> dict[str, Any]:
-        """Bytes that the selection adds while it is applied, seconds to load it, and how far
+        """MB that the selection adds while it is applied, seconds to load it, and how far
         such estimates were off: shares, over so many `loads`."""
         memory = seconds = 0.0
         error = {"loads": 0, "seconds": 0.0, "memory": 0.0}
         usable = [name for name, found in check.records().items() if found["status"] == "ok"]
         if self.loras is not None and usable:
             cost = self.loras.estimate_memory_impact(usable, model_type=self.model_type)
-            memory, seconds = cost["total_mb"] * MB, cost["load_seconds"]
+            memory, seconds = cost["total_mb"], cost["load_seconds"]
             seen, time_error = int(cost["loads_seen"]), cost["load_error"]
             error = {"loads": seen, "seconds": time_error, "memory": cost["memory_error"]}
         return {

@@ -12,9 +12,9 @@ from starlette.concurrency import run_in_threadpool
 
 from lora_ui.models import OneDone
 from lora_ui.responses import IMMUTABLE
-from utils import LoRAManager, ResultLibrary, UploadError
+from utils import LoRAManager, ResultLibrary, UploadError, from_mb
 
-MAX_BYTES = 200 * 1024 * 1024
+MAX_BYTES = from_mb(200)
 
 
 def add_thumbnail_routes(
@@ -65,7 +65,7 @@ def add_thumbnail_routes(
 
 def _too_large() -> UploadError:
     return UploadError(
-        f"The picture or video is larger than {MAX_BYTES >> 20} MB.",
+        f"The picture or video is larger than {MAX_BYTES // from_mb(1)} MB.",
         suggestions=["Choose a smaller file."],
         context={"status": 413},
     )

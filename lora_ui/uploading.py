@@ -14,11 +14,11 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
 from lora_ui.request_body import Body
-from utils import LoRAUploadHandler, UploadError
+from utils import LoRAUploadHandler, UploadError, from_mb
 
 WRITE_BYTES = 1 << 20
 IN_MEMORY_BYTES = 4 << 20
-MAX_SIDECAR_BYTES = 200 << 20
+MAX_SIDECAR_BYTES = from_mb(200)
 
 
 class Stage(Protocol):

@@ -103,7 +103,7 @@ def make_animation() -> None:
 
 
 def tell(target: Path) -> None:
-    print(f"wrote {target.relative_to(ROOT)}: {target.stat().st_size // 1024} KB")
+    print(f"wrote {target.relative_to(ROOT)}: {target.stat().st_size // 1000} KB")
 
 
 def main(words: list[str]) -> None:

@@ -27,6 +27,7 @@ BACKEND = {
     "backend.kept_files",
     "backend.untrusted_json",
     "backend.one_file",
+    "backend.units",
 }
 FACE = {"utils"}
 # Each part of the tree, and the parts that it may import beside itself.
@@ -53,9 +54,10 @@ MAY_IMPORT = {
         "backend.storage_faults",
         "backend.set_aside",
     },
-    "backend.untrusted_json": set(),
+    "backend.untrusted_json": {"backend.units"},
     "backend.one_file": {"backend.errors"},
-    "backend.logs": {"backend.settings", "backend.redaction"},
+    "backend.units": set(),
+    "backend.logs": {"backend.settings", "backend.redaction", "backend.units"},
     "backend.diagnostics": {
         "backend.logs",
         "backend.settings",
@@ -91,6 +93,7 @@ FOR_THE_PAGE = {
     "UntrustedJSONError",
     "accelerator_of",
     "diagnostics",
+    "from_mb",
     "hashed_records",
     "installed_fingerprint",
     "parse_multipliers",

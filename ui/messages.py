@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from utils import GenerationError, SettingsError, StudioError, UploadError
+from utils import GenerationError, SettingsError, StudioError, UploadError, from_mb
 
 
 def in_words(error: StudioError) -> str:
@@ -32,7 +32,7 @@ def not_in_trash() -> StudioError:
 
 def too_large(limit: int) -> StudioError:
     return UploadError(
-        f"The file is larger than {limit // 1_000_000} MB.",
+        f"The file is larger than {limit // from_mb(1)} MB.",
         suggestions=["Choose a smaller file; the JSON beside a video holds its settings as well."],
         context={"status": 413},
     )

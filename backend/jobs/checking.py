@@ -5,10 +5,9 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+from backend.units import MB
 from backend.wan.manager import LoRAManager
 from backend.wan.task import GenerationTask
-
-BYTES_PER_MB = 1e6
 
 
 def checked(task: GenerationTask, loras: LoRAManager) -> GenerationTask:
@@ -26,7 +25,7 @@ def _lora_facts(task: GenerationTask, loras: LoRAManager) -> dict[str, Any]:
     records = {name: loras.record(name) for name in task.selected_loras}
     cost = loras.estimate_memory_impact(list(records), model_type=task.model_type)
     return {
-        "lora_memory_usage": cost["total_mb"] * BYTES_PER_MB,
+        "lora_memory_usage": cost["total_mb"] * MB,
         "lora_load_time": cost["load_seconds"],
         "lora_metadata": {name: record["metadata"] for name, record in records.items()},
     }

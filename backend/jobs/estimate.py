@@ -15,12 +15,12 @@ import psutil
 from backend.errors import LoRAError
 from backend.jobs.board import WorkerStatus
 from backend.settings import Settings
+from backend.units import MB
 from backend.wan.footprint import Footprint, Forecast
 from backend.wan.manager import LoRAManager
 from backend.wan.placement import ACTIVATION_SHARE, is_offloaded
 from backend.wan.task import GenerationTask
 
-MB = 1024 * 1024
 LARGEST = 100_000
 INDEX = "model_index.json"
 

@@ -9,10 +9,10 @@ from typing import Literal
 
 from backend.lora.architectures import Architecture
 from backend.lora.info import LoRAInfo
+from backend.units import MB
 
 Mode = Literal["merge", "runtime"]
 MODES: tuple[Mode, ...] = ("merge", "runtime")
-MB = 1024 * 1024
 WEIGHT_BYTES = 2  # bf16, as the large models are held
 READ_BYTES_PER_SECOND = 800 * MB
 MERGE_BYTES_PER_SECOND = 1500 * MB

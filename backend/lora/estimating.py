@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from backend.lora.estimates import MB, MODES, Cost, Mode, costs_of
+from backend.lora.estimates import MODES, Cost, Mode, costs_of
 from backend.lora.loads import Experience, Lesson, Load, read_loads, save_load
 from backend.lora.reading import LibraryReader
+from backend.units import MB
 
 
 @dataclass(frozen=True)

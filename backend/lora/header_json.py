@@ -11,12 +11,12 @@ from math import prod
 from typing import Any, NamedTuple, NoReturn
 
 from backend.errors import LoRAFileError
+from backend.units import MB
 from backend.untrusted_json import Limits, UntrustedJSONError, read_object, shortened
 
 MAX_TENSORS = 20_000
 MAX_RANK = 8
 MAX_METADATA = 10_000  # entries
-MB = 1024 * 1024
 # Each tensor is an object of three, with up to ten numbers.
 LIMITS = Limits(size=100 * MB, depth=8, values=20 * MAX_TENSORS)
 DTYPE_BITS = {

@@ -21,9 +21,10 @@ from PIL import Image, ImageOps
 from backend.errors import LoRAError, StudioError
 from backend.lora.header import open_regular, read_header
 from backend.lora.png_strips import png_size, reduced
+from backend.units import MB
 from backend.untrusted_json import Limits, UntrustedJSONError, read_json
 
-MB = 1024 * 1024
+SAMPLE_BYTES = 1024 * 1024
 MAX_PIXELS = 40_000_000  # of what is decoded as a whole
 MAX_BYTES = 128 * MB
 MAX_HEADER_BYTES = 20 * MB
@@ -107,9 +108,9 @@ def _of_video(kind: str, path: Path) -> Iterator[PictureSource]:
     try:
         with os.fdopen(open_regular(path), "rb") as file:
             size = os.fstat(file.fileno()).st_size
-            digest = hashlib.sha256(f"{size} ".encode() + file.read(MB))
-            file.seek(max(0, size - MB))
-            digest.update(file.read(MB))
+            digest = hashlib.sha256(f"{size} ".encode() + file.read(SAMPLE_BYTES))
+            file.seek(max(0, size - SAMPLE_BYTES))
+            digest.update(file.read(SAMPLE_BYTES))
     except NOT_A_PICTURE:
         return
     yield PictureSource(kind, digest.hexdigest(), lambda: _first_frame(path))

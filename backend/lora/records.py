@@ -20,8 +20,7 @@ from backend.lora.pairing import Entry
 from backend.lora.scan import status_of
 from backend.lora.sidecars import SidecarReading, merged
 from backend.lora.thumbnails import FOLDER as THUMBNAILS
-
-MB = 1024 * 1024
+from backend.units import MB
 
 
 class Source(Protocol):

@@ -17,10 +17,11 @@ from typing import Any
 
 from backend.errors import LoRAFileError
 from backend.lora.module_names import resolve_dotted
+from backend.units import MB
 from backend.untrusted_json import read_object
 
 CONFIG_NAME = "adapter_config.json"
-MAX_CONFIG_BYTES = 4 * 1024 * 1024
+MAX_CONFIG_BYTES = 4 * MB
 # peft's `init_lora_weights` that subtract the first factors from the weights they are added to.
 # Exported as a difference from the model itself, such a file says true instead.
 CHANGED_BASES = ("pissa", "olora", "corda", "loftq", "lora_ga")

@@ -21,9 +21,10 @@ from backend.lora.metadata import MAX_TEXT, Description, plain_text, split_words
 from backend.lora.sidecar_forms import PLAIN, READ, Form, Kind, Place, form_of
 from backend.lora.small_files import read_small
 from backend.one_file import one_file
+from backend.units import MB
 from backend.untrusted_json import Limits, UntrustedJSONError, read_object
 
-MAX_BYTES = 4 * 1024 * 1024
+MAX_BYTES = 4 * MB
 MAX_NOTES = 20
 LIMITS = Limits(size=MAX_BYTES)
 VERSION = 2  # to be raised whenever the files are read in another way

@@ -22,11 +22,11 @@ from backend.lora.sidecars import read_sidecar
 from backend.lora.stages import create_locked, write_all
 from backend.one_file import one_file
 from backend.settings import Settings
+from backend.units import MB
 
 SUFFIX = ".part"
 SUGGESTIONS = ("Leave the file out, or replace it.",)
 CHUNK_BYTES = 1024 * 1024
-MB = 1024 * 1024
 
 
 class StagedSidecar:

@@ -25,10 +25,10 @@ from backend.lora.stages import create_locked, stage_folder, write_all
 from backend.lora.tensor_data import validate_tensor_data
 from backend.one_file import one_file
 from backend.settings import Settings
+from backend.units import MB
 
 CHUNK_BYTES = 1024 * 1024
 CHECK_DISK_EVERY = 4 * 1024 * 1024
-MB = 1024 * 1024
 
 
 class StagedFile:

@@ -25,13 +25,13 @@ from backend.lora.names import name_key
 from backend.lora.placement import Move, remove_empty, sync_folder
 from backend.lora.small_files import read_small
 from backend.lora.stages import step_path, write_step
+from backend.units import MB
 from backend.untrusted_json import read_object
 
 FOLDER = ".trash"
 MANIFEST = "manifest.json"
 PURGED = ".purged-"
 OUTSIDE = ".outside"
-MB = 1024 * 1024
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,9 @@ from backend.results.rows import Result, result_of
 from backend.results.trash import Moves
 from backend.settings import Settings
 from backend.sqlite_file import CountedFile
+from backend.units import MB
 
 DAY_SECONDS = 86_400.0
-MB = 1024 * 1024
 
 
 @dataclass(frozen=True)

@@ -19,9 +19,9 @@ from typing import Any
 
 from backend.errors import LoRAError
 from backend.lora.header import read_header
+from backend.units import MB
 from backend.wan.task import FRAME_STRIDE, GenerationTask
 
-MB = 1_000_000
 WEIGHT_SUFFIXES = (".safetensors", ".bin")
 DECODE_PER_PIXEL = 52  # values of fp32 per pixel and channel of the decoder's first width
 DECODE_FIXED = 250 * MB

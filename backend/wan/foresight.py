@@ -8,6 +8,7 @@ import psutil
 
 from backend.errors import LoRAError, VRAMError
 from backend.settings import Settings
+from backend.units import MB
 from backend.wan.footprint import Footprint, Forecast
 from backend.wan.manager import LoRAManager
 from backend.wan.memory import choose_device, free_memory, total_memory, weights_in_memory
@@ -15,7 +16,6 @@ from backend.wan.models import LoadedModel, ModelManager, weight_type
 from backend.wan.placement import is_offloaded
 from backend.wan.task import GenerationTask
 
-MB = 1024 * 1024
 GB = 1e9
 
 

@@ -16,6 +16,7 @@ from backend.errors import (
     LoRANotFoundError,
 )
 from backend.lora.selection import LoRASelection
+from backend.units import MB
 from backend.wan.pinned import PinningLibrary
 from backend.wan.task import GenerationTask, unreadable_prompt
 
@@ -36,7 +37,7 @@ class LoRAManager(PinningLibrary):
         """The parsed files that are kept from one use to the next."""
         from backend.wan.adapters.cache import AdapterCache
 
-        return AdapterCache(int(self.settings.lora_cache_mb * 1e6))
+        return AdapterCache(int(self.settings.lora_cache_mb * MB))
 
     def checked(self, task: GenerationTask) -> GenerationTask:
         """The task with every default filled in, ready to run with its LoRAs.

@@ -12,6 +12,7 @@ import psutil
 import torch
 
 from backend.errors import VRAMError, links
+from backend.units import MB
 
 WEIGHT_SUFFIXES = (".safetensors", ".bin")
 CUDA_OUT_OF_MEMORY = 2  # cudaErrorMemoryAllocation
@@ -55,9 +56,9 @@ def memory_report(device: torch.device) -> dict[str, float]:
     """Megabytes used and in all, for the status line."""
     if device.type == "cuda":
         free, total = torch.cuda.mem_get_info(device)
-        return {"used_mb": (total - free) / 1e6, "total_mb": total / 1e6}
+        return {"used_mb": (total - free) / MB, "total_mb": total / MB}
     used = psutil.Process().memory_info().rss
-    return {"used_mb": used / 1e6, "total_mb": total_memory(device) / 1e6}
+    return {"used_mb": used / MB, "total_mb": total_memory(device) / MB}
 
 
 def weights_on_disk(folder: Path) -> int:

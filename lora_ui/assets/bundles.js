@@ -1,5 +1,7 @@
 /** Which of the files that were chosen together belong to one LoRA. */
 
+import { MB } from "./format.js";
+
 const LORA = /\.(safetensors|pt|pth|ckpt|bin)$/i;
 const CONFIG = "adapter_config.json"; // says how the one LoRA in its folder is read
 const SHOWS = ["png", "jpg", "jpeg", "webp", "gif", "avif", "mp4", "webm"];
@@ -20,7 +22,7 @@ const PLAIN = [
 ];
 const ENDINGS = new Set(PLAIN.flatMap((ending) => [ending, `.safetensors${ending}`]));
 const HALF = /[-_. ]?(high|low|[hl](?![a-z]))([-_. ]?noise)?$/i;
-const LARGEST = 200 * 1048576; // bytes; the server takes no larger file beside a LoRA
+const LARGEST = 200 * MB; // the server takes no larger file beside a LoRA
 
 /** What the file chooser offers. */
 export const ACCEPTED = [".safetensors", ".info", ...[...SHOWS, "json", "txt"].map((e) => `.${e}`)];

@@ -1,5 +1,8 @@
 /** Numbers in human units. */
 
+/** Bytes; the same as in `backend/units.py`. */
+export const MB = 1000000;
+
 const UNITS = ["B", "KB", "MB", "GB", "TB"];
 
 export function bytes(count) {
@@ -13,9 +16,8 @@ export function bytes(count) {
   return `${value.toFixed(digits)} ${UNITS[unit]}`;
 }
 
-/** `count` megabytes of 1024 × 1024 bytes, as the library counts them. */
 export function megabytes(count) {
-  return bytes((Number(count) || 0) * 1048576);
+  return bytes((Number(count) || 0) * MB);
 }
 
 export function seconds(count) {

@@ -50,7 +50,7 @@ function drawUnsaved(line, stack) {
 function totals(summary, stack) {
   const on = [...stack.entries].flatMap(([name, entry]) => (entry.on ? [name] : []));
   const off = stack.entries.size - on.length;
-  const memory = format.bytes(summary.total_memory_impact);
+  const memory = format.megabytes(summary.total_memory_impact);
   const load = loadText(summary.estimated_load_time, summary.estimate_error);
   const rest = off > 0 ? `, ${off} switched off` : "";
   if (on.length === 0) return `None is switched on${rest}`;

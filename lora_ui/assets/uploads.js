@@ -3,7 +3,7 @@ import { ApiError } from "./api.js";
 import { bundled, stemOf } from "./bundles.js";
 import { el } from "./dom.js";
 import { folderOf } from "./drop_zone.js";
-import { bytes, plural, seconds } from "./format.js";
+import { bytes, MB, plural, seconds } from "./format.js";
 import { fromTrash, toTrash } from "./library_api.js";
 import { query } from "./library_query.js";
 import { store } from "./store.js";
@@ -106,7 +106,7 @@ export function createUploads() {
 
   function askAboutName(row, clash) {
     row.proposed = freeName(clash.name, rows);
-    const alike = Math.abs(clash.size_mb - row.file.size / 1048576) < 0.002;
+    const alike = Math.abs(clash.size_mb - row.file.size / MB) < 0.002;
     const same = alike ? " It has the same size, so it may be the same file." : "";
     const choices = [
       [`Upload as ${row.proposed}`, "rename"],

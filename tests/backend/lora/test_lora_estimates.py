@@ -13,8 +13,6 @@ from backend.lora.library import LoRALibrary
 from backend.lora.loads import KEPT, TELLS_SPEED
 from backend.settings import Settings, load_settings
 
-MB = 1024 * 1024
-
 
 @pytest.fixture
 def library(settings: Settings) -> LoRALibrary:
