@@ -16,10 +16,11 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from backend.errors import SettingsError
+from backend.model_paths import lora_folders
 
 SHIPPED_CONFIG = Path(__file__).resolve().parent.parent / "config.json"
 ENVIRONMENT_PREFIX = "WAN_LORA_"
-PATH_LIST_FIELDS = ("extra_lora_dirs",)
+PATH_LIST_FIELDS = ("extra_lora_dirs", "extra_model_paths")
 PATH_FIELDS = ("loras_dir", "outputs_dir", "models_dir", "data_dir")
 
 
@@ -79,6 +80,23 @@ class ExtraFolder(BaseModel):
         return {"path": value} if isinstance(value, str | Path) else value
 
 
+class ModelPaths(BaseModel):
+    """Where another program keeps its LoRAs: its `path`, and the `folders` that were found by it
+    when the settings were read."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    path: Path
+    folders: tuple[Path, ...]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_path(cls, value: Any) -> Any:
+        if not isinstance(value, str | Path):
+            return value
+        return {"path": value, "folders": lora_folders(Path(value))}
+
+
 class Settings(BaseModel):
     """All settings. Construct through `load_settings`."""
 
@@ -90,6 +108,10 @@ class Settings(BaseModel):
     extra_lora_dirs: Annotated[tuple[ExtraFolder, ...], BeforeValidator(_from_json_text)] = Field(
         description="More folders with LoRAs: a path, whose files are never changed, or"
         ' {"path": ..., "writable": true}.'
+    )
+    extra_model_paths: Annotated[tuple[ModelPaths, ...], BeforeValidator(_from_json_text)] = Field(
+        description="Where other programs keep LoRAs, which are listed and never changed: their"
+        " extra_model_paths.yaml, or their folder."
     )
     outputs_dir: Path = Field(description="Where videos are written.")
     models_dir: Path = Field(description="Where local model folders are looked for.")
@@ -168,6 +190,12 @@ class Settings(BaseModel):
             raise ValueError("; ".join(problems))
         return self
 
+    @property
+    def lora_folders(self) -> tuple[ExtraFolder, ...]:
+        """All folders with LoRAs beside the library: `extra_lora_dirs` and those of programs."""
+        theirs = [folder for paths in self.extra_model_paths for folder in paths.folders]
+        return self.extra_lora_dirs + tuple(ExtraFolder(path=folder) for folder in theirs)
+
     def model(self, model_type: str) -> ModelEntry:
         """The table row of `model_type`. Raises SettingsError if there is none."""
         try:
@@ -228,16 +256,18 @@ def _absolute(values: Mapping[str, Any], base: Path | None = None) -> dict[str, 
         if key in PATH_FIELDS and isinstance(value, str | Path) and str(value):
             found[key] = root / Path(value).expanduser()
         elif key in PATH_LIST_FIELDS:
-            found[key] = _absolute_list(value, root)
+            found[key] = _absolute_list(key, value, root)
     return found
 
 
-def _absolute_list(value: Any, root: Path) -> Any:
+def _absolute_list(key: str, value: Any, root: Path) -> Any:
     """A list of paths, from JSON text or as it is; anything else is left to validation."""
     try:
         values = _from_json_text(value)
     except ValueError:
-        return value
+        values = value
+    if key == "extra_model_paths" and isinstance(values, str | Path):
+        values = [values]  # one path alone
     if not isinstance(values, list | tuple):
         return values
     return [_absolute_item(item, root) for item in values]

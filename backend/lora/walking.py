@@ -87,7 +87,7 @@ def extra_folders(settings: Settings, *, writable: bool | None = None) -> tuple[
     that are `writable`, or not."""
     taken = [settings.loras_dir.resolve()]
     found = []
-    for extra in settings.extra_lora_dirs:
+    for extra in settings.lora_folders:
         folder, place = extra.path, extra.path.resolve()
         if not any(place.is_relative_to(other) for other in taken):
             taken.append(place)

@@ -1,0 +1,163 @@
+"""Model paths: where another program keeps its LoRAs, by its `extra_model_paths.yaml` or folder.
+
+ComfyUI's file has sections, each with a `base_path` and, by kind of model, paths below it:
+https://docs.comfy.org/development/core-concepts/models. As there, `~` and `$NAME` are replaced,
+and relative paths count from the base, a relative base from the file's folder.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Iterator, Mapping
+from pathlib import Path, PureWindowsPath
+from typing import Any
+
+import yaml
+
+YAML_NAME = "extra_model_paths.yaml"
+KEYS = ("loras", "lora")
+MAX_BYTES = 256 * 1024
+MAX_ALIASES = 20  # nested ones can stand for billions of values
+MAX_FOLDERS = 100
+# Where programs keep LoRAs in the folder in which they are installed, or which they share.
+KNOWN_FOLDERS = (
+    "models/loras",  # ComfyUI, Fooocus
+    "models/Lora",  # A1111, Forge, SD.Next
+    "models/LyCORIS",
+    "Models/Lora",  # SwarmUI, the shared folder of Stability Matrix
+    "Models/LyCORIS",
+    "Data/Models/Lora",  # Stability Matrix
+    "Data/Models/LyCORIS",
+    "loras",  # WanGP
+)
+_UNSET = re.compile(r"\$(?:\{\w+\}|\w+)|%\w+%")
+
+
+def lora_folders(path: Path) -> tuple[Path, ...]:
+    """The LoRA folders that a YAML file names, or that are in a program's folder; the default
+    ones first. A folder that is named is left out if only it is missing, not its base.
+
+    Raises ValueError, which says what is wrong with the file.
+    """
+    found = list(_in_program(path) if path.is_dir() else _in_file(path))
+    if not found:
+        known = ", ".join(KNOWN_FOLDERS)
+        what = f"holds none of {known}" if path.is_dir() else "names no LoRA folder that is there"
+        raise ValueError(f"{path} {what}")
+    if len(found) > MAX_FOLDERS:
+        raise ValueError(f"{path} names more than {MAX_FOLDERS} LoRA folders")
+    return tuple(dict.fromkeys(found))
+
+
+def _in_program(folder: Path) -> Iterator[Path]:
+    there: list[Path] = []
+    for known in KNOWN_FOLDERS:
+        place = folder / known
+        # Names that differ in case only are one folder on some systems.
+        if place.is_dir() and not any(place.samefile(other) for other in there):
+            there.append(place)
+    yield from there
+    if (folder / YAML_NAME).is_file():
+        yield from _in_file(folder / YAML_NAME)
+
+
+def _in_file(path: Path) -> Iterator[Path]:
+    sections = _sections(_read(path), path)
+    for default in (True, False):
+        for section in sections:
+            if (section.get("is_default") is True) is default:
+                yield from _in_section(section, path)
+
+
+def _sections(content: Any, path: Path) -> list[Mapping[str, Any]]:
+    if not isinstance(content, dict):
+        raise ValueError(  # noqa: TRY004 - as other broken content
+            f"{path} holds no sections with a base_path and paths by kind of model"
+        )
+    if any(key in content for key in KEYS):
+        return [content]  # the section's name was left out
+    return [section for section in content.values() if isinstance(section, dict)]
+
+
+def _in_section(section: Mapping[str, Any], path: Path) -> Iterator[Path]:
+    base = section.get("base_path")
+    if base is not None and not isinstance(base, str):
+        raise ValueError(f"{path}: base_path is no text")
+    top = path.parent / (_written_here(base, path) if base else "")
+    for key in KEYS:
+        for text in _texts(section.get(key), key, path):
+            place = top / _written_here(text, path)
+            # A disk that is away may come back; a folder that nobody made says nothing.
+            if place.is_dir() or not top.is_dir():
+                yield Path(os.path.normpath(place))
+
+
+def _texts(value: Any, key: str, path: Path) -> Iterator[str]:
+    """One path a line, or a list of them."""
+    if value is None:
+        return
+    items = value if isinstance(value, list) else [value]
+    for item in items:
+        if not isinstance(item, str):
+            raise ValueError(  # noqa: TRY004 - as other broken content
+                f"{path}: {key} is neither a text nor a list of texts"
+            )
+        lines = (line.strip() for line in item.splitlines())
+        yield from (line for line in lines if line and not line.startswith("#"))
+
+
+def _written_here(text: str, path: Path) -> Path:
+    """A path of the file as this system writes it."""
+    full = os.path.expandvars(text.strip())
+    unset = _UNSET.search(full)
+    if unset:
+        raise ValueError(f"{path} uses the variable {unset[0]}, which is not set")
+    if "\0" in full:
+        raise ValueError(f"{path} names a folder that cannot be: {full!r}")
+    if os.name != "nt" and "\\" in full:
+        windows = PureWindowsPath(full)
+        if windows.drive:
+            raise ValueError(f"{path} names {full}, which is a path of Windows")
+        full = windows.as_posix()
+    elif os.name != "nt" and re.match(r"[A-Za-z]:/", full):
+        raise ValueError(f"{path} names {full}, which is a path of Windows")
+    try:
+        return Path(full).expanduser()
+    except RuntimeError as error:
+        raise ValueError(f"{path} names {full}, but there is no such user") from error
+
+
+def _read(path: Path) -> Any:
+    try:
+        return _loaded(_text(path))
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is not UTF-8 text") from error
+    except RecursionError as error:
+        raise ValueError(f"{path} is nested too deeply") from error
+    except (yaml.YAMLError, ValueError) as error:
+        line = getattr(getattr(error, "problem_mark", None), "line", None)
+        where = "" if line is None else f" in line {line + 1}"
+        said = getattr(error, "problem", None) or str(error).partition("\n")[0]
+        raise ValueError(f"{path} is not YAML{where}: {said}") from error
+
+
+def _loaded(text: str) -> Any:
+    if sum(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text)) > MAX_ALIASES:
+        raise yaml.YAMLError(f"it uses more than {MAX_ALIASES} aliases")
+    return yaml.safe_load(text)
+
+
+def _text(path: Path) -> str:
+    """Of a regular file only, so that nothing is waited for."""
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError("it is not a regular file")
+        data = file.read(MAX_BYTES + 1)
+    if len(data) > MAX_BYTES:
+        raise OSError(f"it is larger than {MAX_BYTES // 1024} KB")
+    return data.decode("utf-8-sig")
