@@ -28,6 +28,7 @@ BACKEND = {
     "backend.untrusted_json",
     "backend.one_file",
     "backend.units",
+    "backend.model_paths",
 }
 FACE = {"utils"}
 # Each part of the tree, and the parts that it may import beside itself.
@@ -40,7 +41,8 @@ MAY_IMPORT = {
     "backend.results": {"backend.lora", *BACKEND},
     "backend.wan": {"backend.lora", *BACKEND},
     "backend.lora": BACKEND,
-    "backend.settings": {"backend.errors"},
+    "backend.settings": {"backend.errors", "backend.model_paths"},
+    "backend.model_paths": set(),
     "backend.errors": set(),
     "backend.versions": set(),
     "backend.redaction": set(),
