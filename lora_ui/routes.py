@@ -101,7 +101,10 @@ def _add_upload_route(router: APIRouter, uploads: LoRAUploadHandler) -> None:
         `filename` may have folders before it: one is kept where the file has no name of its own.
         With `folder` it goes there, and the folder is made if need be. A file that is there
         already is refused with `reason` duplicate and `existing`, a taken name with
-        `proposed_name`, both in the error's `context`."""
+        `proposed_name`, both in the error's `context`.
+
+        A .zip brings all its LoRAs with what is beside them, in its folders: `record` is the
+        first one's, and `uploads` says what became of each file in it."""
         return await receive_upload(request, Sent.read(filename, folder, beside), uploads)
 
     @router.put("/api/loras/sidecar", summary="Add a file beside a LoRA")

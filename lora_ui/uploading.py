@@ -87,7 +87,9 @@ async def receive_upload(request: Request, sent: Sent, uploads: LoRAUploadHandle
         if not finished:
             # Shielded, so that a cancelled request still cleans up.
             await asyncio.shield(run_in_threadpool(stage.abort))
-    return JSONResponse({"record": record, "beside": stage.beside}, status_code=201)
+    uploads_of = {"uploads": record.pop("uploads")} if "uploads" in record else {}
+    answer = {"record": record, "beside": stage.beside, **uploads_of}
+    return JSONResponse(answer, status_code=201)
 
 
 async def receive_sidecar(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
@@ -25,12 +25,15 @@ class Bundle:
     sidecars: dict[str, str] = field(default_factory=dict)
 
 
-def bundles_of(names: Sequence[str], taken_folders: Collection[str]) -> list[Bundle]:
+def bundles_of(
+    names: Sequence[str], taken_folders: Collection[str], *, keep_folders: bool = False
+) -> list[Bundle]:
     """A bundle for each LoRA file among `names`, which are paths as a browser sends them.
 
     A folder that was sent is kept where its files need it: `model.safetensors` takes its name
     from its folder, and an `adapter_config.json` is for the one LoRA beside it. Everything else
     goes into the top folder. `taken_folders` are casefolded names that a new folder cannot have.
+    With `keep_folders` every file stays in the folder that was sent, as it was sent.
     """
     by_folder: dict[str, dict[str, str]] = {}
     for name in names:
@@ -40,15 +43,33 @@ def bundles_of(names: Sequence[str], taken_folders: Collection[str]) -> list[Bun
     found: list[Bundle] = []
     for sent, files in by_folder.items():
         loras = [name for name in files if name.casefold().endswith(SUFFIX)]
-        folder = _folder(sent, loras, files, taken)
+        kept = "" if sent == "." else sent
+        folder = kept if keep_folders else _folder(sent, loras, files, taken)
         taken.add(name_key(folder))
-        here = FolderNames(files)
-        for name in loras:
-            stem = name[: -len(SUFFIX)]
-            own = {files[stem + ending]: ending for ending in here.endings(stem)}
-            if folder and len(loras) == 1 and CONFIG_NAME in files:
-                own[files[CONFIG_NAME]] = CONFIG_NAME
-            found.append(Bundle(files[name], folder, own))
+        own = _own(files, loras)
+        if (folder or keep_folders) and len(loras) == 1 and CONFIG_NAME in files:
+            own[loras[0]][files[CONFIG_NAME]] = CONFIG_NAME
+        found += [Bundle(files[name], folder, own[name]) for name in loras]
+    return found
+
+
+def _own(files: Mapping[str, str], loras: Sequence[str]) -> dict[str, dict[str, str]]:
+    """What goes beside each LoRA. `style.png` goes with the first half of the pair `style`."""
+    here = FolderNames(files)
+    stems = {name: name[: -len(SUFFIX)] for name in loras}
+    found = {
+        name: {files[stem + ending]: ending for ending in here.endings(stem)}
+        for name, stem in stems.items()
+    }
+    owned = {sent for own in found.values() for sent in own}
+    for name, stem in stems.items():
+        half = name_role(stem)
+        common = half.stem if half and half.role in ("high", "low") else ""
+        for ending in here.endings(common) if common else ():
+            sent = files[common + ending]
+            if sent not in owned and common not in stems.values():
+                owned.add(sent)
+                found[name][sent] = ending
     return found
 
 

@@ -16,31 +16,37 @@ from backend.lora.header import open_regular
 from backend.lora.library import LoRALibrary
 from backend.lora.staged_sidecars import StagedSidecar
 from backend.lora.staging import checked_stem, stage_stream
+from backend.lora.zip_files import Entry
 from backend.settings import Settings
 
 MAX_FILES = 10_000
-Data = bytes | BinaryIO | str | Path
+Data = bytes | BinaryIO | str | Path | Entry
 
 
 @dataclass
 class Together:
     """One upload of many files; `outcomes` tells what became of each, by the name it was sent
-    under: `status` is stored, taken_along, duplicate or refused."""
+    under: `status` is stored, taken_along, duplicate or refused.
+
+    The folders that were sent are kept below the folder `within`, unless that is None.
+    """
 
     settings: Settings
     library: LoRALibrary
     sent: Mapping[str, Data]
+    within: str | None = None
     outcomes: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def run(self) -> list[dict[str, Any]]:
         """Take in what can be taken in. The answer has the order in which files were sent."""
         paths = {}
-        for bundle in bundles_of(list(self.sent), self.library.folder_names()):
+        names, taken = list(self.sent), self.library.folder_names()
+        for bundle in bundles_of(names, taken, keep_folders=self.within is not None):
             path = self._take(bundle)
             if path is not None:
                 paths[bundle.lora] = path
         for name in self.sent:
-            self.outcomes.setdefault(name, _refused(name, _belongs_nowhere(name)))
+            self.outcomes.setdefault(name, refusal(name, _belongs_nowhere(name)))
         for name, path in paths.items():  # only now, when halves have met
             self.outcomes[name] |= {"name": self.library.name_at(path)}
         return [self.outcomes[name] for name in self.sent]
@@ -54,7 +60,7 @@ class Together:
                 with opened(self.sent[bundle.lora]) as (source, size):
                     staged = stage_stream(self.settings, source, bundle.lora, size)
                 stack.callback(staged.abort)
-                path = self.library.place(staged, sidecars, bundle.folder)
+                path = self.library.place(staged, sidecars, self._place_of(bundle))
             except (StudioError, OSError) as error:
                 self._refuse(bundle, error)
                 return None
@@ -62,27 +68,33 @@ class Together:
         self.outcomes[bundle.lora] = stored
         return path
 
+    def _place_of(self, bundle: Bundle) -> str:
+        if self.within is None:
+            return bundle.folder
+        return self.library.folder_like(f"{self.within}/{bundle.folder}")
+
     def _sidecars(self, bundle: Bundle, stack: ExitStack) -> Iterator[StagedSidecar]:
         for name, ending in bundle.sidecars.items():
             try:
                 with opened(self.sent[name]) as (source, _):
                     staged = StagedSidecar(self.settings, name, ending, source)
             except (StudioError, OSError) as error:
-                self.outcomes[name] = _refused(name, error)
+                self.outcomes[name] = refusal(name, error)
                 continue
             stack.callback(staged.abort)
             self.outcomes[name] = {"filename": name, "status": "taken_along", "error": None}
             yield staged
 
     def _refuse(self, bundle: Bundle, error: StudioError | OSError) -> None:
-        outcome = _refused(bundle.lora, error)
+        outcome = refusal(bundle.lora, error)
         self.outcomes[bundle.lora] = outcome
         for name in bundle.sidecars:
             why = UploadError(f"{name} was left out, because its LoRA was not stored.")
-            self.outcomes[name] = {**_refused(name, why), "status": outcome["status"]}
+            self.outcomes[name] = {**refusal(name, why), "status": outcome["status"]}
 
 
-def _refused(name: str, error: StudioError | OSError) -> dict[str, Any]:
+def refusal(name: str, error: StudioError | OSError) -> dict[str, Any]:
+    """The outcome of a file that was not taken."""
     if not isinstance(error, StudioError):
         error = UploadError(f"{name} could not be read: {error.strerror or error}.")
     duplicate = error.context.get("reason") == "duplicate"
@@ -110,6 +122,9 @@ def opened(data: Data) -> Iterator[tuple[BinaryIO, int | None]]:
     if isinstance(data, str | Path):
         with os.fdopen(open_regular(Path(data)), "rb", buffering=0) as file:
             yield file, os.fstat(file.fileno()).st_size
+    elif isinstance(data, Entry):
+        with data.open() as pair:
+            yield pair
     elif isinstance(data, bytes):
         yield io.BytesIO(data), len(data)
     else:

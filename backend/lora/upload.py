@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any, BinaryIO
 
 from backend.errors import LoRANotFoundError, StudioError
+from backend.lora.archives import IncomingArchive, as_record, take_in_archive
 from backend.lora.incoming import Incoming, sidecar_ending
 from backend.lora.inspection import inspect_lora
 from backend.lora.library import LoRALibrary
 from backend.lora.showing import info_summary
 from backend.lora.staged_sidecars import StagedSidecar
 from backend.lora.staging import checked_stem, stage_stream, validated
-from backend.lora.together import Together, files_below
+from backend.lora.together import Data, Together, files_below, opened
+from backend.lora.zip_files import is_zip
 from backend.settings import Settings
 
 
@@ -38,7 +43,7 @@ class LoRAUploadHandler:
 
     def open_stage(
         self, filename: str, expected_size: int | None = None, folder: str | None = None
-    ) -> Incoming:
+    ) -> Incoming | IncomingArchive:
         """Begin an upload of `expected_size` bytes. Raises UploadError if it is refused now.
 
         `folder` is one of the library, made if it is not there; names in it that cannot be are
@@ -46,6 +51,10 @@ class LoRAUploadHandler:
         have no name of its own, and all others go to the top.
         """
         place = None if folder is None else self.library.folder_like(folder)
+        if is_zip(filename):
+            return IncomingArchive(
+                self.settings, self.library, filename, expected_size, place or ""
+            )
         return Incoming(self.settings, self.library, filename, expected_size, place)
 
     def add_sidecar(self, lora_name: str, filename: str, source: IO[bytes]) -> dict[str, Any]:
@@ -67,8 +76,11 @@ class LoRAUploadHandler:
         """Take a file in under `filename` and return its record. Memory use is constant.
 
         `file_data` is the content, an open binary file that is read to its end, or a path.
-        Raises as `Stage.finish` does; then nothing has changed.
+        Raises as `Stage.finish` does; then nothing has changed. Of a .zip the record is that of
+        its first LoRA, with an outcome for each of its files as `uploads`.
         """
+        if is_zip(filename):
+            return as_record(self.library, filename, self.process_archive(file_data, filename))
         if isinstance(file_data, str | Path):
             return self.library.upload_lora_file(file_data, filename)
         size = len(file_data) if isinstance(file_data, bytes) else None
@@ -79,9 +91,7 @@ class LoRAUploadHandler:
         finally:
             staged.abort()
 
-    def process_uploads(
-        self, files: Mapping[str, bytes | BinaryIO | str | Path]
-    ) -> list[dict[str, Any]]:
+    def process_uploads(self, files: Mapping[str, Data]) -> list[dict[str, Any]]:
         """Take in several files at once: LoRAs with the previews and descriptions beside them.
 
         `files` maps the name a file was sent under, with its folders, to its content. Returns
@@ -91,6 +101,17 @@ class LoRAUploadHandler:
         nothing and stops no other.
         """
         return Together(self.settings, self.library, files).run()
+
+    def process_archive(
+        self, file_data: bytes | BinaryIO | str | Path, filename: str
+    ) -> list[dict[str, Any]]:
+        """Take in a .zip of LoRAs with the files beside them, in the folders that it has.
+
+        Returns as `process_uploads` does, by the paths in the archive. Raises UploadError for an
+        archive that is refused as a whole; then nothing has changed.
+        """
+        with opened(file_data) as (source, _), _seekable(source) as file:
+            return take_in_archive(self.settings, self.library, file, filename)
 
     def process_folder(self, folder: str | Path) -> list[dict[str, Any]]:
         """Take in a whole folder of this machine, as `process_uploads` does."""
@@ -114,3 +135,14 @@ class LoRAUploadHandler:
             "trigger_words": list(info.description.trigger_words),
             **info_summary(info),
         }
+
+
+@contextmanager
+def _seekable(source: BinaryIO) -> Iterator[BinaryIO]:
+    """The file itself, or a copy of it on disk where it can be read once only."""
+    if source.seekable():
+        yield source
+        return
+    with tempfile.TemporaryFile() as copy:
+        shutil.copyfileobj(source, copy)
+        yield copy

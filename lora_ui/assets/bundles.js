@@ -3,6 +3,7 @@
 import { MB } from "./format.js";
 
 const LORA = /\.(safetensors|pt|pth|ckpt|bin)$/i;
+const ARCHIVE = /\.zip$/i; // of LoRAs with what is beside them; the server opens it
 const CONFIG = "adapter_config.json"; // says how the one LoRA in its folder is read
 const SHOWS = ["png", "jpg", "jpeg", "webp", "gif", "avif", "mp4", "webm"];
 const TELLS = [
@@ -25,19 +26,32 @@ const HALF = /[-_. ]?(high|low|[hl](?![a-z]))([-_. ]?noise)?$/i;
 const LARGEST = 200 * MB; // the server takes no larger file beside a LoRA
 
 /** What the file chooser offers. */
-export const ACCEPTED = [".safetensors", ".info", ...[...SHOWS, "json", "txt"].map((e) => `.${e}`)];
+export const ACCEPTED = [
+  ".safetensors",
+  ".zip",
+  ".info",
+  ...[...SHOWS, "json", "txt"].map((e) => `.${e}`),
+];
 
 export function stemOf(filename) {
   return filename.replace(LORA, "");
 }
 
+export function isArchive({ name }) {
+  return ARCHIVE.test(name);
+}
+
 /** Whether a file of a folder may be of use. */
 export function isWanted({ name }) {
-  return LORA.test(name) || [...ENDINGS].some((ending) => name.toLowerCase().endsWith(ending));
+  return (
+    LORA.test(name) ||
+    ARCHIVE.test(name) ||
+    [...ENDINGS].some((ending) => name.toLowerCase().endsWith(ending))
+  );
 }
 
 /**
- * The LoRAs among `files` with what goes beside each, `{file, folder, beside}`, and the files that
+ * The LoRAs and archives among `files` with what goes beside each, `{file, folder, beside}`, and the files that
  * are `left`. `folderOf(file)` is the folder that it was dropped in, "" for none.
  */
 export function bundled(files, folderOf) {
@@ -47,7 +61,8 @@ export function bundled(files, folderOf) {
     const found = here
       .filter((file) => LORA.test(file.name))
       .map((file) => ({ file, folder, beside: [] }));
-    for (const file of here.filter(({ name }) => !LORA.test(name))) {
+    loras.push(...here.filter(isArchive).map((file) => ({ file, folder, beside: [] })));
+    for (const file of here.filter(({ name }) => !LORA.test(name) && !ARCHIVE.test(name))) {
       const owner = file.size <= LARGEST && ownerOf(file.name, found);
       (owner?.beside ?? left).push(file);
     }

@@ -96,6 +96,19 @@ export class UploadRow {
     this.#end("done", "upload-done", verdictText(lora) + told);
   }
 
+  /** `uploads` says what became of each file in an archive: a line for each LoRA, and for others
+   * that were left out. */
+  unpacked(uploads) {
+    const loras = uploads.filter(({ filename }) => filename.toLowerCase().endsWith(".safetensors"));
+    const stored = loras.filter(({ status }) => status === "stored");
+    const [state, style] =
+      stored.length > 0 ? ["done", "upload-done"] : ["failed", "upload-failed"];
+    this.#end(state, style, `${stored.length} of ${plural(loras.length, "LoRA")} stored`);
+    const told = uploads.filter((item) => loras.includes(item) || item.status === "refused");
+    const lines = told.map((item) => el("li", { text: lineOf(item) }));
+    this.#choices.replaceChildren(el("ul", { class: "upload-lines" }, lines));
+  }
+
   fail(error) {
     this.#end("failed", "upload-failed", [error.message, ...(error.suggestions ?? [])].join(" "));
   }
@@ -124,6 +137,11 @@ export class UploadRow {
     this.#note.classList.toggle("muted", passing);
     if (!passing) this.#note.setAttribute("role", "status");
   }
+}
+
+function lineOf({ filename, status, name, error }) {
+  if (status === "stored") return verdictText(store.byName.get(name) ?? { name });
+  return error ? `${filename}: ${error.message}` : filename;
 }
 
 /** "fits T2V-A14B · high+low pair · rank 32 · 400/400 layers", with what is missing. */

@@ -1,6 +1,6 @@
 /** Uploading: a queue of files, several on their way at once, a row for each. */
 import { ApiError } from "./api.js";
-import { bundled, stemOf } from "./bundles.js";
+import { bundled, isArchive, stemOf } from "./bundles.js";
 import { el } from "./dom.js";
 import { folderOf } from "./drop_zone.js";
 import { bytes, MB, plural, seconds } from "./format.js";
@@ -51,7 +51,7 @@ export function createUploads() {
 
   function start(row) {
     // In a folder of its own it may have the name of another one.
-    const clash = row.folder ? null : store.byName.get(stemOf(row.filename));
+    const clash = row.folder || isArchive(row.file) ? null : store.byName.get(stemOf(row.filename));
     if (clash && !row.replaces) {
       askAboutName(row, clash);
       return;
@@ -64,10 +64,15 @@ export function createUploads() {
     try {
       refuseEarly(row.file);
       if (row.replaces) await toTrash(row.replaces);
-      const { record, beside } = await transfer(row, (now) => progress(row, now), row.stop);
+      const { record, beside, uploads } = await transfer(
+        row,
+        (now) => progress(row, now),
+        row.stop,
+      );
       await store.refresh();
       const refused = beside.filter(({ error }) => error);
-      row.done(store.byName.get(record.name) ?? record, refused);
+      if (uploads) row.unpacked(uploads);
+      else row.done(store.byName.get(record.name) ?? record, refused);
     } catch (error) {
       if (row.replaces) await fromTrash(row.replaces).catch(toastError);
       failed(row, error);
@@ -81,8 +86,10 @@ export function createUploads() {
   }
 
   function failed(row, error) {
-    const { reason, existing, proposed_name: proposed } = error.context ?? {};
-    if (reason === "duplicate") {
+    const { reason, existing, proposed_name: proposed, uploads } = error.context ?? {};
+    if (uploads) {
+      row.unpacked(uploads);
+    } else if (reason === "duplicate") {
       row.existing = existing;
       row.ask(`The library holds this very file already, as ${existing}.`, [
         [`Show ${existing}`, "show"],
@@ -166,8 +173,8 @@ function tellOfLeft(left, loras) {
   if (loras.length === 0) {
     toast("There is no LoRA among these files.", {
       details: [
-        "LoRAs are .safetensors files; pictures and texts are taken along with the LoRA that they" +
-          " are named after.",
+        "LoRAs are .safetensors files, alone or in a .zip; pictures and texts are taken along with" +
+          " the LoRA that they are named after.",
       ],
     });
     return;

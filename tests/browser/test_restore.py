@@ -268,7 +268,7 @@ def test_a_picture_of_another_program_says_what_it_is(page: Page) -> None:
     expect(dialog).to_contain_text("ink_style")
     expect(field(page, "seed")).to_have_value("1234567890")
     expect(field(page, "steps")).to_have_value("20")
-    expect(page.locator(PROMPT)).to_have_value(re.compile("^ink wash, a boat"))
+    expect(page.locator("#prompt textarea")).to_have_value(re.compile("^ink wash, a boat"))
 
 
 def test_a_workflow_is_loaded_with_the_button(page: Page, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import zipfile
 from pathlib import Path
 
 from PIL import Image
@@ -119,3 +120,21 @@ def test_several_go_at_once_and_the_other_tabs_stay_usable(page: Page, tmp_path:
     expect(page.locator(".upload-failed").filter(has_text="Cancelled")).to_have_count(4)
     page.get_by_role("button", name="Clear finished").click()
     expect(page.locator(".uploads-box")).to_be_hidden()
+
+
+def test_a_zip_is_unpacked_with_a_line_for_each_lora(page: Page, app: App, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "pack.zip", "w") as archive:
+        for words in ("packed one", "packed two"):
+            archive.write(one_demo_lora(tmp_path, words), f"pack/{words}.safetensors")
+        archive.writestr("pack/packed one.json", '{"description": "said in the archive"}')
+        archive.writestr("pack/broken.safetensors", b"no LoRA")
+    open_tab(page, "LoRAs")
+    upload(page, tmp_path / "pack.zip")
+    box = page.locator(".upload").filter(has_text="pack.zip")
+    expect(box.locator(".upload-note")).to_have_text("2 of 3 LoRAs stored")
+    lines = box.locator(".upload-lines li")
+    expect(lines).to_have_count(3)
+    expect(lines.filter(has_text="packed one: fits Demo")).to_have_count(1)
+    expect(lines.filter(has_text="broken.safetensors: ")).to_have_count(1)
+    expect(card(page, "packed two")).to_be_visible()
+    assert (app.loras / "pack" / "packed one.json").is_file()

@@ -7,6 +7,7 @@ import io
 import json
 import os
 import tempfile
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -243,3 +244,24 @@ def test_sizes_have_to_be_told(client: TestClient, settings: Settings, beside: s
     assert answer.status_code == 400
     assert answer.json()["error"]["message"]
     assert visible(settings) == set()
+
+
+def test_a_zip_brings_its_loras_in_its_folders(
+    client: TestClient, settings: Settings, tmp_path: Path
+) -> None:
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w") as archive:
+        archive.writestr("ink/ink.safetensors", content(tmp_path, 1))
+        archive.writestr("ink/ink.png", png())
+        archive.writestr("../out.safetensors", content(tmp_path, 2))
+    found: Any = put(client, "pack.zip", data.getvalue())
+    assert found["record"]["path"] == "ink/ink.safetensors"
+    assert [(item["filename"], item["status"]) for item in found["uploads"]] == [
+        ("ink/ink.safetensors", "stored"),
+        ("ink/ink.png", "taken_along"),
+        ("../out.safetensors", "refused"),
+    ]
+    assert (settings.loras_dir / "ink" / "ink.png").is_file()
+    error: Any = put(client, "pack.zip", data.getvalue(), 422)["error"]
+    assert error["context"]["uploads"][0]["status"] == "duplicate"
+    assert not list((settings.loras_dir / ".staging").iterdir())

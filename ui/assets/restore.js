@@ -3,7 +3,7 @@ import { openDialog } from "../../lora_ui/assets/dialogs.js";
 import { el } from "../../lora_ui/assets/dom.js";
 import { plural } from "../../lora_ui/assets/format.js";
 import { store } from "../../lora_ui/assets/store.js";
-import { toast, toastError } from "../../lora_ui/assets/toasts.js";
+import { toast } from "../../lora_ui/assets/toasts.js";
 import { offerPicture } from "./picture.js";
 import { reuseFields } from "./runs.js";
 import { send } from "./sending.js";
@@ -16,7 +16,7 @@ export async function restoreFromFile(file) {
   try {
     restore(await send("api/results/read", file));
   } catch (error) {
-    toastError(error);
+    toast(`${file.name}: ${error.message}`, { kind: "error", details: error.suggestions ?? [] });
   }
 }
 
