@@ -15,6 +15,7 @@ from backend.errors import (
     LoRALoadingError,
     LoRANotFoundError,
     ModelLoadError,
+    RequestError,
     SettingsError,
     StudioError,
     UnsupportedLoRAError,
@@ -24,6 +25,7 @@ from backend.errors import (
 )
 from backend.jobs.job import Part
 from backend.jobs.queue import JobQueue
+from backend.keyword_names import either_name
 from backend.logs import start_logging
 from backend.lora.accelerators import Accelerator, accelerator_of, tags_with
 from backend.lora.compatibility import Compatibility
@@ -75,6 +77,7 @@ __all__ = [
     "ModelManager",
     "Part",
     "Progress",
+    "RequestError",
     "ResultLibrary",
     "ResultQuery",
     "SetItem",
@@ -88,6 +91,7 @@ __all__ = [
     "VRAMError",
     "accelerator_of",
     "diagnostics",
+    "either_name",
     "from_mb",
     "generate_video",
     "handle_error_with_recovery",

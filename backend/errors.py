@@ -10,6 +10,7 @@ StudioError
 │   ├── LoRANotFoundError      no LoRA of that name in the library
 │   └── LoRALoadingError       a LoRA could not be applied
 ├── UploadError                an upload was refused
+├── RequestError               a request over HTTP is not one that is answered
 ├── ModelLoadError             a model is missing or cannot be loaded
 ├── VRAMError                  GPU or host memory is exhausted
 ├── GenerationError            a task is invalid or its result is unusable
@@ -23,8 +24,13 @@ An error says what happened (its message), why in plain words (`cause`), what to
 from __future__ import annotations
 
 import functools
+import inspect
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, ClassVar, ParamSpec, TypeVar
+from contextlib import contextmanager
+from typing import Any, ClassVar, ParamSpec, TypeVar, overload
+
+logger = logging.getLogger(__name__)
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -143,6 +149,12 @@ class UploadError(StudioError):
     default_suggestions = ("Check the file and upload it again.",)
 
 
+class RequestError(StudioError):
+    category = "request"
+    default_cause = "The request does not have the form that the documentation gives."
+    default_suggestions = ("See /api/docs for what can be sent where.",)
+
+
 class ModelLoadError(StudioError):
     category = "model"
     default_cause = "A file of the model is missing, cut short or of another kind."
@@ -187,9 +199,20 @@ def error_from_dict(data: Mapping[str, Any]) -> StudioError:
     return _told(_types_by_name().get(str(data.get("type")), StudioError), data)
 
 
+Recoveries = Mapping[type[StudioError], Callable[..., Any]]
+
+
+@overload
 def handle_error_with_recovery(
-    recoveries: Mapping[type[StudioError], Callable[..., Any]],
-) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    recoveries: Recoveries | None = None,
+) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
+
+
+@overload
+def handle_error_with_recovery(recoveries: Callable[P, R]) -> Callable[P, R]: ...
+
+
+def handle_error_with_recovery(recoveries: Any = None) -> Any:
     """Decorate a function so that a listed failure is answered by its recovery.
 
     `recoveries` maps an error class to `recovery(error, *args, **kwargs)`, called with the
@@ -197,26 +220,86 @@ def handle_error_with_recovery(
     error that is not listed goes on unchanged. The recovery runs after the `except` block is
     left and every traceback of the error's chain is dropped, so that frames of the failed call
     pin no tensors.
+
+    Without recoveries, as `@handle_error_with_recovery`, a failure that is no StudioError is
+    raised as one, with suggestions, and the original chained. `async` functions and generators
+    may be decorated too.
     """
+    if recoveries is None:
+        return _in_words
+    if isinstance(recoveries, Mapping):
+        return functools.partial(_recovering, recoveries)
+    if callable(recoveries) and not isinstance(recoveries, type):
+        return _in_words(recoveries)
+    raise TypeError(
+        "handle_error_with_recovery decorates a function, or takes a mapping of error classes to"
+        f" recoveries, not {recoveries!r}."
+    )
 
-    def decorate(function: Callable[P, R]) -> Callable[P, R]:
-        @functools.wraps(function)
-        def call(*args: P.args, **kwargs: P.kwargs) -> R:
-            try:
-                return function(*args, **kwargs)
-            except StudioError as error:
-                recovery = next(
-                    (recoveries[kind] for kind in type(error).__mro__ if kind in recoveries), None
-                )
-                if recovery is None:
-                    raise
-                failure = released(error)
-            answer: R = recovery(failure, *args, **kwargs)
-            return answer
 
-        return call
+def _recovering(recoveries: Recoveries, function: Callable[P, R]) -> Callable[P, R]:
+    @functools.wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return function(*args, **kwargs)
+        except StudioError as error:
+            recovery = next(
+                (recoveries[kind] for kind in type(error).__mro__ if kind in recoveries), None
+            )
+            if recovery is None:
+                raise
+            failure = released(error)
+        answer: R = recovery(failure, *args, **kwargs)
+        return answer
 
-    return decorate
+    return call
+
+
+def _in_words(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The boundary that was asked for: whatever the function raises becomes a StudioError."""
+
+    async def wait(*args: Any, **kwargs: Any) -> Any:
+        with _boundary(function):
+            return await function(*args, **kwargs)
+
+    async def wait_for_each(*args: Any, **kwargs: Any) -> Any:
+        with _boundary(function):
+            async for item in function(*args, **kwargs):
+                yield item
+
+    def each(*args: Any, **kwargs: Any) -> Any:
+        with _boundary(function):
+            return (yield from function(*args, **kwargs))
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        with _boundary(function):
+            return function(*args, **kwargs)
+
+    if inspect.iscoroutinefunction(function):
+        return functools.wraps(function)(wait)
+    if inspect.isasyncgenfunction(function):
+        return functools.wraps(function)(wait_for_each)
+    return functools.wraps(function)(each if inspect.isgeneratorfunction(function) else call)
+
+
+@contextmanager
+def _boundary(function: Callable[..., Any]) -> Iterator[None]:
+    try:
+        yield
+    except StudioError:
+        raise
+    except Exception as error:
+        raise _unforeseen(function, error) from error
+
+
+def _unforeseen(function: Callable[..., Any], error: Exception) -> StudioError:
+    name = getattr(function, "__name__", "The function")
+    logger.warning("%s failed", name, exc_info=error)
+    kind = VRAMError if isinstance(error, MemoryError) else StudioError
+    return kind(
+        f"{name} failed: {str(error) or type(error).__name__}",
+        context={"function": name, "type": type(error).__name__},
+    )
 
 
 E = TypeVar("E", bound=BaseException)

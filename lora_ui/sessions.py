@@ -8,6 +8,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 from lora_ui.state import LoRAUIState
 from utils import Documents, GenerationError
@@ -43,7 +44,7 @@ class Sessions:
             self._states.move_to_end(key)
             while len(self._states) > self._limit:
                 self._states.popitem(last=False)
-        state.last_refresh = state.last_refresh or time.time()
+        state.last_refresh = datetime.now(UTC)
         return key, state
 
     def keep(self, key: str) -> None:

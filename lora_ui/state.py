@@ -5,20 +5,22 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any
 
 from lora_ui.selection_warnings import SelectionCheck
 from lora_ui.stack import RunSettings, StackChange, StackEntry, checked_strength
-from utils import LoRAManager, LoRASelection, accelerator_of
+from utils import LoRAManager, LoRASelection, accelerator_of, either_name
 
 
+@either_name
 @dataclass
 class LoRAUIState:
     """The LoRA half of a browser session.
 
-    `upload_progress` is `{file name: fraction 0..1}` of running uploads. `last_refresh` is the
-    time (seconds since 1970) at which the page last read the library. `entries` is the stack in
-    its order, with what is switched off; `run` are the form's settings that the warnings look at.
+    `upload_progress` is `{file name: fraction 0..1}` of running uploads. `last_refresh` is when
+    the page last read its state, in UTC. `entries` is the stack in its order, with what is
+    switched off; `run` are the form's settings that the warnings look at.
     `accelerated` is what one click on an accelerator replaced, or None. `version` grows with
     every change of the stack. Without `loras` the summary's numbers are zero.
     """
@@ -26,7 +28,7 @@ class LoRAUIState:
     loras: LoRAManager | None = None
     model_type: str | None = None
     upload_progress: dict[str, float] = field(default_factory=dict)
-    last_refresh: float = 0.0
+    last_refresh: datetime = field(default_factory=lambda: datetime.now(UTC))
     version: int = 0
     entries: dict[str, StackEntry] = field(default_factory=dict)
     run: RunSettings = field(default_factory=RunSettings)

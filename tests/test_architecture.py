@@ -29,6 +29,7 @@ BACKEND = {
     "backend.one_file",
     "backend.units",
     "backend.model_paths",
+    "backend.keyword_names",
 }
 FACE = {"utils"}
 # Each part of the tree, and the parts that it may import beside itself.
@@ -59,6 +60,7 @@ MAY_IMPORT = {
     "backend.untrusted_json": {"backend.units"},
     "backend.one_file": {"backend.errors"},
     "backend.units": set(),
+    "backend.keyword_names": set(),
     "backend.logs": {"backend.settings", "backend.redaction", "backend.units"},
     "backend.diagnostics": {
         "backend.logs",
@@ -88,6 +90,7 @@ FOR_THE_PAGE = {
     "Documents",
     "LoRASets",
     "Part",
+    "RequestError",
     "ResultLibrary",
     "ResultQuery",
     "SetItem",
@@ -95,6 +98,7 @@ FOR_THE_PAGE = {
     "UntrustedJSONError",
     "accelerator_of",
     "diagnostics",
+    "either_name",
     "from_mb",
     "hashed_records",
     "installed_fingerprint",

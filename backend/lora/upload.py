@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO, Any, BinaryIO
 
 from backend.errors import LoRANotFoundError, StudioError
+from backend.keyword_names import either_name
 from backend.lora.archives import IncomingArchive, as_record, take_in_archive
 from backend.lora.incoming import Incoming, sidecar_ending
 from backend.lora.inspection import inspect_lora
@@ -24,6 +25,7 @@ from backend.lora.zip_files import is_zip
 from backend.settings import Settings
 
 
+@either_name
 class LoRAUploadHandler:
     """Takes files into the library at `settings.loras_dir`."""
 

@@ -15,6 +15,7 @@ from backend.errors import (
     LoRAFileError,
     LoRANotFoundError,
 )
+from backend.keyword_names import either_name
 from backend.lora.selection import LoRASelection
 from backend.units import MB
 from backend.wan.pinned import PinningLibrary
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from backend.wan.adapters.stack import AppliedStack
 
 
+@either_name
 class LoRAManager(PinningLibrary):
     """The LoRA library rooted at `settings.loras_dir`, and its application to a pipeline."""
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import gc
 import json
 import pickle
@@ -7,6 +8,7 @@ import re
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -157,3 +159,60 @@ def test_recovery_runs_without_the_frames_of_the_failed_call() -> None:
 
     fail()
     assert left == [None]
+
+
+@handle_error_with_recovery
+def divide(one: float, two: float = 2.0) -> float:
+    """Divide."""
+    return one / two
+
+
+@handle_error_with_recovery()
+def exhausted() -> None:
+    raise MemoryError
+
+
+@handle_error_with_recovery
+def refused() -> None:
+    raise LoRAFileError("Cut short.")
+
+
+@handle_error_with_recovery
+async def waited(two: float) -> float:
+    return 1 / two
+
+
+@handle_error_with_recovery
+def one_by_one(two: float) -> Iterator[float]:
+    yield 1.0
+    yield 1 / two
+
+
+def test_without_recoveries_it_runs_the_function_and_says_what_failed() -> None:
+    assert divide(1.0) == divide(one=1.0, two=2.0) == 0.5
+    assert (divide.__name__, divide.__doc__) == ("divide", "Divide.")
+    with pytest.raises(StudioError, match="divide failed: float division by zero") as caught:
+        divide(1.0, 0.0)
+    assert isinstance(caught.value.__cause__, ZeroDivisionError)
+    assert caught.value.suggestions
+    with pytest.raises(VRAMError):
+        exhausted()
+    with pytest.raises(LoRAFileError, match="Cut short"):
+        refused()
+
+
+def test_without_recoveries_it_takes_async_functions_and_generators() -> None:
+    assert asyncio.run(waited(2.0)) == 0.5
+    with pytest.raises(StudioError, match="waited failed"):
+        asyncio.run(waited(0.0))
+    assert list(one_by_one(2.0)) == [1.0, 0.5]
+    steps = one_by_one(0.0)
+    assert next(steps) == 1.0
+    with pytest.raises(StudioError, match="one_by_one failed"):
+        next(steps)
+
+
+@pytest.mark.parametrize("wrong", [[VRAMError], "text", VRAMError])
+def test_what_is_neither_a_function_nor_recoveries_is_refused_at_once(wrong: Any) -> None:
+    with pytest.raises(TypeError, match="decorates a function, or takes a mapping"):
+        handle_error_with_recovery(wrong)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 from lora_ui.stack import StackChange
@@ -13,6 +15,8 @@ def test_a_new_state_is_empty() -> None:
     state = LoRAUIState()
     assert state.selected_loras == {}
     assert state.upload_progress == {}
+    assert isinstance(state.last_refresh, datetime)
+    assert state.last_refresh.tzinfo is UTC
     assert state.get_selection_summary() == {
         "selected_loras": {},
         "total_memory_impact": 0.0,
