@@ -20,6 +20,7 @@ import uuid
 from collections.abc import Iterable
 from pathlib import Path
 
+from backend.lora.names import is_lora_file
 from backend.lora.placement import NO_LINKS, sync_folder
 from backend.lora.scaling import config_of
 from backend.lora.scan import ScannedFile
@@ -109,7 +110,9 @@ def _linked(path: Path, config: Path | None, folder: Path) -> Path | None:
 
     None where it cannot be linked to.
     """
-    there = list(folder.glob("*.safetensors")) if folder.is_dir() else []
+    there = (
+        [path for path in folder.iterdir() if is_lora_file(path.name)] if folder.is_dir() else []
+    )
     if there:
         return there[0]
     partial = folder.with_name(f".{folder.name}")

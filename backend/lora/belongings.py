@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from backend.lora.endings import preview_endings
+from backend.lora.endings import FolderNames, preview_endings
 from backend.lora.experts import name_role
-from backend.lora.names import SUFFIX
+from backend.lora.names import SUFFIX, SUFFIXES, is_lora_file
 from backend.lora.pairing import Entry
 from backend.lora.scaling import CONFIG_NAME
 from backend.lora.scan import Folders
@@ -37,9 +37,16 @@ def stems_of(entry: Entry, names: Folders) -> list[Stem]:
         own = PurePosixPath(file.path).name[len(file.stem) :]
         here = names[file.folder]
         for stem in here.stems_like(file.stem):
-            suffixes = (own, *here.endings(stem)) if stem == file.stem else here.endings(stem)
+            beside = here.endings(stem) if _owns(here, stem, own) else []
+            suffixes = (own, *beside) if stem == file.stem else beside
             stems.append(Stem(file.folder, stem, role, tuple(suffixes)))
     return stems + _common_stem(entry, stems, names)
+
+
+def _owns(here: FolderNames, stem: str, own: str) -> bool:
+    """Whether what lies beside the stem is the file's of that ending: `a.png` is of
+    `a.safetensors` rather than of `a.sft` if both are there."""
+    return own.casefold() == SUFFIX or f"{stem}{SUFFIX}" not in here
 
 
 def _common_stem(entry: Entry, stems: list[Stem], names: Folders) -> list[Stem]:
@@ -52,7 +59,8 @@ def _common_stem(entry: Entry, stems: list[Stem], names: Folders) -> list[Stem]:
     return [
         Stem(entry.first.folder, stem, None, tuple(here.endings(stem)))
         for stem in here.stems_like(found.stem)
-        if here.endings(stem) and stem not in own and f"{stem}{SUFFIX}" not in here
+        if here.endings(stem) and stem not in own
+        if not any(f"{stem}{end}" in here for end in SUFFIXES)
     ]
 
 
@@ -60,7 +68,7 @@ def all_paths(entry: Entry, names: Folders) -> list[str]:
     """Every file of the entry; with `adapter_config.json` if the folder is its own."""
     found = [path for stem in stems_of(entry, names) for path in stem.paths()]
     folder = entry.first.folder
-    loras = {f"{folder}/{name}" for name in names[folder] if name.casefold().endswith(SUFFIX)}
+    loras = {f"{folder}/{name}" for name in names[folder] if is_lora_file(name)}
     own = folder and loras <= {file.path for file in entry.files.values()}
     return [*found, f"{folder}/{CONFIG_NAME}"] if own and CONFIG_NAME in names[folder] else found
 

@@ -8,7 +8,14 @@ from pathlib import PurePosixPath
 
 from backend.lora.endings import FolderNames
 from backend.lora.experts import has_identity, name_role
-from backend.lora.names import SUFFIX, composed, free_name, name_key, safe_name
+from backend.lora.names import (
+    composed,
+    free_name,
+    is_lora_file,
+    name_key,
+    safe_name,
+    without_suffix,
+)
 from backend.lora.scaling import CONFIG_NAME
 
 
@@ -42,7 +49,7 @@ def bundles_of(
     taken = set(taken_folders)
     found: list[Bundle] = []
     for sent, files in by_folder.items():
-        loras = [name for name in files if name.casefold().endswith(SUFFIX)]
+        loras = [name for name in files if is_lora_file(name)]
         kept = "" if sent == "." else sent
         folder = kept if keep_folders else _folder(sent, loras, files, taken)
         taken.add(name_key(folder))
@@ -56,7 +63,7 @@ def bundles_of(
 def _own(files: Mapping[str, str], loras: Sequence[str]) -> dict[str, dict[str, str]]:
     """What goes beside each LoRA. `style.png` goes with the first half of the pair `style`."""
     here = FolderNames(files)
-    stems = {name: name[: -len(SUFFIX)] for name in loras}
+    stems = {name: without_suffix(name) for name in loras}
     found = {
         name: {files[stem + ending]: ending for ending in here.endings(stem)}
         for name, stem in stems.items()
@@ -90,6 +97,6 @@ def folder_for(sent: str) -> str:
 
 
 def _is_nameless(name: str) -> bool:
-    stem = name[: -len(SUFFIX)]
+    stem = without_suffix(name)
     found = name_role(stem)
     return not has_identity(found.stem if found else stem)

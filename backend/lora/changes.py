@@ -15,7 +15,14 @@ from backend.lora.experts import Role, has_identity, name_role
 from backend.lora.file_rows import FileRow
 from backend.lora.intents import Intents
 from backend.lora.links import moves_of
-from backend.lora.names import SUFFIX, composed, free_name, name_key, name_problem, safe_name
+from backend.lora.names import (
+    composed,
+    free_name,
+    is_lora_file,
+    name_key,
+    name_problem,
+    safe_name,
+)
 from backend.lora.pairing import Entry
 from backend.lora.placement import Move
 from backend.lora.scaling import CONFIG_NAME
@@ -74,7 +81,7 @@ class Adoption:
         `adapter_config.json` changes how every LoRA beside it is read."""
         here: Collection[str] = self.contents.names.get(folder, ())
         brings = any(sidecar.ending == CONFIG_NAME for sidecar in sidecars)
-        shared = any(name.casefold().endswith(SUFFIX) for name in here)
+        shared = any(map(is_lora_file, here))
         if not (CONFIG_NAME in here or (brings and (shared or not folder))):
             return folder
         named = has_identity(staged.stem)

@@ -21,7 +21,7 @@ from backend.lora.findings import Findings, FormStore
 from backend.lora.hashing import Hashes, file_hashes
 from backend.lora.history import reunite
 from backend.lora.judging import Judge, Verdicts
-from backend.lora.names import SUFFIX, name_key
+from backend.lora.names import is_lora_file, name_key
 from backend.lora.pairing import Entry, make_entries
 from backend.lora.records import Prepared, searched
 from backend.lora.scan import ScannedFile, Scanner, broken
@@ -160,7 +160,7 @@ class Contents:
         beside = []
         before, whole = self.snapshot, self._whole(walk)
         for path, stamp in whole.items():
-            if path[-len(SUFFIX) :].casefold() != SUFFIX:
+            if not is_lora_file(path):
                 snapshot[path] = stamp
                 if before.get(path) != stamp:
                     beside.append((path, *stamp))

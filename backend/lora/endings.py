@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Set
 from functools import cached_property
 
-from backend.lora.names import SUFFIX, composed
+from backend.lora.names import SUFFIXES, composed, is_lora_file, without_suffix
 
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".avif")
 VIDEOS = (".mp4", ".webm")
@@ -26,7 +26,7 @@ TEXTS = (
 )
 MARKS = (".preview", ".thumb", "")
 _SHOWING = tuple(f"{mark}{end}" for mark in MARKS for end in PICTURES + VIDEOS)
-ENDINGS = frozenset(f"{whole}{end}" for whole in ("", SUFFIX) for end in (*TEXTS, *_SHOWING))
+ENDINGS = frozenset(f"{whole}{end}" for whole in ("", *SUFFIXES) for end in (*TEXTS, *_SHOWING))
 _MOST_DOTS = max(ending.count(".") for ending in ENDINGS)
 _BEST_FIRST = {
     ending: place
@@ -76,7 +76,7 @@ class FolderNames(Set[str]):
 
     @cached_property
     def _loras(self) -> frozenset[str]:
-        return frozenset(name[: -len(SUFFIX)] for name in self if name.casefold().endswith(SUFFIX))
+        return frozenset(without_suffix(name) for name in self if is_lora_file(name))
 
     @cached_property
     def _endings(self) -> Mapping[str, list[str]]:
@@ -110,7 +110,9 @@ def ending_of(filename: str) -> str | None:
 
 def kind_of(ending: str) -> str:
     """The ending in lower case and without `.safetensors`: what it says of the content."""
-    return ending.casefold().removeprefix(SUFFIX)
+    folded = ending.casefold()
+    whole = next((end for end in SUFFIXES if folded.startswith(f"{end}.")), "")
+    return folded.removeprefix(whole)
 
 
 def preview_endings(endings: Collection[str]) -> list[str]:

@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from backend.lora.contents import Contents
 from backend.lora.edits import Edits
 from backend.lora.endings import kind_of
-from backend.lora.names import SUFFIX
+from backend.lora.names import without_suffix
 from backend.lora.placement import Move
 from backend.lora.previewing import SUFFIX as PREVIEW
 from backend.lora.previewing import is_own
@@ -64,4 +64,4 @@ class Following:
 
 def _stem(path: str) -> PurePosixPath:
     found = PurePosixPath(path)
-    return found.with_name(found.name[: -len(SUFFIX)])
+    return found.with_name(without_suffix(found.name))

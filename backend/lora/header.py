@@ -34,7 +34,7 @@ __all__ = [
 ]
 
 GONE = "gone"  # an error's `reason` where the file is not there at the moment
-MAX_HEADER_BYTES = 16 * 1024 * 1024
+MAX_HEADER_BYTES = 100_000_000  # the limit of the format itself
 FOREIGN_STARTS = (
     (b"PK\x03\x04", "a zip archive or a PyTorch pickle"),
     (b"\x80\x02", "a PyTorch pickle"),

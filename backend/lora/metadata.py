@@ -11,6 +11,16 @@ from backend.untrusted_json import UntrustedJSONError, read_json
 
 MAX_TEXT = 4000
 MAX_WORDS = 50
+MAX_WORD = 100  # characters; a longer tag is a caption
+TRIGGER_KEYS = (
+    "modelspec.trigger_phrase",
+    "trigger_phrase",
+    "trigger_words",
+    "trigger_word",
+    "trained_words",
+    "trainedWords",
+    "instance_prompt",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +65,7 @@ def describe(metadata: Mapping[str, str]) -> Description:
         ),
         usage_hint=first("modelspec.usage_hint"),
         tags=split_words(first("modelspec.tags", "tags")),
-        trigger_words=_trigger_words(
-            metadata, first("modelspec.trigger_phrase", "trigger_words", "trigger_word")
-        ),
+        trigger_words=_trigger_words(metadata, first(*TRIGGER_KEYS)),
     )
 
 
@@ -101,7 +109,8 @@ def join_words(words: Iterable[str]) -> str:
 
 
 def _trigger_words(metadata: Mapping[str, str], stated: str) -> tuple[str, ...]:
-    """The stated words, else the commonest training tag if it is in every caption."""
+    """The stated words, else the commonest training tags: a trigger word is in every caption, so
+    nothing else is more common. Of several that lead, a person can tell which it is."""
     if stated:
         return split_words(stated)
     try:
@@ -115,11 +124,9 @@ def _trigger_words(metadata: Mapping[str, str], stated: str) -> tuple[str, ...]:
                 counts[tag] = counts.get(tag, 0) + count
     if not counts:
         return ()
-    best = max(counts, key=lambda tag: counts[tag])
-    others = [count for tag, count in counts.items() if tag != best]
-    # A trigger word is in every caption, so nothing else is as common.
-    word = plain_text(best)
-    return (word,) if word and counts[best] > max(others, default=0) and len(word) < 100 else ()
+    most = max(counts.values())
+    words = (plain_text(tag) for tag, count in counts.items() if count == most)
+    return tuple(dict.fromkeys(word for word in words if word and len(word) < MAX_WORD))[:MAX_WORDS]
 
 
 def _software(metadata: Mapping[str, str]) -> str:

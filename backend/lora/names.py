@@ -17,6 +17,7 @@ from pathvalidate import ValidationError, validate_filename
 
 MAX_NAME_BYTES = 200
 SUFFIX = ".safetensors"
+SUFFIXES = (SUFFIX, ".sft")  # by which a safetensors file goes, the usual one first
 FORBIDDEN = frozenset('<>:"/\\|?*')
 # Most names: beyond reproach unless they are a device's. The library checks thousands at a time.
 _PLAIN = re.compile(r"[A-Za-z0-9_(](?:[A-Za-z0-9_ ().,+-]{0,198}[A-Za-z0-9_)])?")
@@ -116,9 +117,24 @@ def free_name(name: str, taken: Container[str]) -> str:
 
 
 def stem_of(filename: str) -> str:
-    """The name part of an uploaded file's name in NFC, without its `.safetensors`.
+    """The name part of an uploaded file's name in NFC, without its `.safetensors` or `.sft`.
 
     A browser may send a path, so only the last component counts.
     """
-    last = composed(PurePosixPath(filename.replace("\\", "/")).name)
-    return last[: -len(SUFFIX)] if last.casefold().endswith(SUFFIX) else last
+    return without_suffix(composed(PurePosixPath(filename.replace("\\", "/")).name))
+
+
+def is_lora_file(name: str) -> bool:
+    """Whether a file's name, or a path, is that of a safetensors file."""
+    return name.casefold().endswith(SUFFIXES)
+
+
+def suffix_of(name: str) -> str:
+    """The end of the name that makes it a safetensors file's, as it is written; "" if none does."""
+    length = next((len(end) for end in SUFFIXES if name.casefold().endswith(end)), 0)
+    return name[len(name) - length :]
+
+
+def without_suffix(name: str) -> str:
+    """The name without that end."""
+    return name[: len(name) - len(suffix_of(name))]

@@ -13,7 +13,14 @@ from backend.lora.contents import Contents
 from backend.lora.experts import Role
 from backend.lora.intents import Intents
 from backend.lora.links import moves_of
-from backend.lora.names import SUFFIX, composed, name_key, name_problem, safe_name
+from backend.lora.names import (
+    composed,
+    is_lora_file,
+    name_key,
+    name_problem,
+    safe_name,
+    without_suffix,
+)
 from backend.lora.pairing import Entry
 from backend.lora.placement import make_folder, missing_folders
 from backend.lora.scaling import CONFIG_NAME
@@ -30,11 +37,11 @@ def checked_folder(folder: str) -> str:
     parts = folder.split("/") if folder else []
     for part in parts:
         problem = name_problem(part)
-        if part.casefold().endswith(SUFFIX):
+        if is_lora_file(part):
             problem = "is for a LoRA file"
         if problem:
-            better = "/".join(safe_name(each) for each in re.split(r"[/\\]+", folder) if each)
-            better = better.replace(SUFFIX, "")
+            plain = (without_suffix(each) for each in re.split(r"[/\\]+", folder))
+            better = "/".join(safe_name(each) for each in plain if each)
             raise LoRAError(
                 f"The folder name {part!r} {problem}.",
                 suggestions=[f"Use {better!r}, for example." if better else "Choose another name."],
@@ -58,7 +65,7 @@ def folder_like(root: Path, folder: str) -> str:
         if not sent.strip(". "):
             continue
         name = safe_name(sent)
-        name = safe_name(name[: -len(SUFFIX)]) if name.casefold().endswith(SUFFIX) else name
+        name = safe_name(without_suffix(name)) if is_lora_file(name) else name
         parts.append(_as_spelled(root.joinpath(*parts), name))
     checked_folder("/".join(parts))
     return "/".join(parts)
@@ -192,7 +199,7 @@ class Relocation:
         if taken:
             raise self._clash(entry, folder, taken)
         # An adapter_config.json changes how every LoRA in its folder is read.
-        brings = CONFIG_NAME in targets and any(name.endswith(SUFFIX) for name in there)
+        brings = CONFIG_NAME in targets and any(map(is_lora_file, there))
         if paths and (brings or CONFIG_NAME in there):
             raise LoRAError(
                 f"{entry.name} cannot share a folder: {CONFIG_NAME} is for one LoRA alone.",

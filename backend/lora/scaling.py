@@ -15,8 +15,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from backend.errors import LoRAFileError
+from backend.errors import UnsupportedLoRAError
 from backend.lora.module_names import resolve_dotted
+from backend.lora.names import is_lora_file
 from backend.units import MB
 from backend.untrusted_json import read_object
 
@@ -79,7 +80,7 @@ def read_scaling(
     """The scaling of the file at `path` with this header metadata.
 
     `configured` False says that no configuration lies beside it, which spares looking for it.
-    Raises LoRAFileError if an `adapter_config.json` beside it cannot be understood: guessing
+    Raises UnsupportedLoRAError if an `adapter_config.json` beside it cannot be understood: guessing
     would apply the LoRA at a wrong strength.
     """
     config_file = config_of(Path(path)) if configured else None
@@ -90,10 +91,17 @@ def read_scaling(
         text = metadata.get("lora_adapter_metadata")
         return _from_saved(read_object(text)) if text else Scaling()
     except (OSError, ValueError, TypeError, AttributeError) as error:
-        raise LoRAFileError(
+        raise UnsupportedLoRAError(
             f"{Path(path).name}: its adapter configuration cannot be understood: {error}.",
-            suggestions=[f"Correct or remove {CONFIG_NAME} beside the file."],
+            cause="The file is sound, but how strongly it is to be applied is not certain.",
+            suggestions=[_how_to_correct(config_file)],
         ) from error
+
+
+def _how_to_correct(config: Path | None) -> str:
+    if config is not None:
+        return f"Correct or remove {CONFIG_NAME} beside the file."
+    return "Export the LoRA again; the configuration is in its header (lora_adapter_metadata)."
 
 
 def check_config(data: bytes) -> None:
@@ -111,7 +119,8 @@ def _alone(path: Path) -> bool:
     """Whether a configuration in the file's folder can only be this file's."""
     if path.stem == "adapter_model":
         return True
-    return [other.name for other in path.parent.glob("*.safetensors")] == [path.name]
+    here = (other.name for other in path.parent.iterdir())
+    return [name for name in here if is_lora_file(name)] == [path.name]
 
 
 def _from_saved(values: Mapping[str, Any]) -> Scaling:
@@ -130,14 +139,14 @@ def _from_saved(values: Mapping[str, Any]) -> Scaling:
 def _from_config(values: Mapping[str, Any]) -> Scaling:
     start = str(values.get("init_lora_weights", "")).lower()
     if start.startswith(CHANGED_BASES):
-        raise LoRAFileError(
+        raise UnsupportedLoRAError(
             f"Its training began by changing the model's own weights ({start}), and the file "
             "does not hold that change.",
             suggestions=["Export it again with peft's path_initial_model_for_weight_conversion."],
         )
     alpha = values.get("lora_alpha", values.get("alpha"))
     patterns = {
-        _diffusers_name(str(name)): float(value)
+        _diffusers_name(str(name)): _finite(value)
         for name, value in (values.get("alpha_pattern") or {}).items()
     }
     full_rank = None
@@ -146,11 +155,18 @@ def _from_config(values: Mapping[str, Any]) -> Scaling:
             raise ValueError("it has a LoKr's rank_pattern, which the file does not show")
         full_rank = int(values["r"]) if values.get("r") else None
     return Scaling(
-        None if alpha is None else float(alpha),
+        None if alpha is None else _finite(alpha),
         bool(values.get("use_rslora", False)),
         patterns,
         full_rank,
     )
+
+
+def _finite(value: Any) -> float:
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError(f"an alpha is {value}")
+    return number
 
 
 def _diffusers_name(name: str) -> str:

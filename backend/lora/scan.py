@@ -21,7 +21,7 @@ from backend.lora.header import GONE
 from backend.lora.info import Form, LoRAInfo
 from backend.lora.inspection import FormCache, inspect_lora
 from backend.lora.metadata import Description
-from backend.lora.names import SUFFIX, composed
+from backend.lora.names import composed, is_lora_file, without_suffix
 from backend.lora.scaling import CONFIG_NAME
 from backend.lora.search import DESCRIPTION
 from backend.lora.walking import Folders, Snapshot, Stamp, by_folder
@@ -115,7 +115,7 @@ class Scanner:
         return [
             path
             for path, stamp in snapshot.items()
-            if path[-len(SUFFIX) :].casefold() == SUFFIX
+            if is_lora_file(path)
             and (
                 (old := known.get(path)) is None
                 or old.stamp != stamp
@@ -276,7 +276,7 @@ def broken(
 
 
 def _stem(path: str) -> str:
-    return path.rpartition("/")[2][: -len(SUFFIX)]
+    return without_suffix(path.rpartition("/")[2])
 
 
 def _summed_up(row: FileRow, plain: Mapping[str, Any]) -> FileRow:

@@ -19,7 +19,14 @@ from backend.lora.hashing import Hashes, Hashing
 from backend.lora.header import open_regular, read_header
 from backend.lora.info import LoRAInfo
 from backend.lora.inspection import inspect_lora
-from backend.lora.names import SUFFIX, name_problem, safe_name, stem_of
+from backend.lora.names import (
+    SUFFIX,
+    is_lora_file,
+    name_problem,
+    safe_name,
+    stem_of,
+    suffix_of,
+)
 from backend.lora.scan import require_supported
 from backend.lora.stages import create_locked, stage_folder, write_all
 from backend.lora.tensor_data import validate_tensor_data
@@ -40,6 +47,7 @@ class StagedFile:
 
     def __init__(self, settings: Settings, filename: str, expected_size: int | None = None) -> None:
         self.stem = checked_stem(filename)
+        self._suffix = suffix_of(filename).casefold()
         self.size = 0
         self._limit = int(settings.max_upload_mb * MB)
         self._reserve = int(settings.disk_reserve_mb * MB)
@@ -50,14 +58,14 @@ class StagedFile:
         self._open = False
         try:
             self._check_disk(stage_folder(settings.loras_dir), expected_size or 0)
-            self._descriptor, self.path = create_locked(settings.loras_dir, SUFFIX)
+            self._descriptor, self.path = create_locked(settings.loras_dir, self._suffix)
         except OSError as error:
             raise self._failed(error) from error
         self._open = self._held = True
 
     @property
     def filename(self) -> str:
-        return self.stem + SUFFIX
+        return self.stem + self._suffix
 
     @property
     def sha256(self) -> str:
@@ -199,11 +207,8 @@ def validated(path: Path, filename: str) -> LoRAInfo:
 
 def checked_stem(filename: str) -> str:
     """The LoRA's name from an uploaded file's name. Raises UploadError if it cannot be one."""
-    if not filename.casefold().endswith(SUFFIX):
-        raise UploadError(
-            f"{filename!r} is not a {SUFFIX} file.",
-            suggestions=["Upload a .safetensors file; pickles (.pt, .ckpt, .bin) are not taken."],
-        )
+    if not is_lora_file(filename):
+        raise _no_lora_file(filename)
     stem = stem_of(filename)
     problem = name_problem(stem)
     if problem:
@@ -213,3 +218,27 @@ def checked_stem(filename: str) -> str:
             context={"proposed_name": safe_name(stem)},
         )
     return stem
+
+
+PICKLES = (".ckpt", ".pt", ".pth", ".bin", ".pkl")
+
+
+def _no_lora_file(filename: str) -> UploadError:
+    if filename.casefold().endswith(PICKLES):
+        return UploadError(
+            f"{filename!r} is a PyTorch pickle, and opening one may run code that is hidden in it.",
+            cause="Only safetensors files are taken, because they hold nothing but numbers.",
+            suggestions=[
+                "Look for the same LoRA as a .safetensors file.",
+                "Or convert it in Python: from safetensors.torch import save_file; import torch;"
+                ' state = torch.load("in.ckpt", map_location="cpu", weights_only=True);'
+                ' state = state.get("state_dict", state);'
+                " save_file({k: v.clone().contiguous() for k, v in state.items()},"
+                ' "out.safetensors")',
+            ],
+            context={"reason": "pickle"},
+        )
+    return UploadError(
+        f"{filename!r} is not a {SUFFIX} file.",
+        suggestions=["Upload a .safetensors or .sft file."],
+    )

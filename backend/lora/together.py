@@ -110,7 +110,8 @@ def _belongs_nowhere(name: str) -> UploadError:
     return UploadError(
         f"{name} is no LoRA file, and belongs to none that was uploaded with it.",
         suggestions=[
-            "Upload .safetensors files, with their previews and descriptions of the same name;"
+            "Upload .safetensors or .sft files, with their previews and descriptions of the same"
+            " name;"
             " pickles (.pt, .ckpt, .bin) are not taken."
         ],
     )

@@ -37,7 +37,7 @@ _HEAD = re.compile(
     r"|lora_(?:unet|transformer(?:_[12](?=_))?|dit2?)_|lycoris_"
 )
 _PASSING = "|".join(name.strip("_") for name in TRANSPARENT)
-_FLAT_TRANSPARENT = re.compile(rf"(?:\A|(?<=[^_])_)_?(?:{_PASSING})(?=_|\Z)")
+_FLAT_TRANSPARENT = re.compile(rf"(?:\A|(?<=[^_])_)_*(?:{_PASSING})(?=_|\Z)")
 # `transformer_blocks_0_…` are the blocks of other models, not held by a `transformer`.
 _FLAT_HOLDER = re.compile(
     rf"({'|'.join(sorted(HOLDERS, key=len, reverse=True))})_+(?=[a-z])(?<!transformer_(?=blocks))"

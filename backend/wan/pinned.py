@@ -15,6 +15,7 @@ from backend.lora.hashing import file_sha256
 from backend.lora.info import LoRAInfo
 from backend.lora.inspection import inspect_lora
 from backend.lora.library import LoRALibrary
+from backend.lora.names import is_lora_file
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class PinnedFile:
         try:
             found = path.stat()
         except OSError as error:
-            moved = next(filter(self._is_this, library.rglob("*.safetensors")), None)
+            moved = next(filter(self._is_this, filter(_is_lora, library.rglob("*"))), None)
             if moved is None:
                 raise self._changed("cannot be read any more") from error
             return moved
@@ -143,3 +144,7 @@ class PinningLibrary(LoRALibrary):
             why = f"{title} is not installed, so it is not known whether this fits."
             return Compatibility(model_type, False, "unknown", (why,))
         return judge(infos, model_type, architecture)
+
+
+def _is_lora(path: Path) -> bool:
+    return is_lora_file(path.name)

@@ -2,7 +2,7 @@
 
 import { MB } from "./format.js";
 
-const LORA = /\.(safetensors|pt|pth|ckpt|bin)$/i;
+const LORA = /\.(safetensors|sft|pt|pth|ckpt|bin)$/i;
 const ARCHIVE = /\.zip$/i; // of LoRAs with what is beside them; the server opens it
 const CONFIG = "adapter_config.json"; // says how the one LoRA in its folder is read
 const SHOWS = ["png", "jpg", "jpeg", "webp", "gif", "avif", "mp4", "webm"];
@@ -21,13 +21,16 @@ const PLAIN = [
   ...TELLS.map((ending) => `.${ending}`),
   ...SHOWS.flatMap((ending) => [`.${ending}`, `.preview.${ending}`, `.thumb.${ending}`]),
 ];
-const ENDINGS = new Set(PLAIN.flatMap((ending) => [ending, `.safetensors${ending}`]));
+const ENDINGS = new Set(
+  PLAIN.flatMap((ending) => [ending, `.safetensors${ending}`, `.sft${ending}`]),
+);
 const HALF = /[-_. ]?(high|low|[hl](?![a-z]))([-_. ]?noise)?$/i;
 const LARGEST = 200 * MB; // the server takes no larger file beside a LoRA
 
 /** What the file chooser offers. */
 export const ACCEPTED = [
   ".safetensors",
+  ".sft",
   ".zip",
   ".info",
   ...[...SHOWS, "json", "txt"].map((e) => `.${e}`),

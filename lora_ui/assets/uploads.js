@@ -133,7 +133,8 @@ export function createUploads() {
       query.set({ text: row.existing });
     }
     if (action === "replace") row.replaces = stemOf(row.filename);
-    if (action === "rename") row.filename = `${row.proposed}.safetensors`;
+    if (action === "rename")
+      row.filename = `${row.proposed}${row.filename.slice(stemOf(row.filename).length)}`;
     if (["rename", "replace", "again"].includes(action)) row.state = "waiting";
     pump();
   }
@@ -173,8 +174,8 @@ function tellOfLeft(left, loras) {
   if (loras.length === 0) {
     toast("There is no LoRA among these files.", {
       details: [
-        "LoRAs are .safetensors files, alone or in a .zip; pictures and texts are taken along with" +
-          " the LoRA that they are named after.",
+        "LoRAs are .safetensors or .sft files, alone or in a .zip; pictures and texts are taken" +
+          " along with the LoRA that they are named after.",
       ],
     });
     return;

@@ -16,6 +16,7 @@ from lora_files import Tensors, write_lora, write_raw, write_safetensors
 from backend.errors import LoRAFileError
 from backend.lora.header import MAX_HEADER_BYTES, read_header
 from backend.lora.header_json import MAX_TENSORS
+from backend.lora.inspection import inspect_lora
 
 
 def entry(
@@ -121,7 +122,7 @@ def test_too_many_tensors(tmp_path: Path) -> None:
     refused(path, "at most 20000")
 
 
-def test_header_over_16_mb(tmp_path: Path) -> None:
+def test_a_header_over_the_limit_of_the_format(tmp_path: Path) -> None:
     text = json.dumps({"__metadata__": {"a": "x" * MAX_HEADER_BYTES}, "x": entry()})
     refused(write_raw(tmp_path / "long.safetensors", text, bytes(8)), "at most")
 
@@ -182,3 +183,27 @@ def test_a_length_that_begins_like_a_foreign_file_is_fine(length: int, tmp_path:
     text = json.dumps({"a": entry}).ljust(length)
     assert len(text) == length
     assert list(read_header(write_raw(tmp_path / "a.safetensors", text, bytes(4))).tensors) == ["a"]
+
+
+def test_a_large_header_is_read(tmp_path: Path) -> None:
+    """Kohya's trainer writes the frequency of every tag of a data set."""
+    tags = {f"{number:06d} of the words of a caption": number % 7 for number in range(450_000)}
+    header: dict[str, Any] = {
+        "__metadata__": {
+            "ss_tag_frequency": json.dumps({"x": tags}),
+            "modelspec.trigger_phrase": "zap",
+        }
+    }
+    layer = "diffusion_model.blocks.{}.self_attn.q.lora_{}.weight"
+    for index in range(2 * 39):
+        key = layer.format(index // 2, "AB"[index % 2])
+        shape = [2, 8] if index % 2 == 0 else [8, 2]
+        header[key] = {
+            "dtype": "F16",
+            "shape": shape,
+            "data_offsets": [index * 32, index * 32 + 32],
+        }
+    text = json.dumps(header)
+    assert len(text) > 16 * 2**20
+    info = inspect_lora(write_raw(tmp_path / "a.safetensors", text, bytes(2 * 39 * 32)))
+    assert (info.modules, info.trigger_words) == (39, ("zap",))

@@ -112,6 +112,29 @@ def test_broken_files_are_listed_with_their_reason(library: LoRALibrary, root: P
         library.info("corrupt")
 
 
+@pytest.mark.parametrize(
+    ("config", "why"),
+    [
+        ({"init_lora_weights": "pissa"}, "changing the model's own weights"),
+        ({"alpha_pattern": {".*attn.*": 4}}, "regular expression"),
+        ({"lora_alpha": "much"}, "cannot be understood"),
+        ({"lora_alpha": 4, "peft_type": "LOKR", "rank_pattern": {"q": 2}}, "rank_pattern"),
+    ],
+)
+def test_a_sound_file_that_cannot_be_scaled_is_unsupported(
+    config: dict[str, object], why: str, library: LoRALibrary, root: Path
+) -> None:
+    text = json.dumps({f"transformer.{name}": value for name, value in config.items()})
+    write_lora(root / "header.safetensors", metadata={"lora_adapter_metadata": text})
+    write_lora(root / "own" / "beside.safetensors", seed=1)
+    (root / "own" / "adapter_config.json").write_text(json.dumps(config))
+    library.refresh()
+    for name in ("header", "beside"):
+        record = library.record(name)
+        assert record["status"] == "unsupported"
+        assert why in record["status_detail"]
+
+
 def test_unknown_names_suggest_close_ones(library: LoRALibrary, root: Path) -> None:
     write_lora(root / "anime_style.safetensors")
     library.refresh()

@@ -191,6 +191,22 @@ def test_html_becomes_text() -> None:
 def test_trigger_words_from_training_tags() -> None:
     tags = json.dumps({"10_x": {"zap": 20, "cat": 3}, "5_y": {"zap": 5, "dog": 2}})
     assert describe({"ss_tag_frequency": tags}).trigger_words == ("zap",)
+    equal = json.dumps({"10_x": {"zap": 20, "cat": 3, "zop": 15}, "5_y": {"zop": 5}})
+    assert describe({"ss_tag_frequency": equal}).trigger_words == ("zap", "zop")
     assert describe({"ss_tag_frequency": "[1"}).trigger_words == ()
     assert describe({"trigger_words": '["a", "b"]'}).trigger_words == ("a", "b")
     assert describe({"modelspec.tags": "a, b,a"}).tags == ("a", "b")
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "modelspec.trigger_phrase", "trigger_phrase", "trigger_words", "trigger_word",
+        "trained_words", "trainedWords", "instance_prompt",
+    ],
+)  # fmt: skip
+def test_trigger_words_under_any_key(key: str) -> None:
+    tags = {"ss_tag_frequency": json.dumps({"x": {"other": 9}})}
+    assert describe({key: "zap, zop", **tags}).trigger_words == ("zap", "zop")
+    assert describe({key: '["zap", "zop"]', **tags}).trigger_words == ("zap", "zop")
+    assert describe({key: "", **tags}).trigger_words == ("other",)
