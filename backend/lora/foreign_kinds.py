@@ -210,7 +210,7 @@ def why_unreadable(
         return _why_all_ignored(*next(iter(ignored.items())))
     for name, layer in MODELS:
         if found := next(filter(layer.search, keys), None):
-            return f"its layers are those of {name}, not of a Wan transformer ({found})"
+            return f"its layers are those of {name}, so this is not a Wan LoRA ({found})"
     named = next(filter(names_block, keys), None)
     if named:
         return (
