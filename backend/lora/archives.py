@@ -14,7 +14,7 @@ from typing import IO, Any, BinaryIO
 
 from backend.errors import UploadError
 from backend.lora.library import LoRALibrary
-from backend.lora.names import SUFFIX
+from backend.lora.names import is_lora_file
 from backend.lora.stages import create_locked, stage_folder, write_all
 from backend.lora.staging import CHECK_DISK_EVERY
 from backend.lora.together import Together, refusal
@@ -35,7 +35,7 @@ def take_in_archive(
     """
     archive = ZipArchive.open(file, filename, UNPACKED * int(settings.max_upload_mb * MB))
     try:
-        if not any(name.casefold().endswith(SUFFIX) for name in archive.entries):
+        if not any(map(is_lora_file, archive.entries)):
             raise UploadError(
                 f"{filename} holds no LoRA that can be read.",
                 cause=" ".join(error.message for error in list(archive.refused.values())[:5]),
@@ -54,7 +54,7 @@ def as_record(
 
     Raises UploadError, with `uploads` in its context, if none was.
     """
-    loras = [item for item in outcomes if item["filename"].casefold().endswith(SUFFIX)]
+    loras = [item for item in outcomes if is_lora_file(item["filename"])]
     stored = [item for item in loras if item["status"] == "stored"]
     if not stored:
         raise UploadError(

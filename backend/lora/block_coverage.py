@@ -10,6 +10,7 @@ from typing import Any
 
 from backend.lora.architectures import Architecture
 from backend.lora.info import LoRAInfo
+from backend.lora.interface_layers import other_task
 
 _IN_BLOCK = re.compile(r"blocks\.(\d+)\.")
 
@@ -18,7 +19,7 @@ _IN_BLOCK = re.compile(r"blocks\.(\d+)\.")
 class BlockCoverage:
     """`block` None stands for the layers outside the blocks. `changed`: layers of the model
     that the LoRA changes; `layers`: matrices that the model has there; `lost`: layers of the
-    file that the model does not have."""
+    file that the model does not take."""
 
     block: int | None
     changed: int
@@ -34,7 +35,8 @@ def coverage_by_block(
 ) -> dict[str, list[BlockCoverage]]:
     """By expert, one entry for each block, and one for the rest if the LoRA reaches it.
 
-    `infos` is as in `compatibility.judge`. Shapes are not compared.
+    `infos` is as in `compatibility.judge`. Of shapes it only matters whether a layer is for another
+    task, and so left out.
     """
     if len(architecture.experts) == len(infos) == 1:
         infos = {"both": next(iter(infos.values()))}
@@ -66,8 +68,8 @@ def _of_expert(
 ) -> list[BlockCoverage]:
     changed: Counter[int | None] = Counter()
     lost: Counter[int | None] = Counter()
-    for module in _modules(infos, expert):
-        (changed if architecture.has(module) else lost)[_block_of(module)] += 1
+    for module, taken in _modules(infos, expert, architecture).items():
+        (changed if taken else lost)[_block_of(module)] += 1
     numbered = sorted({number for number in (*layers, *lost) if number is not None})
     blocks: list[int | None] = [*numbered, *([None] if changed[None] or lost[None] else [])]
     return [
@@ -75,9 +77,13 @@ def _of_expert(
     ]
 
 
-def _modules(infos: Mapping[str, LoRAInfo], expert: str) -> set[str]:
+def _modules(
+    infos: Mapping[str, LoRAInfo], expert: str, architecture: Architecture
+) -> dict[str, bool]:
+    """The layers of the files for the expert, and whether the model takes them."""
     return {
-        module
+        module: architecture.has(module)
+        and other_task(module, layer.shapes, *architecture.shapes_of(module)) is None
         for role, info in infos.items()
         if role in ("both", expert)
         for layer in info.layers

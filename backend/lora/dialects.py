@@ -227,7 +227,7 @@ def refusals(reading: KeyReading, dims: Callable[[str], int]) -> list[str]:
 
     `dims`: the number of a key's axes.
     """
-    return unsupported_kinds(reading.unknown, dims, _is_whole_weight)
+    return unsupported_kinds(reading.unknown, dims, _is_whole_weight, readable=bool(reading.forms))
 
 
 def nothing_readable(ignored: Mapping[str, str], unknown: Iterable[str]) -> str:

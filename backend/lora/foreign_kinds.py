@@ -19,6 +19,8 @@ LOOKED_AT = 2000  # keys of a file that are looked at to name its model
 _TEXT_ENCODER = re.compile(
     r"(?:lora_te\d*_|text_encoders?(?:_\d)?[._]|lycoris_te|te\d?\.|(?:base_model\.model\.)?"
     r"(?:umt5|t5|clip_[lg])[._]|cond_stage_model\.|conditioner\.)"
+    # T5's own names, and CLIP's, whatever is before them
+    r"|.*(?:^|[._])(?:encoder[._]block[._]\d+[._]layer|text_model[._]encoder)[._]"
 )
 
 
@@ -50,6 +52,7 @@ _PEFT: Mapping[str, str] = MappingProxyType({
 FLOAT8_SCALED = "scaled float8"
 FLOAT8_LOST = "float8 whose scales are missing (comfy_quant)"
 WHOLE = "a layer replaced as a whole"
+WHOLE_MODEL = 100  # keys of that kind and of no other: a model rather than a LoRA
 
 # A file with one of these on a layer is refused by that name: leaving the part out would apply
 # half of what was trained. The first that fits counts.
@@ -153,12 +156,17 @@ def variant_reason(key: str) -> str | None:
 
 
 def unsupported_kinds(
-    unknown: Iterable[str], dims: Callable[[str], int], is_whole: Callable[[str], bool]
+    unknown: Iterable[str],
+    dims: Callable[[str], int],
+    is_whole: Callable[[str], bool],
+    *,
+    readable: bool,
 ) -> list[str]:
     """Why a file with these unknown keys cannot be applied: what it holds that no algebra here
     can apply, each with the number of its keys and an example.
 
     `dims`: the number of a key's axes. `is_whole`: whether a key is a layer's own weight.
+    `readable`: whether the file has layers that can be read.
     """
     kinds: dict[str, list[str]] = {}
     layers: dict[str, str] = {}
@@ -178,6 +186,8 @@ def unsupported_kinds(
             kinds.setdefault(WHOLE, []).append(key)
     if FLOAT8_SCALED in kinds and FLOAT8_LOST in kinds:
         kinds[FLOAT8_SCALED] += kinds.pop(FLOAT8_LOST)
+    if kinds.keys() == {WHOLE} and len(kinds[WHOLE]) >= WHOLE_MODEL and not readable:
+        return [f"it is a whole model, not a LoRA (for example {kinds[WHOLE][0]})"]
     return [
         f"{kind} is not supported ({counted(len(keys), 'key')}, for example {keys[0]})"
         for kind, keys in kinds.items()

@@ -35,6 +35,14 @@ __all__ = [
 
 GONE = "gone"  # an error's `reason` where the file is not there at the moment
 MAX_HEADER_BYTES = 100_000_000  # the limit of the format itself
+CONVERT_A_PICKLE = (
+    "Look for the same LoRA as a .safetensors file.",
+    "Or convert it in Python: from safetensors.torch import save_file; import torch;"
+    ' state = torch.load("in.ckpt", map_location="cpu", weights_only=True);'
+    ' state = state.get("state_dict", state);'
+    " save_file({k: v.clone().contiguous() for k, v in state.items()},"
+    ' "out.safetensors")',
+)
 FOREIGN_STARTS = (
     (b"PK\x03\x04", "a zip archive or a PyTorch pickle"),
     (b"\x80\x02", "a PyTorch pickle"),
@@ -166,7 +174,11 @@ def _header_bytes(file: FileIO, name: str, file_size: int) -> bytes:
     for magic, what in FOREIGN_STARTS:
         # A header's length can begin with the bytes of a pickle: 640 is b"\x80\x02".
         if start.startswith(magic) and start[8:9] != b"{":
-            fail(name, f"this is {what}, not a safetensors file")
+            raise LoRAFileError(
+                f"{name}: this is {what}, not a safetensors file.",
+                suggestions=CONVERT_A_PICKLE if "pickle" in what else (),
+                context={"file": name},
+            )
     if file_size < 8:
         fail(name, f"the file is too short to hold a header ({file_size} bytes)")
     length = int.from_bytes(start[:8], "little")

@@ -16,7 +16,7 @@ from typing import BinaryIO
 
 from backend.errors import LoRAFileError, UploadError
 from backend.lora.hashing import Hashes, Hashing
-from backend.lora.header import open_regular, read_header
+from backend.lora.header import CONVERT_A_PICKLE, open_regular, read_header
 from backend.lora.info import LoRAInfo
 from backend.lora.inspection import inspect_lora
 from backend.lora.names import (
@@ -34,6 +34,7 @@ from backend.one_file import one_file
 from backend.settings import Settings
 from backend.units import MB
 
+PICKLES = (".ckpt", ".pt", ".pth", ".bin", ".pkl")
 CHUNK_BYTES = 1024 * 1024
 CHECK_DISK_EVERY = 4 * 1024 * 1024
 
@@ -208,7 +209,7 @@ def validated(path: Path, filename: str) -> LoRAInfo:
 def checked_stem(filename: str) -> str:
     """The LoRA's name from an uploaded file's name. Raises UploadError if it cannot be one."""
     if not is_lora_file(filename):
-        raise _no_lora_file(filename)
+        raise not_a_lora(filename)
     stem = stem_of(filename)
     problem = name_problem(stem)
     if problem:
@@ -220,22 +221,18 @@ def checked_stem(filename: str) -> str:
     return stem
 
 
-PICKLES = (".ckpt", ".pt", ".pth", ".bin", ".pkl")
+def is_pickle(filename: str) -> bool:
+    """Whether a name is that of weights as PyTorch pickles them."""
+    return filename.casefold().endswith(PICKLES)
 
 
-def _no_lora_file(filename: str) -> UploadError:
-    if filename.casefold().endswith(PICKLES):
+def not_a_lora(filename: str) -> UploadError:
+    """Why a file of another name is not taken."""
+    if is_pickle(filename):
         return UploadError(
             f"{filename!r} is a PyTorch pickle, and opening one may run code that is hidden in it.",
             cause="Only safetensors files are taken, because they hold nothing but numbers.",
-            suggestions=[
-                "Look for the same LoRA as a .safetensors file.",
-                "Or convert it in Python: from safetensors.torch import save_file; import torch;"
-                ' state = torch.load("in.ckpt", map_location="cpu", weights_only=True);'
-                ' state = state.get("state_dict", state);'
-                " save_file({k: v.clone().contiguous() for k, v in state.items()},"
-                ' "out.safetensors")',
-            ],
+            suggestions=CONVERT_A_PICKLE,
             context={"reason": "pickle"},
         )
     return UploadError(

@@ -15,7 +15,7 @@ from backend.lora.bundles import Bundle, bundles_of
 from backend.lora.header import open_regular
 from backend.lora.library import LoRALibrary
 from backend.lora.staged_sidecars import StagedSidecar
-from backend.lora.staging import checked_stem, stage_stream
+from backend.lora.staging import checked_stem, is_pickle, not_a_lora, stage_stream
 from backend.lora.zip_files import Entry
 from backend.settings import Settings
 
@@ -107,12 +107,13 @@ def refusal(name: str, error: StudioError | OSError) -> dict[str, Any]:
 
 
 def _belongs_nowhere(name: str) -> UploadError:
+    if is_pickle(name):
+        return not_a_lora(name)
     return UploadError(
         f"{name} is no LoRA file, and belongs to none that was uploaded with it.",
         suggestions=[
             "Upload .safetensors or .sft files, with their previews and descriptions of the same"
-            " name;"
-            " pickles (.pt, .ckpt, .bin) are not taken."
+            " name."
         ],
     )
 

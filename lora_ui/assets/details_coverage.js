@@ -67,7 +67,7 @@ function expertBars(expert, { matched, total }, blocks) {
 function bar({ block, changed, layers, lost }) {
   const share = layers > 0 ? changed / layers : 0;
   const where = block === null ? "outside the blocks" : `block ${block}`;
-  const missing = lost > 0 ? `, ${lost} of the file that the model does not have` : "";
+  const missing = lost > 0 ? `, ${lost} of the file that the model does not take` : "";
   return el(
     "span",
     {

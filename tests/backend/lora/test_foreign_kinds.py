@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from lora_files import DIM, TINY_CONFIG, diffusion_pipe, musubi
 
 from backend.errors import UnsupportedLoRAError
@@ -61,6 +63,8 @@ NOTHING = {
     "diffusion_model.blocks.0.self_attn.mystery.lora_A.weight": "name layers of a Wan",
     "lora_unet_blocks_0_mystery.lora_down.weight": "name layers of a Wan",
     "diffusion_model.blocks.0.self_attn.q.mystery": "name layers of a Wan",
+    "encoder.block.0.layer.0.SelfAttention.q.lora_A.weight": "a text encoder only",
+    "base_model.model.text_model.encoder.layers.0.mlp.fc1.lora_A.weight": "a text encoder only",
     "anything.lora_A.weight": "no key names a layer of a Wan transformer",
 }  # fmt: skip
 
@@ -108,15 +112,43 @@ def test_a_file_of_which_nothing_can_be_read(inspect: Inspect, key: str) -> None
     assert (names_none in message) == (NOTHING[key] == names_none)
 
 
-@pytest.mark.parametrize("key", [key for key in NOTHING if "text_model" not in key])
+@pytest.mark.parametrize("key", NOTHING)
 def test_beside_good_layers_it_is_counted(inspect: Inspect, key: str) -> None:
     info = inspect(musubi() | {key: (4, DIM)})
     require_supported(info, "a.safetensors")
     found = judge({"both": info}, "tiny", TINY)
     assert (found.verdict, found.coverage["high"].matched) == ("partly", 20)
-    named = "text_encoders" not in key and not key.endswith("q.mystery")
+    named = NOTHING[key] != "a text encoder only" and not key.endswith("q.mystery")
     assert found.coverage["high"].total == 20 + named
     assert key in (*found.ignored, *found.unknown)
+
+
+AROUND = st.lists(
+    st.sampled_from(["_orig_mod", "module", "model", "diffusion_model", "base_model", "unet"]),
+    max_size=4,
+)
+
+
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(around=AROUND, ending=st.sampled_from(sorted(ALGEBRAS)))
+def test_an_algebra_within_any_wrappers(inspect: Inspect, around: list[str], ending: str) -> None:
+    key = ".".join([*around, f"blocks.1.cross_attn.k{ending}"])
+    info = inspect(musubi(blocks=1) | {key: (4, DIM)})
+    assert ALGEBRAS[ending] in refusal(info)
+    found = judge({"both": info}, "tiny", TINY)
+    assert (found.coverage["high"].matched, found.coverage["high"].total) == (10, 11)
+
+
+def test_a_whole_model(inspect: Inspect) -> None:
+    names = ("self_attn.q", "self_attn.k", "cross_attn.v", "ffn.0")
+    keys = {
+        f"model.diffusion_model.blocks.{block}.{name}.weight": (4, 4)
+        for block in range(30)
+        for name in names
+    }
+    assert "it is a whole model, not a LoRA" in refusal(inspect(keys))
 
 
 def test_half_of_the_layers_unreadable(inspect: Inspect) -> None:
