@@ -76,8 +76,8 @@ def add_sets_routes(router: APIRouter, settings: Settings, loras: LoRAManager) -
     @router.post("/api/sets/import", summary="Keep the set of a JSON file or of WanGP's .lset")
     def add(body: Annotated[SetFileText, Body()]) -> dict[str, Any]:
         known = loras.list_available_loras()
-        name, prompt = sets.add_file(body.text, body.filename, known)
-        return everything(name=name, prompt=prompt)
+        found = sets.add_file(body.text, body.filename, known)
+        return everything(name=found.name, prompt=found.prompt, notes=list(found.notes))
 
 
 def _item(lora: SetLoRA, loras: LoRAManager) -> SetItem:

@@ -15,7 +15,7 @@ from typing import Any
 from backend.errors import GenerationError, LoRAError
 from backend.lora.metadata import plain_text
 from backend.lora.selection import LoRASelection
-from backend.lora.wangp import parse_multipliers
+from backend.lora.wangp import Phases, parse_multipliers
 from backend.untrusted_json import Limits, UntrustedJSONError, read_object
 
 FORMAT = "wan-lora-set"
@@ -63,11 +63,13 @@ class SetItem:
 
 @dataclass(frozen=True)
 class SetFile:
-    """What a file holds; the items are named as the library names them, where it has them."""
+    """What a file holds; the items are named as the library names them, where it has them.
+    `notes` say in words what could not be taken over as it is."""
 
     name: str
     items: tuple[SetItem, ...]
     prompt: str = ""
+    notes: tuple[str, ...] = ()
 
 
 def to_set_file(name: str, items: Sequence[SetItem]) -> dict[str, Any]:
@@ -94,7 +96,7 @@ def read_set_file(text: str, filename: str, records: Records) -> SetFile:
         raise _unreadable(filename, "a LoRA of it has no name or no strength") from error
     if not found.items:
         raise _unreadable(filename, "it holds no LoRA")
-    return SetFile(found.name, _located(found.items, records), found.prompt)
+    return SetFile(found.name, _located(found.items, records), found.prompt, found.notes)
 
 
 def _ours(data: Mapping[str, Any], stem: str) -> SetFile:
@@ -107,12 +109,15 @@ def _wangp(data: Mapping[str, Any], stem: str) -> SetFile:
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise GenerationError("it is neither a set of this studio nor one of WanGP")
     text = data.get("loras_mult", data.get("loras_multipliers")) or ""
-    strengths = parse_multipliers(str(text), len(names), handover=0.5)
+    phases = Phases.of(data)
+    handover = 0.5 if phases.handover is None else phases.handover
+    strengths = parse_multipliers(str(text), len(names), handover=handover, phases=phases)
     stems = [PurePosixPath(name.replace("\\", "/")).stem for name in names]
     items = tuple(SetItem(*pair) for pair in zip(stems, strengths, strict=True))
     lines = plain_text(data.get("prompt")).splitlines()
     prompt = "\n".join(line for line in lines if line.strip() and not line.startswith("#"))
-    return SetFile(stem, items, prompt)
+    note = phases.note(str(text))
+    return SetFile(stem, items, prompt, (note,) if note else ())
 
 
 def _located(items: Sequence[SetItem], records: Records) -> tuple[SetItem, ...]:

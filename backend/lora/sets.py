@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from backend.errors import LoRAError
 from backend.lora.documents import Documents
 from backend.lora.metadata import plain_text
-from backend.lora.set_files import MOST_LORAS, SetItem, read_set_file, to_set_file
+from backend.lora.set_files import MOST_LORAS, SetFile, SetItem, read_set_file, to_set_file
 from backend.settings import Settings
 
 FILE = "sets.sqlite"
@@ -73,12 +74,12 @@ class LoRASets:
         """The set as JSON for another library."""
         return to_set_file(name, self.get(name))
 
-    def add_file(self, text: str, filename: str, records: Records) -> tuple[str, str]:
-        """Keep the set that a file holds: ours, or WanGP's `.lset`; gives its name and its
-        prompt ("" if there is none). A taken name gets a number. `records` is the library."""
+    def add_file(self, text: str, filename: str, records: Records) -> SetFile:
+        """Keep the set that a file holds: ours, or WanGP's `.lset`; gives what it holds, under
+        the name that it has now. A taken name gets a number. `records` is the library."""
         found = read_set_file(text, filename, records)
         name = self._free(found.name)
-        return self.save(name, found.items), found.prompt
+        return replace(found, name=self.save(name, found.items))
 
     def _free(self, wanted: str) -> str:
         name = _checked(wanted[: MOST_CHARACTERS - 5])

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from backend.errors import GenerationError
-from backend.lora.wangp import parse_multipliers
+from backend.lora.wangp import Phases, parse_multipliers
 from backend.results.facts import MAX_LORAS, MAX_NAME, UsedLoRA, VideoFacts, file_stem, known_fields
 
 # WanGP's model types begin with the architecture's name; finetunes add to it.
@@ -19,7 +19,6 @@ MODELS = (("ti2v_2_2", "ti2v-5B"), ("i2v_2_2", "i2v-A14B"), ("t2v_2_2", "t2v-A14
 RENAMED = {
     "num_frames": "video_length",
     "steps": "num_inference_steps",
-    "guidance_scale_2": "guidance2_scale",
     "fps": "force_fps",
 }
 RESOLUTION = re.compile(r"(\d{2,5})x(\d{2,5})")
@@ -37,7 +36,7 @@ def facts_of_wangp(metadata: Mapping[str, Any]) -> VideoFacts:
     plain = {ours: _number(metadata.get(theirs)) for ours, theirs in RENAMED.items()}
     same = ("prompt", "negative_prompt", "guidance_scale", "flow_shift", "seed")
     task = known_fields({**{name: metadata.get(name) for name in same}, **plain})
-    task |= _size(metadata.get("resolution"))
+    task |= known_fields(_guidance(metadata, notes)) | _size(metadata.get("resolution"))
     task |= _model(str(metadata.get("model_type", ""))[:MAX_NAME], notes)
     if metadata.get("image_start") or metadata.get("image_end"):
         notes.append("WanGP's input picture is not in the file; choose it again.")
@@ -74,19 +73,37 @@ def _loras(metadata: Mapping[str, Any], notes: list[str]) -> tuple[UsedLoRA, ...
         return ()
     names = [file_stem(item) for item in files if isinstance(item, str)][:MAX_LORAS]
     text = metadata.get("loras_multipliers")
-    strengths = _strengths(text if isinstance(text, str) else "", len(names), notes)
+    strengths = _strengths(text if isinstance(text, str) else "", len(names), metadata, notes)
     return tuple(UsedLoRA(name, value, {}) for name, value in zip(names, strengths, strict=True))
 
 
-def _strengths(text: str, count: int, notes: list[str]) -> list[Any]:
+def _strengths(text: str, count: int, metadata: Mapping[str, Any], notes: list[str]) -> list[Any]:
+    phases = Phases.of(metadata)
     try:
-        return list(parse_multipliers(text, count))
+        found = list(parse_multipliers(text, count, phases=phases))
     except GenerationError:
-        pass
-    try:
-        found = list(parse_multipliers(text, count, handover=0.5))
+        try:
+            found = list(parse_multipliers(text, count, handover=0.5, phases=phases))
+        except GenerationError as error:
+            notes.append(f"{error.message} Every LoRA has strength 1 instead.")
+            return [1.0] * count
         notes.append("Strengths that change within a phase are placed as if it had half the steps.")
-    except GenerationError as error:
-        notes.append(f"{error.message} Every LoRA has strength 1 instead.")
-        return [1.0] * count
+    if told := phases.note(text):
+        notes.append(told)
     return found
+
+
+def _guidance(metadata: Mapping[str, Any], notes: list[str]) -> dict[str, Any]:
+    """The guidance of both experts: of three phases, those with which each expert begins."""
+    names = ["guidance_scale", "guidance2_scale", "guidance3_scale"]
+    if metadata.get("guidance_phases") != len(names):
+        return {"guidance_scale_2": _number(metadata.get(names[1]))}
+    switch = Phases.of(metadata).switch
+    found = [_number(metadata.get(name)) for name in names]
+    expert, phase = ("low", 3) if switch == 1 else ("high", 2)
+    dropped, kept = found[phase - 1], found[phase - 2]
+    if dropped is not None and dropped != kept:
+        notes.append(
+            f"The guidance of phase {phase}, {dropped}, is left out: {expert} noise keeps {kept}."
+        )
+    return {"guidance_scale_2": found[switch]}

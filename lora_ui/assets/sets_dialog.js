@@ -229,7 +229,7 @@ async function importFile(view, input) {
   const answer = await request("POST", "api/sets/import", { body });
   show(view, answer);
   toast(`The set ${answer.name} is imported.`, {
-    details: answer.prompt ? [`Its prompt: ${answer.prompt}`] : [],
+    details: [...answer.notes, answer.prompt && `Its prompt: ${answer.prompt}`].filter(Boolean),
     action: answer.prompt
       ? { label: "Use its prompt", run: () => form.change(() => ({ prompt: answer.prompt })) }
       : null,

@@ -35,7 +35,7 @@ def test_a_folder_is_taken_with_what_lies_beside_and_gives_its_verdicts(
     expect(page.get_by_text("1 file left out, named after none of these LoRAs.")).to_be_visible()
     note = row(page, "from a folder").locator(".upload-note")
     expect(note).to_contain_text("fits Demo · both experts · rank 8 · 100/100 layers")
-    expect(note).to_contain_text("Left out: from a folder.civitai.info is not a JSON object")
+    expect(note).to_contain_text("Left out: from a folder.civitai.info is not a description")
     expect(page.locator(".upload")).to_have_count(1)
     expect(card(page, "from a folder")).to_be_visible()
     taken = {path.name for path in (app.loras / "dropped" / "deeper").iterdir()}

@@ -66,7 +66,7 @@ def test_rename_and_delete(sets: LoRASets) -> None:
 def test_an_exported_set_comes_back_the_same(sets: LoRASets) -> None:
     sets.save("look", [STYLE, MOTION])
     text = json.dumps(sets.to_file("look"))
-    assert sets.add_file(text, "look.json", {}) == ("look 2", "")
+    assert sets.add_file(text, "look.json", {}).name == "look 2"
     assert sets.get("look 2") == (STYLE, MOTION)
 
 
@@ -78,6 +78,22 @@ def test_a_set_finds_a_renamed_file_by_its_hash(
     sets.save("look", [SetItem("old name", 0.7, True, known)])
     sets.add_file(json.dumps(sets.to_file("look")), "look.json", records(library))
     assert [item.name for item in sets.get("look 2")] == ["new name"]
+
+
+def test_a_profile_of_wangp_with_three_phases_is_read(sets: LoRASets) -> None:
+    profile = {
+        "num_inference_steps": 8, "guidance_phases": 3, "guidance_scale": 3.5,
+        "guidance2_scale": 1, "guidance3_scale": 1, "switch_threshold": 985,
+        "switch_threshold2": 800, "model_switch_phase": 2, "flow_shift": 5,
+        "activated_loras": ["https://host/a/fast_HIGH.safetensors", "fast_LOW.safetensors"],
+        "loras_multipliers": "0;1;0 0;0;1",
+    }  # fmt: skip
+    found = sets.add_file(json.dumps(profile), "fast.lset", {})
+    assert {item.name: item.strength for item in found.items} == {
+        "fast_HIGH": {"high": [[0.0, 0.0], [0.125, 1.0]], "low": 0.0},
+        "fast_LOW": {"high": 0.0, "low": 1.0},
+    }
+    assert "phases 1 and 2 as high noise" in found.notes[0]
 
 
 def test_an_lset_of_wangp_is_read(sets: LoRASets, library: LoRALibrary, root: Path) -> None:
@@ -94,7 +110,8 @@ def test_an_lset_of_wangp_is_read(sets: LoRASets, library: LoRALibrary, root: Pa
         "prompt": "# a comment\na quiet street",
         "full_prompt": False,
     }
-    name, prompt = sets.add_file(json.dumps(lset), "My preset.lset", records(library))
+    found = sets.add_file(json.dumps(lset), "My preset.lset", records(library))
+    name, prompt = found.name, found.prompt
     assert (name, prompt) == ("My preset", "a quiet street")
     points = [[0.0, 0.5], [0.5, 0.25]]
     assert {item.name: item.strength for item in sets.get(name)} == {

@@ -80,10 +80,20 @@ def test_a_wangp_video_carries_them_in_its_comment(tmp_path: Path) -> None:
         assert read_facts(file).task["prompt"] == WANGP["prompt"]
 
 
-def test_wangp_multipliers_with_a_third_phase_are_told() -> None:
-    found = read({**WANGP, "loras_multipliers": "1;0;1"})
-    assert [lora.strength for lora in found.loras] == [1.0, 1.0]
-    assert any("phases" in note for note in found.notes)
+def test_wangp_multipliers_with_a_third_phase_are_two_experts() -> None:
+    phases = {
+        "guidance_phases": 3, "model_switch_phase": 2, "switch_threshold": 965,
+        "switch_threshold2": 800, "guidance_scale": 3.5, "guidance2_scale": 1,
+        "guidance3_scale": 1.5, "num_inference_steps": 8, "flow_shift": 5,
+    }  # fmt: skip
+    found = read({**WANGP, **phases, "loras_multipliers": "0;1;0 0;0;1"})
+    assert [lora.strength for lora in found.loras] == [
+        {"high": [[0.0, 0.0], [0.25, 1.0]], "low": 0.0},
+        {"high": 0.0, "low": 1.0},
+    ]
+    assert (found.task["guidance_scale"], found.task["guidance_scale_2"]) == (3.5, 1.5)
+    assert found.notes[0] == "The guidance of phase 2, 1, is left out: high noise keeps 3.5."
+    assert "phases 1 and 2 as high noise" in found.notes[1]
 
 
 def test_wrong_kinds_are_left_out_and_nothing_else() -> None:
