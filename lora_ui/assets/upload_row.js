@@ -99,7 +99,7 @@ export class UploadRow {
   /** `uploads` says what became of each file in an archive: a line for each LoRA, and for others
    * that were left out. */
   unpacked(uploads) {
-    const loras = uploads.filter(({ filename }) => filename.toLowerCase().endsWith(".safetensors"));
+    const loras = uploads.filter(({ filename }) => /\.(safetensors|sft)$/i.test(filename));
     const stored = loras.filter(({ status }) => status === "stored");
     const [state, style] =
       stored.length > 0 ? ["done", "upload-done"] : ["failed", "upload-failed"];

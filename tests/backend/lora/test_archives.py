@@ -56,6 +56,8 @@ def test_everything_in_it_arrives_in_its_folders(
         ("pack/styles/ink.safetensors", lora(tmp_path)),
         ("pack/styles/ink.json", json.dumps({"activation text": "ink wash"}).encode()),
         ("pack/styles/ink.PNG", png()),
+        ("short.sft", lora(tmp_path, 3)),
+        ("short.sft.png", png()),
         ("grain_high_noise.safetensors", lora(tmp_path, 1)),
         ("grain_low_noise.safetensors", lora(tmp_path, 2)),
         ("grain.png", png()),
@@ -70,6 +72,8 @@ def test_everything_in_it_arrives_in_its_folders(
         "pack/styles/ink.safetensors": "stored",
         "pack/styles/ink.json": "taken_along",
         "pack/styles/ink.PNG": "taken_along",
+        "short.sft": "stored",
+        "short.sft.png": "taken_along",
         "grain_high_noise.safetensors": "stored",
         "grain_low_noise.safetensors": "stored",
         "grain.png": "taken_along",
@@ -78,6 +82,7 @@ def test_everything_in_it_arrives_in_its_folders(
     assert visible(root) == {
         "pack/styles/ink.safetensors", "pack/styles/ink.json", "pack/styles/ink.PNG",
         "grain_high_noise.safetensors", "grain_low_noise.safetensors", "grain_high_noise.png",
+        "short.sft", "short.sft.png",
     }  # fmt: skip
     assert outcomes["grain_low_noise.safetensors"]["name"] == "grain"
     assert uploads.library.record("ink")["metadata"]["trigger_words"] == ["ink wash"]
