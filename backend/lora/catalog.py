@@ -23,6 +23,7 @@ from backend.errors import LoRAError
 from backend.lora.edits import Edits, read_edits
 from backend.lora.experts import Role
 from backend.lora.file_rows import FILE_COLUMNS, FileRow, insert_files
+from backend.lora.gone import folder_gone
 from backend.lora.hand_pairs import SCHEMA as PAIRINGS
 from backend.lora.hand_pairs import HandPairs, drop_pairings, move_pairings, read_pairings
 from backend.lora.hashing import Hashes
@@ -107,6 +108,7 @@ class Catalog:
         self._extra_tables: list[str] = []
         self._place: TemporaryDirectory[str] | None = None
         self.fault: Fault | None = None
+        self.remade = 0  # how often the file was gone and had to be made again
         try:
             self._make()
         except LoRAError as error:
@@ -193,8 +195,9 @@ class Catalog:
         """One transaction; committed on success, rolled back on any exception.
 
         One that is not `durable` is as safe against a crash of the program, but a power cut may
-        take it back. A damaged file is mended for the next one.
+        take it back. A damaged file is mended for the next one, one that is gone is made again.
         """
+        self._make_again()
         try:
             with closing(sqlite3.connect(self.path, timeout=BUSY_SECONDS)) as connection:
                 connection.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
@@ -204,6 +207,22 @@ class Catalog:
             if is_damage(error) or self._is_empty():
                 self._mend()
             raise self._told(error) from error
+
+    def _make_again(self) -> None:
+        """Where the folder was emptied or replaced while it was in use, begin anew."""
+        if self.fault is not None or not self._is_gone():
+            return
+        if not self.path.parent.is_dir():
+            raise folder_gone(self.path.parent)
+        logger.warning("%s was gone from %s and is made anew.", CALLED, self.path.parent)
+        self._make()
+        self.remade += 1
+
+    def _is_gone(self) -> bool:
+        try:
+            return self.path.stat().st_size == 0
+        except OSError:
+            return True
 
     def _is_empty(self) -> bool:
         """Whether the file was removed: opening it has made an empty one."""

@@ -18,6 +18,7 @@ from backend.lora.architectures import Architecture
 from backend.lora.belongings import previews_of, stems_of
 from backend.lora.catalog import Catalog
 from backend.lora.findings import Findings, FormStore
+from backend.lora.gone import folder_gone
 from backend.lora.hashing import Hashes, file_hashes
 from backend.lora.history import reunite
 from backend.lora.judging import Judge, Verdicts
@@ -46,6 +47,11 @@ LOOK_SHARE = 20  # looking takes at most one part in this many of the time
 HASH_BYTES_AT_ONCE = 64 * 1024 * 1024
 GONE = Stamp(0, 0)
 T = TypeVar("T")
+EMPTIED_ADVICE = (
+    "Put the LoRA files back: they show again within seconds.",
+    "Titles, tags and favourites come back with the folder's .catalog.sqlite.",
+)
+EXTRA_ADVICE = "Connect its disk, or correct its path in extra_lora_dirs or extra_model_paths."
 LINK_ADVICE = "Let the link lead to a folder of LoRAs that is there, or remove it."
 OPENING_BYTES = 64 * 1024  # opening a file takes about as long as hashing this much
 
@@ -73,6 +79,7 @@ class Contents:
         self.moved: dict[str, str] = {}  # path now -> before, of files that others have moved
         self.offline = False
         self.seen = Walk({})  # the last look
+        self._remade = catalog.remade
         self._by_key: dict[str, str] = {}  # name_key -> name, made when it is needed
         self.generation = 0  # grows with every rebuild
         self.look_took = 0.0
@@ -176,6 +183,16 @@ class Contents:
         fresh = [path for path in found if path not in before]
         files = self._reunited(self._hash_some(files), fresh)
         self._take(files, replace(walk, snapshot=snapshot))
+        self._save_anew()
+
+    def _save_anew(self) -> None:
+        """Give a catalogue that was made again what was in the one before."""
+        if self._remade == self.catalog.remade:
+            return
+        self._remade = self.catalog.remade
+        self.scanner.save_anew(list(self.files.values()))
+        beside = [(path, *stamp) for path, stamp in self.snapshot.items() if path not in self.files]
+        self.findings.mark(gone=(), there=(), beside=beside)
 
     def take_hashes(self, hashes: Mapping[ScannedFile, Hashes]) -> None:
         """Take over what was hashed in the background; files that changed since stay as they are.
@@ -290,9 +307,22 @@ class Contents:
         return bool(self.extra) and _below(path, map(extra_prefix, self.extra))
 
     def notes(self) -> list[dict[str, Any]]:
-        """What is to be said of the folders: links that show nothing and have no card."""
-        return [
-            {"path": path, "text": f"{path} {why}.", "suggestions": [LINK_ADVICE]}
+        """What is to be said of the folders: that they are away or were emptied, and which links
+        show nothing and have no card."""
+        if self.offline:
+            gone = folder_gone(self.root)
+            return [_note(str(self.root), gone.message, *gone.suggestions)]
+        away = {extra_prefix(folder): str(folder) for folder in self.extra}
+        found = [
+            _note(folder, f"{folder} cannot be read at the moment.", EXTRA_ADVICE)
+            for prefix, folder in away.items()
+            if prefix in self.seen.offline
+        ]
+        if self.catalog.remade and not self.entries:
+            text = f"The LoRA folder {self.root} was emptied or replaced while the app was running."
+            found.append(_note(str(self.root), text, *EMPTIED_ADVICE))
+        return found + [
+            _note(path, f"{path} {why}.", LINK_ADVICE)
             for path, why in self.seen.unfollowed
             if path not in self.files
         ]
@@ -392,6 +422,10 @@ class Contents:
     def _with_hash(self, file: ScannedFile, sha256: str, data: str | None = None) -> ScannedFile:
         self.catalog.save_hash(file.path, file.stamp.size, file.stamp.mtime_ns, sha256, data)
         return replace(file, sha256=sha256)
+
+
+def _note(path: str, text: str, *suggestions: str) -> dict[str, Any]:
+    return {"path": path, "text": text, "suggestions": list(suggestions)}
 
 
 def _place(file: ScannedFile) -> Stamp | str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
@@ -11,6 +10,7 @@ from filelock import FileLock, Timeout
 
 from backend.errors import LoRAError
 from backend.lora.estimating import EstimatingLibrary
+from backend.lora.gone import folder_gone
 from backend.lora.intents import Intents
 from backend.lora.records import Prepared
 from backend.lora.stages import sweep
@@ -65,8 +65,9 @@ class LockedLibrary(EstimatingLibrary):
         """Both locks held, nothing left unfinished, and everything up to date."""
         with self._lock:
             lock = FileLock(self.root / LOCK_NAME, timeout=LOCK_SECONDS)
+            if not self.root.is_dir():  # FileLock would make a folder that is gone
+                raise folder_gone(self.root)
             try:
-                os.scandir(self.root).close()  # FileLock would make a folder that is gone
                 lock.acquire()
             except (Timeout, OSError) as error:
                 raise LoRAError(

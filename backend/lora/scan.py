@@ -234,6 +234,11 @@ class Scanner:
         self.forms.hold(info.form)
         return file
 
+    def save_anew(self, files: list[ScannedFile]) -> None:
+        """Give a new catalogue what is known of these files."""
+        self._saved.clear()
+        self._save(files)
+
     def _save(self, files: list[ScannedFile]) -> None:
         forms: dict[str, Form] = {}
         rows = []

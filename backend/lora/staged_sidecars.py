@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import shutil
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from typing import IO
 from backend.errors import LoRAFileError, UploadError
 from backend.lora.encodings import decoded
 from backend.lora.endings import PICTURES, VIDEOS, kind_of
+from backend.lora.gone import not_written
 from backend.lora.picture_sources import MAX_BYTES as MAX_PICTURE_BYTES
 from backend.lora.picture_sources import MAX_VIDEO_BYTES, NOT_A_PICTURE, is_video, picture_of
 from backend.lora.scaling import CONFIG_NAME, check_config
@@ -40,6 +40,7 @@ class StagedSidecar:
         self.ending = ending
         kind, self._limit, check = _kind(ending)
         self._name = filename
+        self._root = settings.loras_dir
         try:
             self._descriptor, self.path = create_locked(settings.loras_dir, SUFFIX)
         except OSError as error:
@@ -90,11 +91,7 @@ class StagedSidecar:
             )
 
     def _failed(self, error: OSError) -> UploadError:
-        return UploadError(
-            f"{self._name} could not be written: {error.strerror or error}.",
-            suggestions=["Free some space on the disk of the LoRA folder and try again."],
-            context={"reason": "disk"} if error.errno == errno.ENOSPC else {},
-        )
+        return not_written(self._name, self._root, error)
 
 
 def _kind(ending: str) -> tuple[str, int, Callable[[Path], bool]]:

@@ -25,11 +25,11 @@ _LOCKS: Any = importlib.import_module("fcntl") if os.name == "posix" else None
 
 
 def stage_folder(root: Path) -> Path:
-    """The staging folder, made if it is not there. Raises OSError."""
+    """The staging folder, made if it is not there, unlike the library's. Raises OSError."""
     folder = root / FOLDER
     if folder.is_symlink():
         raise NotADirectoryError(f"{folder} is a symbolic link")
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(exist_ok=True)
     return folder
 
 

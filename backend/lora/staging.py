@@ -6,7 +6,6 @@ wrong, `abort` leaves nothing behind.
 
 from __future__ import annotations
 
-import errno
 import os
 import shutil
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from backend.errors import LoRAFileError, UploadError
+from backend.lora.gone import not_written
 from backend.lora.hashing import Hashes, Hashing
 from backend.lora.header import CONVERT_A_PICKLE, open_regular, read_header
 from backend.lora.info import LoRAInfo
@@ -49,6 +49,7 @@ class StagedFile:
     def __init__(self, settings: Settings, filename: str, expected_size: int | None = None) -> None:
         self.stem = checked_stem(filename)
         self._suffix = suffix_of(filename).casefold()
+        self._root = settings.loras_dir
         self.size = 0
         self._limit = int(settings.max_upload_mb * MB)
         self._reserve = int(settings.disk_reserve_mb * MB)
@@ -142,11 +143,7 @@ class StagedFile:
             os.close(self._descriptor)
 
     def _failed(self, error: OSError) -> UploadError:
-        return UploadError(
-            f"{self.filename} could not be written: {error.strerror or error}.",
-            suggestions=["Free some space on the disk of the LoRA folder and try again."],
-            context={"reason": "disk"} if error.errno == errno.ENOSPC else {},
-        )
+        return not_written(self.filename, self._root, error)
 
     def _check_size(self, size: int) -> None:
         if size > self._limit:
