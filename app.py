@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from ui.command_line import build_parser, read_login, settings_overrides
 from ui.generate_command import run_generate
 from ui.messages import in_words
+from ui.restore_command import run_restore
 from utils import (
     JobQueue,
     LoRAManager,
@@ -34,6 +35,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         start_logging(settings, "app", log_level)
         if arguments.command == "generate":
             return run_generate(arguments, settings)
+        if arguments.command == "restore":
+            return run_restore(arguments, settings)
         return run_page(arguments, settings, log_level)
     except StudioError as error:
         print(in_words(error), file=sys.stderr)

@@ -17,14 +17,17 @@ from backend.errors import (
     ModelLoadError,
     RequestError,
     SettingsError,
+    StorageError,
     StudioError,
     UnsupportedLoRAError,
     UploadError,
     VRAMError,
     handle_error_with_recovery,
 )
+from backend.jobs.instances import is_running
 from backend.jobs.job import Part
 from backend.jobs.queue import JobQueue
+from backend.kept_files import Copies
 from backend.keyword_names import either_name
 from backend.logs import start_logging
 from backend.lora.accelerators import Accelerator, accelerator_of, tags_with
@@ -58,6 +61,7 @@ __all__ = [
     "Accelerator",
     "CancelledByUser",
     "Compatibility",
+    "Copies",
     "Documents",
     "GenerationError",
     "GenerationResult",
@@ -84,6 +88,7 @@ __all__ = [
     "Settings",
     "SettingsError",
     "StepSplit",
+    "StorageError",
     "StudioError",
     "UnsupportedLoRAError",
     "UntrustedJSONError",
@@ -97,6 +102,7 @@ __all__ = [
     "handle_error_with_recovery",
     "hashed_records",
     "installed_fingerprint",
+    "is_running",
     "load_settings",
     "parse_multipliers",
     "read_facts",

@@ -75,6 +75,15 @@ def fault_of(error: BaseException, path: Path) -> Fault | None:
     return Fault(kind, str(error), cause, suggestion)
 
 
+def full_disk(path: Path) -> Fault | None:
+    """Whether the disk of a file has no room left for a write."""
+    with suppress(OSError):
+        if shutil.disk_usage(path.parent).free < ROOM:
+            cause, suggestion = _words("full", path)
+            return Fault("full", "the disk is full", cause, suggestion)
+    return None
+
+
 def storage_error(called: str, fault: Fault, path: Path) -> StorageError:
     verb = "was damaged" if fault.kind == "damaged" else "cannot be used"
     return StorageError(

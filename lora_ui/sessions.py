@@ -8,10 +8,11 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from lora_ui.state import LoRAUIState
-from utils import Documents, GenerationError
+from utils import Documents, GenerationError, StorageError
 
 KEPT_SECONDS = 30 * 24 * 3600  # as long as the browser keeps the key
 logger = logging.getLogger(__name__)
@@ -32,7 +33,8 @@ class Sessions:
         self._states: OrderedDict[str, LoRAUIState] = OrderedDict()
         self._lock = threading.Lock()
         if documents is not None:
-            documents.forget_before(time.time() - KEPT_SECONDS)
+            with suppress(StorageError):  # the next start tries again
+                documents.forget_before(time.time() - KEPT_SECONDS)
 
     def open(self, key: str | None) -> tuple[str, LoRAUIState]:
         """The state under `key`; a new key and state where it is unknown."""
@@ -48,12 +50,16 @@ class Sessions:
         return key, state
 
     def keep(self, key: str) -> None:
-        """Write the state under `key` down, so that a restart finds it."""
+        """Write the state under `key` down, so that a restart finds it. Where that cannot be
+        done, the selection works all the same until then."""
         if self._documents is not None:
             with self._lock:
                 state = self._states.get(key)
             if state is not None:
-                self._documents.put(key, state.to_plain())
+                try:
+                    self._documents.put(key, state.to_plain())
+                except StorageError as error:
+                    logger.warning("A selection is not kept for the next start: %s", error)
 
     def _known(self, key: str | None) -> LoRAUIState | None:
         if key is None or key in self._states or self._documents is None:

@@ -87,6 +87,9 @@ CONTRACT = {
 # What the page needs beyond the contract.
 FOR_THE_PAGE = {
     "Accelerator",
+    "Copies",
+    "StorageError",
+    "is_running",
     "Documents",
     "LoRASets",
     "Part",

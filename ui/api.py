@@ -24,7 +24,7 @@ from ui.routes import create_status_router
 from ui.static import ASSETS
 from ui.submission import TaskForms
 from ui.trash_routes import create_trash_router
-from utils import JobQueue, LoRAManager, LoRAUploadHandler, ResultLibrary, Settings
+from utils import Copies, JobQueue, LoRAManager, LoRAUploadHandler, ResultLibrary, Settings
 
 DESCRIPTION = (
     "Everything that the page does, for scripts. Ids and names are taken, never paths. A refusal"
@@ -45,7 +45,8 @@ def build_api(
     """The application without its page. The queue runs while the application does."""
     results = ResultLibrary(settings)
     pictures = PictureStore(settings.data_dir / "pictures")
-    housekeeping = Housekeeping(settings, queue, results, pictures)
+    copies = Copies(settings)
+    housekeeping = Housekeeping(settings, queue, results, pictures, copies)
     app = FastAPI(
         title=TITLE,
         description=DESCRIPTION,
@@ -57,7 +58,7 @@ def build_api(
     )
     app.add_exception_handler(RequestValidationError, refuse_request)
     app.include_router(create_lora_router(settings, loras, uploads, results=results))
-    app.include_router(create_status_router(loras, queue))
+    app.include_router(create_status_router(loras, queue, copies))
     app.include_router(create_job_router(queue, TaskForms(pictures, settings)))
     app.include_router(create_diagnostics_router(queue, settings))
     app.include_router(create_health_router(queue, loras, results))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from utils import GenerationError, SettingsError, parse_multipliers
 EXAMPLES = """examples:
   python app.py
   python app.py --port 8000 --model demo --no-browser
+  python app.py restore library
   python app.py generate --like outputs/circle.mp4 --seed 8
   python app.py generate --prompt "a red circle moving left on a navy background" \\
       --lora style=0.8 --lora motion=high:1.0,low:0.4 --seed 7 --out circle.mp4
@@ -53,8 +55,9 @@ def build_parser(version: str) -> argparse.ArgumentParser:
         help="open the page in the browser (default: where there is a screen)",
     )
     page.add_argument("--no-browser", dest="open", action="store_false", help="same as --no-open")
-    commands = parser.add_subparsers(dest="command", metavar="generate")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     _add_generate(commands, shared)
+    _add_restore(commands, shared)
     return parser
 
 
@@ -102,6 +105,30 @@ def _add_generate(commands: Any, shared: argparse.ArgumentParser) -> None:
     for flag, name, kind, words in TASK_ARGUMENTS:
         parser.add_argument(flag, dest=name, type=kind, help=words)
     parser.add_argument("--out", type=Path, help="the .mp4 to write, or a folder")
+
+
+def _add_restore(commands: Any, shared: argparse.ArgumentParser) -> None:
+    parser = commands.add_parser(
+        "restore",
+        parents=[shared],
+        help="bring back a copy of the queue, favourites, sets, selections or catalogue",
+        description="The app copies its own files once a day while it runs, and keeps seven"
+        " copies of each. Without NAME the copies are listed. Close the app before you bring one"
+        " back; the file that is replaced is kept under a dated name.",
+    )
+    parser.add_argument(
+        "file",
+        nargs="?",
+        metavar="NAME",
+        choices=("queue", "results", "sets", "selections", "library"),
+        help="queue, results, sets, selections or library",
+    )
+    parser.add_argument(
+        "--day",
+        type=date.fromisoformat,
+        metavar="YYYY-MM-DD",
+        help="the copy of that day (default: the newest)",
+    )
 
 
 def parse_lora_argument(text: str) -> tuple[str, Any]:

@@ -1,14 +1,14 @@
-"""What is looked after while the app runs: the results' index, pictures that nothing needs."""
+"""What is looked after while the app runs: the index, unneeded pictures, copies of our files."""
 
 from __future__ import annotations
 
 import logging
-import sqlite3
 import threading
 import time
+from collections.abc import Callable
 
 from ui.pictures import PictureStore
-from utils import JobQueue, ResultLibrary, Settings, StudioError
+from utils import Copies, JobQueue, ResultLibrary, Settings
 
 logger = logging.getLogger(__name__)
 
@@ -20,10 +20,16 @@ class Housekeeping:
     """Works in a thread of its own, at the start and a few times a day."""
 
     def __init__(
-        self, settings: Settings, queue: JobQueue, results: ResultLibrary, pictures: PictureStore
+        self,
+        settings: Settings,
+        queue: JobQueue,
+        results: ResultLibrary,
+        pictures: PictureStore,
+        copies: Copies,
     ) -> None:
         self._seconds = settings.picture_days * DAY_SECONDS
         self._queue, self._results, self._pictures = queue, results, pictures
+        self._copies = copies
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._work, name="housekeeping", daemon=True)
 
@@ -47,10 +53,15 @@ class Housekeeping:
     def _work(self) -> None:
         # Thousands of new videos take seconds to read; nobody shall wait for that.
         while not self._stopping.is_set():
-            try:
-                self._results.refresh()
-                self.sweep()
-            except (OSError, sqlite3.Error, StudioError):
-                if not self._stopping.is_set():
-                    logger.exception("What is no longer needed could not be removed")
+            self._try(self._results.refresh, "The outputs folder could not be looked through")
+            self._try(self.sweep, "What is no longer needed could not be removed")
+            self._try(self._copies.make, "Today's copies could not all be made")
             self._stopping.wait(INTERVAL_SECONDS)
+
+    def _try(self, act: Callable[[], object], words: str) -> None:
+        try:
+            act()
+        except Exception:
+            # A boundary: what fails now is tried again later, and the thread goes on.
+            if not self._stopping.is_set():
+                logger.exception(words)

@@ -103,6 +103,7 @@ class StatusAnswer(Answer):
     queue: list[dict[str, Any]] = Field(description="Summaries of the waiting jobs, in order.")
     paused: bool
     jobs_rev: int = Field(description="Another number whenever the list of jobs changed.")
+    notices: list[str] = Field(description="What was damaged and set aside, and how to go on.")
     problems: list[str] = Field(description="Why jobs cannot be run now; as /healthz, in words.")
 
 

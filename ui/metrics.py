@@ -7,7 +7,7 @@ from collections import Counter
 import psutil
 
 from ui.prometheus import Metric, single
-from utils import JobQueue, LoRAManager
+from utils import JobQueue, LoRAManager, StudioError
 
 STATES = ("queued", "running", "done", "failed", "cancelled", "interrupted")
 WORKER_STATES = ("stopped", "starting", "loading", "ready", "busy", "restarting", "failed")
@@ -21,13 +21,23 @@ def collect(queue: JobQueue, loras: LoRAManager) -> list[Metric]:
         *_videos(queue),
         *_workers(status["workers"]),
         single(
-            f"{PREFIX}library_loras",
+            f"{PREFIX}queue_problems",
             "gauge",
-            "LoRAs in the library.",
-            int(loras.find_loras(limit=1)["total"]),
+            "Reasons why jobs cannot be run; 0 while all is well.",
+            len(status["problems"]),
         ),
+        *_library(loras),
         *_process(),
     ]
+
+
+def _library(loras: LoRAManager) -> list[Metric]:
+    """Nothing while the library cannot be read: all the rest is told all the same."""
+    try:
+        count = int(loras.find_loras(limit=1)["total"])
+    except StudioError:
+        return []
+    return [single(f"{PREFIX}library_loras", "gauge", "LoRAs in the library.", count)]
 
 
 def _jobs(queue: JobQueue, *, paused: bool) -> list[Metric]:

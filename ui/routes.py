@@ -9,12 +9,12 @@ from fastapi.responses import JSONResponse
 
 from lora_ui.responses import ErrorRoute
 from ui.job_models import StatusAnswer
-from utils import JobQueue, LoRAManager
+from utils import Copies, JobQueue, LoRAManager
 
 FRESH = {"Cache-Control": "no-store"}
 
 
-def create_status_router(loras: LoRAManager, queue: JobQueue) -> APIRouter:
+def create_status_router(loras: LoRAManager, queue: JobQueue, copies: Copies) -> APIRouter:
     router = APIRouter(route_class=ErrorRoute)
 
     @router.get(
@@ -30,10 +30,11 @@ def create_status_router(loras: LoRAManager, queue: JobQueue) -> APIRouter:
     ) -> Response:
         """Workers, the job to show, and the queue. Meant to be polled."""
         now = queue.status()
-        current = f"{now['rev']}.{loras.revision}"
+        notices = copies.notices()
+        current = f"{now['rev']}.{loras.revision}.{len(notices)}"
         if rev == current:
             return Response(status_code=204, headers=FRESH)
-        body = {**now, "rev": current, "library": loras.revision}
+        body = {**now, "rev": current, "library": loras.revision, "notices": notices}
         return JSONResponse(body, headers=FRESH)
 
     return router

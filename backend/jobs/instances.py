@@ -13,6 +13,13 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 
+def is_running(data_dir: Path) -> bool:
+    """Whether an app is at work on this data folder."""
+    folder = data_dir / "instances"
+    instances = Instances(folder)
+    return any(instances.alive(path.stem) for path in folder.glob("*.alive"))
+
+
 class Instances:
     """The lock files in one folder; `join` makes this process one of the living."""
 

@@ -33,12 +33,20 @@ class WorkerPool:
         self._life = threading.Lock()
         self._supervisors: tuple[Supervisor, ...] = ()
         self._boards: tuple[Board, ...] = (Board(),)
+        self._trouble = ""
 
     def start(self) -> None:
         with self._life:
             if self._supervisors:
                 return
-            self._instances.join()
+            try:
+                self._instances.join()
+            except OSError as error:
+                # No job can be claimed; lists, the library and the gallery work all the same.
+                logger.exception("The queue's workers cannot be started")
+                self._trouble = f"The queue's workers cannot be started: {error}."
+                return
+            self._trouble = ""
             self._tidy()
             devices = worker_devices(self._settings)
             self._boards = tuple(Board() for _ in devices)
@@ -93,7 +101,9 @@ class WorkerPool:
     def problems(self) -> list[str]:
         """Why work cannot be handed out, in words; empty if it can."""
         found = [each.trouble for each in self.statuses() if each.trouble]
-        if not self.alive:
+        if self._trouble:
+            found.append(f"{self._trouble} Check data_dir, then restart the app.")
+        elif not self.alive:
             found.append("The queue's workers are not running. Restart the app.")
         return found
 

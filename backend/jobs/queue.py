@@ -23,6 +23,7 @@ from backend.jobs.revision_counter import RevisionCounter
 from backend.jobs.runner import GENERATION_RUNNER
 from backend.logs import logged_job
 from backend.settings import Settings
+from backend.storage_faults import full_disk
 from backend.wan.footprint import Forecast
 from backend.wan.manager import LoRAManager
 from backend.wan.task import GenerationTask
@@ -263,7 +264,7 @@ class JobQueue:
             self._store.revision()
         except (sqlite3.Error, StorageError) as error:
             found.append(f"The queue cannot be read: {error}")
-        fault = self._store.fault
+        fault = self._store.fault or full_disk(self._settings.data_dir / "jobs.sqlite")
         if fault is not None:
             found.append(f"The queue cannot be written. {fault.cause} {fault.suggestion}")
         return list(dict.fromkeys(found))

@@ -115,6 +115,19 @@ class Catalog:
             self._stand_in(error)
         self._watch = RevisionWatch(self.path)
 
+    def go_on_without(self, error: LoRAError) -> bool:
+        """Let a copy stand in for a file that cannot be written, so that reading goes on.
+
+        False if the error is about something else, or a copy is in use already.
+        """
+        cause = error.__cause__
+        fault = None if cause is None else fault_of(cause, self.path)
+        if self.fault is not None or fault is None or fault.kind == "damaged":
+            return False
+        self._stand_in(error)
+        self._watch = RevisionWatch(self.path)
+        return True
+
     def require_own(self) -> None:
         """Go back from the copy to the library's own file, for a change that has to stay.
 
@@ -297,6 +310,8 @@ class Catalog:
         the first one at all.
         """
         rows = [(path, when, json.dumps(strength)) for path, strength in strengths.items()]
+        with suppress(LoRAError):  # a copy counts it at least while it is in use
+            self.require_own()
         with self._open() as db:
             db.executemany(
                 "INSERT INTO usage VALUES (?, 1, ?, ?) ON CONFLICT (path) DO UPDATE SET"

@@ -146,7 +146,16 @@ class LibraryView:
             self._looked(changed=True, now=False)
 
     def _look_for_page(self) -> None:
-        """Be up to date if that is quickly done; else see to it in the background."""
+        """Be up to date if that is quickly done; else see to it in the background. Where the
+        catalogue cannot be written, what is found is listed all the same."""
+        try:
+            self._look_quickly()
+        except LoRAError as error:
+            if not self._catalog.go_on_without(error):
+                raise
+            self._look_quickly()
+
+    def _look_quickly(self) -> None:
         contents = self._contents
         if contents.load() and len(contents.files) > LARGE:
             self._seen_revision = self._catalog.revision()

@@ -12,10 +12,13 @@ from lora_files import write_lora
 from result_files import metadata, write_video
 
 import app
+from backend.jobs.instances import Instances
 from ui.command_line import build_parser, parse_lora_argument, read_login, settings_overrides
 from ui.generate_command import place_result, wanted_task
 from ui.likeness import from_video
 from utils import (
+    Copies,
+    Documents,
     GenerationError,
     GenerationResult,
     GenerationTask,
@@ -207,3 +210,36 @@ def test_loras_of_the_prompt_are_selected_and_other_notation_is_told(
     assert told.count("{red|blue} goes to the model as written") == 1
     assert app.main(["generate", "--prompt", "a fox <lora:golden_hou:0.8>", *folders]) == 1
     assert "Did you mean 'golden_hour'?" in capsys.readouterr().err
+
+
+def test_a_copy_is_listed_and_brought_back_by_one_command(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folders = [f"--{name}-dir={tmp_path / name}" for name in ("loras", "outputs", "data")]
+    assert app.main(["restore", *folders]) == 0
+    assert "no copies yet" in capsys.readouterr().out
+    settings = load_settings(data_dir=tmp_path / "data", loras_dir=tmp_path / "loras")
+    documents = Documents(settings.data_dir / "sets.sqlite")
+    documents.put("mine", 1)
+    documents.close()
+    Copies(settings).make()
+    (settings.data_dir / "sets.sqlite").write_bytes(b"no database " * 400)
+    Documents(settings.data_dir / "sets.sqlite").close()
+    assert app.main(["restore", *folders]) == 0
+    told = capsys.readouterr().out
+    assert "restore sets" in told and "sets.damaged-" in told
+    assert app.main(["restore", "sets", *folders]) == 0
+    assert "is kept as" in capsys.readouterr().out
+    assert Documents(settings.data_dir / "sets.sqlite").get("mine") == 1
+    assert app.main(["restore", "queue", *folders]) == 1
+    assert "no copy of 'queue'" in capsys.readouterr().err
+
+
+def test_nothing_is_restored_under_a_running_app(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    running = Instances(tmp_path / "data" / "instances")
+    running.join()
+    assert app.main(["restore", "sets", f"--data-dir={tmp_path / 'data'}"]) == 1
+    assert "Close the app" in capsys.readouterr().err
+    running.leave()

@@ -15,7 +15,7 @@ from result_files import metadata, write_video
 from tests.backend.jobs.conftest import SCRIPTED
 from ui.housekeeping import Housekeeping
 from ui.pictures import PictureStore
-from utils import GenerationTask, JobQueue, ResultLibrary, Settings, load_settings
+from utils import Copies, GenerationTask, JobQueue, ResultLibrary, Settings, load_settings
 
 
 class House:
@@ -24,7 +24,9 @@ class House:
         self.results = ResultLibrary(settings)
         self.pictures = PictureStore(settings.data_dir / "pictures")
         self.folder = settings.data_dir / "pictures"
-        self.keeping = Housekeeping(settings, self.queue, self.results, self.pictures)
+        self.keeping = Housekeeping(
+            settings, self.queue, self.results, self.pictures, Copies(settings)
+        )
 
     def picture(self, colour: str, days: float = 31.0) -> Path:
         """A stored picture that was used last so long ago."""
@@ -105,5 +107,5 @@ def test_no_picture_goes_while_the_videos_are_out_of_reach(house: House) -> None
 def test_zero_days_keep_everything(house: House, settings: Settings) -> None:
     picture = house.picture("red", days=4000)
     changed = settings.model_copy(update={"picture_days": 0.0})
-    Housekeeping(changed, house.queue, house.results, house.pictures).sweep()
+    Housekeeping(changed, house.queue, house.results, house.pictures, Copies(changed)).sweep()
     assert house.left() == {picture}

@@ -12,6 +12,7 @@ export function mount({ element, options }) {
   const dot = el("span", { class: "status-dot", "aria-hidden": "true" });
   const text = el("span", { class: "status-text" });
   const bar = el("progress", { class: "status-bar", max: 1, "aria-label": "Progress of the run" });
+  const notices = el("div", { class: "notices", role: "status", hidden: true });
   const theme = el("button", { type: "button", class: "button button-quiet", id: "theme-switch" });
   const showTheme = () => {
     theme.textContent = currentTheme() === "dark" ? "Light" : "Dark";
@@ -29,8 +30,12 @@ export function mount({ element, options }) {
     bar,
     queueButton(),
     theme,
+    notices,
   );
-  const draw = () => show(dot, text, bar, options.models);
+  const draw = () => {
+    show(dot, text, bar, options.models);
+    tell(notices);
+  };
   poll.addEventListener("status", draw);
   poll.addEventListener("connection", draw);
   draw();
@@ -54,6 +59,12 @@ function show(dot, text, bar, titles) {
     text.textContent = "Connecting";
     return;
   }
+  if (status.problems?.length && !running) {
+    dot.dataset.state = "failed";
+    text.textContent = "Jobs cannot be run at the moment";
+    text.title = status.problems.join(" ");
+    return;
+  }
   const { state, model, detail } = status.worker;
   const lacking = state === "ready" && !model && detail;
   dot.dataset.state = running ? "busy" : lacking ? "failed" : state;
@@ -62,4 +73,14 @@ function show(dot, text, bar, titles) {
   const done = running ? fraction(job) : null;
   if (done === null) bar.removeAttribute("value");
   else bar.value = done;
+}
+
+/** What keeps jobs from running, and files that were damaged: each as a paragraph. */
+function tell(notices) {
+  const { status } = poll;
+  const words = [...(status?.problems ?? []), ...(status?.notices ?? [])];
+  const shown = [...notices.children].map((each) => each.textContent);
+  if (words.join("\n") === shown.join("\n")) return;
+  notices.replaceChildren(...words.map((each) => el("p", { text: each })));
+  notices.hidden = words.length === 0;
 }
