@@ -7,35 +7,68 @@ Relative paths in a file count from that file's folder, all others from the work
 
 from __future__ import annotations
 
-import json
+import difflib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from backend.errors import SettingsError
+from backend.folder_rules import folder_problems, path_problem
 from backend.model_paths import lora_folders
+from backend.untrusted_json import UntrustedJSONError, read_json, read_object
 
 SHIPPED_CONFIG = Path(__file__).resolve().parent.parent / "config.json"
 ENVIRONMENT_PREFIX = "WAN_LORA_"
+LOGIN_VARIABLE = "WAN_LORA_LOGIN"  # of the page's login, which is no setting
+MOST_DAYS = 100_000.0  # a calendar holds no more
+MOST_MB = 1e9
 PATH_LIST_FIELDS = ("extra_lora_dirs", "extra_model_paths")
 PATH_FIELDS = ("loras_dir", "outputs_dir", "models_dir", "data_dir")
 
 
 def _from_json_text(value: Any) -> Any:
     """A mapping given in an environment variable is JSON text."""
-    return json.loads(value) if isinstance(value, str) else value
+    return read_json(value) if isinstance(value, str) else value
+
+
+def _usable_path(value: Any) -> Any:
+    problem = path_problem(value) if isinstance(value, str | Path) else None
+    if problem:
+        raise ValueError(problem)
+    return value
+
+
+def _printable(value: str) -> str:
+    if not value.isprintable():
+        raise ValueError("must not hold control characters")
+    return value
+
+
+Folder = Annotated[Path, BeforeValidator(_usable_path)]
 
 
 class ModelEntry(BaseModel):
     """One row of the model table."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, protected_namespaces=()
+    )
 
     title: str = Field(min_length=1, description="Name shown to the user.")
-    path: str = Field(description="Local diffusers folder; relative paths count from models_dir.")
+    path: Annotated[str, BeforeValidator(_usable_path)] = Field(
+        description="Local diffusers folder; relative paths count from models_dir."
+    )
     repo: str | None = Field(description="Hub repository used when the folder is not there.")
     revision: str | None = Field(description="Hub revision; null means the newest.")
     pipeline: Literal["WanPipeline", "WanImageToVideoPipeline"] = Field(
@@ -69,9 +102,9 @@ class ModelEntry(BaseModel):
 class ExtraFolder(BaseModel):
     """A folder of LoRAs beside the library. A path alone is one whose files are never changed."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    path: Path = Field(description="Where it is.")
+    path: Folder = Field(description="Where it is.")
     writable: bool = Field(default=False, description="Rename, edit and delete there too.")
 
     @model_validator(mode="before")
@@ -94,17 +127,21 @@ class ModelPaths(BaseModel):
     def _from_path(cls, value: Any) -> Any:
         if not isinstance(value, str | Path):
             return value
-        return {"path": value, "folders": lora_folders(Path(value))}
+        return {"path": value, "folders": lora_folders(Path(_usable_path(value)))}
 
 
 class Settings(BaseModel):
     """All settings. Construct through `load_settings`."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, arbitrary_types_allowed=True
+    )
 
-    host: str = Field(description="Address the page is served on.")
+    host: Annotated[str, AfterValidator(_printable)] = Field(
+        description="Address the page is served on."
+    )
     port: int = Field(ge=0, le=65535, description="Port the page is served on; 0 picks a free one.")
-    loras_dir: Path = Field(description="The LoRA library.")
+    loras_dir: Folder = Field(description="The LoRA library.")
     extra_lora_dirs: Annotated[tuple[ExtraFolder, ...], BeforeValidator(_from_json_text)] = Field(
         description="More folders with LoRAs: a path, whose files are never changed, or"
         ' {"path": ..., "writable": true}.'
@@ -113,9 +150,9 @@ class Settings(BaseModel):
         description="Where other programs keep LoRAs, which are listed and never changed: their"
         " extra_model_paths.yaml, or their folder."
     )
-    outputs_dir: Path = Field(description="Where videos are written.")
-    models_dir: Path = Field(description="Where local model folders are looked for.")
-    data_dir: Path = Field(
+    outputs_dir: Folder = Field(description="Where videos are written.")
+    models_dir: Folder = Field(description="Where local model folders are looked for.")
+    data_dir: Folder = Field(
         description="The app's own state: queue, index of results, uploaded pictures."
     )
     default_model: str = Field(description="Model selected when the page opens.")
@@ -130,19 +167,25 @@ class Settings(BaseModel):
     )
     local_files_only: bool = Field(description="Never contact the model hub.")
     max_upload_mb: float = Field(
-        gt=0, description="Largest accepted LoRA file, in MB of 1,000,000 bytes."
+        gt=0, le=MOST_MB, description="Largest accepted LoRA file, in MB of 1,000,000 bytes."
     )
-    disk_reserve_mb: float = Field(ge=0, description="Free space that an upload leaves, megabytes.")
+    disk_reserve_mb: float = Field(
+        ge=0, le=MOST_MB, description="Free space that an upload leaves, megabytes."
+    )
     trash_days: float = Field(
-        ge=0, description="Days until a deleted LoRA or video is gone for good; 0 means never."
+        ge=0,
+        le=MOST_DAYS,
+        description="Days until a deleted LoRA or video is gone for good; 0 means never.",
     )
     trash_mb: float = Field(
         ge=0,
+        le=MOST_MB,
         description="Kept of deleted LoRAs, and as much of deleted videos, megabytes; the newest"
         " always; 0 is no limit.",
     )
     picture_days: float = Field(
         ge=0,
+        le=MOST_DAYS,
         description="Days from its last use that an input picture is kept which no run and no video"
         " needs; 0 means for good.",
     )
@@ -155,7 +198,7 @@ class Settings(BaseModel):
         description="Merge LoRAs into the weights, add them at runtime, or decide by the model."
     )
     lora_cache_mb: float = Field(
-        ge=0, description="LoRA files kept in memory between runs, in megabytes."
+        ge=0, le=MOST_MB, description="LoRA files kept in memory between runs, in megabytes."
     )
     on_lora_failure: Literal["fail", "skip", "fallback"] = Field(
         description="A LoRA that cannot be applied: end the run (fail), leave it out (skip), or"
@@ -168,11 +211,15 @@ class Settings(BaseModel):
         description="Lines of the log in words (text), or one JSON object each (json)."
     )
     log_file_mb: float = Field(
-        ge=0, description="Size at which a log file is begun anew, megabytes; 0 writes no file."
+        ge=0,
+        le=MOST_MB,
+        description="Size at which a log file is begun anew, megabytes; 0 writes no file.",
     )
     preview: bool = Field(description="Show preview pictures while sampling.")
     cancel_grace_seconds: float = Field(
-        gt=0, description="Seconds a cancelled job may take to stop before its worker is replaced."
+        gt=0,
+        le=86_400.0,
+        description="Seconds a cancelled job may take to stop before its worker is replaced.",
     )
     models: Annotated[dict[str, ModelEntry], BeforeValidator(_from_json_text)] = Field(
         description="The model table, by model_type."
@@ -180,12 +227,7 @@ class Settings(BaseModel):
 
     @model_validator(mode="after")
     def _consistent(self) -> Settings:
-        problems = []
-        if self.default_model not in self.models:
-            known = ", ".join(self.models) or "none"
-            problems.append(f"default_model: {self.default_model!r} is not in models ({known})")
-        if self.strength_min >= self.strength_max:
-            problems.append("strength_min: must be below strength_max")
+        problems = _disagreements({name: getattr(self, name) for name in type(self).model_fields})
         if problems:
             raise ValueError("; ".join(problems))
         return self
@@ -219,33 +261,64 @@ def load_settings(config: str | Path = SHIPPED_CONFIG, **overrides: Any) -> Sett
     every bad key and value at once.
     """
     values = _read(SHIPPED_CONFIG)
+    if problem := path_problem(config):
+        raise SettingsError(f"The path of the settings file {problem}.")
     path = Path(config)
     if path.resolve() != SHIPPED_CONFIG:
         values = _merged(values, _read(path))
     values = _merged(values, _absolute(_environment()))
     given = {key: value for key, value in overrides.items() if value is not None}
     values = _merged(values, _absolute(given))
+    problems = _misspelt_variables()
     try:
-        return Settings.model_validate(values)
+        settings = Settings.model_validate(values)
     except ValidationError as error:
-        raise SettingsError(
-            "The settings cannot be used: " + "; ".join(_problems(error)) + ".",
-            context={"config": str(path), "problems": _problems(error)},
-        ) from error
+        problems += [each for each in _problems(error) if each not in problems]
+        problems += [each for each in _disagreements(values) if each not in "; ".join(problems)]
+        raise _unusable(path, problems) from error
+    if problems:
+        raise _unusable(path, problems)
+    return settings
+
+
+def _unusable(config: Path, problems: list[str]) -> SettingsError:
+    return SettingsError(
+        "The settings cannot be used: " + "; ".join(problems) + ".",
+        context={"config": str(config), "problems": problems},
+    )
+
+
+def _disagreements(values: Mapping[str, Any]) -> list[str]:
+    """What does not go together, as far as each value is of the right kind."""
+    problems = []
+    default, models = values.get("default_model"), values.get("models")
+    if isinstance(models, dict) and isinstance(default, str) and default not in models:
+        known = ", ".join(models) or "none"
+        problems.append(f"default_model: {default!r} is not in models ({known})")
+    low, high = values.get("strength_min"), values.get("strength_max")
+    if isinstance(low, int | float) and isinstance(high, int | float) and low >= high:
+        problems.append("strength_min: must be below strength_max")
+    folders = {name: values.get(name) for name in PATH_FIELDS}
+    return problems + folder_problems(
+        {name: place for name, place in folders.items() if isinstance(place, Path)}
+    )
 
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = read_object(path.read_bytes())
     except FileNotFoundError as error:
         raise SettingsError(
             f"There is no settings file at {path}.",
             suggestions=["Give the path of a config.json, or leave --config out."],
         ) from error
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise SettingsError(f"{path} cannot be read as JSON: {error}.") from error
-    if not isinstance(values, dict):
-        raise SettingsError(f"{path} must hold one JSON object.")
+    except UntrustedJSONError as error:
+        raise SettingsError(
+            f"{path} cannot be read: {error.reason}.",
+            suggestions=["Correct the file; it has to be one JSON object in UTF-8."],
+        ) from error
+    except (OSError, ValueError) as error:  # the latter for a path that can be none
+        raise SettingsError(f"{path} cannot be read: {error}.") from error
     return _absolute(values, path.resolve().parent)
 
 
@@ -253,8 +326,8 @@ def _absolute(values: Mapping[str, Any], base: Path | None = None) -> dict[str, 
     root = base or Path.cwd()
     found = dict(values)
     for key, value in values.items():
-        if key in PATH_FIELDS and isinstance(value, str | Path) and str(value):
-            found[key] = root / Path(value).expanduser()
+        if key in PATH_FIELDS:
+            found[key] = _absolute_item(value, root)
         elif key in PATH_LIST_FIELDS:
             found[key] = _absolute_list(key, value, root)
     return found
@@ -274,8 +347,9 @@ def _absolute_list(key: str, value: Any, root: Path) -> Any:
 
 
 def _absolute_item(item: Any, root: Path) -> Any:
-    if isinstance(item, str | Path) and str(item):
-        return root / Path(item).expanduser()
+    if isinstance(item, str | Path):
+        # One that can be no path is left for validation to report.
+        return item if path_problem(item) else root / Path(item).expanduser()
     if isinstance(item, dict) and isinstance(item.get("path"), str | Path):
         return {**item, "path": _absolute_item(item["path"], root)}
     return item
@@ -283,10 +357,29 @@ def _absolute_item(item: Any, root: Path) -> Any:
 
 def _environment() -> dict[str, str]:
     return {
-        field: os.environ[ENVIRONMENT_PREFIX + field.upper()]
+        field: os.environ[_variable(field)]
         for field in Settings.model_fields
-        if ENVIRONMENT_PREFIX + field.upper() in os.environ
+        if _variable(field) in os.environ
     }
+
+
+def _variable(field: str) -> str:
+    return ENVIRONMENT_PREFIX + field.upper()
+
+
+def _misspelt_variables() -> list[str]:
+    """Variables that look like a setting's and are none."""
+    known = [*(_variable(field) for field in Settings.model_fields), LOGIN_VARIABLE]
+    return [
+        f"{name}: there is no such environment variable{_nearest(name.upper(), known)}"
+        for name in sorted(os.environ)
+        if name.upper().startswith(("WAN_LORA", "WANLORA")) and name not in known
+    ]
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(name, list(known), 1)
+    return f"; did you mean {close[0]}?" if close else ""
 
 
 def _merged(base: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
@@ -307,6 +400,7 @@ def _problems(error: ValidationError) -> list[str]:
         place = ".".join(str(part) for part in item["loc"])
         text = item["msg"].removeprefix("Value error, ")
         if item["type"] == "extra_forbidden":
-            text = "there is no such setting"
+            known = ModelEntry.model_fields if len(item["loc"]) > 1 else Settings.model_fields
+            text = f"there is no such setting{_nearest(str(item['loc'][-1]), known)}"
         found.append(f"{place}: {text}" if place else text)
     return found

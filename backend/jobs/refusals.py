@@ -5,10 +5,12 @@ from __future__ import annotations
 import functools
 import sqlite3
 from collections.abc import Callable
+from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from backend.errors import GenerationError, StorageError, StudioError
 from backend.jobs.job import Job
+from backend.storage_faults import fault_of
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -64,11 +66,16 @@ def written(change: Callable[P, R]) -> Callable[P, R]:
 
 def _not_written(error: Exception) -> StudioError:
     if not isinstance(error, StorageError):
+        place = getattr(error, "filename", None)
+        fault = fault_of(error, Path(place)) if place else None
         return GenerationError(
             f"The queue could not be changed: {error}.",
-            cause="A file of the queue cannot be written.",
-            suggestions=["Check the disk of data_dir, then try again; nothing was changed."],
-            context={"status": 507},
+            cause=fault.cause if fault else "A file of the queue cannot be written.",
+            suggestions=[
+                fault.suggestion if fault else "Check the disk of data_dir, then try again.",
+                "Nothing was changed, so try again then.",
+            ],
+            context={"status": fault.status if fault else 507},
         )
     return GenerationError(
         f"The queue could not be changed: {error.message}",

@@ -37,8 +37,15 @@ class Look:
     folders: dict[str, int]
 
 
-def look(root: Path) -> Look:
-    """Everything that is there. Raises OSError if the root cannot be listed."""
+def below(root: Path, folder: Path) -> str:
+    """The path of a folder within the root, from there with '/'; "" if it lies elsewhere."""
+    place, top = folder.resolve(), root.resolve()
+    return place.relative_to(top).as_posix() if place != top and place.is_relative_to(top) else ""
+
+
+def look(root: Path, without: str = "") -> Look:
+    """Everything that is there but in the folder `without`. Raises OSError if the root cannot be
+    listed."""
     found = Look({}, {})
     pending = [("", 0)]
     while pending:
@@ -47,7 +54,8 @@ def look(root: Path) -> Look:
         try:
             found.folders[folder] = place.stat().st_mtime_ns
             with os.scandir(place) as entries:
-                pending += _sort_in(entries, folder, depth, found)
+                inside = _sort_in(entries, folder, depth, found)
+                pending += [each for each in inside if each[0] != without]
         except OSError:
             if not folder:
                 raise
@@ -58,19 +66,19 @@ def look(root: Path) -> Look:
 def _sort_in(
     entries: Iterable[os.DirEntry[str]], folder: str, depth: int, found: Look
 ) -> list[tuple[str, int]]:
-    below = []
+    found_below: list[tuple[str, int]] = []
     for entry in entries:
         if entry.name.startswith("."):
             continue
         path = f"{folder}/{entry.name}" if folder else entry.name
         if entry.is_dir(follow_symlinks=False):
-            below += [(path, depth + 1)] if depth < MAX_DEPTH else []
+            found_below += [(path, depth + 1)] if depth < MAX_DEPTH else []
         elif entry.name.lower().endswith(SUFFIX) and is_utf8(path):
             with contextlib.suppress(FileNotFoundError):  # it was removed since it was listed
                 status = entry.stat(follow_symlinks=False)
                 if stat.S_ISREG(status.st_mode):
                     found.videos[path] = FoundVideo(path, status.st_size, status.st_mtime_ns)
-    return below
+    return found_below
 
 
 def is_utf8(path: str) -> bool:

@@ -14,7 +14,7 @@ from backend.results.astray import DROP, Astray
 from backend.results.database import RESULTS
 from backend.results.discarded import Discards
 from backend.results.facts import VideoFacts
-from backend.results.folder import facts_in
+from backend.results.folder import below, facts_in
 from backend.results.pictures import VideoPictures
 from backend.results.query import ResultQuery, find_rows
 from backend.results.rows import Result, mark_favourite, result_of
@@ -51,7 +51,9 @@ class ResultLibrary:
         self._moves = Moves(self.root)
         astray = Astray(self.root, self._database, self._moves)
         self.trash = Discards(self.root, self._database, settings, self._moves, astray)
-        self._scanner = Scanner(self.root, self._database, astray)
+        # A video that belongs to a LoRA is no result: deleting it would take its files along.
+        library = below(self.root, settings.loras_dir)
+        self._scanner = Scanner(self.root, self._database, astray, library)
         self._expired = False
 
     def close(self) -> None:

@@ -31,7 +31,9 @@ class Scanner:
     look is a full one. What cannot be read is left out of the index until it changes.
     """
 
-    def __init__(self, root: Path, database: CountedFile, astray: Astray) -> None:
+    def __init__(self, root: Path, database: CountedFile, astray: Astray, without: str) -> None:
+        """`without` is a folder that is not looked into, "" for none."""
+        self._without = without
         self._root, self._database, self._astray = root, database, astray
         self._lock = threading.Lock()
         self._last: Look | None = None
@@ -62,7 +64,7 @@ class Scanner:
 
     def _look(self) -> None:
         try:
-            found = look(self._root)
+            found = look(self._root, self._without)
         except FileNotFoundError:
             if self._database.rows("SELECT 1 FROM results LIMIT 1"):
                 self.problem = "The outputs folder is not there."

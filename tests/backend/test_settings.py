@@ -110,6 +110,164 @@ def test_every_problem_is_told_at_once(tmp_path: Path) -> None:
         assert word in caught.value.message
 
 
+def test_a_bad_default_is_told_beside_other_bad_settings(tmp_path: Path) -> None:
+    config = write(
+        tmp_path / "own.json",
+        port="many",
+        default_model="gone",
+        strength_min=3,
+        loras_dir="one",
+        outputs_dir="one",
+    )
+    with pytest.raises(SettingsError) as caught:
+        load_settings(config)
+    said = caught.value.message
+    for word in ("port:", "default_model: 'gone'", "strength_min:", "outputs_dir: must be another"):
+        assert said.count(word) == 1, (word, said)
+
+
+@pytest.mark.parametrize(
+    "name", ["WAN_LORA_PROT", "WAN_LORA_ports", "wan_lora_port", "WANLORA_PORT"]
+)
+def test_a_misspelt_variable_is_told_with_the_nearest(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(name, "8000")
+    with pytest.raises(SettingsError) as caught:
+        load_settings(port=99_999)
+    (variable,) = [each for each in caught.value.context["problems"] if each.startswith(name)]
+    assert "did you mean WAN_LORA_PORT?" in variable
+    assert len(caught.value.context["problems"]) == 2
+
+
+def test_the_variable_of_the_login_is_no_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WAN_LORA_LOGIN", "a:b")
+    assert load_settings().port == 7860
+
+
+def test_a_misspelt_key_is_told_with_the_nearest(tmp_path: Path) -> None:
+    rows = {"demo": {"stepz": 3}}
+    config = write(tmp_path / "own.json", lora_dir="x", models=rows)
+    with pytest.raises(SettingsError) as caught:
+        load_settings(config)
+    assert "did you mean loras_dir?" in caught.value.message
+    assert "did you mean steps?" in caught.value.message
+
+
+BAD_VALUES: list[tuple[str, object]] = [
+    ("trash_days", 1e9),
+    ("trash_days", float("1e308")),
+    ("picture_days", 1e12),
+    ("max_upload_mb", 1e308),
+    ("trash_mb", 1e300),
+    ("lora_cache_mb", 1e30),
+    ("log_file_mb", 1e300),
+    ("disk_reserve_mb", 1e300),
+    ("cancel_grace_seconds", 1e300),
+    ("host", "a\0b"),
+    *((field, value) for field in PATH_FIELDS for value in ("", "  ", "a\0b", "~nosuchuser/x")),
+]
+
+
+@pytest.mark.parametrize(("field", "value"), BAD_VALUES)
+def test_a_value_that_would_end_in_a_traceback_is_told_with_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, field: str, value: object
+) -> None:
+    config = write(tmp_path / "own.json", port="many", **{field: value})
+    with pytest.raises(SettingsError) as caught:
+        load_settings(config)
+    fields = [problem.partition(":")[0] for problem in caught.value.context["problems"]]
+    assert sorted(fields) == sorted([field, "port"])
+    with pytest.raises(SettingsError, match=field):
+        load_settings(**{field: value})
+    if isinstance(value, str) and "\0" not in value:
+        monkeypatch.setenv(f"WAN_LORA_{field.upper()}", value)
+        with pytest.raises(SettingsError, match=field):
+            load_settings()
+
+
+@pytest.mark.parametrize("value", ["~nosuchuser/x", "a\0b", ""])
+def test_bad_paths_within_lists_and_models_are_told(tmp_path: Path, value: str) -> None:
+    rows = {"demo": {"path": value}}
+    config = write(tmp_path / "own.json", extra_lora_dirs=[value, {"path": value}], models=rows)
+    with pytest.raises(SettingsError) as caught:
+        load_settings(config, extra_model_paths=[value])
+    assert len(caught.value.context["problems"]) == 4
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"port": ' + "9" * 5000 + "}",
+        '{"port": 1e' + "9" * 50 + "}",
+        '{"port": NaN}',
+        "[" * 100_000,
+        '{"models": ' * 100_000,
+        '{"port": 1, "port": 2',
+    ],
+)
+def test_hostile_text_in_a_file_or_a_variable_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    path = tmp_path / "own.json"
+    path.write_text(text)
+    with pytest.raises(SettingsError, match=r"own\.json"):
+        load_settings(path)
+    monkeypatch.setenv("WAN_LORA_MODELS", text)
+    with pytest.raises(SettingsError, match="models"):
+        load_settings()
+
+
+def test_a_mark_at_the_start_of_a_file_is_accepted(tmp_path: Path) -> None:
+    path = tmp_path / "own.json"
+    path.write_bytes(b"\xef\xbb\xbf" + b'{"port": 1234}')
+    assert load_settings(path).port == 1234
+
+
+def test_a_file_of_another_encoding_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "own.json"
+    path.write_text('{"port": 1}', encoding="utf-16")
+    with pytest.raises(SettingsError, match="not UTF-8"):
+        load_settings(path)
+
+
+def test_a_path_that_can_be_none_is_named() -> None:
+    with pytest.raises(SettingsError):
+        load_settings("a\0b")
+
+
+@pytest.mark.parametrize(
+    ("folders", "wrong"),
+    [
+        ({"loras_dir": "x", "outputs_dir": "x"}, "outputs_dir: must be another folder than"),
+        ({"loras_dir": "x", "data_dir": "y/../x"}, "data_dir: must be another folder than"),
+        ({"outputs_dir": "x", "data_dir": "x/"}, "data_dir: must be another folder than"),
+        ({"data_dir": "x/data", "loras_dir": "x"}, "data_dir: must not lie in loras_dir"),
+        ({"outputs_dir": "d/pictures", "data_dir": "d"}, "must not lie in pictures of data_dir"),
+        ({"loras_dir": "d/inputs/loras", "data_dir": "d"}, "must not lie in inputs of data_dir"),
+    ],
+)
+def test_folders_that_would_harm_each_other_are_refused(
+    tmp_path: Path, folders: dict[str, str], wrong: str
+) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load_settings(**{name: f"{tmp_path}/{place}" for name, place in folders.items()})
+    assert wrong in caught.value.message
+
+
+def test_one_folder_under_two_names_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    with pytest.raises(SettingsError, match="another folder"):
+        load_settings(loras_dir=tmp_path / "real", outputs_dir=tmp_path / "link")
+
+
+def test_folders_within_the_data_folder_and_beside_each_other_are_fine(tmp_path: Path) -> None:
+    folders = {name: tmp_path / name for name in ("loras_dir", "outputs_dir", "models_dir")}
+    assert load_settings(**folders, data_dir=tmp_path).outputs_dir == tmp_path / "outputs_dir"
+    load_settings(loras_dir=tmp_path / "models" / "loras", models_dir=tmp_path / "models")
+
+
 def test_settings_must_agree_with_each_other() -> None:
     with pytest.raises(SettingsError) as caught:
         load_settings(default_model="gone", strength_min=2.0, strength_max=1.0)

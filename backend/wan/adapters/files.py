@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import mmap
 import os
 from collections import defaultdict
 from collections.abc import Mapping
@@ -133,9 +132,13 @@ def _bytes_of(path: Path, header: Header) -> Any:
                 raise LoRAFileError(f"{path.name}: the file changed while it was read.")
             if os.name == "nt":
                 return bytearray(file.read())
-            # Copy-on-write: torch asks for memory that may be written; nothing writes to it.
-            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
-    except OSError as error:
+            # Copy-on-write. Python's mmap would hold a descriptor for as long as the file is
+            # cached, and systems give a program few of them (256 on macOS).
+            open_file = f"/dev/fd/{file.fileno()}"
+            return torch.from_file(
+                open_file, shared=False, size=header.file_size, dtype=torch.uint8
+            ).numpy()
+    except (OSError, RuntimeError) as error:  # torch's for a file that cannot be mapped
         raise LoRAFileError(
             f"{path.name} cannot be read: {error}.", context={"path": str(path)}
         ) from error

@@ -355,3 +355,14 @@ def test_thousands_are_found_without_reading_them_again(
     assert again.find(EVERYTHING).total == 3000
     assert time.monotonic() - began < 3
     again.close()
+
+
+def test_a_library_within_the_outputs_folder_is_left_aside(
+    settings: Settings, tmp_path: Path
+) -> None:
+    loras = settings.outputs_dir / "loras"
+    library = ResultLibrary(settings.model_copy(update={"loras_dir": loras}))
+    add(library, "one")
+    write_video(loras, "preview", metadata(id="two"))
+    assert ids(library) == ["one"]
+    library.close()

@@ -1,0 +1,56 @@
+"""Which paths can be folders of the app, and which of them may lie in each other."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from itertools import combinations
+from pathlib import Path
+
+# What the app keeps in `data_dir`, and sweeps there.
+ROOMS = ("copies", "inputs", "instances", "logs", "pictures", "posters")
+OWN = ("loras_dir", "outputs_dir", "data_dir")
+
+
+def path_problem(value: str | Path) -> str | None:
+    """Why this can be no path; None if it can."""
+    text = str(value)
+    if isinstance(value, str) and not text.strip():
+        return "must not be empty; write . for the folder itself"
+    if "\0" in text:
+        return "must not hold a NUL character"
+    try:
+        Path(text).expanduser()
+    except RuntimeError:
+        return f"there is no home folder for {Path(text).parts[0]!r}"
+    return None
+
+
+def folder_problems(folders: Mapping[str, Path]) -> list[str]:
+    """What is wrong with where the folders lie, by the names of their settings."""
+    places = {
+        name: Path(os.path.normcase(os.path.realpath(path))) for name, path in folders.items()
+    }
+    own = [name for name in OWN if name in places]
+    found = [
+        f"{second}: must be another folder than {first}"
+        for first, second in combinations(own, 2)
+        if places[first] == places[second]
+    ]
+    data, loras = places.get("data_dir"), places.get("loras_dir")
+    if data is not None and loras is not None and data != loras and data.is_relative_to(loras):
+        why = "the library would list the LoRAs that runs hold"
+        found.append(f"data_dir: must not lie in loras_dir, because {why}")
+    if data is not None:
+        rooms = [data / room for room in ROOMS]
+        found += [
+            f"{name}: must not lie in {room.name} of data_dir, which the app sweeps"
+            for name in own
+            for room in rooms
+            if places[name].is_relative_to(room)
+        ]
+    return found
+
+
+def _real(path: Path) -> Path:
+    return Path(os.path.normcase(os.path.realpath(path)))
