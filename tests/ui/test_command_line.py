@@ -184,7 +184,7 @@ def test_a_video_is_made_again_with_what_is_not_given(tmp_path: Path) -> None:
 def test_a_file_without_settings_cannot_be_made_again(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    folder = ["--data-dir", str(tmp_path), "--loras-dir", str(tmp_path)]
+    folder = ["--data-dir", str(tmp_path), "--loras-dir", str(tmp_path / "loras")]
     (tmp_path / "x.mp4").write_bytes(b"nothing")
     for name in ("x.mp4", "gone.mp4"):
         assert app.main(["generate", "--like", str(tmp_path / name), *folder]) == 1
