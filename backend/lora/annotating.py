@@ -8,19 +8,23 @@ import stat
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from backend.errors import LoRAError
 from backend.lora.catalog import bump, save_role
 from backend.lora.edits import Edits, checked_changes, merged_edits, save_edits
-from backend.lora.experts import Role
+from backend.lora.experts import Source
 from backend.lora.hand_pairs import save_pairing
 from backend.lora.locked import LockedLibrary
 from backend.lora.pairing import Entry
 from backend.lora.placement import Move
+from backend.lora.role_words import Role
 from backend.lora.scan import ScannedFile
 from backend.lora.stages import discard, step_path, write_step
 from backend.lora.webui_json import rewritten
+
+NO_ROLES: Mapping[str, Role] = MappingProxyType({})
 
 
 class AnnotatedLibrary(LockedLibrary):
@@ -113,7 +117,12 @@ class AnnotatedLibrary(LockedLibrary):
             if not entry.is_pair:
                 raise LoRAError(f"{name} is not a pair.", suggestions=["Choose a pair to split."])
             high, low = entry.files["high"].path, entry.files["low"].path
-            self._save_pairing(high, low, together=False)
+            by_twin = {
+                file.path: entry.evidence(role).role
+                for role, file in entry.files.items()
+                if entry.evidence(role).source is Source.TWIN
+            }
+            self._save_pairing(high, low, together=False, roles=by_twin)
             return [self._name_of(high), self._name_of(low)]
 
     def _half(self, name: str, role: Role) -> ScannedFile:
@@ -125,16 +134,22 @@ class AnnotatedLibrary(LockedLibrary):
                 f"{name} {why}, so it cannot become a half.",
                 suggestions=["Split the pair first." if entry.is_pair else "Replace its file."],
             )
-        if file.info.expert != role and file.info.expert_evidence.startswith("its keys name"):
+        evidence = file.evidence
+        if evidence.role != role and evidence.source is Source.KEYS:
             raise LoRAError(
-                f"{name} cannot be the {role}-noise half: {file.info.expert_evidence}.",
+                f"{name} cannot be the {role}-noise half: {evidence.sentence}.",
                 suggestions=["Choose another file for this half."],
             )
         return file
 
-    def _save_pairing(self, high: str, low: str, *, together: bool) -> None:
+    def _save_pairing(
+        self, high: str, low: str, *, together: bool, roles: Mapping[str, Role] = NO_ROLES
+    ) -> None:
+        """`roles` are set too: those that only the other half's name says."""
         with self._catalog.transaction() as db:
             save_pairing(db, high, low, together=together)
+            for path, role in roles.items():
+                save_role(db, path, role)
             bump(db)
         self._settle()
 

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from backend.lora.endings import FolderNames, preview_endings
-from backend.lora.experts import name_role
-from backend.lora.names import SUFFIX, SUFFIXES, is_lora_file
+from backend.lora.experts import folder_evidence
+from backend.lora.names import SUFFIX, SUFFIXES, is_lora_file, name_key
 from backend.lora.pairing import Entry
+from backend.lora.role_words import name_role
 from backend.lora.scaling import CONFIG_NAME
 from backend.lora.scan import Folders
 
@@ -51,14 +52,14 @@ def _owns(here: FolderNames, stem: str, own: str) -> bool:
 
 def _common_stem(entry: Entry, stems: list[Stem], names: Folders) -> list[Stem]:
     """Files such as `style.png` beside `style_high` and `style_low`."""
-    found = entry.first.named if entry.is_pair else None
-    if found is None or not found.stem:
+    common = entry.common_stem
+    if not common:
         return []
     here = names[entry.first.folder]
     own = {stem.stem for stem in stems}
     return [
         Stem(entry.first.folder, stem, None, tuple(here.endings(stem)))
-        for stem in here.stems_like(found.stem)
+        for stem in here.stems_like(common)
         if here.endings(stem) and stem not in own
         if not any(f"{stem}{end}" in here for end in SUFFIXES)
     ]
@@ -84,17 +85,37 @@ def previews_of(entry: Entry, names: Folders) -> list[str]:
 
 
 def renamed_stem(stem: Stem, new_name: str, *, pair: bool) -> str | None:
-    """The stem's new text. A pair's halves keep their role words, put at the end.
+    """The stem's new text. A pair's halves keep their role words, put at the end; halves in
+    folders that state their roles need none.
 
     None if no ending makes the half recognisable again as a half of `new_name`.
     """
     if not pair or stem.role is None:
         return new_name
     found = name_role(stem.stem)
+    if found is None and name_role(new_name) is None and _folder_states_role(stem):
+        return new_name
     words = found.words.replace(" ", "_") if found else ""
     for ending in dict.fromkeys([words, FALLBACK_WORDS[stem.role]]):
         candidate = f"{new_name}_{ending}"
         read = name_role(candidate) if ending else None
-        if read and read.role == stem.role and read.stem == new_name:
+        if read and not read.weak and read.role == stem.role and read.stem == new_name:
             return candidate
     return None
+
+
+def _folder_states_role(stem: Stem) -> bool:
+    found = folder_evidence(stem.folder)
+    return found is not None and not found.is_weak and found.role == stem.role
+
+
+def told_apart(entry: Entry, names: Folders) -> dict[str, str]:
+    """Old path → file name in one folder for all: halves of one name get words for their roles."""
+    same = entry.is_pair and len({name_key(file.stem) for file in entry.files.values()}) == 1
+    found: dict[str, str] = {}
+    for stem in stems_of(entry, names):
+        word = FALLBACK_WORDS.get(stem.role or "") if same else None
+        new = f"{stem.stem}_{word}" if word else stem.stem
+        for old, moved in zip(stem.paths(), stem.paths(new), strict=True):
+            found[old] = PurePosixPath(moved).name
+    return found

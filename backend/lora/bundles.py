@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from backend.lora.endings import FolderNames
-from backend.lora.experts import has_identity, name_role
+from backend.lora.experts import has_identity
 from backend.lora.names import (
     composed,
     free_name,
@@ -16,6 +16,7 @@ from backend.lora.names import (
     safe_name,
     without_suffix,
 )
+from backend.lora.role_words import name_role
 from backend.lora.scaling import CONFIG_NAME
 
 

@@ -21,7 +21,6 @@ from filelock import FileLock
 
 from backend.errors import LoRAError
 from backend.lora.edits import Edits, read_edits
-from backend.lora.experts import Role
 from backend.lora.file_rows import FILE_COLUMNS, FileRow, insert_files
 from backend.lora.gone import folder_gone
 from backend.lora.hand_pairs import SCHEMA as PAIRINGS
@@ -29,6 +28,7 @@ from backend.lora.hand_pairs import HandPairs, drop_pairings, move_pairings, rea
 from backend.lora.hashing import Hashes
 from backend.lora.loads import SCHEMA as LOADS
 from backend.lora.revisions import RevisionWatch
+from backend.lora.role_words import Role
 from backend.set_aside import set_aside
 from backend.sqlite_file import read_into, require_sound, require_version
 from backend.storage_faults import Fault, fault_of, is_damage

@@ -11,7 +11,7 @@ from backend.errors import LoRAError, UploadError
 from backend.lora.belongings import Stem, renamed_stem, stems_of
 from backend.lora.catalog import Catalog, save_data_hash
 from backend.lora.contents import Contents
-from backend.lora.experts import Role, has_identity, name_role
+from backend.lora.experts import has_identity
 from backend.lora.file_rows import FileRow
 from backend.lora.intents import Intents
 from backend.lora.links import moves_of
@@ -25,6 +25,7 @@ from backend.lora.names import (
 )
 from backend.lora.pairing import Entry
 from backend.lora.placement import Move
+from backend.lora.role_words import Role, name_role
 from backend.lora.scaling import CONFIG_NAME
 from backend.lora.staged_sidecars import StagedSidecar
 from backend.lora.staging import StagedFile
@@ -183,7 +184,7 @@ class Renaming:
         found: dict[str, Role] = {}
         for role, file in entry.files.items():
             stated = name_role(Path(loras[file.path]).stem)
-            after = stated.role if stated else "both"
+            after = stated.role if stated and not stated.weak else "both"
             if file.info and role not in ("both", after):
                 found[loras[file.path]] = "high" if role == "high" else "low"
         return found

@@ -1,7 +1,7 @@
-"""Which of the two experts a LoRA file is for: evidence from keys, header, names.
+"""Which of the two experts a LoRA file is for, and the evidence for it.
 
-First evidence that decides: key infix, `modelspec.timestep_range`, `ss_sd_model_name`, file
-name, folder name. Nothing found means both experts.
+Strongest first: the infix of its keys, `modelspec.timestep_range`, its name, its folder's name, a
+twin, `ss_sd_model_name`. `find_role` reads what one file says; `twins` compares names.
 """
 
 from __future__ import annotations
@@ -10,60 +10,151 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import PurePath
 from typing import Literal
 
-Role = Literal["both", "high", "low"]
+from backend.lora.role_words import Role, name_role, says_one_expert
 
-# After "high" or "low", these words make it a statement about something else than noise.
-OTHER_MEANINGS = frozenset({
-    "vram", "ram", "memory", "angle", "angles", "cfg", "res", "resolution", "poly", "polygon",
-    "light", "lighting", "key", "quality", "speed", "detail", "details", "detailed", "contrast",
-    "fps", "motion", "heel", "heels", "school", "fashion", "kick", "jump", "five", "ground", "tech",
-    "end", "rise", "waist", "cut", "neck", "up", "fantasy", "camera", "shot", "view", "rate",
-    "risk", "definition", "texture", "frequency", "budget", "fidelity", "saturation", "exposure",
-    "dynamic", "frame", "frames", "lr", "loss", "ponytail", "collar", "tide", "altitude", "society",
-    "class",
-})  # fmt: skip
-# These say nothing either, unless a number follows: `low_steps`, but `HIGH_step_2000`.
-COUNTED_MEANINGS = frozenset({"step", "steps", "rank", "dim"})
+Expert = Literal["both", "high", "low", "unsure"]
+
 IDENTITY_FREE = frozenset({
-    "model", "lora", "adapter_model", "pytorch_lora_weights", "diffusion_pytorch_model",
+    "model", "lora", "adapter_model", "pytorch_lora_weights", "diffusion_pytorch_model", "adapter",
 })  # fmt: skip
-_MAY_STATE = re.compile(r"high|low|[-_. ][HL]\Z", re.IGNORECASE)
-_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+|[^\W\d_]+")
+ONE_EXPERT_FAMILIES = frozenset({"wan2.2-5B", "wan2.1-1.3B"})
+FOLDERS = 3  # of a file's folders that are asked, from its own upwards
+MAX_DETAIL = 80
 
 
-@dataclass(frozen=True)
+class Source(StrEnum):
+    """Where the evidence of a role was found."""
+
+    USER = "user"
+    KEYS = "keys"
+    TIMESTEPS = "timesteps"
+    FILE_NAME = "file_name"
+    FOLDER_NAME = "folder_name"
+    TWIN = "twin"
+    MODEL_NAME = "model_name"
+    NOTHING = "nothing"
+
+
+class Strength(StrEnum):
+    """Whether evidence decides, or only says that the file may be one half of something."""
+
+    STRONG = "strong"
+    WEAK = "weak"
+
+
+_DECIDES_OVER_TWIN = frozenset({
+    Source.USER, Source.KEYS, Source.TIMESTEPS, Source.FILE_NAME, Source.FOLDER_NAME,
+})  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
 class RoleEvidence:
-    """A role and the sentence that says where it was found."""
+    """A role, where it was found, how much that counts, and the words that were found there.
+
+    The role of weak evidence is a guess.
+    """
 
     role: Role
-    evidence: str
+    source: Source
+    strength: Strength = Strength.STRONG
+    detail: str = ""
+
+    @property
+    def is_weak(self) -> bool:
+        return self.strength is Strength.WEAK
+
+    @property
+    def expert(self) -> Expert:
+        return "unsure" if self.is_weak else self.role
+
+    @property
+    def outweighs_twins(self) -> bool:
+        """Whether the names of other files change nothing."""
+        return not self.is_weak and self.source in _DECIDES_OVER_TWIN
+
+    @property
+    def sentence(self) -> str:
+        """The evidence in words, without a full stop, as after "high noise: "."""
+        return _SENTENCES[self.source, self.strength].format(
+            role=self.role, detail=self.detail, other="low" if self.role == "high" else "high"
+        )
+
+    def to_text(self) -> str:
+        """As the catalogue keeps it."""
+        return "|".join((self.role, self.source, self.strength, self.detail))
+
+    @classmethod
+    def from_text(cls, text: str) -> RoleEvidence:
+        """The reverse of `to_text`. Raises ValueError on other text."""
+        role, source, strength, detail = text.split("|", 3)
+        if role not in _ROLES:
+            raise ValueError(f"{role!r} is no role")
+        found = cls(_ROLES[role], Source(source), Strength(strength), detail)
+        return NOTHING if found == NOTHING else found
+
+    def to_dict(self) -> dict[str, str]:
+        """For people and programs; `text` is the sentence."""
+        return {
+            "role": self.role,
+            "source": self.source.value,
+            "strength": self.strength.value,
+            "detail": self.detail,
+            "text": self.sentence,
+        }
 
 
-@dataclass(frozen=True)
-class NameRole:
-    """The role that a name states, the words that state it, and the name without them."""
-
-    role: Role
-    words: str
-    stem: str
+_ROLES: dict[str, Role] = {"both": "both", "high": "high", "low": "low"}
+_STRONG, _WEAK = Strength.STRONG, Strength.WEAK
+_SENTENCES: dict[tuple[Source, Strength], str] = {
+    (Source.USER, _STRONG): "set by hand",
+    (Source.KEYS, _STRONG): "its keys name {detail}",
+    (Source.TIMESTEPS, _STRONG): "modelspec.timestep_range in the header is {detail}",
+    (Source.FILE_NAME, _STRONG): "the file name says “{detail}”",
+    (Source.FILE_NAME, _WEAK): "“{detail}” in the file name may mean the {role}-noise expert",
+    (Source.FOLDER_NAME, _STRONG): "the folder name says “{detail}”",
+    (Source.FOLDER_NAME, _WEAK): "“{detail}” in the folder name may mean the {role}-noise expert",
+    (Source.TWIN, _STRONG): "{detail} is its {other}-noise twin by name",
+    (Source.TWIN, _WEAK): "its name differs from {detail} by one word, so it may be one half",
+    (Source.MODEL_NAME, _STRONG): "ss_sd_model_name in the header says “{detail}”",
+    (Source.MODEL_NAME, _WEAK): (
+        "ss_sd_model_name in the header says “{detail}”, which trainers also write for a file"
+        " that is for both experts"
+    ),
+    (Source.NOTHING, _STRONG): "nothing in the file or its name says otherwise",
+}
+NOTHING = RoleEvidence("both", Source.NOTHING)
+BY_HAND: Mapping[Role, RoleEvidence] = {
+    role: RoleEvidence(role, Source.USER) for role in _ROLES.values()
+}
 
 
 def find_role(
-    key_experts: set[str], metadata: Mapping[str, str], hint: str | PurePath
+    key_experts: set[str],
+    metadata: Mapping[str, str],
+    hint: str | PurePath,
+    *,
+    family: str = "unknown",
 ) -> RoleEvidence:
-    """The role of a file. `hint` is its path, relative to the library or just a name."""
-    stem, folder = stem_and_folder(hint)
-    found = (
-        _from_keys(key_experts)
-        or _from_timesteps(metadata.get("modelspec.timestep_range", ""))
-        or _from_text(metadata.get("ss_sd_model_name", ""), "ss_sd_model_name in the header says")
-        or _from_text(stem, "the file name says")
-        or _from_text(folder, "the folder name says")
-    )
-    return found or RoleEvidence("both", "nothing in the file or its name says otherwise")
+    """What one file says of its role. `hint` is its path, relative to the library or just a name.
+
+    Weak evidence is returned if there is no strong one. Names say nothing of a file for a model
+    with one transformer: its `family` or its name says that.
+    """
+    found = _from_keys(key_experts) or _from_timesteps(metadata.get("modelspec.timestep_range", ""))
+    path = str(hint).replace(os.sep, "/")
+    if found or family in ONE_EXPERT_FAMILIES or says_one_expert(_without_suffix(path)):
+        return found or NOTHING
+    said = [
+        evidence
+        for evidence in (*_from_path(path), _from_model(metadata.get("ss_sd_model_name", "")))
+        if evidence
+    ]
+    strong = (evidence for evidence in said if not evidence.is_weak)
+    return next(strong, said[0] if said else NOTHING)
 
 
 def stem_and_folder(hint: str | PurePath) -> tuple[str, str]:
@@ -73,105 +164,72 @@ def stem_and_folder(hint: str | PurePath) -> tuple[str, str]:
     return name[:end] if end > 0 else name, folder.rpartition("/")[2]
 
 
+def _without_suffix(path: str) -> str:
+    folder, slash, name = path.rpartition("/")
+    return folder + slash + stem_and_folder(name)[0]
+
+
 def _from_keys(experts: set[str]) -> RoleEvidence | None:
     if not experts:
         return None
     if len(experts) > 1:
-        return RoleEvidence("both", "its keys name both experts")
+        return RoleEvidence("both", Source.KEYS, detail="both experts")
     role: Role = "high" if "high" in experts else "low"
-    return RoleEvidence(role, f"its keys name the {role}-noise expert only")
+    return RoleEvidence(role, Source.KEYS, detail=f"the {role}-noise expert only")
 
 
 def _from_timesteps(text: str) -> RoleEvidence | None:
-    numbers = [float(number) for number in re.findall(r"\d+(?:\.\d+)?", text)]
+    numbers = [float(number) for number in re.findall(r"\d{1,9}(?:\.\d{1,9})?", text[:200])]
     if len(numbers) != 2:
         return None
     start, end = sorted(numbers)
-    evidence = f"modelspec.timestep_range in the header is {text.strip()[:40]}"
+    said = text.strip()[:40]
     if end - start >= 950:
-        return RoleEvidence("both", evidence)
+        return RoleEvidence("both", Source.TIMESTEPS, detail=said)
     if start >= 500 and end >= 950:
-        return RoleEvidence("high", evidence)
+        return RoleEvidence("high", Source.TIMESTEPS, detail=said)
     if start <= 50:
-        return RoleEvidence("low", evidence)
+        return RoleEvidence("low", Source.TIMESTEPS, detail=said)
     return None
 
 
-def _from_text(text: str, source: str) -> RoleEvidence | None:
-    found = name_role(text.replace("\\", "/").rstrip("/").rpartition("/")[2])
-    return RoleEvidence(found.role, f"{source} “{found.words}”") if found else None
+def _from_path(path: str) -> tuple[RoleEvidence | None, RoleEvidence | None]:
+    stem, _ = stem_and_folder(path)
+    return _from_name(stem, Source.FILE_NAME), folder_evidence(path.rpartition("/")[0])
 
 
-def name_role(name: str) -> NameRole | None:
-    """The role that a name (without extension) states; None if it states none.
+def folder_evidence(folder: str) -> RoleEvidence | None:
+    """What a file's folder, or one above it, says; the nearest decides.
 
-    `high_noise` outweighs a bare `HIGH`, which outweighs a closing `-H`. Both words of the
-    same weight mean both experts.
+    Of a path outside the library, which is absolute, only the folder itself is asked.
     """
-    if not _MAY_STATE.search(name):
+    parts = folder.split("/")
+    absolute = folder[:1] == "/" or folder[1:2] == ":"
+    weak = None
+    for part in parts[: -(2 if absolute else FOLDERS + 1) : -1]:
+        found = _from_name(part, Source.FOLDER_NAME)
+        if found and not found.is_weak:
+            return found
+        weak = weak or found
+    return weak
+
+
+def _from_name(name: str, source: Source) -> RoleEvidence | None:
+    found = name_role(name, folder=source is Source.FOLDER_NAME) if name else None
+    if found is None:
         return None
-    words = list(_WORD.finditer(name))
-    spans = _strong(words) or _bare(words) or _letter(name, words)
-    if not spans:
+    strength = Strength.WEAK if found.weak else Strength.STRONG
+    return RoleEvidence(found.role, source, strength, found.words[:MAX_DETAIL])
+
+
+def _from_model(text: str) -> RoleEvidence | None:
+    """musubi trains both experts in one run and names only the low model, so "low" is weak."""
+    name = text[:2000].replace("\\", "/").rstrip("/").rpartition("/")[2]
+    found = name_role(name)
+    if found is None or found.weak:
         return None
-    roles = {role for role, _, _ in spans}
-    role: Role = "high" if roles == {"high"} else "low" if roles == {"low"} else "both"
-    said = " ".join(name[start:end] for _, start, end in spans)
-    return NameRole(role, said, _without(name, [(start, end) for _, start, end in spans]))
-
-
-Span = tuple[str, int, int]
-
-
-def _strong(words: list[re.Match[str]]) -> list[Span]:
-    found: list[Span] = []
-    for index, word in enumerate(words):
-        text = word[0].lower()
-        if text in ("highnoise", "lownoise"):
-            found.append((text.removesuffix("noise"), word.start(), word.end()))
-        elif text in ("high", "low") and _text_at(words, index + 1) == "noise":
-            found.append((text, word.start(), words[index + 1].end()))
-    return found
-
-
-def _bare(words: list[re.Match[str]]) -> list[Span]:
-    return [
-        (word[0].lower(), word.start(), word.end())
-        for index, word in enumerate(words)
-        if word[0].lower() in ("high", "low") and not _means_another_thing(words, index + 1)
-    ]
-
-
-def _means_another_thing(words: list[re.Match[str]], index: int) -> bool:
-    text = _text_at(words, index)
-    if text in COUNTED_MEANINGS:
-        return not _text_at(words, index + 1).isdigit()
-    return text in OTHER_MEANINGS
-
-
-def _letter(name: str, words: list[re.Match[str]]) -> list[Span]:
-    """A closing `-H` or `_L`."""
-    if len(words) < 2 or words[-1][0] not in ("H", "L") or words[-1].end() != len(name):
-        return []
-    last = words[-1]
-    if name[last.start() - 1] not in "-_. ":
-        return []
-    return [("high" if last[0] == "H" else "low", last.start(), last.end())]
-
-
-def _text_at(words: list[re.Match[str]], index: int) -> str:
-    return words[index][0].lower() if index < len(words) else ""
-
-
-def _without(name: str, spans: list[tuple[int, int]]) -> str:
-    """The name without the spans, each with one separator beside it."""
-    for start, end in reversed(spans):
-        left, right = name[:start], name[end:]
-        bare_left = left.rstrip("-_. ")
-        bare_right = right.lstrip("-_. ")
-        joint = (left[len(bare_left) :] or right[: len(right) - len(bare_right)])[:1]
-        name = bare_left + (joint if bare_left and bare_right else "") + bare_right
-    return name
+    strength = Strength.WEAK if found.role == "low" else Strength.STRONG
+    return RoleEvidence(found.role, Source.MODEL_NAME, strength, found.words[:MAX_DETAIL])
 
 
 def has_identity(stem: str) -> bool:

@@ -10,13 +10,13 @@ import json
 from dataclasses import dataclass, fields
 from typing import Any
 
-from backend.lora.experts import Role
+from backend.lora.experts import Expert, RoleEvidence
 from backend.lora.layers import LayerGroup
 from backend.lora.metadata import Description
 from backend.lora.scaling import Scaling
 from backend.lora.shapes import Algebra
 
-INFO_VERSION = 5  # to be raised whenever the reading of files changes
+INFO_VERSION = 6  # to be raised whenever the reading of files changes
 DESCRIBED = tuple(item.name for item in fields(Description))
 
 
@@ -80,11 +80,20 @@ class LoRAInfo:
     form: Form
     alphas: tuple[float, ...]
     scaling: Scaling
-    expert: Role
-    expert_evidence: str
+    evidence: RoleEvidence
     task_hints: dict[str, str]
     description: Description
     model_hash: str
+
+    @property
+    def expert(self) -> Expert:
+        """What this file alone says; a twin or the user may say more."""
+        return self.evidence.expert
+
+    @property
+    def expert_evidence(self) -> str:
+        """The evidence in words."""
+        return self.evidence.sentence
 
     @property
     def alpha(self) -> float | None:
@@ -175,8 +184,7 @@ class LoRAInfo:
             "version": INFO_VERSION,
             "alphas": self.alphas,
             "scaling": self.scaling.to_plain(),
-            "expert": self.expert,
-            "expert_evidence": self.expert_evidence,
+            "evidence": self.evidence.to_text(),
             "task_hints": self.task_hints,
             "description": description,
             "model_hash": self.model_hash,
@@ -195,8 +203,7 @@ class LoRAInfo:
             form=form,
             alphas=tuple(plain["alphas"]),
             scaling=Scaling.from_plain(plain["scaling"]),
-            expert=plain["expert"],
-            expert_evidence=plain["expert_evidence"],
+            evidence=RoleEvidence.from_text(plain["evidence"]),
             task_hints=plain["task_hints"],
             description=Description.from_plain(plain["description"]),
             model_hash=plain["model_hash"],

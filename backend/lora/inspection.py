@@ -106,13 +106,12 @@ def inspect_lora(
         alphas = _alphas(file, raw.data_start, reading)
     form = reading.form
     hint = name_hint or f"{path.parent.name}/{path.name}"
-    role = find_role(set(reading.experts), metadata, hint)
+    evidence = find_role(set(reading.experts), metadata, hint, family=form.family)
     return LoRAInfo(
         form=form,
         alphas=alphas,
         scaling=read_scaling(path, metadata, configured=configured),
-        expert=role.role,
-        expert_evidence=role.evidence,
+        evidence=evidence,
         task_hints=task_hints(reading.task_hints, metadata, hint),
         description=describe(metadata),
         model_hash=metadata.get("sshs_model_hash", "")[:128],

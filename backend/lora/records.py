@@ -12,11 +12,12 @@ from typing import Any, Protocol
 from backend.lora.catalog import Usage
 from backend.lora.compatibility import Compatibility
 from backend.lora.endings import VIDEOS
+from backend.lora.experts import Expert
 from backend.lora.held import NOT_HELD, Held
 from backend.lora.info import LoRAInfo
 from backend.lora.metadata import Description
 from backend.lora.names import name_problem
-from backend.lora.pairing import Entry
+from backend.lora.pairing import Entry, PairedBy
 from backend.lora.scan import status_of
 from backend.lora.sidecars import SidecarReading, merged
 from backend.lora.thumbnails import FOLDER as THUMBNAILS
@@ -152,8 +153,12 @@ def _content(entry: Entry, by_role: Mapping[str, LoRAInfo]) -> dict[str, Any]:
     """What the files hold."""
     infos = list(by_role.values())
     return {
-        "expert": "both" if entry.is_pair else next(iter(entry.files)),
-        "role_evidence": {role: _evidence(role, by_role.get(role)) for role in entry.files},
+        "expert": _expert(entry),
+        "role_evidence": {role: _sentence(entry, role) for role in entry.files},
+        "evidence": {role: entry.evidence(role).to_dict() for role in entry.files},
+        "paired_by": entry.paired_by.value if entry.paired_by else None,
+        "pair_note": _pair_note(entry),
+        "offers": list(entry.offers),
         "missing_half": entry.missing_half,
         "dialect": "+".join(dict.fromkeys(name for info in infos for name in info.dialects)),
         "algebra": list(dict.fromkeys(name for info in infos for name in info.algebras)),
@@ -171,10 +176,23 @@ def _content(entry: Entry, by_role: Mapping[str, LoRAInfo]) -> dict[str, Any]:
     }
 
 
-def _evidence(role: str, info: LoRAInfo | None) -> str:
-    if info is None:
+def _expert(entry: Entry) -> Expert:
+    """For which expert the LoRA is; "unsure" if someone has to say."""
+    if entry.is_unsure:
+        return "unsure"
+    return "both" if entry.is_pair else entry.evidence(next(iter(entry.files))).role
+
+
+def _sentence(entry: Entry, role: str) -> str:
+    return "" if entry.files[role].error else entry.evidence(role).sentence
+
+
+def _pair_note(entry: Entry) -> str:
+    """Which files are a pair, where their names alone do not say so."""
+    if entry.paired_by not in (PairedBy.FOLDERS, PairedBy.NEAR_NAME, PairedBy.HASH):
         return ""
-    return info.expert_evidence if info.expert == role else "set by hand"
+    high, low = entry.files["high"].path, entry.files["low"].path
+    return f"High noise: {high}. Low noise: {low}."
 
 
 def _texts(

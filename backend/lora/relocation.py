@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+import sqlite3
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from backend.errors import LoRAError
-from backend.lora.belongings import all_paths
+from backend.lora.belongings import all_paths, told_apart
 from backend.lora.catalog import Catalog
 from backend.lora.contents import Contents
-from backend.lora.experts import Role
+from backend.lora.experts import Source
+from backend.lora.hand_pairs import save_pairing
 from backend.lora.intents import Intents
 from backend.lora.links import moves_of
 from backend.lora.names import (
@@ -21,8 +24,9 @@ from backend.lora.names import (
     safe_name,
     without_suffix,
 )
-from backend.lora.pairing import Entry
+from backend.lora.pairing import Entry, PairedBy
 from backend.lora.placement import make_folder, missing_folders
+from backend.lora.role_words import Role
 from backend.lora.scaling import CONFIG_NAME
 
 MAX_DEPTH = 8
@@ -156,8 +160,9 @@ class Relocation:
         folder = folder_on_disk(self.root, folder)
         self._refuse_folder(folder)
         prefix = f"{folder}/" if folder else ""
+        names = told_apart(entry, self.contents.names)
         paths = {
-            path: f"{prefix}{PurePosixPath(path).name}"
+            path: f"{prefix}{names.get(path, PurePosixPath(path).name)}"
             for path in all_paths(entry, self.contents.names)
         }
         paths = {old: new for old, new in paths.items() if old != new}
@@ -165,7 +170,7 @@ class Relocation:
         roles = self._roles_to_keep(entry, paths)
         try:
             moves = moves_of(self.root, paths, self.contents.own_links)
-            self.intents.carry_out(moves, lambda db: self.catalog.moved(db, paths, roles))
+            self.intents.carry_out(moves, lambda db: self._save(db, entry, paths, roles))
         except FileExistsError as error:
             raise self._clash(entry, folder, str(error.filename2 or error.filename)) from error
         except OSError as error:
@@ -174,6 +179,19 @@ class Relocation:
                 suggestions=["Check the permissions of the LoRA folder and try again."],
             ) from error
         return paths
+
+    def _save(
+        self,
+        db: sqlite3.Connection,
+        entry: Entry,
+        paths: dict[str, str],
+        roles: Mapping[str, Role],
+    ) -> None:
+        """Within a transaction. A pair that its names alone do not make stays one by hand."""
+        self.catalog.moved(db, paths, roles)
+        if entry.paired_by in (PairedBy.FOLDERS, PairedBy.NEAR_NAME):
+            high, low = (entry.files[role].path for role in ("high", "low"))
+            save_pairing(db, paths.get(high, high), paths.get(low, low), together=True)
 
     def _refuse_folder(self, folder: str) -> None:
         path = self.root / folder
@@ -215,14 +233,14 @@ class Relocation:
         )
 
     def _roles_to_keep(self, entry: Entry, paths: dict[str, str]) -> dict[str, Role]:
-        """Roles that only the old folder's name stated."""
-        return {
-            paths[file.path]: file.info.expert
-            for file in entry.files.values()
-            if file.info
-            and file.path in paths
-            and file.info.expert_evidence.startswith("the folder name says")
-        }
+        """Roles that only the old folder's name stated, or a twin's name beside it."""
+        found: dict[str, Role] = {}
+        for role, file in entry.files.items():
+            evidence = entry.evidence(role)
+            elsewhere = evidence.source in (Source.FOLDER_NAME, Source.TWIN)
+            if elsewhere and not evidence.is_weak and file.path in paths:
+                found[paths[file.path]] = evidence.role
+        return found
 
 
 def _folder_of(path: str) -> str:

@@ -9,12 +9,11 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from backend.errors import LoRAFileError, StudioError, UnsupportedLoRAError, released
 from backend.lora.dialects import nothing_readable
-from backend.lora.experts import NameRole, Role, name_role
+from backend.lora.experts import NOTHING, RoleEvidence
 from backend.lora.file_rows import FileRow
 from backend.lora.findings import Findings, FormStore
 from backend.lora.header import GONE
@@ -22,6 +21,7 @@ from backend.lora.info import Form, LoRAInfo
 from backend.lora.inspection import FormCache, inspect_lora
 from backend.lora.metadata import Description
 from backend.lora.names import composed, is_lora_file, without_suffix
+from backend.lora.role_words import NameRole, name_role
 from backend.lora.scaling import CONFIG_NAME
 from backend.lora.search import DESCRIPTION
 from backend.lora.walking import Folders, Snapshot, Stamp, by_folder
@@ -32,7 +32,6 @@ __all__ = ["Folders", "ScannedFile", "Scanner", "Snapshot", "Stamp", "by_folder"
 BATCH = 256
 READERS = 4
 AT_ONCE = 16  # files that a reader takes at a time
-_ROLES: Mapping[str, Role] = MappingProxyType({"both": "both", "high": "high", "low": "low"})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,7 +49,7 @@ class ScannedFile:
     own: str
     error: StudioError | None
     sha256: str | None
-    expert: Role
+    evidence: RoleEvidence
     model_hash: str
     named: NameRole | None
     words: str
@@ -200,7 +199,7 @@ class Scanner:
             own=row.info or "",
             error=None,
             sha256=row.sha256,
-            expert=_ROLES[row.expert or ""],
+            evidence=RoleEvidence.from_text(row.expert or ""),
             model_hash=row.model_hash or "",
             named=name_role(composed(_stem(row.path))),
             words=row.words or "",
@@ -256,7 +255,7 @@ class Scanner:
                     file.sha256,
                     file.form,
                     inode,
-                    file.expert,
+                    file.evidence.to_text(),
                     file.model_hash,
                     file.words,
                     file.said,
@@ -276,7 +275,7 @@ def broken(
     words = _stem(path).casefold()
     # Without its frames and those of what led to it, which hold what was read.
     return ScannedFile(
-        path, stamp, forms, None, "", released(error), sha256, "both", "", None, words, ""
+        path, stamp, forms, None, "", released(error), sha256, NOTHING, "", None, words, ""
     )
 
 
@@ -290,7 +289,7 @@ def _summed_up(row: FileRow, plain: Mapping[str, Any]) -> FileRow:
     listed = (*said.get("tags", ()), *said.get("trigger_words", ()))
     texts = (_stem(row.path), said.get("title", ""), *listed)
     return row._replace(
-        expert=plain["expert"],
+        expert=plain["evidence"],
         model_hash=plain["model_hash"],
         words=" ".join(dict.fromkeys(filter(None, texts))).casefold(),
         said=json.dumps(

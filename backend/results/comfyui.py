@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from backend.lora.experts import name_role
+from backend.lora.role_words import name_role
 from backend.results.comfy_graph import (
     Graph,
     Node,

@@ -10,6 +10,7 @@ from lora_files import (
     musubi,
 )
 
+from backend.lora.experts import RoleEvidence, Source, Strength
 from backend.lora.info import LoRAInfo
 
 
@@ -29,7 +30,7 @@ from backend.lora.info import LoRAInfo
 )  # fmt: skip
 def test_role_from_the_name(inspect: Callable[..., LoRAInfo], name: str, role: str) -> None:
     info = inspect(musubi(), name=name, name_hint=f"{name}.safetensors")
-    assert info.expert == role, info.expert_evidence
+    assert info.expert == role, info.evidence.sentence
 
 
 def test_evidence_counts_in_its_order(inspect: Callable[..., LoRAInfo]) -> None:
@@ -38,13 +39,56 @@ def test_evidence_counts_in_its_order(inspect: Callable[..., LoRAInfo]) -> None:
     hint = "high_noise/style_HIGH.safetensors"
     by_keys = inspect(high, name="style_low", metadata=meta)
     assert by_keys.expert == "high"
-    assert "keys" in by_keys.expert_evidence
+    assert "keys" in by_keys.evidence.sentence
     by_range = inspect(musubi(), metadata=meta, name_hint=hint)
     assert by_range.expert == "low"
-    assert "0,875" in by_range.expert_evidence
+    assert "0,875" in by_range.evidence.sentence
     del meta["modelspec.timestep_range"]
-    assert inspect(musubi(), metadata=meta, name_hint="a_low.safetensors").expert == "high"
+    assert inspect(musubi(), metadata=meta, name_hint="a_low.safetensors").expert == "low"
+    assert inspect(musubi(), metadata=meta, name_hint="low_noise/a.safetensors").expert == "low"
+    assert inspect(musubi(), metadata=meta, name_hint="a.safetensors").expert == "high"
     assert inspect(musubi(), name_hint="low_noise/a.safetensors").expert == "low"
     assert inspect(musubi(), name_hint="low_noise/a_HIGH.safetensors").expert == "high"
     whole = {"modelspec.timestep_range": "0,1000"}
     assert inspect(musubi(), metadata=whole, name_hint="a_HIGH.safetensors").expert == "both"
+
+
+@pytest.mark.parametrize(
+    ("name", "expert", "strength"),
+    [("style_HIGH", "high", "strong"), ("style_low", "low", "strong"), ("style", "unsure", "weak")],
+)
+def test_low_as_the_models_name_is_weak_evidence(
+    inspect: Callable[..., LoRAInfo], name: str, expert: str, strength: str
+) -> None:
+    """musubi writes the low model's name into a file that it trained for both experts at once."""
+    meta = {"ss_sd_model_name": "wan2.2_t2v_low_noise_14B_fp16.safetensors"}
+    info = inspect(musubi(), metadata=meta, name_hint=f"{name}.safetensors")
+    assert (info.expert, info.evidence.strength) == (expert, strength)
+    whole = meta | {"modelspec.timestep_range": "0,1000"}
+    assert inspect(musubi(), metadata=whole, name_hint="style.safetensors").expert == "both"
+
+
+def test_names_say_nothing_of_a_file_for_one_transformer(
+    inspect: Callable[..., LoRAInfo],
+) -> None:
+    wide = {
+        "blocks.0.self_attn.q.lora_A.weight": (4, 3072),
+        "blocks.0.self_attn.q.lora_B.weight": (3072, 4),
+    }
+    meta = {"ss_sd_model_name": "wan2.2_low_noise.safetensors"}
+    assert inspect(wide, metadata=meta, name_hint="style_HIGH.safetensors").expert == "both"
+    assert inspect(musubi(), name_hint="5B/style_HIGH.safetensors").expert == "both"
+    assert inspect(musubi(), name_hint="5B/style_14B_HIGH.safetensors").expert == "high"
+
+
+@pytest.mark.parametrize("source", Source)
+def test_evidence_is_kept_as_it_is_and_has_a_sentence(source: Source) -> None:
+    evidence = RoleEvidence("high", source, Strength.STRONG, "x|{y}")
+    assert RoleEvidence.from_text(evidence.to_text()) == evidence
+    assert evidence.to_dict()["source"] == source.value
+    assert evidence.sentence
+    assert not evidence.sentence.endswith(".")
+    with pytest.raises(ValueError, match="values to unpack"):
+        RoleEvidence.from_text("high")
+    with pytest.raises(ValueError, match="no role"):
+        RoleEvidence.from_text("middle|keys|strong|")
