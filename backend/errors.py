@@ -12,6 +12,7 @@ StudioError
 ├── UploadError                an upload was refused
 ├── RequestError               a request over HTTP is not one that is answered
 ├── ModelLoadError             a model is missing or cannot be loaded
+├── InUseError                 somebody else uses the model
 ├── VRAMError                  GPU or host memory is exhausted
 ├── GenerationError            a task is invalid or its result is unusable
 └── CancelledByUser            somebody pressed Cancel
@@ -159,6 +160,12 @@ class ModelLoadError(StudioError):
     category = "model"
     default_cause = "A file of the model is missing, cut short or of another kind."
     default_suggestions = ("Check the model's folder or download it again.",)
+
+
+class InUseError(StudioError):
+    category = "in_use"
+    default_cause = "One owner at a time may use a model, as its weights and its state are shared."
+    default_suggestions = ("Wait until the other is done, or load the model a second time.",)
 
 
 class VRAMError(StudioError):

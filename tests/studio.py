@@ -25,7 +25,9 @@ class Studio:
         self.loras = LoRAManager(settings)
 
     def run(self, **fields: Any) -> GenerationResult:
-        watch = {name: fields.pop(name) for name in ("on_progress", "cancel") if name in fields}
+        watch = {
+            name: fields.pop(name) for name in ("on_progress", "cancel", "wait") if name in fields
+        }
         task = GenerationTask(**{"model_type": "t2v", "prompt": "a shape", "seed": 1, **fields})
         return generate_video(task, models=self.models, loras=self.loras, **watch)
 

@@ -84,8 +84,9 @@ FIXED_NAMES = (
 MOST_LINES = {"app.py": 150, "utils.py": 300}
 CONTRACT = {
     "CancelledByUser", "Compatibility", "GenerationError", "GenerationResult", "GenerationTask",
-    "IncompatibleLoRAError", "JobQueue", "LoRAError", "LoRAFileError", "LoRALoadingError",
-    "LoRAManager", "LoRANotFoundError", "LoRASelection", "LoRAUIState", "LoRAUploadHandler",
+    "InUseError", "IncompatibleLoRAError", "JobQueue", "LoRAError", "LoRAFileError",
+    "LoRALoadingError", "LoRAManager", "LoRANotFoundError", "LoRASelection", "LoRAUIState",
+    "LoRAUploadHandler",
     "ModelLoadError", "ModelManager", "Progress", "Settings", "SettingsError", "StudioError",
     "UnsupportedLoRAError", "UploadError", "VRAMError", "generate_video",
     "handle_error_with_recovery", "load_settings",

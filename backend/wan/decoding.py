@@ -24,7 +24,7 @@ COLOURS_SCALE = 4  # a pixel of latents is 8 or 16 of the video
 PREVIEW_SHARE = 0.015  # of the sampling time
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def decode_latents(pipeline: Any, latents: Tensor, where: Whereabouts | None = None) -> Frames:
     """Frames [frames, height, width, 3], RGB uint8, of one video's normalised latents.
 

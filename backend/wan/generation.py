@@ -22,7 +22,7 @@ from backend.wan.manager import LoRAManager
 from backend.wan.models import LoadedModel, ModelManager
 from backend.wan.provenance import machine_facts, metadata
 from backend.wan.recovery import Recovery
-from backend.wan.sampling import Cancel, OnProgress, Sampler
+from backend.wan.sampling import Cancel, OnProgress, Sampler, check_cancel
 from backend.wan.soundness import require_picture
 from backend.wan.stages import Stages
 from backend.wan.task import GenerationResult, GenerationTask, unreadable_prompt
@@ -38,6 +38,7 @@ def generate_video(
     loras: LoRAManager,
     on_progress: OnProgress | None = None,
     cancel: Cancel = None,
+    wait: bool | float = True,
 ) -> GenerationResult:
     """Make one video and write it to the settings' outputs_dir.
 
@@ -50,13 +51,18 @@ def generate_video(
     runs out, by the measures of `MemoryLadder`. What was done is told by `on_progress`, by the
     result and by the video's metadata.
 
+    One run at a time uses a model: another waits for it, and can be cancelled meanwhile; with
+    `wait=False`, or after so many seconds, it raises InUseError.
+
     Raises GenerationError (an invalid task, every problem named; an unusable result), a
     LoRAError that names the LoRA, ModelLoadError, VRAMError or CancelledByUser. No file is left
     behind by a run that fails.
     """
     with contextlib.ExitStack() as undo:
+        run = _Run(task, models, loras, Stages(on_progress, cancel), undo, wait=wait)
+        undo.enter_context(models.owned("a video is being made", wait, run.check))
         undo.callback(models.free_caches)
-        return _Run(task, models, loras, Stages(on_progress, cancel), undo).result()
+        return run.result()
 
 
 def _without_the_lora(failure: LoRAError, run: _Run) -> Tensor:
@@ -90,12 +96,18 @@ class _Run:
         loras: LoRAManager,
         stages: Stages,
         undo: contextlib.ExitStack,
+        *,
+        wait: bool | float,
     ) -> None:
-        self._models, self._loras, self._stages = models, loras, stages
+        self._models, self._loras, self._stages, self._wait = models, loras, stages, wait
         self._task = _checked(task, loras)
         stages.begin(self._task)
         self.recovery = Recovery(self._task, models, loras, stages, undo)
         self._reports: dict[str, dict[str, Any]] = {}
+
+    def check(self) -> None:
+        """Raise CancelledByUser if the run was asked to stop."""
+        check_cancel(self._stages.cancel)
 
     def result(self) -> GenerationResult:
         try:
@@ -119,9 +131,15 @@ class _Run:
             with self._stages.timed("apply"):
                 selection = self.recovery.selection
                 stack = applied.enter_context(
-                    self._loras.applied(pipeline, selection, model_type=self._task.model_type)
+                    self._loras.applied(
+                        pipeline,
+                        selection,
+                        model_type=self._task.model_type,
+                        wait=self._wait,
+                        check=self.check,
+                    )
                 )
-            sampler = self._sampler(model, pipeline, stack)
+            sampler = self._sampler(model, pipeline)
             with self._stages.timed("text"):
                 embeddings = sampler.encode_prompt()
             with self._stages.timed("sample"):
@@ -182,14 +200,13 @@ class _Run:
             "timings": self._stages.timings,
         }
 
-    def _sampler(self, model: LoadedModel, pipeline: Any, stack: Any) -> Sampler:
+    def _sampler(self, model: LoadedModel, pipeline: Any) -> Sampler:
         wanted = self._models.settings.preview and self._stages.watched
         return Sampler(
             pipeline,
             self._task,
             self.recovery.prompt,
             tuple(self.recovery.selection),
-            stack,
             # With offloaded parts the decoder would swap the transformer out at every step.
             Previewer(pipeline, enabled=wanted, decode=not model.offloaded),
             self._stages.report,

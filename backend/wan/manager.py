@@ -18,6 +18,7 @@ from backend.errors import (
 from backend.keyword_names import either_name
 from backend.lora.selection import LoRASelection
 from backend.units import MB
+from backend.wan.ownership import Check, nothing
 from backend.wan.pinned import PinningLibrary
 from backend.wan.task import GenerationTask, unreadable_prompt
 
@@ -135,14 +136,24 @@ class LoRAManager(PinningLibrary):
         mode: WantedMode | None = None,
         *,
         model_type: str | None = None,
+        wait: bool | float = True,
+        check: Check = nothing,
     ) -> Iterator[AppliedStack]:
         """Apply LoRAs to a pipeline's `transformer` (and `transformer_2`) while inside.
 
         `selection` is `{name: strength}` as in the contract; `mode` overrules the settings'
         `lora_mode`. With `model_type`, what it cost teaches the estimates for that model. Yields
         the report. Everything is read and checked before the first weight changes; on exit, and
-        on any failure, every weight is bit-identical to before. Raises a LoRAError that names
-        the LoRA, or GenerationError for a strength that cannot be read.
+        on any failure, every weight is bit-identical to before.
+
+        A pipeline has one owner at a time. While another thread owns its transformers this waits,
+        calling `check`; with `wait=False`, or after so many seconds, it raises InUseError. So it
+        does at once within an `applied` of the same thread, in every mode: select all LoRAs
+        together, or use the open stack's `change`. Schedules follow the steps of the runs of
+        `pipeline` that are made inside, or `at_fraction` once that is called.
+
+        Raises a LoRAError that names the LoRA, GenerationError for a strength that cannot be
+        read, or InUseError.
         """
         from backend.wan.adapters.metering import LoadMeter
         from backend.wan.adapters.stack import applied_stack
@@ -150,7 +161,9 @@ class LoRAManager(PinningLibrary):
         items = self.stack_items(selection)
         mode = mode or self.settings.lora_mode
         meter = LoadMeter(self.adapter_cache, pipeline)
-        with applied_stack(pipeline, items, mode=mode, cache=self.adapter_cache) as stack:
+        with applied_stack(
+            pipeline, items, mode=mode, cache=self.adapter_cache, wait=wait, check=check
+        ) as stack:
             meter.applied()
             yield stack
             measured = meter.measured(stack, items)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -15,6 +16,7 @@ from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
 from backend.errors import ModelLoadError
 from backend.settings import ModelEntry, Settings
+from backend.wan.adapters.custody import Custody, custody_of
 from backend.wan.identity import ModelIdentity
 from backend.wan.memory import (
     choose_device,
@@ -24,6 +26,7 @@ from backend.wan.memory import (
     weights_in_memory,
     weights_on_disk,
 )
+from backend.wan.ownership import Check, Ownership, nothing, owning
 from backend.wan.placement import ACTIVATION_SHARE, is_offloaded
 
 logger = logging.getLogger(__name__)
@@ -72,9 +75,10 @@ class LoadedModel:
 
 
 class ModelManager:
-    """Holds at most one model in memory."""
+    """Holds at most one model in memory. It has one owner at a time, who makes a video."""
 
     def __init__(self, settings: Settings) -> None:
+        self._ownership = Ownership()
         self._settings = settings
         self._model: LoadedModel | None = None
         self._refused = False  # the last one did not fit its GPU
@@ -99,14 +103,42 @@ class ModelManager:
         """The device in use, or the one that would be."""
         return str(self._model.device if self._model else choose_device(self._settings.device))
 
+    def owned(
+        self, what: str, wait: bool | float = True, check: Check = nothing
+    ) -> AbstractContextManager[None]:
+        """Own this manager and its model, when the present owner is done; `what` says what for.
+
+        Raises as `Claim.take`, also where this thread has LoRAs applied to the model.
+        """
+        for custody in self._custodies():
+            custody.owner.require_not_mine()
+        return owning([self._ownership], what, wait, check)
+
     def load(self, model_type: str) -> LoadedModel:
         """The model, loading it if it is not the one in memory.
 
-        Raises ModelLoadError when it is missing or broken; another model that was in memory is
-        then gone.
+        Waits for who makes a video with another model. Raises ModelLoadError when it is missing
+        or broken; another model that was in memory is then gone.
         """
-        if self._model is not None and self._model.model_type == model_type:
-            return self._model
+        if (held := self._held(model_type)) is not None:
+            return held
+        with self._changing():
+            return self._held(model_type) or self._loaded(model_type)
+
+    def _held(self, model_type: str) -> LoadedModel | None:
+        model = self._model
+        return model if model is not None and model.model_type == model_type else None
+
+    def _changing(self) -> AbstractContextManager[None]:
+        """Of the model in memory: by its owner, or where it has none."""
+        return nullcontext() if self._ownership.mine else self.owned("a model is being loaded")
+
+    def _custodies(self) -> list[Custody]:
+        pipeline = self._model.pipeline if self._model else None
+        parts = (getattr(pipeline, name, None) for name in ("transformer", "transformer_2"))
+        return [custody_of(part) for part in parts if part is not None]
+
+    def _loaded(self, model_type: str) -> LoadedModel:
         entry = self._settings.model(model_type)
         folder = self.locate(model_type)
         self.unload()
@@ -120,9 +152,10 @@ class ModelManager:
         return self._model
 
     def unload(self) -> None:
-        """Drop the model in memory."""
-        self._model = None
-        release_memory()
+        """Drop the model in memory, when who makes a video with it is done."""
+        with self._changing():
+            self._model = None
+            release_memory()
 
     def free_caches(self) -> None:
         """Let go of what a failed run left in the decoder's and the allocator's caches."""

@@ -1,4 +1,4 @@
-"""The sampling run: prompt to latents, with progress, cancel and scheduled strengths."""
+"""The sampling run: prompt to latents, with progress and cancel."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from torch import Tensor
 
 from backend.errors import CancelledByUser, GenerationError
 from backend.lora.selection import Expert
-from backend.wan.adapters.stack import AppliedStack
 from backend.wan.decoding import Previewer
 from backend.wan.soundness import Whereabouts, require_finite_latents
 from backend.wan.task import GenerationTask, Progress
@@ -52,7 +51,6 @@ class Sampler:
     task: GenerationTask
     prompt: str
     loras: tuple[str, ...]
-    stack: AppliedStack
     previewer: Previewer
     report: OnProgress
     cancel: Cancel
@@ -70,7 +68,7 @@ class Sampler:
     def encode_prompt(self) -> tuple[Tensor, Tensor | None]:
         """Embeddings [1, 512, dim] of the prompt and, under guidance, of the negative one."""
         high, _ = self.guidance
-        with torch.inference_mode():
+        with torch.no_grad():
             positive, negative = self.pipeline.encode_prompt(
                 prompt=self.prompt,
                 negative_prompt=self.task.negative_prompt,
@@ -102,7 +100,7 @@ class Sampler:
         if self.task.image:
             inputs["image"] = open_picture(self.task)
         try:
-            with torch.inference_mode():
+            with torch.no_grad():
                 latents: Tensor = self.pipeline(**inputs)[0]
         finally:
             self.pipeline.maybe_free_model_hooks()
@@ -117,7 +115,7 @@ class Sampler:
 
 
 class _StepReporter:
-    """diffusers' step callback: checks, reports, and prepares the next step."""
+    """diffusers' step callback: checks and reports."""
 
     def __init__(self, sampler: Sampler) -> None:
         self._sampler = sampler
@@ -141,8 +139,6 @@ class _StepReporter:
             )
         )
         check_cancel(sampler.cancel)
-        if done < steps:
-            sampler.stack.at_fraction(done / steps)
         return tensors
 
 

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
+from backend.wan.adapters.custody import Hooked
+from backend.wan.adapters.homes import writing
 from backend.wan.adapters.terms import Added, Dense, Gain, Hadamard, Kronecker, LowRank, Shift, Term
 
 MOST_EXPANDED = 256  # ranks up to which a Hadamard product is cheaper as a low-rank one
@@ -35,9 +37,10 @@ class Strengths:
         self._values = values
         self.idle = not any(values)
         by_lora = torch.tensor(tuple(values) or (0.0,), dtype=torch.float32)
-        torch.mul(by_lora.index_select(0, self._owners), self._scales, out=self._host)
-        for copy in self._elsewhere.values():
-            copy.copy_(self._host)
+        with writing():
+            torch.mul(by_lora.index_select(0, self._owners), self._scales, out=self._host)
+            for copy in self._elsewhere.values():
+                copy.copy_(self._host)
 
     def on(self, device: torch.device) -> Tensor:
         """The vector on a device; later writes show in it."""
@@ -80,14 +83,17 @@ class _Ready:
             yield from _tensors(term)
 
 
-class BesideLayer:
-    """All LoRAs' changes of one linear layer. `sources` identify them.
+class BesideLayer(Hooked):
+    """All LoRAs' changes of one linear layer, or of several that share their weight. `sources`
+    identify the changes.
 
     Factors are concatenated and moved at the first forward pass, and kept until `leave`.
     """
 
-    def __init__(self, module: nn.Module, sources: tuple[str, ...], shares: list[Share]) -> None:
-        self.module = module
+    def __init__(
+        self, modules: tuple[nn.Module, ...], sources: tuple[str, ...], shares: list[Share]
+    ) -> None:
+        self.modules = modules
         self.sources = sources
         self._shares = sorted(shares, key=lambda share: _order(share.term))
         with_ranks = [share for share in shares if _ranks(share.term)]
@@ -99,7 +105,7 @@ class BesideLayer:
     def with_owners(self, owners: Sequence[int]) -> BesideLayer:
         """The same changes where the effects belong to these LoRAs of the stack."""
         shares = [replace(share, lora=owners[share.effect]) for share in self._shares]
-        twin = BesideLayer(self.module, self.sources, shares)
+        twin = BesideLayer(self.modules, self.sources, shares)
         twin._ready = self._ready
         return twin
 
@@ -162,6 +168,9 @@ class BesideLayer:
         assert isinstance(term, LowRank | Hadamard)
         return self._strengths.of(self._only.lora) * term.scale
 
+    # What inference mode makes could be used nowhere else, and the terms outlive one forward pass.
+    @torch.inference_mode(False)
+    @torch.no_grad()
     def _made_ready(self, device: torch.device, dtype: torch.dtype) -> _Ready:
         assert self._strengths is not None
         wanted = [share.term for share in self._shares]

@@ -1,14 +1,11 @@
-"""What is kept in memory between uses: parsed LoRA files, and pristine weights."""
+"""What is kept in memory between uses: parsed LoRA files."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable
 from pathlib import Path
-from weakref import WeakKeyDictionary
 
-from torch import nn
-
+from backend.wan.adapters.custody import custody_of
 from backend.wan.adapters.files import AdapterFile, read_adapter_file, source_of
 from backend.wan.adapters.layout import Layout
 from backend.wan.adapters.pristine import Pristine
@@ -17,14 +14,12 @@ from backend.wan.adapters.pristine import Pristine
 class AdapterCache:
     """Keeps the files used last, at most `max_bytes` of them, so that no file is read twice.
 
-    A file that changed on disk is read again; 0 keeps none. Also holds each model's `Pristine`,
-    for as long as the model lives.
+    A file that changed on disk is read again; 0 keeps none.
     """
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
         self._files: OrderedDict[str, AdapterFile] = OrderedDict()
-        self._pristine: WeakKeyDictionary[nn.Module, Pristine] = WeakKeyDictionary()
         self._reads = 0
 
     @property
@@ -55,22 +50,8 @@ class AdapterCache:
         self._files.clear()
 
     def pristine(self, layout: Layout, *, frugal: bool) -> Pristine:
-        """W0 of a model, to be asked for while its weights are pristine."""
-        found = self._pristine.get(layout.model)
-        if found is None or not found.fits(layout, frugal=frugal):
-            found = self._pristine[layout.model] = Pristine(layout, frugal=frugal)
-        return found
-
-    def pristine_bytes(self, models: Iterable[nn.Module]) -> int:
-        """Bytes of the models' weights that are copied already."""
-        found = (self._pristine.get(model) for model in models)
-        return sum(pristine.copied_bytes for pristine in found if pristine is not None)
-
-    def release(self, models: Iterable[nn.Module]) -> None:
-        """The models are pristine again: let go of what the next use need not have."""
-        for model in models:
-            if (pristine := self._pristine.get(model)) is not None:
-                pristine.release()
+        """W0 of a model, which the model itself keeps."""
+        return custody_of(layout.model).pristine(layout, frugal=frugal)
 
     def _forget(self, path: Path) -> None:
         for source in [key for key, file in self._files.items() if file.path == path]:

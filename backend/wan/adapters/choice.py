@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 import psutil
-from torch import Tensor, nn
+from torch import nn
 
 from backend.errors import LoRALoadingError
 from backend.lora.selection import Expert
+from backend.wan.adapters.homes import Home
 from backend.wan.adapters.layout import Layout
 from backend.wan.adapters.plan import Plan
 from backend.wan.adapters.pristine import Checkpoint
@@ -68,49 +69,29 @@ def _pick(
     if wanted == "runtime":
         return Choice("runtime", "the settings ask for it")
     touched = _touched(layouts, plans)
-    fixed = next((name for name, weight in touched.items() if not can_be_merged(weight)), None)
+    fixed, kind = next(((name, home.kind) for name, home in touched.items() if home.kind), ("", ""))
     if wanted == "auto":
-        if fixed is not None:
-            kind = _kind(touched[fixed])
+        if fixed:
             return Choice("runtime", f"the model's weights are {kind}, which a merge would round")
-        if any(is_streamed(layout) for layout in layouts.values()):
+        if any(layout.streamed for layout in layouts.values()):
             return Choice("runtime", "the model's weights move between host and device")
         if scheduled and not any(layout.compiled for layout in layouts.values()):
             return Choice("runtime", "the strengths change during the run")
-    elif fixed is not None:
+    elif fixed:
         raise LoRALoadingError(
-            f"LoRAs cannot be merged into {fixed}: its weights are {_kind(touched[fixed])}.",
+            f"LoRAs cannot be merged into {fixed}: its weights are {kind}.",
             suggestions=['Set "lora_mode" to "auto" or "runtime".'],
         )
     return _by_memory(wanted, layouts, touched, held_bytes)
 
 
-def can_be_merged(weight: Tensor) -> bool:
-    """Whether the weight is a plain floating-point one: not quantised, not float8, not absent."""
-    plain = type(weight) in (nn.Parameter, Tensor)
-    return plain and weight.is_floating_point() and weight.itemsize >= 2 and not weight.is_meta
-
-
-def is_streamed(layout: Layout) -> bool:
-    """Whether single layers are brought to the device on use (sequential or group offload)."""
-    for path, module in layout.modules.items():
-        # Looked up past the modules' own attribute search, which is slow for what is not there.
-        registry = module.__dict__.get("_diffusers_hook")
-        if registry is not None and registry.get_hook("group_offloading") is not None:
-            return True
-        hook = module.__dict__.get("_hf_hook")
-        if path and getattr(hook, "offload", False):
-            return True
-    return False
-
-
 def _by_memory(
     wanted: WantedMode,
     layouts: Mapping[Expert, Layout],
-    touched: Mapping[str, Tensor],
+    touched: Mapping[str, Home],
     held_bytes: int,
 ) -> Choice:
-    needed = sum(weight.numel() * weight.itemsize for weight in touched.values()) - held_bytes
+    needed = sum(home.value.nbytes for home in touched.values()) - held_bytes
     demanded = "the settings ask for it"
     if needed <= psutil.virtual_memory().available - RESERVE_BYTES:
         reason = "there is memory for a copy of the weights they change"
@@ -130,17 +111,9 @@ def _has_checkpoint(model: nn.Module) -> bool:
     return found is not None
 
 
-def _touched(layouts: Mapping[Expert, Layout], plans: Mapping[Expert, Plan]) -> dict[str, Tensor]:
-    found: dict[str, Tensor] = {}
+def _touched(layouts: Mapping[Expert, Layout], plans: Mapping[Expert, Plan]) -> dict[str, Home]:
+    found: dict[str, Home] = {}
     for expert, plan in plans.items():
-        parameters = layouts[expert].parameters
-        found |= {f"{expert}: {path}": parameters[path] for path in plan}
+        homes = layouts[expert].homes
+        found |= {f"{expert}: {path}": homes[path] for path in plan}
     return found
-
-
-def _kind(weight: Tensor) -> str:
-    if type(weight) not in (nn.Parameter, Tensor):
-        return f"quantised ({type(weight).__name__})"
-    if weight.is_meta:
-        return "not in memory"
-    return str(weight.dtype).removeprefix("torch.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -25,7 +26,7 @@ class MergedExpert:
     """
 
     def __init__(self, layout: Layout, pristine: Pristine) -> None:
-        self._parameters = layout.parameters
+        self._homes = layout.homes
         self._pristine = pristine
         self._plan: Plan = {}
         self._strengths: tuple[float, ...] = ()
@@ -55,20 +56,9 @@ class MergedExpert:
         return 0
 
     def restore(self) -> None:
-        """Write the pristine weights back; bit-identical."""
-        failure: Exception | None = None
-        with torch.no_grad():
-            for path in self._pristine.touched():
-                try:
-                    self._parameters[path].copy_(self._pristine.take(path))
-                except OSError as error:  # the checkpoint went away; all others are restored
-                    failure = error
+        """Write the pristine weights back; bit-identical. Raises as `write_back`."""
+        write_back(self._pristine)
         self._plan, self._strengths, self._forms = {}, (), {}
-        if failure is not None:
-            raise ModelLoadError(
-                f"The model's weights could not be read again from its folder: {failure}.",
-                suggestions=["Restart the app, so that the model is loaded anew."],
-            ) from failure
 
     def _write(self, plan: Plan, strengths: Sequence[float], wanted: dict[str, Form]) -> None:
         for path in {**self._forms, **wanted}:
@@ -76,10 +66,10 @@ class MergedExpert:
             if form == self._forms.get(path, ()):
                 continue
             active = [(strengths[e.lora], e.delta) for e in plan.get(path, ()) if strengths[e.lora]]
-            parameter, pristine = self._parameters[path], self._pristine.take(path)
+            pristine = self._pristine.take(path)
             # Half-written is no form: a failure from here on must write this one again.
             self._forms[path] = (("", 0.0),)
-            merge_into(parameter, pristine, active)
+            self._homes[path].write(partial(merge_into, pristine=pristine, active=active))
             self._forms[path] = form
 
     def _roll_back(self, plan: Plan, strengths: Sequence[float]) -> None:
@@ -91,9 +81,28 @@ class MergedExpert:
             raise
 
 
-@torch.no_grad()
+def write_back(pristine: Pristine) -> None:
+    """Write W0 into every parameter that was touched; bit-identical.
+
+    May be called again after an interrupt. Raises ModelLoadError where W0 is lost.
+    """
+    failure: Exception | None = None
+    for path in pristine.touched():
+        try:
+            w0 = pristine.take(path)
+        except OSError as error:  # the checkpoint went away; all others are restored
+            failure = error
+            continue
+        pristine.home(path).write(partial(merge_into, pristine=w0, active=()))
+    if failure is not None:
+        raise ModelLoadError(
+            f"The model's weights could not be read again from its folder: {failure}.",
+            suggestions=["Restart the app, so that the model is loaded anew."],
+        ) from failure
+
+
 def merge_into(parameter: Tensor, pristine: Tensor, active: Active) -> None:
-    """parameter ← round(pristine + Σ s·Δ); products and sum in fp32, one cast."""
+    """parameter ← round(pristine + Σ s·Δ); products and sum in fp32, one cast. Within `writing`."""
     if not active:
         parameter.copy_(pristine)
         return

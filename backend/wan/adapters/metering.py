@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from torch import nn
 
 from backend.lora.estimating import Measured
+from backend.wan.adapters.custody import custody_of
 
 if TYPE_CHECKING:
     from backend.wan.adapters.cache import AdapterCache
@@ -40,7 +41,8 @@ class LoadMeter:
             device=device,
             cold=self._cache.reads > self._reads,
             seconds=self._seconds,
-            host=sum(map(_size, files)) + self._cache.pristine_bytes(self._models),
+            host=sum(map(_size, files))
+            + sum(custody_of(model).copied_bytes for model in self._models),
             gpu=max(stack.resident_bytes().values(), default=0) if device != "cpu" else 0,
         )
 
@@ -48,3 +50,8 @@ class LoadMeter:
 def _size(path: Path) -> int:
     """Bytes; 0 for a file that is gone by now."""
     return path.stat().st_size if path.exists() else 0
+
+
+def _copied(model: nn.Module) -> int:
+    """Bytes of copies of the model's weights."""
+    return custody_of(model).copied_bytes

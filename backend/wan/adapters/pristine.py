@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
+from backend.wan.adapters.homes import Home
 from backend.wan.adapters.layout import Layout
 
 WEIGHTS = "diffusion_pytorch_model.safetensors"
@@ -69,25 +70,30 @@ class Pristine:
     """W0 of one transformer's parameters, each from its first touch on.
 
     By default a host copy; while `frugal`, the checkpoint that the model came from, wherever it
-    holds the very bytes that are in memory.
+    holds the very bytes that are in memory. Between `release` and `use` it knows no modules, so
+    that what it keeps does not keep the model.
     """
 
     def __init__(self, layout: Layout, *, frugal: bool = False) -> None:
-        self._parameters = layout.parameters
+        self._wanted_frugal = frugal
         self._checkpoint = Checkpoint.of(layout.model) if frugal else None
         self._copies: dict[str, Tensor] = {}
         self._touched: dict[str, bool] = {}  # True: read from the checkpoint
+        self._homes: Mapping[str, Home] = {}
+        self.use(layout)
 
-    def fits(self, layout: Layout, *, frugal: bool) -> bool:
-        """Whether this is about the very same parameters, kept in the same way."""
-        same = self._parameters.keys() == layout.parameters.keys() and all(
-            parameter is layout.parameters[name] for name, parameter in self._parameters.items()
-        )
-        return same and frugal == self.frugal
+    def use(self, layout: Layout) -> None:
+        """Work on these parameters, unless others are touched already."""
+        if not self._touched:
+            self._homes = layout.homes
 
-    @property
-    def frugal(self) -> bool:
-        return self._checkpoint is not None
+    def fits(self, *, frugal: bool) -> bool:
+        """Whether W0 is kept in this way; what was touched already stays where it is."""
+        return frugal == self._wanted_frugal or bool(self._touched)
+
+    def home(self, name: str) -> Home:
+        """Where a touched parameter is."""
+        return self._homes[name]
 
     @property
     def copied_bytes(self) -> int:
@@ -105,23 +111,24 @@ class Pristine:
         if not self._touched[name]:
             return self._copies[name]
         assert self._checkpoint is not None
-        found = self._checkpoint.read(name, self._parameters[name])
+        found = self._checkpoint.read(name, self._homes[name].value)
         if found is None:
             raise OSError(f"the model's checkpoint changed while it was in use: {name} is gone")
         return found
 
-    def touched(self) -> Iterator[str]:
+    def touched(self) -> list[str]:
         """The parameters that `take` was called for since the last `release`."""
-        yield from self._touched
+        return list(self._touched)
 
     def release(self) -> None:
         """Call when the weights are pristine again. Copies of an accelerator's weights are kept
         for the next use, as fetching them is slow; the others go."""
-        self._touched.clear()
+        self._touched = {}  # first: what is touched must have its copy
+        homes, self._homes = self._homes, {}
         self._copies = {
             name: copy
             for name, copy in self._copies.items()
-            if self._parameters[name].device.type != "cpu"
+            if name in homes and homes[name].value.device.type != "cpu"
         }
         if self._checkpoint is not None:
             self._checkpoint.close()
@@ -129,13 +136,13 @@ class Pristine:
     def _on_disk(self, name: str) -> bool:
         if self._checkpoint is None:
             return False
-        parameter = self._parameters[name].detach()
+        parameter = self._homes[name].value
         found = self._checkpoint.read(name, parameter)
         return found is not None and torch.equal(found.to(parameter.device), parameter)
 
     def _copy(self, name: str) -> None:
         """A copy of the parameter as it is now; one from an earlier use if it is still true."""
-        parameter = self._parameters[name].detach()
+        parameter = self._homes[name].value
         kept = self._copies.get(name)
         if kept is None or not torch.equal(kept.to(parameter.device), parameter):
             self._copies[name] = parameter.to("cpu", copy=True)

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from backend.errors import IncompatibleLoRAError, LoRAError
 from backend.lora.selection import EXPERTS, Expert, Strength
 from backend.wan.adapters.files import AdapterFile, source_of
-from backend.wan.adapters.layer import Layer, Shapes, read_layer
+from backend.wan.adapters.layer import Layer, read_layer
 from backend.wan.adapters.layout import Layout
 from backend.wan.adapters.plan import Effect, Plan
 
@@ -141,14 +141,13 @@ def resolve(
 
     Raises a LoRAError that names the LoRA.
     """
-    shapes = {expert: layout.shapes for expert, layout in layouts.items()}
     effects: dict[Expert, dict[str, list[Effect]]] = {
         expert: defaultdict(list) for expert in layouts
     }
     reports = []
     for index, item in enumerate(items):
         try:
-            reports.append(_resolve_item(index, item, shapes, effects, files))
+            reports.append(_resolve_item(index, item, layouts, effects, files))
         except LoRAError as error:
             error.context.setdefault("lora", item.name)
             error.message = f"{item.name}: {error.message}"
@@ -165,13 +164,13 @@ def resolve(
 def _resolve_item(
     index: int,
     item: StackItem,
-    shapes: Mapping[Expert, Shapes],
+    layouts: Mapping[Expert, Layout],
     effects: Mapping[Expert, dict[str, list[Effect]]],
     source: ReadsFiles,
 ) -> LoRAReport:
-    report = LoRAReport(item, dict.fromkeys(shapes, (0, 0)))
+    report = LoRAReport(item, dict.fromkeys(layouts, (0, 0)))
     files = item.files
-    if len(shapes) == len(files) == 1:
+    if len(layouts) == len(files) == 1:
         # One transformer takes a single file whatever its role.
         files = {"both": next(iter(files.values()))}
     misfits: list[str | None] = []
@@ -179,19 +178,19 @@ def _resolve_item(
         file = source.read(path)
         report.ignored.update(file.ignored)
         report.unknown.extend(file.unknown)
-        for expert, unread in _unread(role, file, tuple(shapes)):
+        for expert, unread in _unread(role, file, tuple(layouts)):
             matched, total = report.coverage[expert]
             report.coverage[expert] = matched, total + unread
-        for expert, layers in _by_expert(role, file, tuple(shapes), report):
+        for expert, layers in _by_expert(role, file, tuple(layouts), report):
             matched = 0
             for layer in layers:
-                reading = read_layer(layer, shapes[expert])
+                reading = read_layer(layer, layouts[expert].shapes)
                 report.ignored.update(reading.ignored)
                 misfits.append(reading.misfit)
                 matched += bool(reading.changes)
                 for change in reading.changes:
                     effect = Effect(index, file.source, change.delta)
-                    effects[expert][change.parameter].append(effect)
+                    effects[expert][layouts[expert].first_path[change.parameter]].append(effect)
             before = report.coverage[expert]
             report.coverage[expert] = (before[0] + matched, before[1] + len(layers))
     if not any(matched for matched, _ in report.coverage.values()):

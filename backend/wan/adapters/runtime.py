@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from backend.errors import UnsupportedLoRAError
 from backend.wan.adapters.beside import BesideLayer, Share, Strengths
-from backend.wan.adapters.choice import can_be_merged
+from backend.wan.adapters.custody import Hooked, custody_of
 from backend.wan.adapters.layout import Layout
 from backend.wan.adapters.merge import MergedExpert
 from backend.wan.adapters.plan import Effect, Plan
@@ -36,7 +36,7 @@ class Residency:
         self._resident = expert
 
 
-class RuntimeExpert:
+class RuntimeExpert(Hooked):
     """The changes beside one transformer's linear layers.
 
     Parameters of other layers (norms, the patch embedding, modulation tables) are few and small;
@@ -69,9 +69,11 @@ class RuntimeExpert:
         self._arrange(strengths)
         if layers:
             model = self._layout.model
+            custody_of(model).hooked = True
             self._handles.append(model.register_forward_pre_hook(self._entered))
         for layer in layers.values():
-            self._handles.append(layer.module.register_forward_hook(layer.after))
+            for module in layer.modules:
+                self._handles.append(module.register_forward_hook(layer.after))
 
     def set_strengths(self, strengths: Sequence[float]) -> None:
         """The same changes at other strengths."""
@@ -105,7 +107,10 @@ class RuntimeExpert:
     def _split(
         self, plan: Plan
     ) -> tuple[dict[str, tuple[list[tuple[str, Effect]], list[str]]], dict[str, Any]]:
-        """Effects by linear layer (with parameter and sources), and what is to be merged."""
+        """Effects by linear layer (with parameter and sources), and what is to be merged.
+
+        A parameter that several layers share is by itself.
+        """
         beside: dict[str, tuple[list[tuple[str, Effect]], list[str]]] = {}
         merged: dict[str, Any] = {}
         for parameter, effects in plan.items():
@@ -114,7 +119,8 @@ class RuntimeExpert:
                 self._require_mergeable(parameter)
                 merged[parameter] = effects
             else:
-                found, sources = beside.setdefault(path, ([], []))
+                shared = len(self._layout.holders(parameter)) > 1
+                found, sources = beside.setdefault(parameter if shared else path, ([], []))
                 found += [(parameter, effect) for effect in effects]
                 sources += [f"{parameter}|{effect.source}" for effect in effects]
         return beside, merged
@@ -132,28 +138,28 @@ class RuntimeExpert:
             for number, (parameter, effect) in enumerate(effects)
             for term in effect.delta.terms(partial(self._base, parameter))
         ]
-        return BesideLayer(self._layout.modules[path], sources, shares)
+        return BesideLayer(self._layout.holders(effects[0][0]), sources, shares)
 
     def _require_mergeable(self, parameter: str) -> None:
-        if not can_be_merged(self._layout.parameters[parameter]):
+        if kind := self._layout.homes[parameter].kind:
             raise UnsupportedLoRAError(
-                f"{parameter} is quantised and no linear layer, so that it can neither be merged "
+                f"{parameter} is {kind} and no linear layer, so that it can neither be merged "
                 "into nor be added to.",
-                suggestions=["Use the model's bf16 weights for this LoRA."],
+                suggestions=["Use the model's bf16 weights, in memory, for this LoRA."],
                 context={"parameter": parameter},
             )
 
     def _base(self, parameter: str) -> Tensor:
         """A weight's own values."""
-        weight = self._layout.parameters[parameter]
-        if not can_be_merged(weight):
+        home = self._layout.homes[parameter]
+        if kind := home.kind:
             raise UnsupportedLoRAError(
                 f"{parameter}: this LoRA scales the model's own weights (DoRA), which cannot be "
-                "read exactly because they are quantised.",
-                suggestions=["Use the model's bf16 weights for this LoRA."],
+                f"read exactly because they are {kind}.",
+                suggestions=["Use the model's bf16 weights, in memory, for this LoRA."],
                 context={"parameter": parameter},
             )
-        return weight.detach()
+        return home.value
 
     def _arrange(self, strengths: Sequence[float]) -> None:
         """Lay all layers' strengths out in one vector."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any, Protocol
@@ -9,15 +10,18 @@ from typing import Any, Protocol
 import torch
 from torch import nn
 
-from backend.errors import LoRALoadingError, VRAMError
+from backend.errors import InUseError, LoRALoadingError, VRAMError
 from backend.lora.selection import EXPERTS, Expert
 from backend.wan.adapters.cache import AdapterCache
 from backend.wan.adapters.choice import Choice, Mode, WantedMode, choose
-from backend.wan.adapters.layout import Layout
+from backend.wan.adapters.custody import custody_of, taking_off
+from backend.wan.adapters.layout import Layout, unwrapped
 from backend.wan.adapters.merge import MergedExpert
 from backend.wan.adapters.plan import Plan
 from backend.wan.adapters.resolve import Resolved, StackItem, resolve
 from backend.wan.adapters.runtime import Residency, RuntimeExpert
+from backend.wan.adapters.stepping import StepClock, StepDriver, detach
+from backend.wan.ownership import Check, Claim, nothing
 
 __all__ = ["AppliedStack", "StackItem", "applied_stack"]
 
@@ -34,19 +38,32 @@ class ExpertState(Protocol):
 
 
 class AppliedStack:
-    """The LoRAs that are in force. Made by `applied_stack`."""
+    """The LoRAs that are in force. Made by `applied_stack`, whose `claim` it works under.
+
+    Scheduled strengths follow the steps of the pipeline that is run.
+    """
 
     def __init__(
-        self, models: Mapping[Expert, nn.Module], wanted: WantedMode, cache: AdapterCache
+        self,
+        models: Mapping[Expert, nn.Module],
+        wanted: WantedMode,
+        cache: AdapterCache,
+        claim: Claim,
+        clock: StepClock,
     ) -> None:
+        self._models = list(models.values())
         self._layouts = {expert: Layout.of(model) for expert, model in models.items()}
         self._wanted = wanted
         self._cache = cache
+        # Weak: what drops the claim is to end it, whoever still looks at the stack.
+        self._claim = weakref.ref(claim)
         self._resolved = resolve(self._layouts, (), cache)
         self._choice = Choice("merge", "no LoRA is selected")
         self._states: dict[Expert, ExpertState] = {}
         self._in_force: dict[Expert, tuple[Plan, list[float]]] = {}
         self._fraction = 0.0
+        self._driver = StepDriver(clock, self._bring_to)
+        self._by_hand = False
 
     @property
     def mode(self) -> Mode:
@@ -74,6 +91,7 @@ class AppliedStack:
         strengths, and only files that are not in memory are read. Raises a LoRAError that names
         the LoRA; what was in force then still is.
         """
+        self._require_open()
         present = self._resolved
         same_files = tuple(item.sources() for item in items) == present.sources
         if same_files and tuple(items) == present.items and self._states:
@@ -90,33 +108,50 @@ class AppliedStack:
                 self._layouts,
                 resolved.effective,
                 scheduled=resolved.scheduled,
-                held_bytes=self._cache.pristine_bytes(self._models),
+                held_bytes=sum(custody_of(model).copied_bytes for model in self._models),
             )
         self._enforce(resolved, choice)
 
     def at_fraction(self, fraction: float) -> None:
-        """Bring scheduled strengths to a fraction (0 to 1) of the steps."""
-        self._fraction = fraction
-        for expert, state in self._states.items():
-            strengths = self._resolved.strengths(expert, fraction)
-            state.set_strengths(strengths)
-            self._in_force[expert] = self._in_force[expert][0], strengths
+        """Bring scheduled strengths to a fraction (0 to 1) of the steps.
+
+        Who calls this drives the schedule by hand: it follows the pipeline's steps no longer.
+        """
+        self._require_open()
+        self._by_hand = True
+        self._enter(fraction)
 
     def resident_bytes(self) -> dict[Expert, int]:
         """Bytes of LoRA factors on an accelerator, by expert."""
         return {expert: state.resident_bytes() for expert, state in self._states.items()}
 
-    def restore(self) -> None:
-        """Take everything off: every weight is bit-identical to before."""
-        states, self._states, self._in_force = self._states, {}, {}
-        try:
-            _restore(states)
-        finally:
-            self._cache.release(self._models)
+    def _bring_to(self, fraction: float) -> None:
+        """As the pipeline's steps go."""
+        if not self._by_hand and fraction != self._fraction:
+            self._enter(fraction)
 
-    @property
-    def _models(self) -> list[nn.Module]:
-        return [layout.model for layout in self._layouts.values()]
+    def _enter(self, fraction: float) -> None:
+        for expert, state in self._states.items():
+            strengths = self._resolved.strengths(expert, fraction)
+            state.set_strengths(strengths)
+            self._in_force[expert] = self._in_force[expert][0], strengths
+        self._fraction = fraction
+
+    def _require_open(self) -> None:
+        claim = self._claim()
+        if claim is None or claim.ended:
+            raise LoRALoadingError(
+                "These LoRAs were taken off already, so they cannot be changed.",
+                suggestions=["Apply them again, and change them before the context is left."],
+            )
+
+    def _follow_steps(self) -> None:
+        """Have the pipeline's steps drive the strengths if any is scheduled."""
+        for model in self._models:
+            detach(model)
+            if self._resolved.scheduled:
+                custody_of(model).hooked = True
+                self._driver.attach(model)
 
     def _enforce(self, resolved: Resolved, choice: Choice) -> None:
         """All of it, or what was in force before."""
@@ -143,6 +178,7 @@ class AppliedStack:
             raise
         self._resolved, self._choice = resolved, choice
         self._states, self._in_force = new, wanted
+        self._follow_steps()
 
     def _new_states(self, choice: Choice) -> dict[Expert, ExpertState]:
         residency = Residency()
@@ -169,31 +205,65 @@ def applied_stack(
     *,
     mode: WantedMode = "auto",
     cache: AdapterCache | None = None,
+    wait: bool | float = True,
+    check: Check = nothing,
 ) -> Iterator[AppliedStack]:
     """Apply `items` to the pipeline's transformers; undo it on exit, bit-identically.
 
     `cache` keeps parsed files from one use to the next. Everything is read and checked before
     the first weight changes. Raises a LoRAError that names the LoRA, or VRAMError; the weights
     are then as before.
+
+    The transformers have one owner at a time, whatever pipelines they are in: while they have
+    another, this waits, and calls `check` meanwhile. Raises InUseError as `Claim.take`, also at
+    the end where the LoRAs were taken off because the thread that applied them had ended.
     """
-    models = {
-        expert: model
-        for expert in EXPERTS
-        if (model := getattr(pipeline, TRANSFORMERS[expert], None)) is not None
-    }
-    if not models:
-        raise LoRALoadingError("The pipeline has no transformer to apply LoRAs to.")
-    stack = AppliedStack(models, mode, cache or AdapterCache(0))
+    models = _transformers(pipeline)
+    custodies = {model: custody_of(model) for model in models.values()}
+    claim = Claim(
+        "LoRAs are applied to its pipeline",
+        {custody.owner: taking_off(model) for model, custody in custodies.items()},
+    )
+    # Twice, because an interrupt may come on the way into the first; the second then does it.
     try:
         try:
-            stack.change(items)
-        except (torch.OutOfMemoryError, MemoryError) as error:
-            names = ", ".join(item.name for item in items)
-            raise VRAMError(
-                f"There is not enough memory to apply {names}.",
-                suggestions=["Select fewer LoRAs, or free memory and try again."],
-                context={"stage": "apply", "loras": [item.name for item in items]},
-            ) from error
-        yield stack
+            claim.take(wait, check)
+            for model, custody in custodies.items():
+                custody.take_off(unwrapped(model))  # what an interrupted owner has left behind
+            stack = AppliedStack(models, mode, cache or AdapterCache(0), claim, StepClock(pipeline))
+            _bring(stack, items)
+            yield stack
+        finally:
+            claim.end()
     finally:
-        stack.restore()
+        claim.end()
+    if claim.lost:
+        raise InUseError(
+            "The LoRAs were taken off meanwhile, by another thread that applied its own.",
+            cause="The thread that had applied these ended without leaving the context.",
+            suggestions=["Apply LoRAs and use the pipeline in one thread."],
+        )
+
+
+def _transformers(pipeline: Any) -> dict[Expert, nn.Module]:
+    """By expert; one that serves as both experts is one."""
+    found: dict[Expert, nn.Module] = {}
+    for expert in EXPERTS:
+        model = getattr(pipeline, TRANSFORMERS[expert], None)
+        if model is not None and model not in found.values():
+            found[expert] = model
+    if not found:
+        raise LoRALoadingError("The pipeline has no transformer to apply LoRAs to.")
+    return found
+
+
+def _bring(stack: AppliedStack, items: Sequence[StackItem]) -> None:
+    try:
+        stack.change(items)
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        names = ", ".join(item.name for item in items)
+        raise VRAMError(
+            f"There is not enough memory to apply {names}.",
+            suggestions=["Select fewer LoRAs, or free memory and try again."],
+            context={"stage": "apply", "loras": [item.name for item in items]},
+        ) from error

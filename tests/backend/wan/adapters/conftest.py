@@ -12,15 +12,6 @@ from applying import MODES, assert_bit_identical, state, two_experts
 from backend.wan.adapters.choice import Mode
 
 
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Tiny tensors are slower on several threads than on one."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture(params=MODES)
 def mode(request: pytest.FixtureRequest) -> Mode:
     found: Mode = request.param

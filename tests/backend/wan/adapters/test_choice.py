@@ -16,6 +16,7 @@ from tiny_models import tiny_transformer
 
 from backend.errors import LoRALoadingError
 from backend.wan.adapters.cache import AdapterCache
+from backend.wan.adapters.custody import custody_of
 from backend.wan.adapters.stack import applied_stack
 
 SCHEDULE = [[0.0, 1.0], [0.5, 0.3]]
@@ -114,7 +115,8 @@ def test_short_memory_takes_the_checkpoint_and_without_one_runtime(
     with applied_stack(pipeline, [item("a", 0.5, both=file)], cache=cache) as stack:
         assert stack.mode == "merge"
         assert "read again from the model's folder" in stack.mode_reason
-        assert cache.pristine_bytes([pipeline.transformer, pipeline.transformer_2]) == 0
+        assert custody_of(pipeline.transformer).copied_bytes == 0
+        assert custody_of(pipeline.transformer_2).copied_bytes == 0
         stack.change([item("a", -1.0, both=file)])
     assert_bit_identical(pipeline, before)
     with applied_stack(two_experts(), [item("a", 0.5, both=file)]) as stack:
