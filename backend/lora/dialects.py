@@ -184,6 +184,8 @@ def _unread(rest: Mapping[Spelled, Blocks], forms: Iterable[KeyForm]) -> dict[Ex
 
     A layer of which other keys are read counts there.
     """
+    if not rest:
+        return {}
     read = {form.module.replace(MARK, n, 1) for form in forms for n in form.keys}
     found: dict[tuple[Expert | None, str], set[str]] = {}
     for form, blocks in rest.items():

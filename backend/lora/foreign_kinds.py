@@ -143,6 +143,7 @@ MODELS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
             r"(?:^|[._])layers[._]\d+[._](?:self_attn|mlp)[._](?:[qkvo]|gate|up|down)_proj",
         ),
         ("Cosmos", r"blocks[._]\d+[._](?:(?:self|cross)_attn[._](?:[qkv]|output)_proj|adaln_mod)"),
+        ("LongCat-Video", r"___lorahyphen___"),
         ("a VAE", r"^(?:first_stage_model|vae|encoder|decoder)[._]"),
         ("a text embedding", r"^(?:emb_params|string_to_param|clip_[lg]|t5xxl)\b"),
     )

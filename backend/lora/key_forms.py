@@ -142,5 +142,8 @@ def _conflicts(forms: Iterable[KeyForm]) -> Iterator[tuple[str, str]]:
         # A fused layer is each of those that it stands for.
         for module in fused_into(form.module) or (form.module,):
             first = places[form.expert, module, form.part]
-            yield from ((first[n], key) for n, key in form.keys.items() if n in first)
-            first.update({n: key for n, key in form.keys.items() if n not in first})
+            if first:
+                yield from ((first[n], key) for n, key in form.keys.items() if n in first)
+                first.update({n: key for n, key in form.keys.items() if n not in first})
+            else:
+                first.update(form.keys)

@@ -13,7 +13,7 @@ from diffusers import WanPipeline
 from peft import LoHaConfig, LoKrConfig, LoraConfig, get_peft_model, get_peft_model_state_dict
 from torch import Tensor
 
-from backend.errors import LoRAFileError
+from backend.errors import UnsupportedLoRAError
 from backend.wan.adapters.choice import Mode
 
 LINEARS = ["to_q", "to_k", "to_v", "to_out.0", "net.2", "time_proj", "proj_out"]
@@ -132,7 +132,7 @@ def test_an_alpha_for_a_regular_expression_is_refused(experts: Any, tmp_path: Pa
     config = LoraConfig(r=4, alpha_pattern={pattern: 2}, target_modules=LINEARS)
     trained(experts.transformer, config).save_pretrained(tmp_path)
     lora = item("a", 1.0, both=tmp_path / "adapter_model.safetensors")
-    with pytest.raises(LoRAFileError, match="regular expression"), apply(experts, [lora]):
+    with pytest.raises(UnsupportedLoRAError, match="regular expression"), apply(experts, [lora]):
         pytest.fail("a scale was guessed")
 
 
@@ -144,7 +144,7 @@ def test_a_start_that_changes_the_model_is_refused(
     config = LoraConfig(r=4, init_lora_weights=start, target_modules=LINEARS)
     trained(experts.transformer, config).save_pretrained(tmp_path)
     lora = item("a", 1.0, both=tmp_path / "adapter_model.safetensors")
-    with pytest.raises(LoRAFileError, match=start), apply(experts, [lora]):
+    with pytest.raises(UnsupportedLoRAError, match=start), apply(experts, [lora]):
         pytest.fail("applied to a model that it was not trained on")
 
 
