@@ -22,7 +22,7 @@ from lora_files import (
     write_safetensors,
 )
 
-from backend.errors import LoRAFileError
+from backend.errors import LoRAFileError, UnsupportedLoRAError
 from backend.lora.architectures import Architecture, architecture_for, architecture_from_config
 from backend.lora.compatibility import Compatibility, judge
 from backend.lora.info import Form, LoRAInfo
@@ -239,7 +239,7 @@ def test_scale_from_peft_configuration(tmp_path: Path) -> None:
     assert scaling.factor("blocks.0.attn1.to_q", 4, 2.0) == 0.5
     assert scaling.factor("blocks.0.attn1.to_q", None, 2.0) == 1.0
     (folder / "adapter_config.json").write_text("{")
-    with pytest.raises(LoRAFileError, match="configuration cannot be understood"):
+    with pytest.raises(UnsupportedLoRAError, match="configuration cannot be understood"):
         inspect_lora(path)
 
 
