@@ -176,7 +176,7 @@ class VRAMError(StudioError):
 
 class GenerationError(StudioError):
     category = "generation"
-    default_cause = "The model cannot make a video from these settings."
+    default_cause = "A value of the task, or the state of the run, does not allow it."
     default_suggestions = ("Correct the task and generate again.",)
 
 

@@ -159,5 +159,5 @@ def _text(path: Path) -> str:
             raise OSError("it is not a regular file")
         data = file.read(MAX_BYTES + 1)
     if len(data) > MAX_BYTES:
-        raise OSError(f"it is larger than {MAX_BYTES // 1024} KB")
+        raise OSError(f"it is larger than {MAX_BYTES // 1000} KB")
     return data.decode("utf-8-sig")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 from fastapi import Request, Response
@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from utils import GenerationError, StudioError
+from utils import RequestError, StudioError
 
 logger = logging.getLogger(__name__)
 
@@ -28,6 +28,7 @@ STATUS_BY_CATEGORY = {
     "lora_incompatible": 409,
     "lora": 409,
     "generation": 422,
+    "request": 400,
     "storage": 503,
     "internal": 500,
 }
@@ -58,22 +59,36 @@ def error_response(error: StudioError, status: int | None = None) -> JSONRespons
     usual = STATUS_BY_CATEGORY.get(error.category, 400)
     usual = STATUS_BY_REASON.get(str(error.context.get("reason")), usual)
     code = status or int(error.context.get("status", usual))
-    return JSONResponse({"error": error.to_dict()}, status_code=code)
+    allowed = error.context.get("allow")
+    headers = {"Allow": ", ".join(allowed)} if allowed else None
+    return JSONResponse({"error": error.to_dict()}, status_code=code, headers=headers)
 
 
-async def refuse_request(_request: Request, error: Exception) -> JSONResponse:
+async def refuse_request(request: Request, error: Exception) -> JSONResponse:
     """A request that is not of the documented form, in the form of every other refusal."""
     assert isinstance(error, RequestValidationError)
-    problems = [
-        f"{'.'.join(str(part) for part in item['loc'][1:]) or 'body'}: {item['msg']}"
-        for item in error.errors()
-    ]
-    failure = GenerationError(
-        "The request cannot be understood: " + "; ".join(problems) + ".",
-        suggestions=["See /api/docs for what can be sent."],
-        context={"problems": problems},
+    problems = [_problem(item) for item in error.errors()]
+    failure = RequestError(
+        f"{request.method} {request.url.path} cannot be answered: " + "; ".join(problems) + ".",
+        cause="What was sent is not of the form that is taken at this address.",
+        suggestions=["Correct what is named; /api/docs describes what can be sent."],
+        context={"problems": problems, "status": 422},
     )
-    return error_response(failure, 422)
+    return error_response(failure)
+
+
+def _problem(item: Mapping[str, Any]) -> str:
+    """One finding of FastAPI's in words, with the place that it is about."""
+    if item["type"] == "json_invalid":
+        reason = str(item.get("ctx", {}).get("error", "")).rstrip(".")
+        return f"the body is not valid JSON ({reason})"
+    kind, *place = [str(part) for part in item["loc"]]
+    where = ".".join(place) or kind
+    return f"{where}: {_lowered(item['msg'])}"
+
+
+def _lowered(text: str) -> str:
+    return text[:1].lower() + text[1:]
 
 
 def _unexpected() -> StudioError:

@@ -14,7 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
 from lora_ui.request_body import Body
-from utils import LoRAUploadHandler, UploadError, from_mb
+from utils import LoRAUploadHandler, RequestError, UploadError, from_mb
 
 WRITE_BYTES = 1 << 20
 IN_MEMORY_BYTES = 4 << 20
@@ -54,7 +54,7 @@ class Sent:
         for text in beside:
             size, _, name = text.partition(":")
             if not (size.isdecimal() and name) or int(size) > MAX_SIDECAR_BYTES:
-                raise UploadError(
+                raise RequestError(
                     f"{text!r} does not tell the size and name of a file that goes along.",
                     suggestions=[f"Give size:name, at most {MAX_SIDECAR_BYTES} bytes each."],
                     context={"status": 400},
@@ -71,7 +71,7 @@ async def receive_upload(request: Request, sent: Sent, uploads: LoRAUploadHandle
     """
     expected = _announced_size(request) - sum(size for _, size in sent.beside)
     if expected < 0:
-        raise UploadError("The body is smaller than what goes along.", context={"status": 400})
+        raise RequestError("The body is smaller than what goes along.", context={"status": 400})
     stage = await run_in_threadpool(uploads.open_stage, sent.filename, expected, sent.folder)
     finished = False
     try:
@@ -130,7 +130,11 @@ async def _spool(body: Body, file: IO[bytes], size: int) -> None:
 def _announced_size(request: Request) -> int:
     value = request.headers.get("content-length", "")
     if not value.isdigit():
-        raise UploadError("The upload does not say how large it is.", context={"status": 411})
+        raise RequestError(
+            "The upload does not say how large it is.",
+            suggestions=["Send a Content-Length header."],
+            context={"status": 411},
+        )
     return int(value)
 
 

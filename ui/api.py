@@ -24,6 +24,7 @@ from ui.routes import create_status_router
 from ui.static import ASSETS
 from ui.submission import TaskForms
 from ui.trash_routes import create_trash_router
+from ui.unknown_addresses import refuse_unknown_addresses
 from utils import Copies, JobQueue, LoRAManager, LoRAUploadHandler, ResultLibrary, Settings
 
 DESCRIPTION = (
@@ -66,6 +67,7 @@ def build_api(
     app.include_router(create_trash_router(results))
     app.include_router(create_restore_router(settings, loras, results, pictures))
     app.include_router(create_result_router(results, queue, loras, pictures))
+    refuse_unknown_addresses(app)
     app.mount(LORA_ASSETS_URL, lora_assets())
     app.mount(ASSETS_URL, RevalidatedFiles(directory=ASSETS))
     return app

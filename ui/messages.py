@@ -17,6 +17,7 @@ def in_words(error: StudioError) -> str:
 def job_not_found(message: str) -> StudioError:
     return GenerationError(
         message,
+        cause="It was cleared from the queue, or the id is that of another installation.",
         suggestions=["Reload the page to see the runs that there are."],
         context={"status": 404},
     )
@@ -25,6 +26,7 @@ def job_not_found(message: str) -> StudioError:
 def not_in_trash() -> StudioError:
     return GenerationError(
         "The trash holds no result with this id.",
+        cause="It was brought back, or removed for good.",
         suggestions=["Open the trash again to see what it holds."],
         context={"status": 404},
     )

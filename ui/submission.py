@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
+import difflib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel, Field, model_validator
 
 from ui.pictures import PictureStore
-from utils import GenerationTask, Part, Settings
+from utils import GenerationTask, Part, RequestError, Settings
 
 WHOLE = ("width", "height", "num_frames", "fps", "steps", "seed")
 EMPTY = (None, "")
+TASK_FIELDS = [item.name for item in dataclasses.fields(GenerationTask)]
+MOST_NAMED = 20
 
 
 class PartForm(BaseModel):
@@ -49,7 +53,7 @@ class TaskForms:
     """Makes tasks of what a form or a program sends.
 
     `image` is the id of a stored picture, never a path. It is cut to the video's size, which is
-    the model's where none is given. Raises GenerationError for what is not a task's field.
+    the model's where none is given. Raises RequestError for what is not a task's field.
     """
 
     def __init__(self, pictures: PictureStore, settings: Settings) -> None:
@@ -63,10 +67,18 @@ class TaskForms:
         """
         values = {"prompt": "", **self._values(form.task, {})}
         values.pop("id", None)
+        if "model_type" not in values:
+            raise RequestError(
+                "The task names no model.",
+                suggestions=[f"Give model_type: {', '.join(self._models)}."],
+                context={"missing": ["model_type"], "status": 422},
+            )
         return GenerationTask.from_dict(values), self.parts(form.parts, form.task)
 
     def parts(self, forms: Sequence[PartForm], base: Mapping[str, Any]) -> list[Part]:
         """What the parts change of `base`, the fields of a task."""
+        for number, form in enumerate(forms, 1):
+            require_known(form.changes, f"In part {number}: a")
         return [Part(form.label, self.changes(form.changes, base)) for form in forms]
 
     def changes(self, changes: dict[str, Any], base: Mapping[str, Any]) -> dict[str, Any]:
@@ -76,6 +88,7 @@ class TaskForms:
 
     def _values(self, form: dict[str, Any], base: Mapping[str, Any]) -> dict[str, Any]:
         """A task's fields as Python has them."""
+        require_known(form)
         values = {key: _value(key, value) for key, value in form.items() if value not in EMPTY}
         if "image" in values:
             size = self._size({**base, **form})
@@ -91,6 +104,22 @@ class TaskForms:
             for side in ("width", "height")
         )
         return width, height
+
+
+def require_known(fields: Mapping[str, Any], beginning: str = "A") -> None:
+    """Raises RequestError that names every field that no task has, with one that is close."""
+    unknown = [name for name in fields if name not in TASK_FIELDS]
+    if unknown:
+        close = {name: difflib.get_close_matches(name, TASK_FIELDS, n=1) for name in unknown}
+        raise RequestError(
+            f"{beginning} task has no field {', '.join(map(repr, unknown[:MOST_NAMED]))}.",
+            cause="A field that no task has may be misspelt, so it is not just left out.",
+            suggestions=[*(f"Did you mean {found[0]}?" for found in close.values() if found)][
+                :MOST_NAMED
+            ]
+            or ["See /api/docs for the fields of a task."],
+            context={"unknown": unknown[:MOST_NAMED], "status": 422},
+        )
 
 
 def _value(key: str, value: Any) -> Any:

@@ -28,6 +28,7 @@ STATES = {
 def no_such_job(job_id: str) -> StudioError:
     return GenerationError(
         "There is no run with this id.",
+        cause="It was cleared from the queue, or the id is that of another installation.",
         suggestions=["Reload the page to see the runs that there are."],
         context={"job": job_id, "status": 404},
     )

@@ -20,9 +20,9 @@ from backend.lora.staging import CHECK_DISK_EVERY
 from backend.lora.together import Together, refusal
 from backend.lora.zip_files import ZipArchive
 from backend.settings import Settings
+from backend.units import MB
 
 STAGE = ".part"
-MB = 1024 * 1024
 UNPACKED = 4  # times the largest upload: what all files together may have
 
 
@@ -147,7 +147,7 @@ class IncomingArchive:
             raise UploadError(
                 f"{self._filename} is larger than {limit / MB:g} MB.",
                 suggestions=["Upload its LoRAs a few at a time, or raise max_upload_mb."],
-                context={"limit_bytes": limit},
+                context={"limit_bytes": limit, "status": 413},
             )
 
     def _check_disk(self, needed: int) -> None:

@@ -16,6 +16,7 @@ from io import FileIO
 from pathlib import Path
 
 from backend.errors import LoRAFileError
+from backend.lora.foreign_files import LOOKED_AT, foreign_kind
 from backend.lora.header_json import Columns, TensorEntry, fail, read_json
 from backend.lora.header_usual import read_usual
 from backend.lora.links import broken_link
@@ -43,20 +44,9 @@ CONVERT_A_PICKLE = (
     " save_file({k: v.clone().contiguous() for k, v in state.items()},"
     ' "out.safetensors")',
 )
-FOREIGN_STARTS = (
-    (b"PK\x03\x04", "a zip archive or a PyTorch pickle"),
-    (b"\x80\x02", "a PyTorch pickle"),
-    (b"\x80\x03", "a PyTorch pickle"),
-    (b"\x80\x04", "a PyTorch pickle"),
-    (b"GGUF", "a GGUF file"),
-    (b"version https://", "a Git LFS pointer, not the file itself"),
-    (b"<!DOCTYPE", "a web page"),
-    (b"<!doctype", "a web page"),
-    (b"<html", "a web page"),
-    (b"\x1f\x8b", "a gzip archive"),
-    (b"\x89PNG", "a PNG picture"),
-    (b"\xff\xd8\xff", "a JPEG picture"),
-)
+
+
+DOWNLOAD_AGAIN = ("Download the file itself again, logged in where the site asks for it.",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,18 +160,19 @@ def _not_opened(path: Path, error: OSError) -> LoRAFileError:
 def _header_bytes(file: FileIO, name: str, file_size: int) -> bytes:
     if file_size == 0:
         fail(name, "the file is empty")
-    start = file.read(16)
-    for magic, what in FOREIGN_STARTS:
-        # A header's length can begin with the bytes of a pickle: 640 is b"\x80\x02".
-        if start.startswith(magic) and start[8:9] != b"{":
-            raise LoRAFileError(
-                f"{name}: this is {what}, not a safetensors file.",
-                suggestions=CONVERT_A_PICKLE if "pickle" in what else (),
-                context={"file": name},
-            )
+    start = file.read(LOOKED_AT)
+    if kind := foreign_kind(start):
+        raise LoRAFileError(
+            f"{name}: this is not a safetensors file but {kind}.",
+            cause="Its name says that it is one, but its content is something else.",
+            suggestions=CONVERT_A_PICKLE if "pickle" in kind else DOWNLOAD_AGAIN,
+            context={"file": name},
+        )
     if file_size < 8:
         fail(name, f"the file is too short to hold a header ({file_size} bytes)")
     length = int.from_bytes(start[:8], "little")
+    if start[8:9] not in (b"{", b"") and length > file_size - 8:
+        fail(name, "this is not a safetensors file: it does not begin with a header")
     if length > MAX_HEADER_BYTES:
         fail(name, f"the header claims {length} bytes; at most {MAX_HEADER_BYTES} are accepted")
     if length > file_size - 8:

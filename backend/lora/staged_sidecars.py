@@ -73,6 +73,7 @@ class StagedSidecar:
                 raise UploadError(
                     f"{self._name} is larger than {self._limit // MB} MB.",
                     suggestions=["Leave the file out, or make it smaller."],
+                    context={"limit_bytes": self._limit, "status": 413},
                 )
             if shutil.disk_usage(self.path.parent).free - len(chunk) < reserve:
                 raise UploadError(

@@ -150,7 +150,7 @@ class StagedFile:
             raise UploadError(
                 f"{self.filename} is larger than {self._limit / MB:g} MB.",
                 suggestions=["Raise max_upload_mb in config.json, or copy the file by hand."],
-                context={"limit_bytes": self._limit},
+                context={"limit_bytes": self._limit, "status": 413},
             )
 
     def _check_disk(self, folder: Path, needed: int) -> None:

@@ -20,9 +20,10 @@ from typing import IO, BinaryIO, cast
 from backend.errors import UploadError
 from backend.lora.encodings import decoded
 from backend.lora.names import name_key
+from backend.units import MB
 
-MB = 1024 * 1024
 MAX_ENTRIES = 10_000
+CHUNK_BYTES = 1024 * 1024
 MAX_DIRECTORY = 16 * MB  # bytes of what lists the entries, which is read as a whole
 MAX_RATIO = 200  # weights hardly shrink; only nothing but zeros shrinks more
 FREE_OF_RATIO = MB
@@ -64,7 +65,7 @@ class _Counted:
     def read(self, size: int = -1) -> bytes:
         info, name = self._entry.info, self._entry.name
         try:
-            data = self._source.read(min(size, MB) if size >= 0 else MB)
+            data = self._source.read(min(size, CHUNK_BYTES) if size >= 0 else CHUNK_BYTES)
         except (*DAMAGED, OSError) as error:
             raise _damaged(name) from error
         self._read += len(data)

@@ -71,6 +71,7 @@ def test_a_record_and_its_trash_and_its_cost_have_the_same_unit(settings: Settin
 def test_the_page_and_the_server_refuse_the_same_sizes(settings: Settings) -> None:
     limit = page_options(settings)["maxUploadBytes"]
     assert limit == 8_000_000
+    settings.loras_dir.mkdir()
     StagedFile(settings, "a.safetensors", 8_000_000).abort()
     with pytest.raises(UploadError, match="larger than 8 MB"):
         StagedFile(settings, "a.safetensors", 8_000_001)

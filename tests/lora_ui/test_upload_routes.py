@@ -265,3 +265,19 @@ def test_a_zip_brings_its_loras_in_its_folders(
     error: Any = put(client, "pack.zip", data.getvalue(), 422)["error"]
     assert error["context"]["uploads"][0]["status"] == "duplicate"
     assert not list((settings.loras_dir / ".staging").iterdir())
+
+
+def test_what_is_too_large_is_413(client: TestClient) -> None:
+    answer = client.put("/api/loras/upload?filename=a.safetensors", content=bytes(1_000_001))
+    assert answer.status_code == 413
+    error = answer.json()["error"]
+    assert (error["category"], error["context"]["limit_bytes"]) == ("upload", 1_000_000)
+
+
+def test_a_text_that_is_called_safetensors_is_none(client: TestClient) -> None:
+    text = b"Please log in to download this model."
+    answer = client.put("/api/loras/upload?filename=a.safetensors", content=text)
+    assert answer.status_code == 422
+    message = answer.json()["error"]["message"]
+    assert "not a safetensors file but a text" in message
+    assert "bytes" not in message

@@ -9,7 +9,7 @@ from PIL import Image
 
 from ui.pictures import PictureStore
 from ui.submission import PartForm, Submission, TaskForms
-from utils import GenerationError, GenerationTask, load_settings
+from utils import GenerationError, GenerationTask, RequestError, load_settings
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def test_an_emptied_negative_prompt_stays_empty(pictures: PictureStore) -> None:
 
 
 def test_what_is_no_field_of_a_task_is_named(pictures: PictureStore) -> None:
-    with pytest.raises(GenerationError, match="colour"):
+    with pytest.raises(RequestError, match="colour"):
         task({"model_type": "demo", "prompt": "a fox", "colour": "red"}, pictures)
 
 

@@ -106,6 +106,16 @@ FILES = {
     "gguf": (b"GGUF" + bytes(20), "GGUF"),
     "lfs": (b"version https://git-lfs.github.com/spec/v1\n", "Git LFS pointer"),
     "html": (b"<!DOCTYPE html><html>", "web page"),
+    "login": (b"\n\n  <!doctype HTML>\n<html lang=en>" + b"x" * 5000, "asks to log in"),
+    "text": (b"This model has moved to another place.\n", "but a text"),
+    "long text": ("Grüße, 世界. ".encode() * 500, "but a text"),
+    "utf-16": ("moved".encode("utf-16"), "but a text"),
+    "json": (b'{"error": "Unauthorized", "message": "log in"}', "a JSON text"),
+    "xml": (b'<?xml version="1.0"?><Error><Code>AccessDenied</Code></Error>', "an XML text"),
+    "pdf": (b"%PDF-1.7\n" + bytes(20), "a PDF document"),
+    "7z": (b"7z\xbc\xaf\x27\x1c" + bytes(20), "a 7-Zip archive"),
+    "mp4": (b"\0\0\0\x20ftypisom" + bytes(40), "MP4 family"),
+    "noise": (b"\x93\xb1\xff\x17\x80\x99\xd0\xe1\xa5\x8b" * 9, "does not begin with a header"),
 }
 
 
