@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from utils import GenerationError, LoRASelection
 
 MOST_WORDS = 50
+MOST_NUMBER = 1e12
 RUN_FIELDS = ("steps", "flow_shift", "guidance_scale", "guidance_scale_2")
 
 
@@ -114,4 +114,5 @@ def _words(value: Any) -> tuple[str, ...]:
 
 def _number(value: Any) -> float | None:
     number = isinstance(value, int | float) and not isinstance(value, bool)
-    return float(value) if number and math.isfinite(value) else None
+    # Nor NaN, infinity, or an integer that no float can hold.
+    return float(value) if number and abs(value) < MOST_NUMBER else None

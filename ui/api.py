@@ -59,7 +59,7 @@ def build_api(
     )
     app.add_exception_handler(RequestValidationError, refuse_request)
     app.include_router(create_lora_router(settings, loras, uploads, results=results))
-    app.include_router(create_status_router(loras, queue, copies))
+    app.include_router(create_status_router(loras, queue, results, copies))
     app.include_router(create_job_router(queue, TaskForms(pictures, settings)))
     app.include_router(create_diagnostics_router(queue, settings))
     app.include_router(create_health_router(queue, loras, results))

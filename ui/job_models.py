@@ -104,7 +104,9 @@ class StatusAnswer(Answer):
     paused: bool
     jobs_rev: int = Field(description="Another number whenever the list of jobs changed.")
     notices: list[str] = Field(description="What was damaged and set aside, and how to go on.")
-    problems: list[str] = Field(description="Why jobs cannot be run now; as /healthz, in words.")
+    problems: list[str] = Field(
+        description="What is wrong, in words; /healthz fails as long as there is any."
+    )
 
 
 class MemoryChange(Answer):

@@ -9,12 +9,17 @@ from fastapi.responses import JSONResponse
 
 from lora_ui.responses import ErrorRoute
 from ui.job_models import StatusAnswer
-from utils import Copies, JobQueue, LoRAManager
+from ui.listing import Listing
+from utils import Copies, JobQueue, LoRAManager, ResultLibrary
 
 FRESH = {"Cache-Control": "no-store"}
 
 
-def create_status_router(loras: LoRAManager, queue: JobQueue, copies: Copies) -> APIRouter:
+def create_status_router(
+    loras: LoRAManager, queue: JobQueue, results: ResultLibrary, copies: Copies
+) -> APIRouter:
+    """`problems` are those of which /healthz fails."""
+    listing = Listing(loras, results)
     router = APIRouter(route_class=ErrorRoute)
 
     @router.get(
@@ -30,11 +35,17 @@ def create_status_router(loras: LoRAManager, queue: JobQueue, copies: Copies) ->
     ) -> Response:
         """Workers, the job to show, and the queue. Meant to be polled."""
         now = queue.status()
-        notices = copies.notices()
-        current = f"{now['rev']}.{loras.revision}.{len(notices)}"
+        notices, problems = copies.notices(), [*now["problems"], *listing.problems()]
+        current = f"{now['rev']}.{loras.revision}.{len(notices)}.{len(problems)}"
         if rev == current:
             return Response(status_code=204, headers=FRESH)
-        body = {**now, "rev": current, "library": loras.revision, "notices": notices}
+        body = {
+            **now,
+            "rev": current,
+            "library": loras.revision,
+            "notices": notices,
+            "problems": problems,
+        }
         return JSONResponse(body, headers=FRESH)
 
     return router

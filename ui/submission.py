@@ -49,6 +49,9 @@ class Submission(BaseModel):
         return {"task": data} if isinstance(data, dict) and "task" not in data else data
 
 
+MOST_DIGITS = 20  # of a seed; a longer one is refused as the text that it is
+
+
 class TaskForms:
     """Makes tasks of what a form or a program sends.
 
@@ -124,8 +127,9 @@ def require_known(fields: Mapping[str, Any], beginning: str = "A") -> None:
 
 def _value(key: str, value: Any) -> Any:
     """JavaScript has one kind of number; a whole one is meant as a whole one."""
-    if key == "seed" and isinstance(value, str) and value.strip().isdecimal():
-        return int(value)
+    text = value.strip() if isinstance(value, str) else ""
+    if key == "seed" and text.isdecimal() and len(text) <= MOST_DIGITS:
+        return int(text)
     if key in WHOLE and isinstance(value, float) and value.is_integer():
         return int(value)
     return value

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -242,3 +244,27 @@ def test_health_says_what_cannot_be_listed(client: TestClient, settings: Setting
         "status": "failing",
         "problems": ["The gallery cannot be listed. The outputs folder is not there."],
     }
+
+
+def test_the_page_and_a_watchdog_are_told_the_same(client: TestClient, settings: Settings) -> None:
+    assert client.get("/api/status").json()["problems"] == []
+    assert client.get("/healthz").status_code == 200
+    with closing(sqlite3.connect(settings.data_dir / "jobs.sqlite")) as other, other:
+        other.execute("ALTER TABLE jobs RENAME COLUMN priority TO rank")
+    wait_until(lambda: client.get("/healthz").status_code == 503, "the watchdog's no")
+    with closing(sqlite3.connect(settings.data_dir / "jobs.sqlite")) as other, other:
+        other.execute("ALTER TABLE jobs RENAME COLUMN rank TO priority")
+    wait_until(lambda: client.get("/api/status").json()["problems"] == [], "all well again")
+    assert client.get("/healthz").status_code == 200
+
+
+def test_what_was_set_aside_is_told_until_it_is_moved(settings: Settings) -> None:
+    settings.data_dir.mkdir()
+    (settings.data_dir / "jobs.sqlite").write_bytes(b"no database " * 400)
+    loras = LoRAManager(settings)
+    queue = JobQueue(settings, loras=loras, runner=SCRIPTED)
+    app = build_api(settings, loras, LoRAUploadHandler(settings, loras), queue)
+    with TestClient(app, base_url="http://localhost") as plain:
+        (notice,) = plain.get("/api/status").json()["notices"]
+        assert notice.startswith("The job queue was damaged and has been set aside as jobs.damaged")
+        assert plain.get("/healthz").status_code == 200, "a new queue takes jobs"

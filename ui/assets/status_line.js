@@ -61,7 +61,7 @@ function show(dot, text, bar, titles) {
   }
   if (status.problems?.length && !running) {
     dot.dataset.state = "failed";
-    text.textContent = "Jobs cannot be run at the moment";
+    text.textContent = "Something needs your attention";
     text.title = status.problems.join(" ");
     return;
   }

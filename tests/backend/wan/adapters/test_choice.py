@@ -10,6 +10,7 @@ import lora_weights
 import psutil
 import pytest
 import torch
+from accelerate import cpu_offload
 from applying import MODES, assert_bit_identical, item, shapes_of, state, two_experts
 from diffusers import WanTransformer3DModel
 from tiny_models import tiny_transformer
@@ -91,6 +92,20 @@ def test_float8_weights_ask_for_runtime_and_refuse_merging(file: Path) -> None:
         raise AssertionError("applied")
     assert "lora_mode" in caught.value.suggestions[0]
     assert_bit_identical(pipeline, before)
+
+
+def test_weights_that_are_moved_in_for_each_step_are_not_called_quantised(file: Path) -> None:
+    pipeline = two_experts()
+    for model in (pipeline.transformer, pipeline.transformer_2):
+        cpu_offload(model, execution_device=torch.device("cpu"))
+    with applied_stack(pipeline, [item("a", 0.5, both=file)]) as stack:
+        assert stack.mode == "runtime"
+        assert "not in memory" in stack.mode_reason and "quantised" not in stack.mode_reason
+    with (
+        pytest.raises(LoRALoadingError, match="not in memory"),
+        applied_stack(pipeline, [item("a", 0.5, both=file)], mode="merge"),
+    ):
+        raise AssertionError("applied")
 
 
 def test_streamed_weights_ask_for_runtime(file: Path) -> None:
