@@ -16,7 +16,7 @@ from lora_ui.responses import IMMUTABLE, ErrorRoute
 from ui.likeness import restored_here
 from ui.messages import too_large
 from ui.pictures import PictureStore
-from ui.result_models import Picture, RestoredSettings
+from ui.result_models import Picture, RestoredSettings, StoredPicture
 from utils import GenerationError, LoRAManager, ResultLibrary, Settings, read_facts
 
 if TYPE_CHECKING:
@@ -58,15 +58,26 @@ def create_restore_router(
 
 def _add_picture_routes(router: APIRouter, pictures: PictureStore) -> None:
     @router.put("/api/pictures", summary="Store an input picture")
-    async def store(request: Request) -> Picture:
+    async def store(request: Request) -> StoredPicture:
         """The body is a PNG, JPEG, WebP or other picture; what is stored has no metadata."""
         data = io.BytesIO()
         await _receive(request, data, MAX_PICTURE_BYTES)
-        return await run_in_threadpool(pictures.store, data)
+        stored = await run_in_threadpool(pictures.store, data)
+        carries = await run_in_threadpool(_settings_in, data)
+        return StoredPicture(**stored.model_dump(), carries=carries)
 
     @router.get("/api/pictures/{picture_id}", response_class=FileResponse)
     def picture(picture_id: str) -> Response:
         return FileResponse(pictures.file(picture_id), media_type="image/png", headers=IMMUTABLE)
+
+
+def _settings_in(file: BinaryIO) -> str:
+    """What the file could restore, in words; empty if that is nothing."""
+    file.seek(0)
+    try:
+        return read_facts(file).what
+    except GenerationError:
+        return ""
 
 
 async def _receive(request: Request, file: BinaryIO, limit: int) -> None:

@@ -131,6 +131,12 @@ class Picture(BaseModel):
     height: int
 
 
+class StoredPicture(Picture):
+    """A picture that was sent just now."""
+
+    carries: str = Field(description="What settings the file holds, in words; empty for none.")
+
+
 class FoundLoRA(BaseModel):
     """A LoRA of the library that stands for one of the video."""
 

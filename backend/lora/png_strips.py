@@ -53,7 +53,12 @@ def png_size(file: BinaryIO) -> Large | None:
     file.seek(0)
     start = file.read(33)
     file.seek(0)
-    if not start.startswith(SIGNATURE) or start[12:16] != b"IHDR" or start[25] not in CHANNELS:
+    if (
+        len(start) < 33
+        or not start.startswith(SIGNATURE)
+        or start[12:16] != b"IHDR"
+        or start[25] not in CHANNELS
+    ):
         return None
     width, height = (int.from_bytes(start[at : at + 4], "big") for at in (16, 20))
     return Large(width, height, start[24], start[25], start[28] != 0)

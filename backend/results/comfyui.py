@@ -28,6 +28,7 @@ from backend.results.facts import (
     UsedLoRA,
     VideoFacts,
     file_stem,
+    is_whole,
     known_fields,
     known_model,
 )
@@ -39,6 +40,7 @@ MODEL_FILES = ("unet_name", "ckpt_name", "model_name", "model", "gguf_name")
 TEXTS = ("text", "prompt", "string", "text_g", "t5xxl", "clip_l", "text_positive")
 PASSED_ON = re.compile(r"cond|original_text_embeds")
 LORA = re.compile(r"lora(?:_name)?_?(\d*)")
+_NAN = re.compile(r"(?<=[\[:,\s])NaN(?=[\]},\s])")
 NO_LORA = ("", "none")
 STRENGTHS = (
     "strength_model", "strength", "model_strength", "model_weight", "lora_weight", "lora_wt",
@@ -60,8 +62,10 @@ def facts_of_comfyui(metadata: Mapping[str, Any]) -> VideoFacts:
     samplers = _samplers(graph)
     if not samplers:
         notes.append("No sampler was found in the workflow; only its LoRAs are read.")
-    stages = [Stage.of(graph, node) for node in samplers]
+    stages = [stage for node in samplers for stage in _stages(graph, node)]
     task = _task(graph, stages, notes) if stages else {}
+    if is_drawn_with_groups(metadata):
+        notes.append("Groups of nodes made into one (subgraphs) are not followed.")
     loras = _loras(stages) if stages else _all_loras(graph)
     return VideoFacts("comfyui", known_fields(task), loras, metadata, notes=tuple(notes))
 
@@ -78,14 +82,31 @@ def _graph(metadata: Any) -> Graph | None:
     return None if drawn is None else drawn_graph(drawn)
 
 
+def is_drawn_with_groups(metadata: Mapping[str, Any]) -> bool:
+    places = [metadata, *(_object(metadata.get(name)) for name in ("prompt", "workflow"))]
+    if any(map(is_run, places)):
+        return False
+    drawn: dict[str, Any] = next((place for place in places if is_drawn(place)), {})
+    definitions = drawn.get("definitions")
+    return isinstance(definitions, dict) and bool(definitions.get("subgraphs"))
+
+
 def _object(value: Any) -> Any:
     """VHS writes the graph as a text within its JSON."""
     if not isinstance(value, str):
         return value
-    try:
-        return read_json(value)
-    except UntrustedJSONError:
-        return None
+    for text in (value, without_nan(value)):
+        try:
+            return read_json(text)
+        except UntrustedJSONError:
+            continue
+    return None
+
+
+def without_nan(text: str) -> str:
+    """The text with null for ComfyUI's NaN, which is no JSON: nodes whose inputs always count as
+    changed have it as `is_changed`."""
+    return _NAN.sub("null", text)
 
 
 def _samplers(graph: Graph) -> list[Node]:
@@ -124,21 +145,38 @@ class Stage:
     loras: tuple[tuple[str, float], ...]
 
     @classmethod
-    def of(cls, graph: Graph, sampler: Node) -> Stage:
-        models = list(graph.upstream(sampler, _is_of_model))
-        names = [name for node in models for name in _model_files(graph, node)]
+    def of(cls, graph: Graph, sampler: Node, models: Sequence[Node], expert: str = "") -> Stage:
+        """`models` are the nodes that its model comes from, the nearest first."""
+        names = [name for node in models for name in _model_files(node)]
         model = names[-1] if names else ""
-        found = name_role(file_stem(model)) if model else None
-        expert = found.role if found and found.role in ("high", "low") else ""
+        found = name_role(file_stem(model)) if model and not expert else None
+        if found and found.role in ("high", "low"):
+            expert = found.role
         loras = [lora for node in reversed(models) for lora in loras_of(graph, node)]
         return cls(sampler, expert, model, tuple(loras))
+
+
+def _stages(graph: Graph, sampler: Node) -> Iterator[Stage]:
+    """One stage; two of a sampler that takes the models of both experts, as WanMoeKSampler does."""
+    inputs = {name: graph.source(sampler.inputs[name]) for name in sampler.links}
+    both = [
+        (expert, node)
+        for expert in ("high", "low")
+        for name, node in inputs.items()
+        if node and "model" in name.lower() and expert in name.lower()
+    ]
+    if len(both) == 2:
+        for expert, node in both:
+            yield Stage.of(graph, sampler, list(graph.upstream(node, _is_of_model)), expert)
+    else:
+        yield Stage.of(graph, sampler, list(graph.upstream(sampler, _is_of_model)))
 
 
 def _is_of_model(name: str) -> bool:
     return name == "guider" or "model" in name.lower() or "lora" in name.lower()
 
 
-def _model_files(graph: Graph, node: Node) -> Iterator[str]:
+def _model_files(node: Node) -> Iterator[str]:
     for name in MODEL_FILES:
         value = node.inputs.get(name)
         if isinstance(value, str) and value and "lora_name" not in node.inputs:
@@ -193,15 +231,21 @@ def _strength(graph: Graph, inputs: Mapping[str, Any], number: str) -> float:
 
 
 def _task(graph: Graph, stages: Sequence[Stage], notes: list[str]) -> dict[str, Any]:
-    first, last = stages[0].sampler, stages[-1].sampler
-    cfgs = [_found(graph, stage.sampler, ("cfg",), _is_of_model) for stage in stages]
+    first = stages[0].sampler
+    cfgs = [
+        _found(graph, stage.sampler, (f"cfg_{stage.expert}_noise", "cfg"), _is_of_model)
+        for stage in stages
+    ]
+    seed = _whole(_found(graph, first, ("noise_seed", "seed"), _is_noise))
+    if seed is not None and not is_whole(seed):
+        notes.append(f"Its seed, {seed}, is too large for this app; a random one is taken.")
     task: dict[str, Any] = {
         "prompt": _prompt(graph, first, "positive"),
         "negative_prompt": _prompt(graph, first, "negative"),
-        "seed": _whole(_found(graph, first, ("noise_seed", "seed"), _is_noise)),
+        "seed": seed,
         "steps": _whole(_found(graph, first, ("steps",), "sigmas".__eq__)),
         "guidance_scale": cfgs[0],
-        "guidance_scale_2": cfgs[-1] if last is not first else None,
+        "guidance_scale_2": cfgs[-1] if len(stages) > 1 else None,
         "flow_shift": _found(graph, first, ("shift",), _is_of_model),
         "width": _whole(_found(graph, first, ("width",), _is_size)),
         "height": _whole(_found(graph, first, ("height",), _is_size)),

@@ -8,7 +8,7 @@ from typing import Any, BinaryIO
 
 from backend.lora.encodings import decoded
 from backend.results import matroska, mp4, picture_texts
-from backend.results.comfyui import facts_of_comfyui, is_comfyui
+from backend.results.comfyui import facts_of_comfyui, is_comfyui, without_nan
 from backend.results.facts import VideoFacts, no_settings, own_facts
 from backend.results.infotext import facts_of_infotext, is_infotext
 from backend.results.mp4 import MAX_COMMENT
@@ -61,7 +61,9 @@ def _facts_of_texts(texts: Mapping[str, str], where: str) -> VideoFacts:
     """From the texts that a video or picture carries, under whatever names."""
     graphs = {name: texts[name] for name in ("prompt", "workflow") if name in texts}
     if graphs and is_comfyui(graphs):
-        return facts_of_comfyui(graphs)
+        found = facts_of_comfyui(graphs)
+        said = texts.get("parameters", "")
+        return facts_of_infotext(said) if not found.task and is_infotext(said) else found
     for name in ("comment", "parameters"):
         text = texts.get(name, "").strip()
         if text.startswith("{"):
@@ -86,4 +88,17 @@ def _parsed(text: str | bytes) -> Any:
     try:
         return read_json(text, LIMITS)
     except UntrustedJSONError as error:
-        raise no_settings(error.reason) from error
+        mended = _without_nan(text)
+        if mended is None:
+            raise no_settings(error.reason) from error
+        return mended
+
+
+def _without_nan(text: str | bytes) -> Any:
+    """A graph of ComfyUI that holds NaN; None for anything else."""
+    try:
+        plain = text.decode("utf-8-sig") if isinstance(text, bytes) else text
+        value = read_json(without_nan(plain), LIMITS) if "NaN" in plain else None
+    except ValueError:
+        return None
+    return value if is_comfyui(value) else None

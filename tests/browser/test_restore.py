@@ -271,6 +271,16 @@ def test_a_picture_of_another_program_says_what_it_is(page: Page) -> None:
     expect(page.locator("#prompt textarea")).to_have_value(re.compile("^ink wash, a boat"))
 
 
+def test_an_input_picture_offers_the_settings_that_it_carries(page: Page) -> None:
+    choose_model(page, "Wan2.2 I2V")
+    drop(page, "x.png", "image/png", png(parameters=INFOTEXT))
+    toast = page.locator(".toast").filter(has_text="x.png carries settings: A1111 settings.")
+    expect(page.locator(".picture-image")).to_be_visible()
+    toast.get_by_role("button", name="Load them").click()
+    expect(field(page, "seed")).to_have_value("1234567890")
+    expect(page.locator(".picture-image")).to_be_visible()
+
+
 def test_a_workflow_is_loaded_with_the_button(page: Page, tmp_path: Path) -> None:
     path = tmp_path / "workflow.json"
     path.write_text(json.dumps(drawn()))

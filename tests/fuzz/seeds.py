@@ -4,10 +4,22 @@ from __future__ import annotations
 
 import io
 import json
+import zipfile
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
+from foreign_files import (
+    INFOTEXT,
+    drawn,
+    gif,
+    one_sampler,
+    png,
+    two_samplers,
+    with_exif,
+    with_user_comment,
+    wrapper,
+)
 from lora_files import layer_keys
 from PIL import Image
 from result_files import WANGP, video_bytes
@@ -57,6 +69,33 @@ def pictures() -> tuple[bytes, ...]:
     for kind in ("PNG", "JPEG", "WEBP", "GIF"):
         data = io.BytesIO()
         Image.new("RGB", (8, 8), "teal").save(data, kind)
+        found.append(data.getvalue())
+    return tuple(found)
+
+
+def foreign() -> tuple[bytes, ...]:
+    """What ComfyUI and A1111 write."""
+    graphs = two_samplers(), wrapper(), one_sampler(lora_1={"lora": "a.safetensors"}), drawn()
+    return (
+        *map(packed, graphs),
+        png(prompt=graphs[2], workflow=graphs[3]),
+        png(parameters=INFOTEXT),
+        with_exif("WEBP", prompt=graphs[2]),
+        with_user_comment("JPEG", INFOTEXT),
+        gif(INFOTEXT),
+        INFOTEXT.encode(),
+        b"\x1a\x45\xdf\xa3\x80\x18\x53\x80\x67\xff\x12\x54\xc3\x67\x9e\x73\x73\x9b\x67\xc8\x98"
+        b'\x45\xa3\x87COMMENT\x44\x87\x8b{"prompt":1}',
+    )
+
+
+def zips() -> tuple[bytes, ...]:
+    found = []
+    for method in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        data = io.BytesIO()
+        with zipfile.ZipFile(data, "w", method) as archive:
+            archive.writestr("a/b.safetensors", bytes(500))
+            archive.writestr("../c.png", b"x" * 50)
         found.append(data.getvalue())
     return tuple(found)
 
@@ -157,5 +196,8 @@ TARGETS: Mapping[str, Target] = MappingProxyType(
             ),
         ),
         "picture": Target(targets.picture, pictures()),
+        "strips": Target(targets.strips, pictures()[:1]),
+        "foreign": Target(targets.video, foreign()),
+        "archive": Target(targets.archive, zips()),
     }
 )  # fmt: skip

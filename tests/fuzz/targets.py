@@ -6,6 +6,7 @@ that its reader names in its docstring). Anything else is a finding.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
@@ -31,6 +32,7 @@ from backend.lora.inspection import inspect_lora
 from backend.lora.metadata import describe
 from backend.lora.names import free_name, name_problem, safe_name, stem_of
 from backend.lora.picture_sources import NOT_A_PICTURE, decode_picture, header_pictures
+from backend.lora.png_strips import png_size, reduced
 from backend.lora.scaling import CONFIG_NAME, check_config, read_scaling
 from backend.lora.scan import require_supported
 from backend.lora.selection import LoRASelection
@@ -39,8 +41,9 @@ from backend.lora.sidecar_forms import READ
 from backend.lora.sidecars import read_sidecar
 from backend.lora.staging import checked_stem
 from backend.lora.task_hints import task_hints
-from backend.lora.wangp import parse_multipliers
+from backend.lora.wangp import Phases, parse_multipliers
 from backend.lora.webui_json import rewritten
+from backend.lora.zip_files import ZipArchive
 from backend.results.folder import FoundVideo
 from backend.results.mp4 import read_comment
 from backend.results.reading import read_facts
@@ -190,6 +193,29 @@ def video(data: bytes) -> None:
     written(dict(facts.metadata))
 
 
+def archive(data: bytes) -> None:
+    """A .zip, and all that may be read of it."""
+    opened = ZipArchive.open(io.BytesIO(data), "a.zip", 1_000_000)
+    for entry in opened.entries.values():
+        assert ".." not in entry.name.split("/")
+        assert not entry.name.startswith("/")
+        with contextlib.suppress(StudioError), entry.open() as (source, _):
+            while source.read(65_536):
+                pass
+
+
+def strips(data: bytes) -> None:
+    """A large PNG, read in strips."""
+    file = io.BytesIO(data)
+    size = png_size(file)
+    if size is None or size.width * size.height > 100_000:
+        return
+    try:
+        reduced(file, size, 16)
+    except NOT_A_PICTURE:
+        return
+
+
 def task(data: bytes) -> None:
     try:
         values = read_object(data)
@@ -212,8 +238,9 @@ def wangp(data: bytes) -> None:
 
 def multipliers(data: bytes) -> None:
     count, text = data[:1], data[1:].decode(errors="replace")
-    for handover in (None, 0.5):
-        written(parse_multipliers(text, count[0] if count else 0, handover=handover))
+    for handover, phases in ((None, Phases()), (0.5, Phases(1)), (None, Phases(2, (0.3, 0.6)))):
+        most = count[0] if count else 0
+        written(parse_multipliers(text, most, handover=handover, phases=phases))
 
 
 def selection(data: bytes) -> None:

@@ -199,6 +199,11 @@ def test_a_comfyui_picture_says_what_it_is_and_finds_its_loras(
     assert answer["missing"] == [{"name": "both", "sha256": {}, "strength": 0.5}]
 
 
+def test_an_input_picture_says_what_settings_it_carries(client: TestClient) -> None:
+    for content, carries in ((png_with(parameters=INFOTEXT), "A1111 settings"), (png((4, 4)), "")):
+        assert client.put("/api/pictures", content=content).json()["carries"] == carries
+
+
 def test_a1111s_loras_are_found_by_the_beginning_of_their_hash(
     client: TestClient, settings: Settings, loras: LoRAManager
 ) -> None:
@@ -245,6 +250,7 @@ def test_the_input_picture_comes_back_if_the_app_kept_it(
 
 def test_the_input_picture_is_found_by_its_contents(client: TestClient, settings: Settings) -> None:
     stored = client.put("/api/pictures", content=png((40, 20))).json()
+    assert stored.pop("carries") == ""
     kept = (settings.data_dir / "pictures" / f"{stored['id']}.png").read_bytes()
     sha256 = hashlib.sha256(kept).hexdigest()
     for data, found in (

@@ -2,8 +2,8 @@
 import { el, icon } from "../../lora_ui/assets/dom.js";
 import { acceptDrops } from "../../lora_ui/assets/drop_zone.js";
 import { toastError } from "../../lora_ui/assets/toasts.js";
-import { pictureInput, takePictureFile } from "./picture.js";
-import { offerSettingsOf, restoreFromFile } from "./restore.js";
+import { pictureInput } from "./picture.js";
+import { restoreFromFile, takeWithSettings } from "./restore.js";
 
 const PICTURES = ["png", "jpg", "jpeg", "webp", "gif", "avif"];
 const SETTINGS = /\.(mp4|m4v|webm|json|txt)$/i;
@@ -48,8 +48,7 @@ async function take(files) {
   if (SETTINGS.test(file.name) || (isPicture && pictureInput.use === "none")) {
     await restoreFromFile(file);
   } else if (isPicture) {
-    await takePictureFile(file);
-    await offerSettingsOf(file);
+    await takeWithSettings(file);
   } else toastError(unwanted(file));
 }
 

@@ -86,14 +86,16 @@ export function offerPicture(picture) {
   });
 }
 
-/** Send a picture's file to the server and take it as the input. */
+/** Send a picture's file to the server and take it as the input; gives the server's answer. */
 export async function takePictureFile(file) {
   pictureInput.turn += 1;
   const { turn } = pictureInput;
   try {
-    const picture = await send("api/pictures", file);
+    const { carries, ...picture } = await send("api/pictures", file);
     if (turn === pictureInput.turn) pictureInput.set(picture);
+    return { ...picture, carries };
   } catch (error) {
     toastError(error);
+    return null;
   }
 }

@@ -4,7 +4,7 @@ import { el } from "../../lora_ui/assets/dom.js";
 import { plural } from "../../lora_ui/assets/format.js";
 import { store } from "../../lora_ui/assets/store.js";
 import { toast } from "../../lora_ui/assets/toasts.js";
-import { offerPicture } from "./picture.js";
+import { offerPicture, takePictureFile } from "./picture.js";
 import { reuseFields } from "./runs.js";
 import { send } from "./sending.js";
 import { openTab } from "./tabs.js";
@@ -20,12 +20,12 @@ export async function restoreFromFile(file) {
   }
 }
 
-/** Offer to take over the settings that an input picture carries, if it carries any. */
-export async function offerSettingsOf(file) {
-  const settings = await send("api/results/read", file).catch(() => null);
-  if (!settings) return;
-  toast(`${file.name} carries settings: ${settings.what}.`, {
-    action: { label: "Load them", run: () => restore(settings) },
+/** Take a picture as the input; offer the settings that it carries, if it carries any. */
+export async function takeWithSettings(file) {
+  const picture = await takePictureFile(file);
+  if (!picture?.carries) return;
+  toast(`${file.name} carries settings: ${picture.carries}.`, {
+    action: { label: "Load them", run: () => restoreFromFile(file) },
   });
 }
 

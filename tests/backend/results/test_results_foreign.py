@@ -146,6 +146,54 @@ def test_a_graph_as_it_is_drawn() -> None:
     assert strengths(facts) == {"ink": 0.8}
 
 
+def test_a_sampler_of_both_experts() -> None:
+    graph = two_samplers()
+    del graph["79"]
+    graph["78"] = {
+        "class_type": "WanMoeKSampler",
+        "inputs": {
+            "model_high_noise": ["81", 0], "model_low_noise": ["82", 0], "positive": ["89", 0],
+            "negative": ["72", 0], "latent_image": ["74", 0], "seed": 5, "steps": 20,
+            "cfg_high_noise": 4.0, "cfg_low_noise": 3.0, "boundary": 0.875,
+        },
+    }  # fmt: skip
+    facts = read(json.dumps(graph))
+    assert (facts.task["guidance_scale"], facts.task["guidance_scale_2"]) == (4.0, 3.0)
+    assert (facts.task["seed"], facts.task["steps"]) == (5, 20)
+    assert strengths(facts) == {
+        "style_HIGH": {"high": 0.9, "low": 0.0},
+        "both": 0.5,
+        "style_LOW": {"high": 0.0, "low": 0.7},
+    }
+
+
+def test_what_comfyui_writes_that_is_no_json(tmp_path: Path) -> None:
+    text = json.dumps(XL)[:-1] + ', "99": {"class_type": "X", "inputs": {}, "is_changed": [NaN]}}'
+    comment = f'{{"prompt": {text}, "workflow": {json.dumps(drawn())}}}'
+    for data in (
+        text.encode(),
+        png(prompt=text),
+        with_exif("WEBP", prompt=json.loads(text)),
+        video(tmp_path / "v.mp4", {"comment": comment}),
+    ):
+        assert read(data).task["prompt"] == "a red fox"
+
+
+def test_what_cannot_be_taken_over_is_noted() -> None:
+    graph = one_sampler(lora_name="ink.safetensors", strength_model=1)
+    graph["3"]["inputs"]["seed"] = 2**64 - 1
+    facts = read(json.dumps(graph))
+    assert "seed" not in facts.task
+    assert "18446744073709551615, is too large" in facts.notes[0]
+    groups = {**drawn(), "definitions": {"subgraphs": [{"id": "x"}]}}
+    assert "subgraphs" in read(json.dumps(groups)).notes[-1]
+
+
+def test_the_text_counts_where_the_graph_says_nothing() -> None:
+    graph = {"1": {"class_type": "X", "inputs": {}}}
+    assert read(png(prompt=graph, parameters=INFOTEXT)).what == "A1111 settings"
+
+
 def test_a_guider_and_noise_of_their_own() -> None:
     graph = one_sampler(lora_name="ink.safetensors", strength_model=1)
     graph["3"] = {
