@@ -105,6 +105,7 @@ class Parsed:
 
 
 _MODEL = frozenset({"diffusion_model"})
+MOST_ENDINGS = 5  # segments that may follow a layer's name in a key
 _EXPERTS = frozenset({"transformer", "transformer_1", "transformer_2"})
 _LYCORIS: frozenset[Spelling] = frozenset({"loha", "norm"})
 
@@ -219,9 +220,11 @@ def unread_layer(key: str) -> tuple[str, ExpertMark | None] | None:
 
 def _known_start(key: str) -> str:
     """The start of the key that is the name of a layer; "" if none is."""
-    while key and name_of(key) is None:
+    for _ in range(MOST_ENDINGS):
+        if name_of(key) is not None:
+            return key
         key = key.rpartition(".")[0]
-    return key
+    return ""
 
 
 def refusals(reading: KeyReading, dims: Callable[[str], int]) -> list[str]:

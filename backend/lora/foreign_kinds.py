@@ -86,6 +86,7 @@ KINDS: tuple[Kind, ...] = (
         for prefix, name in _PEFT.items()
     ),
 )
+_ANY_KIND = re.compile("|".join(f"(?:{kind.ending.pattern})" for kind in KINDS))
 # What lies beside the keys of such a kind, and belongs to it: LyCORIS writes an IA3 as `weight` and
 # `on_input`, an OFT with a `rescale`; quantisers add scales of the inputs.
 _BESIDE = re.compile(r"\.(?:rescale|input_scale|output_scale|scale_input)$")
@@ -115,6 +116,7 @@ VARIANTS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("FlashVSR", r"LQ_proj_in"),
     )
 )
+_ANY_VARIANT = re.compile("|".join(layer.pattern for _, layer in VARIANTS))
 # Other models, by layers that Wan does not have. The first that fits counts.
 MODELS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
     (name, re.compile(pattern))
@@ -152,6 +154,8 @@ MODELS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
 
 def variant_reason(key: str) -> str | None:
     """Why a key of a variant's layer is ignored; None if it is of none that is known."""
+    if _ANY_VARIANT.search(key) is None:
+        return None
     name = next((name for name, layer in VARIANTS if layer.search(key)), None)
     return f"belongs to a layer of {name}, which this model does not have" if name else None
 
@@ -202,6 +206,8 @@ def counted(number: int, thing: str) -> str:
 
 def kind_of(key: str, dims: Callable[[str], int] = lambda key: 0) -> tuple[str, str]:
     """(the kind that the key is of, the layer before its ending); two empty texts if none."""
+    if _ANY_KIND.search(key) is None:  # most keys are of none, which one search tells
+        return "", ""
     for kind in KINDS:
         match = kind.ending.search(key)
         if match and (kind.dims is None or kind.dims == dims(key)):

@@ -17,6 +17,7 @@ from typing import Literal
 
 ExpertMark = Literal["high", "low", "first"]
 
+LONGEST = 500  # characters of a layer's name
 # Modules that only pass calls on, so that their names say nothing, wherever they stand.
 TRANSPARENT = (
     "_orig_mod", "_checkpoint_wrapped_module", "_fsdp_wrapped_module", "_forward_module",
@@ -61,11 +62,14 @@ class Peeled:
 
 
 def peel(name: str) -> Peeled | None:
-    """Take the wrappers off a layer's name; None if they name both experts.
+    """Take the wrappers off a layer's name; None if they name both experts, or if it is too long
+    to be one.
 
     >>> peel("module.transformer._orig_mod.blocks.0.attn1.to_q").path
     'blocks.0.attn1.to_q'
     """
+    if len(name) > LONGEST:
+        return None
     segments = [part for part in name.split(".") if part not in TRANSPARENT]
     start = 0
     while start < len(segments) - 1 and segments[start] in HOLDERS:

@@ -13,8 +13,10 @@ from lora_files import DIM, TINY_CONFIG, diffusion_pipe, musubi
 from backend.errors import UnsupportedLoRAError
 from backend.lora.architectures import architecture_from_config
 from backend.lora.compatibility import judge
+from backend.lora.dialects import read_keys
 from backend.lora.info import LoRAInfo
 from backend.lora.scan import require_supported
+from backend.lora.wrappers import peel
 
 Inspect = Callable[..., LoRAInfo]
 Q = "diffusion_model.blocks.0.self_attn.q"
@@ -190,3 +192,13 @@ def test_every_method_of_peft_has_a_name(tmp_path: Path, inspect: Inspect) -> No
     for name in sorted(names):
         info = inspect({f"{Q}.{name}": (4, DIM)})
         assert info.layers or info.problems, name
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["model_" * 50_000, "module." * 50_000, "lora_unet_" + "_orig_mod" * 50_000, ".hra_" * 50_000],
+    ids=["holders", "wrappers", "flattened", "a method"],
+)
+def test_a_name_without_end_is_no_layer(key: str) -> None:
+    assert peel(key) is None
+    assert read_keys([f"{key}x.lora_A.weight"]).unknown

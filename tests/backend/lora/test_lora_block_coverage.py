@@ -47,3 +47,17 @@ def test_a_model_that_is_not_installed_tells_nothing(library: LoRALibrary, root:
     ]
     for name in unknown:
         assert library.block_coverage("any", name) == {}
+
+
+def test_a_layer_for_another_task_is_lost_outside_the_blocks(
+    library: LoRALibrary, root: Path
+) -> None:
+    shapes = {
+        "diffusion_model.blocks.1.self_attn.q.lora_A.weight": (RANK, DIM),
+        "diffusion_model.blocks.1.self_attn.q.lora_B.weight": (DIM, RANK),
+        "diffusion_model.patch_embedding.diff": (DIM, 36, 1, 2, 2),
+    }
+    write_lora(root / "i2v.safetensors", shapes)
+    found = library.block_coverage("i2v", "demo")
+    counts = {block.block: (block.changed, block.lost) for block in found["low"]}
+    assert counts == {0: (0, 0), 1: (1, 0), None: (0, 1)}
