@@ -10,6 +10,7 @@ from typing import Any
 
 from utils import GenerationError, SettingsError, parse_multipliers
 
+LOGIN_VARIABLE = "WAN_LORA_LOGIN"
 EXAMPLES = """examples:
   python app.py
   python app.py --port 8000 --model demo --no-browser
@@ -172,16 +173,46 @@ def settings_overrides(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def read_login(path: Path | None) -> tuple[str, str] | None:
-    """User and password from a file that holds `user:password`, or from the environment."""
-    text = os.environ.get("WAN_LORA_LOGIN", "")
-    if path is not None:
-        try:
-            text = path.read_text(encoding="utf-8").strip()
-        except OSError as error:
-            raise SettingsError(f"{path} cannot be read: {error.strerror}.") from error
+    """User and password from a file that holds `user:password`, or from the environment.
+
+    None if neither is given. One that is given and holds no login is a SettingsError, so that
+    nothing is ever served without the login that was meant to be there.
+    """
+    if path is None:
+        text = os.environ.get(LOGIN_VARIABLE)
+        return None if text is None else _login([text], LOGIN_VARIABLE)
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise _no_login(str(path), "it is not UTF-8 text") from error
+    return _login(lines, str(path))
+
+
+def _login(lines: list[str], where: str) -> tuple[str, str]:
+    """The login in the one line that holds anything."""
+    filled = [(number, line.strip()) for number, line in enumerate(lines, 1) if line.strip()]
+    if not filled:
+        raise _no_login(where, "it is empty")
+    number, text = filled[0]
     user, separator, password = text.partition(":")
-    if text and not (separator and user and password):
-        raise SettingsError(
-            "The login must be user:password.", suggestions=["Correct the login file."]
-        )
-    return (user, password) if text else None
+    if not separator:
+        raise _no_login(where, f"line {number} has no colon")
+    if not (user and password):
+        raise _no_login(where, f"line {number} has no {'password' if user else 'user'}")
+    if not text.isprintable():
+        raise _no_login(where, f"line {number} holds a character that cannot be typed")
+    if len(filled) > 1:
+        raise _no_login(where, f"line {filled[1][0]} is one too many; it takes one login")
+    return user, password
+
+
+def _no_login(where: str, why: str) -> SettingsError:
+    return SettingsError(
+        f"{where} holds no login: {why}.",
+        suggestions=[
+            "Write one line, user:password.",
+            f"To start without a login, leave out --login-file and unset {LOGIN_VARIABLE}.",
+        ],
+    )

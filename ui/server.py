@@ -21,6 +21,7 @@ from starlette.types import ASGIApp
 from lora_ui.routes import ASSETS_URL as LORA_ASSETS_URL
 from ui.api import build_api
 from ui.generate_tab import ASSETS_URL
+from ui.gradio_doors import GradioDoors
 from ui.guard import LOOPBACK, Access, Guard
 from ui.messages import address_unusable, password_needed, port_taken
 from ui.modules import preload_links
@@ -64,6 +65,7 @@ def build_app(
 ) -> FastAPI:
     """The whole application. The queue runs while the application does."""
     app = build_api(settings, loras, uploads, queue, on_ready=on_ready, version=version)
+    app.router.routes.append(GradioDoors())
     gr.mount_gradio_app(
         app,
         build_page(settings, loras, queue),

@@ -146,13 +146,47 @@ def test_placing_never_overwrites(tmp_path: Path) -> None:
 
 def test_a_login_file_holds_user_and_password(tmp_path: Path) -> None:
     path = tmp_path / "login"
-    path.write_text("ann:se:cret\n")
-    assert read_login(path) == ("ann", "se:cret")
-    path.write_text("nothing")
-    with pytest.raises(SettingsError, match="user:password"):
-        read_login(path)
+    for text in ("ann:se:cret", "\n ann:se:cret \r\n\n", "\ufeffann:se:cret\n"):
+        path.write_text(text)
+        assert read_login(path) == ("ann", "se:cret")
     with pytest.raises(SettingsError, match="missing"):
         read_login(tmp_path / "missing")
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        (b"", "it is empty"),
+        (b" \n\t\r\n", "it is empty"),
+        (b"\xef\xbb\xbf", "it is empty"),
+        (b"nothing", "line 1 has no colon"),
+        (b"\n\nann\n", "line 3 has no colon"),
+        (b"ann:", "line 1 has no password"),
+        (b"ann: \n", "line 1 has no password"),
+        (b":secret", "line 1 has no user"),
+        (b"ann:se\0cret", "line 1 holds a character"),
+        (b"ann:secret\nbob:secret\n", "line 2 is one too many"),
+        (b"ann:\xff\xfe", "not UTF-8"),
+    ],
+)
+def test_a_login_that_is_none_is_an_error(data: bytes, why: str, tmp_path: Path) -> None:
+    """Never a start without a login."""
+    path = tmp_path / "login"
+    path.write_bytes(data)
+    with pytest.raises(SettingsError, match=why) as caught:
+        read_login(path)
+    assert "user:password" in caught.value.suggestions[0]
+
+
+@pytest.mark.parametrize("value", ["", " ", "ann", "ann:"])
+def test_neither_is_one_in_the_environment(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WAN_LORA_LOGIN", value)
+    with pytest.raises(SettingsError, match="WAN_LORA_LOGIN holds no login"):
+        read_login(None)
+    monkeypatch.setenv("WAN_LORA_LOGIN", "ann:secret")
+    assert read_login(None) == ("ann", "secret")
+    monkeypatch.delenv("WAN_LORA_LOGIN")
+    assert read_login(None) is None
 
 
 def test_help_explains_and_loads_nothing_heavy() -> None:
