@@ -34,12 +34,14 @@ from backend.logs import start_logging
 from backend.lora.accelerators import Accelerator, accelerator_of, tags_with
 from backend.lora.compatibility import Compatibility
 from backend.lora.documents import Documents
+from backend.lora.picture_sources import NoPictureError, read_picture
 from backend.lora.prompt_notation import unsupported_in
 from backend.lora.selection import LoRASelection
 from backend.lora.set_files import SetItem
 from backend.lora.sets import LoRASets
 from backend.lora.upload import LoRAUploadHandler
 from backend.lora.wangp import parse_multipliers
+from backend.media import Media, open_media
 from backend.results.library import ResultLibrary
 from backend.results.query import ResultQuery
 from backend.results.reading import read_facts
@@ -79,8 +81,10 @@ __all__ = [
     "LoRASets",
     "LoRAUIState",
     "LoRAUploadHandler",
+    "Media",
     "ModelLoadError",
     "ModelManager",
+    "NoPictureError",
     "Part",
     "Progress",
     "RequestError",
@@ -106,9 +110,11 @@ __all__ = [
     "installed_fingerprint",
     "is_running",
     "load_settings",
+    "open_media",
     "parse_multipliers",
     "read_facts",
     "read_object",
+    "read_picture",
     "restore",
     "split_steps",
     "start_logging",

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import FileResponse
 
 from lora_ui.cards import compact
 from lora_ui.feeds import Feed
 from lora_ui.responses import IMMUTABLE
+from lora_ui.served_files import served
 from utils import LoRAManager, LoRANotFoundError
 
 
@@ -25,11 +25,11 @@ def add_card_routes(router: APIRouter, loras: LoRAManager) -> None:
     def video(name: str) -> Response:
         """The video that plays while the pointer is on the card; 404 where there is none."""
         path = loras.preview_video(name)
-        if path is None:
-            raise LoRANotFoundError(f"{name} has no preview video.")
-        kind = "video/webm" if path.suffix.lower() == ".webm" else "video/mp4"
         # The address carries the picture's version, so it never changes under it.
-        return FileResponse(path, media_type=kind, headers=IMMUTABLE)
+        answer = None if path is None else served(path, "video/", IMMUTABLE)
+        if answer is None:
+            raise LoRANotFoundError(f"{name} has no preview video.")
+        return answer
 
     @router.get("/api/loras/blocks", response_description="Coverage by expert and block")
     def blocks(name: str, model: str) -> dict[str, Any]:

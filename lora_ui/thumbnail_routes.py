@@ -12,7 +12,8 @@ from starlette.concurrency import run_in_threadpool
 
 from lora_ui.models import OneDone
 from lora_ui.responses import IMMUTABLE
-from utils import LoRAManager, ResultLibrary, UploadError, from_mb
+from lora_ui.served_files import served
+from utils import LoRAManager, LoRANotFoundError, ResultLibrary, UploadError, from_mb
 
 MAX_BYTES = from_mb(200)
 
@@ -29,7 +30,10 @@ def add_thumbnail_routes(
     )
     def thumbnail(name: str) -> Response:
         # The address carries the picture's version, so it never changes under it.
-        return FileResponse(loras.thumbnail_file(name), headers=IMMUTABLE)
+        answer = served(loras.thumbnail_file(name), "image/webp", IMMUTABLE, follow=False)
+        if answer is None:
+            raise LoRANotFoundError(f"The picture of {name} is not there any more.")
+        return answer
 
     @router.put("/api/loras/thumbnail", summary="Choose a LoRA's picture")
     async def choose(request: Request, name: str, result: str | None = None) -> OneDone:

@@ -32,6 +32,21 @@ def not_in_trash() -> StudioError:
     )
 
 
+def result_gone() -> StudioError:
+    return GenerationError(
+        "The file of this result is not there any more, or is no longer what it was.",
+        suggestions=["Reload the page to see the results that there are."],
+        context={"status": 404},
+    )
+
+
+def picture_gone() -> StudioError:
+    return GenerationError(
+        "The input picture is not on the server any more.",
+        suggestions=["Choose the picture again."],
+    )
+
+
 def too_large(limit: int) -> StudioError:
     return UploadError(
         f"The file is larger than {limit // from_mb(1)} MB.",

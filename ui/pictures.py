@@ -10,14 +10,16 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from PIL import Image, ImageOps
+from PIL import Image
 
 from ui.framing import cropped, padded
+from ui.messages import picture_gone
 from ui.result_models import Picture
-from utils import GenerationError
+from utils import GenerationError, NoPictureError, read_picture
 
 ID_LENGTH = 32
 MAX_SIDE = 4096
+OWN_FORMAT = ("PNG",)
 WHOLE = {"x": 0, "y": 0, "width": 1, "height": 1}
 
 
@@ -30,19 +32,19 @@ class PictureStore:
     def store(self, file: BinaryIO) -> Picture:
         """Store the picture that a file holds. Raises GenerationError if it holds none."""
         try:
-            with Image.open(file) as opened:
-                picture = ImageOps.exif_transpose(opened) or opened
-                return self.keep(picture)
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+            picture = read_picture(file)
+        except NoPictureError as error:
             raise GenerationError(
-                f"The picture cannot be opened: {error}.",
-                suggestions=["Choose a PNG, JPEG or WebP picture."],
+                "The picture cannot be opened: it is damaged, too large, or of a kind that is not"
+                " taken.",
+                suggestions=["Choose a PNG, JPEG, WebP, GIF or AVIF picture."],
             ) from error
+        return self.keep(picture)
 
     def keep(self, picture: Image.Image) -> Picture:
         """Store a picture; gives its id, and its size as it is stored."""
         key = self.add(picture)
-        with Image.open(self._path(key)) as stored:
+        with Image.open(self._path(key), formats=OWN_FORMAT) as stored:
             return Picture(id=key, width=stored.width, height=stored.height)
 
     def add(self, picture: Image.Image) -> str:
@@ -62,7 +64,7 @@ class PictureStore:
         key = sha256[:ID_LENGTH]
         if not self._is_key(key) or not self._path(key).is_file():
             return None
-        with Image.open(self._path(key)) as stored:
+        with Image.open(self._path(key), formats=OWN_FORMAT) as stored:
             return Picture(id=key, width=stored.width, height=stored.height)
 
     def cut(self, wanted: Any, width: Any = None, height: Any = None) -> Path:
@@ -75,7 +77,7 @@ class PictureStore:
         sides = (width, height)
         if not all(isinstance(side, int) and 0 < side <= MAX_SIDE for side in sides):
             return source  # the task's own check names what is wrong with its size
-        with Image.open(source) as opened:
+        with Image.open(source, formats=OWN_FORMAT) as opened:
             picture = opened.convert("RGB")
         if wanted.get("fit") == "pad":
             return self.file(self.add(padded(picture, sides)))
@@ -84,10 +86,7 @@ class PictureStore:
     def file(self, key: str) -> Path:
         """Where the picture is, which counts as a use. Raises GenerationError if there is none."""
         if not self._is_key(key) or not self._path(key).is_file():
-            raise GenerationError(
-                "The input picture is not on the server any more.",
-                suggestions=["Choose the picture again."],
-            )
+            raise picture_gone()
         with contextlib.suppress(OSError):
             os.utime(self._path(key))
         return self._path(key)

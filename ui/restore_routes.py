@@ -13,8 +13,9 @@ from fastapi.responses import FileResponse
 from starlette.concurrency import run_in_threadpool
 
 from lora_ui.responses import IMMUTABLE, ErrorRoute
+from lora_ui.served_files import served
 from ui.likeness import restored_here
-from ui.messages import too_large
+from ui.messages import picture_gone, too_large
 from ui.pictures import PictureStore
 from ui.result_models import Picture, RestoredSettings, StoredPicture
 from utils import GenerationError, LoRAManager, ResultLibrary, Settings, read_facts
@@ -32,8 +33,7 @@ def create_restore_router(
 ) -> APIRouter:
     router = APIRouter(route_class=ErrorRoute, tags=["results"])
 
-    def restored(file: BinaryIO) -> RestoredSettings:
-        facts = read_facts(file)
+    def restored(facts: VideoFacts) -> RestoredSettings:
         found = restored_here(facts, settings, loras)
         picture, notes = _input_picture(facts, settings, pictures)
         answer = RestoredSettings.model_validate(found, from_attributes=True)
@@ -45,12 +45,12 @@ def create_restore_router(
         JSON beside one. Nothing is kept."""
         with tempfile.SpooledTemporaryFile(IN_MEMORY_BYTES) as file:
             await _receive(request, file, MAX_VIDEO_BYTES)  # type: ignore[arg-type]
-            return await run_in_threadpool(restored, file)  # type: ignore[arg-type]
+            facts = await run_in_threadpool(read_facts, file)  # type: ignore[arg-type]
+            return await run_in_threadpool(restored, facts)
 
     @router.get("/api/results/{result_id}/settings", summary="What makes this result again")
     def of_result(result_id: str) -> RestoredSettings:
-        with results.video(results.get(result_id)).open("rb") as file:
-            return restored(file)
+        return restored(results.facts(results.get(result_id)))
 
     _add_picture_routes(router, pictures)
     return router
@@ -68,7 +68,10 @@ def _add_picture_routes(router: APIRouter, pictures: PictureStore) -> None:
 
     @router.get("/api/pictures/{picture_id}", response_class=FileResponse)
     def picture(picture_id: str) -> Response:
-        return FileResponse(pictures.file(picture_id), media_type="image/png", headers=IMMUTABLE)
+        answer = served(pictures.file(picture_id), "image/png", IMMUTABLE, follow=False)
+        if answer is None:
+            raise picture_gone()
+        return answer
 
 
 def _settings_in(file: BinaryIO) -> str:
@@ -106,8 +109,8 @@ def _input_picture(
     found = pictures.find(facts.picture) if facts.picture else None
     if found is not None:
         return found, []
-    with contextlib.suppress(OSError, ValueError, GenerationError):
-        path = Path(recorded).resolve()
+    with contextlib.suppress(OSError, ValueError, RuntimeError, GenerationError):
+        path = Path(recorded).resolve()  # RuntimeError: a loop of links
         if path.is_relative_to(settings.data_dir.resolve()):
             with path.open("rb") as file:
                 return pictures.store(file), []

@@ -11,7 +11,9 @@ from fastapi.responses import FileResponse
 from PIL import Image
 
 from lora_ui.responses import IMMUTABLE, ErrorRoute
+from lora_ui.served_files import served
 from ui.desktop import is_local, show_in_folder
+from ui.messages import result_gone
 from ui.pictures import PictureStore
 from ui.result_models import (
     Done,
@@ -96,29 +98,32 @@ def _add_files(router: APIRouter, results: ResultLibrary, queue: JobQueue) -> No
         try:
             result = results.get(result_id)
         except GenerationError:
-            path = Path((queue.result(result_id) or {}).get(key) or "")
-            if not path.is_file():
+            path = (queue.result(result_id) or {}).get(key)
+            if not path:
                 raise
-            return path
+            return Path(path)
         return results.video(result) if key == "video_path" else results.poster(result)
+
+    def answer(result_id: str, key: str, kind: str, disposition: str | None = None) -> Response:
+        path = file(result_id, key)
+        name = path.name if disposition else None
+        found = served(
+            path, kind, IMMUTABLE, follow=False, name=name, disposition=disposition or "inline"
+        )
+        if found is None:
+            raise result_gone()
+        return found
 
     @router.get("/api/results/{result_id}/video", response_class=FileResponse)
     def video(result_id: str, download: bool = False) -> Response:
         """The MP4; with `download` for saving, under its own name."""
-        path = file(result_id, "video_path")
-        return FileResponse(
-            path,
-            media_type="video/mp4",
-            filename=path.name,
-            content_disposition_type="attachment" if download else "inline",
-            headers=IMMUTABLE,
-        )
+        disposition = "attachment" if download else "inline"
+        return answer(result_id, "video_path", "video/mp4", disposition)
 
     @router.get("/api/results/{result_id}/poster", response_class=FileResponse)
     def poster(result_id: str) -> Response:
         """A still picture as JPEG."""
-        path = file(result_id, "poster_path")
-        return FileResponse(path, media_type="image/jpeg", headers=IMMUTABLE)
+        return answer(result_id, "poster_path", "image/jpeg")
 
 
 def _add_actions(router: APIRouter, results: ResultLibrary, pictures: PictureStore) -> None:
@@ -143,5 +148,6 @@ def _add_actions(router: APIRouter, results: ResultLibrary, pictures: PictureSto
     @router.post("/api/results/{result_id}/last-frame", summary="Keep the last frame as an input")
     def last_frame(result_id: str) -> Picture:
         """Store the last frame as an input picture, for a video that goes on from here."""
-        with Image.open(io.BytesIO(results.last_frame(results.get(result_id)))) as frame:
+        data = io.BytesIO(results.last_frame(results.get(result_id)))
+        with Image.open(data, formats=("PNG",)) as frame:
             return pictures.keep(frame)

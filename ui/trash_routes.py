@@ -6,6 +6,7 @@ from fastapi import APIRouter, Response
 from fastapi.responses import FileResponse
 
 from lora_ui.responses import ErrorRoute
+from lora_ui.served_files import served
 from ui.messages import not_in_trash
 from ui.result_models import DiscardedResult, Done, Emptied, ResultTrash
 from ui.routes import FRESH
@@ -36,8 +37,9 @@ def create_trash_router(results: ResultLibrary) -> APIRouter:
     def poster(result_id: str) -> Response:
         """A still picture as JPEG."""
         path = results.trash.poster(result_id)
-        if path is None:
+        answer = None if path is None else served(path, "image/jpeg", FRESH, follow=False)
+        if answer is None:
             raise not_in_trash()
-        return FileResponse(path, media_type="image/jpeg", headers=FRESH)
+        return answer
 
     return router

@@ -21,18 +21,20 @@ from PIL import Image, ImageOps
 from backend.errors import LoRAError, StudioError
 from backend.lora.header import open_regular, read_header
 from backend.lora.png_strips import png_size, reduced
+from backend.media import START_BYTES, is_media, media_type
 from backend.units import MB
 from backend.untrusted_json import Limits, UntrustedJSONError, read_json
 
 SAMPLE_BYTES = 1024 * 1024
 MAX_PIXELS = 40_000_000  # of what is decoded as a whole
+MAX_WEBP_PIXELS = 16_000_000  # Pillow keeps three copies of one
 MAX_BYTES = 128 * MB
 MAX_HEADER_BYTES = 20 * MB
 MAX_VIDEO_BYTES = 200 * MB
 COVERS = Limits(size=100 * MB, depth=4, values=1000)
 LONGEST_SIDE = 2048  # pixels; what is larger is read smaller
+FORMS = {"video/mp4": "mp4", "video/webm": "matroska"}  # as FFmpeg calls them
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "AVIF")
-STILLS = (b"avif", b"avis", b"mif1", b"msf1", b"heic", b"heix")  # pictures in a video's container
 NOT_A_PICTURE = (
     OSError,
     ValueError,
@@ -46,6 +48,10 @@ NOT_A_PICTURE = (
     Image.DecompressionBombWarning,
     StudioError,
 )
+
+
+class NoPictureError(ValueError):
+    """What was to be a picture is damaged, too large, or of a kind that is not taken."""
 
 
 @dataclass(frozen=True)
@@ -146,15 +152,64 @@ def picture_of(path: Path) -> Image.Image:
 def decode_picture(file: BinaryIO) -> Image.Image:
     """An RGB picture from untrusted bytes, at most about `LONGEST_SIDE` pixels a side where it
     is too large to be decoded as a whole. Raises one of NOT_A_PICTURE."""
+    try:
+        return _decoded(file)
+    except NOT_A_PICTURE:
+        raise
+    except Exception as error:
+        # A boundary: Pillow's readers raise whatever the bytes make them meet.
+        raise ValueError(f"it cannot be decoded ({type(error).__name__})") from error
+
+
+def read_picture(file: BinaryIO) -> Image.Image:
+    """As `decode_picture`; raises NoPictureError for all that is wrong."""
+    try:
+        return decode_picture(file)
+    except NOT_A_PICTURE as error:
+        raise NoPictureError(str(error)) from error
+
+
+def _decoded(file: BinaryIO) -> Image.Image:
     size = png_size(file)
     if size is not None and size.width * size.height > MAX_PIXELS:
         return reduced(file, size, LONGEST_SIDE)
-    picture = Image.open(file, formats=FORMATS)
+    picture = opened_picture(file)
     if picture.width * picture.height > MAX_PIXELS and not picture.info.get("progressive"):
         picture.draft("RGB", (LONGEST_SIDE, LONGEST_SIDE))  # a JPEG is decoded at a fraction
     if picture.width * picture.height > MAX_PIXELS:
         raise ValueError("the picture has too many pixels")
     return ImageOps.exif_transpose(picture).convert("RGB")
+
+
+def opened_picture(file: BinaryIO) -> Image.Image:
+    """A picture that is not decoded yet, of the formats that are taken; `file` is at its start.
+    Raises one of NOT_A_PICTURE."""
+    if file.seek(0, os.SEEK_END) > MAX_BYTES:
+        raise ValueError("the picture is too large")
+    if webp_pixels(file) > MAX_WEBP_PIXELS:
+        raise ValueError("the picture has too many pixels")
+    return Image.open(file, formats=FORMATS)
+
+
+def webp_pixels(file: BinaryIO) -> int:
+    """Pixels of a WebP, which Pillow takes the memory for when it opens one; 0 for other files.
+
+    Format: RFC 9649. The file is left at its start.
+    """
+    file.seek(0)
+    start = file.read(30)
+    file.seek(0)
+    if start[:4] != b"RIFF" or start[8:12] != b"WEBP" or len(start) < 30:
+        return 0
+    kind = start[12:16]
+    if kind == b"VP8X":
+        width, height = (int.from_bytes(start[at : at + 3], "little") + 1 for at in (24, 27))
+    elif kind == b"VP8L":
+        bits = int.from_bytes(start[21:25], "little")
+        width, height = (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+    else:
+        width, height = (int.from_bytes(start[at : at + 2], "little") & 0x3FFF for at in (26, 28))
+    return width * height
 
 
 def picture_in(path: Path) -> Image.Image:
@@ -179,13 +234,7 @@ def picture_in(path: Path) -> Image.Image:
 
 def is_video(path: Path) -> bool:
     """Whether a file begins as an MP4 or a WebM does."""
-    try:
-        with os.fdopen(open_regular(path), "rb") as file:
-            start = file.read(12)
-    except NOT_A_PICTURE:
-        return False
-    boxes = start[4:8] == b"ftyp" and start[8:12] not in STILLS
-    return boxes or start.startswith(b"\x1a\x45\xdf\xa3")
+    return is_media(path, "video/")
 
 
 def _first_frame(path: Path) -> Image.Image | None:
@@ -197,11 +246,17 @@ def _first_frame(path: Path) -> Image.Image | None:
         with os.fdopen(open_regular(path), "rb") as file:
             if os.fstat(file.fileno()).st_size > MAX_VIDEO_BYTES:
                 return None
-            with av.open(file) as container:
-                frame = next(container.decode(video=0), None)
-                if frame is None or frame.width * frame.height > MAX_PIXELS:
+            # By its name, so that no playlist is followed to other files.
+            form = FORMS[media_type(file.read(START_BYTES)) or ""]
+            file.seek(0)
+            with av.open(file, format=form) as container:
+                stream = container.streams.video[0]
+                # Checked by the decoder, before it takes memory for a frame.
+                stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
+                frame = next(container.decode(stream), None)
+                if frame is None:
                     return None
                 picture: Image.Image = frame.to_image()
                 return picture
-    except av.FFmpegError:
+    except (av.FFmpegError, LookupError):  # or without a picture, or of another form
         return None

@@ -23,6 +23,7 @@ from backend.lora.records import Prepared, record_of
 from backend.lora.scan import ScannedFile
 from backend.lora.search import search
 from backend.lora.showing import display_data, info_summary
+from backend.media import is_media
 from backend.one_file import one_file
 
 
@@ -197,8 +198,8 @@ class LibraryReader(LibraryView):
 
     def preview_video(self, name: str) -> Path | None:
         """The video beside the LoRA that shows what it does, if there is one."""
-        video = self._find(name).preview_video
-        return None if video is None else self.root / video
+        videos = (self.root / path for path in self._find(name).preview_videos)
+        return next((path for path in videos if is_media(path, "video/")), None)
 
     def block_coverage(self, name: str, model_type: str) -> dict[str, list[BlockCoverage]]:
         """By expert, what of each block of the model the LoRA changes; {} if it cannot be said.

@@ -77,10 +77,9 @@ class Prepared:
         return self.source.made(self.entry)
 
     @property
-    def preview_video(self) -> str | None:
-        """The video beside the LoRA that shows it best, relative to the library."""
-        videos = (path for path in self.previews if path.lower().endswith(VIDEOS))
-        return next(videos, None)
+    def preview_videos(self) -> list[str]:
+        """The videos beside the LoRA, by their names, the best first; relative to the library."""
+        return [path for path in self.previews if path.lower().endswith(VIDEOS)]
 
 
 def thumbnail_path(name: str) -> str:
@@ -124,7 +123,7 @@ def record_of(
         "hashes": list(prepared.source.hashes(entry)),
         "thumbnail_path": prepared.thumbnail_path,
         "thumbnail_version": prepared.thumbnail_version,
-        "has_video": prepared.preview_video is not None,
+        "has_video": bool(prepared.preview_videos),
         **_content(entry, infos),
         **_texts(entry, prepared.sidecars, [info.description for info in infos.values()], edits),
     }

@@ -16,10 +16,13 @@ def picture(which: str, path: str) -> bytes:
     """The encoded frame. Raises LookupError if the video has none."""
     import av
 
-    with av.open(path) as container:
+    # As an MP4 whatever its content, so that no playlist is followed to other files.
+    with av.open(path, format="mp4") as container:
         stream = container.streams.video[0]
         if stream.width * stream.height > MAX_PIXELS:
             raise LookupError("the frames are too large")
+        # What the frames really are is checked by the decoder, before it takes memory for one.
+        stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
         frame = _frame(container, stream, which)
         if frame is None:
             raise LookupError("the video has no frame")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from backend.errors import GenerationError
+from backend.media import is_media
 from backend.results import trash
 from backend.results.astray import DROP, Astray
 from backend.results.database import RESULTS
@@ -105,7 +106,7 @@ class ResultLibrary:
         Raises GenerationError if the video cannot be decoded.
         """
         beside = self.video(result).with_suffix(".jpg")
-        if beside.is_file():
+        if is_media(beside, "image/jpeg"):
             return beside
         return self._pictures.poster(self.video(result), f"{result.id}-{result.version}")
 

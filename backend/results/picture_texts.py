@@ -13,35 +13,24 @@ from typing import BinaryIO
 
 from PIL import Image
 
-FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "AVIF")
+from backend.lora.picture_sources import NOT_A_PICTURE, opened_picture
+
 EXIF, USER_COMMENT = 0x8769, 0x9286
 MAX_TEXT = 4_000_000
 _NAMED = re.compile(r"(\w{1,40}):\s*(\{.*)", re.DOTALL)
-NOT_A_PICTURE = (
-    OSError,
-    ValueError,
-    SyntaxError,
-    EOFError,
-    IndexError,
-    KeyError,
-    TypeError,
-    MemoryError,
-    Image.DecompressionBombError,
-    Image.DecompressionBombWarning,
-)
 
 
 def read_texts(file: BinaryIO) -> dict[str, str] | None:
     """The texts by name, `comment` for those without one; None if the file is no picture."""
     try:
-        with Image.open(file, formats=FORMATS) as picture:
+        with opened_picture(file) as picture:
             found = {
                 str(name): _text(value)
                 for name, value in picture.info.items()
                 if isinstance(value, str | bytes) and name not in ("exif", "icc_profile", "xmp")
             }
             return {**_of_exif(picture), **found}
-    except NOT_A_PICTURE:
+    except (*NOT_A_PICTURE, KeyError):
         return None
 
 

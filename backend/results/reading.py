@@ -6,7 +6,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, BinaryIO
 
+from backend.errors import GenerationError
 from backend.lora.encodings import decoded
+from backend.one_file import one_file
 from backend.results import matroska, mp4, picture_texts
 from backend.results.comfyui import facts_of_comfyui, is_comfyui, without_nan
 from backend.results.facts import VideoFacts, no_settings, own_facts
@@ -27,6 +29,11 @@ def read_facts(file: BinaryIO) -> VideoFacts:
 
     Raises GenerationError for a file that is nothing of these or holds no settings.
     """
+    with one_file("The file", GenerationError):
+        return _read(file)
+
+
+def _read(file: BinaryIO) -> VideoFacts:
     start = file.read(64)
     file.seek(0)
     if start.lstrip(BLANKS).startswith(b"{"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 import torch
@@ -12,6 +13,7 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 from backend.errors import CancelledByUser, GenerationError
+from backend.lora.picture_sources import NOT_A_PICTURE, picture_of
 from backend.lora.selection import Expert
 from backend.wan.decoding import Previewer
 from backend.wan.soundness import Whereabouts, require_finite_latents
@@ -145,14 +147,12 @@ class _StepReporter:
 def open_picture(task: GenerationTask) -> Image.Image:
     """The input picture, cropped around its centre and scaled to the task's size."""
     try:
-        with Image.open(str(task.image)) as opened:
-            upright = ImageOps.exif_transpose(opened) or opened
-            picture = upright.convert("RGB")
-    except (OSError, Image.DecompressionBombError) as error:
+        picture = picture_of(Path(str(task.image)))
+    except NOT_A_PICTURE as error:
         raise GenerationError(
             f"The picture {task.image} cannot be opened: {error}.",
             cause="The file is gone, damaged, or of a kind that is not read.",
-            suggestions=["Choose a PNG, JPEG or WebP picture."],
+            suggestions=["Choose a PNG, JPEG, WebP, GIF or AVIF picture."],
         ) from error
     return ImageOps.fit(picture, (int(task.width or 0), int(task.height or 0)))
 

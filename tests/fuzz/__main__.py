@@ -54,9 +54,10 @@ def _fuzzed(name: str, runs: int, seed: int, findings: Path) -> bool:
     with tempfile.TemporaryDirectory() as corpus:
         for number, data in enumerate(TARGETS[name].seeds):
             (Path(corpus) / f"seed-{number}").write_bytes(data)
+        longest = TARGETS[name].longest
         command = [
             sys.executable, "-m", "tests.fuzz.one", name, corpus, f"-runs={runs}",
-            f"-seed={seed}", "-timeout=30", "-rss_limit_mb=2048", "-max_len=8000",
+            f"-seed={seed}", "-timeout=30", "-rss_limit_mb=2048", f"-max_len={longest}",
             f"-artifact_prefix={findings.resolve() / name}-", "-print_final_stats=1",
         ]  # fmt: skip
         started = time.monotonic()

@@ -139,6 +139,7 @@ TARGETS: Mapping[str, Target] = MappingProxyType(
         "file": Target(
             targets.lora_file,
             (whole_file(), whole_file({"modelspec.tags": "[[1]]", "format": "pt"})),
+            longest=2500,
         ),
         "metadata": Target(
             targets.metadata,
@@ -148,6 +149,7 @@ TARGETS: Mapping[str, Target] = MappingProxyType(
                 texts(DEEP, LONG, b'{"a":{"b":' + LONG + b"}}"),
                 texts(b"data:image/png;base64,AAAA", b'["data:image/png;base64,AA"]'),
             ),
+            longest=1600,
         ),
         "sidecar": Target(
             targets.sidecar,
@@ -173,10 +175,11 @@ TARGETS: Mapping[str, Target] = MappingProxyType(
                 DEEP,
             ),
         ),
-        "comment": Target(targets.comment, (video_bytes(),)),
+        "comment": Target(targets.comment, (video_bytes(),), longest=3000),
         "video": Target(
             targets.video,
             (packed(TASK), packed(WANGP), video_bytes(), packed({"task": DEEP.decode()})),
+            longest=2500,
         ),
         "task": Target(
             targets.task,
@@ -195,9 +198,9 @@ TARGETS: Mapping[str, Target] = MappingProxyType(
                 "高噪/é̂\u202e".encode(), b"\xff\xfe.preview.PNG", b"a" * 400, b"h_l_hi_lo_high",
             ),
         ),
-        "picture": Target(targets.picture, pictures()),
-        "strips": Target(targets.strips, pictures()[:1]),
-        "foreign": Target(targets.video, foreign()),
-        "archive": Target(targets.archive, zips()),
+        "picture": Target(targets.picture, pictures(), longest=2000),
+        "strips": Target(targets.strips, pictures()[:1], longest=2000),
+        "foreign": Target(targets.video, foreign(), longest=2500),
+        "archive": Target(targets.archive, zips(), longest=2000),
     }
 )  # fmt: skip

@@ -78,10 +78,12 @@ RECORDS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
 
 @dataclass(frozen=True)
 class Target:
-    """A reader with sound and hostile beginnings, from which a fuzzer goes on."""
+    """A reader with sound and hostile beginnings, from which a fuzzer goes on, up to `longest`
+    bytes."""
 
     read: Reader
     seeds: tuple[bytes, ...]
+    longest: int = 700
 
 
 def written(value: Any) -> None:

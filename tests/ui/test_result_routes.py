@@ -293,3 +293,60 @@ def test_the_trash_is_looked_into_and_emptied(client: TestClient, settings: Sett
     assert client.get("/api/results/trash").json() == {"results": []}
     answer = client.post("/api/results/one/undo")
     assert answer.status_code == 404 and answer.json()["error"]["suggestions"]
+
+
+def test_a_link_in_the_outputs_is_never_served(client: TestClient, settings: Settings) -> None:
+    video = write_video(settings.outputs_dir, "a", metadata())
+    (item,) = client.get("/api/results").json()["results"]
+    for path in (video.with_suffix(".jpg"), video):
+        path.unlink()
+        path.symlink_to("/etc/passwd")
+    for address in (item["video_url"], item["poster_url"], f"/api/results/{item['id']}/settings"):
+        answer = client.get(address)
+        assert answer.status_code >= 400
+        assert b"root:" not in answer.content
+
+
+def test_a_poster_that_is_no_picture_is_made_anew(client: TestClient, settings: Settings) -> None:
+    video = write_video(settings.outputs_dir, "a", metadata())
+    video.with_suffix(".jpg").unlink()
+    video.with_suffix(".jpg").symlink_to("/etc/passwd")
+    (item,) = client.get("/api/results").json()["results"]
+    answer = client.get(item["poster_url"])
+    assert answer.content.startswith(b"\xff\xd8\xff")
+
+
+def webp_of(width: int, height: int) -> bytes:
+    """The head of an extended WebP of that size, and nothing more."""
+    body = b"VP8X\x0a\0\0\0\0\0\0\0" + (width - 1).to_bytes(3, "little")
+    body += (height - 1).to_bytes(3, "little")
+    return b"RIFF" + (len(body) + 4).to_bytes(4, "little") + b"WEBP" + body
+
+
+def picture_as(kind: str) -> bytes:
+    data = io.BytesIO()
+    Image.new("RGB", (8, 8), "teal").save(data, kind)
+    return data.getvalue()
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "GIF", "AVIF"])
+def test_a_picture_of_a_kind_that_is_taken(kind: str, client: TestClient) -> None:
+    answer = client.put("/api/pictures", content=picture_as(kind))
+    assert answer.status_code == 200
+    assert (answer.json()["width"], answer.json()["height"]) == (8, 8)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        *(picture_as(kind) for kind in ("EPS", "TIFF", "BMP", "PCX", "SGI", "TGA", "ICO", "PPM")),
+        *(picture_as(kind) for kind in ("DDS", "MSP", "IM", "JPEG2000") if kind != "MSP"),
+        b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n(x) run", b"#define a_width 8\n",
+        webp_of(16_383, 16_383), b"", b"\x89PNG\r\n\x1a\n", b"GIF89a\xff\xff\xff\xff", b"x" * 1000,
+    ],
+    ids=range(18),
+)  # fmt: skip
+def test_a_picture_of_another_kind_or_too_large(data: bytes, client: TestClient) -> None:
+    answer = client.put("/api/pictures", content=data)
+    assert answer.status_code == 422
+    assert "WebP, GIF or AVIF" in answer.json()["error"]["suggestions"][0]
