@@ -77,7 +77,8 @@ def test_cards_that_have_not_changed_are_not_sent_again(
 
 def test_a_long_description_is_cut_for_the_cards() -> None:
     record = {"metadata": {"description": "x" * 5000, "tags": []}, "verdicts": {}}
-    shown = compact({"loras": [record]})["loras"][0]
+    search = {"fields": [], "description": 300}
+    shown = compact({"loras": [record], "search": search})["loras"][0]
     assert len(shown["metadata"]["description"]) == 300
 
 

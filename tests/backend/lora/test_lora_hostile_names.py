@@ -14,7 +14,7 @@ from PIL import Image
 
 from backend.errors import LoRAError, StudioError
 from backend.lora.library import LoRALibrary
-from backend.lora.names import name_problem
+from backend.lora.names import composed, name_problem
 from backend.lora.upload import LoRAUploadHandler
 
 TRAVERSALS = [
@@ -118,8 +118,9 @@ def operations(library: LoRALibrary, source: Path) -> Iterator[Callable[[str], o
 def _rename_to(library: LoRALibrary, name: str) -> None:
     """A name such as `~` looks bad and does no harm; it is taken, and given back."""
     library.rename_lora_file("keep", name)
-    assert name_problem(name) is None
-    assert (library.root / f"{name}.safetensors").is_file()
+    stored = composed(name)
+    assert name_problem(stored) is None
+    assert (library.root / f"{stored}.safetensors").is_file()
     library.rename_lora_file(name, "keep")
     raise LoRAError("It was a name like any other.")
 
