@@ -10,6 +10,7 @@ import os
 import shutil
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import PurePosixPath
 from typing import IO, Any, BinaryIO
 
 from backend.errors import UploadError
@@ -41,7 +42,9 @@ def take_in_archive(
                 cause=" ".join(error.message for error in list(archive.refused.values())[:5]),
                 suggestions=["LoRAs are .safetensors files; archives in it are not opened."],
             )
-        outcomes = Together(settings, library, archive.entries, within=folder).run()
+        called = PurePosixPath(filename.replace("\\", "/")).stem
+        together = Together(settings, library, archive.entries, within=folder, called=called)
+        outcomes = together.run()
         return [*outcomes, *(refusal(name, error) for name, error in archive.refused.items())]
     finally:
         archive.close()

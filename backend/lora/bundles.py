@@ -84,7 +84,7 @@ def _own(files: Mapping[str, str], loras: Sequence[str]) -> dict[str, dict[str, 
 def _folder(sent: str, loras: Sequence[str], files: Collection[str], taken: set[str]) -> str:
     last = PurePosixPath(sent).name
     configured = CONFIG_NAME in files and len(loras) == 1
-    if not last or not (configured or any(_is_nameless(name) for name in loras)):
+    if not last or not (configured or any(is_nameless(name) for name in loras)):
         return ""
     return free_name(safe_name(last), taken)
 
@@ -92,12 +92,13 @@ def _folder(sent: str, loras: Sequence[str], files: Collection[str], taken: set[
 def folder_for(sent: str) -> str:
     """The folder that a LoRA file, sent alone under this path, needs for its name; "" for none."""
     path = PurePosixPath(sent.replace("\\", "/"))
-    if not path.parent.name or not _is_nameless(path.name):
+    if not path.parent.name or not is_nameless(path.name):
         return ""
     return safe_name(path.parent.name)
 
 
-def _is_nameless(name: str) -> bool:
+def is_nameless(name: str) -> bool:
+    """Whether a LoRA file's own name says nothing of what it is, as `model.safetensors`."""
     stem = without_suffix(name)
     found = name_role(stem)
     return not has_identity(found.stem if found else stem)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from backend.errors import StudioError, UploadError
-from backend.lora.bundles import Bundle, bundles_of
+from backend.lora.bundles import Bundle, bundles_of, is_nameless
 from backend.lora.header import open_regular
 from backend.lora.library import LoRALibrary
 from backend.lora.staged_sidecars import StagedSidecar
@@ -28,13 +28,15 @@ class Together:
     """One upload of many files; `outcomes` tells what became of each, by the name it was sent
     under: `status` is stored, taken_along, duplicate or refused.
 
-    The folders that were sent are kept below the folder `within`, unless that is None.
+    The folders that were sent are kept below the folder `within`, unless that is None; a file in
+    none of them whose name says nothing then goes into the folder `called`.
     """
 
     settings: Settings
     library: LoRALibrary
     sent: Mapping[str, Data]
     within: str | None = None
+    called: str = ""
     outcomes: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def run(self) -> list[dict[str, Any]]:
@@ -71,7 +73,8 @@ class Together:
     def _place_of(self, bundle: Bundle) -> str:
         if self.within is None:
             return bundle.folder
-        return self.library.folder_like(f"{self.within}/{bundle.folder}")
+        needed = self.called if is_nameless(bundle.lora) else ""
+        return self.library.folder_like(f"{self.within}/{bundle.folder or needed}")
 
     def _sidecars(self, bundle: Bundle, stack: ExitStack) -> Iterator[StagedSidecar]:
         for name, ending in bundle.sidecars.items():

@@ -24,10 +24,11 @@ from backend.units import MB
 
 MAX_ENTRIES = 10_000
 CHUNK_BYTES = 1024 * 1024
-MAX_DIRECTORY = 16 * MB  # bytes of what lists the entries, which is read as a whole
+MAX_DIRECTORY = 4 * MB  # bytes of what lists the entries, which is read as a whole
 MAX_RATIO = 200  # weights hardly shrink; only nothing but zeros shrinks more
 FREE_OF_RATIO = MB
 END, END_BYTES = b"PK\x05\x06", 22
+FAR_BYTES = 56 + 20
 FAR_END, FAR_LOCATOR = b"PK\x06\x06", b"PK\x06\x07"
 ARCHIVES = (".zip", ".7z", ".rar", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".zst")
 ENCRYPTED, UTF_8 = 0x1, 0x800
@@ -189,18 +190,19 @@ def _overlap(infos: list[zipfile.ZipInfo]) -> bool:
 
 
 def _directory_bytes(file: BinaryIO, size: int) -> int:
-    """How long the list of the entries is, by the archive's end; 0 where that is not found."""
-    file.seek(max(0, size - END_BYTES - 0xFFFF))
+    """How long the list of the entries is, by the archive's end as zipfile looks for it; 0 where
+    there is none, so that zipfile refuses it as well."""
+    file.seek(max(0, size - END_BYTES - 0xFFFF - FAR_BYTES))
     tail = file.read()
-    at = tail.rfind(END)
+    plain = tail[-END_BYTES:]
+    whole = plain.startswith(END) and plain.endswith(b"\0\0")  # without a comment
+    at = len(tail) - END_BYTES if whole else tail.rfind(END)
     if at < 0 or len(tail) - at < END_BYTES:
         return 0
     found = int.from_bytes(tail[at + 12 : at + 16], "little")
-    far = tail.rfind(FAR_LOCATOR, 0, at)
-    if found == 0xFFFFFFFF and far >= 0:
-        file.seek(min(int.from_bytes(tail[far + 8 : far + 16], "little"), size))
-        head = file.read(56)
-        found = int.from_bytes(head[40:48], "little") if head.startswith(FAR_END) else found
+    far = tail[max(0, at - FAR_BYTES) : at]  # of an archive beyond 4 GB: its end and a locator
+    if far.startswith(FAR_END) and far[-20:].startswith(FAR_LOCATOR):
+        return int.from_bytes(far[40:48], "little")
     return found
 
 

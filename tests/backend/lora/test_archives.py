@@ -189,6 +189,40 @@ def test_a_name_in_another_encoding_is_read(
     assert visible(root) == {"水墨画风格.safetensors"}
 
 
+def test_files_without_a_name_of_their_own_take_the_archives(
+    uploads: LoRAUploadHandler, root: Path, tmp_path: Path
+) -> None:
+    data = packed(
+        ("high_noise_model.safetensors", lora(tmp_path)),
+        ("low_noise_model.safetensors", lora(tmp_path, 1)),
+        ("named.safetensors", lora(tmp_path, 2)),
+    )
+    record = uploads.process_upload(data, "some/Ink wash.zip")
+    assert record["name"] == "Ink wash"
+    assert visible(root) == {
+        "Ink wash/high_noise_model.safetensors", "Ink wash/low_noise_model.safetensors",
+        "named.safetensors",
+    }  # fmt: skip
+
+
+def test_the_end_of_an_archive_is_where_zipfile_finds_it(
+    uploads: LoRAUploadHandler, tmp_path: Path
+) -> None:
+    """However it is hidden, the length of the list of entries is known before it is read."""
+    end = bytearray(packed(("a.safetensors", lora(tmp_path))))[-22:]
+    end[12:16] = struct.pack("<I", 2**31)
+    far = b"PK\x06\x06" + bytes(36) + struct.pack("<Q", 2**40) + bytes(8)
+    locator = b"PK\x06\x07" + bytes(16)
+    for tail in (
+        bytes(end),
+        bytes(end[:4]) + b"PK\x05\x06" + bytes(end[8:]),
+        bytes(end[:-2]) + b"\x05\x00PK\x05\x06",
+        far + locator + bytes(packed(("a.safetensors", b""))[-22:]),
+    ):
+        with pytest.raises(UploadError, match=r"too many entries|no zip file"):
+            uploads.process_archive(bytes(1000) + tail, "x.zip")
+
+
 def test_an_encrypted_entry_is_refused_by_name(
     uploads: LoRAUploadHandler, root: Path, tmp_path: Path
 ) -> None:
