@@ -68,7 +68,9 @@ def _add_submission(router: APIRouter, queue: JobQueue, forms: TaskForms) -> Non
 
     @router.post("/api/jobs/estimate", tags=["jobs"], responses={400: {"model": ErrorAnswer}})
     def estimate(body: Wanted) -> Estimate:
-        """What a run would need of memory, and what would make it fit. Queues nothing."""
+        """What a run would need of memory, and what would make it fit. Queues nothing; the
+        worker reads the task's LoRAs meanwhile, so that Generate need not wait for that."""
+        queue.preload(body.task)
         return Estimate.of(queue.estimate(body.task))
 
     @router.patch(

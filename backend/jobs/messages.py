@@ -9,13 +9,15 @@ from typing import Any, Literal
 @dataclass(frozen=True)
 class Command:
     """From the queue to the worker. `task` is `GenerationTask.to_dict()`, `pins` the LoRA files
-    that are held for it, each `PinnedLoRA.to_dict()`, by name."""
+    that are held for it, each `PinnedLoRA.to_dict()`, by name; `loras` names those to preload,
+    which is not answered."""
 
-    kind: Literal["run", "load", "cancel", "stop"]
+    kind: Literal["run", "load", "preload", "cancel", "stop"]
     job_id: str = ""
     task: dict[str, Any] = field(default_factory=dict)
     pins: dict[str, Any] = field(default_factory=dict)
     model_type: str = ""
+    loras: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

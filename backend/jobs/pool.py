@@ -93,6 +93,11 @@ class WorkerPool:
         if self._supervisors:
             self._supervisors[0].prefer(model_type)
 
+    def expect(self, loras: tuple[str, ...]) -> None:
+        """Every worker reads those LoRAs as soon as nothing else is to be done."""
+        for supervisor in self._supervisors:
+            supervisor.expect(loras)
+
     @property
     def alive(self) -> bool:
         """Whether the threads that hand out work are there."""

@@ -32,6 +32,8 @@ logger = logging.getLogger(__name__)
 
 TASK_ID = re.compile("[0-9a-f]{32}")
 
+MOST_PRELOADED = 64
+
 
 class JobQueue:
     """Jobs on disk and the worker processes that run them, oldest first.
@@ -201,6 +203,14 @@ class JobQueue:
     def estimate(self, fields: Mapping[str, Any]) -> Forecast | None:
         """What a run with these fields of a task would need; see `estimate.estimate`."""
         return estimate(fields, self._settings, self._loras, self._pool.status())
+
+    def preload(self, fields: Mapping[str, Any]) -> None:
+        """Have the LoRAs in these fields of a task read, so that a run need not wait for that."""
+        selected = fields.get("selected_loras")
+        if isinstance(selected, Mapping):
+            there = self._loras.list_available_loras()
+            names = sorted(name for name in selected if name in there)
+            self._pool.expect(tuple(names[:MOST_PRELOADED]))
 
     def result(self, result_id: str) -> dict[str, Any] | None:
         """The result with this id: a job's own, or that of a part; None if there is none yet."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import psutil
@@ -25,6 +25,9 @@ class Runner(Protocol):
     """One model at a time, one run at a time."""
 
     def load(self, model_type: str) -> None: ...
+
+    def preload(self, loras: Sequence[str]) -> None:
+        """Read what the next run is likely to use."""
 
     def run(
         self,
@@ -58,6 +61,9 @@ class GenerationRunner:
 
     def load(self, model_type: str) -> None:
         self._models.load(model_type)
+
+    def preload(self, loras: Sequence[str]) -> None:
+        self._loras.preload(loras)
 
     def run(
         self,

@@ -57,6 +57,8 @@ class Supervisor:
         self._keeper = WorkerKeeper(settings, runner, board, self._reports.put)
         self._wanted: str | None = settings.default_model
         self._idle = False
+        self._expected: tuple[str, ...] | None = None
+        self._preloaded: tuple[str, ...] = ()
         self._run: Run | None = None
         self._recover_at = 0.0
         self._stopping = threading.Event()
@@ -73,6 +75,12 @@ class Supervisor:
         """Load that model as soon as nothing else is to be done."""
         self._wanted = model_type
         self.wake()
+
+    def expect(self, loras: tuple[str, ...]) -> None:
+        """Have those LoRAs read as soon as nothing else is to be done."""
+        if loras != self._preloaded:
+            self._expected = loras
+            self.wake()
 
     def ask_to_stop(self) -> None:
         """End the worker. A job that it has is marked interrupted; `join` waits for all that."""
@@ -219,6 +227,7 @@ class Supervisor:
                 self._put_back(run)
             self._finish_unfinished(reason)
         self._idle = False
+        self._preloaded = ()  # what a new worker has not read
         self._keeper.ended(reason, wanted=cancelled)
 
     @property
@@ -241,6 +250,10 @@ class Supervisor:
             wanted, self._wanted = self._wanted, None
             if wanted != self._board.worker.model:
                 self._load(wanted)
+        elif self._expected is not None:
+            # The worker stays idle: a run that comes meanwhile uses what is being read.
+            self._preloaded, self._expected = self._expected, None
+            self._keeper.send(Command("preload", loras=self._preloaded))
 
     def _claim(self) -> None:
         job = self._store.claim(self._owner)

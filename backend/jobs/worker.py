@@ -44,6 +44,8 @@ def worker_main(
     while (command := line.next_command()).kind != "stop":
         if command.kind == "load":
             _load(line, made, command)
+        elif command.kind == "preload":
+            _preload(made, command)
         elif command.kind == "run":
             _run(line, made, command)
 
@@ -129,6 +131,11 @@ def _load(line: Line, runner: Runner, command: Command) -> None:
         line.send(Report("load_failed", data=failure.to_dict(), runner=runner.status()))
     else:
         line.send(Report("loaded", runner=runner.status()))
+
+
+def _preload(runner: Runner, command: Command) -> None:
+    """Nobody waits for this; what cannot be read is said by the run that needs it."""
+    attempt(lambda: runner.preload(command.loras))
 
 
 def _run(line: Line, runner: Runner, command: Command) -> None:

@@ -44,6 +44,8 @@ class LibraryView:
         self._pictures = Pictures(self.root, self._catalog, settings.thumbnail_size)
         self._applied: dict[str, float] = {}
         self._worker: Callable[[], Mapping[str, Any]] = dict
+        # What this process applies, each use by a key of its own; as `follow_worker` takes it.
+        self._here: dict[int, Callable[[], Mapping[str, Any]]] = {}
         self._seen_revision = -1
         self._background = Background(Refreshing(self))
         self._may_go_on = True

@@ -45,13 +45,20 @@ class LibraryReader(LibraryView):
     def _records(self, names: Iterable[str]) -> dict[str, dict[str, Any]]:
         usage = {} if self._contents.offline else self._catalog.usage()
         edits = {} if self._contents.offline else self._catalog.edits()
-        held = held_of(self._applied, self._worker())
+        held = held_of(self._applied, self._said())
 
         def record(prepared: Prepared) -> dict[str, Any]:
             path = prepared.entry.first.path
             return record_of(prepared, usage.get(path), held, edits.get(path, {}))
 
         return self._contents.each(names, record)
+
+    def _said(self) -> dict[str, Any]:
+        """What the worker, and this process itself, say of LoRAs."""
+        said = dict(self._worker())
+        for here in list(self._here.values()):
+            said |= here()
+        return said
 
     def find_loras(self, text: str = "", *, offset: int = 0, limit: int = 60) -> dict[str, Any]:
         """One page of the records that match: `total`, `names` and `loras` (the records).
@@ -166,7 +173,7 @@ class LibraryReader(LibraryView):
         """Changes whenever `get_ui_display_data` does, but for how far a refresh has come."""
         with self._lock:
             self._look_for_page()
-            held = sorted(held_of(self._applied, self._worker()).items())
+            held = sorted(held_of(self._applied, self._said()).items())
             seen = self._seen_revision, self._catalog.revision(), held
         return hashlib.sha256(repr(seen).encode(errors="replace")).hexdigest()[:32]
 

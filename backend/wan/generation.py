@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import logging
 from pathlib import Path
 from typing import Any
@@ -104,6 +105,7 @@ class _Run:
         stages.begin(self._task)
         self.recovery = Recovery(self._task, models, loras, stages, undo)
         self._reports: dict[str, dict[str, Any]] = {}
+        self._measured: dict[str, Any] = {}
 
     def check(self) -> None:
         """Raise CancelledByUser if the run was asked to stop."""
@@ -145,6 +147,10 @@ class _Run:
             with self._stages.timed("sample"):
                 latents = sampler.sample(*embeddings)
             self._reports = stack.loras
+            self._measured = {
+                "lora_memory_usage": stack.lora_memory_usage,
+                "lora_load_time": stack.lora_load_time,
+            }
         return latents
 
     @handle_error_with_recovery({VRAMError: _decoding_with_less})
@@ -164,18 +170,25 @@ class _Run:
         folder = self._models.settings.outputs_dir
         files = ResultFiles.named(folder, self._task.prompt, self._task.id)
         reports = self.recovery.in_order(self._reports)
+        task = self._as_measured()
         with self._stages.timed("write"):
             model = self._models.load(self._task.model_type)
-            told = metadata(self._task, model, self._outcome(frames, reports))
+            told = metadata(task, model, self._outcome(frames, reports))
             write_result(files, frames, int(self._task.fps or 1), told)
         logger.info("video written to %s", files.video)
         self._note_use(files.video)
         return GenerationResult(
             video_path=str(files.video),
             poster_path=str(files.poster),
-            task=self._task,
+            task=task,
             **self._outcome(frames, reports),
         )
+
+    def _as_measured(self) -> GenerationTask:
+        """The task with what its LoRAs really cost, and what the library says of them."""
+        texts = self._loras.texts_of(self._task.selected_loras)
+        texts |= self._task.lora_metadata  # as they were when the job was submitted
+        return dataclasses.replace(self._task, lora_metadata=texts, **self._measured)
 
     def _note_use(self, video: Path) -> None:
         """The video is there by now, so a library that cannot note its use fails nothing."""

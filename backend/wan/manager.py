@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from backend.errors import (
@@ -159,17 +160,43 @@ class LoRAManager(PinningLibrary):
         from backend.wan.adapters.stack import applied_stack
 
         items = self.stack_items(selection)
-        mode = mode or self.settings.lora_mode
-        meter = LoadMeter(self.adapter_cache, pipeline)
+        meter = LoadMeter(self.adapter_cache, pipeline, items)
         with applied_stack(
-            pipeline, items, mode=mode, cache=self.adapter_cache, wait=wait, check=check
+            pipeline,
+            items,
+            mode=mode or self.settings.lora_mode,
+            cache=self.adapter_cache,
+            wait=wait,
+            check=check,
+            meter=meter,
         ) as stack:
-            meter.applied()
-            yield stack
-            measured = meter.measured(stack, items)
+            stack.lora_metadata = self.texts_of([item.name for item in items])
+            try:
+                self._here[id(stack)] = stack.held
+                yield stack
+            finally:
+                self._here.pop(id(stack), None)
+            measured = meter.measured(stack)
         if model_type is not None:
             with suppress(LoRAError):  # of no consequence for what was asked for
                 self.record_load([item.name for item in items], model_type, measured)
+
+    def texts_of(self, names: Iterable[str]) -> dict[str, Any]:
+        """What the library says of those LoRAs now, for a result to keep; by name."""
+        found = {}
+        for name in names:
+            with suppress(LoRAError):
+                found[name] = self.record(name)["metadata"]
+        return found
+
+    def preload(self, names: Iterable[str]) -> None:
+        """Read LoRAs that are likely to be used next, side by side. What cannot be read is left
+        to the use that needs it."""
+        paths: list[Path] = []
+        for name in names:
+            with suppress(LoRAError):
+                paths += self.files(name).values()
+        self.adapter_cache.preload(paths)
 
     def stack_items(self, selection: Mapping[str, Any]) -> list[StackItem]:
         """The selected LoRAs with their files, as `AppliedStack.change` takes them.

@@ -36,7 +36,8 @@ class GenerationTask:
     """One video to make. None means the model table's value (a random one for `seed`).
 
     Sizes are in pixels, `num_frames` in frames, `flow_shift` without unit,
-    `lora_memory_usage` in bytes, `lora_load_time` in seconds (both estimates, for display).
+    `lora_memory_usage` in bytes, `lora_load_time` in seconds: estimates until the task has run, and
+    measured on its result. `lora_metadata` is what the library says of each LoRA.
     """
 
     id: str = field(default_factory=lambda: uuid.uuid4().hex)

@@ -18,31 +18,35 @@ if TYPE_CHECKING:
 
 
 class LoadMeter:
-    """Made before a stack is applied."""
+    """Of one use. `begin` is called when the pipeline is owned, `applied` when the stack is in
+    force: waiting for another owner is no part of it."""
 
-    def __init__(self, cache: AdapterCache, pipeline: Any) -> None:
+    def __init__(self, cache: AdapterCache, pipeline: Any, items: Sequence[StackItem]) -> None:
         self._cache = cache
         found = (getattr(pipeline, name, None) for name in ("transformer", "transformer_2"))
         self._models = [model for model in found if isinstance(model, nn.Module)]
+        self._files = {path for item in items for path in item.files.values()}
         self._reads = cache.reads
         self._started = time.monotonic()
-        self._seconds = 0.0
+        self.seconds = 0.0
+
+    def begin(self) -> None:
+        self._reads = self._cache.reads
+        self._started = time.monotonic()
 
     def applied(self) -> None:
-        """The stack is in force."""
-        self._seconds = time.monotonic() - self._started
+        self.seconds = time.monotonic() - self._started if self._files else 0.0
 
-    def measured(self, stack: AppliedStack, items: Sequence[StackItem]) -> Measured:
-        """To be asked while it still is, after the model has run."""
-        files = {path for item in items for path in item.files.values()}
+    def measured(self, stack: AppliedStack) -> Measured:
+        """To be asked while the stack is in force; what is on an accelerator is only known after
+        the model has run."""
         device = next((p.device.type for m in self._models for p in m.parameters()), "cpu")
         return Measured(
             mode=stack.mode,
             device=device,
             cold=self._cache.reads > self._reads,
-            seconds=self._seconds,
-            host=sum(map(_size, files))
-            + sum(custody_of(model).copied_bytes for model in self._models),
+            seconds=self.seconds,
+            host=sum(map(_size, self._files)) + sum(map(_copied, self._models)),
             gpu=max(stack.resident_bytes().values(), default=0) if device != "cpu" else 0,
         )
 

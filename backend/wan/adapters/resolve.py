@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -19,7 +19,7 @@ from backend.wan.adapters.plan import Effect, Plan
 class ReadsFiles(Protocol):
     """Where files come from: the cache, or the disk."""
 
-    def read(self, path: Path) -> AdapterFile: ...
+    def read_all(self, paths: Iterable[Path]) -> Mapping[Path, AdapterFile | LoRAError]: ...
 
 
 @dataclass(frozen=True)
@@ -145,9 +145,10 @@ def resolve(
         expert: defaultdict(list) for expert in layouts
     }
     reports = []
+    found = files.read_all(path for item in items for path in item.files.values())
     for index, item in enumerate(items):
         try:
-            reports.append(_resolve_item(index, item, layouts, effects, files))
+            reports.append(_resolve_item(index, item, layouts, effects, found))
         except LoRAError as error:
             error.context.setdefault("lora", item.name)
             error.message = f"{item.name}: {error.message}"
@@ -166,7 +167,7 @@ def _resolve_item(
     item: StackItem,
     layouts: Mapping[Expert, Layout],
     effects: Mapping[Expert, dict[str, list[Effect]]],
-    source: ReadsFiles,
+    found: Mapping[Path, AdapterFile | LoRAError],
 ) -> LoRAReport:
     report = LoRAReport(item, dict.fromkeys(layouts, (0, 0)))
     files = item.files
@@ -175,7 +176,9 @@ def _resolve_item(
         files = {"both": next(iter(files.values()))}
     misfits: list[str | None] = []
     for role, path in files.items():
-        file = source.read(path)
+        file = found[path]
+        if isinstance(file, LoRAError):
+            raise file
         report.ignored.update(file.ignored)
         report.unknown.extend(file.unknown)
         for expert, unread in _unread(role, file, tuple(layouts)):

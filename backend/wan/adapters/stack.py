@@ -17,6 +17,7 @@ from backend.wan.adapters.choice import Choice, Mode, WantedMode, choose
 from backend.wan.adapters.custody import custody_of, taking_off
 from backend.wan.adapters.layout import Layout, unwrapped
 from backend.wan.adapters.merge import MergedExpert
+from backend.wan.adapters.metering import LoadMeter
 from backend.wan.adapters.plan import Plan
 from backend.wan.adapters.resolve import Resolved, StackItem, resolve
 from backend.wan.adapters.runtime import Residency, RuntimeExpert
@@ -50,6 +51,8 @@ class AppliedStack:
         cache: AdapterCache,
         claim: Claim,
         clock: StepClock,
+        *,
+        meter: LoadMeter | None,
     ) -> None:
         self._models = list(models.values())
         self._layouts = {expert: Layout.of(model) for expert, model in models.items()}
@@ -64,6 +67,8 @@ class AppliedStack:
         self._fraction = 0.0
         self._driver = StepDriver(clock, self._bring_to)
         self._by_hand = False
+        self._meter = meter
+        self.lora_metadata: dict[str, Any] = {}
 
     @property
     def mode(self) -> Mode:
@@ -83,6 +88,33 @@ class AppliedStack:
 
     def to_dict(self) -> dict[str, dict[str, Any]]:
         return self.loras
+
+    @property
+    def lora_load_time(self) -> float:
+        """Seconds that applying took; 0 where nothing measured it."""
+        return self._meter.seconds if self._meter else 0.0
+
+    @property
+    def lora_memory_usage(self) -> float:
+        """Bytes that the LoRAs take now, on the host and on an accelerator: their files, their
+        factors, and copies of the weights that they change."""
+        if self._meter is None or not self._resolved.items:
+            return 0.0
+        measured = self._meter.measured(self)
+        return float(measured.host + measured.gpu)
+
+    def held(self) -> dict[str, Any]:
+        """What is in force now, by name, as `LoRALibrary.follow_worker` takes it."""
+        return {
+            item.name: {
+                "state": "applied",
+                "strength": {
+                    expert: item.strength.for_expert(expert).at(self._fraction)
+                    for expert in EXPERTS
+                },
+            }
+            for item in self._resolved.items
+        }
 
     def change(self, items: Sequence[StackItem]) -> None:
         """Bring other LoRAs, or the same at other strengths, into force.
@@ -207,12 +239,13 @@ def applied_stack(
     cache: AdapterCache | None = None,
     wait: bool | float = True,
     check: Check = nothing,
+    meter: LoadMeter | None = None,
 ) -> Iterator[AppliedStack]:
     """Apply `items` to the pipeline's transformers; undo it on exit, bit-identically.
 
-    `cache` keeps parsed files from one use to the next. Everything is read and checked before
-    the first weight changes. Raises a LoRAError that names the LoRA, or VRAMError; the weights
-    are then as before.
+    `cache` keeps parsed files from one use to the next, `meter` measures. Everything is read and
+    checked before the first weight changes. Raises a LoRAError that names the LoRA, or VRAMError;
+    the weights are then as before.
 
     The transformers have one owner at a time, whatever pipelines they are in: while they have
     another, this waits, and calls `check` meanwhile. Raises InUseError as `Claim.take`, also at
@@ -230,8 +263,13 @@ def applied_stack(
             claim.take(wait, check)
             for model, custody in custodies.items():
                 custody.take_off(unwrapped(model))  # what an interrupted owner has left behind
-            stack = AppliedStack(models, mode, cache or AdapterCache(0), claim, StepClock(pipeline))
+            if meter is not None:
+                meter.begin()
+            cache = cache or AdapterCache(0)
+            stack = AppliedStack(models, mode, cache, claim, StepClock(pipeline), meter=meter)
             _bring(stack, items)
+            if meter is not None:
+                meter.applied()
             yield stack
         finally:
             claim.end()

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from backend.errors import CancelledByUser, GenerationError, ModelLoadError
@@ -32,6 +32,10 @@ class ScriptedRunner:
         if model_type == "ti2v-5B":
             os.kill(os.getpid(), signal.SIGKILL)
         self._model = model_type
+
+    def preload(self, loras: Sequence[str]) -> None:
+        with (self._settings.outputs_dir / "preloaded.txt").open("a") as file:
+            file.write(" ".join(loras) + "\n")
 
     def status(self) -> dict[str, Any]:
         return {"model": self._model, "device": "cpu", "loras": {}, "memory": {"process": 1}}

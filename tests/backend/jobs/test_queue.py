@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from lora_files import write_lora
 
 from backend.errors import GenerationError, SettingsError
 from backend.jobs.job import Part
@@ -142,6 +143,23 @@ def test_the_default_model_is_loaded_at_the_start_and_another_on_request(queue: 
     wait_until(lambda: queue.status()["worker"]["model"] == "t2v-A14B", "the other model")
     with pytest.raises(SettingsError):
         queue.load_model("no such model")
+
+
+def test_the_loras_of_the_form_are_preloaded_once_by_an_idle_worker(
+    queue: JobQueue, settings: Settings
+) -> None:
+    for name in ("b", "a"):
+        write_lora(settings.loras_dir / f"{name}.safetensors")
+    noted = settings.outputs_dir / "preloaded.txt"
+    wait_until(lambda: queue.status()["worker"]["state"] == "ready", "a ready worker")
+    for _ in range(2):
+        queue.preload({"selected_loras": {"b": 1.0, "a": 0.5, "gone": 1.0}})
+        wait_until(noted.exists, "the preloading")
+    queue.preload({"selected_loras": {"a": 0.7}})
+    queue.preload({"selected_loras": "nonsense"})
+    wait_until(lambda: noted.read_text().endswith("a\n") and "b" in noted.read_text(), "the other")
+    wait_for_state(queue, queue.submit(task("quick")).id, "done")
+    assert noted.read_text() == "a b\na\n"
 
 
 def test_a_model_that_cannot_be_loaded_stops_nothing(queue: JobQueue) -> None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import lora_weights
 import pytest
 from applying import difference, item, output, shapes_of, two_experts
 
+import backend.wan.adapters.cache
+from backend.errors import LoRAFileError
 from backend.wan.adapters.cache import AdapterCache
 from backend.wan.adapters.choice import Mode
+from backend.wan.adapters.files import AdapterFile, read_adapter_file
 from backend.wan.adapters.stack import applied_stack
 
 ROOMY = 1 << 30
@@ -98,3 +102,32 @@ def test_a_file_that_changed_on_disk_is_read_again(files: list[Path]) -> None:
         assert difference(output(pipeline.transformer), before) > 1e-3
     assert cache.reads == 2
     assert cache.size == files[0].stat().st_size
+
+
+def test_the_files_of_a_stack_are_read_side_by_side(
+    files: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each read waits until all have begun, which one after the other never would."""
+    all_begun = threading.Barrier(len(files))
+
+    def read(path: Path) -> AdapterFile:
+        all_begun.wait(60)
+        return read_adapter_file(path)
+
+    monkeypatch.setattr(backend.wan.adapters.cache, "read_adapter_file", read)
+    cache = AdapterCache(ROOMY)
+    items = [item(path.stem, 1.0, both=path) for path in files]
+    with applied_stack(two_experts(), items, cache=cache) as stack:
+        assert list(stack.loras) == [path.stem for path in files]
+    assert cache.reads == len(files)
+
+
+def test_of_files_read_together_the_broken_one_is_named(files: list[Path]) -> None:
+    files[1].write_bytes(files[1].read_bytes()[:100])
+    cache = AdapterCache(ROOMY)
+    items = [item(path.stem, 1.0, both=path) for path in files]
+    with pytest.raises(LoRAFileError) as caught, applied_stack(two_experts(), items, cache=cache):
+        pytest.fail("applied")
+    assert caught.value.context["lora"] == files[1].stem
+    with applied_stack(two_experts(), [items[0], items[2]], cache=cache):
+        assert cache.reads == len(files)
