@@ -40,7 +40,9 @@ def take_in_archive(
             raise UploadError(
                 f"{filename} holds no LoRA that can be read.",
                 cause=" ".join(error.message for error in list(archive.refused.values())[:5]),
-                suggestions=["LoRAs are .safetensors files; archives in it are not opened."],
+                suggestions=[
+                    "LoRAs are .safetensors or .sft files; archives in it are not opened."
+                ],
             )
         called = PurePosixPath(filename.replace("\\", "/")).stem
         together = Together(settings, library, archive.entries, within=folder, called=called)

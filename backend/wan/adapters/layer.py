@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from backend.errors import UnsupportedLoRAError
+from backend.errors import LoRAFileError, UnsupportedLoRAError
 from backend.lora.fused import row_axes
 from backend.lora.interface_layers import other_task
 from backend.lora.module_names import fused_into
@@ -56,13 +56,16 @@ class Layer:
 def split_fused(layer: Layer) -> Iterator[Layer]:
     """The projections that a fused layer stands for, each with its rows; else the layer itself.
 
-    Raises UnsupportedLoRAError for a fused layer that cannot be split.
+    Raises LoRAFileError for a broken fused layer, UnsupportedLoRAError for one that cannot be
+    split.
     """
     modules = fused_into(layer.module)
     shapes = layer.shapes
-    if not modules or flaw(shapes):
+    if not modules:
         yield layer
         return
+    if broken := flaw(shapes):
+        raise LoRAFileError(f"{layer.module}: {broken}.", context={"layer": layer.module})
     axes = row_axes(shapes, len(modules))
     if isinstance(axes, str):
         raise UnsupportedLoRAError(

@@ -14,7 +14,7 @@ from lora_layouts import KRONECKER, LYCORIS, TRAINER
 from lora_weights import Change, Made, random
 from torch import Tensor
 
-from backend.errors import UnsupportedLoRAError
+from backend.errors import LoRAFileError, UnsupportedLoRAError
 from backend.lora.inspection import inspect_lora
 from backend.wan.adapters.choice import Mode
 
@@ -136,6 +136,18 @@ def test_what_cannot_be_split_is_refused(
             apply(experts, [item("a", 1.0, both=path)], mode),
         ):
             pytest.fail("it was applied")
+
+
+def test_half_of_a_fused_layer_is_refused(experts: Any, mode: Mode, tmp_path: Path) -> None:
+    made = fused_file(shapes_of(experts), lora, SPELLED["diffusers"])
+    del made.tensors["transformer.blocks.1.attn2.to_kv.lora_B.weight"]
+    path = made.save(tmp_path / "a.safetensors")
+    assert any("lora_down without lora_up" in problem for problem in inspect_lora(path).problems)
+    with (
+        pytest.raises(LoRAFileError, match="lora_down without lora_up"),
+        apply(experts, [item("a", 1.0, both=path)], mode),
+    ):
+        pytest.fail("half of a layer was left out without a word")
 
 
 def test_a_fused_layer_beside_its_own_projection_is_refused(experts: Any, tmp_path: Path) -> None:
