@@ -21,7 +21,10 @@ def checked(task: GenerationTask, loras: LoRAManager) -> GenerationTask:
 
 
 def _lora_facts(task: GenerationTask, loras: LoRAManager) -> dict[str, Any]:
-    """What the result's metadata keeps of the LoRAs as they are now, with the estimates."""
+    """What the result's metadata keeps of the LoRAs as they are now, with the estimates; without
+    a LoRA the library is not asked, whatever state it is in."""
+    if not task.selected_loras:
+        return {"lora_memory_usage": 0.0, "lora_load_time": 0.0, "lora_metadata": {}}
     records = {name: loras.record(name) for name in task.selected_loras}
     cost = loras.estimate_memory_impact(list(records), model_type=task.model_type)
     return {

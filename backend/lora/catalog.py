@@ -116,14 +116,17 @@ class Catalog:
         self._watch = RevisionWatch(self.path)
 
     def go_on_without(self, error: LoRAError) -> bool:
-        """Let a copy stand in for a file that cannot be written, so that reading goes on.
+        """Let a copy stand in for a file that cannot be written, so that reading goes on; one
+        that was damaged has been made anew already.
 
         False if the error is about something else, or a copy is in use already.
         """
         cause = error.__cause__
         fault = None if cause is None else fault_of(cause, self.path)
-        if self.fault is not None or fault is None or fault.kind == "damaged":
+        if self.fault is not None or fault is None:
             return False
+        if fault.kind == "damaged":
+            return True
         self._stand_in(error)
         self._watch = RevisionWatch(self.path)
         return True

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from backend.errors import LoRAError
 from backend.lora.estimates import MODES, Cost, Mode, costs_of
 from backend.lora.loads import Experience, Lesson, Load, read_loads, save_load
 from backend.lora.reading import LibraryReader
@@ -113,8 +115,9 @@ class EstimatingLibrary(LibraryReader):
     def _experience(self) -> Experience:
         if self._contents.offline:
             return Experience()
-        with self._catalog.transaction() as db:
+        with suppress(LoRAError), self._catalog.transaction() as db:
             return read_loads(db)
+        return Experience()  # estimates without what was learned
 
     def _expected(self, experience: Experience, model_type: str) -> Mode:
         wanted = self.settings.lora_mode
