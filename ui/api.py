@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from lora_ui.responses import RevalidatedFiles, refuse_request
 from lora_ui.routes import ASSETS_URL as LORA_ASSETS_URL
 from lora_ui.routes import create_lora_router, lora_assets
+from ui.cpu import CpuMeter
 from ui.diagnostics_routes import create_diagnostics_router
 from ui.generate_tab import ASSETS_URL
 from ui.health_routes import create_health_router
@@ -48,6 +49,7 @@ def build_api(
     pictures = PictureStore(settings.data_dir / "pictures")
     copies = Copies(settings)
     housekeeping = Housekeeping(settings, queue, results, pictures, copies)
+    cpu = CpuMeter()
     app = FastAPI(
         title=TITLE,
         description=DESCRIPTION,
@@ -59,10 +61,10 @@ def build_api(
     )
     app.add_exception_handler(RequestValidationError, refuse_request)
     app.include_router(create_lora_router(settings, loras, uploads, results=results))
-    app.include_router(create_status_router(loras, queue, results, copies))
+    app.include_router(create_status_router(loras, queue, results, copies, cpu))
     app.include_router(create_job_router(queue, TaskForms(pictures, settings)))
     app.include_router(create_diagnostics_router(queue, settings))
-    app.include_router(create_health_router(queue, loras, results))
+    app.include_router(create_health_router(queue, loras, results, cpu))
     # Before the results, whose addresses begin with an id.
     app.include_router(create_trash_router(results))
     app.include_router(create_restore_router(settings, loras, results, pictures))

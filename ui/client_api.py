@@ -13,6 +13,7 @@ from gradio.events import api
 from pydantic import ValidationError
 
 from lora_ui.models import Found
+from ui.cpu import CpuMeter
 from ui.messages import job_not_found
 from ui.result_models import ResultList
 from ui.submission import Submission, TaskForms
@@ -76,10 +77,12 @@ def _add_jobs(queue: JobQueue, forms: TaskForms) -> None:
 
 
 def _add_finding(queue: JobQueue, loras: LoRAManager, results: ResultLibrary) -> None:
+    cpu = CpuMeter()
+
     @_told
     def status() -> dict[str, Any]:
-        """Workers, the job to show, and the queue."""
-        return queue.status()
+        """Workers, the job to show, the queue, and the use of the CPU."""
+        return {**queue.status(), "cpu": cpu.read().to_dict()}
 
     @_told
     def find_loras(query: str = "", offset: int = 0, limit: int = 60) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse
 from pydantic import BaseModel
 
 from lora_ui.responses import ErrorRoute
+from ui.cpu import CpuMeter
 from ui.guard import HEALTH
 from ui.listing import Listing
 from ui.metrics import collect
@@ -25,7 +26,9 @@ class Health(BaseModel):
     problems: list[str] = []
 
 
-def create_health_router(queue: JobQueue, loras: LoRAManager, results: ResultLibrary) -> APIRouter:
+def create_health_router(
+    queue: JobQueue, loras: LoRAManager, results: ResultLibrary, cpu: CpuMeter
+) -> APIRouter:
     listing = Listing(loras, results)
     router = APIRouter(route_class=ErrorRoute, tags=["operation"])
 
@@ -48,8 +51,8 @@ def create_health_router(queue: JobQueue, loras: LoRAManager, results: ResultLib
 
     @router.get("/metrics", response_class=PlainTextResponse)
     def metrics() -> Response:
-        """Counts, seconds and memory in the text format of Prometheus."""
-        text = exposition(collect(queue, loras))
+        """Counts, seconds, memory and CPU in the text format of Prometheus."""
+        text = exposition(collect(queue, loras, cpu))
         return Response(text, headers={**FRESH, "Content-Type": CONTENT_TYPE})
 
     @router.get("/api/docs", include_in_schema=False)

@@ -92,6 +92,15 @@ class QueueAnswer(Answer):
     paused: bool
 
 
+class CpuAnswer(Answer):
+    """In percent of all cores together."""
+
+    machine: float
+    page: float = Field(description="The part of the page's process.")
+    workers: float = Field(description="The part of the workers.")
+    cores: int
+
+
 class StatusAnswer(Answer):
     """How things stand."""
 
@@ -102,6 +111,7 @@ class StatusAnswer(Answer):
     running: list[dict[str, Any]] = Field(description="Summaries of the running jobs.")
     queue: list[dict[str, Any]] = Field(description="Summaries of the waiting jobs, in order.")
     paused: bool
+    cpu: CpuAnswer = Field(description="As of this answer; a change of it alone is no news.")
     jobs_rev: int = Field(description="Another number whenever the list of jobs changed.")
     notices: list[str] = Field(description="What was damaged and set aside, and how to go on.")
     problems: list[str] = Field(

@@ -1,4 +1,4 @@
-"""What the app tells a monitoring system: jobs, videos, workers, memory. No names, no prompts."""
+"""Metrics for a monitoring system: jobs, videos, workers, memory, CPU. No names, no prompts."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections import Counter
 
 import psutil
 
+from ui.cpu import CpuMeter
 from ui.prometheus import Metric, single
 from utils import JobQueue, LoRAManager, StudioError
 
@@ -14,7 +15,7 @@ WORKER_STATES = ("stopped", "starting", "loading", "ready", "busy", "restarting"
 PREFIX = "wan_lora_"
 
 
-def collect(queue: JobQueue, loras: LoRAManager) -> list[Metric]:
+def collect(queue: JobQueue, loras: LoRAManager, cpu: CpuMeter) -> list[Metric]:
     status = queue.status()
     return [
         *_jobs(queue, paused=bool(status["paused"])),
@@ -28,6 +29,7 @@ def collect(queue: JobQueue, loras: LoRAManager) -> list[Metric]:
         ),
         *_library(loras),
         *_process(),
+        *_cpu(cpu),
     ]
 
 
@@ -113,5 +115,27 @@ def _process() -> list[Metric]:
         single("process_resident_memory_bytes", "gauge", "Memory of the page's process.", resident),
         single(
             "process_start_time_seconds", "gauge", "When it started, seconds since 1970.", started
+        ),
+    ]
+
+
+def _cpu(cpu: CpuMeter) -> list[Metric]:
+    use = cpu.read()
+    page, workers = cpu.seconds()
+    shares = {"machine": use.machine, "page": use.page, "workers": use.workers}
+    return [
+        Metric(
+            f"{PREFIX}cpu_percent",
+            "gauge",
+            "Share of all the machine's cores that is in use, and by whom.",
+            tuple(({"of": name}, share) for name, share in shares.items()),
+        ),
+        single(f"{PREFIX}cpu_cores", "gauge", "Cores of the machine.", use.cores),
+        single("process_cpu_seconds_total", "counter", "CPU time of the page's process.", page),
+        single(
+            f"{PREFIX}worker_cpu_seconds",
+            "gauge",
+            "CPU time of the workers that run, since each started.",
+            workers,
         ),
     ]

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, Response
 from fastapi.responses import JSONResponse
 
 from lora_ui.responses import ErrorRoute
+from ui.cpu import CpuMeter
 from ui.job_models import StatusAnswer
 from ui.listing import Listing
 from utils import Copies, JobQueue, LoRAManager, ResultLibrary
@@ -16,7 +17,11 @@ FRESH = {"Cache-Control": "no-store"}
 
 
 def create_status_router(
-    loras: LoRAManager, queue: JobQueue, results: ResultLibrary, copies: Copies
+    loras: LoRAManager,
+    queue: JobQueue,
+    results: ResultLibrary,
+    copies: Copies,
+    cpu: CpuMeter,
 ) -> APIRouter:
     """`problems` are those of which /healthz fails."""
     listing = Listing(loras, results)
@@ -45,6 +50,8 @@ def create_status_router(
             "library": loras.revision,
             "notices": notices,
             "problems": problems,
+            # No news by itself: it is another number at every look.
+            "cpu": cpu.read().to_dict(),
         }
         return JSONResponse(body, headers=FRESH)
 

@@ -31,6 +31,7 @@ class Store extends EventTarget {
   worker = null;
   workerLoras = {};
   lastJob = null;
+  cpu = null; // in percent of all cores: machine, page, workers
   connected = true;
   problem = null;
   loaded = false;
@@ -118,14 +119,15 @@ class Store extends EventTarget {
     this.#readTimer ||= setTimeout(() => this.refresh(), Math.max(0, rest));
   }
 
-  /** What the worker says of itself, and the job that runs or ran last. */
-  sawWorker(worker, job) {
-    const seen = JSON.stringify([worker, job?.id, job?.state]);
+  /** What the worker says of itself, the job that runs or ran last, and the use of the CPU. */
+  sawWorker(worker, job, cpu = null) {
+    const seen = JSON.stringify([worker, job?.id, job?.state, cpu]);
     if (seen === this.#workerSeen) return;
     this.#workerSeen = seen;
     this.worker = worker;
     this.workerLoras = worker?.loras ?? {};
     this.lastJob = job ?? null;
+    this.cpu = cpu;
     this.#tell("worker");
   }
 

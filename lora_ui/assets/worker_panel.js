@@ -1,6 +1,6 @@
-/** What the worker holds at this moment: each LoRA with its state, and the memory. */
+/** What the worker holds at this moment: each LoRA with its state, the memory and the CPU. */
 import { el } from "./dom.js";
-import { bytes } from "./format.js";
+import { bytes, plural } from "./format.js";
 import { store } from "./store.js";
 import { stateOf } from "./worker_states.js";
 
@@ -30,7 +30,7 @@ export function createWorkerPanel() {
     const text = stateText();
     if (state.textContent !== text) state.textContent = text;
     list.replaceChildren(...names().map(row));
-    memory.replaceChildren(...memoryBars(store.worker?.memory ?? {}));
+    memory.replaceChildren(...memoryBars(store.worker?.memory ?? {}), ...cpuBar(store.cpu));
   };
   for (const event of ["worker", "selection", "library", "connection"]) {
     store.addEventListener(event, draw);
@@ -72,12 +72,27 @@ function memoryBars(memory) {
   ].filter(Boolean);
 }
 
+function cpuBar(cpu) {
+  if (!cpu) return [];
+  const { machine, page, workers, cores } = cpu;
+  const text = `${percent(machine)} of ${plural(cores, "core")} · worker ${percent(workers)}, page ${percent(page)}`;
+  return [meter("CPU", machine, 100, text)];
+}
+
+function percent(value) {
+  return `${Math.round(value)} %`;
+}
+
 function bar(label, used, total) {
+  return meter(label, used, total, `${bytes(used)} of ${bytes(total)} available`);
+}
+
+function meter(label, value, max, text) {
   return el(
     "div",
     { class: "memory" },
     el("span", { text: label }),
-    el("meter", { min: 0, max: total, value: used, high: total * 0.9, "aria-label": label }),
-    el("span", { class: "muted", text: `${bytes(used)} of ${bytes(total)} available` }),
+    el("meter", { min: 0, max, value, high: max * 0.9, "aria-label": label }),
+    el("span", { class: "muted", text }),
   );
 }

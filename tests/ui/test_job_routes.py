@@ -268,3 +268,14 @@ def test_what_was_set_aside_is_told_until_it_is_moved(settings: Settings) -> Non
         (notice,) = plain.get("/api/status").json()["notices"]
         assert notice.startswith("The job queue was damaged and has been set aside as jobs.damaged")
         assert plain.get("/healthz").status_code == 200, "a new queue takes jobs"
+
+
+def test_cpu_use_is_in_the_status_and_the_metrics(client: TestClient) -> None:
+    cpu = client.get("/api/status").json()["cpu"]
+    assert set(cpu) == {"machine", "page", "workers", "cores"}
+    assert all(0 <= cpu[name] <= 100 for name in ("machine", "page", "workers"))
+    text = client.get("/metrics").text
+    for name in ("machine", "page", "workers"):
+        assert f'wan_lora_cpu_percent{{of="{name}"}} ' in text
+    assert "# TYPE process_cpu_seconds_total counter" in text
+    assert "wan_lora_worker_cpu_seconds " in text

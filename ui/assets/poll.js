@@ -6,12 +6,14 @@ const BUSY_MS = 400;
 const IDLE_MS = 1000;
 const HIDDEN_MS = 4000;
 const LOST_MS = 2000;
+const FRESH_MS = 5000; // until numbers that are no news by themselves are asked for again
 
 /** Events: status (something changed) and connection (lost or found again). */
 class Poll extends EventTarget {
   status = null;
   connected = true;
   #timer = 0;
+  #answered = 0;
   #asking = false;
   #askAgain = false;
   #started = false;
@@ -40,7 +42,8 @@ class Poll extends EventTarget {
   async #ask() {
     this.#asking = true;
     try {
-      const params = { rev: this.status?.rev ?? "" };
+      const old = performance.now() - this.#answered > FRESH_MS;
+      const params = { rev: old ? "" : (this.status?.rev ?? "") };
       this.#take(await request("GET", "api/status", { params }));
       this.#connection(true);
     } catch {
@@ -58,8 +61,9 @@ class Poll extends EventTarget {
   #take(status) {
     if (status === null) return;
     this.status = status;
+    this.#answered = performance.now();
     store.sawRevision(status.library);
-    store.sawWorker(status.worker, status.job);
+    store.sawWorker(status.worker, status.job, status.cpu);
     this.dispatchEvent(new Event("status"));
   }
 
