@@ -46,6 +46,9 @@ def test_a_lora_is_not_loaded_then_applied_at_its_strength_then_not_loaded(
     expect(page.locator(".worker-memory")).to_contain_text(
         re.compile(r"[\d.]+ [MG]B of [\d.]+ [MG]B available")
     )
+    expect(page.locator(".worker-memory")).to_contain_text(
+        re.compile(r"CPU\d+ % of \d+ cores? · worker \d+ %, page \d+ %")
+    )
     page.request.post(f"{app.address}api/jobs/{job_id}/cancel")
     expect(row.locator(".worker-what")).to_have_text("not loaded", timeout=STEP_MS)
     expect(held).to_have_text("Selected")
@@ -97,11 +100,11 @@ def test_a_lora_that_failed_says_why(page: Page, app: App) -> None:
 
 def test_the_memory_is_that_of_this_moment(page: Page, app: App) -> None:
     open_tab(page, "LoRAs")
-    meter = page.locator(".worker-memory meter")
+    meter = page.locator(".worker-memory meter").first
     expect(meter).to_be_visible(timeout=STEP_MS)
     page.evaluate(
         "window.seen = new Set(); new MutationObserver(() => window.seen.add(document"
-        ".querySelector('.worker-memory').textContent)).observe(document.querySelector("
+        ".querySelector('.worker-memory .memory').textContent)).observe(document.querySelector("
         "'.worker-memory'), { childList: true, subtree: true })"
     )
     job_id = submit(page, app, 200)
