@@ -41,7 +41,7 @@ CONVERT_A_PICKLE = (
     "Or convert it in Python: from safetensors.torch import save_file; import torch;"
     ' state = torch.load("in.ckpt", map_location="cpu", weights_only=True);'
     ' state = state.get("state_dict", state);'
-    " save_file({k: v.clone().contiguous() for k, v in state.items()},"
+    " save_file({k: v.clone().contiguous() for k, v in state.items() if torch.is_tensor(v)},"
     ' "out.safetensors")',
 )
 

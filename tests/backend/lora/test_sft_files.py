@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+import torch
 from lora_files import write_lora
 
-from backend.errors import UploadError
+from backend.errors import LoRAFileError, UploadError
+from backend.lora.header import CONVERT_A_PICKLE, read_header
 from backend.lora.library import LoRALibrary
 from backend.lora.names import is_lora_file, stem_of, suffix_of
 from backend.lora.upload import LoRAUploadHandler
@@ -87,3 +91,25 @@ def test_a_pickle_is_refused_with_how_to_convert_it(
     assert any("weights_only=True" in text for text in caught.value.suggestions)
     assert any("save_file" in text for text in caught.value.suggestions)
     assert library.list_available_loras() == {}
+
+
+def test_what_is_said_about_converting_works(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = "diffusion_model.blocks.0.self_attn.q.lora_A.weight"
+    monkeypatch.chdir(tmp_path)
+    torch.save({"state_dict": {key: torch.ones(4, 8).T}, "epoch": 3}, "in.ckpt")
+    (line,) = [text for text in CONVERT_A_PICKLE if "save_file" in text]
+    subprocess.run([sys.executable, "-c", line.partition(": ")[2]], check=True)
+    assert read_header(tmp_path / "out.safetensors").tensors[key].shape == (8, 4)
+
+
+def test_a_pickle_by_another_name_is_told_the_same(library: LoRALibrary, root: Path) -> None:
+    (root / "a.safetensors").write_bytes(b"PK\x03\x04" + bytes(64))
+    library.refresh()
+    record = library.record("a")
+    assert record["status"] == "corrupt"
+    assert "PyTorch pickle" in record["status_detail"]
+    with pytest.raises(LoRAFileError) as caught:
+        library.info("a")
+    assert caught.value.suggestions == CONVERT_A_PICKLE
