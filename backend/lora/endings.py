@@ -24,6 +24,7 @@ TEXTS = (
     ".description.txt",
     ".sha256",
 )
+SHOWING_TEXT = ".swarm.json"  # SwarmUI keeps the picture in it
 MARKS = (".preview", ".thumb", "")
 _SHOWING = tuple(f"{mark}{end}" for mark in MARKS for end in PICTURES + VIDEOS)
 ENDINGS = frozenset(f"{whole}{end}" for whole in ("", *SUFFIXES) for end in (*TEXTS, *_SHOWING))
@@ -31,7 +32,8 @@ _MOST_DOTS = max(ending.count(".") for ending in ENDINGS)
 _BEST_FIRST = {
     ending: place
     for place, ending in enumerate(
-        f"{mark}{end}" for ends in (PICTURES, VIDEOS) for mark in MARKS for end in ends
+        [f"{mark}{end}" for ends in (PICTURES, VIDEOS) for mark in MARKS for end in ends]
+        + [SHOWING_TEXT]
     )
 }
 
@@ -116,6 +118,7 @@ def kind_of(ending: str) -> str:
 
 
 def preview_endings(endings: Collection[str]) -> list[str]:
-    """The endings of pictures among these, then those of videos, the best first."""
+    """The endings of pictures among these, then those of videos and of what holds a picture, the
+    best first."""
     showing = [ending for ending in endings if kind_of(ending) in _BEST_FIRST]
     return sorted(showing, key=lambda ending: (_BEST_FIRST[kind_of(ending)], ending))

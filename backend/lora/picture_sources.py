@@ -19,8 +19,10 @@ from typing import BinaryIO
 from PIL import Image, ImageOps
 
 from backend.errors import LoRAError, StudioError
+from backend.lora.endings import SHOWING_TEXT
 from backend.lora.header import open_regular, read_header
 from backend.lora.png_strips import png_size, reduced
+from backend.lora.sidecars import load_json
 from backend.media import START_BYTES, is_media, media_type
 from backend.units import MB
 from backend.untrusted_json import Limits, UntrustedJSONError, read_json
@@ -35,6 +37,7 @@ COVERS = Limits(size=100 * MB, depth=4, values=1000)
 LONGEST_SIDE = 2048  # pixels; what is larger is read smaller
 FORMS = {"video/mp4": "mp4", "video/webm": "matroska"}  # as FFmpeg calls them
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "AVIF")
+SWARM_PICTURES = ("thumbnail", "preview_image")
 NOT_A_PICTURE = (
     OSError,
     ValueError,
@@ -75,7 +78,9 @@ def sources(
     """
     videos = [path for path in previews if is_video(path)]
     for path in previews:
-        if path not in videos:
+        if path.name.lower().endswith(SHOWING_TEXT):
+            yield from _of_text(path)
+        elif path not in videos:
             yield from _of_picture("preview", path)
     if lora is not None:
         yield from _of_header(lora)
@@ -97,13 +102,28 @@ def _of_picture(kind: str, path: Path) -> Iterator[PictureSource]:
     yield PictureSource(kind, content, lambda: picture_of(path))
 
 
+def _of_text(path: Path) -> Iterator[PictureSource]:
+    """SwarmUI's description, which has the picture as its header would have it."""
+    try:
+        values = load_json(path)
+    except NOT_A_PICTURE:
+        return
+    found = (values.get(f"{start}{key}") for start in ("modelspec.", "") for key in SWARM_PICTURES)
+    text = next((value for value in found if isinstance(value, str) and value), "")
+    yield from _of_texts("preview", header_pictures({"modelspec.thumbnail": text}))
+
+
 def _of_header(path: Path) -> Iterator[PictureSource]:
     try:
         texts = header_pictures(read_header(path).metadata)
     except StudioError:
         return
+    yield from _of_texts("header", texts)
+
+
+def _of_texts(kind: str, texts: Sequence[str]) -> Iterator[PictureSource]:
     for text in texts:
-        yield PictureSource("header", _named(text.encode(errors="replace")), _decoder(text))
+        yield PictureSource(kind, _named(text.encode(errors="replace")), _decoder(text))
 
 
 def _decoder(text: str) -> Callable[[], Image.Image]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import io
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -39,6 +41,25 @@ def test_a_preview_of_any_name(library: LoRALibrary, root: Path, name: str) -> N
     assert not list(root.glob("[!.]*"))
     library.undo_delete("y")
     assert (root / f"y{name[1:]}").is_file()
+
+
+@pytest.mark.parametrize("key", ["modelspec.thumbnail", "modelspec.preview_image", "thumbnail"])
+def test_the_picture_in_swarmuis_description(library: LoRALibrary, root: Path, key: str) -> None:
+    write_lora(root / "a.safetensors")
+    data = io.BytesIO()
+    Image.new("RGB", (60, 40), RED).save(data, "JPEG")
+    uri = f"data:image/jpeg;base64,{base64.b64encode(data.getvalue()).decode()}"
+    (root / "a.swarm.json").write_text(json.dumps({key: uri, "modelspec.title": "Ink"}))
+    assert looks_like(thumbnail(library, "a"), RED)
+    assert library.record("a")["title"] == "Ink"
+    Image.new("RGB", (60, 40), GREEN).save(root / "a.png")
+    library.refresh()
+    assert looks_like(thumbnail(library, "a"), GREEN)
+    for broken in ('{"modelspec.thumbnail": "data:image/png;base64,x"}', "{", '{"thumbnail": 5}'):
+        (root / "a.png").unlink(missing_ok=True)
+        (root / "a.swarm.json").write_text(broken)
+        library.refresh()
+        assert thumbnail(library, "a").is_file()
 
 
 def test_content_counts_and_not_the_ending(library: LoRALibrary, root: Path) -> None:
