@@ -32,6 +32,9 @@ STATUS_BY_CATEGORY = {
     "storage": 503,
     "internal": 500,
 }
+MOST_PROBLEMS = 20  # that are named
+MOST_SHOWN = 80  # signs of a field's name
+LONG_TEXT = 100_000  # signs, as the content of a file has them
 STATUS_BY_REASON = {"disk": 507}
 
 
@@ -67,14 +70,24 @@ def error_response(error: StudioError, status: int | None = None) -> JSONRespons
 async def refuse_request(request: Request, error: Exception) -> JSONResponse:
     """A request that is not of the documented form, in the form of every other refusal."""
     assert isinstance(error, RequestValidationError)
-    problems = [_problem(item) for item in error.errors()]
+    found = error.errors()
+    problems = [_problem(item) for item in found[:MOST_PROBLEMS]]
+    if len(found) > MOST_PROBLEMS:
+        problems.append(f"and {len(found) - MOST_PROBLEMS} more")
     failure = RequestError(
         f"{request.method} {request.url.path} cannot be answered: " + "; ".join(problems) + ".",
         cause="What was sent is not of the form that is taken at this address.",
         suggestions=["Correct what is named; /api/docs describes what can be sent."],
-        context={"problems": problems, "status": 422},
+        context={"problems": problems, "status": 413 if any(map(_is_too_long, found)) else 422},
     )
     return error_response(failure)
+
+
+def _is_too_long(item: Mapping[str, Any]) -> bool:
+    """Whether it is about the size of a file's content, not of a name or a number of things."""
+    return bool(
+        item["type"] == "string_too_long" and item.get("ctx", {}).get("max_length", 0) >= LONG_TEXT
+    )
 
 
 def _problem(item: Mapping[str, Any]) -> str:
@@ -82,7 +95,7 @@ def _problem(item: Mapping[str, Any]) -> str:
     if item["type"] == "json_invalid":
         reason = str(item.get("ctx", {}).get("error", "")).rstrip(".")
         return f"the body is not valid JSON ({reason})"
-    kind, *place = [str(part) for part in item["loc"]]
+    kind, *place = [str(part)[:MOST_SHOWN] for part in item["loc"]]
     where = ".".join(place) or kind
     return f"{where}: {_lowered(item['msg'])}"
 

@@ -49,6 +49,19 @@ def test_an_unknown_address_is_told_as_every_refusal(
     assert path in error["message"]
 
 
+def test_a_text_that_is_too_large_is_413(client: httpx.Client) -> None:
+    body = {"filename": "a.json", "text": "x" * 1_000_001}
+    error = refusal(client, "POST", "/api/sets/import", 413, json=body)
+    assert error["category"] == "request"
+
+
+def test_of_very_many_problems_the_first_are_named(client: httpx.Client) -> None:
+    body = {"name": "a" * 500, "loras": [{"nme": "x"}] * 5000}
+    error = refusal(client, "POST", "/api/sets", 422, json=body)
+    assert len(error["context"]["problems"]) == 21
+    assert "more" in error["message"]
+
+
 def test_an_address_that_is_nearly_right_is_suggested(client: httpx.Client) -> None:
     suggestions = refusal(client, "GET", "/api/stauts", 404)["suggestions"]
     assert "Did you mean /api/status?" in suggestions
