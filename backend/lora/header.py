@@ -18,6 +18,7 @@ from pathlib import Path
 from backend.errors import LoRAFileError
 from backend.lora.foreign_files import LOOKED_AT, foreign_kind
 from backend.lora.header_json import Columns, TensorEntry, fail, read_json
+from backend.lora.header_text import header_text
 from backend.lora.header_usual import read_usual
 from backend.lora.links import broken_link
 
@@ -51,15 +52,17 @@ DOWNLOAD_AGAIN = ("Download the file itself again, logged in where the site asks
 
 @dataclass(frozen=True, slots=True)
 class RawHeader:
-    """A header's text, not looked at yet; `file_size` in bytes."""
+    """A header's text, not looked at yet, without the `left_out` bytes of long texts; sizes in
+    bytes."""
 
     name: str
     text: bytes
     file_size: int
+    left_out: int = 0
 
     @property
     def data_start(self) -> int:
-        return 8 + len(self.text)
+        return 8 + len(self.text) + self.left_out
 
 
 @dataclass(frozen=True)
@@ -97,7 +100,10 @@ def read_raw(path: str | Path) -> RawHeader:
 def raw_header(file: FileIO, name: str) -> RawHeader:
     """The text of the header of an open file; raises as `read_header` does."""
     file_size = os.fstat(file.fileno()).st_size
-    return RawHeader(name, _header_bytes(file, name, file_size), file_size)
+    length = _header_length(file, name, file_size)
+    file.seek(8)
+    text = header_text(file.read, length, name)
+    return RawHeader(name, text, file_size, length - len(text))
 
 
 def parse_header(raw: RawHeader) -> Header:
@@ -157,7 +163,7 @@ def _not_opened(path: Path, error: OSError) -> LoRAFileError:
     )
 
 
-def _header_bytes(file: FileIO, name: str, file_size: int) -> bytes:
+def _header_length(file: FileIO, name: str, file_size: int) -> int:
     if file_size == 0:
         fail(name, "the file is empty")
     start = file.read(LOOKED_AT)
@@ -179,13 +185,4 @@ def _header_bytes(file: FileIO, name: str, file_size: int) -> bytes:
         fail(name, f"the file is truncated: its header needs {length + 8} bytes of {file_size}")
     if length < 2:
         fail(name, "the header is empty")
-    file.seek(8)
-    raw = file.read(length)
-    while 0 < len(raw) < length:  # a network drive may give less than was asked for
-        more = file.read(length - len(raw))
-        if not more:
-            break
-        raw += more
-    if len(raw) != length:
-        fail(name, "the file became shorter while it was read")
-    return raw
+    return length

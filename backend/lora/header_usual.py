@@ -22,6 +22,7 @@ from backend.lora.header_json import (
     Columns,
     Metadata,
 )
+from backend.lora.header_text import MOST_TEXTS
 from backend.untrusted_json import read_object, strings_at_most
 
 _COUNT = r"(0|[1-9][0-9]{0,17})"
@@ -35,13 +36,11 @@ _TEXT = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
 _METADATA = re.compile(
     rf'{{"__metadata__": ?(\{{ ?(?:{_TEXT} ?: ?{_TEXT} ?(?:, ?(?=")|(?=\}})))*+\}}) ?', re.DOTALL
 )
-# Five of each tensor, and two of each entry.
-_MOST_TEXTS = 5 * MAX_TENSORS + 2 * MAX_METADATA
 
 
 def read_usual(raw: bytes, data_start: int, file_size: int) -> tuple[Columns, Metadata] | None:
     """As `header_json.read_json`; None if the text is not of the usual form, or is wrong."""
-    if not strings_at_most(raw, _MOST_TEXTS):
+    if not strings_at_most(raw, MOST_TEXTS):
         return None
     try:
         before, *pieces = _ENTRY.split(raw.decode("utf-8"))
@@ -59,7 +58,7 @@ def split_usual(raw: bytes) -> tuple[Metadata, bytes] | None:
     or is wrong. The rest is not looked at: it is good if it was good in another file, and if
     that file had as much data.
     """
-    if not strings_at_most(raw, _MOST_TEXTS):
+    if not strings_at_most(raw, MOST_TEXTS):
         return None
     try:
         text = raw.decode("utf-8")
