@@ -119,7 +119,8 @@ def _linked(path: Path, config: Path | None, folder: Path) -> Path | None:
     try:
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
-        os.link(path, partial / path.name, follow_symlinks=True)
+        # Of what a link leads to: Linux makes a second link of the link itself.
+        os.link(path.resolve() if path.is_symlink() else path, partial / path.name)
         if config is not None:
             shutil.copy2(config, partial / config.name)
         partial.rename(folder)

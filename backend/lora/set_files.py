@@ -14,6 +14,7 @@ from typing import Any
 
 from backend.errors import GenerationError, LoRAError
 from backend.lora.metadata import plain_text
+from backend.lora.names import name_key
 from backend.lora.selection import LoRASelection
 from backend.lora.wangp import Phases, parse_multipliers
 from backend.untrusted_json import Limits, UntrustedJSONError, read_object
@@ -127,7 +128,7 @@ def _located(items: Sequence[SetItem], records: Records) -> tuple[SetItem, ...]:
     by_stem: dict[str, tuple[str, str]] = {}
     for name, record in records.items():
         for role, path in record["files"].items():
-            by_stem.setdefault(PurePosixPath(path).stem.casefold(), (name, role))
+            by_stem.setdefault(name_key(PurePosixPath(path).stem), (name, role))
             if sha256 := record["sha256s"].get(role):
                 by_hash.setdefault(sha256, (name, role))
     found: dict[str, SetItem] = {}
@@ -152,7 +153,7 @@ def _place(
             return by_hash[sha256][0], "both"
     if item.name in records:
         return item.name, "both"
-    return by_stem.get(item.name.casefold(), (item.name, "both"))
+    return by_stem.get(name_key(item.name), (item.name, "both"))
 
 
 def _half(strength: Any, role: str) -> Any:

@@ -9,6 +9,7 @@ from typing import Any
 from backend.errors import LoRAError
 from backend.lora.documents import Documents
 from backend.lora.metadata import plain_text
+from backend.lora.names import name_key
 from backend.lora.set_files import MOST_LORAS, SetFile, SetItem, read_set_file, to_set_file
 from backend.settings import Settings
 
@@ -91,7 +92,7 @@ class LoRASets:
     def _taken(self, name: str) -> str | None:
         """The set's own spelling of this name."""
         return next(
-            (known for known in self._documents.all() if known.casefold() == name.casefold()), None
+            (known for known in self._documents.all() if name_key(known) == name_key(name)), None
         )
 
     def close(self) -> None:

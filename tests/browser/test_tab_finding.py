@@ -79,6 +79,22 @@ def test_the_page_finds_what_the_api_finds(page: Page, app: App) -> None:
     edit(dict.fromkeys(edits))
 
 
+def test_a_link_that_leads_nowhere_is_named(page: Page, app: App) -> None:
+    link = app.loras / "shared"
+    open_tab(page, "LoRAs")
+    names_shown(page)
+    note = page.locator(".folder-notes")
+    expect(note).to_be_hidden()
+    link.symlink_to("/not/mounted")
+    page.evaluate(READ)
+    line = note.locator("summary")
+    expect(line).to_have_text("shared is a link to '/not/mounted', which is not there.")
+    line.click()
+    expect(note.locator("li")).to_have_text([re.compile("or remove it")])
+    link.unlink()
+    eventually(page, lambda: page.evaluate(READ) or note.is_hidden(), True)
+
+
 def test_the_cards_come_in_the_order_that_is_asked_for(page: Page, app: App) -> None:
     open_tab(page, "LoRAs")
     names_shown(page)

@@ -297,6 +297,22 @@ def test_a_job_keeps_a_lora_of_another_disk(
         again.close()
 
 
+@pytest.mark.parametrize("far", [False, True])
+def test_a_linked_file_is_kept_when_its_link_is_deleted(
+    settings: Settings, other_disk: Path, tmp_path: Path, far: bool
+) -> None:
+    target = (other_disk if far else tmp_path) / "target.safetensors"
+    shutil.copy(settings.loras_dir / "first.safetensors", target)
+    link = settings.loras_dir / "linked.safetensors"
+    link.symlink_to(os.path.relpath(target, link.parent))
+    loras = LoRAManager(settings)
+    pins = LoRAPins(tmp_path / "pins" / "loras", settings.loras_dir).pin(["linked"], loras, {})
+    loras.delete_lora_file("linked")
+    held = pins["linked"].paths(settings.loras_dir)["both"]
+    assert held.samefile(target)
+    assert not held.is_symlink()
+
+
 def test_data_folders_that_share_a_library_leave_each_other_their_links(
     settings: Settings, other_disk: Path, tmp_path: Path
 ) -> None:

@@ -16,6 +16,7 @@ from backend.errors import LoRAError
 from backend.lora import contents, walking
 from backend.lora.hashing import Hashes
 from backend.lora.library import LoRALibrary
+from backend.lora.upload import LoRAUploadHandler
 from backend.settings import Settings, load_settings
 
 REVISION = "0123456789abcdef0123456789abcdef01234567"
@@ -376,6 +377,16 @@ def test_links_beside_a_lora_go_along(library: LoRALibrary, root: Path, outside:
     assert list((root / "sub").iterdir()) == []
     library.undo_delete("a")
     assert (root / "sub" / "a.txt").read_text() == "of theirs"
+
+
+def test_a_folder_of_links_uploads_what_they_lead_to(
+    library: LoRALibrary, root: Path, tmp_path: Path
+) -> None:
+    repository = hub(tmp_path / "cache", "style.safetensors")
+    snapshot = repository / "snapshots" / REVISION
+    outcomes = LoRAUploadHandler(library.settings, library).process_folder(snapshot)
+    assert [each["status"] for each in outcomes] == ["stored"]
+    assert not (root / "style.safetensors").is_symlink()
 
 
 Change = Callable[[LoRALibrary], object]
