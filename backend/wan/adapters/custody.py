@@ -7,7 +7,6 @@ library, find the same owner and the same pristine weights.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 from torch import nn
@@ -26,7 +25,7 @@ class Custody:
 
     def __init__(self) -> None:
         self.owner = Ownership()
-        self.hooked = False  # set before the first hook
+        self.hooked: list[nn.Module] = []  # each is noted before it gets a hook
         self._pristine: Pristine | None = None
 
     def __deepcopy__(self, memo: object) -> Custody:
@@ -47,14 +46,14 @@ class Custody:
         self._pristine.use(layout)
         return self._pristine
 
-    def take_off(self, model: nn.Module) -> None:
+    def take_off(self) -> None:
         """Undo everything: no hook is left, and every weight is bit-identical to before.
 
         May be interrupted, and is then to be called again. Raises ModelLoadError as `write_back`.
         """
-        if self.hooked:
-            drop_hooks(model)
-            self.hooked = False
+        for module in self.hooked:
+            drop_hooks(module)
+        self.hooked.clear()
         if self._pristine is not None:
             write_back(self._pristine)
             self._pristine.release()
@@ -64,11 +63,6 @@ def custody_of(model: nn.Module) -> Custody:
     """The custody that a transformer keeps; that of the weights' owner for a compiled wrapper."""
     found: Custody = unwrapped(model).__dict__.setdefault(PLACE, Custody())
     return found
-
-
-def taking_off(model: nn.Module) -> Any:
-    """What takes everything off the model, as a claim asks for it."""
-    return partial(custody_of(model).take_off, unwrapped(model))
 
 
 class Hooked:
@@ -85,12 +79,11 @@ class ReplacedCall:
         model.__dict__[COMPILED_CALL] = self.compiled
 
 
-def drop_hooks(model: nn.Module) -> None:
-    call = model.__dict__.get(COMPILED_CALL)
+def drop_hooks(module: nn.Module) -> None:
+    call = module.__dict__.get(COMPILED_CALL)
     if isinstance(call, ReplacedCall):
-        call.leave(model)
-    for module in model.modules():
-        for hooks in (module._forward_hooks, module._forward_pre_hooks):
-            for number, hook in list(hooks.items()):
-                if isinstance(getattr(hook, "__self__", None), Hooked):
-                    hooks.pop(number, None)
+        call.leave(module)
+    for hooks in (module._forward_hooks, module._forward_pre_hooks):
+        for number, hook in list(hooks.items()):
+            if isinstance(getattr(hook, "__self__", None), Hooked):
+                hooks.pop(number, None)

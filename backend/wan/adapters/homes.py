@@ -10,8 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -23,8 +22,7 @@ def writing() -> AbstractContextManager[Any]:
     return torch.inference_mode()
 
 
-@dataclass(frozen=True)
-class Home:
+class Home(NamedTuple):  # a thousand are made for each use, and a dataclass takes twice the time
     """One parameter of a module. `group`: diffusers' group of parameters that it is offloaded
     with, if it is."""
 
@@ -42,12 +40,12 @@ class Home:
     @property
     def value(self) -> Tensor:
         """The values: those of the parameter, or of the table that fills it when it is used."""
-        return self._source.detach()
+        return self._filled.detach()
 
-    @property
     def identity(self) -> int:
         """Equal for homes of one parameter, while they exist."""
-        return id(self._source)
+        parameter = self.module._parameters[self.name]
+        return id(self._filled) if parameter is None or parameter.is_meta else id(parameter)
 
     @property
     def kind(self) -> str:
@@ -73,7 +71,7 @@ class Home:
                     table.copy_(value)
 
     @property
-    def _source(self) -> Tensor:
+    def _filled(self) -> Tensor:
         parameter = self.parameter
         return next(self._tables(), parameter) if parameter.is_meta else parameter
 

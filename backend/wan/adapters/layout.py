@@ -38,7 +38,7 @@ class Layout:
         everywhere = homes_of(modules)
         paths: dict[int, str] = {}
         first_path = {
-            path: paths.setdefault(home.identity, path) for path, home in everywhere.items()
+            path: paths.setdefault(home.identity(), path) for path, home in everywhere.items()
         }
         homes = {path: everywhere[path] for path in paths.values()}
         return cls(inner, compiled, modules, homes, first_path)

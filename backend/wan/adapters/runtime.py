@@ -67,11 +67,13 @@ class RuntimeExpert(Hooked):
         self._drop_hooks()
         self._layers = layers
         self._arrange(strengths)
+        hooked = custody_of(self._layout.model).hooked
         if layers:
             model = self._layout.model
-            custody_of(model).hooked = True
+            hooked.append(model)
             self._handles.append(model.register_forward_pre_hook(self._entered))
         for layer in layers.values():
+            hooked += layer.modules
             for module in layer.modules:
                 self._handles.append(module.register_forward_hook(layer.after))
 

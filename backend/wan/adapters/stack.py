@@ -14,8 +14,8 @@ from backend.errors import InUseError, LoRALoadingError, VRAMError
 from backend.lora.selection import EXPERTS, Expert
 from backend.wan.adapters.cache import AdapterCache
 from backend.wan.adapters.choice import Choice, Mode, WantedMode, choose
-from backend.wan.adapters.custody import custody_of, taking_off
-from backend.wan.adapters.layout import Layout, unwrapped
+from backend.wan.adapters.custody import custody_of
+from backend.wan.adapters.layout import Layout
 from backend.wan.adapters.merge import MergedExpert
 from backend.wan.adapters.metering import LoadMeter
 from backend.wan.adapters.plan import Plan
@@ -182,7 +182,7 @@ class AppliedStack:
         for model in self._models:
             detach(model)
             if self._resolved.scheduled:
-                custody_of(model).hooked = True
+                custody_of(model).hooked.append(model)
                 self._driver.attach(model)
 
     def _enforce(self, resolved: Resolved, choice: Choice) -> None:
@@ -252,17 +252,17 @@ def applied_stack(
     the end where the LoRAs were taken off because the thread that applied them had ended.
     """
     models = _transformers(pipeline)
-    custodies = {model: custody_of(model) for model in models.values()}
+    custodies = [custody_of(model) for model in models.values()]
     claim = Claim(
         "LoRAs are applied to its pipeline",
-        {custody.owner: taking_off(model) for model, custody in custodies.items()},
+        {custody.owner: custody.take_off for custody in custodies},
     )
     # Twice, because an interrupt may come on the way into the first; the second then does it.
     try:
         try:
             claim.take(wait, check)
-            for model, custody in custodies.items():
-                custody.take_off(unwrapped(model))  # what an interrupted owner has left behind
+            for custody in custodies:
+                custody.take_off()  # what an interrupted owner has left behind
             if meter is not None:
                 meter.begin()
             cache = cache or AdapterCache(0)
