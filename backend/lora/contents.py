@@ -243,7 +243,7 @@ class Contents:
     def _take(self, files: dict[str, ScannedFile], walk: Walk) -> None:
         entries = make_entries(files.values(), self.catalog.roles(), self.catalog.pairings())
         self.seen, self.files = walk, files
-        self.names = by_folder(walk.snapshot)
+        self.names = by_folder(walk.snapshot, self.names)
         self._beside = {path.rpartition("/")[0] for path in walk.snapshot if path not in files}
         self.entries = {name: Prepared(entry, self) for name, entry in entries.items()}
         self.read_made()

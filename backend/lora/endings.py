@@ -28,7 +28,7 @@ SHOWING_TEXT = ".swarm.json"  # SwarmUI keeps the picture in it
 MARKS = (".preview", ".thumb", "")
 _SHOWING = tuple(f"{mark}{end}" for mark in MARKS for end in PICTURES + VIDEOS)
 ENDINGS = frozenset(f"{whole}{end}" for whole in ("", *SUFFIXES) for end in (*TEXTS, *_SHOWING))
-_MOST_DOTS = max(ending.count(".") for ending in ENDINGS)
+_LONGEST = max(map(len, ENDINGS))
 _BEST_FIRST = {
     ending: place
     for place, ending in enumerate(
@@ -43,6 +43,12 @@ class FolderNames(Set[str]):
 
     def __init__(self, names: Iterable[str]) -> None:
         self._names = frozenset(names)
+
+    @classmethod
+    def of(cls, names: Iterable[str], before: FolderNames | None) -> FolderNames:
+        """The names; those from before with all that is known of them if they are the same."""
+        found = cls(names)
+        return before if before is not None and before._names == found._names else found
 
     def __contains__(self, name: object) -> bool:
         return name in self._names
@@ -96,12 +102,11 @@ def _endings_of(name: str) -> list[str]:
     """What may follow the stem in this name, the shortest, and so the longest stem, first."""
     found = []
     end = len(name)
-    for _ in range(_MOST_DOTS):
-        end = name.rfind(".", 0, end)
-        if end <= 0:
-            break
-        if name[end:].casefold() in ENDINGS:
-            found.append(name[end:])
+    least = max(1, end - _LONGEST)
+    while (end := name.rfind(".", least, end)) > 0:
+        ending = name[end:]
+        if ending in ENDINGS or ending.casefold() in ENDINGS:
+            found.append(ending)
     return found
 
 

@@ -248,10 +248,12 @@ def _identity(folder: str | Path) -> Identity | None:
     return found.st_dev, found.st_ino
 
 
-def by_folder(paths: Iterable[str]) -> Folders:
-    """The names of the files in each folder; the top folder is ""."""
+def by_folder(paths: Iterable[str], before: Folders | None = None) -> Folders:
+    """The names of the files in each folder; the top folder is "". What was found of folders
+    `before` is kept for those that have the same names still."""
     found: dict[str, set[str]] = {}
     for path in paths:
         folder, _, name = path.rpartition("/")
         found.setdefault(folder, set()).add(name)
-    return {folder: FolderNames(names) for folder, names in found.items()}
+    known = before or {}
+    return {folder: FolderNames.of(names, known.get(folder)) for folder, names in found.items()}

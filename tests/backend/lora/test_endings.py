@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from backend.lora.endings import FolderNames, ending_of, preview_endings
+from backend.lora.walking import by_folder
 
 
 def test_a_file_belongs_to_the_longest_stem_that_has_a_lora() -> None:
@@ -43,3 +44,12 @@ def test_endings_are_found_in_any_case_and_after_the_whole_name() -> None:
 )
 def test_the_ending_of_a_name(name: str, ending: str | None) -> None:
     assert ending_of(name) == ending
+
+
+def test_what_is_known_of_a_folder_is_kept_while_its_names_are_the_same() -> None:
+    names = ["a.safetensors", "a.png"]
+    before = FolderNames(names)
+    assert FolderNames.of(names, before) is before
+    after = FolderNames.of([*names, "a.json"], before)
+    assert after.endings("a") == [".json", ".png"]
+    assert by_folder([f"x/{name}" for name in names], {"x": before})["x"] is before
