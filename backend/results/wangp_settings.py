@@ -25,6 +25,9 @@ RESOLUTION = re.compile(r"(\d{2,5})x(\d{2,5})")
 
 
 def is_wangp(metadata: Mapping[str, Any]) -> bool:
+    """Whether these are settings of WanGP's, of a video or of a profile, which has no prompt."""
+    if isinstance(metadata.get("activated_loras"), list) and "loras_multipliers" in metadata:
+        return True
     return isinstance(metadata.get("prompt"), str) and any(
         name in metadata for name in ("num_inference_steps", "video_length", "resolution")
     )

@@ -96,6 +96,25 @@ def test_wangp_multipliers_with_a_third_phase_are_two_experts() -> None:
     assert "phases 1 and 2 as high noise" in found.notes[1]
 
 
+def test_a_profile_of_wangp_has_no_prompt() -> None:
+    profile = {
+        "num_inference_steps": 8, "guidance_scale": 3.5, "guidance2_scale": 1,
+        "guidance3_scale": 1, "switch_threshold": 985, "switch_threshold2": 800,
+        "guidance_phases": 3, "model_switch_phase": 2, "flow_shift": 5,
+        "activated_loras": ["https://host/x/fast_HIGH.safetensors", "fast_LOW.safetensors"],
+        "loras_multipliers": "0;1;0 0;0;1",
+    }  # fmt: skip
+    found = read(profile)
+    assert found.what == "WanGP settings"
+    assert found.task == {
+        "steps": 8, "guidance_scale": 3.5, "guidance_scale_2": 1, "flow_shift": 5
+    }  # fmt: skip
+    assert {lora.name: lora.strength for lora in found.loras} == {
+        "fast_HIGH": {"high": [[0.0, 0.0], [0.125, 1.0]], "low": 0.0},
+        "fast_LOW": {"high": 0.0, "low": 1.0},
+    }
+
+
 def test_wrong_kinds_are_left_out_and_nothing_else() -> None:
     wrong = task(steps="many", seed=-1, width=1.5, prompt=["x"], flow_shift=True, fps=10**40)
     found = facts_of({"task": wrong})
