@@ -1,4 +1,4 @@
-"""Run as a program until it is killed: delete results and bring them back, over and over."""
+"""Run as a program until it is killed: delete results, bring them back, look, over and over."""
 
 from __future__ import annotations
 
@@ -18,10 +18,13 @@ def main(folder: Path, seed: int) -> None:
     while True:
         name = f"task-{chance.randrange(6)}"
         try:
-            if chance.random() < 0.5:
-                library.delete(name)
+            act = chance.choice((library.delete, library.delete, library.undo, library.undo, None))
+            if act is not None:
+                act(name)
+            elif chance.random() < 0.5:
+                library.refresh()
             else:
-                library.undo(name)
+                library.trash.entries()
         except GenerationError:
             continue
 

@@ -31,8 +31,16 @@ class Astray:
         self._root, self._database, self._moves = root, database, moves
         self._unreadable: set[tuple[str, float]] = set()
 
-    def settle(self) -> bool:
-        """True if something was settled. Raises GenerationError if nothing can be moved now."""
+    def settle(self, *, thorough: bool = True) -> bool:
+        """True if something was settled. One that is not `thorough` compares names alone, which
+        takes no time however much the trash holds.
+
+        Raises GenerationError if nothing can be moved now.
+        """
+        if (self._root / trash.FOLDER).is_symlink():
+            return False  # what lies there may be anybody's
+        if not thorough and self._names_agree():
+            return False
         if self._found(trash.contents(self._root)) is None:
             return False
         with self._moves.turn():
@@ -49,6 +57,11 @@ class Astray:
 
             self._database.change(write)
         return True
+
+    def _names_agree(self) -> bool:
+        rows = self._database.rows("SELECT id FROM results WHERE deleted IS NOT NULL")
+        unreadable = {name for name, _ in self._unreadable}
+        return trash.names(self._root) - unreadable == {row["id"] for row in rows}
 
     def _found(self, held: Mapping[str, Stored]) -> list[sqlite3.Row] | None:
         """The rows that do not agree; None if all do and the trash holds nothing without a row."""

@@ -88,11 +88,10 @@ class Discards:
         rows = self._database.rows(
             "SELECT * FROM results WHERE deleted IS NOT NULL ORDER BY deleted DESC, seq DESC"
         )
-        held = trash.contents(self._root)
         return [
             Discarded(result_of(row), row["deleted"], trash.size(self._root, row["id"]))
             for row in rows
-            if row["id"] in held
+            if trash.stored(self._root, row["id"]) is not None
         ]
 
     def _is_deleted(self, result_id: str) -> bool:

@@ -81,7 +81,7 @@ class Scanner:
 
     def _bring_up_to_date(self, videos: dict[str, FoundVideo]) -> None:
         with contextlib.suppress(GenerationError):  # where nothing can be moved, all is shown
-            self._astray.settle()
+            self._astray.settle(thorough=False)
         rows = self._database.rows("SELECT path, size, mtime_ns FROM results WHERE deleted IS NULL")
         known = {row["path"]: row for row in rows}
         same = {p for p, video in videos.items() if p in known and _is_as_in(known[p], video)}

@@ -64,6 +64,11 @@ class Stored:
     deleted: float
 
 
+def names(root: Path) -> set[str]:
+    """The names of the trash's folders, whatever they hold."""
+    return {place.name for place in _listed(root / FOLDER)}
+
+
 def contents(root: Path) -> dict[str, Stored]:
     """What the trash holds, by id; folders without a video are left out."""
     top = root / FOLDER

@@ -187,3 +187,20 @@ def test_a_folder_of_a_deletion_that_a_kill_left_half_moved(
     (settings.outputs_dir / "task-0.mp4").rename(place / "task-0.mp4")
     library.refresh()
     assert_all_are_somewhere(library)
+
+
+def test_a_trash_that_is_a_link_is_used_and_nothing_there_is_taken_in(
+    settings: Settings, library: ResultLibrary, tmp_path: Path
+) -> None:
+    make_videos(settings)
+    elsewhere = tmp_path / "elsewhere"
+    (elsewhere / "mine").mkdir(parents=True)
+    (elsewhere / "mine" / "holiday.mp4").write_bytes(video_bytes())
+    (settings.outputs_dir / ".trash").symlink_to(elsewhere)
+    library.delete("task-0")
+    library.refresh()
+    assert [entry.result.id for entry in library.trash.entries()] == ["task-0"]
+    library.undo("task-0")
+    library.delete("task-1")
+    assert library.trash.empty() == 1
+    assert [path.name for path in elsewhere.rglob("*.mp4")] == ["holiday.mp4"]
