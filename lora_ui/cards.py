@@ -9,7 +9,8 @@ from typing import Any
 # What only the details of one LoRA show; they are asked for when opened.
 LEFT_OUT = frozenset(
     {
-        "alpha", "compatible_models", "current_strength", "edited", "files", "is_applied",
+        "alpha", "compatible_models", "current_strength", "edited", "evidence", "files",
+        "is_applied",
         "is_loaded", "model_hashes", "parameters", "ranks", "role_evidence", "sha256", "sha256s",
         "sidecar_notes", "sidecar_problems", "tensor_bytes", "verdicts",
     }

@@ -19,7 +19,8 @@ EXPERTS = ("high", "low")
 
 @dataclass(frozen=True)
 class Warning:
-    """`kind` is missing, broken, unfit, partly, half, zero, accelerators, guidance or no-step."""
+    """`kind` is missing, broken, unfit, partly, unsure, half, zero, accelerators, guidance or
+    no-step."""
 
     kind: str
     text: str
@@ -92,6 +93,9 @@ class SelectionCheck:
             reasons = " ".join(fit.reasons) or "it is not known whether it fits."
             kind = "unfit" if fit.verdict == "no" else "partly"
             yield Warning(kind, f"{name}: {reasons}", (name,))
+        if record["doubt"] and self._two_experts:
+            text = f"{name} may be for one expert only, but goes to both until you say which"
+            yield Warning("unsure", f"{text}: {record['doubt']}.", (name,))
         if record["missing_half"] and self._two_experts:
             half = record["missing_half"]
             text = f"{name} is half a pair: the {half}-noise half is not in the library, so it"

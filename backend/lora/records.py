@@ -155,6 +155,7 @@ def _content(entry: Entry, by_role: Mapping[str, LoRAInfo]) -> dict[str, Any]:
         "expert": _expert(entry),
         "role_evidence": {role: _sentence(entry, role) for role in entry.files},
         "evidence": {role: entry.evidence(role).to_dict() for role in entry.files},
+        "doubt": entry.evidence("both").sentence if entry.is_unsure else "",
         "paired_by": entry.paired_by.value if entry.paired_by else None,
         "pair_note": _pair_note(entry),
         "offers": list(entry.offers),

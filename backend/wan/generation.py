@@ -246,6 +246,11 @@ def _warnings(reports: dict[str, dict[str, Any]]) -> list[str]:
         missing = len(report["unknown"])
         if missing:
             found.append(f"{name}: {missing} keys of the file are unknown and were not applied.")
+        if report["doubt"]:
+            found.append(
+                f"{name} went to both experts, but may be for one of them: "
+                f"{report['doubt']}. Say in the library which expert it is for."
+            )
         idle = [expert for expert, cover in report["coverage"].items() if cover["matched"] == 0]
         found += [f"{name}: has nothing for the {expert}-noise expert." for expert in idle]
     return found

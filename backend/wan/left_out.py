@@ -40,6 +40,7 @@ class LeftOut:
             "coverage": {},
             "ignored": {},
             "unknown": [],
+            "doubt": "",
             "mode": "",
             "mode_reason": "",
         }

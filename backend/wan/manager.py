@@ -208,6 +208,12 @@ class LoRAManager(PinningLibrary):
         parsed = LoRASelection.parse(selection)
         self.require_usable(parsed.names)
         return [
-            StackItem(name, self.files(name), strength, self.sha256(name))
+            StackItem(
+                name,
+                self.files(name),
+                strength,
+                self.sha256(name),
+                doubt=self.record(name).get("doubt", ""),  # a job may be older than the question
+            )
             for name, strength in parsed.items
         ]

@@ -43,6 +43,18 @@ def test_missing_broken_and_half_are_told(loras: LoRAManager) -> None:
     assert "high-noise" in found["half"]
 
 
+def test_an_open_question_is_asked_before_the_run(loras: LoRAManager, tmp_path: Path) -> None:
+    write_lora(tmp_path / "loras" / "high_motion.safetensors", seed=5)
+    loras.refresh()
+    text = kinds(loras, {"high_motion": 1.0})["unsure"]
+    assert text == (
+        "high_motion may be for one expert only, but goes to both until you say which:"
+        " “high” in the file name may mean the high-noise expert."
+    )
+    loras.edit_lora_metadata("high_motion", {"expert": "both"})
+    assert kinds(loras, {"high_motion": 1.0}) == {}
+
+
 def test_two_accelerators_and_guidance(loras: LoRAManager) -> None:
     found = kinds(loras, {"lightning_4steps": 1.0, "turbo": 1.0}, guidance_scale=4)
     assert set(found) == {"accelerators", "guidance"}

@@ -24,12 +24,16 @@ class ReadsFiles(Protocol):
 
 @dataclass(frozen=True)
 class StackItem:
-    """One selected LoRA: its files by role (`both`, `high`, `low`) and their hashes."""
+    """One selected LoRA: its files by role (`both`, `high`, `low`) and their hashes.
+
+    `doubt` says why it may be one half of something though it goes to both experts; "" if not.
+    """
 
     name: str
     files: Mapping[str, Path]
     strength: Strength
     sha256: Mapping[str, str]
+    doubt: str = ""
 
     @property
     def scheduled(self) -> bool:
@@ -70,6 +74,7 @@ class LoRAReport:
             },
             "ignored": dict(self.ignored),
             "unknown": list(self.unknown),
+            "doubt": self.item.doubt if len(self.coverage) > 1 else "",
         }
 
 

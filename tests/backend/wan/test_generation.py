@@ -23,6 +23,7 @@ from backend.errors import (
     LoRAError,
     LoRANotFoundError,
 )
+from backend.wan.manager import LoRAManager
 from backend.wan.task import GenerationTask, Progress
 from backend.wan.video_file import read_metadata
 from benchmarks.bare_script import make_video
@@ -321,3 +322,21 @@ def test_an_unknown_lora_in_the_prompt_is_told_with_those_that_are_close(studio:
     with pytest.raises(LoRANotFoundError, match="no LoRA named 'combind'") as caught:
         studio.run(prompt="a shape <lora:combind:0.7>")
     assert "Did you mean 'combined'?" in caught.value.suggestions
+
+
+def test_a_lora_that_may_be_one_half_says_so_in_the_result(studio: Studio, tmp_path: Path) -> None:
+    """Until someone says for which expert it is, it goes to both."""
+    own = tmp_path / "loras"
+    own.mkdir()
+    shutil.copy(studio.settings.loras_dir / "lokr.safetensors", own / "high_motion.safetensors")
+    studio.loras = LoRAManager(studio.settings.model_copy(update={"loras_dir": own}))
+    why = "“high” in the file name may mean the high-noise expert"
+    result = studio.run(selected_loras={"high_motion": 1.0})
+    report = result.loras["high_motion"]
+    assert (report["doubt"], report["strengths"]) == (why, {"high": 1.0, "low": 1.0})
+    assert any(why in text and "high_motion" in text for text in result.warnings)
+    studio.loras.edit_lora_metadata("high_motion", {"expert": "high"})
+    result = studio.run(selected_loras={"high_motion": 1.0})
+    report = result.loras["high_motion"]
+    assert (report["doubt"], report["strengths"]) == ("", {"high": 1.0, "low": 0.0})
+    assert not any(why in text for text in result.warnings)
