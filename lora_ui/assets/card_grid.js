@@ -170,7 +170,7 @@ export class CardGrid {
     this.#built.set(record.name, { element, record });
     if (focused) {
       const same = element.querySelector(`[data-action="${focused.dataset.action}"]`);
-      same?.focus({ preventScroll: true });
+      (same ?? element.querySelector(".card-pick")).focus({ preventScroll: true });
     }
     return element;
   }

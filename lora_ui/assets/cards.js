@@ -8,12 +8,14 @@ import {
   familyName,
   fit,
   nameBelow,
+  pairText,
   refused,
   thumbnail,
   titleOf,
   usable,
 } from "./describe.js";
 import { actionButton, el, icon } from "./dom.js";
+import { expertQuestion } from "./expert_question.js";
 import { marks } from "./marks.js";
 import { store } from "./store.js";
 import { stateOf } from "./worker_states.js";
@@ -44,6 +46,7 @@ export function card(lora) {
       class: "card-menu",
       "aria-haspopup": "menu",
     }),
+    expertQuestion(lora, "card-ask", { brief: true }),
   );
   if (lora.has_video) playOnHover(item, lora);
   refreshCard(item);
@@ -88,11 +91,12 @@ function verdict(lora) {
   }
   const words = { fits: "Fits", partly: "Fits partly", unknown: "Fit not known yet" };
   const kind = fit(lora, store.model);
-  const missing = lora.missing_half ? ` · ${lora.missing_half}-noise half is missing` : "";
+  const pair = pairText(lora);
+  const open = lora.doubt || lora.missing_half;
   return el("span", {
-    class: kind === "fits" && !missing ? "card-fit" : "card-why",
-    text: [familyName(lora), words[kind]].filter(Boolean).join(" · ") + missing,
-    title: why,
+    class: kind === "fits" && !open ? "card-fit" : "card-why",
+    text: [familyName(lora), words[kind], pair].filter(Boolean).join(" · "),
+    title: [why, lora.doubt, lora.pair_note].filter(Boolean).join(" "),
   });
 }
 

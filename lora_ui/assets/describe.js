@@ -3,15 +3,16 @@ import { address } from "./api.js";
 import { el } from "./dom.js";
 import { megabytes } from "./format.js";
 
-const EXPERTS = { high: "High", low: "Low", pair: "Pair", both: "Both" };
+const EXPERTS = { high: "High", low: "Low", pair: "Pair", both: "Both", unsure: "Expert?" };
 const EXPERT_TITLES = {
   high: "For the high-noise expert only",
   low: "For the low-noise expert only",
   pair: "A pair: one file for each expert",
   both: "One file for both experts",
+  unsure: "It may be for one expert only; say which",
 };
 
-/** high, low, pair or both. */
+/** high, low, pair, both or unsure. */
 export function kindOf(card) {
   return card.is_pair ? "pair" : card.expert;
 }
@@ -93,6 +94,16 @@ export function layersText(card, model) {
   const total = parts.reduce((sum, part) => sum + part.total, 0);
   const matched = parts.reduce((sum, part) => sum + part.matched, 0);
   return total > 0 ? `${matched}/${total} layers` : "";
+}
+
+/** What a half lacks, or which files are a pair where their names do not say it. */
+export function pairText(card) {
+  if (card.doubt) return "which expert is not known";
+  if (card.pair_note) return `a pair. ${card.pair_note}`;
+  if (!card.missing_half) return "";
+  const missing = `${card.missing_half}-noise half is missing`;
+  const count = card.offers?.length ?? 0;
+  return count > 0 ? `${missing}, ${count === 1 ? "1 file" : `${count} files`} may be it` : missing;
 }
 
 /** The thumbnail, or the name's first letter where there is none. */

@@ -8,6 +8,7 @@ import { usesSection } from "./details_uses.js";
 import { openDialog } from "./dialogs.js";
 import { actionButton, el, icon } from "./dom.js";
 import { editDetails } from "./edit_form.js";
+import { expertQuestion, pairWith } from "./expert_question.js";
 import { strength as strengthText } from "./format.js";
 import * as library from "./library_api.js";
 import { store } from "./store.js";
@@ -104,11 +105,32 @@ function sections(record, fit) {
   return [
     record.status !== "ok" &&
       el("p", { class: "problem", text: record.status_detail || record.status }),
+    pairSection(record),
     about(record),
     coverageSection(record, fit),
     usesSection(record.name),
     fileSection(record),
   ].filter(Boolean);
+}
+
+/** What is open about the LoRA's expert and its other half. */
+function pairSection(record) {
+  const offers = record.offers ?? [];
+  if (!record.doubt && !record.pair_note && offers.length === 0) return null;
+  const half = record.missing_half ? `${record.missing_half}-noise half` : "other half";
+  return el(
+    "section",
+    { class: "details-pair" },
+    record.doubt &&
+      el("p", {
+        class: "details-text",
+        text: `It may be for one expert only: ${record.doubt}. Until you say which, it goes to both.`,
+      }),
+    expertQuestion(record, "details-ask"),
+    record.pair_note && el("p", { class: "details-text", text: `A pair. ${record.pair_note}` }),
+    offers.length > 0 && el("p", { class: "details-text", text: `Is this its ${half}?` }),
+    offers.map((other) => button(`Pair with ${other}`, () => pairWith(record, other))),
+  );
 }
 
 function about(record) {

@@ -113,7 +113,8 @@ function changesOf(before, now) {
 function control(key, value) {
   const id = `edit-${key}`;
   if (key === "expert") {
-    const options = Object.entries(EXPERTS).map(([role, text]) =>
+    const known = value in EXPERTS ? EXPERTS : { [value]: "Not known yet", ...EXPERTS };
+    const options = Object.entries(known).map(([role, text]) =>
       el("option", { value: role, text }),
     );
     const select = el("select", { class: "field", id }, options);

@@ -8,7 +8,7 @@ import { openPanel } from "./menu.js";
 import { unlessPressed } from "./pressed.js";
 import { store } from "./store.js";
 
-const KINDS = ["pair", "both", "high", "low"];
+const KINDS = ["pair", "both", "high", "low", "unsure"];
 const TAGS_SHOWN = 200;
 
 /** A row of chips that keeps itself up to date. */

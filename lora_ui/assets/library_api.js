@@ -21,6 +21,11 @@ export async function many(action, names, more = {}) {
 export const trashed = () => request("GET", "api/loras/trash");
 export const emptyTrash = () => post("trash/empty", {});
 export const edit = (name, changes) => post("edit", { name, changes });
+/** For which expert a LoRA is; null takes the answer back. Resolves to its record. */
+export async function saysExpert(name, expert) {
+  return (await edit(name, { expert })).results[0].record;
+}
+
 export const pair = (high, low) => post("pair", { high, low });
 export const split = (name) => post("split", { name });
 export const lookAgain = () => post("refresh", {});

@@ -2,6 +2,7 @@
 import { acceleratorText } from "./accelerators.js";
 import { concern, expertBadge, nameBelow, refused, thumbnail, titleOf } from "./describe.js";
 import { actionButton, el } from "./dom.js";
+import { expertQuestion } from "./expert_question.js";
 import { form } from "./form.js";
 import { store } from "./store.js";
 import { strengthControl } from "./strength_control.js";
@@ -13,7 +14,14 @@ export function signature(name, entry) {
   const card = store.byName.get(name);
   const parts = ["high", "low"].map((expert) => partFor(entry.strength, expert));
   return JSON.stringify([
-    card && [card.title, card.expert, card.is_pair, card.status, card.thumbnail_version],
+    card && [
+      card.title,
+      card.expert,
+      card.doubt,
+      card.is_pair,
+      card.status,
+      card.thumbnail_version,
+    ],
     card && [triggerWords(card), card.strength_range],
     store.model,
     store.loaded && refused(card, store.model),
@@ -42,6 +50,7 @@ export function buildRow(name, entry) {
     buttons(name, entry),
     strengths(name, entry, card),
     accelerator(name),
+    store.experts.length === 2 && expertQuestion(card, "stack-ask"),
     unfit && el("p", { class: "stack-why", text: concern(card, store.model) }),
   );
   showWords(row, name);

@@ -1,6 +1,7 @@
 /** The row of one file that is uploaded: its progress, then its verdict or a choice. */
 import { concern, familyName, fits, kindOf, layersText } from "./describe.js";
 import { actionButton, el } from "./dom.js";
+import { expertQuestion } from "./expert_question.js";
 import { bytes, plural, seconds } from "./format.js";
 import { store } from "./store.js";
 
@@ -9,6 +10,7 @@ const KINDS = {
   high: "high-noise expert",
   low: "low-noise expert",
   both: "both experts",
+  unsure: "it is not known for which expert",
 };
 
 /** `handle(action)` hears of `stop`, `dismiss` and whatever choices are offered. */
@@ -94,6 +96,8 @@ export class UploadRow {
     const without = left.map(({ error }) => error.message).join(" ");
     const told = without && ` Left out: ${without}`;
     this.#end("done", "upload-done", verdictText(lora) + told);
+    const question = expertQuestion(lora, "upload-ask");
+    if (question) this.#choices.replaceChildren(question);
   }
 
   /** `uploads` says what became of each file in an archive: a line for each LoRA, and for others

@@ -142,6 +142,8 @@ def test_neither_has_what_comes_and_goes(
     fresh = one_demo_lora(tmp_path, f"fresh {theme}")
     upload(page, known, broken, fresh)
     expect(page.locator(".upload-asking, .upload-failed, .upload-done")).to_have_count(3)
+    upload(page, one_demo_lora(tmp_path, "high_motion"))
+    expect(card(page, "high_motion").get_by_role("group", name="Which expert?")).to_be_visible()
     choose_action(page, fresh.stem, "Delete")
     expect(page.locator(".toast")).to_be_visible()
     found = {"uploads and toast": serious_findings(page, axe)}
