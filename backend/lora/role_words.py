@@ -39,7 +39,7 @@ LIKELY_OTHER = frozenset({
     "action", "depth", "realism", "precision", "performance", "power", "water", "sun", "street",
 })  # fmt: skip
 # Of those, the ones that follow the role word of halves as well.
-OPEN_MEANINGS = frozenset({"motion", "movement", "lighting", "action"})
+OPEN_MEANINGS = frozenset({"motion", "movement", "lighting", "action", "camera"})
 # These say nothing either, unless a number follows: `low_steps`, but `HIGH_step_2000`.
 COUNTED_MEANINGS = frozenset({"step", "steps", "rank", "dim"})
 # Before "high" or "low", these do the same: `thigh_high`.
@@ -67,7 +67,8 @@ _TAIL = frozenset({
 _NOT_AN_EXPERT = frozenset({"clip", "vit", "vision", "sam", "dino", "dinov", "yolo", "size"})
 
 _NOISE = re.compile(
-    r"(?P<word>high|hi|h|low|lo|l)(?:[-_. +%]*|[-_]?20)nois(?:es?|y)?", re.IGNORECASE
+    r"(?P<word>high|hi|h|low|lo|l)(?:[-_. +%]*|[-_]?20)nois(?:es(?![a-z])|y(?![a-z])|e)?",
+    re.IGNORECASE,
 )
 _NOISE_ELSEWHERE = re.compile(r"(?P<word>[高低])(?:噪(?:声|音|点|聲|點|讯|訊)?|ノイズ|[-_ ]*noise)")
 _ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}")
@@ -87,7 +88,7 @@ _HALVES: dict[str, Half] = {
     "low": "low", "lo": "low", "l": "low", "ln": "low", "低": "low",
 }  # fmt: skip
 _PART = re.compile(
-    r"(?P<word>(?<!t)high(?!er|est|ly|land|ness|way|light|school|res|poly|speed|heel|kick|key|def)"
+    rf"(?P<word>(?<!t)high(?!{'|'.join(sorted(OTHER_MEANINGS | LIKELY_OTHER))}|school)"
     r"|low\Z|(?<=\Awan)low)"
 )
 _HALF_NAMES: tuple[Half, Half] = ("high", "low")
@@ -300,7 +301,8 @@ def _short(words: _Words, *, folder: bool) -> Iterator[_Span]:
         if text not in ("hi", "lo") or not words.stands_alone(index):
             continue
         if _sense(words, index) == "role":
-            sure = words.closes(index) or (folder and index == 0)
+            beside = not {words.at(index - 1), words.at(index + 1)}.isdisjoint(("hi", "lo"))
+            sure = words.closes(index) or beside or (folder and index == 0)
             yield _Span(_HALVES[text], word.start(), word.end(), weak=not sure)
 
 

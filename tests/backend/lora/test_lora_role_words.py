@@ -39,6 +39,8 @@ def test_role_of_a_name_alone(path: str, role: str) -> None:
         ("%E9%AB%98%E5%99%AA_ink", "高噪", "ink"),
         ("high_noise", "high_noise", ""),
         ("high_energy_LOW", "LOW", "high_energy"),
+        ("HIGHNOISEstyle", "HIGHNOISE", "style"),
+        ("hi_lo_merged", "hi lo", "merged"),
     ],
 )
 def test_the_words_and_the_rest_of_the_name(name: str, words: str, stem: str) -> None:
@@ -49,12 +51,25 @@ def test_the_words_and_the_rest_of_the_name(name: str, words: str, stem: str) ->
 
 @pytest.mark.parametrize(
     "name",
-    ["high_motion_v1", "kisshigh", "wan22_H_dance", "HN_style", "high_drama_scene_low", "H_paint"],
+    [
+        "high_motion_v1",
+        "high_camera_pan",
+        "kisshigh",
+        "wan22_H_dance",
+        "HN_style",
+        "high_drama_scene_low",
+        "H_paint",
+    ],
 )
 def test_words_that_may_mean_something_else_are_weak(name: str) -> None:
     found = name_role(name)
     assert found is not None
     assert found.weak
+
+
+@pytest.mark.parametrize("name", ["foo_highvram", "HighFPS", "lowkey", "highland_cow", "foo_LH"])
+def test_other_words_say_nothing(name: str) -> None:
+    assert name_role(name) is None
 
 
 def test_hi_opens_a_folders_name_but_only_weakly_a_files() -> None:
