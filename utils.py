@@ -48,7 +48,7 @@ from backend.results.reading import read_facts
 from backend.results.restoring import hashed_records, restore
 from backend.settings import Settings, load_settings
 from backend.units import from_mb
-from backend.untrusted_json import UntrustedJSONError, read_object
+from backend.untrusted_json import UntrustedJSONError, read_json, read_object
 from backend.versions import versions
 from backend.wan.identity import installed_fingerprint
 from backend.wan.manager import LoRAManager
@@ -113,6 +113,7 @@ __all__ = [
     "open_media",
     "parse_multipliers",
     "read_facts",
+    "read_json",
     "read_object",
     "read_picture",
     "restore",

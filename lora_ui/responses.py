@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
+from lora_ui.json_body import JSONRequest
 from utils import RequestError, StudioError
 
 logger = logging.getLogger(__name__)
@@ -43,9 +44,13 @@ class ErrorRoute(APIRoute):
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
+        takes_json = self.body_field is not None  # others read their body themselves
 
         async def guarded(request: Request) -> Response:
             try:
+                if takes_json:
+                    request = JSONRequest(request.scope, request.receive)
+                    await request.check()
                 return await handle(request)
             except StudioError as error:
                 return error_response(error)

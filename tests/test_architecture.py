@@ -119,6 +119,7 @@ FOR_THE_PAGE = {
     "open_media",
     "parse_multipliers",
     "read_facts",
+    "read_json",
     "read_object",
     "read_picture",
     "restore",

@@ -51,7 +51,8 @@ class LoRAManager(PinningLibrary):
         way, a LoRAError that tells all of theirs. Loads no weights.
         """
         task, unread = self.without_notation(task)
-        names = list(task.selected_loras)
+        selected = task.selected_loras
+        names = list(selected) if isinstance(selected, Mapping) else []
         try:
             resolved = task.resolved(self.settings)
         except GenerationError as error:

@@ -279,3 +279,11 @@ def test_cpu_use_is_in_the_status_and_the_metrics(client: TestClient) -> None:
         assert f'wan_lora_cpu_percent{{of="{name}"}} ' in text
     assert "# TYPE process_cpu_seconds_total counter" in text
     assert "wan_lora_worker_cpu_seconds " in text
+
+
+@pytest.mark.parametrize("selected", ["[]", '"a"', '{"a":{"b":[[[]]]}}', '{"\\ud800":1}'])
+def test_a_task_whose_loras_are_none_is_refused(selected: str, client: TestClient) -> None:
+    body = f'{{"task":{{"model_type":"demo","prompt":"quick","selected_loras":{selected}}}}}'
+    answer = client.post("/api/jobs", content=body, headers={"content-type": "application/json"})
+    assert 400 <= answer.status_code < 500
+    assert answer.json()["error"]["message"]
