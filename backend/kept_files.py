@@ -38,12 +38,15 @@ LOCK_SECONDS = 10.0
 @dataclass(frozen=True)
 class KeptFile:
     """`name` is what the command line calls it, `called` what messages do; `lost` is what a new
-    file lacks that a copy has."""
+    file lacks that a copy has. `when_restored` is SQL for what must not go on from the past, and
+    `note` says so."""
 
     name: str
     path: Path
     called: str
     lost: str
+    when_restored: str = ""
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,15 @@ class Copy:
 def kept_files(settings: Settings) -> tuple[KeptFile, ...]:
     data = settings.data_dir
     return (
-        KeptFile("queue", data / "jobs.sqlite", "The job queue", "the list of runs"),
+        KeptFile(
+            "queue",
+            data / "jobs.sqlite",
+            "The job queue",
+            "the list of runs",
+            "INSERT OR REPLACE INTO marks VALUES ('paused', '0')",
+            "The queue is paused, because runs that waited then may be done by now: look through"
+            " it, then resume it.",
+        ),
         KeptFile(
             "results",
             data / "results.sqlite",
@@ -75,6 +86,7 @@ def kept_files(settings: Settings) -> tuple[KeptFile, ...]:
             settings.loras_dir / ".catalog.sqlite",
             "The library's catalogue",
             "titles, tags, favourites, pairs and uses; the files are looked through again",
+            "DELETE FROM intents",  # of a change that was under way when the copy was made
         ),
     )
 
@@ -148,6 +160,7 @@ class Copies:
             path.parent.mkdir(parents=True, exist_ok=True)
             with FileLock(path.with_suffix(".lock"), timeout=LOCK_SECONDS):
                 _backup(copy.path, part)
+                _settle(part, copy.file.when_restored)
                 was = move_away(path, "replaced") if path.exists() else None
                 part.replace(path)
         except (sqlite3.Error, OSError, Timeout) as error:
@@ -202,6 +215,12 @@ def _backup(source: Path, target: Path) -> None:
             copy.execute("PRAGMA journal_mode=DELETE")
     with target.open("rb") as file:
         os.fsync(file.fileno())
+
+
+def _settle(path: Path, script: str) -> None:
+    # A copy of an older version may lack the table.
+    with closing(sqlite3.connect(path)) as db, db, suppress(sqlite3.OperationalError):
+        db.execute(script)
 
 
 def _notice(file: KeptFile, aside: SetAside, copies: Sequence[Copy]) -> str:

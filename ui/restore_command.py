@@ -21,6 +21,8 @@ def run_restore(arguments: argparse.Namespace, settings: Settings) -> int:
         )
     copy, was = copies.restore(arguments.file, arguments.day)
     print(f"{copy.file.called} is as it was on {copy.day.isoformat()}.")
+    if copy.file.note:
+        print(copy.file.note)
     if was is not None:
         print(f"What was there before is kept as {was}.")
     return 0

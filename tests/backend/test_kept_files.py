@@ -98,6 +98,7 @@ def test_each_file_comes_back_from_its_copy(settings: Settings) -> None:
         assert not file.path.with_name(f"{file.path.name}.part").exists()
     store = ArrangedStore(settings.data_dir / "jobs.sqlite")
     assert [job.task.prompt for job in store.newest()] == ["a fox"]
+    assert store.paused, "what waited then is not begun unasked"
     for name in ("sets", "sessions"):
         assert Documents(settings.data_dir / f"{name}.sqlite").get("mine") == [1]
     assert LoRALibrary(settings).record("a")["expert"] == "high"
@@ -155,3 +156,13 @@ def test_a_running_file_is_copied_whole(settings: Settings) -> None:
         assert connection.execute("SELECT COUNT(*) FROM jobs").fetchone() == (20,)
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     store.close()
+
+
+def test_a_change_that_was_under_way_is_not_taken_back_later(settings: Settings) -> None:
+    fill(settings)
+    with closing(sqlite3.connect(settings.loras_dir / ".catalog.sqlite")) as db, db:
+        db.execute("INSERT INTO intents (moves, folders) VALUES ('[[\"x\", \"y\"]]', '[]')")
+    Copies(settings).make()
+    Copies(settings).restore("library")
+    with closing(sqlite3.connect(settings.loras_dir / ".catalog.sqlite")) as db:
+        assert db.execute("SELECT * FROM intents").fetchall() == []
