@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from lora_files import layer_keys, musubi, write_lora
 
+from backend.lora.experts import find_role
 from backend.lora.library import LoRALibrary
+from backend.lora.pairing import OFFERED, make_entries
+from backend.lora.role_words import name_role
 from backend.settings import Settings
 
 WILD = json.loads((Path(__file__).parent / "wild_names.json").read_text())
@@ -251,3 +256,39 @@ def test_the_order_of_the_files_does_not_matter(tmp_path: Path, settings: Settin
         library = LoRALibrary(settings.model_copy(update={"loras_dir": root}))
         found.append({n: r["files"] for n, r in library.list_available_loras().items()})
     assert found[0] == found[1]
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    ["x_{role}_e{number}", "x{pair}_{role}_e{number}", "{role}/x{pair}", "x{pair}_{role}_angle"],
+)
+def test_work_grows_with_the_number_of_files(
+    library: LoRALibrary, root: Path, pattern: str
+) -> None:
+    fill(root, ["one"])
+    library.refresh()
+    (known,) = library._contents.files.values()
+
+    def calls(count: int) -> int:
+        files = []
+        for number in range(count):
+            role = "HIGH" if number % 2 else "LOW"
+            path = pattern.format(role=role, number=number, pair=number // 2) + ".safetensors"
+            named = name_role(path.rpartition("/")[2].removesuffix(".safetensors"))
+            found = find_role(set(), {}, path)
+            files.append(replace(known, path=path, evidence=found, named=named))
+        made = 0
+
+        def count_call(_frame: object, event: str, _argument: object) -> None:
+            nonlocal made
+            made += event in ("call", "c_call")
+
+        sys.setprofile(count_call)
+        try:
+            entries = make_entries(files, {})
+        finally:
+            sys.setprofile(None)
+        assert max(len(entry.offers) for entry in entries.values()) <= OFFERED
+        return made
+
+    assert calls(800) < 2.3 * calls(400)
