@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from backend.lora.header_json import MAX_METADATA, MAX_TENSORS, fail
+from backend.units import MB
 
 WHOLE_BYTES = 1024 * 1024  # a header up to this is read as it is
 CHUNK_BYTES = 1024 * 1024
@@ -136,4 +137,4 @@ class Condensed:
     def _keep(self, piece: bytes | bytearray) -> None:
         self._kept += piece
         if len(self._kept) > self.room.rest + self._long:
-            fail(self.name, f"the header holds more than {self.room.rest >> 20} MB of short texts")
+            fail(self.name, f"the header holds more than {self.room.rest // MB} MB of short texts")
