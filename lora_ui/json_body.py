@@ -6,7 +6,7 @@ from typing import Any
 
 from fastapi import Request
 
-from utils import RequestError, UntrustedJSONError, read_json
+from utils import RequestError, UntrustedJSONError, from_mb, read_json
 
 MOST_BYTES = 4 * 1024 * 1024
 
@@ -44,7 +44,7 @@ class JSONRequest(Request):
             found += chunk
             if len(found) > MOST_BYTES:
                 raise RequestError(
-                    f"The request is larger than {MOST_BYTES >> 20} MB.",
+                    f"The request is larger than {MOST_BYTES // from_mb(1)} MB.",
                     suggestions=["Send less at a time."],
                     context={"status": 413},
                 )
