@@ -239,7 +239,11 @@ def _across_folders(item: Settled) -> Identity | None:
 
 def _nearly_across_folders(item: Settled) -> Identity | None:
     folder = _folder_without_role(item)
-    return None if folder is None else (folder, plain_words(near_name(item.stem)))
+    if folder is None:
+        return None
+    above, mark, below = folder.rpartition("*")
+    near = "/".join(near_name(part) for part in below.split("/"))  # HIGH/e40, LOW/e60
+    return above + mark + near, plain_words(near_name(item.stem))
 
 
 def _folder_without_role(item: Settled) -> str | None:

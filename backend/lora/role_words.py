@@ -22,7 +22,7 @@ OTHER_MEANINGS = frozenset({
     "polygon", "light", "lights", "lit", "key", "def", "fi", "fps", "heel", "heels", "school",
     "schooler", "fashion", "kick", "kicks", "kicking", "jump", "jumps", "five", "fives", "ground",
     "tech", "end", "rise", "riser", "waist", "waisted", "cut", "neck", "necked", "neckline",
-    "fantasy", "definition", "frequency", "budget", "fidelity", "saturation", "exposure", "lr",
+    "fantasy", "definition", "frequency", "budget", "fidelity", "saturation", "exposure",
     "loss", "ponytail", "collar", "collared", "tide", "altitude", "society", "class", "elf",
     "elves", "priest", "priestess", "noon", "chair", "boots", "boot", "socks", "stockings", "slit",
     "gloss", "octane", "roller", "wire", "dive", "diving", "brow", "beam", "profile", "visibility",
@@ -41,7 +41,7 @@ LIKELY_OTHER = frozenset({
 # Of those, the ones that follow the role word of halves as well.
 OPEN_MEANINGS = frozenset({"motion", "movement", "lighting", "action", "camera"})
 # These say nothing either, unless a number follows: `low_steps`, but `HIGH_step_2000`.
-COUNTED_MEANINGS = frozenset({"step", "steps", "rank", "dim"})
+COUNTED_MEANINGS = frozenset({"step", "steps", "rank", "dim", "lr"})
 # Before "high" or "low", these do the same: `thigh_high`.
 LEADING_MEANINGS = frozenset({
     "thigh", "knee", "ankle", "sky", "mile", "ultra", "super", "very", "too", "junior", "jr", "all",
@@ -60,7 +60,7 @@ LONGER_WORDS = frozenset({
 # What may follow an expert's letter that closes a name: `-H-e8`, `_L_V2`, `_H_14B_fp16`.
 _TAIL = frozenset({
     "v", "ver", "version", "e", "ep", "eps", "epoch", "epochs", "epoc", "s", "step", "steps", "r",
-    "rank", "dim", "alpha", "fp", "bf", "copy", "lora", "wan", "i", "t", "ti", "a", "b", "k",
+    "rank", "dim", "alpha", "lr", "fp", "bf", "copy", "lora", "wan", "i", "t", "ti", "a", "b", "k",
     "final", "last", "latest", "comfy", "comfyui", "fixed", "fix", "pruned", "scaled", "new",
     "beta", "test", "th", "st", "nd", "rd", "x", "p",
 })  # fmt: skip
@@ -70,11 +70,15 @@ _NOISE = re.compile(
     r"(?P<word>high|hi|h|low|lo|l)(?:[-_. +%]*|[-_]?20)nois(?:es(?![a-z])|y(?![a-z])|e)?",
     re.IGNORECASE,
 )
-_NOISE_ELSEWHERE = re.compile(r"(?P<word>[高低])(?:噪(?:声|音|点|聲|點|讯|訊)?|ノイズ|[-_ ]*noise)")
+_NOISE_ELSEWHERE = re.compile(
+    r"(?P<word>[高低]|ハイ|ロー|하이|로우|고|저)"
+    r"(?:噪(?:声|音|点|聲|點|讯|訊)?|[-_ ]*(?:ノイズ|노이즈|noise))"
+)
+_NUMBERED = re.compile(r"(?<=transformer)[-_]?(?P<word>[12])(?![a-z0-9.])", re.IGNORECASE)
 _ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}")
 _COUNT = r"(?:v|e|ep|epoch|epoc|r|rank|s|step|V|E|EP|EPOCH|R|RANK|S|STEP)[0-9]"
 _MAY_STATE = re.compile(
-    rf"(?i:high|low|nois)|[高低%]|(?<![A-Za-z])[HLhl][INOino]?(?:(?![A-Za-z])|(?={_COUNT}))"
+    rf"(?i:high|low|nois)|[高低%]|ノイズ|노이즈|(?i:transformer[-_]?[12])|(?<![A-Za-z])[HLhl][INOino]?(?:(?![A-Za-z])|(?={_COUNT}))"
     rf"|[HL][INO]?(?:(?![A-Za-z])|(?={_COUNT}))"
 )
 _WORD = re.compile(
@@ -84,17 +88,23 @@ _WORD = re.compile(
     r"|[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+|[^\W\d_]+"
 )
 _HALVES: dict[str, Half] = {
-    "high": "high", "hi": "high", "h": "high", "hn": "high", "高": "high",
-    "low": "low", "lo": "low", "l": "low", "ln": "low", "低": "low",
+    "high": "high", "hi": "high", "h": "high", "hn": "high", "高": "high", "ハイ": "high",
+    "low": "low", "lo": "low", "l": "low", "ln": "low", "低": "low", "ロー": "low",
+    "하이": "high", "고": "high", "로우": "low", "저": "low", "1": "high", "2": "low",
 }  # fmt: skip
 _PART = re.compile(
     rf"(?P<word>(?<!t)high(?!{'|'.join(sorted(OTHER_MEANINGS | LIKELY_OTHER))}|school)"
     r"|low\Z|(?<=\Awan)low)"
 )
 _HALF_NAMES: tuple[Half, Half] = ("high", "low")
-_MARK = re.compile(r"high|low|hi|lo|hn|ln|h|l|[高低]", re.IGNORECASE)
+_MARK = re.compile(r"high|low|hi|lo|hn|ln|h|l|[高低]|ハイ|ロー|하이|로우|고|저", re.IGNORECASE)
 MARKS = 8  # places in a name that are tried as its role word
 _BETWEEN = frozenset({"and", "n", "to", "plus", "or", "und"})
+# The other word of `high_and_low_noise`, before the one that "noise" follows.
+_OTHER_BEFORE = re.compile(
+    r"(?P<word>(?<![Tt])(?i:high)|(?:(?<![A-Za-z])|(?<=[a-z])(?=[HL]))(?i:hi|low|lo))"
+    rf"[-_. +&]*(?i:(?:{'|'.join(sorted(_BETWEEN))})[-_. +&]*)?\Z"
+)
 _ONE_EXPERT = re.compile(
     r"(?:(?<![A-Za-z\d.])|(?<=2v)|(?<=wan)|(?<=wan2\.2)|(?<=2\.2\.))5b(?![a-z\d])"
     r"|(?<![\d.])1[._]3b(?![a-z\d])",
@@ -234,14 +244,18 @@ def _of_two_minds(spans: list[_Span], words: _Words) -> tuple[list[_Span], bool]
 
 
 def _with_noise(words: _Words) -> Iterator[_Span]:
-    """`high_noise`, `hinoise`, `HIGHNOISE` also within other words, `高噪`."""
+    """`high_noise`, `hinoise`, `高噪`, `HIGHNOISE` also within other words, `transformer_2`."""
     for match in _NOISE.finditer(words.text):
         word = match["word"].lower()
         own = _begins_word(words.text, match.start())
         if own or (len(word) > 2 and _run_before(words.text, match.start("word"), word)):
+            before = _OTHER_BEFORE.search(words.text[: match.start()])
+            if before and _HALVES[before["word"].lower()] != _HALVES[word]:
+                yield _Span(_HALVES[before["word"].lower()], *before.span("word"))
             yield _Span(_HALVES[word], match.start(), match.end())
-    for match in _NOISE_ELSEWHERE.finditer(words.text):
-        yield _Span(_HALVES[match["word"]], match.start(), match.end())
+    for pattern in (_NOISE_ELSEWHERE, _NUMBERED):
+        for match in pattern.finditer(words.text):
+            yield _Span(_HALVES[match["word"]], match.start(), match.end())
 
 
 def _begins_word(text: str, start: int) -> bool:
@@ -260,7 +274,7 @@ def _run_before(text: str, start: int, word: str) -> bool:
 def _bare(words: _Words) -> Iterator[_Span]:
     for index, word in enumerate(words.found):
         text = word[0].lower()
-        if text in ("highlow", "lowhigh", "hilo"):
+        if text in ("highlow", "lowhigh", "hilo", "hilow"):
             yield from (_Span(half, word.start(), word.end()) for half in _HALF_NAMES)
         if text not in ("high", "low", "高", "低"):
             continue
@@ -272,6 +286,8 @@ def _bare(words: _Words) -> Iterator[_Span]:
 def _sense(words: _Words, index: int) -> Literal["role", "open", "other"]:
     """What "high", "low", "hi" or "lo" means before the words that follow it."""
     following = words.at(index + 1)
+    if following in _BETWEEN and words.at(index + 2) in ("high", "low"):
+        return _sense(words, index + 2)  # `low_to_high_angle`
     if words.at(index - 1) in LEADING_MEANINGS or following in OTHER_MEANINGS:
         return "other"
     if following in COUNTED_MEANINGS and not words.at(index + 2).isdigit():
@@ -341,7 +357,7 @@ def marks(name: str) -> list[Mark]:
     for match in list(_MARK.finditer(name))[: 4 * MARKS]:
         word = match[0].lower()
         start, end = match.span()
-        if len(word) <= 2 and word not in "高低" and not _is_own_word(name, start, end):
+        if word.isascii() and len(word) <= 2 and not _is_own_word(name, start, end):
             continue
         found.append(Mark(_HALVES[word], without(name, [(start, end)]), _is_other(name, end)))
     return found[:MARKS]
