@@ -100,7 +100,8 @@ _HALF_NAMES: tuple[Half, Half] = ("high", "low")
 _MARK = re.compile(r"high|low|hi|lo|hn|ln|h|l|[高低]|ハイ|ロー|하이|로우|고|저", re.IGNORECASE)
 MARKS = 8  # places in a name that are tried as its role word
 _BETWEEN = frozenset({"and", "n", "to", "plus", "or", "und"})
-# The other word of `high_and_low_noise`, before the one that "noise" follows.
+# The other word of `high_and_low_noise`, before the one that "noise" follows. In `HIGH_low_noise`
+# the letters are of another style, so that it is a statement of its own.
 _OTHER_BEFORE = re.compile(
     r"(?P<word>(?<![Tt])(?i:high)|(?:(?<![A-Za-z])|(?<=[a-z])(?=[HL]))(?i:hi|low|lo))"
     rf"[-_. +&]*(?i:(?:{'|'.join(sorted(_BETWEEN))})[-_. +&]*)?\Z"
@@ -249,9 +250,9 @@ def _with_noise(words: _Words) -> Iterator[_Span]:
         word = match["word"].lower()
         own = _begins_word(words.text, match.start())
         if own or (len(word) > 2 and _run_before(words.text, match.start("word"), word)):
-            before = _OTHER_BEFORE.search(words.text[: match.start()])
-            if before and _HALVES[before["word"].lower()] != _HALVES[word]:
-                yield _Span(_HALVES[before["word"].lower()], *before.span("word"))
+            other = _OTHER_BEFORE.search(words.text[: match.start()])
+            if other and other["word"].isupper() == match["word"].isupper():
+                yield _Span(_HALVES[other["word"].lower()], *other.span("word"))
             yield _Span(_HALVES[word], match.start(), match.end())
     for pattern in (_NOISE_ELSEWHERE, _NUMBERED):
         for match in pattern.finditer(words.text):
