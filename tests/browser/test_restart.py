@@ -48,3 +48,30 @@ def test_a_killed_app_is_found_again_with_every_job(browser: Browser, tmp_path: 
     finally:
         page.context.close()
         app.close()
+
+
+def test_the_page_says_which_file_was_damaged_until_it_is_gone(
+    browser: Browser, tmp_path: Path
+) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "sets.sqlite").write_bytes(b"no database" * 800)
+    app = LiveApp(tmp_path)
+    page = browser.new_context().new_page()
+    try:
+        page.set_default_timeout(PATIENCE_MS)
+        page.goto(app.address)
+        notices = page.locator(".notices")
+        expect(notices).to_contain_text("The file of LoRA sets was damaged", timeout=STEP_MS)
+        (kept,) = data.glob("sets.damaged-*.sqlite")
+        expect(notices).to_contain_text(kept.name)
+        assert kept.read_bytes() == b"no database" * 800
+        kept.unlink()
+        app.kill()
+        app.restart()
+        page.goto(app.address)
+        expect(page.locator("#status-line")).to_contain_text("Ready", timeout=STEP_MS)
+        expect(notices).to_be_hidden()
+    finally:
+        page.context.close()
+        app.close()
