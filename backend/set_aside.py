@@ -6,6 +6,7 @@ import logging
 import os
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -60,8 +61,9 @@ def all_set_aside(paths: Iterable[Path]) -> list[SetAside]:
         for place in path.parent.glob(f"{path.stem}.{WORD}-*.sqlite"):
             named = NAME.fullmatch(place.name)
             if named is not None and named["stem"] == path.stem:
-                when = datetime.strptime(named["when"], "%Y%m%d-%H%M%S").astimezone()
-                found.append(SetAside(place, path.name, when))
+                with suppress(ValueError, OverflowError, OSError):  # digits that are no date
+                    when = datetime.strptime(named["when"], "%Y%m%d-%H%M%S").astimezone()
+                    found.append(SetAside(place, path.name, when))
     return sorted(found, key=lambda each: each.when, reverse=True)
 
 

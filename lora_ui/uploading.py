@@ -19,6 +19,7 @@ from utils import LoRAUploadHandler, RequestError, UploadError, from_mb
 WRITE_BYTES = 1 << 20
 IN_MEMORY_BYTES = 4 << 20
 MAX_SIDECAR_BYTES = from_mb(200)
+MOST_DIGITS = 20  # of a size
 
 
 class Stage(Protocol):
@@ -53,7 +54,8 @@ class Sent:
         found = []
         for text in beside:
             size, _, name = text.partition(":")
-            if not (size.isdecimal() and name) or int(size) > MAX_SIDECAR_BYTES:
+            whole = size.isdecimal() and len(size) <= MOST_DIGITS
+            if not (whole and name) or int(size) > MAX_SIDECAR_BYTES:
                 raise RequestError(
                     f"{text!r} does not tell the size and name of a file that goes along.",
                     suggestions=[f"Give size:name, at most {MAX_SIDECAR_BYTES} bytes each."],

@@ -52,7 +52,6 @@ EMPTIED_ADVICE = (
     "Titles, tags and favourites come back with the folder's .catalog.sqlite.",
 )
 EXTRA_ADVICE = "Connect its disk, or correct its path in extra_lora_dirs or extra_model_paths."
-LINK_ADVICE = "Let the link lead to a folder of LoRAs that is there, or remove it."
 OPENING_BYTES = 64 * 1024  # opening a file takes about as long as hashing this much
 
 
@@ -308,7 +307,7 @@ class Contents:
 
     def notes(self) -> list[dict[str, Any]]:
         """What is to be said of the folders: that they are away or were emptied, and which links
-        show nothing and have no card."""
+        and names show nothing and have no card."""
         if self.offline:
             gone = folder_gone(self.root)
             return [_note(str(self.root), gone.message, *gone.suggestions)]
@@ -322,8 +321,8 @@ class Contents:
             text = f"The LoRA folder {self.root} was emptied or replaced while the app was running."
             found.append(_note(str(self.root), text, *EMPTIED_ADVICE))
         return found + [
-            _note(path, f"{path} {why}.", LINK_ADVICE)
-            for path, why in self.seen.unfollowed
+            _note(path, f"{path} {why}.", advice)
+            for path, why, advice in self.seen.unfollowed
             if path not in self.files
         ]
 

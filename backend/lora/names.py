@@ -116,6 +116,15 @@ def free_name(name: str, taken: Container[str]) -> str:
     return candidate
 
 
+def is_utf8(name: str) -> bool:
+    """Whether a file's name is text at all; some systems take any bytes."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def stem_of(filename: str) -> str:
     """The name part of an uploaded file's name in NFC, without its `.safetensors` or `.sft`.
 

@@ -1,6 +1,7 @@
 """Which files lie in the library's folders, with the stamps by which a change is noticed.
 
-Hidden entries are skipped. Links are read through: a linked file has its target's stamp, and a
+Hidden entries are skipped, and names that are no text, which neither the catalogue nor a page
+can hold. Links are read through: a linked file has its target's stamp, and a
 linked folder is looked through like any other, but each real folder only once, by its own path
 rather than by a link. The library's own folder and the extra folders may be links themselves.
 Paths are relative to the library; those in extra folders are absolute, so that `library / path`
@@ -18,6 +19,7 @@ from typing import NamedTuple
 
 from backend.lora.endings import FolderNames
 from backend.lora.links import broken_link
+from backend.lora.names import is_lora_file, is_utf8
 from backend.settings import Settings
 
 INODE_BITS = 2**63 - 1  # what the catalogue can hold
@@ -25,6 +27,9 @@ MAX_LINKED_FOLDERS = 10_000  # behind one link; such a link leads to more than a
 # A hub cache keeps each repository as `snapshots/<revision>/` with links into `blobs/`.
 HUB_REPOSITORIES = ("models--", "datasets--", "spaces--")
 HUB_SNAPSHOTS = "snapshots"
+LINK_ADVICE = "Let the link lead to a folder of LoRAs that is there, or remove it."
+NO_TEXT = "has a name that is not UTF-8 text, so it is not shown"
+NAME_ADVICE = "Rename it; the convmv command can do so for a whole folder."
 
 
 class Stamp(NamedTuple):
@@ -36,10 +41,12 @@ class Stamp(NamedTuple):
 
 
 class Unfollowed(NamedTuple):
-    """A link that shows nothing. `why` is the end of a sentence that begins with its path."""
+    """A link or a name that shows nothing. `why` is the end of a sentence that begins with its
+    path; `advice` is what can be done."""
 
     path: str
     why: str
+    advice: str = LINK_ADVICE
 
 
 Snapshot = dict[str, Stamp]
@@ -201,6 +208,9 @@ class _Walker:
             name = entry.name
             if name.startswith("."):
                 continue
+            if not is_utf8(name):
+                self._tell_name(entry, prefix)
+                continue
             if _is_link(entry):
                 self._take_link(entry, f"{prefix}{name}")
             elif entry.is_dir(follow_symlinks=False):
@@ -211,6 +221,14 @@ class _Walker:
                     self.found[f"{prefix}{name}"] = _stamp(entry.stat(follow_symlinks=False))
                 except FileNotFoundError:
                     continue
+                except OSError:  # a folder may be listed and its files out of reach
+                    self.offline.append(f"{prefix}{name}")
+
+    def _tell_name(self, entry: os.DirEntry[str], prefix: str) -> None:
+        """What lies beside a LoRA under such a name belongs to none, so nothing is said of it."""
+        if is_lora_file(entry.name) or entry.is_dir():
+            shown = os.fsencode(entry.name).decode(errors="replace")
+            self.unfollowed.append(Unfollowed(f"{prefix}{shown}", NO_TEXT, NAME_ADVICE))
 
     def _take_link(self, entry: os.DirEntry[str], path: str) -> None:
         try:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from backend.errors import GenerationError
+from backend.lora.names import is_utf8
 from backend.one_file import one_file
 from backend.results.facts import VideoFacts
 from backend.results.reading import read_facts
@@ -79,14 +80,6 @@ def _sort_in(
                 if stat.S_ISREG(status.st_mode):
                     found.videos[path] = FoundVideo(path, status.st_size, status.st_mtime_ns)
     return found_below
-
-
-def is_utf8(path: str) -> bool:
-    try:
-        path.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def changed(root: Path, folders: dict[str, int]) -> bool:

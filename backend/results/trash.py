@@ -18,7 +18,8 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from backend.errors import GenerationError
-from backend.results.folder import SUFFIX, files_of, is_utf8
+from backend.lora.names import is_utf8
+from backend.results.folder import SUFFIX, files_of
 
 FOLDER = ".trash"
 LOCK = ".trash.lock"

@@ -1,0 +1,55 @@
+"""What a look at the library's folders notes, and what it leaves out."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from lora_files import write_lora
+
+from backend.lora import walking
+from backend.lora.library import LoRALibrary
+from backend.settings import load_settings
+
+# As an old archive or a disk of another system leaves them.
+NO_TEXT = (b"caf\xe9.safetensors", b"\xff\xfe.json", b"caf\xe9.png", b"pack\x80/x.safetensors")
+
+
+def test_names_that_are_no_text_cost_only_themselves(tmp_path: Path) -> None:
+    sound = write_lora(tmp_path / "loras" / "sound.safetensors")
+    for name in NO_TEXT:
+        place = sound.parent / os.fsdecode(name)
+        place.parent.mkdir(exist_ok=True)
+        place.hardlink_to(sound)
+    (sound.parent / os.fsdecode(b"link\xff.safetensors")).symlink_to("nowhere")
+    folders = {f"{name}_dir": tmp_path / name for name in ("loras", "outputs", "data")}
+    for _ in range(2):  # also after a restart
+        library = LoRALibrary(load_settings(**folders))
+        library.refresh()
+        library.finish_refresh()
+        assert list(library.list_available_loras()) == ["sound"]
+        notes = {note["path"]: note for note in library.get_ui_display_data()["notes"]}
+        assert notes.keys() == {"caf\ufffd.safetensors", "link\ufffd.safetensors", "pack\ufffd"}
+        for note in notes.values():
+            assert "not UTF-8 text" in note["text"]
+            assert "Rename it" in note["suggestions"][0]
+
+
+def test_a_file_that_cannot_be_looked_at_does_not_end_the_look(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a folder that may be listed and not entered, or on a disk with bad sectors."""
+    for name in ("a", "b", "c"):
+        write_lora(tmp_path / f"{name}.safetensors")
+    real = walking._stamp
+
+    def failing(stat: os.stat_result) -> walking.Stamp:
+        if stat.st_ino == (tmp_path / "b.safetensors").stat().st_ino:
+            raise PermissionError(13, "Permission denied")
+        return real(stat)
+
+    monkeypatch.setattr(walking, "_stamp", failing)
+    walk = walking.take_walk(tmp_path)
+    assert set(walk.snapshot) == {"a.safetensors", "c.safetensors"}
+    assert walk.offline == ("b.safetensors",)
