@@ -138,8 +138,22 @@ def name_of(stem: str) -> Name | None:
     if peeled.head:
         module = resolve_underscored(peeled.path)
         return Name(peeled, module, None) if module else None
-    found = resolve_dotted(peeled.path)
+    found = resolve_dotted(peeled.path) or _within_another(peeled.path)
     return Name(peeled, *found) if found else None
+
+
+def _within_another(path: str) -> tuple[str, Naming] | None:
+    """A layer of a block within a module of any other name, as `student.blocks.0.self_attn.q`."""
+    around = _AROUND.match(path)
+    if around is None or _NOT_AROUND.search(around[0]) or variant_reason(path):
+        return None
+    return resolve_dotted(path[around.end() :])
+
+
+_AROUND = re.compile(r"(?:[A-Za-z_]\w*\.){1,2}(?=blocks\.\d+\.)")
+_NOT_AROUND = re.compile(
+    r"encoder|decoder|control|adapter|critic|discriminator|teacher|(?:^|_)te\d?\."
+)
 
 
 def parse_key(key: str) -> Parsed | None:
@@ -243,10 +257,13 @@ def nothing_readable(ignored: Mapping[str, str], unknown: Iterable[str]) -> str:
 def _names_wan(key: str) -> bool:
     """Whether a key is of a block of a Wan transformer, or of another layer of one."""
     peeled = peel(key)
-    return (peeled is not None and _BLOCK.match(peeled.path) is not None) or bool(_known_start(key))
+    if peeled is not None and _BLOCK.match(peeled.path):
+        return True
+    return _LAYER.search(key) is not None or bool(_known_start(key))
 
 
 _BLOCK = re.compile(r"blocks[._]\d+[._]")
+_LAYER = re.compile(r"(?:^|[._])blocks[._]\d+[._](?:self_attn|cross_attn|attn[12])[._]")
 
 
 def _is_whole_weight(key: str) -> bool:

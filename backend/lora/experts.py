@@ -183,6 +183,8 @@ def _from_timesteps(text: str) -> RoleEvidence | None:
     if len(numbers) != 2:
         return None
     start, end = sorted(numbers)
+    if end <= 1:  # as shares of all steps
+        start, end = start * 1000, end * 1000
     said = text.strip()[:40]
     if end - start >= 950:
         return RoleEvidence("both", Source.TIMESTEPS, detail=said)
@@ -224,8 +226,8 @@ def _from_name(name: str, source: Source) -> RoleEvidence | None:
 
 def _from_model(text: str) -> RoleEvidence | None:
     """musubi trains both experts in one run and names only the low model, so "low" is weak."""
-    name = text[:2000].replace("\\", "/").rstrip("/").rpartition("/")[2]
-    found = name_role(name)
+    folder, _, name = text[:2000].replace("\\", "/").rstrip("/").rpartition("/")
+    found = name_role(name) or name_role(folder.rpartition("/")[2], folder=True)
     if found is None or found.weak:
         return None
     strength = Strength.WEAK if found.role == "low" else Strength.STRONG

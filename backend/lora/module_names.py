@@ -53,6 +53,8 @@ ORIGINAL_BLOCK = {
     "cross_attn.to_kv": "attn2.to_kv",
     "cross_attn.kv_img": "attn2.to_added_kv",
     "cross_attn.to_added_kv": "attn2.to_added_kv",
+    "self_attn.qkv_proj": "attn1.to_qkv",
+    "cross_attn.kv_proj": "attn2.to_kv",
     # The gate of FastWan's sparse attention, which no model here has.
     "self_attn.to_gate_compress": "attn1.to_gate_compress",
 }
@@ -71,6 +73,7 @@ DIFFUSERS_BLOCK = {
     **{name: name for name in ORIGINAL_BLOCK.values()},
     "attn1.to_out": "attn1.to_out.0",  # the name in old attention processors
     "attn2.to_out": "attn2.to_out.0",
+    **{f"attn{n}.{name}": f"attn{n}.to_{name}" for n in "12" for name in ("qkv", "kv")},
     **_FASTVIDEO_BLOCK,
 }
 ORIGINAL_ROOT = {

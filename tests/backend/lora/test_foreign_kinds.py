@@ -64,6 +64,8 @@ NOTHING = {
     "controlnet.input_hint_block.0.lora_down.weight": "a ControlNet",
     "diffusion_model.blocks.0.self_attn.mystery.lora_A.weight": "name layers of a Wan",
     "lora_unet_blocks_0_mystery.lora_down.weight": "name layers of a Wan",
+    "lora_wan_blocks_0_self_attn_q.lora_down.weight": "name layers of a Wan",
+    "teacher.blocks.0.self_attn.q.lora_A.weight": "name layers of a Wan",
     "diffusion_model.blocks.0.self_attn.q.mystery": "name layers of a Wan",
     "encoder.block.0.layer.0.SelfAttention.q.lora_A.weight": "a text encoder only",
     "base_model.model.text_model.encoder.layers.0.mlp.fc1.lora_A.weight": "a text encoder only",

@@ -223,7 +223,9 @@ def test_other_keys_are_unknown(key: str) -> None:
         "lycoris_transformer_blocks_0_attn1_to_q.lokr_w1",
         "transformer.transformer_blocks.0.attn1.to_q.lora_A.weight",
         "transformer_1.transformer_2.blocks.0.attn1.to_q.lora_A.weight",
-        "modules.blocks.0.attn1.to_q.lora_A.weight",
+        "teacher.blocks.0.attn1.to_q.lora_A.weight",
+        "image_encoder.blocks.0.attn1.to_q.lora_A.weight",
+        "control_model.blocks.0.attn1.to_q.lora_A.weight",
     ],
 )
 def test_names_that_only_look_like_wrapped_ones(key: str) -> None:

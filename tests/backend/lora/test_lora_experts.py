@@ -68,6 +68,24 @@ def test_low_as_the_models_name_is_weak_evidence(
     assert inspect(musubi(), metadata=whole, name_hint="style.safetensors").expert == "both"
 
 
+@pytest.mark.parametrize(
+    ("timesteps", "expert"),
+    [("0.9,1.0", "high"), ("0.875, 1", "high"), ("0.0 - 0.875", "low"), ("0,1", "both")],
+)
+def test_timesteps_as_shares(inspect: Callable[..., LoRAInfo], timesteps: str, expert: str) -> None:
+    meta = {"modelspec.timestep_range": timesteps}
+    assert inspect(musubi(), metadata=meta, name_hint="style.safetensors").expert == expert
+
+
+def test_the_folder_of_the_model_counts_where_its_file_says_nothing(
+    inspect: Callable[..., LoRAInfo],
+) -> None:
+    for expert, found in (("high", "high"), ("low", "unsure")):
+        path = f"C:\\Wan2.2-T2V-A14B\\{expert}_noise_model\\diffusion_pytorch_model.safetensors"
+        meta = {"ss_sd_model_name": path}
+        assert inspect(musubi(), metadata=meta, name_hint="style.safetensors").expert == found
+
+
 def test_names_say_nothing_of_a_file_for_one_transformer(
     inspect: Callable[..., LoRAInfo],
 ) -> None:

@@ -30,6 +30,7 @@ SPELLED: dict[str, Callable[[str], str]] = {
     "original": lambda module: (
         "diffusion_model." + module.replace("attn1", "self_attn").replace("attn2", "cross_attn")
     ),
+    "diffusers, short": lambda module: f"transformer.{module.replace('to_', '')}",
     "flattened": lambda module: "lora_unet_" + module.replace(".", "_"),
 }
 

@@ -13,7 +13,8 @@ from applying import MODES, check_output, shapes_of
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lora_algebras import LINEAR_ALGEBRAS, lora, lora_alpha
-from lora_layouts import LAYOUTS, Layout, can_store, dotted, write_layers
+from lora_layouts import A_B, LAYOUTS, Layout, can_store, dotted, write_layers
+from lora_weights import LINEARS
 
 from backend.wan.adapters.choice import Mode
 
@@ -81,6 +82,15 @@ def test_factors_without_weight(
 ) -> None:
     layout = {"both": Layout(dotted(prefix), FASTVIDEO)}
     made = write_layers(layout, algebra, shapes_of(experts))
+    check_output(experts, made, tmp_path / "a.safetensors", mode)
+
+
+@pytest.mark.parametrize("prefix", ["wan.", "student.model.", "diffusion_model.wan_model."])
+def test_modules_of_any_name_around_the_blocks(
+    prefix: str, experts: Any, mode: Mode, tmp_path: Path
+) -> None:
+    layout = {"both": Layout(dotted(prefix), A_B, LINEARS)}
+    made = write_layers(layout, lora, shapes_of(experts), LINEARS)
     check_output(experts, made, tmp_path / "a.safetensors", mode)
 
 
