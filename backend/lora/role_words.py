@@ -28,7 +28,7 @@ OTHER_MEANINGS = frozenset({
     "gloss", "octane", "roller", "wire", "dive", "diving", "brow", "beam", "profile", "visibility",
     "gravity", "orbit", "rider", "ride", "leg", "legs", "legged", "socked", "thigh", "thighs",
     "temperature", "temp", "voltage", "tension", "stakes", "pitch", "note", "fade", "bun", "tops",
-    "top", "er", "est", "ly", "land", "lands", "lander", "ness", "way", "ways", "lighter",
+    "top", "garden", "pass", "er", "est", "ly", "land", "lands", "lander", "ness", "way", "ways", "lighter",
     "lighted", "jinks", "stool", "there", "hello", "kitty", "mom", "guys", "bit", "ping",
 })  # fmt: skip
 # These do so unless the role word alone is in capitals: `high_detail`, but `HIGH_detail`.

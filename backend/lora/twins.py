@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import unquote
 
 from backend.lora.experts import (
@@ -95,11 +95,14 @@ def _is_for_one_expert(file: ScannedFile) -> bool:
 
 
 def _candidates(file: ScannedFile) -> Iterator[tuple[Key, Mark]]:
-    """The keys under which a twin would be found, each with the word that it leaves out."""
+    """The keys under which a twin would be found, each with the word that it leaves out.
+
+    The word's `stem` is the file's, also where a folder has the word.
+    """
     for mark in marks(composed(file.stem)):
         yield (file.folder.casefold(), plain_words(mark.stem)), mark
     for folder, mark in folder_marks(file.folder):
-        yield (folder, plain_words(file.stem)), mark
+        yield (folder, plain_words(file.stem)), replace(mark, stem=file.stem)
 
 
 def folder_marks(path: str) -> Iterator[tuple[str, Mark]]:
@@ -134,7 +137,7 @@ class _Twins:
         if len({mark.role for mark, _ in meant}) == 1:
             mark, twin = meant[0]
             evidence = RoleEvidence(mark.role, Source.TWIN, detail=_shown(file, twin))
-            return Settled(file, evidence, mark.stem or file.stem)
+            return Settled(file, evidence, mark.stem)
         twin = pairs[0][1] if pairs else self._lone_half(file)
         if not twin:
             return None

@@ -70,6 +70,8 @@ def test_names_in_the_wild(library: LoRALibrary, root: Path, which: str) -> None
         (("char/high_noise/adapter_model", "char/low_noise/adapter_model"), "char", "folders"),
         (("Hi_Tea/T", "Low_Tea/T"), "T", "folders"),
         (("H/foo", "L/foo"), "foo", "folders"),
+        (("wan_H_dance/foo", "wan_L_dance/foo"), "foo", "folders"),
+        (("place/H", "place/L"), "place", "name"),
         (("high/v1/model", "low/v1/model"), "v1", "folders"),
     ],
 )
@@ -93,6 +95,13 @@ def test_epochs_pair_with_their_equals_and_leave_the_odd_one(
     records = library.list_available_loras()
     assert set(records) == {"x_e10", "x_e20", "x_e30", "x_HIGH_e40"}
     assert records["x_HIGH_e40"]["offers"] == []
+
+
+def test_folders_of_halves_hold_several_pairs(library: LoRALibrary, root: Path) -> None:
+    fill(root, [f"wan_{half}_dance/{name}" for half in "HL" for name in ("x", "y")])
+    assert groups(library) == {
+        tuple(f"wan_{half}_dance/{name}.safetensors" for half in "HL") for name in ("x", "y")
+    }
 
 
 def test_several_candidates_are_offered_and_one_click_pairs(
