@@ -28,8 +28,9 @@ OTHER_MEANINGS = frozenset({
     "gloss", "octane", "roller", "wire", "dive", "diving", "brow", "beam", "profile", "visibility",
     "gravity", "orbit", "rider", "ride", "leg", "legs", "legged", "socked", "thigh", "thighs",
     "temperature", "temp", "voltage", "tension", "stakes", "pitch", "note", "fade", "bun", "tops",
-    "top", "garden", "pass", "er", "est", "ly", "land", "lands", "lander", "ness", "way", "ways", "lighter",
+    "top", "er", "est", "ly", "land", "lands", "lander", "ness", "way", "ways", "lighter",
     "lighted", "jinks", "stool", "there", "hello", "kitty", "mom", "guys", "bit", "ping",
+    "garden", "pass",
 })  # fmt: skip
 # These do so unless the role word alone is in capitals: `high_detail`, but `HIGH_detail`.
 LIKELY_OTHER = frozenset({
