@@ -35,7 +35,7 @@ def run_generate(arguments: argparse.Namespace, settings: Settings) -> int:
     target = _target(arguments.out)
     loras = LoRAManager(settings)
     task = wanted_task(arguments, settings, loras)
-    for warning in task.prompt_warnings:
+    for warning in (*task.prompt_warnings, *loras.doubts(loras.without_notation(task)[0])):
         print(f"Note: {warning}", file=sys.stderr)
     result = utils.generate_video(
         task, models=utils.ModelManager(settings), loras=loras, on_progress=print_progress

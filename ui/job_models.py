@@ -70,7 +70,8 @@ class JobAnswer(Answer):
     warnings: list[str] = Field(
         default=[],
         description="What is to be known before it runs, such as notation in the"
-        " prompt that goes to the model as written.",
+        " prompt that goes to the model as written. On submitting, also LoRAs that may be for one"
+        " expert only.",
     )
     priority: int = Field(description="A higher one runs first.")
     position: int = Field(description="Place in the queue from 1; 0 when it does not wait.")

@@ -64,7 +64,7 @@ def _add_submission(router: APIRouter, queue: JobQueue, forms: TaskForms) -> Non
         """
         task, parts = forms.batch(body)
         job = queue.submit(task, parts=parts, priority=body.priority)
-        return JSONResponse(job.to_dict(), status_code=201)
+        return JSONResponse(_with_doubts(job.to_dict(), queue.doubts(job)), status_code=201)
 
     @router.post("/api/jobs/estimate", tags=["jobs"], responses={400: {"model": ErrorAnswer}})
     def estimate(body: Wanted) -> Estimate:
@@ -85,7 +85,12 @@ def _add_submission(router: APIRouter, queue: JobQueue, forms: TaskForms) -> Non
         changes = forms.changes(body.task, base)
         parts = None if body.parts is None else forms.parts(body.parts, {**base, **changes})
         job = queue.edit(job_id, changes, parts=parts, priority=body.priority)
-        return JSONResponse(job.to_dict())
+        return JSONResponse(_with_doubts(job.to_dict(), queue.doubts(job)))
+
+
+def _with_doubts(job: dict[str, Any], doubts: list[str]) -> dict[str, Any]:
+    """The answer on a job that waits, with what is in doubt of its LoRAs."""
+    return {**job, "warnings": [*job["warnings"], *doubts]}
 
 
 def _add_looking(router: APIRouter, queue: JobQueue) -> None:

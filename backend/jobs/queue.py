@@ -200,6 +200,11 @@ class JobQueue:
         job = self._store.get(job_id)
         return None if job is None else self._live(job)
 
+    def doubts(self, job: Job) -> list[str]:
+        """For which of a job's LoRAs someone has to say the expert; a sentence each."""
+        tasks = [part.task for part in job.parts] or [job.task]
+        return list(dict.fromkeys(text for task in tasks for text in self._loras.doubts(task)))
+
     def estimate(self, fields: Mapping[str, Any]) -> Forecast | None:
         """What a run with these fields of a task would need; see `estimate.estimate`."""
         return estimate(fields, self._settings, self._loras, self._pool.status())

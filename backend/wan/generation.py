@@ -102,7 +102,7 @@ class _Run:
     ) -> None:
         self._models, self._loras, self._stages, self._wait = models, loras, stages, wait
         self._task = _checked(task, loras)
-        stages.begin(self._task)
+        stages.begin(self._task, loras.doubts(self._task))
         self.recovery = Recovery(self._task, models, loras, stages, undo)
         self._reports: dict[str, dict[str, Any]] = {}
         self._measured: dict[str, Any] = {}

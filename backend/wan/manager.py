@@ -84,6 +84,21 @@ class LoRAManager(PinningLibrary):
         selected = {**task.selected_loras, **named}
         return dataclasses.replace(task, **texts, selected_loras=selected), unread
 
+    def doubts(self, task: GenerationTask) -> list[str]:
+        """A sentence on each selected LoRA that may be for one of the model's two experts only."""
+        entry = self.settings.models.get(task.model_type)
+        if entry is None or len(entry.experts) < 2:
+            return []
+        found = []
+        for name in task.selection.names:
+            with suppress(LoRAError):  # one that is not there is told elsewhere
+                if doubt := self.record(name).get("doubt"):  # a job may be older than the question
+                    found.append(
+                        f"{name} may be for one expert only, but goes to both until you say in"
+                        f" the library which: {doubt}."
+                    )
+        return found
+
     def usability_problems(self, names: Sequence[str]) -> list[LoRAError]:
         """An error for each LoRA that is not in the library or cannot be read."""
         problems: list[LoRAError] = []

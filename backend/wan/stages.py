@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from backend.errors import StudioError, VRAMError
 from backend.wan.memory import is_out_of_memory
@@ -59,8 +59,10 @@ class Stages:
         """The last step that was made."""
         return Whereabouts(self._last.step, self._steps, self._last.expert or "high", self.loras)
 
-    def begin(self, task: GenerationTask) -> None:
+    def begin(self, task: GenerationTask, notes: Iterable[str] = ()) -> None:
+        """`notes` go with all progress, from before the first step."""
         self._steps = int(task.steps or 0)
+        self._notes += tuple(notes)
 
     def report(self, progress: Progress) -> None:
         if progress.step:

@@ -127,8 +127,8 @@ class Progress:
 
     `stage` is one of load, apply, text, sample, decode, write; `expert` is the transformer that
     made the step (high or low); `seconds_left` counts to the end of sampling; `preview` is a
-    JPEG of the middle frame as it looks now. `notes` tell what was done about failures so far,
-    `left_out` for each LoRA that is not used any more why that is.
+    JPEG of the middle frame as it looks now. `notes` tell what is in doubt, and what was done about
+    failures so far; `left_out` for each LoRA that is not used any more why that is.
     """
 
     stage: str

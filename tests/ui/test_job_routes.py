@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from lora_files import musubi, write_lora
 from result_files import metadata, write_video
 from starlette.testclient import TestClient
 
@@ -57,6 +58,21 @@ def wait_for(client: TestClient, job_id: str, state: str) -> dict[str, Any]:
 
 def paused(client: TestClient) -> None:
     assert client.post("/api/queue/pause").json() == {"paused": True}
+
+
+def test_an_open_question_is_told_with_the_answer_to_a_submission(
+    client: TestClient, settings: Settings
+) -> None:
+    write_lora(
+        settings.loras_dir / "high_motion.safetensors", musubi(dim_scale=10, only=("self_attn.q",))
+    )
+    paused(client)
+    task = {**TASK, "selected_loras": {"high_motion": 1.0}}
+    (doubt,) = submit(client, task=task)["warnings"]
+    assert doubt.startswith("high_motion may be for one expert only")
+    changes = {"names": ["high_motion"], "changes": {"expert": "low"}}
+    assert client.post("/api/loras/edit", json=changes).status_code == 200
+    assert submit(client, task=task)["warnings"] == []
 
 
 def test_a_batch_from_submit_to_its_results(client: TestClient) -> None:

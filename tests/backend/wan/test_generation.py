@@ -331,7 +331,9 @@ def test_a_lora_that_may_be_one_half_says_so_in_the_result(studio: Studio, tmp_p
     shutil.copy(studio.settings.loras_dir / "lokr.safetensors", own / "high_motion.safetensors")
     studio.loras = LoRAManager(studio.settings.model_copy(update={"loras_dir": own}))
     why = "“high” in the file name may mean the high-noise expert"
-    result = studio.run(selected_loras={"high_motion": 1.0})
+    told: list[Progress] = []
+    result = studio.run(selected_loras={"high_motion": 1.0}, on_progress=told.append)
+    assert all(why in " ".join(progress.notes) for progress in told)
     report = result.loras["high_motion"]
     assert (report["doubt"], report["strengths"]) == (why, {"high": 1.0, "low": 1.0})
     assert any(why in text and "high_motion" in text for text in result.warnings)
