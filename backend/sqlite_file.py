@@ -23,7 +23,15 @@ from filelock import FileLock
 
 from backend.errors import SettingsError, StorageError
 from backend.set_aside import set_aside
-from backend.storage_faults import Fault, fault_of, is_damage, storage_error
+from backend.storage_faults import (
+    Fault,
+    damage,
+    damage_told,
+    fault_of,
+    is_damage,
+    is_in_content,
+    storage_error,
+)
 
 BUSY_SECONDS = 10.0
 AGAIN_SECONDS = 5.0  # between two tries to open a file that could not be opened
@@ -63,6 +71,7 @@ class SQLiteFile:
         self._again_at = 0.0
         self._inode: tuple[int, int] | None = None
         self._suspected = False
+        self._spoiled: tuple[int, int] | None = None  # the file whose content is damaged
         self.generation = 0
         self.fault: Fault | None = None
         self._connection = self._opened()
@@ -71,7 +80,8 @@ class SQLiteFile:
         with self._lock:
             self._look_after()
             try:
-                return self._connection.execute(query, values).fetchall()
+                with damage_told():
+                    return self._connection.execute(query, values).fetchall()
             except sqlite3.DatabaseError as error:
                 self._after(error)
                 if self._connection.in_transaction or not is_damage(error):
@@ -84,7 +94,8 @@ class SQLiteFile:
         with self._lock:
             self._look_after()
             try:
-                yield self._connection
+                with damage_told():
+                    yield self._connection
             except sqlite3.DatabaseError as error:
                 self._after(error)
                 raise self._told(error) from error
@@ -97,7 +108,7 @@ class SQLiteFile:
             if self.fault is not None:
                 raise storage_error(self._schema.called, self.fault, self.path)
             try:
-                with self._transaction():
+                with damage_told(), self._transaction():
                     yield self._connection
             except StorageError as error:  # of a query within the block
                 if isinstance(error.__cause__, sqlite3.DatabaseError):
@@ -154,14 +165,15 @@ class SQLiteFile:
         # Two instances may make or mend the file at the same moment.
         with FileLock(self.path.with_suffix(".lock"), timeout=busy_seconds):
             try:
+                if self._spoiled is not None and self._spoiled == _identity(self.path):
+                    raise damage("it holds text that was not written so")
                 connection = self._connect()
             except sqlite3.DatabaseError as error:
                 if not is_damage(error):
                     raise
                 set_aside(self.path, self._schema.called, self._schema.if_damaged)
                 connection = self._connect()
-        found = self.path.stat()
-        self._inode, self.fault = (found.st_dev, found.st_ino), None
+        self._inode, self.fault = _identity(self.path), None
         return connection
 
     def _connect(self) -> sqlite3.Connection:
@@ -220,22 +232,22 @@ class SQLiteFile:
 
     def _is_same(self) -> bool:
         try:
-            found = self.path.stat()
+            return _identity(self.path) == self._inode
         except FileNotFoundError:
             return False
         except OSError:
             return True  # not to be had at the moment; the open file goes on
-        return (found.st_dev, found.st_ino) == self._inode
 
     def _after(self, error: sqlite3.DatabaseError) -> None:
         """Set a damaged file aside, unless another program has done so."""
         if is_damage(error) and self.fault is None and not self._connection.in_transaction:
             self._connection.close()
             self._suspected = True
+            self._spoiled = self._inode if is_in_content(error) else None
             try:
                 self._connection = self._opened()
             finally:
-                self._suspected = False
+                self._suspected, self._spoiled = False, None
 
     def _told(self, error: sqlite3.DatabaseError) -> Exception:
         """The error in words, if it is about the file and not about what was asked of it."""
@@ -270,6 +282,11 @@ class CountedFile(SQLiteFile):
         return super().change(counted)
 
 
+def _identity(path: Path) -> tuple[int, int]:
+    found = path.stat()
+    return found.st_dev, found.st_ino
+
+
 def _connect(
     path: Path, schema: Schema, busy_seconds: float, *, thorough: bool = False
 ) -> sqlite3.Connection:
@@ -282,7 +299,9 @@ def _connect(
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA foreign_keys=ON")
-        _bring_up_to_date(connection, path, schema)
+        with damage_told():
+            _bring_up_to_date(connection, path, schema)
+            _require_tables(connection, schema)
     except BaseException:
         connection.close()
         raise
@@ -293,12 +312,11 @@ def require_sound(connection: sqlite3.Connection, *, thorough: bool = False) -> 
     """Raises sqlite3.DatabaseError, as SQLite does, for a file with damaged pages; when it is
     `thorough`, also for indexes that do not fit their tables."""
     check = "integrity_check" if thorough else "quick_check"
-    rows = connection.execute(f"PRAGMA {check}({MOST_FINDINGS})").fetchall()
+    with damage_told():
+        rows = connection.execute(f"PRAGMA {check}({MOST_FINDINGS})").fetchall()
     found = [row[0] for row in rows if row[0] != "ok" and not row[0].startswith(MISTAKEN)]
     if found:
-        error = sqlite3.DatabaseError(f"database disk image is malformed: {found[0]}")
-        error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
-        raise error
+        raise damage(f"database disk image is malformed: {found[0]}")
 
 
 def require_version(connection: sqlite3.Connection, path: Path, called: str, newest: int) -> int:
@@ -319,6 +337,24 @@ def _bring_up_to_date(connection: sqlite3.Connection, path: Path, schema: Schema
     version = require_version(connection, path, schema.called, len(schema.steps))
     for number, step in enumerate(schema.steps[version:], version + 1):
         connection.executescript(f"BEGIN IMMEDIATE; {step}; PRAGMA user_version={number}; COMMIT;")
+
+
+def _require_tables(connection: sqlite3.Connection, schema: Schema) -> None:
+    """Raises sqlite3.DatabaseError for a file that lacks what its version has."""
+    with closing(_memory()) as model:
+        _bring_up_to_date(model, Path(), schema)
+        missing = _columns(model) - _columns(connection)
+    if missing:
+        table, column = min(missing)
+        raise damage(f"its table {table!r} has no column {column!r}, or is not there")
+
+
+def _columns(connection: sqlite3.Connection) -> set[tuple[str, str]]:
+    query = (
+        "SELECT m.name, c.name FROM sqlite_master m, pragma_table_info(m.name) c"
+        " WHERE m.type='table'"
+    )
+    return {(table, column) for table, column in connection.execute(query)}
 
 
 def _memory() -> sqlite3.Connection:

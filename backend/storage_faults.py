@@ -6,19 +6,25 @@ Sources: sqlite.org/rescode.html; the codes come with the exceptions, no message
 from __future__ import annotations
 
 import errno
+import json
+import logging
 import os
 import shutil
 import sqlite3
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 from filelock import Timeout
 
 from backend.errors import StorageError
 
+logger = logging.getLogger(__name__)
+T = TypeVar("T")
 Kind = Literal["full", "locked", "read_only", "damaged", "failing"]
+CONTENT = "content"
 DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 BY_CODE: dict[int, Kind] = {
     sqlite3.SQLITE_FULL: "full",
@@ -62,6 +68,45 @@ class Fault:
 
 def is_damage(error: BaseException) -> bool:
     return _code(error) in DAMAGE
+
+
+def is_in_content(error: BaseException) -> bool:
+    """Whether damage is in what a file holds, where no check of SQLite's finds it."""
+    return getattr(error, "sqlite_errorname", "") == CONTENT
+
+
+def damage(said: str, name: str = "SQLITE_CORRUPT") -> sqlite3.DatabaseError:
+    """The error that SQLite raises for a damaged file."""
+    error = sqlite3.DatabaseError(said)
+    error.sqlite_errorcode, error.sqlite_errorname = sqlite3.SQLITE_CORRUPT, name
+    return error
+
+
+def stored_value(stored: str | bytes, kind: type[T]) -> T | None:
+    """The value of JSON that we stored; None where another program, or a bad disk, has left
+    something else, so that one row costs one thing."""
+    try:
+        value = json.loads(stored)
+    except (TypeError, ValueError, RecursionError):
+        value = None
+    if isinstance(value, kind):
+        return value
+    logger.warning("A row holds what was not written so: %.80r", stored)
+    return None
+
+
+@contextmanager
+def damage_told() -> Iterator[None]:
+    """Text that is none is damage, too: Python raises errors of its own for it, also while it
+    words one of SQLite's that quotes it."""
+    try:
+        yield
+    except UnicodeDecodeError as error:
+        raise damage("it holds text that was not written so", CONTENT) from error
+    except sqlite3.OperationalError as error:
+        if hasattr(error, "sqlite_errorcode"):
+            raise
+        raise damage("it holds text that was not written so", CONTENT) from error
 
 
 def fault_of(error: BaseException, path: Path) -> Fault | None:

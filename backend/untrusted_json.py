@@ -51,11 +51,14 @@ class Limits:
 USUAL = Limits()
 
 
-def read_json(text: str | bytes, limits: Limits = USUAL, *, unique: bool = False) -> Any:
+def read_json(
+    text: str | bytes, limits: Limits = USUAL, *, unique: bool = False, whole: bool = False
+) -> Any:
     """The value of a JSON text, with or without a mark at its start; bytes are UTF-8.
 
     With `unique` no object may hold a key twice; without, the last one counts. A lone surrogate
-    becomes U+FFFD, so that all text can be written as UTF-8. Raises UntrustedJSONError.
+    becomes U+FFFD, so that all text can be written as UTF-8; with `whole` it is refused. Raises
+    UntrustedJSONError.
     """
     if len(text) > limits.size:
         raise UntrustedJSONError(f"it is larger than {_amount(limits.size)}")
@@ -76,7 +79,12 @@ def read_json(text: str | bytes, limits: Limits = USUAL, *, unique: bool = False
         raise UntrustedJSONError(f"it is not JSON ({place})") from error
     except (ValueError, RecursionError, OverflowError) as error:
         raise UntrustedJSONError("it is not JSON") from error
-    return _mended(value) if _SURROGATE.search(text) else value
+    if not _SURROGATE.search(text):
+        return value
+    mended = _mended(value)
+    if whole and mended != value:
+        raise UntrustedJSONError("it holds half a character, which is no text")
+    return mended
 
 
 def read_object(

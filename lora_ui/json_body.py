@@ -24,7 +24,7 @@ class JSONRequest(Request):
             return
         data = await self._within_limit()
         try:
-            self._value = read_json(data) if data else None
+            self._value = read_json(data, whole=True) if data else None
         except UntrustedJSONError as error:
             raise RequestError(
                 f"The request cannot be read: {error.reason}.",

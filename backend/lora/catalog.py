@@ -10,12 +10,12 @@ from __future__ import annotations
 import json
 import logging
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, TypeVar
 
 from filelock import FileLock
 
@@ -31,9 +31,18 @@ from backend.lora.revisions import RevisionWatch
 from backend.lora.role_words import Role
 from backend.set_aside import set_aside
 from backend.sqlite_file import read_into, require_sound, require_version
-from backend.storage_faults import Fault, fault_of, is_damage
+from backend.storage_faults import (
+    Fault,
+    damage,
+    damage_told,
+    fault_of,
+    is_damage,
+    is_in_content,
+    stored_value,
+)
 
 logger = logging.getLogger(__name__)
+T = TypeVar("T")
 
 NAME = ".catalog.sqlite"
 CALLED = "The library's catalogue"
@@ -95,6 +104,13 @@ class Usage:
     last_strength: Any
 
 
+def _read_usage(db: sqlite3.Connection) -> dict[str, Usage]:
+    rows = db.execute("SELECT path, use_count, last_used, last_strength FROM usage")
+    return {
+        path: Usage(count, used, stored_value(text, object)) for path, count, used, text in rows
+    }
+
+
 class Catalog:
     """The catalogue of one library. Construction creates the file if it is not there."""
 
@@ -108,6 +124,7 @@ class Catalog:
         self._extra_tables: list[str] = []
         self._place: TemporaryDirectory[str] | None = None
         self.fault: Fault | None = None
+        self.mended = 0  # how often it was damaged and has been set aside
         self.remade = 0  # how often the file was gone and had to be made again
         try:
             self._make()
@@ -183,7 +200,8 @@ class Catalog:
             require_sound(connection, thorough=thorough)
             require_version(connection, self.path, CALLED, SCHEMA_VERSION)
             connection.execute("PRAGMA journal_mode=WAL")
-            connection.executescript(SCHEMA)
+            with damage_told():
+                connection.executescript(SCHEMA)
             for schema in (PAIRINGS, LOADS, *self._extra_tables):
                 connection.execute(schema)
             there = {row[1] for row in connection.execute("PRAGMA table_info(files)")}
@@ -192,17 +210,22 @@ class Catalog:
                     connection.execute(f"ALTER TABLE files ADD COLUMN {name} {kind}")
             connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
 
-    def _mend(self) -> None:
-        """Set a damaged file aside and begin a new one, unless another program has done so."""
+    def _mend(self, spoiled: tuple[int, int] | None = None) -> None:
+        """Set a damaged file aside and begin a new one, unless another program has done so.
+
+        The file `spoiled`, if it is there still, is damaged whatever SQLite finds."""
         try:
             with FileLock(self.path.with_suffix(".lock"), timeout=BUSY_SECONDS):
                 try:
+                    if spoiled is not None and spoiled == self._identity():
+                        raise damage("it holds text that was not written so")
                     self._create(thorough=True)
                 except sqlite3.Error as error:
                     if not is_damage(error):
                         raise
                     set_aside(self.path, CALLED, IF_DAMAGED)
                     self._create()
+                    self.mended += 1
         except (sqlite3.Error, OSError) as error:
             raise self._told(error) from error
 
@@ -214,14 +237,15 @@ class Catalog:
         take it back. A damaged file is mended for the next one, one that is gone is made again.
         """
         self._make_again()
+        was = self._identity()
         try:
             with closing(sqlite3.connect(self.path, timeout=BUSY_SECONDS)) as connection:
                 connection.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
-                with connection:
+                with damage_told(), connection:
                     yield connection
         except sqlite3.Error as error:
             if is_damage(error) or self._is_empty():
-                self._mend()
+                self._mend(spoiled=was if is_in_content(error) else None)
             raise self._told(error) from error
 
     def _make_again(self) -> None:
@@ -233,6 +257,12 @@ class Catalog:
         logger.warning("%s was gone from %s and is made anew.", CALLED, self.path.parent)
         self._make()
         self.remade += 1
+
+    def _identity(self) -> tuple[int, int] | None:
+        with suppress(OSError):
+            found = self.path.stat()
+            return found.st_dev, found.st_ino
+        return None
 
     def _is_gone(self) -> bool:
         try:
@@ -255,6 +285,17 @@ class Catalog:
             suggestions=[fault.suggestion] if fault else [],
             context={"reason": fault.kind, "status": fault.status} if fault else {},
         )
+
+    def _read(self, query: Callable[[sqlite3.Connection], T]) -> T:
+        """What a query finds; in the new file, where it finds the old one damaged."""
+        try:
+            with self._open() as db:
+                return query(db)
+        except LoRAError as error:
+            if error.__cause__ is None or not is_damage(error.__cause__):
+                raise
+        with self._open() as db:
+            return query(db)
 
     def transaction(self, *, durable: bool = True) -> AbstractContextManager[sqlite3.Connection]:
         """For a change that reaches into several tables: all of it or nothing."""
@@ -302,9 +343,7 @@ class Catalog:
             return dict(db.execute("SELECT sha256, data FROM data_hashes").fetchall())
 
     def usage(self) -> dict[str, Usage]:
-        with self._open() as db:
-            rows = db.execute("SELECT path, use_count, last_used, last_strength FROM usage")
-            return {path: Usage(count, used, json.loads(text)) for path, count, used, text in rows}
+        return self._read(_read_usage)
 
     def record_use(self, strengths: Mapping[str, Any], when: str, video: str | None = None) -> None:
         """Count one use of each path at its strength (JSON-ready).
@@ -349,8 +388,7 @@ class Catalog:
 
     def edits(self) -> dict[str, Edits]:
         """What the user said about each file, by path."""
-        with self._open() as db:
-            return read_edits(db)
+        return self._read(read_edits)
 
     def pairings(self) -> HandPairs:
         """The pairs that the user made or split."""

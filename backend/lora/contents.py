@@ -78,7 +78,7 @@ class Contents:
         self.moved: dict[str, str] = {}  # path now -> before, of files that others have moved
         self.offline = False
         self.seen = Walk({})  # the last look
-        self._remade = catalog.remade
+        self._remade, self._mended = catalog.remade, catalog.mended
         self._by_key: dict[str, str] = {}  # name_key -> name, made when it is needed
         self.generation = 0  # grows with every rebuild
         self.look_took = 0.0
@@ -98,7 +98,7 @@ class Contents:
     @property
     def is_due(self) -> bool:
         """Whether it is time to look at the folder again."""
-        return time.monotonic() >= self._next_look
+        return self._mended != self.catalog.mended or time.monotonic() >= self._next_look
 
     def load(self) -> bool:
         """Take over what the catalogue knows, without a look at the folder; False if done."""
@@ -130,6 +130,7 @@ class Contents:
         if not (now or self.is_due or self._unread):
             return False
         self.load()
+        self._forget_damaged()
         walk = self.walk()
         changed = self.differs(walk)
         if walk is not None and (changed or now):
@@ -144,8 +145,17 @@ class Contents:
 
     def pending_count(self) -> int:
         """How many files a look would have to read now."""
+        self._forget_damaged()
         walk = self.walk()
         return 0 if walk is None else len(self.scanner.pending(walk.snapshot, self.files))
+
+    def _forget_damaged(self) -> None:
+        """After a damaged catalogue was set aside, each file is read again at the next look: what
+        was known of its form lay there. Until then the records stay as they were."""
+        if self._mended != self.catalog.mended:
+            self._mended = self.catalog.mended
+            self.scanner.forget_saved()
+            self.files, self.seen = {}, Walk({})
 
     def differs(self, walk: Walk | None) -> bool:
         """Whether the folders have changed since the last look."""

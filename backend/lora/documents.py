@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from backend.sqlite_file import Schema, SQLiteFile
+from backend.storage_faults import stored_value
 
 DOCUMENTS = Schema(
     called="What is kept for the page",
@@ -31,12 +32,14 @@ class Documents(SQLiteFile):
 
     def get(self, name: str) -> Any | None:
         found = self.rows("SELECT body FROM documents WHERE name=?", name)
-        return json.loads(found[0]["body"]) if found else None
+        return stored_value(found[0]["body"], object) if found else None
 
     def all(self) -> dict[str, Any]:
-        """Every document by name, in the order of the names."""
+        """Every document by name, in the order of the names; without those that a bad disk has
+        spoilt."""
         rows = self.rows("SELECT name, body FROM documents ORDER BY name")
-        return {row["name"]: json.loads(row["body"]) for row in rows}
+        read = ((row["name"], stored_value(row["body"], object)) for row in rows)
+        return {name: body for name, body in read if body is not None}
 
     def put(self, name: str, body: Any) -> None:
         with self.writing() as connection:

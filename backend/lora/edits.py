@@ -10,6 +10,7 @@ from typing import Any
 
 from backend.errors import LoRAError
 from backend.lora.metadata import MAX_TEXT, MAX_WORDS, plain_text, split_words
+from backend.storage_faults import stored_value
 
 MAX_STRENGTH = 100.0
 MAX_NOTE = "at most 4,000 characters"
@@ -57,8 +58,10 @@ def save_edits(db: sqlite3.Connection, path: str, edits: Mapping[str, Any]) -> N
 
 
 def read_edits(db: sqlite3.Connection) -> dict[str, Edits]:
-    """The edits of every file, by path."""
-    return {path: json.loads(text) for path, text in db.execute("SELECT path, edits FROM edits")}
+    """The edits of every file, by path; without those that a bad disk has spoilt."""
+    rows = db.execute("SELECT path, edits FROM edits")
+    read = ((path, stored_value(text, dict)) for path, text in rows)
+    return {path: edits for path, edits in read if edits is not None}
 
 
 def _text(value: Any) -> str:

@@ -235,8 +235,12 @@ class Scanner:
 
     def save_anew(self, files: list[ScannedFile]) -> None:
         """Give a new catalogue what is known of these files."""
-        self._saved.clear()
+        self.forget_saved()
         self._save(files)
+
+    def forget_saved(self) -> None:
+        """The catalogue is another one, which was given nothing yet."""
+        self._saved.clear()
 
     def _save(self, files: list[ScannedFile]) -> None:
         forms: dict[str, Form] = {}

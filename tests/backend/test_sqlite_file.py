@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import sqlite3
 from contextlib import closing, suppress
 from pathlib import Path
@@ -210,3 +211,47 @@ def test_writes_are_whole_and_counted(tmp_path: Path) -> None:
         connection.execute("INSERT INTO things (name) VALUES ('a')")
     assert [row["name"] for row in file.rows("SELECT name FROM things ORDER BY name")] == ["a", "b"]
     assert file.revision() == 1
+
+
+def test_a_file_that_lacks_what_its_version_has_is_set_aside(tmp_path: Path) -> None:
+    path = tmp_path / "list.sqlite"
+    filled(path, 300)
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("ALTER TABLE things DROP COLUMN size")
+    file = CountedFile(path, NEW)
+    assert file.rows("SELECT name, size FROM things") == []
+    assert len(all_set_aside([path])) == 1
+    file.close()
+
+
+def test_text_that_is_none_is_damage(tmp_path: Path) -> None:
+    """No check of SQLite's finds it."""
+    path = tmp_path / "list.sqlite"
+    filled(path, 300)
+    path.write_bytes(path.read_bytes().replace(b"thing 77thing", b"thing \xff\xfething"))
+    file = CountedFile(path, NEW)
+    assert file.rows("SELECT name FROM things") == []
+    assert len(all_set_aside([path])) == 1
+    add(file, "a")
+    assert names(file) == ["a"]
+    assert len(all_set_aside([path])) == 1
+    file.close()
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_bytes_that_are_flipped_anywhere(tmp_path: Path, seed: int) -> None:
+    path = tmp_path / "list.sqlite"
+    filled(path, 300)
+    content, chance = bytearray(path.read_bytes()), random.Random(seed)
+    for _ in range(chance.choice((1, 5, 200))):
+        content[chance.choice((100, chance.randrange(100, len(content))))] ^= chance.randrange(256)
+    path.write_bytes(content)
+    file = CountedFile(path, NEW)
+    for _ in range(2):
+        with suppress(StorageError):
+            file.rows("SELECT name, size FROM things ORDER BY size")
+        with suppress(StorageError):
+            add(file, f"a{len(names(file))}")
+    assert names(file)
+    assert file.fault is None
+    file.close()

@@ -76,3 +76,16 @@ def test_a_damaged_file_is_set_aside(tmp_path: Path) -> None:
     documents.put("a", 1)
     assert documents.get("a") == 1
     assert len(list(tmp_path.glob("kept.damaged-*.sqlite"))) == 1
+
+
+def test_a_document_that_a_bad_disk_has_spoilt_costs_itself(tmp_path: Path) -> None:
+    documents = Documents(tmp_path / "kept.sqlite")
+    for name in ("a", "b", "c"):
+        documents.put(name, {"number": name})
+    with documents.writing() as connection:
+        connection.execute("UPDATE documents SET body='{\"number' WHERE name='a'")
+        connection.execute("UPDATE documents SET body=x'fffe00' WHERE name='b'")
+    assert documents.all() == {"c": {"number": "c"}}
+    assert documents.get("a") is None
+    documents.put("a", 1)
+    assert documents.get("a") == 1

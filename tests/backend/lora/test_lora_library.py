@@ -308,6 +308,37 @@ def test_a_catalogue_that_is_damaged_while_the_library_is_open(
     assert len(list(root.glob(".catalog.damaged-*.sqlite"))) == 1
 
 
+def test_a_row_of_the_catalogue_that_a_bad_disk_has_spoilt_costs_itself(
+    library: LoRALibrary, root: Path, settings: Settings
+) -> None:
+    for name in ("a", "b"):
+        write_lora(root / f"{name}.safetensors", seed=ord(name))
+    library.refresh()
+    library.set_role("b", "high")
+    with closing(sqlite3.connect(root / ".catalog.sqlite")) as db, db:
+        db.execute("INSERT INTO edits VALUES ('a.safetensors', '{\"title')")
+        db.execute("INSERT INTO usage VALUES ('a.safetensors', 2, '2026-01-01T00:00:00Z', x'ff')")
+    again = LoRALibrary(settings)
+    assert again.record("a")["use_count"] == 2
+    assert again.record("b")["expert"] == "high"
+    assert not list(root.glob(".catalog.damaged-*.sqlite"))
+
+
+def test_a_catalogue_with_text_that_is_none_is_set_aside(
+    library: LoRALibrary, root: Path, settings: Settings
+) -> None:
+    """No check of SQLite's finds it."""
+    write_lora(root / "a.safetensors")
+    library.refresh()
+    with closing(sqlite3.connect(root / ".catalog.sqlite")) as db, db:
+        db.execute("INSERT INTO edits VALUES ('a.safetensors', CAST(x'fffe' AS TEXT))")
+    again = LoRALibrary(settings)
+    again.list_available_loras()  # the one that meets the damage
+    assert again.list_available_loras()["a"]["status"] == "ok"
+    assert LoRALibrary(settings).record("a")["status"] == "ok"
+    assert len(list(root.glob(".catalog.damaged-*.sqlite"))) == 1
+
+
 def test_a_catalogue_of_a_newer_version_is_refused_by_name_and_left_alone(
     library: LoRALibrary, root: Path, settings: Settings
 ) -> None:
