@@ -66,6 +66,8 @@ def settle_roles(files: Iterable[ScannedFile], roles: Mapping[str, Role]) -> lis
     for settled in found.values():
         if settled.half != "both" and settled.file.named:
             twins.add_half(settled)
+        elif settled.half != "both" and settled.evidence.source is Source.FOLDER_NAME:
+            twins.add_half_by_folder(settled)
     candidates = [(file, list(_candidates(file))) for file in unsettled]
     for file, keys in candidates:
         for key, mark in keys:
@@ -130,6 +132,13 @@ class _Twins:
         self.add(key, half.half, half.file.path)
         self._halves.setdefault(key, {}).setdefault(half.half, half.file.path)
 
+    def add_half_by_folder(self, half: Settled) -> None:
+        """A file whose folder says its role, by the folder without the word that states it."""
+        for folder, mark in folder_marks(half.file.folder):
+            if folder.endswith("*") and mark.role == half.half:
+                key = _folder_key(folder[:-1]), plain_words(half.file.stem)
+                self._halves.setdefault(key, {}).setdefault(half.half, half.file.path)
+
     def settle(self, file: ScannedFile, keys: Iterable[tuple[Key, Mark]]) -> Settled | None:
         """What its twins say of a file; None if it has none."""
         pairs = [(mark, twin) for key, mark in keys if (twin := self._twin(key, mark, file))]
@@ -154,8 +163,17 @@ class _Twins:
         """The half that is called like this file but for its role word, if it has no other."""
         if not self._halves:
             return ""
-        halves = self._halves.get((file.folder.casefold(), plain_words(file.stem)), {})
-        return next(iter(halves.values())) if len(halves) == 1 else ""
+        for folder in dict.fromkeys((file.folder.casefold(), _folder_key(file.folder))):
+            halves = self._halves.get((folder, plain_words(file.stem)), {})
+            if len(halves) == 1:
+                return next(iter(halves.values()))
+        return ""
+
+
+def _folder_key(path: str) -> str:
+    """A folder, of whose own name only the words count."""
+    above, slash, name = path.rpartition("/")
+    return f"{above}{slash}{plain_words(name)}".casefold().rstrip("/")
 
 
 def _shown(file: ScannedFile, twin: str) -> str:
