@@ -261,7 +261,9 @@ class CountedFile(SQLiteFile):
     def revision(self) -> int:
         """Another number after each write, and whenever the file was opened again."""
         with self._lock:
-            value = int(self.rows("SELECT value FROM revision")[0]["value"])
+            rows = self.rows("SELECT value FROM revision")
+            # What a bad disk left in a number's place begins anew with the next write.
+            value = rows[0]["value"] if rows and isinstance(rows[0]["value"], int) else 0
             return (self.generation - 1) * GENERATION + value
 
     @contextmanager

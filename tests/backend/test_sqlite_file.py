@@ -255,3 +255,13 @@ def test_bytes_that_are_flipped_anywhere(tmp_path: Path, seed: int) -> None:
     assert names(file)
     assert file.fault is None
     file.close()
+
+
+def test_a_revision_that_is_no_number_begins_anew(tmp_path: Path) -> None:
+    file = CountedFile(tmp_path / "list.sqlite", NEW)
+    with file.writing(counted=False) as connection:
+        connection.execute("UPDATE revision SET value='[[{bad'")
+    assert file.revision() == 0
+    add(file, "a")
+    assert file.revision() == 1
+    file.close()
