@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 import tempfile
@@ -15,7 +16,7 @@ from PIL import Image
 from ui.framing import cropped, padded
 from ui.messages import picture_gone
 from ui.result_models import Picture
-from utils import GenerationError, NoPictureError, read_picture
+from utils import GenerationError, NoPictureError, StorageError, read_picture
 
 ID_LENGTH = 32
 MAX_SIDE = 4096
@@ -48,15 +49,27 @@ class PictureStore:
             return Picture(id=key, width=stored.width, height=stored.height)
 
     def add(self, picture: Image.Image) -> str:
-        """Store a copy without metadata, at most `MAX_SIDE` pixels a side, and give its id."""
+        """Store a copy without metadata, at most `MAX_SIDE` pixels a side, and give its id.
+        Raises StorageError where it cannot be written."""
         picture = picture.convert("RGB")
         picture.thumbnail((MAX_SIDE, MAX_SIDE))
-        self._folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=self._folder, suffix=".part", delete=False) as part:
-            picture.save(part, "PNG")
-        temporary = Path(part.name)
-        key = hashlib.sha256(temporary.read_bytes()).hexdigest()[:ID_LENGTH]
-        temporary.replace(self._path(key))
+        part: Path | None = None
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.NamedTemporaryFile(dir=self._folder, suffix=".part", delete=False) as new:
+                part = Path(new.name)
+                picture.save(new, "PNG")
+            key = hashlib.sha256(part.read_bytes()).hexdigest()[:ID_LENGTH]
+            part.replace(self._path(key))
+        except OSError as error:
+            if part is not None:
+                part.unlink(missing_ok=True)
+            raise StorageError(
+                f"The picture could not be stored: {error.strerror or error}.",
+                cause="Its disk is full or cannot be written.",
+                suggestions=[f"Make room on the disk of {self._folder}, or look at its rights."],
+                context={"reason": "disk" if error.errno == errno.ENOSPC else "failing"},
+            ) from error
         return key
 
     def find(self, sha256: str) -> Picture | None:

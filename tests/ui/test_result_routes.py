@@ -350,3 +350,15 @@ def test_a_picture_of_another_kind_or_too_large(data: bytes, client: TestClient)
     answer = client.put("/api/pictures", content=data)
     assert answer.status_code == 422
     assert "WebP, GIF or AVIF" in answer.json()["error"]["suggestions"][0]
+
+
+def test_a_picture_that_cannot_be_stored_is_told_in_words(
+    client: TestClient, settings: Settings
+) -> None:
+    client.put("/api/pictures", content=png((40, 20)))
+    folder = settings.data_dir / "pictures"
+    folder.rename(folder.with_name("elsewhere"))
+    folder.write_bytes(b"")  # so that nothing can be written there
+    answer = client.put("/api/pictures", content=png((20, 40)))
+    assert answer.status_code == 503
+    assert answer.json()["error"]["message"].startswith("The picture could not be stored")
