@@ -214,3 +214,20 @@ def test_words_with_commas_are_written_so_that_they_are_read_again(
     assert library.record("a")["metadata"]["trigger_words"] == ["red, blue", "ink", "brush"]
     written = json.loads((root / "a.json").read_text())
     assert written == {"activation text": '"red, blue", ink, brush', "extra": 1}
+
+
+def test_a_link_is_read_to_a_text_of_its_own_kind_and_to_nothing_else(
+    library: LoRALibrary, root: Path, tmp_path: Path
+) -> None:
+    write_lora(root / "a.safetensors")
+    for name in ("shared.txt", "blobs/0123abc", "secret", "secret.conf"):
+        target = tmp_path / "elsewhere" / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(f"Words of {target.name}, put there by somebody.")
+        (root / "a.txt").unlink(missing_ok=True)
+        (root / "a.txt").symlink_to(target)
+        library.refresh()
+        record = library.record("a")
+        read = target.name in ("shared.txt", "0123abc")
+        assert ("put there by somebody" in json.dumps(record)) == read, name
+        assert ("link to a file of another kind" in str(record["sidecar_problems"])) != read
