@@ -29,6 +29,7 @@ class JSONRequest(Request):
             raise RequestError(
                 f"The request cannot be read: {error.reason}.",
                 suggestions=["See /api/docs for what can be sent."],
+                context={"status": 422},
             ) from error
         self._read = data
 

@@ -19,7 +19,7 @@ from PIL import Image
 
 from backend.errors import GenerationError
 from backend.lora.placement import sync_folder
-from backend.untrusted_json import UntrustedJSONError, read_object
+from backend.untrusted_json import read_object
 
 Frames = NDArray[np.uint8]
 # Without mbtree: with it, x264 on AVX-512 does not give the same frames every time (seen in 1 to
@@ -93,7 +93,7 @@ def read_metadata(video: Path) -> dict[str, Any]:
     try:
         with av.open(str(video)) as container:
             return read_object(container.metadata.get("comment", ""))
-    except (OSError, UntrustedJSONError) as error:
+    except (OSError, ValueError) as error:  # FFmpeg's errors are some of each
         raise GenerationError(
             f"{video.name} carries no generation data.",
             cause="Another program made it, or took the data out, as many sites do on upload.",

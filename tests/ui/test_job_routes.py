@@ -245,7 +245,7 @@ def test_half_a_character_is_refused_in_words(client: TestClient) -> None:
         answer = client.post(
             "/api/jobs", content=body, headers={"Content-Type": "application/json"}
         )
-        assert answer.status_code == 400 and "half a character" in answer.text
+        assert answer.status_code == 422 and "half a character" in answer.text
     assert client.get("/api/jobs").json() == []
 
 

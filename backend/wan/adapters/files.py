@@ -138,6 +138,8 @@ def _bytes_of(path: Path, header: Header) -> Any:
             return torch.from_file(
                 open_file, shared=False, size=header.file_size, dtype=torch.uint8
             ).numpy()
+    except torch.OutOfMemoryError:  # the ladder answers it, not the file
+        raise
     except (OSError, RuntimeError) as error:  # torch's for a file that cannot be mapped
         raise LoRAFileError(
             f"{path.name} cannot be read: {error}.", context={"path": str(path)}
