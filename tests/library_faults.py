@@ -78,4 +78,8 @@ def points(point: KillPoint) -> Iterator[None]:
 
 
 def _database_error() -> Exception:
-    return sqlite3.OperationalError("disk I/O error")
+    """As SQLite raises it: its code is what tells an unreadable disk from a damaged file."""
+    error = sqlite3.OperationalError("disk I/O error")
+    error.sqlite_errorcode = sqlite3.SQLITE_IOERR
+    error.sqlite_errorname = "SQLITE_IOERR"
+    return error
