@@ -7,7 +7,7 @@ import random
 
 from library_model import COLOURS, Operation, World
 
-NAMES = [f"lora {letter}" for letter in "abcdefgh"]
+NAMES = [f"lora {letter}" for letter in "abcdefgk"]  # a closing h or l would be a role
 FOLDERS = ["", "one", "two"]
 
 
@@ -78,7 +78,7 @@ PREPARED: list[Operation] = [
     ("found", "lora f", "8"), ("edit", "lora f", '{"notes": "f"}'), ("delete", "lora f"),
 ]  # fmt: skip
 SCRIPT: list[Operation] = [
-    ("add", "lora h", "77"),
+    ("add", "lora k", "77"),
     ("rename", "lora a", "lora g"),
     ("delete", "lora a"),
     ("undo", "lora c"),
@@ -90,7 +90,7 @@ SCRIPT: list[Operation] = [
     ("picture", "lora b", "green"),
     ("unpicture", "lora a"),
     ("purge", ""),
-    ("bundle", "lora h", "78"),
+    ("bundle", "lora k", "78"),
     ("beside", "lora a", ".civitai.info", "{}"),
     ("picture", "lora p", "red"),
     ("picture", "lora q", "green"),
