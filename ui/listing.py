@@ -11,7 +11,8 @@ logger = logging.getLogger(__name__)
 
 
 class Listing:
-    """Asks for what the page asks for; a library that has not changed is not listed again."""
+    """Asks as the page asks, for a single LoRA and video: each file has a boundary of its own, so
+    that what fails for one page fails for all. It is asked with every poll of the status."""
 
     def __init__(self, loras: LoRAManager, results: ResultLibrary) -> None:
         self._loras = loras
@@ -26,7 +27,7 @@ class Listing:
     def _list_loras(self) -> None:
         version = self._loras.shown_version
         if version != self._listed:
-            self._loras.get_ui_display_data()
+            self._loras.find_loras(limit=1)
             self._listed = version
 
     def _list_results(self) -> None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import shutil
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import pytest
 from lora_files import write_lora
 from result_files import metadata, write_video
 
+from backend.lora import reading
 from backend.lora.catalog import NAME
+from backend.lora.records import Prepared
 from ui.listing import Listing
 from utils import LoRAManager, ResultLibrary, ResultQuery, Settings, load_settings
 
@@ -52,3 +55,22 @@ def test_the_catalogue_lacks_a_table(listing: Listing, settings: Settings) -> No
         db.execute("DROP TABLE edits")
     (problem,) = listing.problems()
     assert problem.startswith("The LoRA library cannot be listed.")
+
+
+def test_a_large_library_is_not_listed_whole(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loras = LoRAManager(settings)
+    for number in range(9):
+        write_lora(settings.loras_dir / f"a{number}.safetensors", seed=number)
+    loras.refresh()
+    built: list[str] = []
+    real = reading.record_of
+
+    def counted(prepared: Prepared, *more: Any) -> dict[str, Any]:
+        built.append(prepared.entry.name)
+        return real(prepared, *more)
+
+    monkeypatch.setattr(reading, "record_of", counted)
+    assert Listing(loras, ResultLibrary(settings)).problems() == []
+    assert len(built) == 1
