@@ -59,7 +59,7 @@ def test_the_variants_hold_what_they_are_named_after(
 
 
 def test_a_layout_that_nobody_knows_is_exact_for_nobody() -> None:
-    unheard = Layout("unheard of", dotted("somebody.elses."))
+    unheard = Layout("unheard of", dotted("teacher."))
     (verdict,) = judge([unheard], ("full",))
     assert verdict.ours == "UnsupportedLoRAError"
     assert verdict.theirs == "0 layers"
