@@ -87,7 +87,9 @@ def build_app(
 def _head() -> str:
     links = [f'<link rel="stylesheet" href=".{path}">' for path in STYLES]
     title = f'<meta name="application-name" content="{TITLE}">'
-    return "\n".join([title, *links, *preload_links()])
+    # A linked stylesheet may come after the first frame, and what it moves would jump.
+    first = f"<style>{(ASSETS / 'first_paint.css').read_text(encoding='utf-8')}</style>"
+    return "\n".join([title, first, *links, *preload_links()])
 
 
 def open_socket(settings: Settings, login: tuple[str, str] | None) -> socket.socket:

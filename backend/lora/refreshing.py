@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 PUBLISH_SECONDS = 2.0  # a page sees new files at least this often
 PUBLISH_SHARE = 10  # publishing takes at most one part in about this many of the time
-HASHES_SECONDS = 10.0  # hashes are shown, and kept, at least this often
+HASHES_SECONDS = 30.0  # hashes are shown, and kept, about this often: pages read all anew then
 NAMES_AT_ONCE = 200
 PICTURES_AT_ONCE = 100
 

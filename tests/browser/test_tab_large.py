@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import time
-import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -61,24 +58,11 @@ class Large:
     thumbnails: list[str] = field(default_factory=list)
 
 
-def wait_until_at_rest(app: App) -> None:
-    """Until the library has been hashed: a page that loads meanwhile waits for it."""
-    end = time.monotonic() + 180
-    while time.monotonic() < end:
-        with urllib.request.urlopen(f"{app.address}api/loras") as answer:
-            library = json.loads(answer.read())
-        if len(library["loras"]) >= LORAS and library["refresh_progress"] is None:
-            return
-        time.sleep(0.5)
-    raise TimeoutError("the library was not hashed within 180 s")
-
-
 @pytest.fixture(scope="module")
 def large_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
     folder = tmp_path_factory.mktemp("large")
     grow_library(folder, LORAS)
     process, app = run_app(folder)
-    wait_until_at_rest(app)
     yield app
     stop_app(process)
 
