@@ -7,23 +7,21 @@ it, or not at all, and one that is refused stops no other. Folders in it become 
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import PurePosixPath
 from typing import IO, Any, BinaryIO
 
 from backend.errors import UploadError
 from backend.lora.library import LoRALibrary
 from backend.lora.names import is_lora_file
-from backend.lora.stages import create_locked, stage_folder, write_all
-from backend.lora.staging import CHECK_DISK_EVERY
+from backend.lora.receiving import ReceivedFile
 from backend.lora.together import Together, refusal
 from backend.lora.zip_files import ZipArchive
 from backend.settings import Settings
 from backend.units import MB
 
 STAGE = ".part"
+SEND_LESS = "Upload its LoRAs a few at a time, or raise max_upload_mb."
 UNPACKED = 4  # times the largest upload: what all files together may have
 
 
@@ -84,19 +82,8 @@ class IncomingArchive:
         expected_size: int | None = None,
         folder: str = "",
     ) -> None:
-        self._settings, self._library = settings, library
-        self._filename, self._folder = filename, folder
-        self._expected = expected_size
-        self._size = 0
-        self._checked = 0
-        self._held = False
-        self._check_size(expected_size or 0)
-        try:
-            self._check_disk(expected_size or 0)
-            self._descriptor, self._path = create_locked(settings.loras_dir, STAGE)
-        except OSError as error:
-            raise self._failed(error) from error
-        self._held = True
+        self._settings, self._library, self._folder = settings, library, folder
+        self._file = ReceivedFile(settings, filename, STAGE, expected_size, if_too_large=SEND_LESS)
 
     @property
     def beside(self) -> list[dict[str, Any]]:
@@ -108,66 +95,21 @@ class IncomingArchive:
 
     def write(self, chunk: bytes) -> None:
         """Append a chunk. Raises UploadError at a limit; the stage is then gone."""
-        try:
-            self._check_size(self._size + len(chunk))
-            if self._size - self._checked >= CHECK_DISK_EVERY:
-                self._check_disk(0)
-                self._checked = self._size
-            write_all(self._descriptor, chunk)
-        except OSError as error:
-            self.abort()
-            raise self._failed(error) from error
-        except UploadError:
-            self.abort()
-            raise
-        self._size += len(chunk)
+        self._file.write(chunk)
 
     def finish(self) -> dict[str, Any]:
         """Take in its LoRAs; the record of the first with `uploads`, as `as_record`."""
+        filename = self._file.filename
         try:
-            if self._expected is not None and self._size != self._expected:
-                raise UploadError(
-                    f"{self._filename}: {self._size} bytes arrived of {self._expected}.",
-                    suggestions=["Upload the file again: the connection broke off."],
-                )
-            with os.fdopen(os.dup(self._descriptor), "rb") as file:
+            self._file.require_complete()
+            with os.fdopen(os.dup(self._file.descriptor), "rb") as file:
                 outcomes = take_in_archive(
-                    self._settings, self._library, file, self._filename, self._folder
+                    self._settings, self._library, file, filename, self._folder
                 )
-            return as_record(self._library, self._filename, outcomes)
+            return as_record(self._library, filename, outcomes)
         finally:
             self.abort()
 
     def abort(self) -> None:
         """Remove the stage; harmless when it is gone already."""
-        if self._held:
-            self._held = False
-            with suppress(OSError):
-                self._path.unlink(missing_ok=True)
-            os.close(self._descriptor)
-
-    def _check_size(self, size: int) -> None:
-        limit = int(self._settings.max_upload_mb * MB)
-        if size > limit:
-            raise UploadError(
-                f"{self._filename} is larger than {limit / MB:g} MB.",
-                suggestions=["Upload its LoRAs a few at a time, or raise max_upload_mb."],
-                context={"limit_bytes": limit, "status": 413},
-            )
-
-    def _check_disk(self, needed: int) -> None:
-        folder = stage_folder(self._settings.loras_dir)
-        reserve = int(self._settings.disk_reserve_mb * MB)
-        if shutil.disk_usage(folder).free - needed < reserve:
-            raise UploadError(
-                f"There is no space for {self._filename}.",
-                suggestions=["Free some space on the disk of the LoRA folder."],
-                context={"reason": "disk"},
-            )
-
-    def _failed(self, error: OSError) -> UploadError:
-        return UploadError(
-            f"{self._filename} could not be written: {error.strerror or error}.",
-            suggestions=["Free some space on the disk of the LoRA folder and try again."],
-            context={"reason": "disk"},
-        )
+        self._file.abort()

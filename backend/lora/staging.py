@@ -1,4 +1,4 @@
-"""Receiving a file: written to `<loras_dir>/.staging/`, hashed on the way, validated, synced.
+"""Staging a LoRA file: received into `<loras_dir>/.staging/`, hashed on the way, validated, synced.
 
 A stage is in the library's own file system, so that placing it is one link. Whatever goes
 wrong, `abort` leaves nothing behind.
@@ -7,14 +7,11 @@ wrong, `abort` leaves nothing behind.
 from __future__ import annotations
 
 import os
-import shutil
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
 from backend.errors import LoRAFileError, UploadError
-from backend.lora.gone import not_written
 from backend.lora.hashing import Hashes, Hashing
 from backend.lora.header import CONVERT_A_PICKLE, open_regular, read_header
 from backend.lora.info import LoRAInfo
@@ -27,20 +24,18 @@ from backend.lora.names import (
     stem_of,
     suffix_of,
 )
+from backend.lora.receiving import ReceivedFile
 from backend.lora.scan import require_supported
-from backend.lora.stages import create_locked, stage_folder, write_all
 from backend.lora.tensor_data import validate_tensor_data
 from backend.one_file import one_file
 from backend.settings import Settings
-from backend.units import MB
 
 PICKLES = (".ckpt", ".pt", ".pth", ".bin", ".pkl")
 CHUNK_BYTES = 1024 * 1024
-CHECK_DISK_EVERY = 4 * 1024 * 1024
 
 
 class StagedFile:
-    """One file on its way in. `write` until done, then `finish`; or `abort`.
+    """One LoRA file on its way in. `write` until done, then `finish`; or `abort`.
 
     Constructing raises UploadError for a bad name, or if the expected size (bytes, None if not
     known) breaks a limit. Not safe for use by several threads at once.
@@ -48,26 +43,23 @@ class StagedFile:
 
     def __init__(self, settings: Settings, filename: str, expected_size: int | None = None) -> None:
         self.stem = checked_stem(filename)
-        self._suffix = suffix_of(filename).casefold()
-        self._root = settings.loras_dir
-        self.size = 0
-        self._limit = int(settings.max_upload_mb * MB)
-        self._reserve = int(settings.disk_reserve_mb * MB)
-        self._expected = expected_size
+        suffix = suffix_of(filename).casefold()
+        self._file = ReceivedFile(settings, self.stem + suffix, suffix, expected_size)
         self._hash = Hashing()
-        self._next_check = CHECK_DISK_EVERY
-        self._check_size(expected_size or 0)
-        self._open = False
-        try:
-            self._check_disk(stage_folder(settings.loras_dir), expected_size or 0)
-            self._descriptor, self.path = create_locked(settings.loras_dir, self._suffix)
-        except OSError as error:
-            raise self._failed(error) from error
-        self._open = self._held = True
+        self._open = True
 
     @property
     def filename(self) -> str:
-        return self.stem + self._suffix
+        return self._file.filename
+
+    @property
+    def path(self) -> Path:
+        return self._file.path
+
+    @property
+    def size(self) -> int:
+        """Bytes written so far."""
+        return self._file.size
 
     @property
     def sha256(self) -> str:
@@ -84,19 +76,11 @@ class StagedFile:
         if not self._open:
             raise UploadError(f"{self.filename}: the upload was already closed.")
         try:
-            self._check_size(self.size + len(chunk))
-            if self.size >= self._next_check:
-                self._check_disk(self.path.parent, 0)
-                self._next_check = self.size + CHECK_DISK_EVERY
-            write_all(self._descriptor, chunk)
-        except OSError as error:
-            self.abort()
-            raise self._failed(error) from error
+            self._file.write(chunk)
         except UploadError:
-            self.abort()
+            self._open = False
             raise
         self._hash.update(chunk)
-        self.size += len(chunk)
 
     def finish(self) -> LoRAInfo:
         """Sync the data to disk and meanwhile validate header, layout and all tensor data.
@@ -105,63 +89,26 @@ class StagedFile:
         UnsupportedLoRAError that name the uploaded file; the stage is then gone.
         """
         try:
-            self._require_complete()
+            self._file.require_complete()
             self._open = False
             with ThreadPoolExecutor(1) as pool:
-                syncing = pool.submit(os.fsync, self._descriptor)
+                syncing = pool.submit(os.fsync, self._file.descriptor)
                 info = validated(self.path, self.filename)
             try:
                 syncing.result()
             except OSError as error:
-                raise self._failed(error) from error
+                raise self._file.failed(error) from error
         except BaseException:
             self.abort()
             raise
         if os.name != "posix":
-            self._release()  # an open file cannot be moved there
+            self._file.release()  # an open file cannot be moved there
         return info
 
-    def _require_complete(self) -> None:
-        if self._expected is not None and self.size != self._expected:
-            raise UploadError(
-                f"{self.filename}: {self.size} bytes arrived of {self._expected}.",
-                suggestions=["Upload the file again: the connection broke off."],
-            )
-
     def abort(self) -> None:
-        """Remove the stage; harmless when it is gone already. What cannot be removed now is
-        swept at the next start."""
+        """Remove the stage; harmless when it is gone already."""
         self._open = False
-        with suppress(OSError):
-            self.path.unlink(missing_ok=True)
-        self._release()
-
-    def _release(self) -> None:
-        """Close the file, and with that give up its lock."""
-        if self._held:
-            self._held = False
-            os.close(self._descriptor)
-
-    def _failed(self, error: OSError) -> UploadError:
-        return not_written(self.filename, self._root, error)
-
-    def _check_size(self, size: int) -> None:
-        if size > self._limit:
-            raise UploadError(
-                f"{self.filename} is larger than {self._limit / MB:g} MB.",
-                suggestions=["Raise max_upload_mb in config.json, or copy the file by hand."],
-                context={"limit_bytes": self._limit, "status": 413},
-            )
-
-    def _check_disk(self, folder: Path, needed: int) -> None:
-        free = shutil.disk_usage(folder).free
-        if free - needed < self._reserve:
-            raise UploadError(
-                f"{self.filename} needs {needed / MB:.0f} MB, but only {free / MB:.0f} MB are free"
-                f" and {self._reserve / MB:.0f} MB are kept free.",
-                suggestions=["Free some space on the disk of the LoRA folder."],
-                context={"free_bytes": free, "needed_bytes": needed, "reason": "disk"},
-            )
+        self._file.abort()
 
 
 def stage_stream(
