@@ -152,7 +152,7 @@ class UploadError(StudioError):
 
 class RequestError(StudioError):
     category = "request"
-    default_cause = "The request does not have the form that the documentation gives."
+    default_cause = "The request is not in the documented form."
     default_suggestions = ("See /api/docs for what can be sent where.",)
 
 
@@ -164,7 +164,9 @@ class ModelLoadError(StudioError):
 
 class InUseError(StudioError):
     category = "in_use"
-    default_cause = "One owner at a time may use a model, as its weights and its state are shared."
+    default_cause = (
+        "Only one owner at a time can use a model, because its weights and state are shared."
+    )
     default_suggestions = ("Wait until the other is done, or load the model a second time.",)
 
 

@@ -65,8 +65,8 @@ def kept_files(settings: Settings) -> tuple[KeptFile, ...]:
             "The job queue",
             "the list of runs",
             "INSERT OR REPLACE INTO marks VALUES ('paused', '0')",
-            "The queue is paused, because runs that waited then may be done by now: look through"
-            " it, then resume it.",
+            "The queue is paused, because some of its runs may have been made since then. Check"
+            " the list, then resume it.",
         ),
         KeptFile(
             "results",

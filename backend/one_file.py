@@ -34,7 +34,7 @@ def one_file(
     except OSError as error:
         raise kind(
             f"{name} cannot be read: {error.strerror or error}.",
-            cause="The disk or the system did not hand the file out.",
+            cause="The system could not read the file.",
             suggestions=["Check that the file is there and may be read, then look again."],
             context={"file": name},
         ) from error

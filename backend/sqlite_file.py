@@ -166,7 +166,7 @@ class SQLiteFile:
         with FileLock(self.path.with_suffix(".lock"), timeout=busy_seconds):
             try:
                 if self._spoiled is not None and self._spoiled == _identity(self.path):
-                    raise damage("it holds text that was not written so")
+                    raise damage("it holds text that cannot be read")
                 connection = self._connect()
             except sqlite3.DatabaseError as error:
                 if not is_damage(error):
@@ -208,7 +208,7 @@ class SQLiteFile:
         self.generation += 1
 
     def _look_after(self, *, to_write: bool = False) -> None:
-        """Open the file again if it is another one by now, or could not be opened before."""
+        """Open the file again if it was replaced, or could not be opened before."""
         if self._connection.in_transaction:
             return
         if self.fault is None:

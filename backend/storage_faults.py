@@ -91,7 +91,7 @@ def stored_value(stored: str | bytes, kind: type[T]) -> T | None:
         value = None
     if isinstance(value, kind):
         return value
-    logger.warning("A row holds what was not written so: %.80r", stored)
+    logger.warning("A row holds something this app did not write: %.80r", stored)
     return None
 
 
@@ -102,11 +102,11 @@ def damage_told() -> Iterator[None]:
     try:
         yield
     except UnicodeDecodeError as error:
-        raise damage("it holds text that was not written so", CONTENT) from error
+        raise damage("it holds text that cannot be read", CONTENT) from error
     except sqlite3.OperationalError as error:
         if hasattr(error, "sqlite_errorcode"):
             raise
-        raise damage("it holds text that was not written so", CONTENT) from error
+        raise damage("it holds text that cannot be read", CONTENT) from error
 
 
 def fault_of(error: BaseException, path: Path) -> Fault | None:

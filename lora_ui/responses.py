@@ -81,7 +81,7 @@ async def refuse_request(request: Request, error: Exception) -> JSONResponse:
         problems.append(f"and {len(found) - MOST_PROBLEMS} more")
     failure = RequestError(
         f"{request.method} {request.url.path} cannot be answered: " + "; ".join(problems) + ".",
-        cause="What was sent is not of the form that is taken at this address.",
+        cause="What was sent is not what this address takes.",
         suggestions=["Correct what is named; /api/docs describes what can be sent."],
         context={"problems": problems, "status": 413 if any(map(_is_too_long, found)) else 422},
     )

@@ -67,7 +67,9 @@ class PictureStore:
             raise StorageError(
                 f"The picture could not be stored: {error.strerror or error}.",
                 cause="Its disk is full or cannot be written.",
-                suggestions=[f"Make room on the disk of {self._folder}, or look at its rights."],
+                suggestions=[
+                    f"Free space on the disk of {self._folder}, or check its permissions."
+                ],
                 context={"reason": "disk" if error.errno == errno.ENOSPC else "failing"},
             ) from error
         return key

@@ -116,7 +116,7 @@ def require_known(fields: Mapping[str, Any], beginning: str = "A") -> None:
         close = {name: difflib.get_close_matches(name, TASK_FIELDS, n=1) for name in unknown}
         raise RequestError(
             f"{beginning} task has no field {', '.join(map(repr, unknown[:MOST_NAMED]))}.",
-            cause="A field that no task has may be misspelt, so it is not just left out.",
+            cause="An unknown field may be a typo, so it is refused instead of ignored.",
             suggestions=[*(f"Did you mean {found[0]}?" for found in close.values() if found)][
                 :MOST_NAMED
             ]

@@ -45,7 +45,7 @@ def _result(video: Path, metadata: Mapping[str, Any], known: Mapping[str, Any]) 
     """Raises GenerationError for metadata that no run of ours leaves."""
     shape = metadata.get("frames_shape")
     if not (isinstance(shape, list) and len(shape) == 4 and all(is_whole(n) for n in shape)):
-        raise no_settings("the size of its frames is not there")
+        raise no_settings("its frame size is missing")
     return GenerationResult(
         video_path=str(video),
         poster_path=str(video.with_suffix(".jpg")),

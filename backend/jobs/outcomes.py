@@ -24,7 +24,7 @@ def unexpected(error: Exception) -> StudioError:
     """The end of a job that the queue itself could not go on with."""
     return StudioError(
         f"The queue could not go on with this run: {type(error).__name__}: {error}.",
-        cause="Something that belongs to the run is not of the form that it should have.",
+        cause="Part of what was saved for the run is not in the expected form.",
         suggestions=[
             "Run it again: the seed is kept, so the video will be the same.",
             "If it happens again, report it with the diagnostics.",

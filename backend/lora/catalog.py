@@ -218,7 +218,7 @@ class Catalog:
             with FileLock(self.path.with_suffix(".lock"), timeout=BUSY_SECONDS):
                 try:
                     if spoiled is not None and spoiled == self._identity():
-                        raise damage("it holds text that was not written so")
+                        raise damage("it holds text that cannot be read")
                     self._create(thorough=True)
                 except sqlite3.Error as error:
                     if not is_damage(error):

@@ -148,7 +148,7 @@ def _not_opened(path: Path, error: OSError) -> LoRAFileError:
         return LoRAFileError(
             f"{path.name} {broken_link(path, error)}.",
             suggestions=[
-                "Bring the file that it leads to back.",
+                "Bring back the file it points to.",
                 "Delete the LoRA here: only the link goes.",
             ],
             context={"reason": GONE},

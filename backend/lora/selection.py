@@ -68,7 +68,7 @@ class LoRASelection:
     def parse(cls, selection: Mapping[str, Any]) -> LoRASelection:
         """Read `{name: strength}`. Raises GenerationError that lists every problem."""
         if not isinstance(selection, Mapping):
-            what = "it is no object of names and strengths"
+            what = "it is not an object of names and strengths"
             raise GenerationError(
                 f"The LoRA selection cannot be used: {what}.", context={"problems": [what]}
             )

@@ -27,7 +27,7 @@ MAX_LINKED_FOLDERS = 10_000  # behind one link; such a link leads to more than a
 # A hub cache keeps each repository as `snapshots/<revision>/` with links into `blobs/`.
 HUB_REPOSITORIES = ("models--", "datasets--", "spaces--")
 HUB_SNAPSHOTS = "snapshots"
-LINK_ADVICE = "Let the link lead to a folder of LoRAs that is there, or remove it."
+LINK_ADVICE = "Point the link at a LoRA folder that exists, or remove it."
 NO_TEXT = "has a name that is not UTF-8 text, so it is not shown"
 NAME_ADVICE = "Rename it; the convmv command can do so for a whole folder."
 

@@ -109,7 +109,7 @@ class ZipArchive:
         if sum(info.file_size for info in infos) > limit:
             raise _refused_archive(filename, f"unpacks to more than {limit // MB} MB")
         if _overlap(infos):
-            raise _refused_archive(filename, "has entries that lie over one another")
+            raise _refused_archive(filename, "has overlapping entries")
         archive = cls(opened, limit)
         archive._sort(infos)
         return archive
@@ -168,13 +168,13 @@ def _problem(info: zipfile.ZipInfo, name: str) -> str | None:
     kind = stat.S_IFMT(info.external_attr >> 16)
     checks = (
         (any(not char.isprintable() for char in name), "has invisible characters in its name"),
-        (name.startswith("/") or ":" in parts[0], "has a path from the top of a disk"),
+        (name.startswith("/") or ":" in parts[0], "has an absolute path"),
         (".." in parts, "has a path that leads out of the archive"),
         (kind == stat.S_IFLNK, "is a link"),
         (kind not in (0, stat.S_IFREG, stat.S_IFLNK), "is no file"),
         (bool(info.flag_bits & ENCRYPTED), "is encrypted"),
         (PurePosixPath(name).suffix.casefold() in ARCHIVES, "is an archive in an archive"),
-        (info.compress_type not in READABLE, "is packed in a way that is not read here"),
+        (info.compress_type not in READABLE, "uses a compression that is not supported here"),
     )
     return next((problem for wrong, problem in checks if wrong), None)
 

@@ -112,7 +112,7 @@ def facts_in(path: Path) -> VideoFacts:
         except OSError as error:
             raise GenerationError(
                 f"{path.name} cannot be read: {error.strerror or error}.",
-                suggestions=["Look whether the file is still there, then reload the page."],
+                suggestions=["Check that the file is still there, then reload the page."],
                 context={"status": 404},
             ) from error
 

@@ -86,7 +86,7 @@ def _facts_of_text(data: bytes) -> VideoFacts:
     except ValueError:
         text = ""
     if not is_infotext(text):
-        raise no_settings("it is no video, picture or JSON that can be read")
+        raise no_settings("it is not a video, picture or JSON that can be read")
     return facts_of_infotext(text)
 
 

@@ -198,9 +198,9 @@ def _in_use(owner: Claim) -> InUseError:
 def _nested(owner: Claim) -> InUseError:
     return InUseError(
         f"The model is in use by this thread itself: {owner.what}.",
-        cause="One owner at a time may use a model, and this thread is that owner already.",
+        cause="Only one owner at a time can use a model, and this thread already owns it.",
         suggestions=[
-            "Select all LoRAs together, or bring others into force with the open stack's change().",
+            "Select all LoRAs together, or change them with the open stack's change().",
             "Close what is open first.",
         ],
         context={"owner": owner.what, "thread": owner.thread.name},
@@ -211,7 +211,7 @@ def _deadlock(owner: Claim) -> InUseError:
     return InUseError(
         f"The model is in use: {owner.what}, by the thread {owner.thread.name}, which waits for "
         "this one.",
-        cause="Each of the two threads would wait for the other for ever.",
+        cause="The two threads would wait for each other forever.",
         suggestions=["Close what this thread has open first."],
         context={"owner": owner.what, "thread": owner.thread.name},
     )

@@ -78,7 +78,7 @@ class GenerationTask:
             parts += [f"missing: {', '.join(missing)}"] if missing else []
             raise GenerationError(
                 "This is not a generation task (" + "; ".join(parts) + ").",
-                cause="A field that no task has may be misspelt, so it is not just left out.",
+                cause="An unknown field may be a typo, so it is refused instead of ignored.",
                 suggestions=["Give model_type and prompt; leave out what is not a task's field."],
                 context={"unknown": unknown[:MOST_PROBLEMS], "missing": missing},
             )

@@ -70,7 +70,7 @@ def test_what_is_no_strength_is_refused_by_name(value: Any) -> None:
 
 @pytest.mark.parametrize("value", [[], "a", None, 5])
 def test_what_is_no_selection_is_refused(value: Any) -> None:
-    with pytest.raises(GenerationError, match="no object of names"):
+    with pytest.raises(GenerationError, match="not an object of names"):
         LoRASelection.parse(value)
 
 

@@ -40,7 +40,7 @@ DTYPES = {
 class AdapterFile:
     """The layers of one file, by the expert that its keys name (None: the keys name none).
 
-    `source` tells this very content of this file from any other; `size` is in bytes. `unread`
+    `source` is unique to the file and its present content; `size` is in bytes. `unread`
     counts, likewise by expert, the layers that are named in a way that cannot be read.
     """
 

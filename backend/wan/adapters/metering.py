@@ -38,7 +38,7 @@ class LoadMeter:
         self.seconds = time.monotonic() - self._started if self._files else 0.0
 
     def measured(self, stack: AppliedStack) -> Measured:
-        """To be asked while the stack is in force; what is on an accelerator is only known after
+        """Ask while the stack is applied; what is on an accelerator is only known after
         the model has run."""
         device = next((p.device.type for m in self._models for p in m.parameters()), "cpu")
         return Measured(

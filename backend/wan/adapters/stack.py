@@ -39,7 +39,7 @@ class ExpertState(Protocol):
 
 
 class AppliedStack:
-    """The LoRAs that are in force. Made by `applied_stack`, whose `claim` it works under.
+    """The LoRAs that are applied now. Made by `applied_stack`, whose `claim` it works under.
 
     Scheduled strengths follow the steps of the pipeline that is run.
     """
@@ -104,7 +104,7 @@ class AppliedStack:
         return float(measured.host + measured.gpu)
 
     def held(self) -> dict[str, Any]:
-        """What is in force now, by name, as `LoRALibrary.follow_worker` takes it."""
+        """What is applied now, by name, as `LoRALibrary.follow_worker` takes it."""
         return {
             item.name: {
                 "state": "applied",

@@ -138,9 +138,9 @@ def info(name: str, mode: int = 0, **changes: Any) -> zipfile.ZipInfo:
         ("../out.safetensors", "leads out"),
         ("a/../../out.safetensors", "leads out"),
         ("..\\out.safetensors", "leads out"),
-        ("/etc/out.safetensors", "top of a disk"),
-        ("C:/out.safetensors", "top of a disk"),
-        ("\\\\host\\share\\out.safetensors", "top of a disk"),
+        ("/etc/out.safetensors", "absolute path"),
+        ("C:/out.safetensors", "absolute path"),
+        ("\\\\host\\share\\out.safetensors", "absolute path"),
         (info("link.safetensors", stat.S_IFLNK | 0o777), "is a link"),
         (info("pipe.safetensors", stat.S_IFIFO | 0o644), "is no file"),
         ("inner.zip", "archive in an archive"),
@@ -148,7 +148,7 @@ def info(name: str, mode: int = 0, **changes: Any) -> zipfile.ZipInfo:
         ("a\x01b.safetensors", "invisible"),
         ("a\u202eb.safetensors", "invisible"),
         ("CON.safetensors", "reserves for a device"),
-        ("a:b.safetensors", "top of a disk"),
+        ("a:b.safetensors", "absolute path"),
     ],
 )
 def test_an_entry_that_cannot_be_trusted_is_refused_by_name(
@@ -289,7 +289,7 @@ def test_archives_that_are_refused_as_a_whole(
         (b"PK\x03\x04", "no zip file"),
         (packed(one)[:-30], "no zip file"),
         (bytes(far), "too many entries"),
-        (bytes(twice), "over one another"),
+        (bytes(twice), "overlapping entries"),
         (many, "more than 10000 files"),
         (packed(("a.txt", b"x"), ("b.zip", b"x")), "holds no LoRA"),
     ):
