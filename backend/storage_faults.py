@@ -51,6 +51,10 @@ STATUS: dict[Kind, int] = {"full": 507, "locked": 503}
 ROOM = 256 * 1024  # bytes; with less, what cannot be opened is taken to lack the room
 
 
+class UnsoundError(ValueError):
+    """A row holds something that this app did not write."""
+
+
 @dataclass(frozen=True)
 class Fault:
     """`said` is what the system said; `cause` and `suggestion` are for the user."""
@@ -82,17 +86,31 @@ def damage(said: str, name: str = "SQLITE_CORRUPT") -> sqlite3.DatabaseError:
     return error
 
 
-def stored_value(stored: str | bytes, kind: type[T]) -> T | None:
+def stored_value(stored: object, kind: type[T]) -> T | None:
     """The value of JSON that we stored; None where another program, or a bad disk, has left
     something else, so that one row costs one thing."""
     try:
+        return sound_value(stored, kind)
+    except UnsoundError:
+        logger.warning("A row holds something this app did not write: %.80r", stored)
+        return None
+
+
+def sound_value(stored: object, kind: type[T]) -> T:
+    """The value of JSON that we stored. Raises UnsoundError for anything else, such as what no
+    answer of ours can hold."""
+    if not isinstance(stored, str | bytes):
+        raise UnsoundError("it is no text")
+    try:
         value = json.loads(stored)
-    except (TypeError, ValueError, RecursionError):
-        value = None
-    if isinstance(value, kind):
-        return value
-    logger.warning("A row holds something this app did not write: %.80r", stored)
-    return None
+        json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
+    except RecursionError as error:
+        raise UnsoundError("it is nested too deeply") from error
+    except ValueError as error:
+        raise UnsoundError("it is no JSON") from error
+    if not isinstance(value, kind):
+        raise UnsoundError(f"it is no {kind.__name__}")
+    return value
 
 
 @contextmanager

@@ -77,7 +77,8 @@ class ArrangedStore(JobStore):
         """Put a waiting job at a position from 1; its priority becomes what belongs there."""
         with self._database.writing() as connection:
             rows = connection.execute(
-                f"SELECT id, priority FROM jobs WHERE state = 'queued' {IN_ORDER}"
+                "SELECT id, CAST(priority AS INTEGER) AS priority FROM jobs"
+                f" WHERE state = 'queued' AND typeof(id) = 'text' {IN_ORDER}"
             ).fetchall()
             order = [(str(row["id"]), int(row["priority"])) for row in rows]
             found = [entry for entry in order if entry[0] == job_id]

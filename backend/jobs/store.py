@@ -9,7 +9,7 @@ from typing import Any
 
 from backend.jobs.database import JOBS
 from backend.jobs.job import Job, JobPart, JobState, waiting_progress
-from backend.jobs.rows import IN_ORDER, insert_parts, pins_from, pins_text, read_jobs, text
+from backend.jobs.rows import IN_ORDER, JobRows, insert_parts, pins_from, pins_text, text
 from backend.sqlite_file import CountedFile
 from backend.storage_faults import Fault
 from backend.wan.pinned import NO_PINS, PinnedLoRA, Pins
@@ -18,6 +18,7 @@ from backend.wan.task import GenerationTask
 LAST_PLACE = "(SELECT COALESCE(MAX(place), 0) + 1 FROM jobs WHERE state = 'queued')"
 FIRST_PLACE = "(SELECT COALESCE(MIN(place), 0) - 1 FROM jobs WHERE state = 'queued')"
 FINISHED_NOW = "finished = MAX(?, COALESCE(started, 0))"  # the clock may have been set back
+IS_JSON = "typeof(task) = 'text' AND json_valid(task)"
 OWNED = "id = ? AND state = 'running' AND owner = ?"
 
 
@@ -30,6 +31,7 @@ class JobStore:
 
     def __init__(self, path: Path) -> None:
         self._database = CountedFile(path, JOBS)
+        self._rows = JobRows()
 
     def close(self) -> None:
         self._database.close()
@@ -61,7 +63,7 @@ class JobStore:
     def task_ids(self) -> list[str]:
         """The ids of all tasks, of jobs and of parts."""
         rows = self._database.rows("SELECT id FROM jobs UNION SELECT id FROM parts")
-        return [row["id"] for row in rows]
+        return [row["id"] for row in rows if isinstance(row["id"], str)]
 
     def knows(self, task_id: str) -> bool:
         """Whether a job or a part has this id."""
@@ -71,7 +73,7 @@ class JobStore:
     def counts(self) -> dict[str, int]:
         """Jobs by state."""
         rows = self._database.rows("SELECT state, COUNT(*) AS jobs FROM jobs GROUP BY state")
-        return {row["state"]: row["jobs"] for row in rows}
+        return {row["state"]: row["jobs"] for row in rows if isinstance(row["state"], str)}
 
     def with_part(self, part_id: str) -> Job | None:
         """The batch that has this part."""
@@ -102,11 +104,11 @@ class JobStore:
     def held(self) -> tuple[set[str], list[Pins]]:
         """Everything that any job holds: paths of pictures, and pins."""
         images = self._database.rows(
-            "SELECT json_extract(task, '$.image') AS image FROM jobs WHERE json_valid(task)"
-            " UNION SELECT json_extract(task, '$.image') FROM parts WHERE json_valid(task)"
+            f"SELECT json_extract(task, '$.image') AS image FROM jobs WHERE {IS_JSON}"
+            f" UNION SELECT json_extract(task, '$.image') FROM parts WHERE {IS_JSON}"
         )
         pins = self._database.rows("SELECT pins FROM jobs WHERE pins IS NOT NULL")
-        return {row["image"] for row in images if row["image"]}, [
+        return {row["image"] for row in images if row["image"] and isinstance(row["image"], str)}, [
             pins_from(row["pins"]) for row in pins
         ]
 
@@ -139,7 +141,7 @@ class JobStore:
                  pins_text(pins)),
             )  # fmt: skip
             insert_parts(connection, task.id, parts)
-            return read_jobs(connection, "WHERE id = ?", task.id)[0]
+            return self._rows.read(connection, "WHERE id = ?", task.id)[0]
 
     def cancel(self, job_id: str) -> bool:
         """Cancel a queued job, or ask for a running one to be cancelled."""
@@ -172,7 +174,7 @@ class JobStore:
                 " WHERE id = ?",
                 (owner, time.time(), job),
             )
-            return read_jobs(connection, "WHERE id = ?", job)[0]
+            return self._rows.read(connection, "WHERE id = ?", job)[0]
 
     def release(self, job_id: str, owner: str) -> bool:
         """Put a claimed job back to the front of the queue; the part that had begun as well."""
@@ -199,10 +201,11 @@ class JobStore:
                 "UPDATE parts SET state = 'running', started = ? WHERE (job_id, number) ="
                 " (SELECT job_id, number FROM parts JOIN jobs ON jobs.id = job_id WHERE"
                 " jobs.id = ? AND jobs.state = 'running' AND owner = ?"
-                " AND parts.state = 'queued' ORDER BY number LIMIT 1)",
+                " AND parts.state = 'queued' AND typeof(parts.id) = 'text'"
+                " ORDER BY number LIMIT 1)",
                 (time.time(), job_id, owner),
             )
-            found = read_jobs(connection, f"WHERE {OWNED}", job_id, owner)
+            found = self._rows.read(connection, f"WHERE {OWNED}", job_id, owner)
         running = [part for job in found for part in job.parts if part.state == "running"]
         return running[0] if running else None
 
@@ -255,14 +258,14 @@ class JobStore:
     def _next(self) -> str | None:
         """The id of the job that is to run next."""
         rows = self._database.rows(
-            "SELECT id FROM jobs WHERE state = 'queued'"
+            "SELECT id FROM jobs WHERE state = 'queued' AND typeof(id) = 'text'"
             f" AND NOT EXISTS (SELECT 1 FROM marks WHERE name = 'paused') {IN_ORDER} LIMIT 1"
         )
         return str(rows[0]["id"]) if rows else None
 
     def _read(self, rest: str, *values: object) -> list[Job]:
         with self._database.reading() as connection:
-            return read_jobs(connection, rest, *values)
+            return self._rows.read(connection, rest, *values)
 
     def _change(
         self,

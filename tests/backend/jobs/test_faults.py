@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import os
 import signal
@@ -243,6 +244,46 @@ def test_a_row_that_cannot_be_read_costs_one_job_and_no_thread(
     assert wait_for_state(queue, waiting.id, "failed", "done")
     assert wait_for_state(queue, batch.id, "failed", "done")
     assert queue.health() and not queue.status()["problems"]
+
+
+WRONG_CELLS = (
+    "created='soon'", "created=9e999", "started='then'", "finished=x'00'", "state='lost'",
+    "state=x'00'", "task=5", "task=x'ff00'", "task='{\"model_type\": 1, \"prompt\": []}'",
+    "progress=x'ff'", "progress='{\"step\": NaN}'", "result=7", "error='{\"message\": 1e999}'",
+    "priority='high'", "place=x'00'", "pins=x'ff'", "id=x'00'",
+)  # fmt: skip
+
+
+def test_a_cell_of_another_type_costs_its_row_alone(
+    settings: Settings, make_queue: Callable[..., JobQueue], caplog: pytest.LogCaptureFixture
+) -> None:
+    queue = make_queue(start=False)
+    ids = [queue.submit(task("quick")).id for _ in WRONG_CELLS]
+    batch = queue.submit(task("quick"), parts=[Part(name, {}) for name in "abcd"])
+    good = queue.submit(task("quick"))
+    with closing(sqlite3.connect(settings.data_dir / "jobs.sqlite")) as other, other:
+        for job_id, wrong in zip(ids, WRONG_CELLS, strict=True):
+            other.execute(f"UPDATE jobs SET {wrong} WHERE id=?", (job_id,))
+        for number, wrong in enumerate(("state=1.5", "label=x'00'", "started='x'", "id=x'01'"), 1):
+            other.execute(f"UPDATE parts SET {wrong} WHERE number=?", (number,))
+    for _ in range(3):
+        listed = queue.jobs(100)
+        json.dumps([queue.status(), *(job.to_dict() for job in listed)], allow_nan=False).encode()
+        json.dumps([job.summary() for job in listed], allow_nan=False).encode()
+    assert {job.id for job in listed} == {*ids[:-1], batch.id, good.id}
+    lost = [job for job in listed if job.id in ids[4:6]]
+    assert [job.state for job in lost] == ["failed", "failed"]
+    assert all("cannot be read" in job.summary()["error"] for job in lost)
+    told = [each for each in caplog.messages if "did not write" in each and "Run " in each]
+    assert len(told) == len(set(told)) >= len(WRONG_CELLS) - 3
+    assert queue.move(good.id, 1).position == 1
+    queue.start()
+    assert wait_for_state(queue, good.id, "done")
+    for job_id in (*ids[:4], *ids[6:-1], batch.id):
+        assert wait_for_state(queue, job_id, "failed", "done")
+    assert queue.health() and not queue.status()["problems"]
+    queue.clear()
+    assert not [job.id for job in queue.jobs(100) if job.id == good.id]
 
 
 def test_what_a_report_raises_ends_its_run_and_not_the_thread(
