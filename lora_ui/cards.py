@@ -10,8 +10,8 @@ from typing import Any
 LEFT_OUT = frozenset(
     {
         "alpha", "compatible_models", "current_strength", "edited", "evidence", "files",
-        "is_applied",
-        "is_loaded", "model_hashes", "parameters", "ranks", "role_evidence", "sha256", "sha256s",
+        "header_notes", "is_applied", "is_loaded", "model_hashes", "parameters", "ranks",
+        "role_evidence", "sha256", "sha256s",
         "sidecar_notes", "sidecar_problems", "tensor_bytes", "verdicts",
     }
 )  # fmt: skip

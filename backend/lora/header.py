@@ -59,6 +59,7 @@ class RawHeader:
     text: bytes
     file_size: int
     left_out: int = 0
+    left_empty: tuple[str, ...] = ()
 
     @property
     def data_start(self) -> int:
@@ -102,8 +103,8 @@ def raw_header(file: FileIO, name: str) -> RawHeader:
     file_size = os.fstat(file.fileno()).st_size
     length = _header_length(file, name, file_size)
     file.seek(8)
-    text = header_text(file.read, length, name)
-    return RawHeader(name, text, file_size, length - len(text))
+    text, left_empty = header_text(file.read, length, name)
+    return RawHeader(name, text, file_size, length - len(text), left_empty)
 
 
 def parse_header(raw: RawHeader) -> Header:

@@ -15,6 +15,8 @@ from backend.lora.header_json import MAX_METADATA, MAX_TENSORS, fail
 from backend.units import MB
 
 WHOLE_BYTES = 1024 * 1024  # a header up to this is read as it is
+MOST_NAMED = 20  # texts that are left empty; one more says that there are more
+LONGEST_NAME = 100  # bytes of a name that are told
 CHUNK_BYTES = 1024 * 1024
 # Five of each tensor, two of each entry of the metadata, and its own name.
 MOST_TEXTS = 5 * MAX_TENSORS + 2 * MAX_METADATA + 1
@@ -34,18 +36,21 @@ class Room:
 USUAL = Room()
 
 
-def header_text(read: Callable[[int], bytes], length: int, name: str) -> bytes:
-    """The text of a header of `length` bytes, shorter than that where long texts are left empty.
+def header_text(
+    read: Callable[[int], bytes], length: int, name: str
+) -> tuple[bytes, tuple[str, ...]]:
+    """The text of a header of `length` bytes, shorter than that where long texts are left empty,
+    and the names of these.
 
     `read` gives up to so many of the next bytes. Raises LoRAFileError, that names the file as
     `name`, if the file ends before or the header holds too much.
     """
     if length <= WHOLE_BYTES:
-        return b"".join(_chunks(read, length, name))
+        return b"".join(_chunks(read, length, name)), ()
     condensed = Condensed(name)
     for chunk in _chunks(read, length, name):
         condensed.add(chunk)
-    return condensed.end()
+    return condensed.end(), tuple(condensed.left_empty)
 
 
 def _chunks(read: Callable[[int], bytes], length: int, name: str) -> Iterator[bytes]:
@@ -60,11 +65,14 @@ def _chunks(read: Callable[[int], bytes], length: int, name: str) -> Iterator[by
 
 @dataclass
 class Condensed:
-    """A JSON text that is added piece by piece."""
+    """A JSON text that is added piece by piece. `left_empty` are the names of the first texts
+    that were too long: what stands before each."""
 
     name: str
     room: Room = USUAL
     most_texts: int = MOST_TEXTS
+    left_empty: list[str] = field(default_factory=list)
+    _last: str = ""  # the text before, if it may be a name
     _kept: bytearray = field(default_factory=bytearray)
     _text: bytearray | None = None  # the one that is read; None outside of texts
     _dropped: bool = False  # it is left empty
@@ -125,11 +133,14 @@ class Condensed:
         size = len(self._text)
         if size > self.room.long and self._long + size > self.room.long_ones:
             self._text, self._dropped = bytearray(b'"'), True
+            if len(self.left_empty) <= MOST_NAMED:
+                self.left_empty.append(self._last)
 
     def _close(self) -> None:
         assert self._text is not None
         if len(self._text) > self.room.long:
             self._long += len(self._text)
+        self._last = self._text[1 : LONGEST_NAME + 1].decode(errors="replace")
         self._text += b'"'
         self._keep(self._text)
         self._text = None

@@ -16,7 +16,7 @@ from backend.lora.metadata import Description
 from backend.lora.scaling import Scaling
 from backend.lora.shapes import Algebra
 
-INFO_VERSION = 6  # to be raised whenever the reading of files changes
+INFO_VERSION = 7  # to be raised whenever the reading of files changes
 DESCRIBED = tuple(item.name for item in fields(Description))
 
 
@@ -74,7 +74,7 @@ class LoRAInfo:
 
     `alphas` are the values of one alpha of each kind of layer and of one kind in every block, or,
     if those differ, of all. `alpha` is the one value that they all have, else None; `task_hints`
-    maps task → evidence.
+    maps task → evidence. `notes` are sentences about what of its metadata was left out.
     """
 
     form: Form
@@ -84,6 +84,7 @@ class LoRAInfo:
     task_hints: dict[str, str]
     description: Description
     model_hash: str
+    notes: tuple[str, ...] = ()
 
     @property
     def expert(self) -> Expert:
@@ -188,6 +189,7 @@ class LoRAInfo:
             "task_hints": self.task_hints,
             "description": description,
             "model_hash": self.model_hash,
+            "notes": self.notes,
         }
 
     def own_json(self) -> str:
@@ -207,6 +209,7 @@ class LoRAInfo:
             task_hints=plain["task_hints"],
             description=Description.from_plain(plain["description"]),
             model_hash=plain["model_hash"],
+            notes=tuple(plain["notes"]),
         )
 
 

@@ -23,7 +23,7 @@ from backend.lora.header_usual import split_usual
 from backend.lora.info import Form, LoRAInfo
 from backend.lora.key_forms import SCALES, KeyReading
 from backend.lora.layers import LayerGroup, group_layers, split_fused
-from backend.lora.metadata import describe
+from backend.lora.metadata import describe, too_long
 from backend.lora.scaling import read_scaling
 from backend.lora.shapes import Algebra, algebras, flaw, rank
 from backend.lora.task_hints import layer_hints, task_hints
@@ -105,6 +105,8 @@ def inspect_lora(
         reading, metadata = (forms or FormCache()).read(raw)
         alphas = _alphas(file, raw.data_start, reading)
     form = reading.form
+    notes = too_long(raw.left_empty)
+    description = describe(metadata, notes)
     hint = name_hint or f"{path.parent.name}/{path.name}"
     evidence = find_role(set(reading.experts), metadata, hint, family=form.family)
     return LoRAInfo(
@@ -113,7 +115,8 @@ def inspect_lora(
         scaling=read_scaling(path, metadata, configured=configured),
         evidence=evidence,
         task_hints=task_hints(reading.task_hints, metadata, hint),
-        description=describe(metadata),
+        description=description,
+        notes=tuple(notes),
         model_hash=metadata.get("sshs_model_hash", "")[:128],
     )
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from backend.lora.header_text import MOST_NAMED
 from backend.untrusted_json import UntrustedJSONError, read_json
 
 MAX_TEXT = 4000
@@ -47,8 +48,10 @@ class Description:
         return cls(**plain)
 
 
-def describe(metadata: Mapping[str, str]) -> Description:
-    """Read modelspec, kohya, ai-toolkit and plain keys; the first that is there wins."""
+def describe(metadata: Mapping[str, str], notes: list[str] | None = None) -> Description:
+    """Read modelspec, kohya, ai-toolkit and plain keys; the first that is there wins. To `notes`
+    is added a sentence for each text that is too long, or wrong, to be read."""
+    told = [] if notes is None else notes
 
     def first(*names: str) -> str:
         texts = (plain_text(metadata[name]) for name in names if name in metadata)
@@ -58,15 +61,26 @@ def describe(metadata: Mapping[str, str]) -> Description:
         title=first("modelspec.title", "ss_output_name", "name"),
         text=first("modelspec.description", "description", "ss_training_comment"),
         author=first("modelspec.author", "author"),
-        version=first("version", "modelspec.version") or _software(metadata),
+        version=first("version", "modelspec.version") or _software(metadata, told),
         date=first("modelspec.date", "date"),
         base_model=first(
             "modelspec.architecture", "ss_base_model_version", "base_model", "baseModel"
         ),
         usage_hint=first("modelspec.usage_hint"),
         tags=split_words(first("modelspec.tags", "tags")),
-        trigger_words=_trigger_words(metadata, first(*TRIGGER_KEYS)),
+        trigger_words=_trigger_words(metadata, first(*TRIGGER_KEYS), told),
     )
+
+
+def too_long(keys: Sequence[str]) -> list[str]:
+    """A sentence for each text that was not even kept."""
+    told = [_left_out(key, "it is too long") for key in keys[:MOST_NAMED]]
+    more = ["More of the file's texts were left out: they are too long."]
+    return told + (more if len(keys) > MOST_NAMED else [])
+
+
+def _left_out(key: str, reason: str) -> str:
+    return f"The file's {plain_text(key) or 'text'} was left out: {reason}."
 
 
 def plain_text(value: Any) -> str:
@@ -108,15 +122,12 @@ def join_words(words: Iterable[str]) -> str:
     return ", ".join(f'"{word}"' if re.search("[,;]", word) else word for word in words)
 
 
-def _trigger_words(metadata: Mapping[str, str], stated: str) -> tuple[str, ...]:
+def _trigger_words(metadata: Mapping[str, str], stated: str, notes: list[str]) -> tuple[str, ...]:
     """The stated words, else the commonest training tags: a trigger word is in every caption, so
     nothing else is more common. Of several that lead, a person can tell which it is."""
     if stated:
         return split_words(stated)
-    try:
-        folders = read_json(metadata.get("ss_tag_frequency", "{}"))
-    except UntrustedJSONError:
-        return ()
+    folders = _json_text(metadata, "ss_tag_frequency", notes)
     counts: dict[str, int] = {}
     for tags in folders.values() if isinstance(folders, dict) else ():
         for tag, count in tags.items() if isinstance(tags, dict) else ():
@@ -129,9 +140,18 @@ def _trigger_words(metadata: Mapping[str, str], stated: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(word for word in words if word and len(word) < MAX_WORD))[:MAX_WORDS]
 
 
-def _software(metadata: Mapping[str, str]) -> str:
-    try:
-        value = read_json(metadata.get("software", "null"))
-    except UntrustedJSONError:
-        return ""
+def _software(metadata: Mapping[str, str], notes: list[str]) -> str:
+    value = _json_text(metadata, "software", notes)
     return plain_text(value.get("version")) if isinstance(value, dict) else ""
+
+
+def _json_text(metadata: Mapping[str, str], key: str, notes: list[str]) -> Any:
+    """The value of a JSON text, None if there is none; one that cannot be read is noted."""
+    text = metadata.get(key, "")
+    if not text.startswith(("{", "[")):
+        return None
+    try:
+        return read_json(text)
+    except UntrustedJSONError as error:
+        notes.append(_left_out(key, error.reason))
+        return None

@@ -172,6 +172,7 @@ def _content(entry: Entry, by_role: Mapping[str, LoRAInfo]) -> dict[str, Any]:
         "ignored_keys": sum(len(info.ignored) for info in infos),
         "unknown_keys": sum(len(info.unknown) for info in infos),
         "is_pair": entry.is_pair,
+        "header_notes": list(dict.fromkeys(note for info in infos for note in info.notes)),
         "model_hashes": {role: info.model_hash for role, info in by_role.items()},
     }
 

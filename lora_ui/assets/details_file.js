@@ -9,10 +9,14 @@ export function fileSection(record) {
     el("h3", { text: "File" }),
     el("dl", { class: "facts" }, rows(record)),
     headerTexts(record.header),
-    [...(record.sidecar_problems ?? []), ...(record.sidecar_notes ?? [])].map((text) =>
-      el("p", { class: "muted", text }),
-    ),
+    notes(record).map((text) => el("p", { class: "muted", text })),
   );
+}
+
+/** What could not be taken from the files beside it, or from its own metadata. */
+function notes(record) {
+  const { sidecar_problems: problems, sidecar_notes: beside, header_notes: own } = record;
+  return [...(problems ?? []), ...(beside ?? []), ...(own ?? [])];
 }
 
 function rows(record) {

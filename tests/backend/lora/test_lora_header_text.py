@@ -15,7 +15,14 @@ from lora_files import musubi, write_lora
 
 from backend.errors import LoRAFileError
 from backend.lora.header import MAX_HEADER_BYTES, read_header
-from backend.lora.header_text import CHUNK_BYTES, MOST_TEXTS, Condensed, Room, header_text
+from backend.lora.header_text import (
+    CHUNK_BYTES,
+    MOST_NAMED,
+    MOST_TEXTS,
+    Condensed,
+    Room,
+    header_text,
+)
 from backend.lora.inspection import inspect_lora
 from backend.lora.library import LoRALibrary
 from backend.lora.upload import LoRAUploadHandler
@@ -110,6 +117,38 @@ def test_the_library_and_an_upload_take_such_a_file(settings: Settings, root: Pa
     record = LoRAUploadHandler(settings).process_upload(sent, "a.safetensors")
     assert record["status"] == "ok"
     assert LoRALibrary(settings).list_available_loras()["a"]["status"] == "ok"
+
+
+@pytest.mark.parametrize(
+    ("texts", "told"),
+    [
+        ({"ss_tag_frequency": TAGS}, ["The file's ss_tag_frequency was left out: it is too long."]),
+        (
+            {"ss_tag_frequency": json.dumps({"x": {"y" * 5 * MB: 1}})},
+            ["The file's ss_tag_frequency was left out: it is larger than 4 MB."],
+        ),
+        (
+            {"software": json.dumps({"version": "y" * 5 * MB})},
+            ["The file's software was left out: it is larger than 4 MB."],
+        ),
+        ({"ss_datasets": "y" * 9 * MB}, ["The file's ss_datasets was left out: it is too long."]),
+        ({"ss_tag_frequency": json.dumps({"x": {"y": 1}}), "ss_datasets": ""}, []),
+    ],
+    ids=["not kept", "not read", "the software", "of no use", "short"],
+)
+def test_a_text_that_is_left_out_for_its_size_is_told(
+    texts: dict[str, str], told: list[str], settings: Settings, root: Path
+) -> None:
+    sound(root / "a.safetensors", texts)
+    assert LoRALibrary(settings).record("a")["header_notes"] == told
+    assert LoRALibrary(settings).record("a")["header_notes"] == told, "from the catalogue"
+
+
+def test_many_texts_that_are_left_out_are_told_in_few_sentences(tmp_path: Path) -> None:
+    many = {f"k{i}": "x" * 90_000 for i in range(150)}
+    notes = inspect_lora(sound(tmp_path / "a.safetensors", many)).notes
+    assert len(notes) == MOST_NAMED + 1
+    assert notes[-1] == "More of the file's texts were left out: they are too long."
 
 
 def test_a_header_over_the_formats_limit_is_refused(tmp_path: Path) -> None:
