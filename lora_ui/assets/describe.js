@@ -17,12 +17,17 @@ export function kindOf(card) {
   return card.is_pair ? "pair" : card.expert;
 }
 
+/** As `kindOf`; "" for a file that nothing is known of, because it cannot be used. */
+export function knownKind(card) {
+  return usable(card) ? kindOf(card) : "";
+}
+
 export function expertName(kind) {
   return EXPERTS[kind] ?? kind;
 }
 
 export function expertBadge(card) {
-  const kind = kindOf(card);
+  const kind = knownKind(card);
   if (!EXPERTS[kind]) return null;
   return el("span", {
     class: `badge badge-${kind}`,

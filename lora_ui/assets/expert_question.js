@@ -1,4 +1,5 @@
 /** "Which expert?": asked where nobody knows it, and answered with one click. */
+import { usable } from "./describe.js";
 import { el } from "./dom.js";
 import * as library from "./library_api.js";
 import { store } from "./store.js";
@@ -8,7 +9,7 @@ const ANSWERS = { high: "High noise", low: "Low noise", both: "Both" };
 
 /** The question with its answers, in few words for a small place; null where it is known. */
 export function expertQuestion(lora, className, { brief = false } = {}) {
-  if (!lora?.doubt) return null;
+  if (!lora?.doubt || !usable(lora)) return null;
   const buttons = Object.entries(ANSWERS).map(([role, text]) => {
     const button = el("button", {
       type: "button",

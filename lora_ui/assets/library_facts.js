@@ -1,5 +1,5 @@
 /** What the whole library has, counted once for each reading of it. */
-import { kindOf, usable } from "./describe.js";
+import { knownKind, usable } from "./describe.js";
 import { folderOf, tagsOf } from "./library_query.js";
 import { store } from "./store.js";
 
@@ -18,7 +18,7 @@ export function libraryFacts() {
 function counted(cards, folders) {
   return {
     cards,
-    kinds: new Set(cards.map(kindOf)),
+    kinds: new Set(cards.map(knownKind)),
     families: countBy(cards, (card) => [card.family]),
     tags: countBy(cards, tagsOf),
     folders: pathsOf(cards, folders),

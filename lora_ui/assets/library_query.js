@@ -1,5 +1,5 @@
 /** What the grid is asked for: words, filters, folder and order. Kept for this browser tab. */
-import { fit, fits, kindOf, usable } from "./describe.js";
+import { fit, fits, knownKind, usable } from "./describe.js";
 import { store } from "./store.js";
 
 const KEY = "lora-query";
@@ -133,7 +133,7 @@ function acceptor() {
     if (query.favourite && !card.favourite) return false;
     if (query.broken && usable(card)) return false;
     if (twins && !twins.has(card.name)) return false;
-    if (experts.size > 0 && !experts.has(kindOf(card))) return false;
+    if (experts.size > 0 && !experts.has(knownKind(card))) return false;
     if (families.size > 0 && !families.has(card.family)) return false;
     if (tagsIn.size + tagsOut.size === 0) return true;
     const tags = tagsOf(card);

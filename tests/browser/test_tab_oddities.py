@@ -5,8 +5,10 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from lora_files import write_lora
 from playwright.sync_api import Page, expect
 
+from backend.units import MB
 from tests.browser.actions import card, choose_action, upload
 from tests.browser.running import App, open_tab
 from tests.browser.test_library import one_demo_lora
@@ -36,6 +38,8 @@ def test_a_broken_file_is_listed_with_its_reason_and_not_selected(
     try:
         open_tab(page, "LoRAs")
         expect(card(page, "cut short")).to_be_visible()
+        expect(card(page, "cut short").locator(".card-why")).to_be_visible()
+        expect(card(page, "cut short").locator(".badge")).to_have_count(0)
         card(page, "cut short").locator(".card-menu").click()
         item = page.get_by_role("menuitem", name="Select for the next video")
         expect(item).to_be_disabled()
@@ -43,8 +47,20 @@ def test_a_broken_file_is_listed_with_its_reason_and_not_selected(
         choose_action(page, "cut short", "Details")
         expect(page.get_by_role("dialog").locator(".problem")).to_contain_text("cut short")
         expect(page.get_by_role("dialog").get_by_role("button", name="Select")).to_be_disabled()
+        expect(page.get_by_role("dialog").get_by_text("Both", exact=True)).to_have_count(0)
         page.keyboard.press("Escape")
         page.get_by_role("button", name="Missing or broken").click()
         expect(page.locator("#lora-tab .card")).to_have_count(1)
     finally:
         broken.unlink()
+
+
+def test_a_text_of_the_file_that_is_too_long_is_named_in_its_details(page: Page, app: App) -> None:
+    path = write_lora(app.loras / "long tags.safetensors", metadata={"ss_datasets": "y" * 9 * MB})
+    try:
+        open_tab(page, "LoRAs")
+        choose_action(page, "long tags", "Details")
+        told = page.get_by_role("dialog").get_by_text("ss_datasets was left out: it is too long.")
+        expect(told).to_be_visible()
+    finally:
+        path.unlink()
