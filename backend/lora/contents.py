@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from backend.errors import LoRAFileError, StudioError
+from backend.errors import LoRAFileError, StudioError, together
 from backend.lora.architectures import Architecture
 from backend.lora.belongings import previews_of, stems_of
 from backend.lora.catalog import Catalog
 from backend.lora.findings import Findings, FormStore
 from backend.lora.gone import folder_gone
 from backend.lora.hashing import Hashes, file_hashes
+from backend.lora.header import CONVERT_A_PICKLE, PICKLE_RISK
 from backend.lora.history import reunite
 from backend.lora.judging import Judge, Verdicts
 from backend.lora.names import is_lora_file, name_key
@@ -330,11 +331,12 @@ class Contents:
         if self.catalog.remade and not self.entries:
             text = f"The LoRA folder {self.root} was emptied or replaced while the app was running."
             found.append(_note(str(self.root), text, *EMPTIED_ADVICE))
-        return found + [
+        found += [
             _note(path, f"{path} {why}.", advice)
             for path, why, advice in self.seen.unfollowed
             if path not in self.files
         ]
+        return found + _about_pickles(self.seen.pickles)
 
     def verdicts(self, entry: Entry) -> Verdicts:
         return self.judge.verdicts(entry)
@@ -431,6 +433,17 @@ class Contents:
     def _with_hash(self, file: ScannedFile, sha256: str, data: str | None = None) -> ScannedFile:
         self.catalog.save_hash(file.path, file.stamp.size, file.stamp.mtime_ns, sha256, data)
         return replace(file, sha256=sha256)
+
+
+def _about_pickles(paths: Sequence[str]) -> list[dict[str, Any]]:
+    """One note, however many there are: another program's folder may be full of them."""
+    if not paths:
+        return []
+    are, what = ("is", "it is a PyTorch pickle")
+    if len(paths) > 1:
+        are, what = "are", "they are PyTorch pickles"
+    text = f"{together(paths, ', ')} {are} not shown. By name, {what}, and {PICKLE_RISK}."
+    return [_note(paths[0], text, *CONVERT_A_PICKLE)]
 
 
 def _note(path: str, text: str, *suggestions: str) -> dict[str, Any]:

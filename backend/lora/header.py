@@ -37,6 +37,7 @@ __all__ = [
 
 GONE = "gone"  # an error's `reason` where the file is not there at the moment
 MAX_HEADER_BYTES = 100_000_000  # the limit of the format itself
+PICKLE_RISK = "opening one may run code that is hidden in it"
 CONVERT_A_PICKLE = (
     "Look for the same LoRA as a .safetensors file.",
     "Or convert it in Python: from safetensors.torch import save_file; import torch;"

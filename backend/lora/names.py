@@ -18,6 +18,7 @@ from pathvalidate import ValidationError, validate_filename
 MAX_NAME_BYTES = 200
 SUFFIX = ".safetensors"
 SUFFIXES = (SUFFIX, ".sft")  # by which a safetensors file goes, the usual one first
+PICKLES = (".ckpt", ".pt", ".pth", ".bin", ".pkl")
 FORBIDDEN = frozenset('<>:"/\\|?*')
 # Most names: beyond reproach unless they are a device's. The library checks thousands at a time.
 _PLAIN = re.compile(r"[A-Za-z0-9_(](?:[A-Za-z0-9_ ().,+-]{0,198}[A-Za-z0-9_)])?")
@@ -136,6 +137,11 @@ def stem_of(filename: str) -> str:
 def is_lora_file(name: str) -> bool:
     """Whether a file's name, or a path, is that of a safetensors file."""
     return name.casefold().endswith(SUFFIXES)
+
+
+def is_pickle(name: str) -> bool:
+    """Whether a file's name, or a path, is that of weights as PyTorch pickles them."""
+    return name.casefold().endswith(PICKLES)
 
 
 def suffix_of(name: str) -> str:

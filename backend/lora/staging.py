@@ -13,12 +13,13 @@ from typing import BinaryIO
 
 from backend.errors import LoRAFileError, UploadError
 from backend.lora.hashing import Hashes, Hashing
-from backend.lora.header import CONVERT_A_PICKLE, open_regular, read_header
+from backend.lora.header import CONVERT_A_PICKLE, PICKLE_RISK, open_regular, read_header
 from backend.lora.info import LoRAInfo
 from backend.lora.inspection import inspect_lora
 from backend.lora.names import (
     SUFFIX,
     is_lora_file,
+    is_pickle,
     name_problem,
     safe_name,
     stem_of,
@@ -30,7 +31,6 @@ from backend.lora.tensor_data import validate_tensor_data
 from backend.one_file import one_file
 from backend.settings import Settings
 
-PICKLES = (".ckpt", ".pt", ".pth", ".bin", ".pkl")
 CHUNK_BYTES = 1024 * 1024
 
 
@@ -165,16 +165,11 @@ def checked_stem(filename: str) -> str:
     return stem
 
 
-def is_pickle(filename: str) -> bool:
-    """Whether a name is that of weights as PyTorch pickles them."""
-    return filename.casefold().endswith(PICKLES)
-
-
 def not_a_lora(filename: str) -> UploadError:
     """Why a file of another name is not taken."""
     if is_pickle(filename):
         return UploadError(
-            f"{filename!r} is a PyTorch pickle, and opening one may run code that is hidden in it.",
+            f"{filename!r} is a PyTorch pickle, and {PICKLE_RISK}.",
             cause="Only safetensors files are taken, because they hold nothing but numbers.",
             suggestions=CONVERT_A_PICKLE,
             context={"reason": "pickle"},

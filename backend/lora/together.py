@@ -14,8 +14,9 @@ from backend.errors import StudioError, UploadError
 from backend.lora.bundles import Bundle, bundles_of, is_nameless
 from backend.lora.header import open_regular
 from backend.lora.library import LoRALibrary
+from backend.lora.names import is_pickle
 from backend.lora.staged_sidecars import StagedSidecar
-from backend.lora.staging import checked_stem, is_pickle, not_a_lora, stage_stream
+from backend.lora.staging import checked_stem, not_a_lora, stage_stream
 from backend.lora.zip_files import Entry
 from backend.settings import Settings
 

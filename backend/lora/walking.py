@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from backend.lora.endings import FolderNames
 from backend.lora.links import broken_link
-from backend.lora.names import is_lora_file, is_utf8
+from backend.lora.names import is_lora_file, is_pickle, is_utf8
 from backend.settings import Settings
 
 INODE_BITS = 2**63 - 1  # what the catalogue can hold
@@ -58,7 +58,8 @@ Identity = tuple[int, int]  # device, inode
 class Walk:
     """What was seen. `offline` are beginnings of paths that cannot be looked at for now;
     `folders` are those of the library itself, the empty ones too. `linked` are beginnings of
-    paths behind a linked folder, and `links` the paths of linked files."""
+    paths behind a linked folder, and `links` the paths of linked files.
+    `pickles` are files that may be LoRAs in a form that is never read."""
 
     snapshot: Snapshot
     offline: tuple[str, ...] = ()
@@ -66,6 +67,7 @@ class Walk:
     linked: tuple[str, ...] = ()
     links: frozenset[str] = frozenset()
     unfollowed: tuple[Unfollowed, ...] = ()
+    pickles: tuple[str, ...] = ()
 
 
 def take_walk(root: Path, extra: Sequence[Path] = ()) -> Walk:
@@ -121,6 +123,7 @@ class _Walker:
     linked: list[str] = field(default_factory=list)
     links: set[str] = field(default_factory=set)
     unfollowed: list[Unfollowed] = field(default_factory=list)
+    pickles: list[str] = field(default_factory=list)
     _real: list[_Place] = field(default_factory=list)
     _waiting: deque[_Place] = field(default_factory=deque)
 
@@ -132,6 +135,7 @@ class _Walker:
             tuple(self.linked),
             frozenset(self.links),
             tuple(sorted(self.unfollowed)),
+            tuple(self.pickles),
         )
 
     def walk(self, folder: str, prefix: str, *, own: bool) -> None:
@@ -218,11 +222,16 @@ class _Walker:
                     yield _Place(entry.path, f"{prefix}{name}/")
             else:
                 try:
-                    self.found[f"{prefix}{name}"] = _stamp(entry.stat(follow_symlinks=False))
+                    self._take(f"{prefix}{name}", entry.stat(follow_symlinks=False))
                 except FileNotFoundError:
                     continue
                 except OSError:  # a folder may be listed and its files out of reach
                     self.offline.append(f"{prefix}{name}")
+
+    def _take(self, path: str, stat: os.stat_result) -> None:
+        self.found[path] = _stamp(stat)
+        if is_pickle(path):
+            self.pickles.append(path)
 
     def _tell_name(self, entry: os.DirEntry[str], prefix: str) -> None:
         """What lies beside a LoRA under such a name belongs to none, so nothing is said of it."""
@@ -235,7 +244,7 @@ class _Walker:
             if entry.is_dir():
                 self._waiting.append(_Place(entry.path, f"{path}/"))
                 return
-            self.found[path] = _stamp(entry.stat())
+            self._take(path, entry.stat())
             self.links.add(path)
         except OSError as error:
             try:

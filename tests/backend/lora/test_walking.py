@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from lora_files import write_lora
 
 from backend.lora import walking
+from backend.lora.header import CONVERT_A_PICKLE
 from backend.lora.library import LoRALibrary
 from backend.settings import load_settings
 
@@ -53,3 +55,33 @@ def test_a_file_that_cannot_be_looked_at_does_not_end_the_look(
     walk = walking.take_walk(tmp_path)
     assert set(walk.snapshot) == {"a.safetensors", "c.safetensors"}
     assert walk.offline == ("b.safetensors",)
+
+
+def test_pickles_are_told_in_one_note_that_says_how_to_convert_them(tmp_path: Path) -> None:
+    folders = {f"{name}_dir": tmp_path / name for name in ("loras", "outputs", "data")}
+    root = write_lora(tmp_path / "loras" / "sound.safetensors").parent
+    for name in ("sound.png", "sound.txt", ".hidden.ckpt", "bin", "archive.zip"):
+        (root / name).write_bytes(b"x")
+    library = LoRALibrary(load_settings(**folders))
+
+    def notes() -> list[dict[str, Any]]:
+        library.refresh()
+        assert list(library.list_available_loras()) == ["sound"]
+        return list(library.get_ui_display_data()["notes"])
+
+    assert notes() == []
+    (root / "sub").mkdir()
+    (root / "sub" / "Old.CKPT").write_bytes(b"x")
+    [note] = notes()
+    assert note["path"] == "sub/Old.CKPT"
+    assert note["text"].startswith("sub/Old.CKPT is not shown. By name, it is a PyTorch pickle")
+    assert tuple(note["suggestions"]) == CONVERT_A_PICKLE
+    for number in range(300):
+        (root / f"part-{number:03}.bin").write_bytes(b"x")
+    (root / "link.pth").symlink_to(root / "sub" / "Old.CKPT")
+    [note] = notes()
+    assert "link.pth, part-000.bin" in note["text"] and "more are not shown" in note["text"]
+    assert len(note["text"]) < 4000
+    for path in (*root.rglob("*.bin"), *root.rglob("*.pth"), *root.rglob("*.CKPT")):
+        path.unlink()
+    assert notes() == []
