@@ -163,6 +163,13 @@ class Catalog:
             raise
         self.fault, self._watch = None, RevisionWatch(self.path)
 
+    def read_own(self, query: str) -> list[tuple[object, ...]]:
+        """What the library's own file answers, also where it can only be read. Raises
+        sqlite3.Error or OSError."""
+        with closing(sqlite3.connect(":memory:")) as connection:
+            read_into(connection, self._own_path)
+            return connection.execute(query).fetchall()
+
     def _make(self) -> None:
         """Raises LoRAError if the file cannot be made."""
         try:

@@ -109,6 +109,13 @@ class Intents:
                 ) from error
         return bool(intents)
 
+    def none_on_disk(self) -> bool:
+        """Whether nothing is left to be taken back, also where a copy of the file is in use."""
+        try:
+            return not self._catalog.read_own("SELECT 1 FROM intents LIMIT 1")
+        except (sqlite3.Error, OSError):
+            return False
+
     def _write(self, moves: Sequence[Move]) -> Intent:
         _refuse_taken(moves)
         folders: dict[Path, None] = {}

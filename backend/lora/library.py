@@ -195,7 +195,7 @@ class LoRALibrary(PreviewedLibrary):
 
     def empty_trash(self) -> int:
         """Delete for good everything that is in the trash; returns how many LoRAs that were."""
-        with self._changing():
+        with self._emptying():
             entries = self._trash.entries()
             self._trash.purge(entries)
         return len(entries)

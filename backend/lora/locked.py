@@ -63,6 +63,38 @@ class LockedLibrary(EstimatingLibrary):
     @contextmanager
     def _changing(self) -> Iterator[None]:
         """Both locks held, nothing left unfinished, and everything up to date."""
+        with self._locked():
+            self._catalog.require_own()
+            self._bring_up_to_date()
+            yield
+
+    @contextmanager
+    def _emptying(self) -> Iterator[None]:
+        """As `_changing`, for what makes room on the disk: it may be full to the last byte.
+
+        What a change that was cut off has put into the trash is not to be lost, so that then
+        there has to be room to take it back.
+        """
+        with self._locked():
+            try:
+                self._catalog.require_own()
+            except LoRAError as error:
+                if error.context.get("reason") != "full" or not self._intents.none_on_disk():
+                    raise
+            self._bring_up_to_date()
+            yield
+            with suppress(LoRAError, OSError):  # else the next start does it
+                self._catalog.require_own()
+                self._intents.recover()
+                self._trash.sweep()
+
+    def _bring_up_to_date(self) -> None:
+        self._intents.recover()
+        self._contents.look(now=True)
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Both locks held."""
         with self._lock:
             lock = FileLock(self.root / LOCK_NAME, timeout=LOCK_SECONDS)
             if not self.root.is_dir():  # FileLock would make a folder that is gone
@@ -75,9 +107,6 @@ class LockedLibrary(EstimatingLibrary):
                     suggestions=["Try again in a moment; check the folder's permissions."],
                 ) from error
             try:
-                self._catalog.require_own()
-                self._intents.recover()
-                self._contents.look(now=True)
                 yield
             finally:
                 lock.release()

@@ -158,12 +158,12 @@ class Trash:
 
     def purge(self, entries: Sequence[Trashed]) -> None:
         """Delete for good, in this order. Each entry goes at once, by its renaming; its files
-        may take a moment longer. Raises LoRAError for the first that stays."""
+        may take a moment longer. Needs no space on the disk. Raises LoRAError for the first that
+        stays."""
         for entry in entries:
             gone = self._hide(entry)
-            with suppress(LoRAError):  # rows of what is gone do no harm
-                self._catalog.forget_below(entry.place)
-            shutil.rmtree(gone, ignore_errors=True)
+            with suppress(LoRAError):  # rows of what is gone do no harm until the next sweep
+                self._forget(gone, entry)
 
     def _hide(self, entry: Trashed) -> Path:
         folder = self._folder(entry)
@@ -181,6 +181,14 @@ class Trash:
                 suggestions=["Check the permissions of the trash folder."],
             ) from error
         return gone
+
+    def _forget(self, gone: Path, entry: Trashed) -> None:
+        """Remove the files of an entry, which makes room for what comes then; its rows; and its
+        folder, which stays until they are forgotten. Raises LoRAError if they are not."""
+        _empty(gone)
+        if self._catalog.fault is None:  # else the rows that count are out of reach
+            self._catalog.forget_below(entry.place)
+            shutil.rmtree(gone, ignore_errors=True)
 
     def expired(self, days: float, megabytes: float) -> list[Trashed]:
         """What is older than `days`, or over `megabytes` in all, counted from the newest.
@@ -201,9 +209,8 @@ class Trash:
         for base in self._bases():
             for folder in self._folders(base, hidden=True):
                 if folder.name.startswith(PURGED):
-                    shutil.rmtree(folder, ignore_errors=True)
                     gone = Trashed(folder.name.removeprefix(PURGED), "", (), "", base=base)
-                    self._catalog.forget_below(gone.place)
+                    self._forget(folder, gone)
                 elif not folder.name.startswith("."):
                     _remove_if_empty(folder)
 
@@ -267,6 +274,15 @@ def _is_expected(path: str, extra: Sequence[Path]) -> bool:
             return False
         place = PurePosixPath(Path(path).relative_to(folder).as_posix())
     return bool(place.parts) and not any(part[0] in "./" for part in place.parts)
+
+
+def _empty(folder: Path) -> None:
+    for path in folder.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            with suppress(OSError):
+                path.unlink()
 
 
 def _remove_if_empty(folder: Path) -> None:
