@@ -317,8 +317,8 @@ class Contents:
         return bool(self.extra) and _below(path, map(extra_prefix, self.extra))
 
     def notes(self) -> list[dict[str, Any]]:
-        """What is to be said of the folders: that they are away or were emptied, and which links
-        and names show nothing and have no card."""
+        """What is to be said of the folders: that they are away or were emptied, and which links,
+        names and pickles show nothing and have no card."""
         if self.offline:
             gone = folder_gone(self.root)
             return [_note(str(self.root), gone.message, *gone.suggestions)]
