@@ -7,10 +7,6 @@ import os
 import sys
 from collections.abc import Sequence
 
-from ui.command_line import build_parser, read_login, settings_overrides
-from ui.generate_command import run_generate
-from ui.messages import in_words
-from ui.restore_command import run_restore
 from utils import (
     JobQueue,
     LoRAManager,
@@ -21,6 +17,10 @@ from utils import (
     start_logging,
     versions,
 )
+from wan_lora_studio.ui.command_line.arguments import build_parser, read_login, settings_overrides
+from wan_lora_studio.ui.command_line.generate import run_generate
+from wan_lora_studio.ui.command_line.restore import run_restore
+from wan_lora_studio.ui.messages import in_words
 
 INTERRUPTED = 130
 
@@ -49,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def run_page(arguments: argparse.Namespace, settings: Settings, log_level: str) -> int:
     """Build the objects and serve until interrupted."""
     # Here, so that `--help` and `generate` need not wait for Gradio.
-    from ui.server import address_of, build_app, open_in_browser, open_socket, serve
+    from wan_lora_studio.ui.server import address_of, build_app, open_in_browser, open_socket, serve
 
     login = read_login(arguments.login_file)
     listener = open_socket(settings, login)

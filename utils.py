@@ -5,8 +5,10 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from backend.diagnostics import diagnostics
-from backend.errors import (
+from wan_lora_studio.backups import Copies
+from wan_lora_studio.diagnostics import diagnostics
+from wan_lora_studio.documents import Documents
+from wan_lora_studio.errors import (
     CancelledByUser,
     GenerationError,
     IncompatibleLoRAError,
@@ -25,40 +27,38 @@ from backend.errors import (
     VRAMError,
     handle_error_with_recovery,
 )
-from backend.jobs.instances import is_running
-from backend.jobs.job import Part
-from backend.jobs.queue import JobQueue
-from backend.kept_files import Copies
-from backend.keyword_names import either_name
-from backend.logs import start_logging
-from backend.lora.accelerators import Accelerator, accelerator_of, tags_with
-from backend.lora.compatibility import Compatibility
-from backend.lora.documents import Documents
-from backend.lora.picture_sources import NoPictureError, read_picture
-from backend.lora.prompt_notation import unsupported_in
-from backend.lora.selection import LoRASelection
-from backend.lora.set_files import SetItem
-from backend.lora.sets import LoRASets
-from backend.lora.upload import LoRAUploadHandler
-from backend.lora.wangp import parse_multipliers
-from backend.media import Media, open_media
-from backend.results.library import ResultLibrary
-from backend.results.query import ResultQuery
-from backend.results.reading import read_facts
-from backend.results.restoring import hashed_records, restore
-from backend.settings import Settings, load_settings
-from backend.units import from_mb
-from backend.untrusted_json import UntrustedJSONError, read_json, read_object
-from backend.versions import versions
-from backend.wan.identity import installed_fingerprint
-from backend.wan.manager import LoRAManager
-from backend.wan.steps import StepSplit, split_steps
-from backend.wan.task import GenerationResult, GenerationTask, Progress
+from wan_lora_studio.jobs.job import Part
+from wan_lora_studio.jobs.queue import JobQueue
+from wan_lora_studio.jobs.supervisor.instances import is_running
+from wan_lora_studio.keyword_names import either_name
+from wan_lora_studio.logs import start_logging
+from wan_lora_studio.lora.files.preview_sources import NoPictureError, read_picture
+from wan_lora_studio.lora.inspection.compatibility import Compatibility
+from wan_lora_studio.lora.selection.accelerators import Accelerator, accelerator_of, tags_with
+from wan_lora_studio.lora.selection.prompt_notation import unsupported_in
+from wan_lora_studio.lora.selection.set_files import SetItem
+from wan_lora_studio.lora.selection.sets import LoRASets
+from wan_lora_studio.lora.selection.strengths import LoRASelection
+from wan_lora_studio.lora.selection.wangp_multipliers import parse_multipliers
+from wan_lora_studio.lora.uploads.handler import LoRAUploadHandler
+from wan_lora_studio.media import Media, open_media
+from wan_lora_studio.results.library import ResultLibrary
+from wan_lora_studio.results.query import ResultQuery
+from wan_lora_studio.results.reading import read_facts
+from wan_lora_studio.results.restoring import hashed_records, restore
+from wan_lora_studio.settings import Settings, load_settings
+from wan_lora_studio.units import from_mb
+from wan_lora_studio.untrusted_json import UntrustedJSONError, read_json, read_object
+from wan_lora_studio.versions import versions
+from wan_lora_studio.wan.lora_manager import LoRAManager
+from wan_lora_studio.wan.models.identity import installed_fingerprint
+from wan_lora_studio.wan.steps import StepSplit, split_steps
+from wan_lora_studio.wan.task import GenerationResult, GenerationTask, Progress
 
 if TYPE_CHECKING:
-    from backend.wan.generation import generate_video
-    from backend.wan.models import ModelManager
-    from lora_ui.state import LoRAUIState
+    from wan_lora_studio.session.state import LoRAUIState
+    from wan_lora_studio.wan.generation.generate_video import generate_video
+    from wan_lora_studio.wan.models.loading import ModelManager
 
 __all__ = [
     "Accelerator",
@@ -125,9 +125,9 @@ __all__ = [
 ]
 
 _ON_FIRST_USE = {
-    "LoRAUIState": "lora_ui.state",
-    "ModelManager": "backend.wan.models",
-    "generate_video": "backend.wan.generation",
+    "LoRAUIState": "wan_lora_studio.session.state",
+    "ModelManager": "wan_lora_studio.wan.models.loading",
+    "generate_video": "wan_lora_studio.wan.generation.generate_video",
 }
 
 

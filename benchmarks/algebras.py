@@ -1,7 +1,7 @@
 """The factors of one layer in each algebra, with the change they stand for in float64.
 
 The changes are written from the papers and the trainers' documentation, not from
-`backend.wan.adapters`, so that they can judge it.
+`wan_lora_studio.wan.adapters`, so that they can judge it.
 """
 
 from __future__ import annotations

@@ -15,11 +15,11 @@ from typing import IO, Any
 
 import numpy as np
 
-from backend.settings import load_settings
 from benchmarks.fresh_run import decoded
 from benchmarks.harness import Contestant, Timing, interleave
 from benchmarks.live_app import ROOT, LiveApp, environment, live_app
 from benchmarks.report import PartResult, Table, Target, duration, with_spread
+from wan_lora_studio.settings import load_settings
 
 OVERHEAD_LIMIT = 3.0  # percent
 FIRST_STEP_LIMIT = 0.3  # seconds

@@ -12,10 +12,10 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from backend.lora.selection import EXPERTS, Expert
 from benchmarks.algebras import Change, Recipe, Shape, Source, difference, drawn, repeated
 from benchmarks.corpus import Layout
 from benchmarks.namings import ORIGINAL_NAMES, Naming
+from wan_lora_studio.lora.selection.strengths import EXPERTS, Expert
 
 Role = Literal["both", "high", "low"]
 Variant = Literal["full", "attention", "one block", "high only", "pair"]

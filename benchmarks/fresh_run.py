@@ -47,12 +47,12 @@ def make_again(video: Path, loras: Path, outputs: Path) -> str:
     """The path of a new video for the same task, made in this process with as many threads."""
     import torch
 
-    from backend.settings import load_settings
-    from backend.wan.generation import generate_video
-    from backend.wan.manager import LoRAManager
-    from backend.wan.models import ModelManager
-    from backend.wan.task import GenerationTask
-    from backend.wan.video_file import read_metadata
+    from wan_lora_studio.settings import load_settings
+    from wan_lora_studio.wan.generation.generate_video import generate_video
+    from wan_lora_studio.wan.generation.video_file import read_metadata
+    from wan_lora_studio.wan.lora_manager import LoRAManager
+    from wan_lora_studio.wan.models.loading import ModelManager
+    from wan_lora_studio.wan.task import GenerationTask
 
     metadata: dict[str, Any] = read_metadata(video)
     torch.set_num_threads(metadata["environment"]["threads"])

@@ -11,9 +11,9 @@ import sys
 import time
 from pathlib import Path
 
-from backend.lora.library import LoRALibrary
-from backend.settings import load_settings
 from benchmarks.peak import peak_memory
+from wan_lora_studio.lora.library.library import LoRALibrary
+from wan_lora_studio.settings import load_settings
 
 QUERIES = ("anime", "noir water", "12", "smoke dragon ink", "zzz", "e")
 ROUNDS = 5

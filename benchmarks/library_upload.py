@@ -10,14 +10,14 @@ import tempfile
 import time
 from pathlib import Path
 
-from backend.lora.upload import LoRAUploadHandler
-from backend.settings import load_settings
-from backend.units import MB
 from benchmarks.harness import Timing
 from benchmarks.library_sizes import LibrarySizes
 from benchmarks.library_trees import tensor_list
 from benchmarks.peak import peak_memory
 from benchmarks.report import PartResult, Table, Target, times, with_spread
+from wan_lora_studio.lora.uploads.handler import LoRAUploadHandler
+from wan_lora_studio.settings import load_settings
+from wan_lora_studio.units import MB
 
 CHUNK = 1024 * 1024
 SHARE = 0.7

@@ -17,8 +17,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from backend.errors import StudioError
-from backend.lora.selection import EXPERTS, Expert
 from benchmarks.algebras import dora, peft_dora
 from benchmarks.corpus import LAYOUTS, Layout
 from benchmarks.files import VARIANTS, Case, Variant, cases
@@ -27,6 +25,8 @@ from benchmarks.our_side import OurSide, item
 from benchmarks.peft_side import COMPONENTS, DiffusersSide
 from benchmarks.report import Cell, PartResult, Table, Target
 from benchmarks.settings import Settings
+from wan_lora_studio.errors import StudioError
+from wan_lora_studio.lora.selection.strengths import EXPERTS, Expert
 
 TOLERANCE = 1e-5
 STRENGTHS: Mapping[Expert, float] = {"high": 0.8, "low": -0.5}

@@ -12,9 +12,6 @@ from typing import Any
 
 import torch
 
-from backend.wan.adapters.cache import AdapterCache
-from backend.wan.adapters.layout import Layout
-from backend.wan.adapters.pristine import Pristine
 from benchmarks.corpus import layout
 from benchmarks.files import linears, write_lora
 from benchmarks.machine import reachable_tensors, release, used, watched
@@ -23,6 +20,9 @@ from benchmarks.our_side import Mode, OurSide
 from benchmarks.peft_side import DiffusersSide
 from benchmarks.report import Cell, PartResult, Table, Target
 from benchmarks.settings import Settings
+from wan_lora_studio.wan.adapters.cache import AdapterCache
+from wan_lora_studio.wan.adapters.layout import Layout
+from wan_lora_studio.wan.adapters.pristine import Pristine
 
 COPIES = 1.0
 MERGED = "ours, merged"

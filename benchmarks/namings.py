@@ -1,4 +1,4 @@
-"""How each trainer names the tensors of a layer, written out independently of the backend.
+"""How each trainer names the tensors of a layer, written out independently of the app.
 
 A naming maps (diffusers module, canonical part) to the file's key.
 """

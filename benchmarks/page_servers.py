@@ -12,9 +12,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from backend.lora.library import LoRALibrary
-from backend.settings import load_settings
 from benchmarks.library_trees import LAYERS, grow_tree, tensor_list
+from wan_lora_studio.lora.library.library import LoRALibrary
+from wan_lora_studio.settings import load_settings
 
 FILES_PER_LORA = 4 / 3  # of four files, two are the halves of a pair
 READY = re.compile(r"(http://\S+/)")

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from backend.lora.selection import Expert
+from wan_lora_studio.lora.selection.strengths import Expert
 
 COMPONENTS: Mapping[Expert, str] = {"high": "transformer", "low": "transformer_2"}
 

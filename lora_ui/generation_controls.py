@@ -5,7 +5,7 @@ from __future__ import annotations
 import gradio as gr
 
 from lora_ui.lora_tab import page_options
-from lora_ui.mounting import script_panel
+from lora_ui.script_panel import script_panel
 from utils import Settings
 
 

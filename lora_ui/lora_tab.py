@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gradio as gr
 
-from lora_ui.mounting import script_panel
+from lora_ui.script_panel import script_panel
 from utils import Settings, from_mb
 
 

@@ -15,9 +15,9 @@ from tiny_models import tiny_inputs, tiny_transformer
 from torch import Tensor
 from torch.func import functional_call
 
-from backend.lora.selection import LoRASelection
-from backend.wan.adapters.choice import Mode, WantedMode
-from backend.wan.adapters.stack import AppliedStack, StackItem, applied_stack
+from wan_lora_studio.lora.selection.strengths import LoRASelection
+from wan_lora_studio.wan.adapters.apply_mode import Mode, WantedMode
+from wan_lora_studio.wan.adapters.stack import AppliedStack, StackItem, applied_stack
 
 TOLERANCE = 1e-5  # relative, of the transformer's fp32 output
 STRENGTH = {"high": 0.8, "low": -0.5}

@@ -10,7 +10,7 @@ from lora_layouts import LAYOUTS, write_layers
 from lora_weights import Made
 from torch import Tensor
 
-from backend.errors import (
+from wan_lora_studio.errors import (
     IncompatibleLoRAError,
     LoRAError,
     LoRAFileError,

@@ -19,8 +19,8 @@ from result_files import metadata, write_video
 from starlette.testclient import TestClient
 
 from tests.backend.jobs.conftest import SCRIPTED
-from ui.api import build_api
 from utils import JobQueue, LoRAManager, LoRAUploadHandler, Settings, load_settings
+from wan_lora_studio.ui.http.api import build_api
 
 KEPT_NAMES = ("one", "two", "three")
 

@@ -20,7 +20,7 @@ from fastapi import FastAPI
 from lora_files import layer_keys, random_tensors, write_lora, write_safetensors
 from starlette.testclient import TestClient
 
-from lora_ui.routes import create_lora_router
+from lora_ui.http.router import create_lora_router
 from utils import LoRAManager, LoRAUploadHandler, UploadError, load_settings
 
 MIB = 1 << 20

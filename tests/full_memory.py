@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from backend.wan.task import Progress
+from wan_lora_studio.wan.task import Progress
 
 
 class FullMemory(TorchDispatchMode):

@@ -37,9 +37,9 @@ from library_operations import FOLDERS, NAMES, PREPARED, SCRIPT, chosen, halfway
 from lora_files import tiny_model  # noqa: E402
 from PIL import Image  # noqa: E402
 
-from backend.errors import StudioError  # noqa: E402
-from backend.lora.library import LoRALibrary  # noqa: E402
-from backend.settings import Settings, load_settings  # noqa: E402
+from wan_lora_studio.errors import StudioError  # noqa: E402
+from wan_lora_studio.lora.library.library import LoRALibrary  # noqa: E402
+from wan_lora_studio.settings import Settings, load_settings  # noqa: E402
 
 DONE, FAILED, CRASHED = 0, 3, 9
 

@@ -16,9 +16,9 @@ from typing import Any
 from lora_files import random_tensors
 from PIL import Image, PngImagePlugin
 
-from backend.errors import UploadError
-from backend.lora.library import LoRALibrary
-from backend.lora.upload import LoRAUploadHandler
+from wan_lora_studio.errors import UploadError
+from wan_lora_studio.lora.library.library import LoRALibrary
+from wan_lora_studio.lora.uploads.handler import LoRAUploadHandler
 
 LAYER = {
     "lora_unet_blocks_0_self_attn_q.lora_down.weight": (4, 16),

@@ -18,10 +18,10 @@ if __name__ == "__main__":
 
 from library_model import lora_bytes
 
-from backend.errors import StudioError
-from backend.lora.library import LoRALibrary
-from backend.lora.upload import LoRAUploadHandler
-from backend.settings import load_settings
+from wan_lora_studio.errors import StudioError
+from wan_lora_studio.lora.library.library import LoRALibrary
+from wan_lora_studio.lora.uploads.handler import LoRAUploadHandler
+from wan_lora_studio.settings import load_settings
 
 NAMES = [f"lora {number}" for number in range(6)]  # few, so that they are in each other's way
 

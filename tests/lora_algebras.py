@@ -1,6 +1,6 @@
 """One layer's factors in each algebra, with the float64 formula of what they change.
 
-The parts are named here independently of `backend.lora.parts`; `lora_layouts` spells them.
+The parts are named here independently of the app; `layouts` spells them.
 Sources of the formulas: Hu et al. 2021 (LoRA), Liu et al. 2024 (DoRA), LyCORIS (LoKr, LoHa).
 """
 

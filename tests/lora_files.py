@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from backend.settings import Settings, load_settings
+from wan_lora_studio.settings import Settings, load_settings
 
 DIM, FFN, RANK, BLOCKS = 16, 32, 4, 2
 BLOCK_LAYERS = {

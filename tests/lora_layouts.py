@@ -1,4 +1,4 @@
-"""How each trainer names a layer and its parts, written out independently of `backend.lora`."""
+"""How each trainer names a layer and its parts, written out independently of the app."""
 
 from __future__ import annotations
 

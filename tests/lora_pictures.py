@@ -9,7 +9,7 @@ import av
 import numpy as np
 from PIL import Image
 
-from backend.lora.library import LoRALibrary
+from wan_lora_studio.lora.library.library import LoRALibrary
 
 Color = tuple[int, int, int]
 RED, GREEN, BLUE = (220, 30, 30), (30, 200, 30), (30, 30, 220)

@@ -1,6 +1,6 @@
 """LoRA files with real random factors, written as each trainer writes them, and their oracle.
 
-The names here are written out independently of `backend.lora.dialects`.
+The names here are written out independently of the app.
 """
 
 from __future__ import annotations

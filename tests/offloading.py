@@ -19,7 +19,7 @@ from accelerate.hooks import CpuOffload
 from diffusers.hooks.group_offloading import ModuleGroup
 from torch import Tensor, nn
 
-from backend.wan.adapters.layout import Layout
+from wan_lora_studio.wan.adapters.layout import Layout
 
 CPU = torch.device("cpu")
 EXPERTS = ("transformer", "transformer_2")

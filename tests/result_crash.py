@@ -6,9 +6,9 @@ import random
 import sys
 from pathlib import Path
 
-from backend.errors import GenerationError
-from backend.results.library import ResultLibrary
-from backend.settings import load_settings
+from wan_lora_studio.errors import GenerationError
+from wan_lora_studio.results.library import ResultLibrary
+from wan_lora_studio.settings import load_settings
 
 
 def main(folder: Path, seed: int) -> None:

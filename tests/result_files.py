@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from backend.wan.video_file import ResultFiles, write_result
+from wan_lora_studio.wan.generation.video_file import ResultFiles, write_result
 
 WANGP = {
     "type": "WanGP v9.1 by DeepBeepMeep - Wan2.2 Text2video 14B",

@@ -12,10 +12,10 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from backend.errors import GenerationError
-from backend.results.library import ResultLibrary
-from backend.results.query import ResultQuery
-from backend.settings import load_settings
+from wan_lora_studio.errors import GenerationError
+from wan_lora_studio.results.library import ResultLibrary
+from wan_lora_studio.results.query import ResultQuery
+from wan_lora_studio.settings import load_settings
 
 THREADS = 4
 

@@ -9,11 +9,11 @@ import av
 import numpy as np
 import torch
 
-from backend.settings import Settings
-from backend.wan.generation import generate_video
-from backend.wan.manager import LoRAManager
-from backend.wan.models import ModelManager
-from backend.wan.task import GenerationResult, GenerationTask
+from wan_lora_studio.settings import Settings
+from wan_lora_studio.wan.generation.generate_video import generate_video
+from wan_lora_studio.wan.lora_manager import LoRAManager
+from wan_lora_studio.wan.models.loading import ModelManager
+from wan_lora_studio.wan.task import GenerationResult, GenerationTask
 
 
 class Studio:

@@ -15,22 +15,22 @@ import utils
 
 ROOT = Path(__file__).resolve().parent.parent
 BACKEND = {
-    "backend.settings",
-    "backend.errors",
-    "backend.versions",
-    "backend.redaction",
-    "backend.logs",
-    "backend.diagnostics",
-    "backend.sqlite_file",
-    "backend.storage_faults",
-    "backend.set_aside",
-    "backend.kept_files",
-    "backend.untrusted_json",
-    "backend.one_file",
-    "backend.media",
-    "backend.units",
-    "backend.model_paths",
-    "backend.keyword_names",
+    "wan_lora_studio.settings",
+    "wan_lora_studio.errors",
+    "wan_lora_studio.versions",
+    "wan_lora_studio.redaction",
+    "wan_lora_studio.logs",
+    "wan_lora_studio.diagnostics",
+    "wan_lora_studio.sqlite_file",
+    "wan_lora_studio.storage_faults",
+    "wan_lora_studio.damaged_files",
+    "wan_lora_studio.backups",
+    "wan_lora_studio.untrusted_json",
+    "wan_lora_studio.file_boundary",
+    "wan_lora_studio.media",
+    "wan_lora_studio.units",
+    "wan_lora_studio.extra_model_paths",
+    "wan_lora_studio.keyword_names",
 }
 FACE = {"utils"}
 # Each part of the tree, and the parts that it may import beside itself.
@@ -38,43 +38,62 @@ MAY_IMPORT = {
     "app": {"ui", "lora_ui", *FACE},
     "ui": {"lora_ui", *FACE},
     "lora_ui": FACE,
-    "utils": {"backend.jobs", "backend.results", "backend.wan", "backend.lora", *BACKEND},
-    "backend.jobs": {"backend.results", "backend.wan", "backend.lora", *BACKEND},
-    "backend.results": {"backend.lora", *BACKEND},
-    "backend.wan": {"backend.lora", *BACKEND},
-    "backend.lora": BACKEND,
-    "backend.settings": {
-        "backend.errors",
-        "backend.folder_rules",
-        "backend.model_paths",
-        "backend.untrusted_json",
+    "utils": {
+        "wan_lora_studio.jobs",
+        "wan_lora_studio.results",
+        "wan_lora_studio.wan",
+        "wan_lora_studio.lora",
+        *BACKEND,
     },
-    "backend.model_paths": set(),
-    "backend.folder_rules": set(),
-    "backend.errors": set(),
-    "backend.versions": set(),
-    "backend.redaction": set(),
-    "backend.sqlite_file": {"backend.errors", "backend.storage_faults", "backend.set_aside"},
-    "backend.storage_faults": {"backend.errors"},
-    "backend.set_aside": set(),
-    "backend.kept_files": {
-        "backend.settings",
-        "backend.errors",
-        "backend.sqlite_file",
-        "backend.storage_faults",
-        "backend.set_aside",
+    "wan_lora_studio.jobs": {
+        "wan_lora_studio.results",
+        "wan_lora_studio.wan",
+        "wan_lora_studio.lora",
+        *BACKEND,
     },
-    "backend.untrusted_json": {"backend.units"},
-    "backend.one_file": {"backend.errors"},
-    "backend.media": set(),
-    "backend.units": set(),
-    "backend.keyword_names": set(),
-    "backend.logs": {"backend.settings", "backend.redaction", "backend.units"},
-    "backend.diagnostics": {
-        "backend.logs",
-        "backend.settings",
-        "backend.redaction",
-        "backend.versions",
+    "wan_lora_studio.results": {"wan_lora_studio.lora", *BACKEND},
+    "wan_lora_studio.wan": {"wan_lora_studio.lora", *BACKEND},
+    "wan_lora_studio.lora": BACKEND,
+    "wan_lora_studio.settings": {
+        "wan_lora_studio.errors",
+        "wan_lora_studio.folder_rules",
+        "wan_lora_studio.extra_model_paths",
+        "wan_lora_studio.untrusted_json",
+    },
+    "wan_lora_studio.extra_model_paths": set(),
+    "wan_lora_studio.folder_rules": set(),
+    "wan_lora_studio.errors": set(),
+    "wan_lora_studio.versions": set(),
+    "wan_lora_studio.redaction": set(),
+    "wan_lora_studio.sqlite_file": {
+        "wan_lora_studio.errors",
+        "wan_lora_studio.storage_faults",
+        "wan_lora_studio.damaged_files",
+    },
+    "wan_lora_studio.storage_faults": {"wan_lora_studio.errors"},
+    "wan_lora_studio.damaged_files": set(),
+    "wan_lora_studio.backups": {
+        "wan_lora_studio.settings",
+        "wan_lora_studio.errors",
+        "wan_lora_studio.sqlite_file",
+        "wan_lora_studio.storage_faults",
+        "wan_lora_studio.damaged_files",
+    },
+    "wan_lora_studio.untrusted_json": {"wan_lora_studio.units"},
+    "wan_lora_studio.file_boundary": {"wan_lora_studio.errors"},
+    "wan_lora_studio.media": set(),
+    "wan_lora_studio.units": set(),
+    "wan_lora_studio.keyword_names": set(),
+    "wan_lora_studio.logs": {
+        "wan_lora_studio.settings",
+        "wan_lora_studio.redaction",
+        "wan_lora_studio.units",
+    },
+    "wan_lora_studio.diagnostics": {
+        "wan_lora_studio.logs",
+        "wan_lora_studio.settings",
+        "wan_lora_studio.redaction",
+        "wan_lora_studio.versions",
     },
 }
 HEAVY = ("torch", "diffusers", "transformers", "accelerate", "peft")
@@ -168,7 +187,7 @@ def imported(tree: ast.AST) -> Iterator[str]:
 def test_imports_go_one_way(path: Path) -> None:
     own = part_of(module_name(path))
     if own is None:
-        return  # backend/__init__.py
+        return  # wan_lora_studio/__init__.py
     allowed = {own, *MAY_IMPORT[own]}
     used = set(imported(ast.parse(path.read_text(encoding="utf-8"))))
     wrong = {name for name in used if (part := part_of(name)) is not None and part not in allowed}
@@ -197,14 +216,19 @@ def test_the_library_and_the_queue_load_neither_torch_nor_gradio() -> None:
         module_name(path)
         for path in source_files()
         if (part_of(module_name(path)) or "")
-        in ("backend.lora", "backend.jobs", "backend.results", *BACKEND)
+        in ("wan_lora_studio.lora", "wan_lora_studio.jobs", "wan_lora_studio.results", *BACKEND)
     ]
-    statements = "\n".join(f"import {name}" for name in [*modules, "backend.wan.task", "utils"])
+    statements = "\n".join(
+        f"import {name}" for name in [*modules, "wan_lora_studio.wan.task", "utils"]
+    )
     assert loaded_after(statements, *HEAVY, "av", "gradio") == []
 
 
 def test_the_page_loads_no_torch() -> None:
-    assert loaded_after("import app, ui.server, ui.page", *HEAVY) == []
+    assert (
+        loaded_after("import app, wan_lora_studio.ui.server, wan_lora_studio.ui.page.page", *HEAVY)
+        == []
+    )
     assert loaded_after("import app", *HEAVY, "gradio") == [], "app.py is imported by the worker"
 
 

@@ -1,6 +1,6 @@
 /** Numbers in human units. */
 
-/** Bytes; the same as in `backend/units.py`. */
+/** Bytes; the same as in `wan_lora_studio/units.py`. */
 export const MB = 1000000;
 
 const UNITS = ["B", "KB", "MB", "GB", "TB"];

@@ -183,7 +183,7 @@ function valueAt(card, field) {
   return field.split(".").reduce((value, step) => value?.[step], card) ?? [];
 }
 
-/** A text as it is compared: as `folded` of backend/lora/search.py does it. */
+/** A text as it is compared: as `folded` of wan_lora_studio/lora/index/search.py does it. */
 function folded(text) {
   if (/^[\0-\x7f]*$/.test(text)) return text.toLowerCase();
   const changed = text.normalize("NFKC").toUpperCase().toLowerCase();

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from backend.diagnostics import diagnostics
-from backend.errors import GenerationError
-from backend.logs import log_file
-from backend.settings import Settings, load_settings
-from backend.wan.task import GenerationTask
+from wan_lora_studio.diagnostics import diagnostics
+from wan_lora_studio.errors import GenerationError
+from wan_lora_studio.logs import log_file
+from wan_lora_studio.settings import Settings, load_settings
+from wan_lora_studio.wan.task import GenerationTask
 
 
 @pytest.fixture

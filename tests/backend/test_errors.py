@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-import backend.errors
-from backend.errors import (
+import wan_lora_studio.errors
+from wan_lora_studio.errors import (
     CancelledByUser,
     GenerationError,
     LoRAError,
@@ -29,7 +29,7 @@ from backend.errors import (
 def family(kind: type[StudioError]) -> Iterator[type[StudioError]]:
     yield kind
     for child in kind.__subclasses__():
-        if child.__module__ == "backend.errors":
+        if child.__module__ == "wan_lora_studio.errors":
             yield from family(child)
 
 
@@ -50,7 +50,7 @@ def test_categories_are_distinct() -> None:
 
 
 def test_the_tree_in_the_docstring_is_the_tree() -> None:
-    drawn = (backend.errors.__doc__ or "").split("\n\n")[1]
+    drawn = (wan_lora_studio.errors.__doc__ or "").split("\n\n")[1]
     names = {word for word in drawn.split() if word.isidentifier()}
     assert {kind.__name__ for kind in KINDS} <= names
 

@@ -10,15 +10,15 @@ from pathlib import Path
 import pytest
 from lora_files import write_lora
 
-from backend.errors import StorageError
-from backend.jobs.arranging import ArrangedStore
-from backend.kept_files import KEPT, Copies, kept_files
-from backend.lora.catalog import Catalog
-from backend.lora.documents import Documents
-from backend.lora.library import LoRALibrary
-from backend.results.library import ResultLibrary
-from backend.settings import Settings, load_settings
-from backend.wan.task import GenerationTask
+from wan_lora_studio.backups import KEPT, Copies, kept_files
+from wan_lora_studio.documents import Documents
+from wan_lora_studio.errors import StorageError
+from wan_lora_studio.jobs.store.arranging import ArrangedStore
+from wan_lora_studio.lora.library.library import LoRALibrary
+from wan_lora_studio.lora.storage.catalog import Catalog
+from wan_lora_studio.results.library import ResultLibrary
+from wan_lora_studio.settings import Settings, load_settings
+from wan_lora_studio.wan.task import GenerationTask
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from lora_files import write_lora
 
-from backend.keyword_names import ALIKE
-from lora_ui.state import LoRAUIState
 from utils import LoRAManager, LoRAUploadHandler, Settings, load_settings
+from wan_lora_studio.keyword_names import ALIKE
+from wan_lora_studio.session.state import LoRAUIState
 
 
 @pytest.fixture

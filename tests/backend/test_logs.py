@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from backend.logs import OLDER_FILES, log_file, logged_job, start_logging, stop_logging
-from backend.settings import Settings, load_settings
+from wan_lora_studio.logs import OLDER_FILES, log_file, logged_job, start_logging, stop_logging
+from wan_lora_studio.settings import Settings, load_settings
 
-logger = logging.getLogger("backend.test")
+logger = logging.getLogger("wan_lora_studio.test")
 WRITERS, LINES = 4, 150
 
 
@@ -44,7 +44,7 @@ def test_every_line_of_a_job_carries_its_id(tmp_path: Path) -> None:
         logging.getLogger("diffusers").warning("from a library")
     logger.info("after")
     before, step, library, after = lines(settings)
-    assert step.endswith("INFO [job-1] backend.test: step 3")
+    assert step.endswith("INFO [job-1] wan_lora_studio.test: step 3")
     assert "[job-1] diffusers: from a library" in library
     assert "[" not in before and "[" not in after
 
@@ -117,7 +117,7 @@ def test_processes_share_a_file_without_mixing_or_losing_lines(tmp_path: Path) -
     for writer in writers:
         writer.join()
     found = lines(make_settings(tmp_path))
-    told = [line.rpartition("backend.test: ")[2].split() for line in found]
+    told = [line.rpartition("wan_lora_studio.test: ")[2].split() for line in found]
     assert all(len(words) == 2 for words in told)
     assert len(found) == WRITERS * LINES, "600 lines of 60 bytes fit the four files"
     assert len({tuple(words) for words in told}) == WRITERS * LINES

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from backend.media import is_media, media_type, open_media
+from wan_lora_studio.media import is_media, media_type, open_media
 
 STARTS = {
     b"\x89PNG\r\n\x1a\n": "image/png",

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from lora_files import tiny_model, write_lora
 
-from backend.errors import SettingsError
-from backend.lora.library import LoRALibrary
-from backend.model_paths import MAX_BYTES, lora_folders
-from backend.settings import load_settings
+from wan_lora_studio.errors import SettingsError
+from wan_lora_studio.extra_model_paths import MAX_BYTES, lora_folders
+from wan_lora_studio.lora.library.library import LoRALibrary
+from wan_lora_studio.settings import load_settings
 
 # As Stability Matrix and people write them.
 TWO_SECTIONS = r"""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from backend.errors import GenerationError, LoRAFileError, StudioError, UnsupportedLoRAError
-from backend.one_file import one_file
+from wan_lora_studio.errors import GenerationError, LoRAFileError, StudioError, UnsupportedLoRAError
+from wan_lora_studio.file_boundary import one_file
 
 
 @pytest.mark.parametrize(

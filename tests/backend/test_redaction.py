@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from backend.redaction import redacted
+from wan_lora_studio.redaction import redacted
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.errors import GenerationError
-from backend.lora.selection import LIMIT, LoRASelection, Schedule
+from wan_lora_studio.errors import GenerationError
+from wan_lora_studio.lora.selection.strengths import LIMIT, LoRASelection, Schedule
 
 STRENGTHS = st.floats(-LIMIT, LIMIT)
 POINTS = st.dictionaries(st.floats(0, 1), STRENGTHS, min_size=1, max_size=5).map(

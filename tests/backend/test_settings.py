@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from backend.errors import SettingsError
-from backend.settings import (
+from wan_lora_studio.errors import SettingsError
+from wan_lora_studio.settings import (
     PATH_FIELDS,
     SHIPPED_CONFIG,
     ModelEntry,

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from backend.errors import SettingsError, StorageError
-from backend.set_aside import all_set_aside
-from backend.sqlite_file import CountedFile, Schema
+from wan_lora_studio.damaged_files import all_set_aside
+from wan_lora_studio.errors import SettingsError, StorageError
+from wan_lora_studio.sqlite_file import CountedFile, Schema
 
 FIRST = """
 CREATE TABLE things (name TEXT PRIMARY KEY);

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 from lora_files import write_lora
 
-from backend.errors import UploadError
-from backend.lora.library import LoRALibrary
-from backend.lora.staging import StagedFile
-from backend.settings import Settings, load_settings
-from backend.units import MB
 from lora_ui.lora_tab import page_options
-from lora_ui.state import LoRAUIState
 from utils import LoRAManager
+from wan_lora_studio.errors import UploadError
+from wan_lora_studio.lora.library.library import LoRALibrary
+from wan_lora_studio.lora.storage.staged_file import StagedFile
+from wan_lora_studio.session.state import LoRAUIState
+from wan_lora_studio.settings import Settings, load_settings
+from wan_lora_studio.units import MB
 
 ROOT = Path(__file__).resolve().parents[2]
 OTHER_NUMBERS = re.compile(
@@ -39,7 +39,7 @@ def test_the_page_counts_as_the_server_does() -> None:
 def test_it_is_defined_once_in_each_language() -> None:
     sources = [
         path
-        for folder in ("backend", "lora_ui", "ui")
+        for folder in ("wan_lora_studio", "lora_ui")
         for ending in ("py", "js")
         for path in (ROOT / folder).rglob(f"*.{ending}")
     ]

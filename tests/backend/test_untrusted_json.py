@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backend.untrusted_json import (
+from wan_lora_studio.untrusted_json import (
     DEPTH,
     Limits,
     UntrustedJSONError,

@@ -10,12 +10,12 @@ import pytest
 import torch
 from safetensors import safe_open
 
-from backend.lora.dialects import read_keys
 from benchmarks.corpus import LAYOUTS, Layout, layout
 from benchmarks.files import VARIANTS, cases, linears, make_case, write_lora
 from benchmarks.lora_layouts import EXACT, judge
 from benchmarks.models import TINY, build, forward, inputs, shapes_of, twin
 from benchmarks.namings import dotted
+from wan_lora_studio.lora.inspection.dialects import read_keys
 
 CPU = torch.device("cpu")
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from backend.units import MB
 from lora_files import write_lora
 from playwright.sync_api import Page, expect
 
-from backend.units import MB
 from tests.browser.actions import card, choose_action, upload
 from tests.browser.running import App, open_tab
 from tests.browser.test_library import one_demo_lora

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from backend.lora.estimating import Measured
 from tests.browser.actions import card, choose_action, pick
 from tests.browser.running import MODELS, App, open_page, open_tab
 from tests.browser.test_library import one_demo_lora
 from utils import LoRAManager, load_settings
+from wan_lora_studio.lora.library.estimates import Measured
 
 ZEROS = 32 << 30  # bytes that lie on no disk; a checksum of them takes a while
 

@@ -14,7 +14,7 @@ def main(name: str, arguments: list[str]) -> None:
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
     logging.disable(logging.CRITICAL)
     warnings.simplefilter("ignore")
-    with atheris.instrument_imports(include=["backend"]):
+    with atheris.instrument_imports(include=["wan_lora_studio"]):
         from tests.fuzz.seeds import TARGETS
         from tests.fuzz.targets import within_words
     from tests.fuzz.mutations import mutated

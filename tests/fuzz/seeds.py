@@ -25,9 +25,9 @@ from PIL import Image
 from result_files import WANGP, video_bytes
 from result_files import metadata as our_metadata
 
-from backend.lora.sidecar_forms import READ
 from tests.fuzz import targets
 from tests.fuzz.targets import METADATA_KEYS, Target
+from wan_lora_studio.lora.files.sidecar_forms import READ
 
 DEEP = b"[" * 300 + b"]" * 300
 LONG = b"9" * 4400

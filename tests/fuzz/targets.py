@@ -19,40 +19,44 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from backend.errors import LoRAFileError, StudioError
-from backend.lora.dialects import read_keys
-from backend.lora.encodings import decoded
-from backend.lora.endings import FolderNames, ending_of, kind_of
-from backend.lora.experts import find_role, has_identity, name_role
-from backend.lora.header import RawHeader, parse_header
-from backend.lora.header_json import read_json as read_strictly
-from backend.lora.header_usual import read_usual, split_usual
-from backend.lora.info import LoRAInfo
-from backend.lora.inspection import inspect_lora
-from backend.lora.metadata import describe
-from backend.lora.names import free_name, name_problem, safe_name, stem_of
-from backend.lora.picture_sources import NOT_A_PICTURE, decode_picture, header_pictures
-from backend.lora.png_strips import png_size, reduced
-from backend.lora.scaling import CONFIG_NAME, check_config, read_scaling
-from backend.lora.scan import require_supported
-from backend.lora.selection import LoRASelection
-from backend.lora.set_files import read_set_file
-from backend.lora.sidecar_forms import READ
-from backend.lora.sidecars import read_sidecar
-from backend.lora.staging import checked_stem
-from backend.lora.task_hints import task_hints
-from backend.lora.wangp import Phases, parse_multipliers
-from backend.lora.webui_json import rewritten
-from backend.lora.zip_files import ZipArchive
-from backend.results.folder import FoundVideo
-from backend.results.mp4 import read_comment
-from backend.results.reading import read_facts
-from backend.results.restoring import restore
-from backend.results.rows import row_values
-from backend.results.wangp_settings import facts_of_wangp, is_wangp
-from backend.settings import Settings, load_settings
-from backend.untrusted_json import Limits, UntrustedJSONError, read_json, read_object
-from backend.wan.task import GenerationTask
+from wan_lora_studio.errors import LoRAFileError, StudioError
+from wan_lora_studio.lora.files.companion_names import FolderNames, ending_of, kind_of
+from wan_lora_studio.lora.files.encodings import decoded
+from wan_lora_studio.lora.files.header import RawHeader, parse_header
+from wan_lora_studio.lora.files.header_fast import read_usual, split_usual
+from wan_lora_studio.lora.files.header_strict import read_json as read_strictly
+from wan_lora_studio.lora.files.png_strips import png_size, reduced
+from wan_lora_studio.lora.files.preview_sources import (
+    NOT_A_PICTURE,
+    decode_picture,
+    header_pictures,
+)
+from wan_lora_studio.lora.files.sidecar_forms import READ
+from wan_lora_studio.lora.files.sidecars import read_sidecar
+from wan_lora_studio.lora.files.webui_json import rewritten
+from wan_lora_studio.lora.index.scanner import require_supported
+from wan_lora_studio.lora.inspection.dialects import read_keys
+from wan_lora_studio.lora.inspection.header_texts import describe
+from wan_lora_studio.lora.inspection.info import LoRAInfo
+from wan_lora_studio.lora.inspection.inspect_lora import inspect_lora
+from wan_lora_studio.lora.inspection.role_evidence import find_role, has_identity, name_role
+from wan_lora_studio.lora.inspection.scaling import CONFIG_NAME, check_config, read_scaling
+from wan_lora_studio.lora.inspection.task_hints import task_hints
+from wan_lora_studio.lora.names import free_name, name_problem, safe_name, stem_of
+from wan_lora_studio.lora.selection.set_files import read_set_file
+from wan_lora_studio.lora.selection.strengths import LoRASelection
+from wan_lora_studio.lora.selection.wangp_multipliers import Phases, parse_multipliers
+from wan_lora_studio.lora.storage.staged_file import checked_stem
+from wan_lora_studio.lora.uploads.zip_files import ZipArchive
+from wan_lora_studio.results.folder import FoundVideo
+from wan_lora_studio.results.mp4 import read_comment
+from wan_lora_studio.results.reading import read_facts
+from wan_lora_studio.results.restoring import restore
+from wan_lora_studio.results.rows import row_values
+from wan_lora_studio.results.wangp_settings import facts_of_wangp, is_wangp
+from wan_lora_studio.settings import Settings, load_settings
+from wan_lora_studio.untrusted_json import Limits, UntrustedJSONError, read_json, read_object
+from wan_lora_studio.wan.task import GenerationTask
 
 Reader = Callable[[bytes], None]
 METADATA_KEYS = (

@@ -13,8 +13,8 @@ from fastapi import FastAPI
 from lora_files import write_lora
 from starlette.testclient import TestClient
 
-from lora_ui.cards import compact
-from lora_ui.routes import create_lora_router
+from lora_ui.http.card_fields import compact
+from lora_ui.http.router import create_lora_router
 from utils import LoRAManager, LoRAUploadHandler, Settings, load_settings
 
 

@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from lora_files import write_lora
 from starlette.testclient import TestClient
 
-from lora_ui.routes import create_lora_router
+from lora_ui.http.router import create_lora_router
 from utils import LoRAManager, LoRAUploadHandler, Settings
 
 BOTH = pytest.mark.parametrize("address", ["/api/loras", "/api/loras/cards"])

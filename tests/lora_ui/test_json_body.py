@@ -10,8 +10,8 @@ from fastapi import APIRouter, FastAPI, Request
 from pydantic import BaseModel
 from starlette.testclient import TestClient
 
-from lora_ui.json_body import MOST_BYTES
-from lora_ui.responses import ErrorRoute
+from lora_ui.http.json_body import MOST_BYTES
+from lora_ui.http.responses import ErrorRoute
 
 
 class Sent(BaseModel):

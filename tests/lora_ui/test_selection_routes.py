@@ -10,9 +10,9 @@ from fastapi import FastAPI
 from lora_files import tiny_model, write_lora
 from starlette.testclient import TestClient
 
-from backend.lora.estimating import Measured
-from lora_ui.routes import create_lora_router
+from lora_ui.http.router import create_lora_router
 from utils import LoRAManager, LoRAUploadHandler, Settings, load_settings
+from wan_lora_studio.lora.library.estimates import Measured
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from lora_files import add_pair, tiny_model, write_lora
 
-from lora_ui.selection_warnings import SelectionCheck
-from lora_ui.stack import RunSettings
 from utils import LoRAManager, LoRASelection, load_settings
+from wan_lora_studio.session.selection_warnings import SelectionCheck
+from wan_lora_studio.session.stack import RunSettings
 
 
 @pytest.fixture

@@ -11,10 +11,10 @@ from lora_files import write_lora
 from result_files import video_bytes
 from starlette.testclient import TestClient
 
-from lora_ui.card_routes import add_card_routes
-from lora_ui.responses import ErrorRoute
-from lora_ui.routes import create_lora_router
-from lora_ui.served_files import served
+from lora_ui.http.cards import add_card_routes
+from lora_ui.http.responses import ErrorRoute
+from lora_ui.http.router import create_lora_router
+from lora_ui.http.served_files import served
 from utils import LoRAManager, LoRAUploadHandler, Settings, load_settings
 
 VIDEO = "/api/loras/video?name=a"

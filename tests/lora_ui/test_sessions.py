@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lora_ui.sessions import Sessions
-from lora_ui.stack import StackChange
-from lora_ui.state import LoRAUIState
 from utils import Documents
+from wan_lora_studio.session.sessions import Sessions
+from wan_lora_studio.session.stack import StackChange
+from wan_lora_studio.session.state import LoRAUIState
 
 
 def test_each_browser_has_its_own_state() -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from lora_ui.stack import RunSettings, StackChange, StackEntry
 from utils import GenerationError
+from wan_lora_studio.session.stack import RunSettings, StackChange, StackEntry
 
 ENTRIES = {"a": StackEntry(1.0), "b": StackEntry(0.5, words=("neon",)), "c": StackEntry(0.25)}
 

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from lora_ui.stack import StackChange
-from lora_ui.state import LoRAUIState
 from utils import GenerationError
+from wan_lora_studio.session.stack import StackChange
+from wan_lora_studio.session.state import LoRAUIState
 
 
 def test_a_new_state_is_empty() -> None:

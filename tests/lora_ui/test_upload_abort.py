@@ -14,7 +14,7 @@ import uvicorn
 from fastapi import FastAPI
 from lora_files import write_lora
 
-from lora_ui.routes import create_lora_router
+from lora_ui.http.router import create_lora_router
 from utils import LoRAManager, LoRAUploadHandler, Settings
 
 WAIT = 30.0

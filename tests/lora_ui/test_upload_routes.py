@@ -16,7 +16,7 @@ from lora_files import write_lora
 from PIL import Image
 from starlette.testclient import TestClient
 
-from lora_ui import uploading
+from lora_ui.http import uploads as uploading
 from utils import Settings
 
 

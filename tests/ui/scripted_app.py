@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 
 from tests.backend.jobs.conftest import SCRIPTED
-from ui.server import address_of, build_app, open_socket, serve
 from utils import JobQueue, LoRAManager, LoRAUploadHandler, load_settings
+from wan_lora_studio.ui.server import address_of, build_app, open_socket, serve
 
 
 def main(folder: Path) -> None:

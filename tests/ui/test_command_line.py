@@ -12,10 +12,6 @@ from lora_files import write_lora
 from result_files import metadata, write_video
 
 import app
-from backend.jobs.instances import Instances
-from ui.command_line import build_parser, parse_lora_argument, read_login, settings_overrides
-from ui.generate_command import place_result, wanted_task
-from ui.likeness import from_video
 from utils import (
     Copies,
     Documents,
@@ -26,6 +22,15 @@ from utils import (
     SettingsError,
     load_settings,
 )
+from wan_lora_studio.jobs.supervisor.instances import Instances
+from wan_lora_studio.ui.command_line.arguments import (
+    build_parser,
+    parse_lora_argument,
+    read_login,
+    settings_overrides,
+)
+from wan_lora_studio.ui.command_line.generate import place_result, wanted_task
+from wan_lora_studio.ui.forms.from_video import from_video
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 TASK = GenerationTask(model_type="demo", prompt="a fox", seed=1)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import psutil
 import pytest
 
-from ui.cpu import LEAST_SECONDS, CpuMeter
+from wan_lora_studio.ui.http.cpu_use import LEAST_SECONDS, CpuMeter
 
 WORKED = 0.05  # seconds of CPU, more than the coarsest clock counts at once
 

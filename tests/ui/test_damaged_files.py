@@ -11,9 +11,9 @@ from lora_files import write_lora
 from result_files import metadata, write_video
 from starlette.testclient import TestClient
 
-from backend.kept_files import kept_files
 from tests.full_disk_results import app
 from utils import Settings, load_settings
+from wan_lora_studio.backups import kept_files
 
 NAMES = ("queue", "results", "sets", "selections", "library")
 TASK = {"model_type": "demo", "prompt": "quick"}

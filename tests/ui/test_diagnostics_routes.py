@@ -6,7 +6,6 @@ from pathlib import Path
 
 from fastapi.testclient import TestClient
 
-from ui.api import build_api
 from utils import (
     GenerationTask,
     JobQueue,
@@ -14,6 +13,7 @@ from utils import (
     LoRAUploadHandler,
     load_settings,
 )
+from wan_lora_studio.ui.http.api import build_api
 
 
 def test_a_jobs_diagnostics_are_text_and_an_unknown_job_is_told(tmp_path: Path) -> None:

@@ -8,8 +8,14 @@ from typing import Any
 import gradio as gr
 import pytest
 
-from ui.form import CHIPS, FIELDS, example_chips, model_updates, restored_updates
 from utils import load_settings
+from wan_lora_studio.ui.page.generate_form import (
+    CHIPS,
+    FIELDS,
+    example_chips,
+    model_updates,
+    restored_updates,
+)
 
 SETTINGS = load_settings()
 

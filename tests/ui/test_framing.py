@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from ui.framing import cropped, padded
-from ui.pictures import WHOLE, PictureStore
 from utils import GenerationError
+from wan_lora_studio.ui.forms.cropping import cropped, padded
+from wan_lora_studio.ui.forms.input_pictures import WHOLE, PictureStore
 
 
 @pytest.fixture

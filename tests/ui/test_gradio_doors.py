@@ -16,7 +16,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Mount, Router
 from starlette.testclient import TestClient
 
-from ui.gradio_doors import ICON_SIZES, GradioDoors, is_open
+from wan_lora_studio.ui.http.gradio_routes import ICON_SIZES, GradioDoors, is_open
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -77,7 +77,7 @@ def test_every_address_that_takes_a_path_or_a_number_is_known(tmp_path: Path) ->
     """A new version of Gradio may bring others; each is looked at before it is opened."""
     script = f"""
 import json
-from ui.server import build_app
+from wan_lora_studio.ui.server import build_app
 from utils import JobQueue, LoRAManager, LoRAUploadHandler, load_settings
 folders = {{name + "_dir": {str(tmp_path)!r} + "/" + name for name in ("loras", "outputs", "data")}}
 settings = load_settings(**folders)

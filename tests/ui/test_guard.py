@@ -8,7 +8,7 @@ import pytest
 from starlette.responses import PlainTextResponse
 from starlette.testclient import TestClient
 
-from ui.guard import Access, Guard
+from wan_lora_studio.ui.http.guard import Access, Guard
 
 HERE_ONLY = Access()
 

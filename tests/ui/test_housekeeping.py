@@ -13,9 +13,9 @@ from PIL import Image
 from result_files import metadata, write_video
 
 from tests.backend.jobs.conftest import SCRIPTED
-from ui.housekeeping import Housekeeping
-from ui.pictures import PictureStore
 from utils import Copies, GenerationTask, JobQueue, ResultLibrary, Settings, load_settings
+from wan_lora_studio.ui.forms.housekeeping import Housekeeping
+from wan_lora_studio.ui.forms.input_pictures import PictureStore
 
 
 class House:

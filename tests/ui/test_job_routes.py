@@ -15,9 +15,9 @@ from result_files import metadata, write_video
 from starlette.testclient import TestClient
 
 from tests.backend.jobs.conftest import SCRIPTED, wait_until
-from ui.api import build_api
-from ui.guard import Access, Guard
 from utils import JobQueue, LoRAManager, LoRAUploadHandler, Settings, load_settings
+from wan_lora_studio.ui.http.api import build_api
+from wan_lora_studio.ui.http.guard import Access, Guard
 
 TASK = {"model_type": "demo", "prompt": "quick"}
 SAMPLE = re.compile(r'^[a-z_]+(\{[a-z]+="[^"]*"(,[a-z]+="[^"]*")*\})? -?[0-9.e+-]+$')

@@ -11,11 +11,11 @@ import pytest
 from lora_files import write_lora
 from result_files import metadata, write_video
 
-from backend.lora import reading
-from backend.lora.catalog import NAME
-from backend.lora.records import Prepared
-from ui.listing import Listing
 from utils import LoRAManager, ResultLibrary, ResultQuery, Settings, load_settings
+from wan_lora_studio.lora.index.records import Prepared
+from wan_lora_studio.lora.library import queries as reading
+from wan_lora_studio.lora.storage.catalog import NAME
+from wan_lora_studio.ui.http.listing_checks import Listing
 
 
 @pytest.fixture

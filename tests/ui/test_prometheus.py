@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from ui.prometheus import Metric, exposition, single
+from wan_lora_studio.ui.http.prometheus import Metric, exposition, single
 
 
 def test_labels_and_help_are_escaped() -> None:

@@ -17,12 +17,12 @@ from PIL import Image
 from result_files import WANGP, metadata, task, write_video
 from starlette.testclient import TestClient
 
-from backend.wan.identity import ModelIdentity
-from ui.pictures import PictureStore
-from ui.restore_routes import create_restore_router
-from ui.result_routes import create_result_router
-from ui.trash_routes import create_trash_router
 from utils import JobQueue, LoRAManager, ResultLibrary, Settings, load_settings
+from wan_lora_studio.ui.forms.input_pictures import PictureStore
+from wan_lora_studio.ui.http.restore import create_restore_router
+from wan_lora_studio.ui.http.results import create_result_router
+from wan_lora_studio.ui.http.trash import create_trash_router
+from wan_lora_studio.wan.models.identity import ModelIdentity
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from ui.server import address_of, is_loopback, open_socket
 from utils import Settings, SettingsError, load_settings
+from wan_lora_studio.ui.server import address_of, is_loopback, open_socket
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -94,7 +94,7 @@ def test_the_pages_process_never_loads_torch(tmp_path: Path) -> None:
     """Built as `app.py` builds it, with everything imported that serving needs."""
     script = f"""
 import json, sys
-from ui.server import build_app
+from wan_lora_studio.ui.server import build_app
 from utils import JobQueue, LoRAManager, LoRAUploadHandler, load_settings
 folders = {{name + "_dir": {str(tmp_path)!r} + "/" + name for name in ("loras", "outputs", "data")}}
 settings = load_settings(**folders)

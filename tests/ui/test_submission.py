@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from ui.pictures import PictureStore
-from ui.submission import PartForm, Submission, TaskForms
 from utils import GenerationError, GenerationTask, RequestError, load_settings
+from wan_lora_studio.ui.forms.input_pictures import PictureStore
+from wan_lora_studio.ui.forms.task_forms import PartForm, Submission, TaskForms
 
 
 @pytest.fixture

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from backend.jobs.job import Job
-from backend.jobs.queue import JobQueue
-from backend.settings import Settings, load_settings
-from backend.wan.task import GenerationTask
+from wan_lora_studio.jobs.job import Job
+from wan_lora_studio.jobs.queue import JobQueue
+from wan_lora_studio.settings import Settings, load_settings
+from wan_lora_studio.wan.task import GenerationTask
 
 SCRIPTED = "tests.backend.jobs.scripted_runner:ScriptedRunner"
 DEADLINE_SECONDS = 120.0  # for a machine that is busy with other work

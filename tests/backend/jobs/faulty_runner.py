@@ -20,10 +20,10 @@ from full_memory import FullMemory
 from moved_clock import DAY, clock_moved
 from system_limits import full_disk, full_memory
 
-from backend.jobs.runner import GenerationRunner
-from backend.settings import Settings
-from backend.wan.pinned import Pins
-from backend.wan.task import GenerationResult, GenerationTask, Progress
+from wan_lora_studio.jobs.worker.runner import GenerationRunner
+from wan_lora_studio.settings import Settings
+from wan_lora_studio.wan.pinned import Pins
+from wan_lora_studio.wan.task import GenerationResult, GenerationTask, Progress
 
 
 class FaultyRunner(GenerationRunner):

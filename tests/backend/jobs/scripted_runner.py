@@ -14,10 +14,10 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from backend.errors import CancelledByUser, GenerationError, ModelLoadError
-from backend.settings import Settings
-from backend.wan.pinned import Pins
-from backend.wan.task import GenerationResult, GenerationTask, Progress
+from wan_lora_studio.errors import CancelledByUser, GenerationError, ModelLoadError
+from wan_lora_studio.settings import Settings
+from wan_lora_studio.wan.pinned import Pins
+from wan_lora_studio.wan.task import GenerationResult, GenerationTask, Progress
 
 
 class ScriptedRunner:

@@ -8,13 +8,13 @@ from collections.abc import Callable
 
 import pytest
 
-from backend.errors import GenerationError
-from backend.jobs.job import Part, waiting_progress
-from backend.jobs.queue import JobQueue
-from backend.settings import Settings
 from tests.backend.jobs.conftest import begun_runs, task, wait_for_state, wait_until
 from tests.backend.jobs.test_batches import part_states, prompts, running_part
 from tests.backend.jobs.test_faults import worker_pids
+from wan_lora_studio.errors import GenerationError
+from wan_lora_studio.jobs.job import Part, waiting_progress
+from wan_lora_studio.jobs.queue import JobQueue
+from wan_lora_studio.settings import Settings
 
 
 @pytest.fixture

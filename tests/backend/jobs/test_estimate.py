@@ -11,11 +11,11 @@ import psutil
 import pytest
 from lora_files import write_lora
 
-from backend.errors import SettingsError
-from backend.jobs.board import WorkerStatus
-from backend.jobs.estimate import estimate, footprint_of
-from backend.settings import SHIPPED_CONFIG, Settings, load_settings
-from backend.wan.manager import LoRAManager
+from wan_lora_studio.errors import SettingsError
+from wan_lora_studio.jobs.status import WorkerStatus
+from wan_lora_studio.jobs.submission.memory_check import estimate, footprint_of
+from wan_lora_studio.settings import SHIPPED_CONFIG, Settings, load_settings
+from wan_lora_studio.wan.lora_manager import LoRAManager
 
 GB = 10**9
 MODELS = SHIPPED_CONFIG.parent / "models"
@@ -126,5 +126,6 @@ def test_nothing_is_claimed_of_a_gpu_that_was_not_looked_at(settings: Settings, 
 
 
 def test_it_needs_no_torch() -> None:
-    code = "import backend.jobs.estimate, sys; assert 'torch' not in sys.modules"
+    module = "wan_lora_studio.jobs.submission.memory_check"
+    code = f"import {module}, sys; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], cwd=SHIPPED_CONFIG.parent, check=True)

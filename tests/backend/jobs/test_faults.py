@@ -16,18 +16,18 @@ from pathlib import Path
 import psutil
 import pytest
 
-from backend.jobs.job import Part
-from backend.jobs.queue import JobQueue
-from backend.logs import log_file, start_logging, stop_logging
-from backend.settings import Settings
 from tests.backend.jobs.conftest import SCRIPTED, begun_runs, task, wait_for_state, wait_until
+from wan_lora_studio.jobs.job import Part
+from wan_lora_studio.jobs.queue import JobQueue
+from wan_lora_studio.logs import log_file, start_logging, stop_logging
+from wan_lora_studio.settings import Settings
 
 BROKEN = "tests.backend.jobs.scripted_runner:BrokenRunner"
 APP = """
 import sys, time
-from backend.jobs.job import Part
-from backend.jobs.queue import JobQueue
-from backend.settings import load_settings
+from wan_lora_studio.jobs.job import Part
+from wan_lora_studio.jobs.queue import JobQueue
+from wan_lora_studio.settings import load_settings
 from tests.backend.jobs.conftest import SCRIPTED, task
 if __name__ == "__main__":
     folder = sys.argv[1]

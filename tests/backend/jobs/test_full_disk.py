@@ -11,9 +11,9 @@ ROOT = Path(__file__).parents[3]
 APP = """
 import sys
 from pathlib import Path
-from backend.errors import StudioError
-from backend.jobs.queue import JobQueue
-from backend.settings import load_settings
+from wan_lora_studio.errors import StudioError
+from wan_lora_studio.jobs.queue import JobQueue
+from wan_lora_studio.settings import load_settings
 from system_limits import full_disk
 from tests.backend.jobs.conftest import SCRIPTED, begun_runs, task, wait_for_state, wait_until
 if __name__ == "__main__":

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from backend.jobs.job import Job
-from backend.jobs.queue import JobQueue
-from backend.lora.hashing import file_sha256
-from backend.settings import SHIPPED_CONFIG, Settings, load_settings
-from backend.wan.task import GenerationTask
 from tests.backend.jobs.conftest import wait_for_state
+from wan_lora_studio.jobs.job import Job
+from wan_lora_studio.jobs.queue import JobQueue
+from wan_lora_studio.lora.files.hashing import file_sha256
+from wan_lora_studio.settings import SHIPPED_CONFIG, Settings, load_settings
+from wan_lora_studio.wan.task import GenerationTask
 
 LORA = "pixel_mosaic"
 SMALL: dict[str, Any] = {"width": 64, "height": 64, "num_frames": 5, "steps": 2, "seed": 5}

@@ -12,15 +12,15 @@ from typing import Any, cast
 import pytest
 from result_files import metadata, write_video
 
-from backend.jobs.arranging import ArrangedStore
-from backend.jobs.instances import Instances
-from backend.jobs.job import JobPart
-from backend.jobs.leftovers import STRANGE_SECONDS
-from backend.jobs.queue import JobQueue
-from backend.jobs.recovery import Recovery
-from backend.settings import Settings
-from backend.wan.task import GenerationTask
 from tests.backend.jobs.conftest import task, wait_for_state
+from wan_lora_studio.jobs.job import JobPart
+from wan_lora_studio.jobs.queue import JobQueue
+from wan_lora_studio.jobs.store.arranging import ArrangedStore
+from wan_lora_studio.jobs.supervisor.instances import Instances
+from wan_lora_studio.jobs.supervisor.leftovers import STRANGE_SECONDS
+from wan_lora_studio.jobs.supervisor.recovery import Recovery
+from wan_lora_studio.settings import Settings
+from wan_lora_studio.wan.task import GenerationTask
 
 
 @pytest.fixture

@@ -11,17 +11,17 @@ import lora_weights
 import pytest
 from tiny_models import save_tiny_model, table_row, tiny_transformer
 
-from backend.errors import LoRANotFoundError
-from backend.jobs import lora_pins
-from backend.jobs.job import Job, Part
-from backend.jobs.lora_pins import LoRAPins
-from backend.jobs.queue import JobQueue
-from backend.lora.hashing import file_sha256
-from backend.settings import ExtraFolder, Settings, load_settings
-from backend.wan.manager import LoRAManager
 from tests.backend.jobs.conftest import SCRIPTED, task, wait_for_state, wait_until
 from tests.backend.jobs.test_batches import running_part
 from tests.backend.jobs.test_real_worker import frames_of
+from wan_lora_studio.errors import LoRANotFoundError
+from wan_lora_studio.jobs.job import Job, Part
+from wan_lora_studio.jobs.queue import JobQueue
+from wan_lora_studio.jobs.submission import lora_pins
+from wan_lora_studio.jobs.submission.lora_pins import LoRAPins
+from wan_lora_studio.lora.files.hashing import file_sha256
+from wan_lora_studio.settings import ExtraFolder, Settings, load_settings
+from wan_lora_studio.wan.lora_manager import LoRAManager
 
 
 @pytest.fixture(scope="module")

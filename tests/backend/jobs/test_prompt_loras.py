@@ -7,11 +7,11 @@ from collections.abc import Callable
 import pytest
 from lora_files import write_lora
 
-from backend.errors import GenerationError, LoRANotFoundError
-from backend.jobs.job import Part
-from backend.jobs.queue import JobQueue
-from backend.settings import Settings
 from tests.backend.jobs.conftest import task
+from wan_lora_studio.errors import GenerationError, LoRANotFoundError
+from wan_lora_studio.jobs.job import Part
+from wan_lora_studio.jobs.queue import JobQueue
+from wan_lora_studio.settings import Settings
 
 
 @pytest.fixture

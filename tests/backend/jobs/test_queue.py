@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from lora_files import write_lora
 
-from backend.errors import GenerationError, SettingsError
-from backend.jobs.job import Part
-from backend.jobs.queue import JobQueue
-from backend.settings import Settings
 from tests.backend.jobs.conftest import begun_runs, task, wait_for_state, wait_until
+from wan_lora_studio.errors import GenerationError, SettingsError
+from wan_lora_studio.jobs.job import Part
+from wan_lora_studio.jobs.queue import JobQueue
+from wan_lora_studio.settings import Settings
 
 
 def test_a_job_runs_and_keeps_its_result(queue: JobQueue) -> None:

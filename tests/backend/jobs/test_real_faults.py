@@ -15,15 +15,15 @@ import torch
 from moved_clock import DAY, clock_moved
 from safetensors.torch import load_file, save_file
 
-from backend.jobs.job import Job
-from backend.jobs.queue import JobQueue
-from backend.settings import SHIPPED_CONFIG, Settings, load_settings
-from backend.wan.generation import generate_video
-from backend.wan.manager import LoRAManager
-from backend.wan.models import ModelManager
-from backend.wan.task import GenerationTask
-from backend.wan.video_file import read_metadata
 from tests.backend.jobs.conftest import wait_for_state
+from wan_lora_studio.jobs.job import Job
+from wan_lora_studio.jobs.queue import JobQueue
+from wan_lora_studio.settings import SHIPPED_CONFIG, Settings, load_settings
+from wan_lora_studio.wan.generation.generate_video import generate_video
+from wan_lora_studio.wan.generation.video_file import read_metadata
+from wan_lora_studio.wan.lora_manager import LoRAManager
+from wan_lora_studio.wan.models.loading import ModelManager
+from wan_lora_studio.wan.task import GenerationTask
 
 FAULTY = "tests.backend.jobs.faulty_runner:FaultyRunner"
 PROMPT = "a red circle moving left on a navy background"

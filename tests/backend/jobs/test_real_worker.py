@@ -9,10 +9,10 @@ import av
 import pytest
 from tiny_models import save_tiny_model, table_row
 
-from backend.errors import LoRANotFoundError
-from backend.jobs.queue import JobQueue
-from backend.settings import Settings, load_settings
 from tests.backend.jobs.conftest import task, wait_for_state, wait_until
+from wan_lora_studio.errors import LoRANotFoundError
+from wan_lora_studio.jobs.queue import JobQueue
+from wan_lora_studio.settings import Settings, load_settings
 
 
 @pytest.fixture(scope="module")

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from backend.errors import SettingsError
-from backend.jobs.arranging import ArrangedStore as JobStore
-from backend.jobs.database import JOBS
-from backend.jobs.instances import Instances
-from backend.wan.task import GenerationTask
 from tests.backend.jobs.conftest import task
+from wan_lora_studio.errors import SettingsError
+from wan_lora_studio.jobs.store.arranging import ArrangedStore as JobStore
+from wan_lora_studio.jobs.store.schema import JOBS
+from wan_lora_studio.jobs.supervisor.instances import Instances
+from wan_lora_studio.wan.task import GenerationTask
 
 STORED_TASK_FIELDS = {
     "id", "model_type", "prompt", "negative_prompt", "image", "width", "height", "num_frames",

@@ -7,11 +7,11 @@ from collections.abc import Callable
 
 import pytest
 
-from backend.jobs.job import JobPart
-from backend.jobs.queue import JobQueue, Part
-from backend.jobs.time_left import Pace
-from backend.wan.task import GenerationTask
 from tests.backend.jobs.conftest import task, wait_until
+from wan_lora_studio.jobs.job import JobPart
+from wan_lora_studio.jobs.queue import JobQueue, Part
+from wan_lora_studio.jobs.supervisor.time_left import Pace
+from wan_lora_studio.wan.task import GenerationTask
 
 SMALL = GenerationTask(
     model_type="demo", prompt="a shape", width=32, height=32, num_frames=5, steps=4
@@ -26,7 +26,7 @@ def part(task: GenerationTask) -> JobPart:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     now = [1000.0]
-    monkeypatch.setattr("backend.jobs.time_left.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("wan_lora_studio.jobs.supervisor.time_left.time.monotonic", lambda: now[0])
 
     def forward(seconds: float) -> None:
         now[0] += seconds

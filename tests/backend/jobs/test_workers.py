@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from backend.jobs.devices import gpu_count, worker_devices
-from backend.jobs.queue import JobQueue
-from backend.settings import Settings
 from tests.backend.jobs.conftest import SCRIPTED, begun_runs, task, wait_for_state, wait_until
 from tests.backend.jobs.test_faults import worker_pids
+from wan_lora_studio.jobs.queue import JobQueue
+from wan_lora_studio.jobs.supervisor.devices import gpu_count, worker_devices
+from wan_lora_studio.settings import Settings
 
 
 @pytest.fixture

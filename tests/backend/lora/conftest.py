@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from lora_files import tiny_model, write_lora
 
-from backend.lora.info import LoRAInfo
-from backend.lora.inspection import inspect_lora
-from backend.lora.library import LoRALibrary
-from backend.settings import Settings, load_settings
+from wan_lora_studio.lora.inspection.info import LoRAInfo
+from wan_lora_studio.lora.inspection.inspect_lora import inspect_lora
+from wan_lora_studio.lora.library.library import LoRALibrary
+from wan_lora_studio.settings import Settings, load_settings
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from backend.lora.accelerators import accelerator_of, tags_with
+from wan_lora_studio.lora.selection.accelerators import accelerator_of, tags_with
 
 
 def record(name: str = "plain", **metadata: Any) -> dict[str, Any]:

@@ -14,11 +14,11 @@ import pytest
 from lora_files import write_lora, write_raw
 from PIL import Image
 
-from backend.errors import UploadError
-from backend.lora import zip_files
-from backend.lora.library import LoRALibrary
-from backend.lora.upload import LoRAUploadHandler
-from backend.settings import Settings, load_settings
+from wan_lora_studio.errors import UploadError
+from wan_lora_studio.lora.library.library import LoRALibrary
+from wan_lora_studio.lora.uploads import zip_files
+from wan_lora_studio.lora.uploads.handler import LoRAUploadHandler
+from wan_lora_studio.settings import Settings, load_settings
 
 
 @pytest.fixture

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from backend.lora.documents import Documents
+from wan_lora_studio.documents import Documents
 
 WRITER = """
 import sys
 from pathlib import Path
-from backend.lora.documents import Documents
+from wan_lora_studio.documents import Documents
 documents = Documents(Path(sys.argv[1]))
 for number in range(10_000):
     documents.put(f"{number:05}", {"number": number})

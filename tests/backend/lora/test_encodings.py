@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from backend.lora.encodings import decoded, encoding_note
+from wan_lora_studio.lora.files.encodings import decoded, encoding_note
 
 
 @pytest.mark.parametrize(

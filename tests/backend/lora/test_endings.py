@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from backend.lora.endings import FolderNames, ending_of, preview_endings
-from backend.lora.walking import by_folder
+from wan_lora_studio.lora.files.companion_names import FolderNames, ending_of, preview_endings
+from wan_lora_studio.lora.index.walk import by_folder
 
 
 def test_a_file_belongs_to_the_longest_stem_that_has_a_lora() -> None:

@@ -9,8 +9,8 @@ import pytest
 from lora_files import add_pair, write_lora
 from lora_pictures import GREEN, looks_like, picture, thumbnail
 
-from backend.lora.library import LoRALibrary
-from backend.settings import Settings
+from wan_lora_studio.lora.library.library import LoRALibrary
+from wan_lora_studio.settings import Settings
 
 
 def visible(root: Path) -> set[str]:

@@ -10,13 +10,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lora_files import DIM, TINY_CONFIG, diffusion_pipe, musubi
 
-from backend.errors import UnsupportedLoRAError
-from backend.lora.architectures import architecture_from_config
-from backend.lora.compatibility import judge
-from backend.lora.dialects import read_keys
-from backend.lora.info import LoRAInfo
-from backend.lora.scan import require_supported
-from backend.lora.wrappers import peel
+from wan_lora_studio.errors import UnsupportedLoRAError
+from wan_lora_studio.lora.index.scanner import require_supported
+from wan_lora_studio.lora.inspection.architectures import architecture_from_config
+from wan_lora_studio.lora.inspection.compatibility import judge
+from wan_lora_studio.lora.inspection.dialects import read_keys
+from wan_lora_studio.lora.inspection.info import LoRAInfo
+from wan_lora_studio.lora.inspection.key_wrappers import peel
 
 Inspect = Callable[..., LoRAInfo]
 Q = "diffusion_model.blocks.0.self_attn.q"

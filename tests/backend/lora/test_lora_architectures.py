@@ -12,9 +12,13 @@ import torch
 from diffusers import WanTransformer3DModel
 from lora_files import TINY_CONFIG, tiny_model
 
-from backend.errors import ModelLoadError
-from backend.lora.architectures import CONFIGS, architecture_for, architecture_from_config
-from backend.settings import load_settings
+from wan_lora_studio.errors import ModelLoadError
+from wan_lora_studio.lora.inspection.architectures import (
+    CONFIGS,
+    architecture_for,
+    architecture_from_config,
+)
+from wan_lora_studio.settings import load_settings
 
 DEMO = Path(__file__).parents[3] / "models" / "demo"
 MODELS: dict[str, Mapping[str, Any]] = {

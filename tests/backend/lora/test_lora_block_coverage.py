@@ -6,7 +6,7 @@ from pathlib import Path
 
 from lora_files import BLOCK_LAYERS, BLOCKS, DIM, RANK, layer_keys, write_lora
 
-from backend.lora.library import LoRALibrary
+from wan_lora_studio.lora.library.library import LoRALibrary
 
 
 def test_a_whole_lora_fills_every_block(library: LoRALibrary, root: Path) -> None:

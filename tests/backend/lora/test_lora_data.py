@@ -14,11 +14,11 @@ from lora_files import (
     write_safetensors,
 )
 
-from backend.errors import LoRAFileError
-from backend.lora import finite
-from backend.lora.header import TensorEntry, read_header
-from backend.lora.shapes import matrix, mismatch, missing_half
-from backend.lora.tensor_data import validate_tensor_data
+from wan_lora_studio.errors import LoRAFileError
+from wan_lora_studio.lora.files import finite
+from wan_lora_studio.lora.files.header import TensorEntry, read_header
+from wan_lora_studio.lora.files.tensor_data import validate_tensor_data
+from wan_lora_studio.lora.inspection.shapes import matrix, mismatch, missing_half
 
 SHAPES: dict[str, tuple[dict[str, tuple[int, ...]], tuple[int, int]]] = {
     "linear": ({"lora_down": (4, 6), "lora_up": (8, 4)}, (8, 6)),

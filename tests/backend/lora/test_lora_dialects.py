@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from lora_files import diffusion_pipe, layer_keys, lokr, musubi
 
-from backend.lora.dialects import DIALECTS, read_keys
-from backend.lora.module_names import (
+from wan_lora_studio.lora.inspection.dialects import DIALECTS, read_keys
+from wan_lora_studio.lora.inspection.layer_names import (
     DIFFUSERS_BLOCK,
     DIFFUSERS_ROOT,
     ORIGINAL_BLOCK,
@@ -14,7 +14,7 @@ from backend.lora.module_names import (
     resolve_dotted,
     resolve_underscored,
 )
-from backend.lora.parts import FORMS
+from wan_lora_studio.lora.inspection.part_names import FORMS
 
 Q = "blocks.3.attn1.to_q"
 

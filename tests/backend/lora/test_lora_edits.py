@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from lora_files import add_pair, write_lora
 
-from backend.errors import LoRAError, LoRANotFoundError
-from backend.lora.library import LoRALibrary
-from backend.settings import Settings
+from wan_lora_studio.errors import LoRAError, LoRANotFoundError
+from wan_lora_studio.lora.library.library import LoRALibrary
+from wan_lora_studio.settings import Settings
 
 EVERYTHING: dict[str, Any] = {
     "title": "Neon", "description": "Bright signs", "tags": ["night", "city"], "author": "me",

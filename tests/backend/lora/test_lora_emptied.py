@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from lora_files import write_lora
 
-from backend.errors import StudioError
-from backend.lora.library import LoRALibrary
-from backend.lora.upload import LoRAUploadHandler
-from backend.settings import ExtraFolder, Settings
+from wan_lora_studio.errors import StudioError
+from wan_lora_studio.lora.library.library import LoRALibrary
+from wan_lora_studio.lora.uploads.handler import LoRAUploadHandler
+from wan_lora_studio.settings import ExtraFolder, Settings
 
 
 @pytest.fixture

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from lora_files import tiny_model, write_lora
 
-from backend.errors import LoRANotFoundError
-from backend.lora.estimating import Measured
-from backend.lora.library import LoRALibrary
-from backend.lora.loads import KEPT, TELLS_SPEED
-from backend.settings import Settings, load_settings
+from wan_lora_studio.errors import LoRANotFoundError
+from wan_lora_studio.lora.library.estimates import Measured
+from wan_lora_studio.lora.library.library import LoRALibrary
+from wan_lora_studio.lora.storage.load_history import KEPT, TELLS_SPEED
+from wan_lora_studio.settings import Settings, load_settings
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ from lora_files import (
     musubi,
 )
 
-from backend.lora.experts import RoleEvidence, Source, Strength
-from backend.lora.info import LoRAInfo
+from wan_lora_studio.lora.inspection.info import LoRAInfo
+from wan_lora_studio.lora.inspection.role_evidence import RoleEvidence, Source, Strength
 
 
 @pytest.mark.parametrize(

@@ -9,12 +9,12 @@ import lora_fixtures
 import pytest
 from lora_fixtures import Fixture, all_spelled
 
-from backend.lora.architectures import architecture_for
-from backend.lora.compatibility import Compatibility, judge
-from backend.lora.dialects import DIALECTS
-from backend.lora.info import Form, LoRAInfo
-from backend.lora.inspection import inspect_lora
-from backend.settings import load_settings
+from wan_lora_studio.lora.inspection.architectures import architecture_for
+from wan_lora_studio.lora.inspection.compatibility import Compatibility, judge
+from wan_lora_studio.lora.inspection.dialects import DIALECTS
+from wan_lora_studio.lora.inspection.info import Form, LoRAInfo
+from wan_lora_studio.lora.inspection.inspect_lora import inspect_lora
+from wan_lora_studio.settings import load_settings
 
 # The rows of the table of layouts, and what was seen besides; each needs a fixture.
 TRAINERS = {

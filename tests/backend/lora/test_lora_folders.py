@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from lora_files import tiny_model, write_lora
 
-from backend.errors import LoRAError
-from backend.lora.library import LoRALibrary
-from backend.settings import load_settings
+from wan_lora_studio.errors import LoRAError
+from wan_lora_studio.lora.library.library import LoRALibrary
+from wan_lora_studio.settings import load_settings
 
 
 @pytest.fixture

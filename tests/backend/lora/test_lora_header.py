@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 from lora_files import Tensors, write_lora, write_raw, write_safetensors
 
-from backend.errors import LoRAFileError
-from backend.lora.header import MAX_HEADER_BYTES, read_header
-from backend.lora.header_json import MAX_TENSORS
-from backend.lora.inspection import inspect_lora
+from wan_lora_studio.errors import LoRAFileError
+from wan_lora_studio.lora.files.header import MAX_HEADER_BYTES, read_header
+from wan_lora_studio.lora.files.header_strict import MAX_TENSORS
+from wan_lora_studio.lora.inspection.inspect_lora import inspect_lora
 
 
 def entry(

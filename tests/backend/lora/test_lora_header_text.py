@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lora_files import musubi, write_lora
 
-from backend.errors import LoRAFileError
-from backend.lora.header import MAX_HEADER_BYTES, read_header
-from backend.lora.header_text import (
+from wan_lora_studio.errors import LoRAFileError
+from wan_lora_studio.lora.files.header import MAX_HEADER_BYTES, read_header
+from wan_lora_studio.lora.files.header_text import (
     CHUNK_BYTES,
     MOST_NAMED,
     MOST_TEXTS,
@@ -23,10 +23,10 @@ from backend.lora.header_text import (
     Room,
     header_text,
 )
-from backend.lora.inspection import inspect_lora
-from backend.lora.library import LoRALibrary
-from backend.lora.upload import LoRAUploadHandler
-from backend.settings import Settings
+from wan_lora_studio.lora.inspection.inspect_lora import inspect_lora
+from wan_lora_studio.lora.library.library import LoRALibrary
+from wan_lora_studio.lora.uploads.handler import LoRAUploadHandler
+from wan_lora_studio.settings import Settings
 
 MB = 1024 * 1024
 SMALL = Room(long=8, long_ones=20, rest=10_000)

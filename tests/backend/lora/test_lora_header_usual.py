@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backend.errors import LoRAFileError
-from backend.lora.header_json import DTYPE_BITS, read_json
-from backend.lora.header_usual import read_usual
+from wan_lora_studio.errors import LoRAFileError
+from wan_lora_studio.lora.files.header_fast import read_usual
+from wan_lora_studio.lora.files.header_strict import DTYPE_BITS, read_json
 
 SEPARATORS: dict[str, tuple[str, str]] = {"compact": (",", ":"), "spaced": (", ", ": ")}
 GOOD: dict[str, dict[str, Any]] = {

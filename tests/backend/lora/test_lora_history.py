@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from lora_files import add_pair, musubi, random_tensors, write_lora, write_safetensors
 
-from backend.lora.contents import HASH_BYTES_AT_ONCE
-from backend.lora.library import LoRALibrary
-from backend.settings import Settings
+from wan_lora_studio.lora.index.library_index import HASH_BYTES_AT_ONCE
+from wan_lora_studio.lora.library.library import LoRALibrary
+from wan_lora_studio.settings import Settings
 
 WAIT = 120.0
 

@@ -12,10 +12,10 @@ import pytest
 from lora_files import write_lora
 from PIL import Image
 
-from backend.errors import LoRAError, StudioError
-from backend.lora.library import LoRALibrary
-from backend.lora.names import composed, name_problem
-from backend.lora.upload import LoRAUploadHandler
+from wan_lora_studio.errors import LoRAError, StudioError
+from wan_lora_studio.lora.library.library import LoRALibrary
+from wan_lora_studio.lora.names import composed, name_problem
+from wan_lora_studio.lora.uploads.handler import LoRAUploadHandler
 
 TRAVERSALS = [
     f"{start}{step * depth}{end}"

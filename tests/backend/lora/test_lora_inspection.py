@@ -22,12 +22,16 @@ from lora_files import (
     write_safetensors,
 )
 
-from backend.errors import LoRAFileError, UnsupportedLoRAError
-from backend.lora.architectures import Architecture, architecture_for, architecture_from_config
-from backend.lora.compatibility import Compatibility, judge
-from backend.lora.info import Form, LoRAInfo
-from backend.lora.inspection import FormCache, inspect_lora
-from backend.settings import load_settings
+from wan_lora_studio.errors import LoRAFileError, UnsupportedLoRAError
+from wan_lora_studio.lora.inspection.architectures import (
+    Architecture,
+    architecture_for,
+    architecture_from_config,
+)
+from wan_lora_studio.lora.inspection.compatibility import Compatibility, judge
+from wan_lora_studio.lora.inspection.info import Form, LoRAInfo
+from wan_lora_studio.lora.inspection.inspect_lora import FormCache, inspect_lora
+from wan_lora_studio.settings import load_settings
 
 TINY = architecture_from_config("tiny", "Tiny", ("high", "low"), TINY_CONFIG)
 ONE = architecture_from_config("one", "One", ("high",), TINY_CONFIG)

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from lora_files import write_lora
 
-from backend.lora.catalog import Catalog
-from backend.lora.intents import Intents
-from backend.lora.library import LoRALibrary
-from backend.lora.placement import Move, move_one, undo_one
-from backend.settings import Settings
+from wan_lora_studio.lora.library.library import LoRALibrary
+from wan_lora_studio.lora.storage.catalog import Catalog
+from wan_lora_studio.lora.storage.journal import Intents
+from wan_lora_studio.lora.storage.moves import Move, move_one, undo_one
+from wan_lora_studio.settings import Settings
 
 
 @pytest.fixture

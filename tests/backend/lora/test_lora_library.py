@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 from lora_files import add_pair, diffusion_pipe, musubi, write_lora
 
-from backend.errors import LoRAError, LoRAFileError, LoRANotFoundError, SettingsError
-from backend.lora.library import LoRALibrary
-from backend.settings import Settings, load_settings
+from wan_lora_studio.errors import LoRAError, LoRAFileError, LoRANotFoundError, SettingsError
+from wan_lora_studio.lora.library.library import LoRALibrary
+from wan_lora_studio.settings import Settings, load_settings
 
 CONTRACT = {
     "name", "filename", "files", "path", "size_mb", "upload_date", "last_used", "use_count",

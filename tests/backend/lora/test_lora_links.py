@@ -12,12 +12,13 @@ from typing import Any
 import pytest
 from lora_files import tiny_model, write_lora
 
-from backend.errors import LoRAError
-from backend.lora import contents, walking
-from backend.lora.hashing import Hashes
-from backend.lora.library import LoRALibrary
-from backend.lora.upload import LoRAUploadHandler
-from backend.settings import Settings, load_settings
+from wan_lora_studio.errors import LoRAError
+from wan_lora_studio.lora.files.hashing import Hashes
+from wan_lora_studio.lora.index import library_index as contents
+from wan_lora_studio.lora.index import walk as walking
+from wan_lora_studio.lora.library.library import LoRALibrary
+from wan_lora_studio.lora.uploads.handler import LoRAUploadHandler
+from wan_lora_studio.settings import Settings, load_settings
 
 REVISION = "0123456789abcdef0123456789abcdef01234567"
 

@@ -13,12 +13,12 @@ import pytest
 from lora_files import tiny_model, write_lora
 from PIL import Image
 
-from backend.lora.library import LoRALibrary
-from backend.lora.loose_values import read_html
-from backend.lora.metadata import describe
-from backend.lora.picture_sources import sources
-from backend.lora.thumbnails import make_thumbnail, placeholder
-from backend.settings import load_settings
+from wan_lora_studio.lora.files.loose_values import read_html
+from wan_lora_studio.lora.files.preview_sources import sources
+from wan_lora_studio.lora.files.thumbnails import make_thumbnail, placeholder
+from wan_lora_studio.lora.inspection.header_texts import describe
+from wan_lora_studio.lora.library.library import LoRALibrary
+from wan_lora_studio.settings import load_settings
 
 Color = tuple[int, int, int]
 RED, GREEN, BLUE = (220, 30, 30), (30, 200, 30), (30, 30, 220)

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from lora_files import add_pair, write_lora
 
-from backend.errors import LoRANotFoundError
-from backend.lora.library import LoRALibrary
-from backend.lora.lookup import Meant, close_names
+from wan_lora_studio.errors import LoRANotFoundError
+from wan_lora_studio.lora.index.name_lookup import Meant, close_names
+from wan_lora_studio.lora.library.library import LoRALibrary
 
 
 @pytest.fixture

@@ -34,9 +34,9 @@ from library_model import (
 from library_observed import litter, observed
 from lora_files import tiny_model
 
-from backend.errors import LoRAError, LoRANotFoundError, StudioError, UploadError
-from backend.lora.library import LoRALibrary
-from backend.settings import load_settings
+from wan_lora_studio.errors import LoRAError, LoRANotFoundError, StudioError, UploadError
+from wan_lora_studio.lora.library.library import LoRALibrary
+from wan_lora_studio.settings import load_settings
 
 STEPS_AT_ONCE = 40
 MEMORY = Path("/dev/shm")

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from lora_files import add_pair, layer_keys, write_lora
 
-from backend.errors import LoRAError, LoRANotFoundError
-from backend.lora.library import LoRALibrary
-from backend.settings import Settings
+from wan_lora_studio.errors import LoRAError, LoRANotFoundError
+from wan_lora_studio.lora.library.library import LoRALibrary
+from wan_lora_studio.settings import Settings
 
 
 def visible(root: Path) -> dict[str, bytes]:

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pathvalidate import validate_filename
 
-from backend.lora.names import free_name, name_problem, safe_name, stem_of
+from wan_lora_studio.lora.names import free_name, name_problem, safe_name, stem_of
 
 HOSTILE = [
     "", ".", "..", ".hidden", "-rf", " lead", "trail ", "trail.", "a/b", "..\\b", "C:evil", "a:b",

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from lora_files import diffusion_pipe, musubi, write_lora, write_raw
 
-from backend.errors import LoRAFileError, UploadError
-from backend.lora.catalog import Catalog
-from backend.lora.library import LoRALibrary
-from backend.lora.upload import LoRAUploadHandler
-from backend.settings import Settings
+from wan_lora_studio.errors import LoRAFileError, UploadError
+from wan_lora_studio.lora.library.library import LoRALibrary
+from wan_lora_studio.lora.storage.catalog import Catalog
+from wan_lora_studio.lora.uploads.handler import LoRAUploadHandler
+from wan_lora_studio.settings import Settings
 
 DEEP = "[" * 3000 + "]" * 3000
 LONG = "9" * 4300

@@ -11,12 +11,12 @@ import pytest
 from lora_files import beside_writable_folder, lora_of_others, write_lora
 from PIL import Image
 
-from backend.errors import LoRAError
-from backend.lora import crossing
-from backend.lora.crossing import copy_path
-from backend.lora.library import LoRALibrary
-from backend.lora.placement import Move, move_one, undo_one
-from backend.settings import Settings
+from wan_lora_studio.errors import LoRAError
+from wan_lora_studio.lora.library.library import LoRALibrary
+from wan_lora_studio.lora.storage import cross_device as crossing
+from wan_lora_studio.lora.storage.cross_device import copy_path
+from wan_lora_studio.lora.storage.moves import Move, move_one, undo_one
+from wan_lora_studio.settings import Settings
 
 
 @pytest.fixture

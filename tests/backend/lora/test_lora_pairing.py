@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 from lora_files import layer_keys, musubi, write_lora
 
-from backend.lora.experts import find_role
-from backend.lora.library import LoRALibrary
-from backend.lora.pairing import OFFERED, make_entries
-from backend.lora.role_words import name_role
-from backend.settings import Settings
+from wan_lora_studio.lora.index.entries import OFFERED, make_entries
+from wan_lora_studio.lora.inspection.role_evidence import find_role
+from wan_lora_studio.lora.inspection.role_words import name_role
+from wan_lora_studio.lora.library.library import LoRALibrary
+from wan_lora_studio.settings import Settings
 
 WILD = json.loads((Path(__file__).parent / "wild_names.json").read_text())
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from library_observed import litter
 
-from backend.lora.library import LoRALibrary
-from backend.settings import load_settings
+from wan_lora_studio.lora.library.library import LoRALibrary
+from wan_lora_studio.settings import load_settings
 
 PROGRAM = Path(__file__).resolve().parents[2] / "library_processes.py"
 PROCESSES, STEPS = 3, 40

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backend.lora.prompt_notation import read_prompt, unsupported_in
+from wan_lora_studio.lora.selection.prompt_notation import read_prompt, unsupported_in
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from backend.lora.experts import Source, find_role
-from backend.lora.role_words import name_role, says_one_expert
+from wan_lora_studio.lora.inspection.role_evidence import Source, find_role
+from wan_lora_studio.lora.inspection.role_words import name_role, says_one_expert
 
 WILD = json.loads((Path(__file__).parent / "wild_names.json").read_text())
 NAMES = [*WILD["public"], *WILD["more"]]

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from lora_files import add_pair, diffusion_pipe, write_lora
 
-from backend.lora.library import LoRALibrary
-from backend.lora.looking import LARGE
-from backend.settings import Settings
+from wan_lora_studio.lora.library.library import LoRALibrary
+from wan_lora_studio.lora.library.view import LARGE
+from wan_lora_studio.settings import Settings
 
 COUNT = LARGE + 50
 WAIT = 120.0

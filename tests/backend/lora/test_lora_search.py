@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from lora_files import add_pair, write_lora
 
-from backend.lora.hashing import Hashing, file_hashes
-from backend.lora.library import LoRALibrary
-from backend.lora.search import FIELDS, folded
-from backend.settings import Settings
+from wan_lora_studio.lora.files.hashing import Hashing, file_hashes
+from wan_lora_studio.lora.index.search import FIELDS, folded
+from wan_lora_studio.lora.library.library import LoRALibrary
+from wan_lora_studio.settings import Settings
 
 
 @pytest.fixture

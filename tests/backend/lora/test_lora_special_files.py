@@ -15,9 +15,9 @@ import pytest
 from lora_files import write_lora
 from PIL import Image
 
-from backend.errors import StudioError
-from backend.lora.library import LoRALibrary
-from backend.lora.upload import LoRAUploadHandler
+from wan_lora_studio.errors import StudioError
+from wan_lora_studio.lora.library.library import LoRALibrary
+from wan_lora_studio.lora.uploads.handler import LoRAUploadHandler
 
 SECRET = b'{"description": "secret", "lora_alpha": 1}'
 

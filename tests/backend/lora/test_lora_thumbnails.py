@@ -9,11 +9,12 @@ from lora_files import write_lora
 from lora_pictures import BLUE, GREEN, RED, looks_like, picture, thumbnail, video
 from PIL import Image
 
-from backend.errors import LoRAError, LoRANotFoundError
-from backend.lora import looking, thumbnails
-from backend.lora.library import LoRALibrary
-from backend.lora.previewing import is_own
-from backend.settings import Settings, load_settings
+from wan_lora_studio.errors import LoRAError, LoRANotFoundError
+from wan_lora_studio.lora.files import thumbnails
+from wan_lora_studio.lora.library import view as looking
+from wan_lora_studio.lora.library.custom_preview import is_own
+from wan_lora_studio.lora.library.library import LoRALibrary
+from wan_lora_studio.settings import Settings, load_settings
 
 
 @pytest.fixture

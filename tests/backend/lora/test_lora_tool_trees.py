@@ -19,9 +19,9 @@ import pytest
 from lora_files import tiny_model
 from tool_trees import HUB, LINKED, Kept, found_in, write_trees
 
-from backend.errors import LoRAError
-from backend.lora.library import LoRALibrary
-from backend.settings import Settings, load_settings
+from wan_lora_studio.errors import LoRAError
+from wan_lora_studio.lora.library.library import LoRALibrary
+from wan_lora_studio.settings import Settings, load_settings
 
 STEPS = int(os.environ.get("TREE_STEPS", "250"))
 PACKAGE = "matrix/Packages/ComfyUI/models/loras"  # a link into the shared folder

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from lora_files import add_pair, write_lora
 
-from backend.errors import LoRAError, UploadError
-from backend.lora.library import LoRALibrary
-from backend.lora.names import name_problem
-from backend.lora.upload import LoRAUploadHandler
-from backend.settings import Settings
+from wan_lora_studio.errors import LoRAError, UploadError
+from wan_lora_studio.lora.library.library import LoRALibrary
+from wan_lora_studio.lora.names import name_problem
+from wan_lora_studio.lora.uploads.handler import LoRAUploadHandler
+from wan_lora_studio.settings import Settings
 
 NAMES = ["café", "Ångström", "가나다", "プロジェクト", "Việt Nam", "naïve rôle", "ñandú (2)"]
 

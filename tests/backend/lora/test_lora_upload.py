@@ -21,11 +21,11 @@ from lora_files import (
     write_safetensors,
 )
 
-from backend.errors import LoRAFileError, UnsupportedLoRAError, UploadError
-from backend.lora.library import LoRALibrary
-from backend.lora.names import name_problem
-from backend.lora.upload import LoRAUploadHandler
-from backend.settings import Settings
+from wan_lora_studio.errors import LoRAFileError, UnsupportedLoRAError, UploadError
+from wan_lora_studio.lora.library.library import LoRALibrary
+from wan_lora_studio.lora.names import name_problem
+from wan_lora_studio.lora.uploads.handler import LoRAUploadHandler
+from wan_lora_studio.settings import Settings
 
 
 @pytest.fixture

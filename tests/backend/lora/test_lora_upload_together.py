@@ -12,9 +12,9 @@ import pytest
 from lora_files import layer_keys, write_lora
 from PIL import Image
 
-from backend.errors import UploadError
-from backend.lora.upload import LoRAUploadHandler
-from backend.settings import Settings
+from wan_lora_studio.errors import UploadError
+from wan_lora_studio.lora.uploads.handler import LoRAUploadHandler
+from wan_lora_studio.settings import Settings
 
 
 @pytest.fixture

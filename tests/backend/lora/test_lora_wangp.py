@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backend.errors import GenerationError
-from backend.lora.selection import LoRASelection
-from backend.lora.wangp import Phases, parse_multipliers
+from wan_lora_studio.errors import GenerationError
+from wan_lora_studio.lora.selection.strengths import LoRASelection
+from wan_lora_studio.lora.selection.wangp_multipliers import Phases, parse_multipliers
 
 # text, number of LoRAs, their values; from WanGP's docs/LORAS.md
 DOCUMENTED: dict[str, tuple[str, int, list[Any]]] = {

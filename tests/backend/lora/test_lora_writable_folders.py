@@ -9,9 +9,9 @@ import pytest
 from lora_files import beside_writable_folder, lora_of_others
 from PIL import Image
 
-from backend.errors import LoRAError, LoRANotFoundError, SettingsError
-from backend.lora.library import LoRALibrary
-from backend.settings import Settings, load_settings
+from wan_lora_studio.errors import LoRAError, LoRANotFoundError, SettingsError
+from wan_lora_studio.lora.library.library import LoRALibrary
+from wan_lora_studio.settings import Settings, load_settings
 
 
 @pytest.fixture

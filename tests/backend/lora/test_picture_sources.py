@@ -15,9 +15,9 @@ from lora_files import write_lora
 from lora_pictures import GREEN, RED, looks_like, thumbnail, video
 from PIL import Image
 
-from backend.lora.library import LoRALibrary
-from backend.lora.picture_sources import MAX_PIXELS, decode_picture
-from backend.lora.png_strips import png_size, reduced
+from wan_lora_studio.lora.files.png_strips import png_size, reduced
+from wan_lora_studio.lora.files.preview_sources import MAX_PIXELS, decode_picture
+from wan_lora_studio.lora.library.library import LoRALibrary
 
 LARGE = 9000
 
@@ -110,7 +110,7 @@ def test_a_damaged_one_is_no_picture() -> None:
 MEASURED = """
 import resource, sys
 from pathlib import Path
-from backend.lora.picture_sources import picture_of
+from wan_lora_studio.lora.files.preview_sources import picture_of
 peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 before = peak()
 picture = picture_of(Path(sys.argv[1]))

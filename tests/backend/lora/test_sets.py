@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from lora_files import add_pair, write_lora
 
-from backend.errors import LoRAError
-from backend.lora.library import LoRALibrary
-from backend.lora.set_files import SetItem
-from backend.lora.sets import LoRASets
-from backend.settings import load_settings
+from wan_lora_studio.errors import LoRAError
+from wan_lora_studio.lora.library.library import LoRALibrary
+from wan_lora_studio.lora.selection.set_files import SetItem
+from wan_lora_studio.lora.selection.sets import LoRASets
+from wan_lora_studio.settings import load_settings
 
 STYLE = SetItem("style", {"high": 1.0, "low": [[0.0, 0.5], [0.75, 0.0]]})
 MOTION = SetItem("motion", 0.5, on=False)

@@ -10,12 +10,12 @@ import pytest
 import torch
 from lora_files import write_lora
 
-from backend.errors import LoRAFileError, UploadError
-from backend.lora.header import CONVERT_A_PICKLE, read_header
-from backend.lora.library import LoRALibrary
-from backend.lora.names import is_lora_file, stem_of, suffix_of
-from backend.lora.upload import LoRAUploadHandler
-from backend.settings import Settings
+from wan_lora_studio.errors import LoRAFileError, UploadError
+from wan_lora_studio.lora.files.header import CONVERT_A_PICKLE, read_header
+from wan_lora_studio.lora.library.library import LoRALibrary
+from wan_lora_studio.lora.names import is_lora_file, stem_of, suffix_of
+from wan_lora_studio.lora.uploads.handler import LoRAUploadHandler
+from wan_lora_studio.settings import Settings
 
 
 def test_the_ending_in_any_case() -> None:

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from lora_files import write_lora
 
-from backend.errors import LoRAError
-from backend.lora.library import LoRALibrary
-from backend.lora.sidecars import SidecarReading
+from wan_lora_studio.errors import LoRAError
+from wan_lora_studio.lora.files.sidecars import SidecarReading
+from wan_lora_studio.lora.library.library import LoRALibrary
 
 
 def add(root: Path, **tips: Any) -> None:

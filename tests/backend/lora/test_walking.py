@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from lora_files import write_lora
 
-from backend.lora import walking
-from backend.lora.header import CONVERT_A_PICKLE
-from backend.lora.library import LoRALibrary
-from backend.settings import load_settings
+from wan_lora_studio.lora.files.header import CONVERT_A_PICKLE
+from wan_lora_studio.lora.index import walk as walking
+from wan_lora_studio.lora.library.library import LoRALibrary
+from wan_lora_studio.settings import load_settings
 
 # As an old archive or a disk of another system leaves them.
 NO_TEXT = (b"caf\xe9.safetensors", b"\xff\xfe.json", b"caf\xe9.png", b"pack\x80/x.safetensors")

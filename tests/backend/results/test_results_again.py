@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 from lora_files import write_lora
 
-from backend.results.reading import read_facts
-from backend.results.restoring import Restored, restore
-from backend.settings import Settings, load_settings
-from backend.wan.generation import generate_video
-from backend.wan.manager import LoRAManager
-from backend.wan.models import ModelManager
-from backend.wan.task import GenerationTask
+from wan_lora_studio.results.reading import read_facts
+from wan_lora_studio.results.restoring import Restored, restore
+from wan_lora_studio.settings import Settings, load_settings
+from wan_lora_studio.wan.generation.generate_video import generate_video
+from wan_lora_studio.wan.lora_manager import LoRAManager
+from wan_lora_studio.wan.models.loading import ModelManager
+from wan_lora_studio.wan.task import GenerationTask
 
 ROOT = Path(__file__).resolve().parents[3]
 SELECTIONS: dict[str, dict[str, Any]] = {

@@ -15,10 +15,10 @@ import pytest
 from result_files import metadata, video_bytes, write_video
 from result_traffic import traffic
 
-from backend.errors import GenerationError
-from backend.results.library import ResultLibrary
-from backend.results.query import ResultQuery
-from backend.settings import Settings, load_settings
+from wan_lora_studio.errors import GenerationError
+from wan_lora_studio.results.library import ResultLibrary
+from wan_lora_studio.results.query import ResultQuery
+from wan_lora_studio.settings import Settings, load_settings
 
 ROOT = Path(__file__).resolve().parents[3]
 NAMES = [f"task-{number}" for number in range(3)]

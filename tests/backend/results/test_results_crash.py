@@ -10,9 +10,9 @@ from pathlib import Path
 
 from result_files import metadata, write_video
 
-from backend.results.library import ResultLibrary
-from backend.results.query import ResultQuery
-from backend.settings import load_settings
+from wan_lora_studio.results.library import ResultLibrary
+from wan_lora_studio.results.query import ResultQuery
+from wan_lora_studio.settings import load_settings
 
 ROOT = Path(__file__).resolve().parents[3]
 KILLS = 12

@@ -22,9 +22,9 @@ from foreign_files import (
     wrapper,
 )
 
-from backend.errors import GenerationError
-from backend.results.facts import VideoFacts
-from backend.results.reading import read_facts
+from wan_lora_studio.errors import GenerationError
+from wan_lora_studio.results.facts import VideoFacts
+from wan_lora_studio.results.reading import read_facts
 
 XL = one_sampler(lora_name="ink.safetensors", strength_model=0.8, strength_clip=1.0)
 

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 from result_files import WANGP, metadata, video_bytes, write_video
 
-from backend.errors import GenerationError
-from backend.results.library import ResultLibrary
-from backend.results.query import ResultQuery
-from backend.settings import Settings, load_settings
+from wan_lora_studio.errors import GenerationError
+from wan_lora_studio.results.library import ResultLibrary
+from wan_lora_studio.results.query import ResultQuery
+from wan_lora_studio.settings import Settings, load_settings
 
 EVERYTHING = ResultQuery()
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from result_files import metadata, video_bytes, write_video
 
-from backend.errors import GenerationError
-from backend.results.mp4 import MAX_BOXES, MAX_COMMENT, read_comment
+from wan_lora_studio.errors import GenerationError
+from wan_lora_studio.results.mp4 import MAX_BOXES, MAX_COMMENT, read_comment
 
 
 def box(kind: bytes, content: bytes) -> bytes:

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from result_files import WANGP, metadata, write_video
 
-from backend.results.library import ResultLibrary
-from backend.results.query import ResultQuery
-from backend.settings import Settings, load_settings
-from ui.result_models import ResultDetails, ResultItem
+from wan_lora_studio.results.library import ResultLibrary
+from wan_lora_studio.results.query import ResultQuery
+from wan_lora_studio.settings import Settings, load_settings
+from wan_lora_studio.ui.http.result_models import ResultDetails, ResultItem
 
 
 def nested(levels: int) -> Any:

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from result_files import WANGP, metadata, task, write_video
 
-from backend.errors import GenerationError
-from backend.results.facts import VideoFacts
-from backend.results.reading import facts_of, read_facts
+from wan_lora_studio.errors import GenerationError
+from wan_lora_studio.results.facts import VideoFacts
+from wan_lora_studio.results.reading import facts_of, read_facts
 
 HIGH, LOW = "a" * 64, "b" * 64
 

@@ -6,9 +6,9 @@ from typing import Any
 
 from result_files import WANGP, metadata
 
-from backend.results.reading import facts_of
-from backend.results.restoring import Restored, restore
-from backend.settings import load_settings
+from wan_lora_studio.results.reading import facts_of
+from wan_lora_studio.results.restoring import Restored, restore
+from wan_lora_studio.settings import load_settings
 
 SETTINGS = load_settings()
 ONE, TWO, THREE = "1" * 64, "2" * 64, "3" * 64

@@ -14,12 +14,12 @@ from typing import Any
 import pytest
 from result_files import metadata, write_video
 
-from backend.errors import GenerationError
-from backend.results.database import RESULTS
-from backend.results.library import ResultLibrary
-from backend.results.query import ResultQuery
-from backend.settings import Settings, load_settings
-from backend.sqlite_file import CountedFile, Schema
+from wan_lora_studio.errors import GenerationError
+from wan_lora_studio.results.database import RESULTS
+from wan_lora_studio.results.library import ResultLibrary
+from wan_lora_studio.results.query import ResultQuery
+from wan_lora_studio.settings import Settings, load_settings
+from wan_lora_studio.sqlite_file import CountedFile, Schema
 
 Open = Callable[..., ResultLibrary]
 

@@ -12,8 +12,8 @@ import torch
 from studio import Studio
 from tiny_models import save_tiny_model, table_row
 
-from backend.settings import Settings, load_settings
-from backend.wan.models import ModelManager
+from wan_lora_studio.settings import Settings, load_settings
+from wan_lora_studio.wan.models.loading import ModelManager
 
 KINDS = ("t2v", "i2v", "ti2v")
 

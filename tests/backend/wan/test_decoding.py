@@ -13,9 +13,9 @@ from diffusers import AutoencoderKLWan
 from diffusers.video_processor import VideoProcessor
 from PIL import Image
 
-from backend.settings import SHIPPED_CONFIG
-from backend.wan.decoding import Previewer, decode_latents
-from backend.wan.latent_colours import WAN21, WAN22, colours_of
+from wan_lora_studio.settings import SHIPPED_CONFIG
+from wan_lora_studio.wan.generation.decoding import Previewer, decode_latents
+from wan_lora_studio.wan.generation.latent_preview import WAN21, WAN22, colours_of
 
 DEMO = SHIPPED_CONFIG.parent / "models" / "demo"
 

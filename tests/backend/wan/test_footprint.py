@@ -12,13 +12,13 @@ import pytest
 import torch
 from studio import Studio
 
-from backend.errors import VRAMError
-from backend.settings import SHIPPED_CONFIG
-from backend.wan.footprint import Footprint, Forecast
-from backend.wan.foresight import exhausted, foresee, require_possible, warning
-from backend.wan.models import ModelManager
-from backend.wan.placement import is_offloaded
-from backend.wan.task import GenerationTask, Progress
+from wan_lora_studio.errors import VRAMError
+from wan_lora_studio.settings import SHIPPED_CONFIG
+from wan_lora_studio.wan.memory.footprint import Footprint, Forecast
+from wan_lora_studio.wan.memory.forecast import exhausted, foresee, require_possible, warning
+from wan_lora_studio.wan.models.loading import ModelManager
+from wan_lora_studio.wan.models.offload import is_offloaded
+from wan_lora_studio.wan.task import GenerationTask, Progress
 
 GB = 10**9
 A14B = Footprint(

@@ -16,17 +16,17 @@ from diffusers import AutoencoderKLWan
 from PIL import Image
 from studio import Studio, decoded
 
-from backend.errors import (
+from benchmarks.bare_script import make_video
+from wan_lora_studio.errors import (
     CancelledByUser,
     GenerationError,
     IncompatibleLoRAError,
     LoRAError,
     LoRANotFoundError,
 )
-from backend.wan.manager import LoRAManager
-from backend.wan.task import GenerationTask, Progress
-from backend.wan.video_file import read_metadata
-from benchmarks.bare_script import make_video
+from wan_lora_studio.wan.generation.video_file import read_metadata
+from wan_lora_studio.wan.lora_manager import LoRAManager
+from wan_lora_studio.wan.task import GenerationTask, Progress
 
 
 def no_database(library: Path) -> None:

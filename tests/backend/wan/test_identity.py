@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from huggingface_hub import constants
 
-from backend.settings import load_settings
-from backend.wan.identity import WHOLE_UP_TO, ModelIdentity, installed_fingerprint
+from wan_lora_studio.settings import load_settings
+from wan_lora_studio.wan.models.identity import WHOLE_UP_TO, ModelIdentity, installed_fingerprint
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from studio import Studio
 
-from backend.jobs.runner import GenerationRunner
-from backend.wan.manager import LoRAManager
-from backend.wan.task import GenerationTask, Progress
-from backend.wan.video_file import read_metadata
+from wan_lora_studio.jobs.worker.runner import GenerationRunner
+from wan_lora_studio.wan.generation.video_file import read_metadata
+from wan_lora_studio.wan.lora_manager import LoRAManager
+from wan_lora_studio.wan.task import GenerationTask, Progress
 
 PAIR = {"kohya_pair": {"high": 0.5, "low": -1.0}}
 

@@ -8,9 +8,9 @@ import pytest
 from applying import two_experts
 from lora_files import tiny_model, write_lora
 
-from backend.settings import load_settings
-from backend.wan.adapters.choice import Mode
-from backend.wan.manager import LoRAManager
+from wan_lora_studio.settings import load_settings
+from wan_lora_studio.wan.adapters.apply_mode import Mode
+from wan_lora_studio.wan.lora_manager import LoRAManager
 
 LAYER = "diffusion_model.blocks.0.self_attn.q"
 SHAPES = {f"{LAYER}.lora_A.weight": (4, 32), f"{LAYER}.lora_B.weight": (32, 4)}

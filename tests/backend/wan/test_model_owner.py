@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from studio import Studio, decoded
 
-from backend.errors import CancelledByUser, InUseError
-from backend.wan.manager import LoRAManager
-from backend.wan.task import GenerationResult, Progress
+from wan_lora_studio.errors import CancelledByUser, InUseError
+from wan_lora_studio.wan.lora_manager import LoRAManager
+from wan_lora_studio.wan.task import GenerationResult, Progress
 
 STEPS = 2
 RUNS = ({"combined": 1.0}, {}, {"lokr": [[0.0, 1.0], [0.5, 0.2]]}, {"accelerator": 0.5})

@@ -10,9 +10,9 @@ import pytest
 import torch
 from tiny_models import save_tiny_model, table_row
 
-from backend.errors import ModelLoadError, SettingsError, VRAMError
-from backend.settings import Settings, load_settings
-from backend.wan.models import ModelManager
+from wan_lora_studio.errors import ModelLoadError, SettingsError, VRAMError
+from wan_lora_studio.settings import Settings, load_settings
+from wan_lora_studio.wan.models.loading import ModelManager
 
 PIPELINES = {
     "t2v": diffusers.WanPipeline,

@@ -11,11 +11,11 @@ from full_memory import FullMemory
 from pretend_gpu import GB, PretendGPU
 from studio import Studio
 
-import backend.wan.video_file
-from backend.errors import VRAMError
-from backend.settings import Settings
-from backend.wan.footprint import Footprint
-from backend.wan.models import LoadedModel, ModelManager
+import wan_lora_studio.wan.generation.video_file
+from wan_lora_studio.errors import VRAMError
+from wan_lora_studio.settings import Settings
+from wan_lora_studio.wan.memory.footprint import Footprint
+from wan_lora_studio.wan.models.loading import LoadedModel, ModelManager
 
 
 @pytest.fixture
@@ -82,11 +82,11 @@ def test_the_host_is_not_filled_up_when_the_encoder_lacks_its_memory(
     def full(*_: Any, **__: Any) -> Any:
         raise MemoryError
 
-    monkeypatch.setattr(backend.wan.video_file.av, "open", full)
+    monkeypatch.setattr(wan_lora_studio.wan.generation.video_file.av, "open", full)
     with pytest.raises(VRAMError) as caught:
         on_gpu.run(steps=STEPS)
     assert caught.value.context["stage"] == "write" and "offload" not in gpu.moved
-    monkeypatch.setattr(backend.wan.video_file.av, "open", av.open)
+    monkeypatch.setattr(wan_lora_studio.wan.generation.video_file.av, "open", av.open)
     assert model_of(on_gpu).offload == "none"
 
 

@@ -16,8 +16,8 @@ from PIL import Image
 from studio import Studio, decoded
 from torch import nn
 
-from backend.settings import Settings
-from backend.wan.models import ModelManager
+from wan_lora_studio.settings import Settings
+from wan_lora_studio.wan.models.loading import ModelManager
 
 Frames = np.ndarray[Any, Any]
 SCHEDULE = [[0.0, 0.2], [0.5, 1.5]]

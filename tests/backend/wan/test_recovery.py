@@ -17,12 +17,12 @@ from full_memory import FullMemory
 from lora_weights import Made
 from studio import Studio, decoded
 
-import backend.wan.video_file
-from backend.errors import GenerationError, LoRAError, LoRAFileError, VRAMError
-from backend.jobs.runner import GenerationRunner
-from backend.wan.manager import LoRAManager
-from backend.wan.task import GenerationTask, Progress
-from backend.wan.video_file import read_metadata
+import wan_lora_studio.wan.generation.video_file
+from wan_lora_studio.errors import GenerationError, LoRAError, LoRAFileError, VRAMError
+from wan_lora_studio.jobs.worker.runner import GenerationRunner
+from wan_lora_studio.wan.generation.video_file import read_metadata
+from wan_lora_studio.wan.lora_manager import LoRAManager
+from wan_lora_studio.wan.task import GenerationTask, Progress
 
 STAGES = ("load", "apply", "text", "sample", "decode")
 
@@ -133,7 +133,7 @@ def test_memory_that_is_full_while_writing(studio: Studio, monkeypatch: pytest.M
             raise MemoryError
         return real(path, *arguments, **options)
 
-    monkeypatch.setattr(backend.wan.video_file.av, "open", full)
+    monkeypatch.setattr(wan_lora_studio.wan.generation.video_file.av, "open", full)
     result = studio.run()
     assert result.recoveries[0]["stage"] == "write" and len(studio.files()) == 3
 

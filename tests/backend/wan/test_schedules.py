@@ -12,9 +12,9 @@ from diffusers import FlowMatchEulerDiscreteScheduler, UniPCMultistepScheduler
 from studio import Studio
 from torch import Tensor
 
-from backend.wan.adapters.choice import Mode
-from backend.wan.adapters.stack import AppliedStack
-from backend.wan.adapters.stepping import StepClock
+from wan_lora_studio.wan.adapters.apply_mode import Mode
+from wan_lora_studio.wan.adapters.stack import AppliedStack
+from wan_lora_studio.wan.adapters.step_clock import StepClock
 
 SCHEDULE = {"high": [[0.0, 0.2], [0.2, 1.0], [0.4, -0.5]], "low": [[0.0, 0.0], [0.5, 1.5]]}
 SCHEDULERS = {UniPCMultistepScheduler: "flow_shift", FlowMatchEulerDiscreteScheduler: "shift"}

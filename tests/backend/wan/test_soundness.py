@@ -6,8 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from backend.errors import GenerationError
-from backend.wan.soundness import Whereabouts, require_finite_latents, require_picture
+from wan_lora_studio.errors import GenerationError
+from wan_lora_studio.wan.generation.output_checks import (
+    Whereabouts,
+    require_finite_latents,
+    require_picture,
+)
 
 WHERE = Whereabouts(3, 20, "low", ("anime", "motion"))
 

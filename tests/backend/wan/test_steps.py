@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from diffusers import UniPCMultistepScheduler
 
-from backend.wan.steps import split_steps, timesteps
+from wan_lora_studio.wan.steps import split_steps, timesteps
 
 
 def scheduler(shift: float) -> UniPCMultistepScheduler:

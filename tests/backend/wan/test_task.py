@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from backend.errors import GenerationError
-from backend.settings import load_settings
-from backend.wan.task import GenerationResult, GenerationTask
+from wan_lora_studio.errors import GenerationError
+from wan_lora_studio.settings import load_settings
+from wan_lora_studio.wan.task import GenerationResult, GenerationTask
 
 
 def task(**fields: Any) -> GenerationTask:

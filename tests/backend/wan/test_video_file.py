@@ -10,8 +10,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from backend.errors import GenerationError
-from backend.wan.video_file import Frames, ResultFiles, read_metadata, write_result
+from wan_lora_studio.errors import GenerationError
+from wan_lora_studio.wan.generation.video_file import (
+    Frames,
+    ResultFiles,
+    read_metadata,
+    write_result,
+)
 
 METADATA = {"task": {"prompt": "ein roter Kreis \u2192 \u201clinks\u201d \U0001f534; = # \\ \n"}}
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from applying import MODES, assert_bit_identical, state, two_experts
 
-from backend.wan.adapters.choice import Mode
+from wan_lora_studio.wan.adapters.apply_mode import Mode
 
 
 @pytest.fixture(params=MODES)

@@ -12,7 +12,7 @@ from applying import TOLERANCE, apply, difference, item, output
 from lycoris import create_lycoris
 from safetensors.torch import save_file
 
-from backend.wan.adapters.choice import Mode
+from wan_lora_studio.wan.adapters.apply_mode import Mode
 
 ALGORITHMS: dict[str, dict[str, Any]] = {
     "LoCon": {"algo": "locon"},

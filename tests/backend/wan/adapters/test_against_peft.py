@@ -13,8 +13,8 @@ from diffusers import WanPipeline
 from peft import LoHaConfig, LoKrConfig, LoraConfig, get_peft_model, get_peft_model_state_dict
 from torch import Tensor
 
-from backend.errors import UnsupportedLoRAError
-from backend.wan.adapters.choice import Mode
+from wan_lora_studio.errors import UnsupportedLoRAError
+from wan_lora_studio.wan.adapters.apply_mode import Mode
 
 LINEARS = ["to_q", "to_k", "to_v", "to_out.0", "net.2", "time_proj", "proj_out"]
 EVERYTHING = [*LINEARS, "patch_embedding"]

@@ -13,10 +13,10 @@ from lora_algebras import CONVOLUTION_ALGEBRAS, LINEAR_ALGEBRAS, Algebra
 from lora_layouts import LAYOUTS, can_store, every_parameter, write_layers
 from lora_weights import Made, accelerator_file, combined_file
 
-from backend.errors import LoRAError
-from backend.lora.architectures import Architecture, architecture_from_config
-from backend.lora.compatibility import Compatibility, judge
-from backend.lora.inspection import inspect_lora
+from wan_lora_studio.errors import LoRAError
+from wan_lora_studio.lora.inspection.architectures import Architecture, architecture_from_config
+from wan_lora_studio.lora.inspection.compatibility import Compatibility, judge
+from wan_lora_studio.lora.inspection.inspect_lora import inspect_lora
 
 Shapes = Mapping[str, tuple[int, ...]]
 Make = Callable[[Shapes], Made]

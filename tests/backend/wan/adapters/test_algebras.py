@@ -11,8 +11,8 @@ from lycoris.functional import general, locon, loha, lokr
 from peft import LoraConfig, inject_adapter_in_model
 from torch import Tensor, nn
 
-from backend.errors import IncompatibleLoRAError, LoRAFileError, UnsupportedLoRAError
-from backend.wan.adapters.layer import Layer, read_layer
+from wan_lora_studio.errors import IncompatibleLoRAError, LoRAFileError, UnsupportedLoRAError
+from wan_lora_studio.wan.adapters.layer import Layer, read_layer
 
 LINEAR = (24, 16)
 CONVOLUTION = (24, 8, 1, 2, 2)

@@ -9,12 +9,12 @@ import lora_weights
 import pytest
 from applying import difference, item, output, shapes_of, two_experts
 
-import backend.wan.adapters.cache
-from backend.errors import LoRAFileError
-from backend.wan.adapters.cache import AdapterCache
-from backend.wan.adapters.choice import Mode
-from backend.wan.adapters.files import AdapterFile, read_adapter_file
-from backend.wan.adapters.stack import applied_stack
+import wan_lora_studio.wan.adapters.cache
+from wan_lora_studio.errors import LoRAFileError
+from wan_lora_studio.wan.adapters.apply_mode import Mode
+from wan_lora_studio.wan.adapters.cache import AdapterCache
+from wan_lora_studio.wan.adapters.factors import AdapterFile, read_adapter_file
+from wan_lora_studio.wan.adapters.stack import applied_stack
 
 ROOMY = 1 << 30
 
@@ -114,7 +114,7 @@ def test_the_files_of_a_stack_are_read_side_by_side(
         all_begun.wait(60)
         return read_adapter_file(path)
 
-    monkeypatch.setattr(backend.wan.adapters.cache, "read_adapter_file", read)
+    monkeypatch.setattr(wan_lora_studio.wan.adapters.cache, "read_adapter_file", read)
     cache = AdapterCache(ROOMY)
     items = [item(path.stem, 1.0, both=path) for path in files]
     with applied_stack(two_experts(), items, cache=cache) as stack:

@@ -15,10 +15,10 @@ from applying import MODES, assert_bit_identical, item, shapes_of, state, two_ex
 from diffusers import WanTransformer3DModel
 from tiny_models import tiny_transformer
 
-from backend.errors import LoRALoadingError
-from backend.wan.adapters.cache import AdapterCache
-from backend.wan.adapters.custody import custody_of
-from backend.wan.adapters.stack import applied_stack
+from wan_lora_studio.errors import LoRALoadingError
+from wan_lora_studio.wan.adapters.cache import AdapterCache
+from wan_lora_studio.wan.adapters.custody import custody_of
+from wan_lora_studio.wan.adapters.stack import applied_stack
 
 SCHEDULE = [[0.0, 1.0], [0.5, 0.3]]
 

@@ -23,7 +23,7 @@ from lora_weights import Made, accelerator_file
 from tiny_models import tiny_transformer
 from torch._dynamo.utils import counters
 
-from backend.errors import LoRALoadingError
+from wan_lora_studio.errors import LoRALoadingError
 
 Compile = Callable[[Any, str], Any]
 

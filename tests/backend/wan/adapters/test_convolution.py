@@ -11,7 +11,7 @@ from applying import check_output, check_rounding, shapes_of
 from lora_algebras import CONVOLUTION_ALGEBRAS, Algebra
 from lora_layouts import LAYOUTS, Layout, can_store, write_layers
 
-from backend.wan.adapters.choice import Mode
+from wan_lora_studio.wan.adapters.apply_mode import Mode
 
 CONVOLUTION = ("patch_embedding",)
 TRAINERS = ("diffusers", "diffusion-pipe", "musubi", "LyCORIS", "LightX2V")

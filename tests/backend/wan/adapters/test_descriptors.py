@@ -14,7 +14,7 @@ COUNT = 300
 READ_ALL = """
 import resource, sys
 from pathlib import Path
-from backend.wan.adapters.cache import AdapterCache
+from wan_lora_studio.wan.adapters.cache import AdapterCache
 resource.setrlimit(resource.RLIMIT_NOFILE, (int(sys.argv[2]),) * 2)
 source, cache = Path(sys.argv[1]), AdapterCache(1 << 30)
 names = [source.with_name(f"{number}.safetensors") for number in range(int(sys.argv[3]))]

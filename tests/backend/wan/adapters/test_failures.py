@@ -14,9 +14,9 @@ from lora_layouts import LAYOUTS, write_layers
 from lora_weights import accelerator_file
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from backend.errors import VRAMError
-from backend.wan.adapters.choice import Mode
-from backend.wan.adapters.stack import StackItem
+from wan_lora_studio.errors import VRAMError
+from wan_lora_studio.wan.adapters.apply_mode import Mode
+from wan_lora_studio.wan.adapters.stack import StackItem
 
 # How far into the work memory runs out.
 SHARES = (0.0, 0.1, 0.3, 0.5, 0.7, 0.9, 1.0)

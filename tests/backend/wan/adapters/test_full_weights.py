@@ -13,7 +13,7 @@ from lora_layouts import LAYOUTS, ORIGINAL, every_parameter, write_layers
 from lora_weights import Change, Made, random
 from torch import Tensor
 
-from backend.wan.adapters.choice import Mode
+from wan_lora_studio.wan.adapters.apply_mode import Mode
 
 
 @pytest.mark.parametrize("short", [True, False], ids=["diff_m", "modulation.diff"])

@@ -14,9 +14,9 @@ from lora_layouts import KRONECKER, LYCORIS, TRAINER
 from lora_weights import Change, Made, random
 from torch import Tensor
 
-from backend.errors import LoRAFileError, UnsupportedLoRAError
-from backend.lora.inspection import inspect_lora
-from backend.wan.adapters.choice import Mode
+from wan_lora_studio.errors import LoRAFileError, UnsupportedLoRAError
+from wan_lora_studio.lora.inspection.inspect_lora import inspect_lora
+from wan_lora_studio.wan.adapters.apply_mode import Mode
 
 # Fused layer → the layers whose weights lie one above the other in it.
 FUSED = {

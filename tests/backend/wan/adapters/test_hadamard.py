@@ -9,7 +9,7 @@ import torch
 from applying import TOLERANCE, apply, difference, item, output, two_experts
 from lora_weights import Made
 
-from backend.wan.adapters.beside import MOST_EXPANDED
+from wan_lora_studio.wan.adapters.side_layer import MOST_EXPANDED
 
 LAYER = "lycoris_blocks_1_ffn_net_2"  # [32, 48] in the tiny model
 WEIGHT = "blocks.1.ffn.net.2.weight"

@@ -16,10 +16,10 @@ from applying import apply, assert_bit_identical, difference, item, output, shap
 from lora_weights import Made
 from tiny_models import tiny_transformer
 
-from backend.wan.adapters.choice import Mode
-from backend.wan.adapters.stack import StackItem, applied_stack
+from wan_lora_studio.wan.adapters.apply_mode import Mode
+from wan_lora_studio.wan.adapters.stack import StackItem, applied_stack
 
-OURS = str(Path("backend") / "wan")
+OURS = str(Path("wan_lora_studio") / "wan")
 LOOKING = ("layout.py", "resolve.py", "files.py", "layer.py")  # they change nothing
 MOST = 250  # interrupts for each case
 

@@ -21,7 +21,7 @@ from lora_layouts import LAYOUTS, Layout, can_store, write_layers
 from lora_weights import Made
 from torch import Tensor
 
-from backend.wan.adapters.choice import Mode
+from wan_lora_studio.wan.adapters.apply_mode import Mode
 
 T = TypeVar("T")
 Known = dict[Hashable, T]

@@ -22,7 +22,7 @@ from lora_layouts import EVERY_LINEAR, LAYOUTS, write_layers
 from lora_weights import Made
 from torch import Tensor
 
-from backend.wan.adapters.choice import Mode
+from wan_lora_studio.wan.adapters.apply_mode import Mode
 
 DTYPES = (
     torch.float32,

@@ -22,11 +22,11 @@ from applying import (
 from lora_files import TINY_CONFIG
 from lora_weights import Made, diffusion_model, kohya, lora_file, random
 
-from backend.errors import IncompatibleLoRAError
-from backend.lora.architectures import architecture_from_config
-from backend.lora.compatibility import judge
-from backend.lora.inspection import inspect_lora
-from backend.wan.adapters.choice import Mode
+from wan_lora_studio.errors import IncompatibleLoRAError
+from wan_lora_studio.lora.inspection.architectures import architecture_from_config
+from wan_lora_studio.lora.inspection.compatibility import judge
+from wan_lora_studio.lora.inspection.inspect_lora import inspect_lora
+from wan_lora_studio.wan.adapters.apply_mode import Mode
 
 WIDTH = 32  # of the tiny model, which reads 4 channels and writes 4 in patches of 2 × 2
 CONFIG = {**TINY_CONFIG, "num_attention_heads": 2, "attention_head_dim": 16, "ffn_dim": 48}
@@ -150,7 +150,7 @@ def test_an_image_embedding_of_another_size() -> None:
     image = architecture_from_config(
         "t", "T", ("high",), {**CONFIG, "image_dim": 20, "added_kv_proj_dim": WIDTH}
     )
-    from backend.lora.interface_layers import other_task
+    from wan_lora_studio.lora.inspection.interface_layers import other_task
 
     root = "condition_embedder.image_embedder"
     shapes = {

@@ -16,9 +16,9 @@ import pytest
 import torch
 from applying import MODES, apply, assert_bit_identical, item, output, shapes_of, state
 
-from backend.errors import CancelledByUser, InUseError, LoRALoadingError
-from backend.wan.adapters.choice import Mode
-from backend.wan.adapters.stack import StackItem, applied_stack
+from wan_lora_studio.errors import CancelledByUser, InUseError, LoRALoadingError
+from wan_lora_studio.wan.adapters.apply_mode import Mode
+from wan_lora_studio.wan.adapters.stack import StackItem, applied_stack
 
 
 @pytest.fixture(scope="module")

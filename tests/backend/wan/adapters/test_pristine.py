@@ -11,8 +11,8 @@ from applying import same_bytes
 from diffusers import WanTransformer3DModel
 from tiny_models import tiny_transformer
 
-from backend.wan.adapters.layout import Layout
-from backend.wan.adapters.pristine import Checkpoint, Pristine
+from wan_lora_studio.wan.adapters.layout import Layout
+from wan_lora_studio.wan.adapters.pristine import Checkpoint, Pristine
 
 NAME = "blocks.0.attn1.to_q.weight"
 OTHER = "blocks.1.ffn.net.2.weight"

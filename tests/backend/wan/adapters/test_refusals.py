@@ -11,11 +11,11 @@ import torch
 from applying import apply, assert_bit_identical, item, output, shapes_of, state
 from broken_loras import BROKEN, LAYER, good_file
 
-from backend.errors import (
+from wan_lora_studio.errors import (
     IncompatibleLoRAError,
     LoRAFileError,
 )
-from backend.wan.adapters.choice import Mode
+from wan_lora_studio.wan.adapters.apply_mode import Mode
 
 
 def footprint(experts: Any) -> list[tuple[Any, ...]]:

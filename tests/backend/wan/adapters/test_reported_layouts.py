@@ -21,12 +21,12 @@ from lora_weights import ORIGINAL_NAMES, ORIGINAL_NORMS, ORIGINAL_ROOTS
 from safetensors.torch import save_file
 from torch import Tensor
 
-from backend.errors import UnsupportedLoRAError
-from backend.lora.architectures import architecture_from_config
-from backend.lora.compatibility import judge
-from backend.lora.inspection import inspect_lora
-from backend.lora.scan import require_supported
-from backend.wan.adapters.choice import Mode
+from wan_lora_studio.errors import UnsupportedLoRAError
+from wan_lora_studio.lora.index.scanner import require_supported
+from wan_lora_studio.lora.inspection.architectures import architecture_from_config
+from wan_lora_studio.lora.inspection.compatibility import judge
+from wan_lora_studio.lora.inspection.inspect_lora import inspect_lora
+from wan_lora_studio.wan.adapters.apply_mode import Mode
 
 CASES: list[dict[str, Any]] = json.loads(
     Path(__file__).with_name("reported_layouts.json").read_text(encoding="utf-8")

@@ -15,7 +15,7 @@ import torch
 from applying import item, output, shapes_of, two_experts
 from tiny_models import tiny_inputs
 
-from backend.wan.adapters.stack import applied_stack
+from wan_lora_studio.wan.adapters.stack import applied_stack
 
 
 @pytest.fixture

@@ -27,8 +27,8 @@ from lora_weights import Made, accelerator_file, combined_file
 from tiny_models import tiny_transformer
 from torch import nn
 
-from backend.errors import UnsupportedLoRAError
-from backend.wan.adapters.stack import StackItem
+from wan_lora_studio.errors import UnsupportedLoRAError
+from wan_lora_studio.wan.adapters.stack import StackItem
 
 MIXED = {
     "LoRA with alpha": "musubi",

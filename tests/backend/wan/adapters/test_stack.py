@@ -20,7 +20,7 @@ from applying import (
 )
 from tiny_models import tiny_transformer
 
-from backend.wan.adapters.choice import Mode
+from wan_lora_studio.wan.adapters.apply_mode import Mode
 
 
 def test_several_loras_and_a_pair_add_up(mode: Mode, tmp_path: Path) -> None:

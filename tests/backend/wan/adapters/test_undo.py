@@ -22,8 +22,8 @@ from lora_layouts import LAYOUTS, write_layers
 from lora_weights import Made, accelerator_file, combined_file
 from torch import Tensor, bfloat16
 
-from backend.wan.adapters.choice import WantedMode
-from backend.wan.adapters.stack import AppliedStack, StackItem
+from wan_lora_studio.wan.adapters.apply_mode import WantedMode
+from wan_lora_studio.wan.adapters.stack import AppliedStack, StackItem
 
 Files = dict[str, dict[str, Path]]
 FRACTIONS = (0.0, 0.25, 0.5, 0.75, 1.0)

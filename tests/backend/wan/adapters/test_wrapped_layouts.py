@@ -16,7 +16,7 @@ from lora_algebras import LINEAR_ALGEBRAS, lora, lora_alpha
 from lora_layouts import A_B, LAYOUTS, Layout, can_store, dotted, write_layers
 from lora_weights import LINEARS
 
-from backend.wan.adapters.choice import Mode
+from wan_lora_studio.wan.adapters.apply_mode import Mode
 
 TRANSPARENT = ("_orig_mod", "module", "_checkpoint_wrapped_module", "_fsdp_wrapped_module")
 HOLDERS = ("model", "diffusion_model", "base_model", "unet", "pipe")

@@ -1,0 +1,43 @@
+"""What the grid's cards and the details panel ask for. Names only, never paths."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+
+from lora_ui.http.card_fields import compact
+from lora_ui.http.feed import Feed
+from lora_ui.http.responses import IMMUTABLE
+from lora_ui.http.served_files import served
+from utils import LoRAManager, LoRANotFoundError
+
+
+def add_card_routes(router: APIRouter, loras: LoRAManager) -> None:
+    feed = Feed(loras, compact)
+
+    @router.get("/api/loras/cards", response_description="The library, each verdict said once")
+    def cards(request: Request) -> Response:
+        """Every card of the grid, with the verdicts for each model as indexes into a table."""
+        return feed.answer(request)
+
+    @router.get("/api/loras/video", response_description="The preview video beside the LoRA")
+    def video(name: str) -> Response:
+        """The video that plays while the pointer is on the card; 404 where there is none."""
+        path = loras.preview_video(name)
+        # The address carries the picture's version, so it never changes under it.
+        answer = None if path is None else served(path, "video/", IMMUTABLE)
+        if answer is None:
+            raise LoRANotFoundError(f"{name} has no preview video.")
+        return answer
+
+    @router.get("/api/loras/blocks", response_description="Coverage by expert and block")
+    def blocks(name: str, model: str) -> dict[str, Any]:
+        """What of each block the LoRA changes, and what it costs on that model."""
+        found = loras.block_coverage(name, model)
+        return {
+            "blocks": {
+                expert: [block.to_plain() for block in row] for expert, row in found.items()
+            },
+            "estimate": loras.estimate_memory_impact([name], model_type=model),
+        }

@@ -1,0 +1,75 @@
+"""The pictures of the LoRAs: showing, choosing and taking back."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import FileResponse
+from starlette.concurrency import run_in_threadpool
+
+from lora_ui.http.models import OneDone
+from lora_ui.http.responses import IMMUTABLE
+from lora_ui.http.served_files import served
+from utils import LoRAManager, LoRANotFoundError, ResultLibrary, UploadError, from_mb
+
+MAX_BYTES = from_mb(200)
+
+
+def add_thumbnail_routes(
+    router: APIRouter, loras: LoRAManager, results: ResultLibrary | None
+) -> None:
+    """`results` are the finished videos that a picture can be taken from."""
+
+    @router.get(
+        "/api/loras/thumbnail",
+        response_class=FileResponse,
+        response_description="The picture as WebP, a drawn placeholder where there is none",
+    )
+    def thumbnail(name: str) -> Response:
+        # The address carries the picture's version, so it never changes under it.
+        answer = served(loras.thumbnail_file(name), "image/webp", IMMUTABLE, follow=False)
+        if answer is None:
+            raise LoRANotFoundError(f"The picture of {name} is not there any more.")
+        return answer
+
+    @router.put("/api/loras/thumbnail", summary="Choose a LoRA's picture")
+    async def choose(request: Request, name: str, result: str | None = None) -> OneDone:
+        """The body is a picture or a video, whose first frame is taken; or it is empty and
+        `result` is the id of a finished video."""
+        if result is not None:
+            return await run_in_threadpool(from_result, name, result)
+        descriptor, path = tempfile.mkstemp(prefix="lora-picture-")
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                size = 0
+                async for chunk in request.stream():
+                    size += len(chunk)
+                    if size > MAX_BYTES:
+                        raise _too_large()
+                    file.write(chunk)
+            record = await run_in_threadpool(loras.set_thumbnail, name, Path(path))
+        finally:
+            Path(path).unlink(missing_ok=True)
+        return OneDone(ok=True, record=record)
+
+    @router.delete("/api/loras/thumbnail", summary="Take a chosen picture back")
+    def clear(name: str) -> OneDone:
+        """`ok` is false if no picture was chosen; pictures of other tools stay."""
+        return OneDone(ok=loras.clear_thumbnail(name), record=loras.record(name))
+
+    def from_result(name: str, result_id: str) -> OneDone:
+        if results is None:
+            raise UploadError("This app keeps no finished videos to take a picture from.")
+        poster = results.poster(results.get(result_id))
+        return OneDone(ok=True, record=loras.set_thumbnail(name, poster))
+
+
+def _too_large() -> UploadError:
+    return UploadError(
+        f"The picture or video is larger than {MAX_BYTES // from_mb(1)} MB.",
+        suggestions=["Choose a smaller file."],
+        context={"status": 413},
+    )

@@ -1,0 +1,80 @@
+"""From a task and its parts to the tasks that a batch runs, each complete and checked."""
+
+from __future__ import annotations
+
+import dataclasses
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from wan_lora_studio.errors import GenerationError, StudioError
+from wan_lora_studio.jobs.job import JobPart, Part
+from wan_lora_studio.wan.task import GenerationTask, random_seed
+
+MOST_PARTS = 500
+CHANGEABLE = {item.name for item in dataclasses.fields(GenerationTask)} - {"id"}
+
+Check = Callable[[GenerationTask], GenerationTask]
+
+
+def expand(
+    task: GenerationTask, parts: Sequence[Part], check: Check
+) -> tuple[GenerationTask, tuple[JobPart, ...]]:
+    """The job's own task, resolved, and its parts with theirs.
+
+    `check` fills in a task's defaults and raises what is wrong with it. A seed that is left open
+    is drawn once for the whole batch, unless a part's changes say `seed: None`. The task itself
+    need not be complete where the parts complete it, as with a list of prompts; then the first
+    part's task stands for the job. Raises GenerationError that names every part's problems.
+    """
+    seeded = task if task.seed is not None else dataclasses.replace(task, seed=random_seed())
+    if not parts:
+        return check(seeded), ()
+    _require_sane(parts)
+    made, problems = [], []
+    for number, part in enumerate(parts, 1):
+        try:
+            made.append(_made(seeded, part, check))
+        except StudioError as error:
+            problems.append((number, part.label, error))
+    if problems:
+        raise _refused(problems)
+    try:
+        own = check(seeded)
+    except StudioError:
+        own = dataclasses.replace(made[0].task, id=task.id)
+    return own, tuple(made)
+
+
+def _made(task: GenerationTask, part: Part, check: Check) -> JobPart:
+    part_id = uuid.uuid4().hex
+    changed = dataclasses.replace(task, **{**part.changes, "id": part_id})
+    return JobPart(part_id, part.label, dict(part.changes), check(changed))
+
+
+def _require_sane(parts: Sequence[Part]) -> None:
+    problems = []
+    if len(parts) > MOST_PARTS:
+        problems.append(f"it has {len(parts)} parts, the most are {MOST_PARTS}")
+    for number, part in enumerate(parts, 1):
+        if not isinstance(part.changes, Mapping):
+            problems.append(f"part {number}: its changes are not fields of a task")
+        elif unknown := sorted(set(part.changes) - CHANGEABLE):
+            problems.append(f"part {number}: no such field of a task: {', '.join(unknown)}")
+    if problems:
+        raise GenerationError(
+            "The batch cannot be run: " + "; ".join(problems) + ".",
+            suggestions=["Give each part a label and the task's fields that it changes."],
+            context={"problems": problems},
+        )
+
+
+def _refused(problems: list[tuple[int, str, StudioError]]) -> StudioError:
+    """One error for all, of the type of the first, each message once."""
+    first = problems[0][2]
+    texts: dict[str, list[str]] = {}
+    for number, label, error in problems:
+        texts.setdefault(error.message, []).append(label or f"part {number}")
+    lines = [f"{', '.join(labels)}: {message}" for message, labels in texts.items()]
+    context: dict[str, Any] = {**first.context, "problems": lines}
+    return type(first)(" ".join(lines), suggestions=first.suggestions, context=context)

@@ -1,0 +1,128 @@
+"""Will a run fit? Asked from the page, before anything is queued. No torch here.
+
+The worker asks again when it begins, with what it then sees itself (`wan.memory.forecast`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from wan_lora_studio.errors import LoRAError
+from wan_lora_studio.jobs.status import WorkerStatus
+from wan_lora_studio.settings import Settings
+from wan_lora_studio.units import MB
+from wan_lora_studio.wan.lora_manager import LoRAManager
+from wan_lora_studio.wan.memory.footprint import Footprint, Forecast
+from wan_lora_studio.wan.models.offload import ACTIVATION_SHARE, is_offloaded
+from wan_lora_studio.wan.task import GenerationTask
+
+LARGEST = 100_000
+INDEX = "model_index.json"
+
+
+def estimate(
+    fields: Mapping[str, Any], settings: Settings, loras: LoRAManager, worker: WorkerStatus
+) -> Forecast | None:
+    """What a run with these fields of a task needs, against what is free where it would run.
+
+    The task need not be complete. None while there is no worker that has said what it sees of the
+    memory that counts (a GPU's, only once a model was loaded), or where the model's folder is not
+    there. Raises SettingsError for an unknown model.
+    """
+    task = _sized(fields, settings)
+    folder = settings.model_folder(task.model_type)
+    cuda = worker.device.startswith("cuda")
+    looked = "gpu_total" in worker.memory if cuda else bool(worker.memory)
+    if not looked or not (folder / INDEX).is_file():
+        return None
+    footprint = footprint_of(folder)
+    width = 2 if cuda else _host_width(footprint)
+    costs = _lora_costs(task, loras, "gpu_mb" if cuda else "total_mb")
+    return Forecast(
+        task,
+        footprint,
+        _free(worker.memory, cuda) + _freeable(worker, settings, cuda),
+        width_bytes=width,
+        offloaded=_offloaded(worker, settings, task.model_type, footprint),
+        offload=settings.offload if cuda else "",
+        loras=sum(costs.values()),
+        largest_lora=max(costs.items(), key=lambda item: item[1], default=("", 0)),
+        multiple=settings.model(task.model_type).size_multiple,
+    )
+
+
+def footprint_of(folder: Path) -> Footprint:
+    """Read once for each state of the folder's index."""
+    return _read(folder, (folder / INDEX).stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=8)
+def _read(folder: Path, _mtime_ns: int) -> Footprint:
+    return Footprint.of(folder)
+
+
+def _sized(fields: Mapping[str, Any], settings: Settings) -> GenerationTask:
+    """The fields that decide, where they are usable; the model's own otherwise."""
+    model_type = str(fields.get("model_type") or settings.default_model)
+    row = settings.model(model_type)
+    sizes: dict[str, Any] = {
+        name: value
+        if isinstance(value := fields.get(name), int) and 0 < value <= LARGEST
+        else getattr(row, name)
+        for name in ("width", "height", "num_frames")
+    }
+    chosen = fields.get("selected_loras")
+    loras = dict(chosen) if isinstance(chosen, Mapping) else {}
+    return GenerationTask(model_type=model_type, prompt="", selected_loras=loras, **sizes)
+
+
+def _free(memory: Mapping[str, int], cuda: bool) -> int:
+    return memory["gpu_total"] - memory["gpu_used"] if cuda else psutil.virtual_memory().available
+
+
+def _freeable(worker: WorkerStatus, settings: Settings, cuda: bool) -> int:
+    """What the model in memory takes there: it is used, or makes way for another."""
+    if worker.model is None or worker.model not in settings.models:
+        return 0
+    folder = settings.model_folder(worker.model)
+    if worker.offload == "model" or not (folder / INDEX).is_file():
+        return 0
+    found = footprint_of(folder)
+    return sum(found.weights(2 if cuda else _host_width(found)).values())
+
+
+def _offloaded(
+    worker: WorkerStatus, settings: Settings, model_type: str, footprint: Footprint
+) -> bool:
+    """As the model is held now, or as it would be placed."""
+    if worker.model == model_type:
+        return worker.offload == "model"
+    return is_offloaded(
+        settings.offload,
+        cuda="gpu_total" in worker.memory,
+        weights=sum(footprint.weights(2).values()),
+        total=worker.memory.get("gpu_total", 0),
+    )
+
+
+def _host_width(footprint: Footprint) -> int:
+    """fp32 where that fits, which a CPU computes faster; bf16 otherwise."""
+    limit = ACTIVATION_SHARE * psutil.virtual_memory().total
+    return 4 if sum(footprint.weights(4).values()) < limit else 2
+
+
+def _lora_costs(task: GenerationTask, loras: LoRAManager, key: str) -> dict[str, int]:
+    """Bytes by name, without what cannot be read."""
+    costs = {}
+    for name in task.selected_loras:
+        try:
+            cost = loras.estimate_memory_impact([name], model_type=task.model_type)
+        except LoRAError:
+            continue
+        costs[name] = int(cost[key] * MB)
+    return costs

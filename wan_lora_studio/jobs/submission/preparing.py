@@ -1,0 +1,108 @@
+"""From what was asked for to what the queue keeps: checked tasks, held pictures and LoRAs."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from wan_lora_studio.errors import GenerationError
+from wan_lora_studio.jobs.job import Job, JobPart, Part
+from wan_lora_studio.jobs.store.store import JobStore
+from wan_lora_studio.jobs.submission.batches import expand
+from wan_lora_studio.jobs.submission.checking import checked
+from wan_lora_studio.jobs.submission.inputs import Inputs
+from wan_lora_studio.lora.index.walk import extra_folders
+from wan_lora_studio.settings import Settings
+from wan_lora_studio.wan.lora_manager import LoRAManager
+from wan_lora_studio.wan.pinned import NO_PINS, PinnedLoRA, Pins
+from wan_lora_studio.wan.task import GenerationTask
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """All that a job's row needs."""
+
+    task: GenerationTask
+    parts: tuple[JobPart, ...]
+    pins: dict[str, PinnedLoRA]
+
+
+class Preparation:
+    """Prepares within `holding`, so that nothing held is swept before a job names it."""
+
+    def __init__(self, settings: Settings, loras: LoRAManager) -> None:
+        self._loras = loras
+        extra = extra_folders(settings, writable=True)
+        self._inputs = Inputs(settings.data_dir / "inputs", settings.loras_dir, extra)
+
+    @contextmanager
+    def holding(self) -> Iterator[None]:
+        with self._inputs.changing():
+            yield
+
+    def prepare(
+        self, task: GenerationTask, parts: Sequence[Part], held: Pins = NO_PINS
+    ) -> Prepared:
+        """Check everything and hold its inputs; LoRAs in `held` stay what they are there.
+
+        Raises a StudioError that names every problem.
+        """
+        view = self._loras.with_pins(held)
+        _require_text(task, parts)
+        # Before the parts, so that what they change of the LoRAs wins over the task's prompt.
+        task, _ = view.without_notation(task)
+        own, made = expand(task, parts, lambda each: checked(each, view))
+        tasks = [own, *(part.task for part in made)]
+        names = [name for each in tasks for name in each.selected_loras]
+        pins = self._inputs.loras.pin(names, self._loras, held)
+        own = self._inputs.with_picture(own)
+        made = tuple(
+            dataclasses.replace(part, task=self._inputs.with_picture(part.task)) for part in made
+        )
+        return Prepared(own, made, pins)
+
+    def again(self, job: Job, task: GenerationTask, held: Pins) -> Prepared:
+        """What still waits of the job, with another task; its parts keep their ids.
+
+        What its other parts would need for being run again stays held.
+        """
+        waiting = [part for part in job.parts if part.state == "queued"]
+        made = self.prepare(task, parts_again(waiting), held)
+        parts = tuple(
+            dataclasses.replace(new, id=old.id, task=dataclasses.replace(new.task, id=old.id))
+            for old, new in zip(waiting, made.parts, strict=True)
+        )
+        undone = (part.task for part in job.parts if part.state not in ("queued", "done"))
+        needed = {name for each in undone for name in each.selected_loras}
+        kept = {name: pin for name, pin in held.items() if name in needed}
+        return Prepared(made.task, parts, kept | made.pins)
+
+    def sweep(self, store: JobStore) -> None:
+        """Let go of what no job holds any more."""
+        with self.holding():
+            self._inputs.sweep(*store.held())
+
+
+def _require_text(task: GenerationTask, parts: Sequence[Part]) -> None:
+    """Halves of characters, which JSON lets through, can neither be kept nor written to a file."""
+    values = [task.to_dict(), *([part.label, *part.changes.items()] for part in parts)]
+    try:
+        json.dumps(values, ensure_ascii=False, default=str).encode()
+    except UnicodeEncodeError as error:
+        raise GenerationError(
+            "The task cannot be run: a text in it holds half a character, which is no text.",
+            suggestions=["Type the prompt again, or delete its unusual signs."],
+        ) from error
+
+
+def parts_again(parts: Iterable[JobPart]) -> list[Part]:
+    """A job's parts, to be asked for once more; a seed that was drawn stays."""
+    return [
+        Part(part.label, {**part.changes, "seed": part.task.seed})
+        if "seed" in part.changes
+        else Part(part.label, part.changes)
+        for part in parts
+    ]

@@ -1,0 +1,190 @@
+"""A strict reader for safetensors headers.
+
+Format: 8 bytes little-endian header length N, N bytes of JSON, then tensor data. Source:
+https://huggingface.co/docs/safetensors. This reader is stricter than the library: it also
+refuses duplicate keys, empty tensors, unprintable keys, deep ranks and oversized headers.
+Tensor data is never read or mapped.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass
+from functools import cached_property
+from io import FileIO
+from pathlib import Path
+
+from wan_lora_studio.errors import LoRAFileError
+from wan_lora_studio.lora.files.foreign_files import LOOKED_AT, foreign_kind
+from wan_lora_studio.lora.files.header_fast import read_usual
+from wan_lora_studio.lora.files.header_strict import Columns, TensorEntry, fail, read_json
+from wan_lora_studio.lora.files.header_text import header_text
+from wan_lora_studio.lora.storage.links import broken_link
+
+__all__ = [
+    "MAX_HEADER_BYTES",
+    "Columns",
+    "Header",
+    "RawHeader",
+    "TensorEntry",
+    "open_regular",
+    "parse_header",
+    "raw_header",
+    "read_header",
+    "read_raw",
+]
+
+GONE = "gone"  # an error's `reason` where the file is not there at the moment
+MAX_HEADER_BYTES = 100_000_000  # the limit of the format itself
+PICKLE_RISK = "opening one may run code that is hidden in it"
+CONVERT_A_PICKLE = (
+    "Look for the same LoRA as a .safetensors file.",
+    "Or convert it in Python: from safetensors.torch import save_file; import torch;"
+    ' state = torch.load("in.ckpt", map_location="cpu", weights_only=True);'
+    ' state = state.get("state_dict", state);'
+    " save_file({k: v.clone().contiguous() for k, v in state.items() if torch.is_tensor(v)},"
+    ' "out.safetensors")',
+)
+
+
+DOWNLOAD_AGAIN = ("Download the file itself again, logged in where the site asks for it.",)
+
+
+@dataclass(frozen=True, slots=True)
+class RawHeader:
+    """A header's text, not looked at yet, without the `left_out` bytes of long texts; sizes in
+    bytes."""
+
+    name: str
+    text: bytes
+    file_size: int
+    left_out: int = 0
+    left_empty: tuple[str, ...] = ()
+
+    @property
+    def data_start(self) -> int:
+        return 8 + len(self.text) + self.left_out
+
+
+@dataclass(frozen=True)
+class Header:
+    """A validated header. `data_start` and `file_size` are in bytes."""
+
+    columns: Columns
+    metadata: dict[str, str]
+    data_start: int
+    file_size: int
+
+    @cached_property
+    def tensors(self) -> dict[str, TensorEntry]:
+        """The entries by key, in the header's order."""
+        entries = map(TensorEntry, *self.columns)
+        return dict(zip(self.columns.keys, entries, strict=True))
+
+
+def read_header(path: str | Path) -> Header:
+    """Read and validate the header of the safetensors file at `path`.
+
+    Raises LoRAFileError with one message per way of being wrong. Links are followed; a FIFO or
+    a device is refused without being opened.
+    """
+    return parse_header(read_raw(path))
+
+
+def read_raw(path: str | Path) -> RawHeader:
+    """The text of the header, as `read_header` reads it; raises as it does."""
+    path = Path(path)
+    with os.fdopen(open_regular(path), "rb", buffering=0) as file:
+        return raw_header(file, path.name)
+
+
+def raw_header(file: FileIO, name: str) -> RawHeader:
+    """The text of the header of an open file; raises as `read_header` does."""
+    file_size = os.fstat(file.fileno()).st_size
+    length = _header_length(file, name, file_size)
+    file.seek(8)
+    text, left_empty = header_text(file.read, length, name)
+    return RawHeader(name, text, file_size, length - len(text), left_empty)
+
+
+def parse_header(raw: RawHeader) -> Header:
+    """Validate a header's text. Raises LoRAFileError."""
+    sizes = raw.data_start, raw.file_size
+    columns, metadata = read_usual(raw.text, *sizes) or read_json(raw.text, raw.name, *sizes)
+    return Header(columns, metadata, *sizes)
+
+
+def open_regular(path: Path) -> int:
+    """A read-only descriptor of a regular file; the caller closes it. Never blocks.
+
+    A link is followed: its owner put it there. Raises LoRAFileError for a missing file, a link
+    that leads nowhere, a FIFO, a device or a folder; none of these is opened.
+    """
+    flags = os.O_RDONLY
+    for name in ("O_NONBLOCK", "O_CLOEXEC", "O_BINARY"):
+        flags |= getattr(os, name, 0)
+    try:
+        # Opening some devices does something, so they are told before; and again once it is open.
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise _not_regular(path)
+        descriptor = os.open(path, flags)
+    except OSError as error:
+        raise _not_opened(path, error) from error
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise _not_regular(path)
+    return descriptor
+
+
+def _not_regular(path: Path) -> LoRAFileError:
+    what = "a link to something that is" if path.is_symlink() else "this is"
+    return LoRAFileError(
+        f"{path.name}: {what} not a regular file.",
+        suggestions=["Put a .safetensors file into the library."],
+    )
+
+
+def _not_opened(path: Path, error: OSError) -> LoRAFileError:
+    if path.is_symlink():
+        return LoRAFileError(
+            f"{path.name} {broken_link(path, error)}.",
+            suggestions=[
+                "Bring back the file it points to.",
+                "Delete the LoRA here: only the link goes.",
+            ],
+            context={"reason": GONE},
+        )
+    if isinstance(error, FileNotFoundError):
+        return LoRAFileError(
+            f"{path.name}: the file does not exist.", suggestions=["Refresh the library."]
+        )
+    return LoRAFileError(
+        f"{path.name}: the file cannot be opened: {error.strerror or error}.",
+        suggestions=["Check its permissions."],
+    )
+
+
+def _header_length(file: FileIO, name: str, file_size: int) -> int:
+    if file_size == 0:
+        fail(name, "the file is empty")
+    start = file.read(LOOKED_AT)
+    if kind := foreign_kind(start):
+        raise LoRAFileError(
+            f"{name}: this is not a safetensors file but {kind}.",
+            cause="Its name says that it is one, but its content is something else.",
+            suggestions=CONVERT_A_PICKLE if "pickle" in kind else DOWNLOAD_AGAIN,
+            context={"file": name},
+        )
+    if file_size < 8:
+        fail(name, f"the file is too short to hold a header ({file_size} bytes)")
+    length = int.from_bytes(start[:8], "little")
+    if start[8:9] not in (b"{", b"") and length > file_size - 8:
+        fail(name, "this is not a safetensors file: it does not begin with a header")
+    if length > MAX_HEADER_BYTES:
+        fail(name, f"the header claims {length} bytes; at most {MAX_HEADER_BYTES} are accepted")
+    if length > file_size - 8:
+        fail(name, f"the file is truncated: its header needs {length + 8} bytes of {file_size}")
+    if length < 2:
+        fail(name, "the header is empty")
+    return length

@@ -1,0 +1,135 @@
+"""Reading tensor values: single numbers, and a streaming check of a whole file."""
+
+from __future__ import annotations
+
+import math
+import os
+import struct
+from array import array
+from collections.abc import Callable, Container, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from io import FileIO
+from pathlib import Path
+from typing import Any
+
+from wan_lora_studio.errors import LoRAFileError
+from wan_lora_studio.lora.files.finite import READERS, all_finite, any_nonzero
+from wan_lora_studio.lora.files.header import Header, TensorEntry, open_regular
+
+CHUNK_BYTES = 4 * 1024 * 1024  # a multiple of every dtype's size
+ALONE_BYTES = 64 * 1024 * 1024  # of a file, for each thread that checks it
+_NUMBERS = {
+    "F16": "<e", "F32": "<f", "F64": "<d", "I8": "<b", "U8": "<B", "I16": "<h", "U16": "<H",
+    "I32": "<i", "U32": "<I", "I64": "<q", "U64": "<Q",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class NumberPlaces:
+    """Where the single numbers of one dtype are: bytes from the start of the data."""
+
+    dtype: str
+    size: int
+    starts: array[int]
+
+
+def number_places(header: Header, keys: Container[str]) -> tuple[NumberPlaces, ...]:
+    """The places of those of the tensors `keys` that are one number of a known dtype."""
+    found: dict[tuple[str, int], array[int]] = {}
+    for key, dtype, shape, start, end in zip(*header.columns, strict=True):
+        if key in keys and math.prod(shape) == 1:
+            starts = found.setdefault((dtype, end - start), array("q"))
+            starts.append(start - header.data_start)
+    return tuple(NumberPlaces(dtype, size, starts) for (dtype, size), starts in found.items())
+
+
+def read_numbers(
+    file: FileIO, data_start: int, places: Iterable[NumberPlaces]
+) -> tuple[float, ...]:
+    """The different values at these places, ascending. `file` is the whole file, unbuffered."""
+    read_at = _reader(file)
+    found = {
+        _number(place.dtype, raw)
+        for place in places
+        for raw in {read_at(place.size, data_start + start) for start in place.starts}
+    }
+    return tuple(sorted(value for value in found if value is not None))
+
+
+def _reader(file: FileIO) -> Callable[[int, int], bytes]:
+    """Reads so many bytes from an offset; in one call to the system where it has one for that."""
+    if hasattr(os, "pread"):
+        return partial(os.pread, file.fileno())
+
+    def read_at(size: int, start: int) -> bytes:
+        file.seek(start)
+        return file.read(size)
+
+    return read_at
+
+
+def _number(dtype: str, raw: bytes) -> float | None:
+    if dtype == "BF16":
+        dtype, raw = "F32", b"\0\0" + raw
+    form = _NUMBERS.get(dtype)
+    return None if form is None else float(struct.unpack(form, raw)[0])
+
+
+def validate_tensor_data(path: str | Path, header: Header) -> None:
+    """Read every tensor once, a few megabytes at a time.
+
+    Raises LoRAFileError that names the first tensor holding NaN or infinity, and for a file
+    whose weights (everything but alphas) are all zero.
+    """
+    path = Path(path)
+    entries = sorted(header.tensors.values(), key=lambda item: item.start)
+    count = max(1, min(READERS, os.cpu_count() or 1, header.file_size // ALONE_BYTES))
+    each = max(1, -(-len(entries) // count))
+    shares = [entries[start : start + each] for start in range(0, len(entries), each)]
+    with ThreadPoolExecutor(count) as pool:
+        found = list(pool.map(partial(_any_weight, path), shares))
+    if not any(found):
+        raise LoRAFileError(
+            f"{path.name}: all weights are zero, so this LoRA would change nothing.",
+            context={"file": path.name},
+        )
+
+
+def _any_weight(path: Path, entries: Iterable[TensorEntry]) -> bool:
+    """Check these tensors; True if a weight among them holds anything but zeros."""
+    found = False
+    with os.fdopen(open_regular(path), "rb", buffering=0) as file:
+        for entry in entries:
+            sought = not found and not entry.key.endswith("alpha")
+            for raw in _chunks(file, entry, path.name):
+                _require_finite(raw, entry, path.name)
+                found = found or (sought and any_nonzero(raw, entry.dtype))
+    return found
+
+
+def _chunks(file: Any, entry: TensorEntry, name: str) -> Iterator[bytes]:
+    file.seek(entry.start)
+    for start in range(entry.start, entry.end, CHUNK_BYTES):
+        yield _read_exactly(file, min(CHUNK_BYTES, entry.end - start), name)
+
+
+def _require_finite(raw: bytes, entry: TensorEntry, name: str) -> None:
+    if not all_finite(raw, entry.dtype, 0, len(raw)):
+        raise LoRAFileError(
+            f"{name}: tensor {entry.key!r} holds values that are not finite (NaN or infinity).",
+            suggestions=["Use an earlier checkpoint: this training run broke down."],
+            context={"file": name, "tensor": entry.key},
+        )
+
+
+def _read_exactly(file: Any, size: int, name: str) -> bytes:
+    parts = []
+    while size:
+        raw: bytes = file.read(size)
+        if not raw:
+            raise LoRAFileError(f"{name}: the file became shorter while it was read.")
+        parts.append(raw)
+        size -= len(raw)
+    return b"".join(parts)

@@ -1,0 +1,459 @@
+"""The library's contents in memory: kept equal to the folder, cheap to ask.
+
+Held is what is needed to list, pair, search and notice changes; the rest is put together from
+the catalogue's texts when it is asked for. It only reads; `library.py` changes things.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+from wan_lora_studio.errors import LoRAFileError, StudioError, together
+from wan_lora_studio.file_boundary import one_file
+from wan_lora_studio.lora.files.hashing import Hashes, file_hashes
+from wan_lora_studio.lora.files.header import CONVERT_A_PICKLE, PICKLE_RISK
+from wan_lora_studio.lora.files.sidecars import SidecarReading
+from wan_lora_studio.lora.index.entries import Entry, make_entries
+from wan_lora_studio.lora.index.entry_files import previews_of, stems_of
+from wan_lora_studio.lora.index.history import reunite
+from wan_lora_studio.lora.index.records import Prepared, searched
+from wan_lora_studio.lora.index.scanner import ScannedFile, Scanner, broken
+from wan_lora_studio.lora.index.search import Indexed, indexed, shown_hashes
+from wan_lora_studio.lora.index.sidecar_cache import NOTHING, Texts
+from wan_lora_studio.lora.index.verdicts import Judge, Verdicts
+from wan_lora_studio.lora.index.walk import (
+    Folders,
+    Snapshot,
+    Stamp,
+    Walk,
+    by_folder,
+    extra_folders,
+    extra_prefix,
+    take_walk,
+)
+from wan_lora_studio.lora.inspection.architectures import Architecture
+from wan_lora_studio.lora.names import is_lora_file, name_key
+from wan_lora_studio.lora.storage.catalog import Catalog
+from wan_lora_studio.lora.storage.missing_folder import folder_gone
+from wan_lora_studio.lora.storage.scan_cache import Findings, FormStore
+from wan_lora_studio.settings import Settings
+
+LOOK_SECONDS = 1.0
+LOOK_SHARE = 20  # looking takes at most one part in this many of the time
+HASH_BYTES_AT_ONCE = 64 * 1024 * 1024
+GONE = Stamp(0, 0)
+T = TypeVar("T")
+EMPTIED_ADVICE = (
+    "Put the LoRA files back: they show again within seconds.",
+    "Titles, tags and favourites come back with the folder's .catalog.sqlite.",
+)
+EXTRA_ADVICE = "Connect its disk, or correct its path in extra_lora_dirs or extra_model_paths."
+OPENING_BYTES = 64 * 1024  # opening a file takes about as long as hashing this much
+
+
+class Contents:
+    """Not locked: `LoRALibrary` calls it with its own lock held."""
+
+    def __init__(self, settings: Settings, catalog: Catalog) -> None:
+        self.settings = settings
+        self.root = settings.loras_dir
+        self.catalog = catalog
+        self.findings = Findings(catalog)
+        self.forms = FormStore(catalog)
+        self.scanner = Scanner(self.root, self.findings, self.forms)
+        self.texts = Texts(self.root, self.findings)
+        self.judge = Judge(settings)
+        self.extra = extra_folders(settings)
+        self._fixed = tuple(map(extra_prefix, extra_folders(settings, writable=False)))
+        self.names: Folders = {}
+        self._beside: set[str] = set()
+        self._made: dict[str, str] = {}
+        self._data_hashes: dict[str, str] = {}
+        self.files: dict[str, ScannedFile] = {}
+        self.entries: dict[str, Prepared] = {}
+        self.moved: dict[str, str] = {}  # path now -> before, of files that others have moved
+        self.offline = False
+        self.seen = Walk({})  # the last look
+        self._remade, self._mended = catalog.remade, catalog.mended
+        self._by_key: dict[str, str] = {}  # name_key -> name, made when it is needed
+        self.generation = 0  # grows with every rebuild
+        self.look_took = 0.0
+        self._loaded = False
+        self._unread = False  # files were left out of the last publication
+        self._next_look = 0.0
+        self._index: list[Indexed] | None = None
+
+    @property
+    def architectures(self) -> dict[str, Architecture | None]:
+        return self.judge.architectures
+
+    @property
+    def snapshot(self) -> Snapshot:
+        return self.seen.snapshot
+
+    @property
+    def is_due(self) -> bool:
+        """Whether it is time to look at the folder again."""
+        return self._mended != self.catalog.mended or time.monotonic() >= self._next_look
+
+    def load(self) -> bool:
+        """Take over what the catalogue knows, without a look at the folder; False if done."""
+        if self._loaded:
+            return False
+        self._loaded = True
+        self.judge.look()
+        self.texts.load()
+        files, snapshot = self.scanner.load()
+        folders = {path.rpartition("/")[0] for path in snapshot if not self.is_extra(path)}
+        self._take(files, Walk(snapshot, folders=tuple(sorted(folders - {""}))))
+        return True
+
+    def walk(self) -> Walk | None:
+        """What lies in the folders now; None if the library's own cannot be reached."""
+        started = time.monotonic()
+        try:
+            return take_walk(self.root, self.extra)
+        except OSError:
+            return None
+        finally:
+            self.look_took = time.monotonic() - started
+
+    def look(self, *, now: bool = False) -> bool:
+        """Bring everything up to date if it is time to, or `now`. True if a file changed.
+
+        `now` also reads the roles and the models again, which may have changed without a file.
+        """
+        if not (now or self.is_due or self._unread):
+            return False
+        self.load()
+        self._forget_damaged()
+        walk = self.walk()
+        changed = self.differs(walk)
+        if walk is not None and (changed or now):
+            found: dict[str, ScannedFile] = {}
+            for batch in self.scanner.scan(
+                walk.snapshot, self.scanner.pending(walk.snapshot, self.files)
+            ):
+                found |= batch
+            self.publish(walk, found)
+        self.looked(walk)
+        return changed
+
+    def pending_count(self) -> int:
+        """How many files a look would have to read now."""
+        self._forget_damaged()
+        walk = self.walk()
+        return 0 if walk is None else len(self.scanner.pending(walk.snapshot, self.files))
+
+    def _forget_damaged(self) -> None:
+        """After a damaged catalogue was set aside, each file is read again at the next look: what
+        was known of its form lay there. Until then the records stay as they were."""
+        if self._mended != self.catalog.mended:
+            self._mended = self.catalog.mended
+            self.scanner.forget_saved()
+            self.files, self.seen = {}, Walk({})
+
+    def differs(self, walk: Walk | None) -> bool:
+        """Whether the folders have changed since the last look."""
+        if walk is None or self.offline:
+            return self.offline != (walk is None)
+        return replace(walk, snapshot=self._whole(walk)) != self.seen
+
+    def looked(self, walk: Walk | None) -> None:
+        """Note that the folders were looked at just now, and whether they could be."""
+        self.offline = walk is None
+        self._next_look = time.monotonic() + max(LOOK_SECONDS, self.look_took * LOOK_SHARE)
+
+    def publish(self, walk: Walk, found: Mapping[str, ScannedFile]) -> None:
+        """Take over a walk with the files that were `found` new or changed in it."""
+        self.judge.look()
+        files: dict[str, ScannedFile] = {}
+        snapshot: Snapshot = {}
+        beside = []
+        before, whole = self.snapshot, self._whole(walk)
+        for path, stamp in whole.items():
+            if not is_lora_file(path):
+                snapshot[path] = stamp
+                if before.get(path) != stamp:
+                    beside.append((path, *stamp))
+            elif (file := found.get(path) or self.files.get(path)) is not None:
+                # One that was not read yet keeps its old stamp, or is left out, so that the next
+                # look still finds it to be new.
+                files[path] = file
+                snapshot[path] = file.stamp
+        gone = before.keys() - snapshot.keys()
+        if gone or beside or found:
+            self.findings.mark(gone=gone, there=found, beside=beside)
+        self._unread = snapshot != whole
+        fresh = [path for path in found if path not in before]
+        files = self._reunited(self._hash_some(files), fresh)
+        self._take(files, replace(walk, snapshot=snapshot))
+        self._save_anew()
+
+    def _save_anew(self) -> None:
+        """Give a catalogue that was made again what was in the one before."""
+        if self._remade == self.catalog.remade:
+            return
+        self._remade = self.catalog.remade
+        self.scanner.save_anew(list(self.files.values()))
+        beside = [(path, *stamp) for path, stamp in self.snapshot.items() if path not in self.files]
+        self.findings.mark(gone=(), there=(), beside=beside)
+
+    def take_hashes(self, hashes: Mapping[ScannedFile, Hashes]) -> None:
+        """Take over what was hashed in the background; files that changed since stay as they are.
+
+        One that turns out to be a file that was known under another name gets its history.
+        """
+        files = dict(self.files)
+        known = {file: found for file, found in hashes.items() if files.get(file.path) is file}
+        current = {_place(file): found for file, found in known.items()}
+        same = [file for file in files.values() if not file.sha256 and _place(file) in current]
+        files |= {file.path: self._with_hash(file, *current[_place(file)]) for file in same}
+        files = self._reunited(files, [file.path for file in same])
+        self._take(files, self.seen)
+
+    def _reunited(
+        self, files: dict[str, ScannedFile], paths: Iterable[str]
+    ) -> dict[str, ScannedFile]:
+        known = reunite(self.catalog, [files[path] for path in paths if path in files])
+        self.moved |= {path: found.before for path, found in known.items()}
+        return files | {
+            path: replace(files[path], sha256=found.sha256) for path, found in known.items()
+        }
+
+    def unhashed(self) -> list[ScannedFile]:
+        """The usable files whose hash is not known, the smallest first; of those that are one
+        file under several names, one."""
+        files = [f for f in self.files.values() if not (f.sha256 or f.error)]
+        found = sorted({_place(f): f for f in files}.values(), key=lambda f: f.stamp.size)
+        offline = self.seen.offline
+        return [f for f in found if not _below(f.path, offline)] if offline else found
+
+    def duplicates(self) -> list[list[str]]:
+        """Names of LoRAs that hold the same file, as far as the hashes are known."""
+        names: dict[str, set[str]] = {}
+        for name, prepared in self.entries.items():
+            for file in prepared.entry.files.values():
+                if file.sha256:
+                    names.setdefault(file.sha256, set()).add(name)
+        return sorted(map(list, {tuple(sorted(same)) for same in names.values() if len(same) > 1}))
+
+    def _whole(self, walk: Walk) -> Snapshot:
+        """The walk's snapshot, with what was there last in folders that are offline."""
+        if not walk.offline:
+            return walk.snapshot
+        kept = {path: stamp for path, stamp in self.snapshot.items() if _below(path, walk.offline)}
+        return kept | walk.snapshot
+
+    def _take(self, files: dict[str, ScannedFile], walk: Walk) -> None:
+        entries = make_entries(files.values(), self.catalog.roles(), self.catalog.pairings())
+        self.seen, self.files = walk, files
+        self.names = by_folder(walk.snapshot, self.names)
+        self._beside = {path.rpartition("/")[0] for path in walk.snapshot if path not in files}
+        self.entries = {name: Prepared(entry, self) for name, entry in entries.items()}
+        self.read_made()
+        self.generation += 1
+        self._by_key.clear()
+        self._index = None
+
+    def read_made(self) -> None:
+        """Look up again in which videos the files were used, and the hashes of their data."""
+        self._made = self.catalog.made()
+        self._data_hashes = self.catalog.data_hashes()
+
+    def made(self, entry: Entry) -> Path | None:
+        """A finished video in which the LoRA was used."""
+        video = self._made.get(entry.first.path)
+        return None if video is None else Path(video)
+
+    def hashes(self, entry: Entry) -> tuple[str, ...]:
+        """How the LoRA is found by a hash, as far as its files are hashed."""
+        files = entry.files.values()
+        data = [self._data_hashes.get(file.sha256 or "") for file in files]
+        stated = [file.model_hash for file in files]
+        return shown_hashes([file.sha256 for file in files], [*data, *stated])
+
+    def named(self, name: str) -> Prepared | None:
+        """The LoRA of that name, in whatever case and form of Unicode it is given."""
+        found = self.entries.get(name)
+        if found is None:
+            self._by_key = self._by_key or {name_key(key): key for key in self.entries}
+            found = self.entries.get(self._by_key.get(name_key(name), ""))
+        return found
+
+    def is_missing(self, entry: Entry) -> bool:
+        """Whether a file of the LoRA cannot be reached at the moment."""
+        offline = self.seen.offline
+        return self.offline or (
+            bool(offline) and any(_below(file.path, offline) for file in entry.files.values())
+        )
+
+    def is_read_only(self, entry: Entry) -> bool:
+        """Whether a file of the LoRA lies where nothing is changed."""
+        return any(self.is_fixed(file.path) for file in entry.files.values())
+
+    def is_fixed(self, path: str) -> bool:
+        """Whether the file lies in an extra folder that is not writable, or behind a link."""
+        fixed = self._fixed + self.seen.linked
+        return bool(fixed) and _below(path, fixed)
+
+    @property
+    def own_links(self) -> list[str]:
+        """The linked files in folders where things may be changed."""
+        return [link for link in sorted(self.seen.links) if not self.is_fixed(link)]
+
+    def link_above(self, entry: Entry) -> str | None:
+        """The linked folder behind which a file of the LoRA lies."""
+        paths = [file.path for file in entry.files.values()]
+        linked = (link for link in self.seen.linked for path in paths if path.startswith(link))
+        return next((link[:-1] for link in linked), None)
+
+    def is_extra(self, path: str) -> bool:
+        return bool(self.extra) and _below(path, map(extra_prefix, self.extra))
+
+    def notes(self) -> list[dict[str, Any]]:
+        """What is to be said of the folders: that they are away or were emptied, and which links,
+        names and pickles show nothing and have no card."""
+        if self.offline:
+            gone = folder_gone(self.root)
+            return [_note(str(self.root), gone.message, *gone.suggestions)]
+        away = {extra_prefix(folder): str(folder) for folder in self.extra}
+        found = [
+            _note(folder, f"{folder} cannot be read at the moment.", EXTRA_ADVICE)
+            for prefix, folder in away.items()
+            if prefix in self.seen.offline
+        ]
+        if self.catalog.remade and not self.entries:
+            text = f"The LoRA folder {self.root} was emptied or replaced while the app was running."
+            found.append(_note(str(self.root), text, *EMPTIED_ADVICE))
+        found += [
+            _note(path, f"{path} {why}.", advice)
+            for path, why, advice in self.seen.unfollowed
+            if path not in self.files
+        ]
+        return found + _about_pickles(self.seen.pickles)
+
+    def verdicts(self, entry: Entry) -> Verdicts:
+        return self.judge.verdicts(entry)
+
+    def sidecars(self, entry: Entry) -> SidecarReading:
+        if not self._has_beside(entry):
+            return NOTHING
+        return self.texts.read(stems_of(entry, self.names), self.snapshot)
+
+    def previews(self, entry: Entry) -> tuple[str, ...]:
+        return tuple(previews_of(entry, self.names)) if self._has_beside(entry) else ()
+
+    def _has_beside(self, entry: Entry) -> bool:
+        """Whether its folders hold anything but LoRA files."""
+        return any(file.folder in self._beside for file in entry.files.values())
+
+    def thumbnail_version(self, entry: Entry) -> str:
+        """Changes with the name, the files, the pictures beside them and the video made."""
+        sources = [*self.previews(entry), *(file.path for file in entry.files.values())]
+        stamps = [(path, self.snapshot.get(path, GONE)[:2]) for path in sources]
+        made = self._made.get(entry.first.path)
+        seed = repr((entry.name, self.settings.thumbnail_size, stamps, made))
+        return hashlib.sha256(seed.encode(errors="replace")).hexdigest()[:16]
+
+    def index(self) -> list[Indexed]:
+        """What a search looks through, for every LoRA."""
+        if self._index is None:
+            edits = {} if self.offline else self.catalog.edits()
+            words = self.each(
+                self.entries,
+                lambda item: indexed(searched(item, edits.get(item.entry.first.path, {}))),
+            )
+            self._index = list(words.values())
+        return self._index
+
+    def each(self, names: Iterable[str], read: Callable[[Prepared], T]) -> dict[str, T]:
+        """What `read` finds of each LoRA, by name.
+
+        One for which it raises is broken from then on, with that as the reason, and is read
+        again as such.
+        """
+        found = {}
+        for name in names:
+            prepared = self.entries[name]
+            try:
+                with one_file(name, LoRAFileError):
+                    found[name] = read(prepared)
+            except StudioError as error:
+                found[name] = read(self._broken(prepared.entry, error))
+        return found
+
+    def _broken(self, entry: Entry, error: StudioError) -> Prepared:
+        files = {
+            role: broken(file.path, file.stamp, self.forms, error, file.sha256)
+            for role, file in entry.files.items()
+        }
+        self.files |= {file.path: file for file in files.values()}
+        self.entries[entry.name] = Prepared(Entry(entry.name, files), self)
+        return self.entries[entry.name]
+
+    def _hash_some(self, files: Mapping[str, ScannedFile]) -> dict[str, ScannedFile]:
+        """Hash files that have no hash yet, the smallest first, as far as it goes quickly."""
+        found, budget = dict(files), HASH_BYTES_AT_ONCE
+        unhashed = [file for file in files.values() if not (file.sha256 or file.error)]
+        if not unhashed:
+            return found
+        known = {_place(file): file.sha256 for file in files.values() if file.sha256}
+        for file in sorted(unhashed, key=lambda item: item.stamp.size):
+            sha256 = known.get(_place(file))
+            if sha256:
+                found[file.path] = self._with_hash(file, sha256)
+                continue
+            budget -= file.stamp.size + OPENING_BYTES
+            if budget < 0:
+                break
+            hashed = found[file.path] = self.hashed(file)
+            if hashed.sha256:
+                known[_place(file)] = hashed.sha256
+        return found
+
+    def hashed(self, file: ScannedFile) -> ScannedFile:
+        """The file with its SHA256; read once, then from the catalogue.
+
+        A file that changed meanwhile keeps an empty hash until it is looked at again.
+        """
+        if file.sha256:
+            return file
+        try:
+            hashes = file_hashes(self.root / file.path)
+        except LoRAFileError:
+            return file
+        return self._with_hash(file, *hashes)
+
+    def _with_hash(self, file: ScannedFile, sha256: str, data: str | None = None) -> ScannedFile:
+        self.catalog.save_hash(file.path, file.stamp.size, file.stamp.mtime_ns, sha256, data)
+        return replace(file, sha256=sha256)
+
+
+def _about_pickles(paths: Sequence[str]) -> list[dict[str, Any]]:
+    """One note, however many there are: another program's folder may be full of them."""
+    if not paths:
+        return []
+    are, what = ("is", "it is a PyTorch pickle")
+    if len(paths) > 1:
+        are, what = "are", "they are PyTorch pickles"
+    text = f"{together(paths, ', ')} {are} not shown. By name, {what}, and {PICKLE_RISK}."
+    return [_note(paths[0], text, *CONVERT_A_PICKLE)]
+
+
+def _note(path: str, text: str, *suggestions: str) -> dict[str, Any]:
+    return {"path": path, "text": text, "suggestions": list(suggestions)}
+
+
+def _place(file: ScannedFile) -> Stamp | str:
+    """Equal for what is one file under several names, such as a link and what it leads to."""
+    return file.stamp if file.stamp.inode else file.path
+
+
+def _below(path: str, folders: Iterable[str]) -> bool:
+    return path.startswith(tuple(folders))

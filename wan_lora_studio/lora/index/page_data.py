@@ -1,0 +1,87 @@
+"""Library contents as JSON-ready data for a page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from wan_lora_studio.lora.index.search import DESCRIPTION, FIELDS
+from wan_lora_studio.lora.inspection.compatibility import Compatibility
+from wan_lora_studio.lora.inspection.info import LoRAInfo
+from wan_lora_studio.settings import Settings
+
+
+def info_summary(info: LoRAInfo) -> dict[str, Any]:
+    """One file's contents, for a details view."""
+    return {
+        "dialects": list(info.dialects),
+        "algebras": list(info.algebras),
+        "ranks": list(info.ranks),
+        "rank": info.rank,
+        "alphas": list(info.alphas),
+        "alpha": info.alpha,
+        "expert": info.expert,
+        "expert_evidence": info.expert_evidence,
+        "family": info.family,
+        "task_hints": dict(info.task_hints),
+        "blocks": info.blocks,
+        "modules": info.modules,
+        "tensors": info.tensors,
+        "tensor_bytes": info.tensor_bytes,
+        "parameters": info.parameters,
+        "dtypes": list(info.dtypes),
+        "ignored": dict(info.ignored),
+        "unknown": list(info.unknown),
+    }
+
+
+def display_data(
+    settings: Settings,
+    *,
+    revision: int,
+    records: Mapping[str, dict[str, Any]],
+    verdicts: Mapping[str, Mapping[str, Compatibility]],
+    recent: list[str],
+    installed: Mapping[str, bool],
+    duplicates: list[list[str]],
+    folders: list[str],
+    notes: list[dict[str, Any]],
+    progress: Mapping[str, Any] | None,
+) -> dict[str, Any]:
+    """`revision`, `loras` (each record with `verdicts` by model), `recent`, `models`,
+    `duplicates`, `folders`, `notes` (what is to be said of the folders themselves: `path`,
+    `text`, `suggestions`), `search` (the fields that are looked in, and how many characters of a
+    description count), `refresh_progress`."""
+    return {
+        "revision": revision,
+        "loras": [
+            {
+                **record,
+                "verdicts": {
+                    model_type: _verdict(verdict) for model_type, verdict in verdicts[name].items()
+                },
+            }
+            for name, record in records.items()
+        ],
+        "recent": recent,
+        "models": [
+            {
+                "model_type": model_type,
+                "title": entry.title,
+                "experts": list(entry.experts),
+                "known": installed.get(model_type, False),
+            }
+            for model_type, entry in settings.models.items()
+        ],
+        "duplicates": duplicates,
+        "folders": folders,
+        "notes": notes,
+        "search": {"fields": list(FIELDS), "description": DESCRIPTION},
+        "refresh_progress": None if progress is None else dict(progress),
+    }
+
+
+def _verdict(found: Compatibility) -> dict[str, Any]:
+    """A verdict without its lists of keys, which can be long; they are counted instead."""
+    plain = found.to_dict()
+    return {**plain, "ignored": len(found.ignored), "unknown": len(found.unknown)}

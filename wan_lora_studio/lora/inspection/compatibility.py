@@ -1,0 +1,231 @@
+"""Whether a LoRA fits a model, layer by layer, before anything is loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from wan_lora_studio.lora.inspection.architectures import Architecture
+from wan_lora_studio.lora.inspection.dialects import nothing_readable
+from wan_lora_studio.lora.inspection.info import LoRAInfo
+from wan_lora_studio.lora.inspection.interface_layers import other_task
+from wan_lora_studio.lora.inspection.layers import LayerGroup
+from wan_lora_studio.lora.inspection.shapes import flaw, mismatch
+from wan_lora_studio.lora.inspection.task_hints import IMAGE_LAYERS
+
+Verdict = Literal["fits", "partly", "no", "unknown"]
+NAMED = 3  # layers that a reason names before it counts the rest
+NO_IMAGE_LAYER = "a layer for Wan2.1's image embedding, which this model does not have"
+NO_LAYER = "this model has no such layer"
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """Layers of the file that the expert takes, out of all that the file names for it, be they
+    readable or not."""
+
+    matched: int
+    total: int
+
+
+@dataclass(frozen=True)
+class Compatibility:
+    """A verdict with its reasons, in words for a person.
+
+    `fits`: every key is used. `partly`: usable, but some keys are not; `reasons` say which.
+    `no`: refused. `unknown`: the model is not there to compare with. `coverage` has an entry
+    for each expert of the model.
+    """
+
+    model_type: str
+    compatible: bool
+    verdict: Verdict
+    reasons: tuple[str, ...]
+    coverage: dict[str, Coverage] = field(default_factory=dict)
+    ignored: dict[str, str] = field(default_factory=dict)
+    unknown: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """A JSON-ready form."""
+        return {
+            "model_type": self.model_type,
+            "compatible": self.compatible,
+            "verdict": self.verdict,
+            "reasons": list(self.reasons),
+            "coverage": {
+                expert: {"matched": item.matched, "total": item.total}
+                for expert, item in self.coverage.items()
+            },
+            "ignored": dict(self.ignored),
+            "unknown": list(self.unknown),
+        }
+
+
+@dataclass
+class _Findings:
+    """What one pass over the layers collects."""
+
+    matched: int = 0
+    total: int = 0
+    absent: dict[str, str] = field(default_factory=dict)
+    misfits: list[str] = field(default_factory=list)
+    wrong: list[tuple[str, int, str]] = field(default_factory=list)
+
+
+def judge(
+    infos: Mapping[str, LoRAInfo], model_type: str, architecture: Architecture
+) -> Compatibility:
+    """Compare the files of one LoRA with a model.
+
+    `infos` maps a role to a file: `{"both": info}`, or `"high"` and/or `"low"`. A file in the
+    role "both" goes to every expert that its keys do not exclude. A model with one transformer
+    takes a single file whatever its role, and the high half of a pair.
+    """
+    if len(architecture.experts) == len(infos) == 1:
+        infos = {"both": next(iter(infos.values()))}
+    findings = {
+        expert: _compare(_layers_for(infos, expert), architecture, _unread_for(infos, expert))
+        for expert in architecture.experts
+    }
+    problems = tuple(problem for info in infos.values() for problem in info.problems)
+    return _verdict(infos, model_type, architecture, findings, problems)
+
+
+def _layers_for(infos: Mapping[str, LoRAInfo], expert: str) -> Iterator[LayerGroup]:
+    for role, info in infos.items():
+        if role not in ("both", expert):
+            continue
+        for layer in info.layers:
+            if layer.expert is None or layer.expert == expert:
+                yield layer
+
+
+def _unread_for(infos: Mapping[str, LoRAInfo], expert: str) -> int:
+    """Layers that the files name for the expert in a way that cannot be read."""
+    return sum(
+        count
+        for role, info in infos.items()
+        if role in ("both", expert)
+        for named, count in info.unread.items()
+        if named in ("both", expert)
+    )
+
+
+def _compare(layers: Iterator[LayerGroup], architecture: Architecture, unread: int) -> _Findings:
+    found = _Findings(total=unread)
+    for layer in layers:
+        found.total += layer.count
+        if flaw(layer.shapes):  # named among the file's own problems
+            continue
+        shapes = architecture.shapes_of(layer.module.replace("{n}", "0", 1))
+        misfit = other_task(layer.module, layer.shapes, *shapes)
+        if misfit is not None:
+            found.misfits.append(misfit)
+            found.absent |= dict.fromkeys(layer.keys(None), misfit)
+            continue
+        # Compared once for all blocks, which are alike in every model.
+        problem = mismatch(layer.shapes, *shapes)
+        for module, number in layer.modules():
+            if not architecture.has(module):
+                image = any(name in module for name in IMAGE_LAYERS)
+                reason = NO_IMAGE_LAYER if image else NO_LAYER
+                found.absent |= dict.fromkeys(layer.keys(number), reason)
+            elif problem is None:
+                found.matched += 1
+        if problem is not None:
+            present = [module for module, _ in layer.modules() if architecture.has(module)]
+            if present:
+                found.wrong.append((present[0], len(present), problem))
+    return found
+
+
+def _verdict(
+    infos: Mapping[str, LoRAInfo],
+    model_type: str,
+    architecture: Architecture,
+    findings: Mapping[str, _Findings],
+    problems: tuple[str, ...],
+) -> Compatibility:
+    absent = {key: why for found in findings.values() for key, why in found.absent.items()}
+    ignored = {key: why for info in infos.values() for key, why in info.ignored.items()} | absent
+    unknown = tuple(dict.fromkeys(key for info in infos.values() for key in info.unknown))
+    refusals = [*problems, *_wrong_shapes(infos, findings, architecture)]
+    if not refusals and not any(found.matched for found in findings.values()):
+        refusals.append(_nothing_fits(infos, architecture, findings))
+    verdict: Verdict = "no" if refusals else "partly" if ignored or unknown else "fits"
+    notes = [] if refusals else _notes(infos, architecture, findings, ignored, unknown)
+    return Compatibility(
+        model_type=model_type,
+        compatible=not refusals,
+        verdict=verdict,
+        reasons=tuple(refusals + notes),
+        coverage={e: Coverage(found.matched, found.total) for e, found in findings.items()},
+        ignored=ignored,
+        unknown=unknown,
+    )
+
+
+def _wrong_shapes(
+    infos: Mapping[str, LoRAInfo], findings: Mapping[str, _Findings], architecture: Architecture
+) -> list[str]:
+    wrong = list(dict.fromkeys(item for found in findings.values() for item in found.wrong))
+    if not wrong:
+        return []
+    named = "; ".join(
+        f"{module}{f' and in {count - 1} more blocks' if count > 1 else ''}: {problem}"
+        for module, count, problem in wrong[:NAMED]
+    )
+    rest = sum(count for _, count, _ in wrong[NAMED:])
+    more = f"; and {rest} more layers" if rest else ""
+    widths = {info.width for info in infos.values() if info.width not in (None, architecture.width)}
+    family = [
+        f"It was made for models of width {width}; {architecture.title} has {architecture.width}."
+        for width in sorted(filter(None, widths))
+    ]
+    return [*family, f"The shapes do not fit {architecture.title}: {named}{more}."]
+
+
+def _nothing_fits(
+    infos: Mapping[str, LoRAInfo], architecture: Architecture, findings: Mapping[str, _Findings]
+) -> str:
+    if not any(info.layers for info in infos.values()):
+        return f"{_sentence(_why_none(infos))}."
+    if not any(found.total for found in findings.values()):
+        roles = " and ".join(infos)
+        return f"It is for the {roles}-noise expert, which {architecture.title} does not have."
+    misfits = dict.fromkeys(item for found in findings.values() for item in found.misfits)
+    if misfits:
+        return f"None of its layers fits {architecture.title}: {'; '.join(misfits)}."
+    return f"No layer of the file is in {architecture.title}."
+
+
+def _why_none(infos: Mapping[str, LoRAInfo]) -> str:
+    ignored = {key: why for info in infos.values() for key, why in info.ignored.items()}
+    return nothing_readable(ignored, [key for info in infos.values() for key in info.unknown])
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _notes(
+    infos: Mapping[str, LoRAInfo],
+    architecture: Architecture,
+    findings: Mapping[str, _Findings],
+    ignored: Mapping[str, str],
+    unknown: tuple[str, ...],
+) -> list[str]:
+    """What a person should know about a LoRA that can be used."""
+    notes = []
+    for expert, found in findings.items():
+        if found.matched == 0:
+            notes.append(f"It has nothing for the {expert}-noise expert, which stays as it is.")
+    for reason in dict.fromkeys(ignored.values()):
+        count = sum(1 for why in ignored.values() if why == reason)
+        are = "key is" if count == 1 else "keys are"
+        notes.append(f"{count} {are} ignored: {reason}.")
+    if unknown:
+        are = "key is" if len(unknown) == 1 else "keys are"
+        notes.append(f"{len(unknown)} {are} not understood, for example {unknown[0]}.")
+    return notes

@@ -1,0 +1,239 @@
+"""Which of the two experts a LoRA file is for, and the evidence for it.
+
+Strongest first: the infix of its keys, `modelspec.timestep_range`, its name, its folder's name, a
+twin, `ss_sd_model_name`. `find_role` reads what one file says; `twins` compares names.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import PurePath
+from typing import Literal
+
+from wan_lora_studio.lora.inspection.role_words import Role, name_role, says_one_expert
+
+Expert = Literal["both", "high", "low", "unsure"]
+
+IDENTITY_FREE = frozenset({
+    "model", "lora", "adapter_model", "pytorch_lora_weights", "diffusion_pytorch_model", "adapter",
+})  # fmt: skip
+ONE_EXPERT_FAMILIES = frozenset({"wan2.2-5B", "wan2.1-1.3B"})
+FOLDERS = 3  # of a file's folders that are asked, from its own upwards
+MAX_DETAIL = 80
+
+
+class Source(StrEnum):
+    """Where the evidence of a role was found."""
+
+    USER = "user"
+    KEYS = "keys"
+    TIMESTEPS = "timesteps"
+    FILE_NAME = "file_name"
+    FOLDER_NAME = "folder_name"
+    TWIN = "twin"
+    MODEL_NAME = "model_name"
+    NOTHING = "nothing"
+
+
+class Strength(StrEnum):
+    """Whether evidence decides, or only says that the file may be one half of something."""
+
+    STRONG = "strong"
+    WEAK = "weak"
+
+
+_DECIDES_OVER_TWIN = frozenset({
+    Source.USER, Source.KEYS, Source.TIMESTEPS, Source.FILE_NAME, Source.FOLDER_NAME,
+})  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class RoleEvidence:
+    """A role, where it was found, how much that counts, and the words that were found there.
+
+    The role of weak evidence is a guess.
+    """
+
+    role: Role
+    source: Source
+    strength: Strength = Strength.STRONG
+    detail: str = ""
+
+    @property
+    def is_weak(self) -> bool:
+        return self.strength is Strength.WEAK
+
+    @property
+    def expert(self) -> Expert:
+        return "unsure" if self.is_weak else self.role
+
+    @property
+    def outweighs_twins(self) -> bool:
+        """Whether the names of other files change nothing."""
+        return not self.is_weak and self.source in _DECIDES_OVER_TWIN
+
+    @property
+    def sentence(self) -> str:
+        """The evidence in words, without a full stop, as after "high noise: "."""
+        return _SENTENCES[self.source, self.strength].format(
+            role=self.role, detail=self.detail, other="low" if self.role == "high" else "high"
+        )
+
+    def to_text(self) -> str:
+        """As the catalogue keeps it."""
+        return "|".join((self.role, self.source, self.strength, self.detail))
+
+    @classmethod
+    def from_text(cls, text: str) -> RoleEvidence:
+        """The reverse of `to_text`. Raises ValueError on other text."""
+        role, source, strength, detail = text.split("|", 3)
+        if role not in _ROLES:
+            raise ValueError(f"{role!r} is no role")
+        found = cls(_ROLES[role], Source(source), Strength(strength), detail)
+        return NOTHING if found == NOTHING else found
+
+    def to_dict(self) -> dict[str, str]:
+        """For people and programs; `text` is the sentence."""
+        return {
+            "role": self.role,
+            "source": self.source.value,
+            "strength": self.strength.value,
+            "detail": self.detail,
+            "text": self.sentence,
+        }
+
+
+_ROLES: dict[str, Role] = {"both": "both", "high": "high", "low": "low"}
+_STRONG, _WEAK = Strength.STRONG, Strength.WEAK
+_SENTENCES: dict[tuple[Source, Strength], str] = {
+    (Source.USER, _STRONG): "set by hand",
+    (Source.KEYS, _STRONG): "its keys name {detail}",
+    (Source.TIMESTEPS, _STRONG): "modelspec.timestep_range in the header is {detail}",
+    (Source.FILE_NAME, _STRONG): "the file name says “{detail}”",
+    (Source.FILE_NAME, _WEAK): "“{detail}” in the file name may mean the {role}-noise expert",
+    (Source.FOLDER_NAME, _STRONG): "the folder name says “{detail}”",
+    (Source.FOLDER_NAME, _WEAK): "“{detail}” in the folder name may mean the {role}-noise expert",
+    (Source.TWIN, _STRONG): "{detail} is its {other}-noise twin by name",
+    (Source.TWIN, _WEAK): "its name differs from {detail} by one word, so it may be one half",
+    (Source.MODEL_NAME, _STRONG): "ss_sd_model_name in the header says “{detail}”",
+    (Source.MODEL_NAME, _WEAK): (
+        "ss_sd_model_name in the header says “{detail}”, which trainers also write for a file"
+        " that is for both experts"
+    ),
+    (Source.NOTHING, _STRONG): "nothing in the file or its name says otherwise",
+}
+NOTHING = RoleEvidence("both", Source.NOTHING)
+BY_HAND: Mapping[Role, RoleEvidence] = {
+    role: RoleEvidence(role, Source.USER) for role in _ROLES.values()
+}
+
+
+def find_role(
+    key_experts: set[str],
+    metadata: Mapping[str, str],
+    hint: str | PurePath,
+    *,
+    family: str = "unknown",
+) -> RoleEvidence:
+    """What one file says of its role. `hint` is its path, relative to the library or just a name.
+
+    Weak evidence is returned if there is no strong one. Names say nothing of a file for a model
+    with one transformer: its `family` or its name says that.
+    """
+    found = _from_keys(key_experts) or _from_timesteps(metadata.get("modelspec.timestep_range", ""))
+    path = str(hint).replace(os.sep, "/")
+    if found or family in ONE_EXPERT_FAMILIES or says_one_expert(_without_suffix(path)):
+        return found or NOTHING
+    said = [
+        evidence
+        for evidence in (*_from_path(path), _from_model(metadata.get("ss_sd_model_name", "")))
+        if evidence
+    ]
+    strong = (evidence for evidence in said if not evidence.is_weak)
+    return next(strong, said[0] if said else NOTHING)
+
+
+def stem_and_folder(hint: str | PurePath) -> tuple[str, str]:
+    """The stem of a path, and the name of the folder that it lies in ("" if it says none)."""
+    folder, _, name = str(hint).replace(os.sep, "/").rpartition("/")
+    end = name.rfind(".")
+    return name[:end] if end > 0 else name, folder.rpartition("/")[2]
+
+
+def _without_suffix(path: str) -> str:
+    folder, slash, name = path.rpartition("/")
+    return folder + slash + stem_and_folder(name)[0]
+
+
+def _from_keys(experts: set[str]) -> RoleEvidence | None:
+    if not experts:
+        return None
+    if len(experts) > 1:
+        return RoleEvidence("both", Source.KEYS, detail="both experts")
+    role: Role = "high" if "high" in experts else "low"
+    return RoleEvidence(role, Source.KEYS, detail=f"the {role}-noise expert only")
+
+
+def _from_timesteps(text: str) -> RoleEvidence | None:
+    numbers = [float(number) for number in re.findall(r"\d{1,9}(?:\.\d{1,9})?", text[:200])]
+    if len(numbers) != 2:
+        return None
+    start, end = sorted(numbers)
+    if end <= 1:  # as shares of all steps
+        start, end = start * 1000, end * 1000
+    said = text.strip()[:40]
+    if end - start >= 950:
+        return RoleEvidence("both", Source.TIMESTEPS, detail=said)
+    if start >= 500 and end >= 950:
+        return RoleEvidence("high", Source.TIMESTEPS, detail=said)
+    if start <= 50:
+        return RoleEvidence("low", Source.TIMESTEPS, detail=said)
+    return None
+
+
+def _from_path(path: str) -> tuple[RoleEvidence | None, RoleEvidence | None]:
+    stem, _ = stem_and_folder(path)
+    return _from_name(stem, Source.FILE_NAME), folder_evidence(path.rpartition("/")[0])
+
+
+def folder_evidence(folder: str) -> RoleEvidence | None:
+    """What a file's folder, or one above it, says; the nearest decides.
+
+    Of a path outside the library, which is absolute, only the folder itself is asked.
+    """
+    parts = folder.split("/")
+    absolute = folder[:1] == "/" or folder[1:2] == ":"
+    weak = None
+    for part in parts[: -(2 if absolute else FOLDERS + 1) : -1]:
+        found = _from_name(part, Source.FOLDER_NAME)
+        if found and not found.is_weak:
+            return found
+        weak = weak or found
+    return weak
+
+
+def _from_name(name: str, source: Source) -> RoleEvidence | None:
+    found = name_role(name, folder=source is Source.FOLDER_NAME) if name else None
+    if found is None:
+        return None
+    strength = Strength.WEAK if found.weak else Strength.STRONG
+    return RoleEvidence(found.role, source, strength, found.words[:MAX_DETAIL])
+
+
+def _from_model(text: str) -> RoleEvidence | None:
+    """musubi trains both experts in one run and names only the low model, so "low" is weak."""
+    folder, _, name = text[:2000].replace("\\", "/").rstrip("/").rpartition("/")
+    found = name_role(name) or name_role(folder.rpartition("/")[2], folder=True)
+    if found is None or found.weak:
+        return None
+    strength = Strength.WEAK if found.role == "low" else Strength.STRONG
+    return RoleEvidence(found.role, Source.MODEL_NAME, strength, found.words[:MAX_DETAIL])
+
+
+def has_identity(stem: str) -> bool:
+    """False for a name such as `model` that takes its identity from its folder."""
+    return bool(stem) and stem.casefold() not in IDENTITY_FREE

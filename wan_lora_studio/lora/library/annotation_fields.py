@@ -1,0 +1,143 @@
+"""What a user says about a LoRA, which goes before what its sidecars and its header say."""
+
+from __future__ import annotations
+
+import json
+import math
+import sqlite3
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from wan_lora_studio.errors import LoRAError
+from wan_lora_studio.lora.inspection.header_texts import (
+    MAX_TEXT,
+    MAX_WORDS,
+    plain_text,
+    split_words,
+)
+from wan_lora_studio.storage_faults import stored_value
+
+MAX_STRENGTH = 100.0
+MAX_NOTE = "at most 4,000 characters"
+Edits = dict[str, Any]
+
+
+def checked_changes(changes: Mapping[str, Any]) -> Edits:
+    """The changes in the form in which they are kept; None takes an edit back.
+
+    Raises LoRAError that names every field that is unknown or has a value of another kind.
+    """
+    found: Edits = {}
+    problems = []
+    for field, value in changes.items():
+        reader = FIELDS.get(field)
+        if reader is None:
+            problems.append(f"{field!r} is not a field that can be edited")
+        elif value is None:
+            found[field] = None
+        else:
+            try:
+                found[field] = reader(value)
+            except (TypeError, ValueError, OverflowError) as error:
+                problems.append(f"{field}: {error}")
+    if problems:
+        raise LoRAError(
+            f"This cannot be saved: {'; '.join(problems)}.",
+            suggestions=[f"The fields are {', '.join(FIELDS)}."],
+            context={"problems": problems},
+        )
+    return found
+
+
+def merged_edits(old: Mapping[str, Any], changes: Mapping[str, Any]) -> Edits:
+    """`old` with the changes made; an edit that was taken back is not in it."""
+    both = {**old, **changes}
+    return {field: value for field, value in both.items() if value is not None}
+
+
+def save_edits(db: sqlite3.Connection, path: str, edits: Mapping[str, Any]) -> None:
+    """Within a transaction, keep all edits of the file at `path`; none removes the row."""
+    db.execute("DELETE FROM edits WHERE path=?", (path,))
+    if edits:
+        db.execute("INSERT INTO edits VALUES (?, ?)", (path, json.dumps(edits)))
+
+
+def read_edits(db: sqlite3.Connection) -> dict[str, Edits]:
+    """The edits of every file, by path; without those that a bad disk has spoilt."""
+    rows = db.execute("SELECT path, edits FROM edits")
+    read = ((path, stored_value(text, dict)) for path, text in rows)
+    return {path: edits for path, edits in read if edits is not None}
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError("must be text")
+    if len(value) > MAX_TEXT:
+        raise ValueError(f"must have {MAX_NOTE}")
+    return plain_text(value)
+
+
+def _words(value: Any) -> list[str]:
+    if isinstance(value, str):
+        return list(split_words(_text(value)))
+    if not isinstance(value, list | tuple) or not all(isinstance(word, str) for word in value):
+        raise TypeError("must be a list of words")
+    words = dict.fromkeys(map(_text, value))
+    found = [word for word in words if word]
+    if len(found) > MAX_WORDS:
+        raise ValueError(f"must have at most {MAX_WORDS} words")
+    return found
+
+
+def _flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError("must be true or false")
+    return value
+
+
+def _strengths(value: Any) -> dict[str, float]:
+    """Strength by expert, from one number for both or from a mapping of both."""
+    if not isinstance(value, Mapping):
+        value = {"high": value, "low": value}
+    if set(value) != {"high", "low"}:
+        raise ValueError('must be a number, or {"high": number, "low": number}')
+    return {role: _strength(value[role]) for role in ("high", "low")}
+
+
+def _range(value: Any) -> list[float]:
+    """The ends of the strength slider."""
+    if not isinstance(value, list | tuple) or len(value) != 2:
+        raise TypeError("must be [lowest, highest]")
+    low, high = (_strength(end) for end in value)
+    if low >= high:
+        raise ValueError("the lowest must be below the highest")
+    return [low, high]
+
+
+def _strength(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError("must be a number")
+    if not math.isfinite(value) or abs(value) > MAX_STRENGTH:
+        raise ValueError(f"must lie between -{MAX_STRENGTH:g} and {MAX_STRENGTH:g}")
+    return float(value)
+
+
+def _role(value: Any) -> str:
+    if value not in ("both", "high", "low"):
+        raise ValueError("must be both, high or low")
+    return str(value)
+
+
+FIELDS: dict[str, Callable[[Any], Any]] = {
+    "title": _text,
+    "description": _text,
+    "tags": _words,
+    "trigger_words": _words,
+    "author": _text,
+    "base_model": _text,
+    "notes": _text,
+    "preferred_strengths": _strengths,
+    "strength_range": _range,
+    "expert": _role,
+    "favourite": _flag,
+}

@@ -1,0 +1,190 @@
+"""What people and runs add to a LoRA: edits, the expert it is for, its use."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from wan_lora_studio.errors import LoRAError
+from wan_lora_studio.lora.files.webui_json import rewritten
+from wan_lora_studio.lora.index.entries import Entry
+from wan_lora_studio.lora.index.scanner import ScannedFile
+from wan_lora_studio.lora.inspection.role_evidence import Source
+from wan_lora_studio.lora.inspection.role_words import Role
+from wan_lora_studio.lora.library.annotation_fields import (
+    Edits,
+    checked_changes,
+    merged_edits,
+    save_edits,
+)
+from wan_lora_studio.lora.library.locking import LockedLibrary
+from wan_lora_studio.lora.storage.catalog import bump, save_role
+from wan_lora_studio.lora.storage.moves import Move
+from wan_lora_studio.lora.storage.pairings import save_pairing
+from wan_lora_studio.lora.storage.staging_area import discard, step_path, write_step
+
+NO_ROLES: Mapping[str, Role] = MappingProxyType({})
+
+
+class AnnotatedLibrary(LockedLibrary):
+    """A library with what is known of its files beyond their content."""
+
+    def edit_lora_metadata(self, name: str, changes: Mapping[str, Any]) -> dict[str, Any]:
+        """Save what the user says about a LoRA; returns its record.
+
+        `changes` maps a field of `edits.FIELDS` to its value, or to None to take the edit back.
+        The catalogue keeps all of it; what A1111 and Forge have a key for is also written to
+        `stem.json` of each file. Raises LoRANotFoundError or LoRAError; nothing is then changed.
+        """
+        checked = checked_changes(changes)
+        with self._changing():
+            entry = self._find(name).entry
+            if "expert" in checked and entry.is_pair:
+                raise LoRAError(
+                    f"{name} is a pair: its files are for one expert each.",
+                    suggestions=["Split the pair first."],
+                )
+            old = self._catalog.edits().get(entry.first.path, {})
+            self._save_edits(entry, old, merged_edits(old, checked), checked)
+            self._settle()
+            return self.record(self._name_of(entry.first.path))
+
+    def _save_edits(self, entry: Entry, old: Edits, new: Edits, changes: Edits) -> None:
+        moves: list[Move] = []
+        try:
+            for file in entry.files.values():
+                if self._contents.is_fixed(file.path):
+                    continue  # nothing is written there; the catalogue keeps the edits
+                sidecar = self.root / file.folder / f"{file.stem}.json"
+                moves += self._sidecar_moves(sidecar, old, new)
+            self._intents.carry_out(moves, lambda db: _save(db, entry, new, changes))
+        except OSError as error:
+            discard(move.source for move in moves)
+            raise LoRAError(
+                f"The edits of {entry.name} could not be saved: {error.strerror or error}."
+                " Nothing was changed.",
+                suggestions=["Check the permissions and the disk of the LoRA folder."],
+            ) from error
+
+    def _sidecar_moves(self, path: Path, old: Edits, new: Edits) -> list[Move]:
+        """What puts the new content of a sidecar into its place; nothing if it stays."""
+        content = rewritten(path, old, new)
+        if content is None:
+            return []
+        moves = []
+        mode = None
+        if os.path.lexists(path):
+            mode = stat.S_IMODE(path.lstat().st_mode)
+            moves.append(Move(path, step_path(self.root)))
+        if content:
+            moves.append(Move(write_step(self.root, content, mode), path))
+        return moves
+
+    def set_role(self, name: str, role: Role | None) -> None:
+        """Overrule which expert a single file is for: both, high, low; None: the evidence."""
+        if role not in (None, "both", "high", "low"):
+            raise LoRAError(f"{role!r} is not a role.", suggestions=["Use both, high or low."])
+        with self._changing():
+            for file in self._find(name).entry.files.values():
+                self._catalog.set_role(file.path, role)
+            self._look(now=True)
+
+    def pair_loras(self, high_name: str, low_name: str) -> dict[str, Any]:
+        """Make one LoRA of two files, whatever their names say; returns its record.
+
+        Raises LoRANotFoundError, or LoRAError if one of them is a pair already, cannot be read,
+        or is for the other expert by its keys.
+        """
+        with self._changing():
+            high = self._half(high_name, "high")
+            low = self._half(low_name, "low")
+            if high.path == low.path:
+                raise LoRAError(
+                    f"{high_name} cannot be both halves of a pair.",
+                    suggestions=["Choose another LoRA for one of the halves."],
+                )
+            self._save_pairing(high.path, low.path, together=True)
+            return self.record(self._name_of(high.path))
+
+    def split_pair(self, name: str) -> list[str]:
+        """Make two LoRAs of a pair; returns their names, high noise first.
+
+        They are not paired again until `pair_loras` says so.
+        """
+        with self._changing():
+            entry = self._find(name).entry
+            if not entry.is_pair:
+                raise LoRAError(f"{name} is not a pair.", suggestions=["Choose a pair to split."])
+            high, low = entry.files["high"].path, entry.files["low"].path
+            by_twin = {
+                file.path: entry.evidence(role).role
+                for role, file in entry.files.items()
+                if entry.evidence(role).source is Source.TWIN
+            }
+            self._save_pairing(high, low, together=False, roles=by_twin)
+            return [self._name_of(high), self._name_of(low)]
+
+    def _half(self, name: str, role: Role) -> ScannedFile:
+        entry = self._find(name).entry
+        file = entry.first
+        if entry.is_pair or file.info is None:
+            why = "is a pair already" if entry.is_pair else "cannot be read"
+            raise LoRAError(
+                f"{name} {why}, so it cannot become a half.",
+                suggestions=["Split the pair first." if entry.is_pair else "Replace its file."],
+            )
+        evidence = file.evidence
+        if evidence.role != role and evidence.source is Source.KEYS:
+            raise LoRAError(
+                f"{name} cannot be the {role}-noise half: {evidence.sentence}.",
+                suggestions=["Choose another file for this half."],
+            )
+        return file
+
+    def _save_pairing(
+        self, high: str, low: str, *, together: bool, roles: Mapping[str, Role] = NO_ROLES
+    ) -> None:
+        """`roles` are set too: those that only the other half's name says."""
+        with self._catalog.transaction() as db:
+            save_pairing(db, high, low, together=together)
+            for path, role in roles.items():
+                save_role(db, path, role)
+            bump(db)
+        self._settle()
+
+    def record_use(
+        self, names_with_strengths: Mapping[str, Any], video: Path | None = None
+    ) -> None:
+        """Count one use of each LoRA at its strength. Names that are gone are passed over.
+
+        `video` is what came of it, from which a LoRA without any picture takes its own.
+        """
+        with self._lock:
+            self._look()
+            strengths = {
+                found.entry.first.path: _plain(strength)
+                for name, strength in names_with_strengths.items()
+                if (found := self._contents.named(name)) is not None
+            }
+            when = datetime.now(UTC).isoformat(timespec="microseconds")
+            self._catalog.record_use(strengths, when, str(video) if video else None)
+            self._contents.read_made()
+            self._seen_revision = self._catalog.revision()
+
+
+def _save(db: sqlite3.Connection, entry: Entry, edits: Edits, changes: Edits) -> None:
+    path = entry.first.path
+    save_edits(db, path, {field: value for field, value in edits.items() if field != "expert"})
+    if "expert" in changes:
+        save_role(db, path, changes["expert"])
+    bump(db)
+
+
+def _plain(strength: Any) -> Any:
+    return strength.to_plain() if hasattr(strength, "to_plain") else strength

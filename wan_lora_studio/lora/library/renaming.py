@@ -1,0 +1,202 @@
+"""Placing and renaming: plans made against the library's contents, then carried out at once."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from wan_lora_studio.errors import LoRAError, UploadError
+from wan_lora_studio.lora.index.entries import Entry
+from wan_lora_studio.lora.index.entry_files import Stem, renamed_stem, stems_of
+from wan_lora_studio.lora.index.library_index import Contents
+from wan_lora_studio.lora.inspection.role_evidence import has_identity
+from wan_lora_studio.lora.inspection.role_words import Role, name_role
+from wan_lora_studio.lora.inspection.scaling import CONFIG_NAME
+from wan_lora_studio.lora.names import (
+    composed,
+    free_name,
+    is_lora_file,
+    name_key,
+    name_problem,
+    safe_name,
+)
+from wan_lora_studio.lora.storage.catalog import Catalog, save_data_hash
+from wan_lora_studio.lora.storage.file_rows import FileRow
+from wan_lora_studio.lora.storage.journal import Intents
+from wan_lora_studio.lora.storage.links import moves_of
+from wan_lora_studio.lora.storage.moves import Move
+from wan_lora_studio.lora.storage.staged_file import StagedFile
+from wan_lora_studio.lora.storage.staged_sidecar import StagedSidecar
+
+
+@dataclass(frozen=True)
+class Adoption:
+    """Takes a staged file into the library's top folder."""
+
+    root: Path
+    contents: Contents
+    catalog: Catalog
+    intents: Intents
+
+    def place(
+        self, staged: StagedFile, sidecars: Sequence[StagedSidecar] = (), folder: str = ""
+    ) -> str:
+        """Place the file, with what goes beside it, and return its relative path.
+
+        `folder` is made if it is not there. Raises UploadError for a duplicate or a name that
+        is taken; all stages then stay. A configuration gets a folder of its own.
+        """
+        self._refuse_duplicate(staged)
+        folder = self._folder_for(staged, sidecars, folder)
+        if not folder:
+            self._refuse_clash(staged)
+        stat = staged.path.stat()
+        path = f"{folder}/{staged.filename}" if folder else staged.filename
+        row = FileRow(path, stat.st_size, stat.st_mtime_ns, None, None, staged.sha256)
+        target = self.root / path
+        moves = [Move(staged.path, target)]
+        for sidecar in sidecars:
+            own = CONFIG_NAME if sidecar.ending == CONFIG_NAME else staged.stem + sidecar.ending
+            moves.append(Move(sidecar.path, target.with_name(own)))
+        try:
+            self.intents.carry_out(moves, lambda db: self._arrived(db, row, staged))
+        except FileExistsError as error:
+            raise self._clash(staged) from error
+        except OSError as error:
+            raise UploadError(
+                f"{staged.filename} could not be placed: {error.strerror or error}.",
+                suggestions=["Check that the LoRA folder is writable and its disk is not full."],
+            ) from error
+        return path
+
+    def _arrived(self, db: sqlite3.Connection, row: FileRow, staged: StagedFile) -> None:
+        self.catalog.arrived(db, row)
+        save_data_hash(db, staged.hashes)
+
+    def _folder_for(
+        self, staged: StagedFile, sidecars: Sequence[StagedSidecar], folder: str
+    ) -> str:
+        """The folder, or a new one in it if the LoRA cannot share that with others: an
+        `adapter_config.json` changes how every LoRA beside it is read."""
+        here: Collection[str] = self.contents.names.get(folder, ())
+        brings = any(sidecar.ending == CONFIG_NAME for sidecar in sidecars)
+        shared = any(map(is_lora_file, here))
+        if not (CONFIG_NAME in here or (brings and (shared or not folder))):
+            return folder
+        named = has_identity(staged.stem)
+        above, _, last = (folder, "", staged.stem) if named else folder.rpartition("/")
+        taken = {name_key(path.name) for path in (self.root / above).iterdir()}
+        own = free_name(safe_name(last), taken)
+        return f"{above}/{own}" if above else own
+
+    def _refuse_duplicate(self, staged: StagedFile) -> None:
+        for name, prepared in self.contents.entries.items():
+            for file in prepared.entry.files.values():
+                same_size = file.stamp.size == staged.size
+                if same_size and self.contents.hashed(file).sha256 == staged.sha256:
+                    raise UploadError(
+                        f"{staged.filename} is in the library already, as {name!r}.",
+                        suggestions=[f"Use {name!r}."],
+                        context={"reason": "duplicate", "existing": name},
+                    )
+
+    def _refuse_clash(self, staged: StagedFile) -> None:
+        if name_key(staged.stem) in taken_names(self.contents):
+            raise self._clash(staged)
+
+    def _clash(self, staged: StagedFile) -> UploadError:
+        beside = {name_key(name.split(".")[0]) for name in self.contents.names.get("", ())}
+        proposed = free_name(staged.stem, {*taken_names(self.contents), *beside})
+        return UploadError(
+            f"There is another LoRA named {staged.stem!r} already.",
+            suggestions=[f"Upload it as {proposed!r}, or rename or delete the other one."],
+            context={"reason": "name", "proposed_name": proposed},
+        )
+
+
+@dataclass(frozen=True)
+class Renaming:
+    """Gives all files of a LoRA another stem, each in its own folder."""
+
+    root: Path
+    contents: Contents
+    catalog: Catalog
+    intents: Intents
+
+    def rename(self, entry: Entry, new_name: str) -> None:
+        """All files or none. Raises LoRAError if the name is taken or not allowed."""
+        new_name = composed(new_name)
+        self._refuse_bad_name(entry, new_name)
+        stems = stems_of(entry, self.contents.names)
+        paths = self._plan(entry, stems, new_name)
+        loras = {file.path: paths[file.path] for file in entry.files.values()}
+        roles = self._roles_to_keep(entry, loras)
+        try:
+            moves = moves_of(self.root, paths, self.contents.own_links)
+            self.intents.carry_out(moves, lambda db: self.catalog.moved(db, loras, roles))
+        except FileExistsError as error:
+            raise LoRAError(
+                f"{entry.name} cannot become {new_name!r}: a file of that name is there.",
+                suggestions=["Choose another name."],
+                context={"name": entry.name, "new_name": new_name},
+            ) from error
+        except OSError as error:
+            raise LoRAError(
+                f"{entry.name} could not be renamed: {error.strerror or error}."
+                " Nothing was changed.",
+            ) from error
+
+    def _refuse_bad_name(self, entry: Entry, new_name: str) -> None:
+        problem = name_problem(new_name)
+        if problem:
+            raise LoRAError(
+                f"The name {new_name!r} {problem}.",
+                suggestions=[f"Use {safe_name(new_name)!r}, for example."],
+                context={"proposed_name": safe_name(new_name)},
+            )
+        taken = taken_names(self.contents, without=entry)
+        if name_key(new_name) in taken:
+            proposed = free_name(new_name, taken)
+            raise LoRAError(
+                f"There is another LoRA named {new_name!r} already.",
+                suggestions=[f"{proposed!r} is free."],
+                context={"proposed_name": proposed},
+            )
+
+    def _plan(self, entry: Entry, stems: list[Stem], new_name: str) -> dict[str, str]:
+        """Old path → new path of every file."""
+        plan: dict[str, str] = {}
+        for stem in stems:
+            new_stem = renamed_stem(stem, new_name, pair=entry.is_pair)
+            if new_stem is None or name_problem(new_stem):
+                raise LoRAError(
+                    f"{new_name!r} cannot name a pair: with the words for high and low noise"
+                    " added, it would not be read as that name again.",
+                    suggestions=["Choose a shorter name without “high” and “low”."],
+                )
+            plan |= dict(zip(stem.paths(), stem.paths(new_stem), strict=True))
+        return plan
+
+    def _roles_to_keep(self, entry: Entry, loras: dict[str, str]) -> dict[str, Role]:
+        """Roles that the old name stated and the new one does not state any more."""
+        found: dict[str, Role] = {}
+        for role, file in entry.files.items():
+            stated = name_role(Path(loras[file.path]).stem)
+            after = stated.role if stated and not stated.weak else "both"
+            if file.info and role not in ("both", after):
+                found[loras[file.path]] = "high" if role == "high" else "low"
+        return found
+
+
+def taken_names(contents: Contents, without: Entry | None = None) -> Collection[str]:
+    """Casefolded names that a new LoRA must not have: records, and stems of the top folder."""
+    own = {file.path for file in without.files.values()} if without else set()
+    names = {name_key(name) for name in contents.entries if not without or name != without.name}
+    stems = {
+        name_key(file.stem)
+        for file in contents.files.values()
+        if file.path not in own and not file.folder
+    }
+    return names | stems

@@ -1,0 +1,189 @@
+"""The library as it is kept in view: what is known, and when to look at the folder again."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Any
+
+from wan_lora_studio.errors import LoRAError, LoRANotFoundError
+from wan_lora_studio.lora.files.hashing import Hashes
+from wan_lora_studio.lora.index.library_index import Contents
+from wan_lora_studio.lora.index.name_lookup import close_names
+from wan_lora_studio.lora.index.records import Prepared
+from wan_lora_studio.lora.index.scanner import ScannedFile
+from wan_lora_studio.lora.index.thumbnail_cache import Pictures
+from wan_lora_studio.lora.index.walk import Walk
+from wan_lora_studio.lora.library.background import Background
+from wan_lora_studio.lora.library.refresh import Refreshing
+from wan_lora_studio.lora.storage.catalog import Catalog
+from wan_lora_studio.settings import Settings
+
+THUMBNAIL_SECONDS = 0.3
+LARGE = 1000  # files; a look at more of them is not waited for by a page
+MANY_NEW = 64  # the same for files that have to be read
+
+
+class LibraryView:
+    """State and looking; what is asked for is in `LibraryReader`."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.root = settings.loras_dir
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise LoRAError(
+                f"The LoRA folder cannot be created: {error.strerror or error}.",
+                suggestions=["Set loras_dir in config.json to a folder that can be written."],
+            ) from error
+        self._lock = threading.RLock()
+        self._catalog = Catalog(self.root)
+        self._contents = Contents(settings, self._catalog)
+        self._pictures = Pictures(self.root, self._catalog, settings.thumbnail_size)
+        self._applied: dict[str, float] = {}
+        self._worker: Callable[[], Mapping[str, Any]] = dict
+        # What this process applies, each use by a key of its own; as `follow_worker` takes it.
+        self._here: dict[int, Callable[[], Mapping[str, Any]]] = {}
+        self._seen_revision = -1
+        self._background = Background(Refreshing(self))
+        self._may_go_on = True
+        self._lacks_pictures = True
+
+    @property
+    def refresh_progress(self) -> dict[str, Any] | None:
+        """What goes on in the background: `stage`, `done` and `total`; None if nothing does."""
+        return self._background.progress
+
+    def begin_refresh(self) -> dict[str, Any] | None:
+        """Look at the folder again without waiting where that takes long.
+
+        Returns what goes on in the background, as `refresh_progress`; None if all is done.
+        """
+        with self._lock:
+            self._may_go_on = True
+            self._contents.load()
+            if not self._is_slow():
+                self._look(now=True)
+                self._wake_for_rest()
+                return self.refresh_progress
+            self._background.wake()
+        return self.refresh_progress or {"stage": "looking", "done": 0, "total": 0}
+
+    def _is_slow(self) -> bool:
+        """Whether a look takes longer than anybody wants to wait for a page."""
+        return len(self._contents.files) > LARGE or self._contents.pending_count() > MANY_NEW
+
+    def _wake_for_rest(self) -> None:
+        """What need not be waited for goes on in the background."""
+        if self._lacks_pictures and len(self._contents.entries) <= LARGE:
+            self._make_some_pictures()
+        if self._may_go_on and (self._lacks_pictures or self._contents.unhashed()):
+            self._background.wake()
+
+    def cancel_refresh(self) -> None:
+        """Stop what goes on in the background; what was found until now is kept.
+
+        The rest waits for `refresh`, or for the next change that is made here.
+        """
+        self._may_go_on = False
+        self._background.cancel()
+
+    def finish_refresh(self, timeout: float | None = None) -> bool:
+        """Wait for what goes on in the background; False if it takes longer than `timeout`."""
+        return self._background.join(timeout)
+
+    def _look(self, *, now: bool = False) -> None:
+        """Be up to date, whatever it takes."""
+        self._may_go_on = self._may_go_on or now
+        # Another instance on this folder raises the revision when it changes something.
+        other = self._catalog.revision() != self._seen_revision
+        changed = self._contents.look(now=now or (other and not self._contents.offline))
+        self._looked(changed=changed, now=now)
+
+    def _looked(self, *, changed: bool, now: bool) -> None:
+        if self._contents.offline:
+            # The counter is out of reach; what the page sees still has to grow once.
+            self._seen_revision += 1 if changed else 0
+            return
+        if changed or now:
+            self._catalog.bump(self._seen_revision + 1)
+            self._lacks_pictures = True
+            if len(self._contents.entries) <= LARGE:
+                self._make_some_pictures()
+        self._seen_revision = self._catalog.revision()
+
+    def _make_some_pictures(self) -> None:
+        """Make thumbnails for a moment; the others are made in the background."""
+        entries = self._contents.entries
+        with suppress(LoRAError):
+            if self._pictures.make_missing(entries.values(), THUMBNAIL_SECONDS):
+                self._lacks_pictures = False
+                self._pictures.sweep(entries.keys())
+
+    def publish(self, walk: Walk | None, found: Mapping[str, ScannedFile], generation: int) -> bool:
+        """Take over what was found in the background since that generation of the contents.
+
+        False, and nothing changes, if something else has changed the contents since.
+        """
+        with self._lock:
+            contents = self._contents
+            if contents.generation != generation:
+                return False
+            changed = contents.differs(walk) or bool(found)
+            other = self._catalog.revision() != self._seen_revision
+            if walk is not None and (changed or other):
+                contents.publish(walk, found)
+            contents.looked(walk)
+            self._looked(changed=changed, now=False)
+            return True
+
+    def publish_hashes(self, hashes: Mapping[ScannedFile, Hashes]) -> None:
+        """Take over hashes that were computed in the background."""
+        if not hashes:
+            return
+        with self._lock:
+            self._contents.take_hashes(hashes)
+            self._looked(changed=True, now=False)
+
+    def _look_for_page(self) -> None:
+        """Be up to date if that is quickly done; else see to it in the background. Where the
+        catalogue cannot be written, what is found is listed all the same."""
+        try:
+            self._look_quickly()
+        except LoRAError as error:
+            if not self._catalog.go_on_without(error):
+                raise
+            self._look_quickly()
+
+    def _look_quickly(self) -> None:
+        contents = self._contents
+        if contents.load() and len(contents.files) > LARGE:
+            self._seen_revision = self._catalog.revision()
+        if self._background.is_running:
+            return
+        if not contents.is_due and self._catalog.revision() == self._seen_revision:
+            return
+        if not self._is_slow():
+            self._look()
+            self._wake_for_rest()
+        elif self._may_go_on:
+            self._background.wake()
+
+    def _find(self, name: str) -> Prepared:
+        with self._lock:
+            self._look_for_page()
+            found = self._contents.named(name)
+            if found is None:
+                self._look()
+                found = self._contents.named(name)
+            if found is not None:
+                return found
+            names = list(self._contents.entries)
+        close = close_names(name, names)
+        raise LoRANotFoundError(
+            f"There is no LoRA named {name!r} in the library.",
+            suggestions=[f"Did you mean {other!r}?" for other in close],
+            context={"name": name, "close": close},
+        )

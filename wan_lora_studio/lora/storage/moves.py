@@ -1,0 +1,150 @@
+"""Moving one file: never over another, never lost half way, and taken back from any point."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from wan_lora_studio.lora.storage.cross_device import (
+    copy_path,
+    copy_to_disk,
+    discard_copies,
+    is_copy,
+)
+
+NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV, errno.EACCES)
+
+
+@dataclass(frozen=True)
+class Move:
+    """One file from `source` to `target`."""
+
+    source: Path
+    target: Path
+
+
+def move_one(move: Move) -> None:
+    """Move a file, to another disk as well. Raises FileExistsError rather than overwrite.
+
+    The new name is on disk before the old one goes; the old one's removal is not yet synced.
+    """
+    source, target = move.source, move.target
+    if is_other_case(source, target):
+        source.rename(target)
+        return
+    try:
+        os.link(source, target, follow_symlinks=False)
+    except OSError as error:
+        if error.errno == errno.EXDEV:
+            _move_across(move)
+            return
+        if error.errno not in NO_LINKS:
+            raise
+        # No hard links here: reserve the name exclusively, then replace the reservation.
+        os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644))
+        source.replace(target)
+        return
+    if source.parent != target.parent:
+        sync_folder(target.parent)
+    source.unlink()
+
+
+def _move_across(move: Move) -> None:
+    """Move a file to another disk. The copy gets its name when it is whole and compared."""
+    copy = copy_path(move.source, move.target)
+    copy_to_disk(move.source, copy)
+    move_one(Move(copy, move.target))
+    sync_folder(move.target.parent)
+    move.source.unlink()
+
+
+def undo_one(move: Move) -> None:
+    """Take a move back, whatever part of it was done; never over another file.
+
+    If something else is in the old place by now, the file stays in the new one.
+    """
+    source, target = move.source, move.target
+    discard_copies(source, target)
+    if not os.path.lexists(target):
+        return
+    if not os.path.lexists(source) or is_other_case(target, source):
+        move_one(Move(target, source))
+    elif _same_file(source, target) or _is_empty(target) or is_copy(source, target):
+        target.unlink()  # a second link or copy, or a reserved name: the file is at `source`
+
+
+def is_other_case(source: Path, target: Path) -> bool:
+    """Whether both names are one entry, on a file system that ignores case."""
+    if source == target or source.parent != target.parent:
+        return False
+    if source.name.casefold() != target.name.casefold() or not _same_file(source, target):
+        return False
+    names = {entry.name for entry in source.parent.iterdir()}
+    return not names >= {source.name, target.name}
+
+
+def _same_file(first: Path, second: Path) -> bool:
+    try:
+        return os.path.samestat(first.lstat(), second.lstat())
+    except FileNotFoundError:
+        return False
+
+
+def _is_empty(path: Path) -> bool:
+    found = path.lstat()
+    return stat.S_ISREG(found.st_mode) and found.st_size == 0
+
+
+def sync_folder(folder: Path) -> None:
+    """Write a folder's entries to disk, where the system can open folders."""
+    if not hasattr(os, "O_DIRECTORY"):
+        return
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def make_folder(folder: Path) -> None:
+    """Make one folder; its name is on disk when this returns."""
+    folder.mkdir()
+    sync_folder(folder.parent)
+
+
+def missing_folders(folder: Path, root: Path) -> list[Path]:
+    """What has to be made for `folder` to be there below `root`, outermost first.
+
+    Raises NotADirectoryError as `refuse_linked` does. Nothing is made outside `root`.
+    """
+    refuse_linked(folder, root)
+    return [step for step in reversed(_below(folder, root)) if not step.is_dir()]
+
+
+def refuse_linked(folder: Path, root: Path) -> None:
+    """Raise NotADirectoryError for a symbolic link on the way from `root` to `folder`: what lies
+    behind it is not the library's to change."""
+    for step in _below(folder, root):
+        if step.is_symlink():
+            raise NotADirectoryError(errno.ENOTDIR, "it is a symbolic link", str(step))
+
+
+def _below(folder: Path, root: Path) -> list[Path]:
+    """The folder and those that it lies in, up to `root` but without it."""
+    if not folder.is_relative_to(root):
+        return []
+    steps = [folder, *folder.parents]
+    return steps[: steps.index(root)]
+
+
+def remove_empty(folders: Sequence[Path]) -> None:
+    """Remove those of the folders, outermost first in the list, that are empty."""
+    for folder in reversed(folders):
+        try:
+            folder.rmdir()
+        except OSError:
+            continue  # gone, or somebody has put something into it

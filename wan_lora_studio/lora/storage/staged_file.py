@@ -1,0 +1,185 @@
+"""Staging a LoRA file: received into `<loras_dir>/.staging/`, hashed on the way, validated, synced.
+
+A stage is in the library's own file system, so that placing it is one link. Whatever goes
+wrong, `abort` leaves nothing behind.
+"""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import BinaryIO
+
+from wan_lora_studio.errors import LoRAFileError, UploadError
+from wan_lora_studio.file_boundary import one_file
+from wan_lora_studio.lora.files.hashing import Hashes, Hashing
+from wan_lora_studio.lora.files.header import (
+    CONVERT_A_PICKLE,
+    PICKLE_RISK,
+    open_regular,
+    read_header,
+)
+from wan_lora_studio.lora.files.tensor_data import validate_tensor_data
+from wan_lora_studio.lora.index.scanner import require_supported
+from wan_lora_studio.lora.inspection.info import LoRAInfo
+from wan_lora_studio.lora.inspection.inspect_lora import inspect_lora
+from wan_lora_studio.lora.names import (
+    SUFFIX,
+    is_lora_file,
+    is_pickle,
+    name_problem,
+    safe_name,
+    stem_of,
+    suffix_of,
+)
+from wan_lora_studio.lora.storage.received_file import ReceivedFile
+from wan_lora_studio.settings import Settings
+
+CHUNK_BYTES = 1024 * 1024
+
+
+class StagedFile:
+    """One LoRA file on its way in. `write` until done, then `finish`; or `abort`.
+
+    Constructing raises UploadError for a bad name, or if the expected size (bytes, None if not
+    known) breaks a limit. Not safe for use by several threads at once.
+    """
+
+    def __init__(self, settings: Settings, filename: str, expected_size: int | None = None) -> None:
+        self.stem = checked_stem(filename)
+        suffix = suffix_of(filename).casefold()
+        self._file = ReceivedFile(settings, self.stem + suffix, suffix, expected_size)
+        self._hash = Hashing()
+        self._open = True
+
+    @property
+    def filename(self) -> str:
+        return self._file.filename
+
+    @property
+    def path(self) -> Path:
+        return self._file.path
+
+    @property
+    def size(self) -> int:
+        """Bytes written so far."""
+        return self._file.size
+
+    @property
+    def sha256(self) -> str:
+        """The hash of what was written so far, in hexadecimal."""
+        return self.hashes.whole
+
+    @property
+    def hashes(self) -> Hashes:
+        """Both hashes of what was written so far."""
+        return self._hash.hashes
+
+    def write(self, chunk: bytes) -> None:
+        """Append bytes. Raises UploadError, after removing the stage, if a limit is reached."""
+        if not self._open:
+            raise UploadError(f"{self.filename}: the upload was already closed.")
+        try:
+            self._file.write(chunk)
+        except UploadError:
+            self._open = False
+            raise
+        self._hash.update(chunk)
+
+    def finish(self) -> LoRAInfo:
+        """Sync the data to disk and meanwhile validate header, layout and all tensor data.
+
+        Raises UploadError if less came than was announced or the disk fails, LoRAFileError or
+        UnsupportedLoRAError that name the uploaded file; the stage is then gone.
+        """
+        try:
+            self._file.require_complete()
+            self._open = False
+            with ThreadPoolExecutor(1) as pool:
+                syncing = pool.submit(os.fsync, self._file.descriptor)
+                info = validated(self.path, self.filename)
+            try:
+                syncing.result()
+            except OSError as error:
+                raise self._file.failed(error) from error
+        except BaseException:
+            self.abort()
+            raise
+        if os.name != "posix":
+            self._file.release()  # an open file cannot be moved there
+        return info
+
+    def abort(self) -> None:
+        """Remove the stage; harmless when it is gone already."""
+        self._open = False
+        self._file.abort()
+
+
+def stage_stream(
+    settings: Settings, source: BinaryIO, filename: str, size: int | None
+) -> StagedFile:
+    """Read `source` to its end into a validated stage; on any failure no stage is left."""
+    staged = StagedFile(settings, filename, size)
+    try:
+        while chunk := source.read(CHUNK_BYTES):
+            staged.write(chunk)
+        staged.finish()
+    except BaseException:
+        staged.abort()
+        raise
+    return staged
+
+
+def stage_file(settings: Settings, path: Path, filename: str) -> StagedFile:
+    """A validated stage with the content of the file at `path`."""
+    checked_stem(filename)
+    with os.fdopen(open_regular(path), "rb", buffering=0) as file:
+        size = os.fstat(file.fileno()).st_size
+        return stage_stream(settings, file, filename, size)
+
+
+def validated(path: Path, filename: str) -> LoRAInfo:
+    """Inspect a file completely, tensor data included, under the name it will have."""
+    try:
+        with one_file(filename, LoRAFileError):
+            header = read_header(path)
+            info = inspect_lora(path, name_hint=filename)
+            require_supported(info, filename)
+            validate_tensor_data(path, header)
+    except LoRAFileError as error:
+        renamed = error.message.replace(path.name, filename)
+        raise LoRAFileError(
+            renamed, suggestions=error.suggestions, context={**error.context, "file": filename}
+        ) from error
+    return info
+
+
+def checked_stem(filename: str) -> str:
+    """The LoRA's name from an uploaded file's name. Raises UploadError if it cannot be one."""
+    if not is_lora_file(filename):
+        raise not_a_lora(filename)
+    stem = stem_of(filename)
+    problem = name_problem(stem)
+    if problem:
+        raise UploadError(
+            f"The name {stem!r} {problem}.",
+            suggestions=[f"Rename the file, for example to {safe_name(stem)!r}."],
+            context={"proposed_name": safe_name(stem)},
+        )
+    return stem
+
+
+def not_a_lora(filename: str) -> UploadError:
+    """Why a file of another name is not taken."""
+    if is_pickle(filename):
+        return UploadError(
+            f"{filename!r} is a PyTorch pickle, and {PICKLE_RISK}.",
+            cause="Only safetensors files are taken, because they hold nothing but numbers.",
+            suggestions=CONVERT_A_PICKLE,
+            context={"reason": "pickle"},
+        )
+    return UploadError(
+        f"{filename!r} is not a {SUFFIX} file.",
+        suggestions=["Upload a .safetensors or .sft file."],
+    )

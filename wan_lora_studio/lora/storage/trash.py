@@ -1,0 +1,291 @@
+"""Deleted LoRAs: moved into `<loras_dir>/.trash/<id>/` with a manifest, until restored or purged.
+
+One of an extra folder on another disk goes into a `.trash` there, so that nothing is copied. What
+is known of the files (use, edits, roles) follows them there and back. Needs the library's lock for
+every change.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from wan_lora_studio.errors import LoRAError, LoRANotFoundError
+from wan_lora_studio.lora.files.opening import read_small
+from wan_lora_studio.lora.names import name_key
+from wan_lora_studio.lora.storage.catalog import Catalog
+from wan_lora_studio.lora.storage.journal import Intents
+from wan_lora_studio.lora.storage.moves import Move, remove_empty, sync_folder
+from wan_lora_studio.lora.storage.staging_area import step_path, write_step
+from wan_lora_studio.units import MB
+from wan_lora_studio.untrusted_json import read_object
+
+FOLDER = ".trash"
+MANIFEST = "manifest.json"
+PURGED = ".purged-"
+OUTSIDE = ".outside"
+
+
+@dataclass(frozen=True)
+class Trashed:
+    """One deletion. `paths` are relative to the library; `deleted` is ISO 8601, UTC; bytes.
+
+    `base` is the extra folder in which its files are kept, "" for the library itself.
+    """
+
+    id: str
+    name: str
+    paths: tuple[str, ...]
+    deleted: str
+    size: int = 0
+    base: str = ""
+
+    @property
+    def place(self) -> str:
+        """How the paths of its files begin while they are in the trash."""
+        return f"{self.base}/{FOLDER}/{self.id}/" if self.base else f"{FOLDER}/{self.id}/"
+
+    def stored(self, path: str) -> str:
+        """Where the file from `path` lies."""
+        if self.base:
+            return self.place + path.removeprefix(f"{self.base}/")
+        return self.place + _stored(path)
+
+    def is_meant(self, name: str, entry_id: str | None) -> bool:
+        """Whether it is of that name, and has the id if one is given."""
+        return name_key(self.name) == name_key(name) and entry_id in (None, self.id)
+
+    def to_plain(self) -> dict[str, Any]:
+        return {
+            "id": self.id,
+            "name": self.name,
+            "files": list(self.paths),
+            "deleted": self.deleted,
+            "size_mb": round(self.size / MB, 3),
+        }
+
+
+class Trash:
+    """The trash of one library. Its folder is made when the first LoRA is deleted."""
+
+    def __init__(
+        self, root: Path, catalog: Catalog, intents: Intents, extra: Sequence[Path] = ()
+    ) -> None:
+        """`extra` are folders outside the library from which files may come."""
+        self._root = root
+        self._extra = tuple(extra)
+        self._catalog = catalog
+        self._intents = intents
+
+    def put(self, name: str, paths: Sequence[str]) -> Trashed:
+        """Move the files away; either all of them or, if anything fails, none."""
+        try:
+            entry, moves, moved = self.moves_for(name, paths)
+            self._intents.carry_out(moves, lambda db: self._catalog.moved(db, moved, {}))
+        except OSError as error:
+            raise LoRAError(
+                f"{name} could not be deleted: {error.strerror or error}. Nothing was changed.",
+                suggestions=["Check the permissions of the LoRA folder and try again."],
+            ) from error
+        return entry
+
+    def moves_for(
+        self, name: str, paths: Sequence[str]
+    ) -> tuple[Trashed, list[Move], dict[str, str]]:
+        """What puts the files away, first the manifest from a step that is written now; and the
+        new path of each file. For a change that is carried out by the caller. Raises OSError."""
+        now = datetime.now(UTC)
+        entry_id = f"{now:%Y%m%dT%H%M%S%f}-{uuid.uuid4().hex[:8]}"
+        entry = Trashed(entry_id, name, tuple(paths), now.isoformat(), base=self._base(paths))
+        text = json.dumps({"name": name, "paths": entry.paths, "deleted": entry.deleted})
+        moved = {path: entry.stored(path) for path in paths}
+        manifest = Move(write_step(self._root, text.encode()), self._folder(entry) / MANIFEST)
+        files = [Move(self._root / old, self._root / new) for old, new in moved.items()]
+        return entry, [manifest, *files], moved
+
+    def restore(self, name: str, entry_id: str | None = None) -> Trashed:
+        """Put the newest deletion of that name back where it was, or the one with that id.
+
+        Raises LoRANotFoundError if there is none, LoRAError if something is in its place by
+        now; in both cases nothing changes.
+        """
+        entry = next(
+            (item for item in self.entries() if item.is_meant(name, entry_id)),
+            None,
+        )
+        if entry is None:
+            raise LoRANotFoundError(
+                f"There is no deleted LoRA named {name!r}.",
+                suggestions=["Look into the trash folder for what can be restored."],
+                context={"name": name},
+            )
+        folder = self._folder(entry)
+        moved = {entry.stored(path): path for path in entry.paths}
+        try:
+            manifest = Move(folder / MANIFEST, step_path(self._root))
+            files = [Move(self._root / old, self._root / new) for old, new in moved.items()]
+            self._intents.carry_out(
+                [*files, manifest], lambda db: self._catalog.moved(db, moved, {})
+            )
+        except FileExistsError as error:
+            raise LoRAError(
+                f"{name} cannot be restored: a file of its name is there again.",
+                suggestions=["Rename the file that is there now, then restore."],
+                context={"name": name},
+            ) from error
+        except OSError as error:
+            raise LoRAError(
+                f"{name} could not be restored: {error.strerror or error}. Nothing was changed.",
+            ) from error
+        with suppress(OSError):  # the next start sweeps what stays
+            _remove_if_empty(folder)
+        return entry
+
+    def entries(self) -> list[Trashed]:
+        """What can be restored, the newest first. A damaged entry is left alone."""
+        read = (
+            self._read(folder, base) for base in self._bases() for folder in self._folders(base)
+        )
+        return sorted(filter(None, read), key=lambda entry: entry.id, reverse=True)
+
+    def purge(self, entries: Sequence[Trashed]) -> None:
+        """Delete for good, in this order. Each entry goes at once, by its renaming; its files
+        may take a moment longer. Needs no space on the disk. Raises LoRAError for the first that
+        stays."""
+        for entry in entries:
+            gone = self._hide(entry)
+            with suppress(LoRAError):  # rows of what is gone do no harm until the next sweep
+                self._forget(gone, entry)
+
+    def _hide(self, entry: Trashed) -> Path:
+        folder = self._folder(entry)
+        gone = folder.with_name(f"{PURGED}{entry.id}")
+        try:
+            folder.rename(gone)
+            try:
+                sync_folder(gone.parent)
+            except OSError:
+                gone.rename(folder)
+                raise
+        except OSError as error:
+            raise LoRAError(
+                f"{entry.name} could not be removed from the trash: {error.strerror or error}.",
+                suggestions=["Check the permissions of the trash folder."],
+            ) from error
+        return gone
+
+    def _forget(self, gone: Path, entry: Trashed) -> None:
+        """Remove the files of an entry, which makes room for what comes then; its rows; and its
+        folder, which stays until they are forgotten. Raises LoRAError if they are not."""
+        _empty(gone)
+        if self._catalog.fault is None:  # else the rows that count are out of reach
+            self._catalog.forget_below(entry.place)
+            shutil.rmtree(gone, ignore_errors=True)
+
+    def expired(self, days: float, megabytes: float) -> list[Trashed]:
+        """What is older than `days`, or over `megabytes` in all, counted from the newest.
+
+        0 is no limit. The newest deletion never expires by its size, so that it can be undone.
+        """
+        oldest = (datetime.now(UTC) - timedelta(days=days)).isoformat() if days else ""
+        found, total = [], 0
+        for index, entry in enumerate(self.entries()):
+            total += entry.size
+            too_much = bool(megabytes) and index > 0 and total > megabytes * MB
+            if too_much or entry.deleted < oldest:
+                found.append(entry)
+        return found
+
+    def sweep(self) -> None:
+        """Remove what a kill left of a purge or a restore. Needs that no intent is unfinished."""
+        for base in self._bases():
+            for folder in self._folders(base, hidden=True):
+                if folder.name.startswith(PURGED):
+                    gone = Trashed(folder.name.removeprefix(PURGED), "", (), "", base=base)
+                    self._forget(folder, gone)
+                elif not folder.name.startswith("."):
+                    _remove_if_empty(folder)
+
+    def _base(self, paths: Sequence[str]) -> str:
+        """Where these files are kept once they are deleted: on their own disk if they share one."""
+        for folder in self._extra:
+            if all(Path(path).is_relative_to(folder) for path in paths):
+                elsewhere = folder.stat().st_dev != self._root.stat().st_dev
+                return folder.as_posix() if elsewhere else ""
+        return ""
+
+    def _bases(self) -> Iterator[str]:
+        yield ""
+        yield from (folder.as_posix() for folder in self._extra)
+
+    def _folder(self, entry: Trashed) -> Path:
+        return self._root / entry.place
+
+    def _folders(self, base: str, *, hidden: bool = False) -> Iterator[Path]:
+        top = self._root / base / FOLDER
+        if top.is_symlink() or not top.is_dir():
+            return
+        for folder in list(top.iterdir()):
+            real = folder.is_dir() and not folder.is_symlink()
+            if real and (hidden or not folder.name.startswith(".")):
+                yield folder
+
+    def _read(self, folder: Path, base: str) -> Trashed | None:
+        if (folder / MANIFEST).is_symlink():
+            return None  # the trash makes no links of its own
+        try:
+            values = read_object(read_small(folder / MANIFEST, MB))
+            paths = [str(path) for path in values["paths"]]
+            name, deleted = str(values["name"]), str(values["deleted"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        own = [Path(base)] if base else self._extra
+        known = [path for path in paths if Path(path).is_absolute() or not base]
+        expected = [path for path in known if _is_expected(path, own)]
+        entry = Trashed(folder.name, name, tuple(expected), deleted, base=base)
+        files = [self._root / entry.stored(path) for path in expected]
+        if not files or not all(os.path.lexists(path) for path in files):
+            return None
+        return replace(entry, size=sum(path.lstat().st_size for path in files))
+
+
+def _stored(path: str) -> str:
+    """Where in a deletion's folder the file from `path` lies; one of an extra folder is told
+    apart by a name that the library cannot have."""
+    if not Path(path).is_absolute():
+        return path
+    return f"{OUTSIDE}/{path.replace(':', '').lstrip('/')}"
+
+
+def _is_expected(path: str, extra: Sequence[Path]) -> bool:
+    """Whether a file may be put back to `path`: within the library, or an extra folder."""
+    place = PurePosixPath(path)
+    if Path(path).is_absolute():
+        folder = next((each for each in extra if Path(path).is_relative_to(each)), None)
+        if folder is None:
+            return False
+        place = PurePosixPath(Path(path).relative_to(folder).as_posix())
+    return bool(place.parts) and not any(part[0] in "./" for part in place.parts)
+
+
+def _empty(folder: Path) -> None:
+    for path in folder.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            with suppress(OSError):
+                path.unlink()
+
+
+def _remove_if_empty(folder: Path) -> None:
+    """Remove an entry's folder with the empty folders in it; not if it holds a file."""
+    inside = sorted(path for path in folder.rglob("*") if path.is_dir() and not path.is_symlink())
+    remove_empty([folder, *inside])

@@ -1,0 +1,45 @@
+"""What of a video's run its settings alone do not bring back, in words."""
+
+from __future__ import annotations
+
+from wan_lora_studio.results.facts import UsedLoRA, VideoFacts
+
+TILING = "vae_tiling"  # as the measure is called, and the setting of the decoder
+
+
+def of_the_model(facts: VideoFacts, title: str, fingerprint: str | None) -> list[str]:
+    """`fingerprint` is that of the model's files here, None where there are none."""
+    then = facts.fingerprint
+    if then is None or fingerprint is None or then == fingerprint:
+        return []
+    return [
+        f"The files of the model {title} are not those that made this video: the frames will not "
+        "be the same."
+    ]
+
+
+def of_the_decoding(facts: VideoFacts) -> list[str]:
+    environment, recoveries = facts.metadata.get("environment"), facts.metadata.get("recoveries")
+    measures = recoveries if isinstance(recoveries, list) else []
+    tiled = isinstance(environment, dict) and environment.get(TILING) is True
+    if not tiled and not any(isinstance(m, dict) and m.get("action") == TILING for m in measures):
+        return []
+    return [
+        "Memory ran out when this video was made, and its frames were coded in tiles: without "
+        "tiles they may differ slightly where those met."
+    ]
+
+
+def of_left_out(lora: UsedLoRA) -> str:
+    """A LoRA that the run went on without. It is not selected: at strength 0 it would still be
+    read, and what ended it then would do so again."""
+    reason = f": {lora.reason.rstrip('.')}." if lora.reason else "."
+    words = (
+        " Words stood in for it in the prompt; they are in the prompt now."
+        if lora.replacement
+        else ""
+    )
+    return (
+        f"{lora.name} was left out of this video{reason} It is not selected, because with it the "
+        f"frames would be others.{words}"
+    )

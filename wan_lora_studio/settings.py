@@ -1,0 +1,406 @@
+"""Settings: one frozen object, read from config.json, the environment and overrides.
+
+The shipped `config.json` holds every default; a user's own file needs only what it changes.
+Later sources win: shipped file, given file, environment `WAN_LORA_<FIELD>`, overrides.
+Relative paths in a file count from that file's folder, all others from the working directory.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
+
+from wan_lora_studio.errors import SettingsError
+from wan_lora_studio.extra_model_paths import lora_folders
+from wan_lora_studio.folder_rules import folder_problems, path_problem
+from wan_lora_studio.untrusted_json import UntrustedJSONError, read_json, read_object
+
+SHIPPED_CONFIG = Path(__file__).resolve().parent.parent / "config.json"
+ENVIRONMENT_PREFIX = "WAN_LORA_"
+LOGIN_VARIABLE = "WAN_LORA_LOGIN"  # of the page's login, which is no setting
+MOST_DAYS = 100_000.0  # a calendar holds no more
+MOST_MB = 1e9
+PATH_LIST_FIELDS = ("extra_lora_dirs", "extra_model_paths")
+PATH_FIELDS = ("loras_dir", "outputs_dir", "models_dir", "data_dir")
+
+
+def _from_json_text(value: Any) -> Any:
+    """A mapping given in an environment variable is JSON text."""
+    return read_json(value) if isinstance(value, str) else value
+
+
+def _usable_path(value: Any) -> Any:
+    problem = path_problem(value) if isinstance(value, str | Path) else None
+    if problem:
+        raise ValueError(problem)
+    return value
+
+
+def _printable(value: str) -> str:
+    if not value.isprintable():
+        raise ValueError("must not hold control characters")
+    return value
+
+
+Folder = Annotated[Path, BeforeValidator(_usable_path)]
+
+
+class ModelEntry(BaseModel):
+    """One row of the model table."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, protected_namespaces=()
+    )
+
+    title: str = Field(min_length=1, description="Name shown to the user.")
+    path: Annotated[str, BeforeValidator(_usable_path)] = Field(
+        description="Local diffusers folder; relative paths count from models_dir."
+    )
+    repo: str | None = Field(description="Hub repository used when the folder is not there.")
+    revision: str | None = Field(description="Hub revision; null means the newest.")
+    pipeline: Literal["WanPipeline", "WanImageToVideoPipeline"] = Field(
+        description="The diffusers pipeline class."
+    )
+    architecture: str = Field(description="Row of the architecture table for LoRA verdicts.")
+    image: Literal["none", "optional", "required"] = Field(description="Use of an input picture.")
+    boundary_ratio: float | None = Field(
+        gt=0, lt=1, description="Share of the noise range below which the low expert runs."
+    )
+    width: int = Field(gt=0, description="Default width in pixels.")
+    height: int = Field(gt=0, description="Default height in pixels.")
+    size_multiple: int = Field(gt=0, description="Width and height are multiples of this.")
+    num_frames: int = Field(gt=0, description="Default number of frames, 4k+1.")
+    fps: int = Field(gt=0, description="Default frames per second of the video.")
+    steps: int = Field(gt=0, description="Default sampling steps.")
+    guidance_scale: float = Field(ge=0, description="Default guidance of the (high) expert.")
+    guidance_scale_2: float | None = Field(description="Default guidance of the low expert.")
+    flow_shift: float = Field(gt=0, description="Default flow shift of the scheduler.")
+    negative_prompt: str = Field(description="Default negative prompt.")
+    examples: tuple[str, ...] = Field(
+        default=(), description="Example prompts that the page offers."
+    )
+
+    @property
+    def experts(self) -> tuple[str, ...]:
+        """Roles of the model's transformers, in the order in which they sample."""
+        return ("high",) if self.boundary_ratio is None else ("high", "low")
+
+
+class ExtraFolder(BaseModel):
+    """A folder of LoRAs beside the library. A path alone is one whose files are never changed."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    path: Folder = Field(description="Where it is.")
+    writable: bool = Field(default=False, description="Rename, edit and delete there too.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_path(cls, value: Any) -> Any:
+        return {"path": value} if isinstance(value, str | Path) else value
+
+
+class ModelPaths(BaseModel):
+    """Where another program keeps its LoRAs: its `path`, and the `folders` that were found by it
+    when the settings were read."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    path: Path
+    folders: tuple[Path, ...]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_path(cls, value: Any) -> Any:
+        if not isinstance(value, str | Path):
+            return value
+        return {"path": value, "folders": lora_folders(Path(_usable_path(value)))}
+
+
+class Settings(BaseModel):
+    """All settings. Construct through `load_settings`."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, arbitrary_types_allowed=True
+    )
+
+    host: Annotated[str, AfterValidator(_printable)] = Field(
+        description="Address the page is served on."
+    )
+    port: int = Field(ge=0, le=65535, description="Port the page is served on; 0 picks a free one.")
+    loras_dir: Folder = Field(description="The LoRA library.")
+    extra_lora_dirs: Annotated[tuple[ExtraFolder, ...], BeforeValidator(_from_json_text)] = Field(
+        description="More folders with LoRAs: a path, whose files are never changed, or"
+        ' {"path": ..., "writable": true}.'
+    )
+    extra_model_paths: Annotated[tuple[ModelPaths, ...], BeforeValidator(_from_json_text)] = Field(
+        description="Where other programs keep LoRAs, which are listed and never changed: their"
+        " extra_model_paths.yaml, or their folder."
+    )
+    outputs_dir: Folder = Field(description="Where videos are written.")
+    models_dir: Folder = Field(description="Where local model folders are looked for.")
+    data_dir: Folder = Field(
+        description="The app's own state: queue, index of results, uploaded pictures."
+    )
+    default_model: str = Field(description="Model selected when the page opens.")
+    device: str = Field(
+        pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$", description="auto, cpu, mps, cuda or cuda:N."
+    )
+    workers: int = Field(
+        ge=0, le=64, description="Worker processes; 0 means one per GPU, or one without a GPU."
+    )
+    offload: Literal["auto", "none", "model"] = Field(
+        description="Keep the model in GPU memory (none), move parts on use (model), or decide."
+    )
+    local_files_only: bool = Field(description="Never contact the model hub.")
+    max_upload_mb: float = Field(
+        gt=0, le=MOST_MB, description="Largest accepted LoRA file, in MB of 1,000,000 bytes."
+    )
+    disk_reserve_mb: float = Field(
+        ge=0, le=MOST_MB, description="Free space that an upload leaves, megabytes."
+    )
+    trash_days: float = Field(
+        ge=0,
+        le=MOST_DAYS,
+        description="Days until a deleted LoRA or video is gone for good; 0 means never.",
+    )
+    trash_mb: float = Field(
+        ge=0,
+        le=MOST_MB,
+        description="Kept of deleted LoRAs, and as much of deleted videos, megabytes; the newest"
+        " always; 0 is no limit.",
+    )
+    picture_days: float = Field(
+        ge=0,
+        le=MOST_DAYS,
+        description="Days from its last use that an input picture is kept which no run and no video"
+        " needs; 0 means for good.",
+    )
+    thumbnail_size: int = Field(ge=32, le=2048, description="Longest thumbnail side in pixels.")
+    recent_loras: int = Field(ge=0, description="Entries of the recent-LoRA dropdown.")
+    default_strength: float = Field(description="Strength of a LoRA that was never used.")
+    strength_min: float = Field(description="Lower end of the strength slider.")
+    strength_max: float = Field(description="Upper end of the strength slider.")
+    lora_mode: Literal["auto", "merge", "runtime"] = Field(
+        description="Merge LoRAs into the weights, add them at runtime, or decide by the model."
+    )
+    lora_cache_mb: float = Field(
+        ge=0, le=MOST_MB, description="LoRA files kept in memory between runs, in megabytes."
+    )
+    on_lora_failure: Literal["fail", "skip", "fallback"] = Field(
+        description="A LoRA that cannot be applied: end the run (fail), leave it out (skip), or"
+        " leave it out and put its trigger words and description into the prompt (fallback)."
+    )
+    reduce_loras: bool = Field(
+        description="Let a run that memory has run out for leave LoRAs out, the largest first."
+    )
+    log_format: Literal["text", "json"] = Field(
+        description="Lines of the log in words (text), or one JSON object each (json)."
+    )
+    log_file_mb: float = Field(
+        ge=0,
+        le=MOST_MB,
+        description="Size at which a log file is begun anew, megabytes; 0 writes no file.",
+    )
+    preview: bool = Field(description="Show preview pictures while sampling.")
+    cancel_grace_seconds: float = Field(
+        gt=0,
+        le=86_400.0,
+        description="Seconds a cancelled job may take to stop before its worker is replaced.",
+    )
+    models: Annotated[dict[str, ModelEntry], BeforeValidator(_from_json_text)] = Field(
+        description="The model table, by model_type."
+    )
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Settings:
+        problems = _disagreements({name: getattr(self, name) for name in type(self).model_fields})
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+    @property
+    def lora_folders(self) -> tuple[ExtraFolder, ...]:
+        """All folders with LoRAs beside the library: `extra_lora_dirs` and those of programs."""
+        theirs = [folder for paths in self.extra_model_paths for folder in paths.folders]
+        return self.extra_lora_dirs + tuple(ExtraFolder(path=folder) for folder in theirs)
+
+    def model(self, model_type: str) -> ModelEntry:
+        """The table row of `model_type`. Raises SettingsError if there is none."""
+        try:
+            return self.models[model_type]
+        except KeyError:
+            raise SettingsError(
+                f"There is no model {model_type!r} in the model table.",
+                suggestions=[f"Use one of: {', '.join(self.models)}."],
+                context={"model_type": model_type},
+            ) from None
+
+    def model_folder(self, model_type: str) -> Path:
+        """Where the model's local folder is, or would be."""
+        return self.models_dir / Path(self.model(model_type).path).expanduser()
+
+
+def load_settings(config: str | Path = SHIPPED_CONFIG, **overrides: Any) -> Settings:
+    """Read the settings.
+
+    `overrides` are fields by name; None means "not given". Raises SettingsError that names
+    every bad key and value at once.
+    """
+    values = _read(SHIPPED_CONFIG)
+    if problem := path_problem(config):
+        raise SettingsError(f"The path of the settings file {problem}.")
+    path = Path(config)
+    if path.resolve() != SHIPPED_CONFIG:
+        values = _merged(values, _read(path))
+    values = _merged(values, _absolute(_environment()))
+    given = {key: value for key, value in overrides.items() if value is not None}
+    values = _merged(values, _absolute(given))
+    problems = _misspelt_variables()
+    try:
+        settings = Settings.model_validate(values)
+    except ValidationError as error:
+        problems += [each for each in _problems(error) if each not in problems]
+        problems += [each for each in _disagreements(values) if each not in "; ".join(problems)]
+        raise _unusable(path, problems) from error
+    if problems:
+        raise _unusable(path, problems)
+    return settings
+
+
+def _unusable(config: Path, problems: list[str]) -> SettingsError:
+    return SettingsError(
+        "The settings cannot be used: " + "; ".join(problems) + ".",
+        context={"config": str(config), "problems": problems},
+    )
+
+
+def _disagreements(values: Mapping[str, Any]) -> list[str]:
+    """What does not go together, as far as each value is of the right kind."""
+    problems = []
+    default, models = values.get("default_model"), values.get("models")
+    if isinstance(models, dict) and isinstance(default, str) and default not in models:
+        known = ", ".join(models) or "none"
+        problems.append(f"default_model: {default!r} is not in models ({known})")
+    low, high = values.get("strength_min"), values.get("strength_max")
+    if isinstance(low, int | float) and isinstance(high, int | float) and low >= high:
+        problems.append("strength_min: must be below strength_max")
+    folders = {name: values.get(name) for name in PATH_FIELDS}
+    return problems + folder_problems(
+        {name: place for name, place in folders.items() if isinstance(place, Path)}
+    )
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        values = read_object(path.read_bytes())
+    except FileNotFoundError as error:
+        raise SettingsError(
+            f"There is no settings file at {path}.",
+            suggestions=["Give the path of a config.json, or leave --config out."],
+        ) from error
+    except UntrustedJSONError as error:
+        raise SettingsError(
+            f"{path} cannot be read: {error.reason}.",
+            suggestions=["Correct the file; it has to be one JSON object in UTF-8."],
+        ) from error
+    except (OSError, ValueError) as error:  # the latter for a path that can be none
+        raise SettingsError(f"{path} cannot be read: {error}.") from error
+    return _absolute(values, path.resolve().parent)
+
+
+def _absolute(values: Mapping[str, Any], base: Path | None = None) -> dict[str, Any]:
+    root = base or Path.cwd()
+    found = dict(values)
+    for key, value in values.items():
+        if key in PATH_FIELDS:
+            found[key] = _absolute_item(value, root)
+        elif key in PATH_LIST_FIELDS:
+            found[key] = _absolute_list(key, value, root)
+    return found
+
+
+def _absolute_list(key: str, value: Any, root: Path) -> Any:
+    """A list of paths, from JSON text or as it is; anything else is left to validation."""
+    try:
+        values = _from_json_text(value)
+    except ValueError:
+        values = value
+    if key == "extra_model_paths" and isinstance(values, str | Path):
+        values = [values]  # one path alone
+    if not isinstance(values, list | tuple):
+        return values
+    return [_absolute_item(item, root) for item in values]
+
+
+def _absolute_item(item: Any, root: Path) -> Any:
+    if isinstance(item, str | Path):
+        # One that can be no path is left for validation to report.
+        return item if path_problem(item) else root / Path(item).expanduser()
+    if isinstance(item, dict) and isinstance(item.get("path"), str | Path):
+        return {**item, "path": _absolute_item(item["path"], root)}
+    return item
+
+
+def _environment() -> dict[str, str]:
+    return {
+        field: os.environ[_variable(field)]
+        for field in Settings.model_fields
+        if _variable(field) in os.environ
+    }
+
+
+def _variable(field: str) -> str:
+    return ENVIRONMENT_PREFIX + field.upper()
+
+
+def _misspelt_variables() -> list[str]:
+    """Variables that look like a setting's and are none."""
+    known = [*(_variable(field) for field in Settings.model_fields), LOGIN_VARIABLE]
+    return [
+        f"{name}: there is no such environment variable{_nearest(name.upper(), known)}"
+        for name in sorted(os.environ)
+        if name.upper().startswith(("WAN_LORA", "WANLORA")) and name not in known
+    ]
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(name, list(known), 1)
+    return f"; did you mean {close[0]}?" if close else ""
+
+
+def _merged(base: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
+    """`change` over `base`; the model table is merged row by row, key by key."""
+    merged = {**base, **change}
+    if isinstance(base.get("models"), dict) and isinstance(change.get("models"), dict):
+        rows = dict(base["models"])
+        for name, row in change["models"].items():
+            known = rows.get(name)
+            rows[name] = {**known, **row} if known and isinstance(row, dict) else row
+        merged["models"] = rows
+    return merged
+
+
+def _problems(error: ValidationError) -> list[str]:
+    found = []
+    for item in error.errors():
+        place = ".".join(str(part) for part in item["loc"])
+        text = item["msg"].removeprefix("Value error, ")
+        if item["type"] == "extra_forbidden":
+            known = ModelEntry.model_fields if len(item["loc"]) > 1 else Settings.model_fields
+            text = f"there is no such setting{_nearest(str(item['loc'][-1]), known)}"
+        found.append(f"{place}: {text}" if place else text)
+    return found

@@ -1,0 +1,143 @@
+"""`python app.py generate`: one video without the page."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import utils
+from utils import (
+    GenerationError,
+    GenerationResult,
+    GenerationTask,
+    LoRAError,
+    LoRAManager,
+    Progress,
+    Settings,
+)
+from wan_lora_studio.ui.command_line.arguments import TASK_ARGUMENTS
+from wan_lora_studio.ui.forms.from_video import Likeness, from_video
+
+STAGES = {
+    "load": "Loading the model",
+    "apply": "Applying LoRAs",
+    "text": "Reading the prompt",
+    "decode": "Decoding the frames",
+    "write": "Writing the video",
+}
+
+
+def run_generate(arguments: argparse.Namespace, settings: Settings) -> int:
+    """Make the video of `arguments`; what goes wrong is raised as a StudioError."""
+    target = _target(arguments.out)
+    loras = LoRAManager(settings)
+    task = wanted_task(arguments, settings, loras)
+    for warning in (*task.prompt_warnings, *loras.doubts(loras.without_notation(task)[0])):
+        print(f"Note: {warning}", file=sys.stderr)
+    result = utils.generate_video(
+        task, models=utils.ModelManager(settings), loras=loras, on_progress=print_progress
+    )
+    written = place_result(result, target)
+    print(f"\nSeed {result.task.seed}")
+    for name, report in result.loras.items():
+        print(f"LoRA {name}: {report['outcome']} ({_how(report)})")
+    for warning in [text for text in result.warnings if text not in task.prompt_warnings]:
+        print(f"Note: {warning}", file=sys.stderr)
+    print(written)
+    return 0
+
+
+def _how(report: dict[str, Any]) -> str:
+    """The way it was applied, or why it was not."""
+    if report["outcome"] == "applied":
+        return f"{report['mode']}: {report['mode_reason']}"
+    return str(report["reason"])
+
+
+def wanted_task(
+    arguments: argparse.Namespace, settings: Settings, loras: LoRAManager
+) -> GenerationTask:
+    """The task that the arguments ask for, checked, with the LoRAs that its prompts name."""
+    if arguments.prompt is None and arguments.like is None:
+        arguments.usage_error("one of --prompt and --like is needed")
+    like = from_video(arguments.like, settings, loras) if arguments.like else Likeness({}, {}, [])
+    for note in like.notes:
+        print(f"Note: {note}", file=sys.stderr)
+    selected = {
+        name: _usual_strength(name, settings, loras) if strength is None else strength
+        for name, strength in arguments.lora
+    }
+    names = ("prompt", *(name for _, name, _, _ in TASK_ARGUMENTS))
+    given = {name: getattr(arguments, name) for name in names}
+    fields = like.fields | {name: value for name, value in given.items() if value is not None}
+    if "model" in arguments:
+        fields["model_type"] = settings.default_model
+    # Checked before torch is imported, so that a typing error is told at once.
+    return loras.checked(
+        GenerationTask(
+            **{"model_type": settings.default_model, "prompt": "", **fields},
+            selected_loras=like.selected_loras | selected,
+        )
+    )
+
+
+def _usual_strength(name: str, settings: Settings, loras: LoRAManager) -> Any:
+    """For `--lora NAME` alone. One that the library lacks is refused later, with all the rest."""
+    try:
+        return loras.usual_strength(name)
+    except LoRAError:
+        return settings.default_strength
+
+
+def _target(out: Path | None) -> Path | None:
+    """Where the video shall be; refuses to overwrite anything. None means the outputs folder."""
+    if out is not None and out.suffix.lower() == ".mp4" and not out.is_dir():
+        _refuse_taken(
+            [out.with_suffix(suffix) for suffix in (".mp4", ".json", ".jpg")],
+            "nothing was made",
+        )
+    return out
+
+
+def place_result(result: GenerationResult, target: Path | None) -> Path:
+    """Move the video, its JSON and its poster to `target`; gives the video's path.
+
+    Raises GenerationError, and moves nothing, if one of them is there already.
+    """
+    source = Path(result.video_path)
+    if target is None:
+        return source
+    named = target.suffix.lower() == ".mp4" and not target.is_dir()
+    video = target if named else target / source.name
+    files = [source.with_suffix(".json"), Path(result.poster_path), source]
+    moves = {path: video.with_suffix(path.suffix) for path in files if path.is_file()}
+    _refuse_taken(list(moves.values()), f"the video is kept at {source}")
+    video.parent.mkdir(parents=True, exist_ok=True)
+    for path, place in moves.items():
+        shutil.move(path, place)
+    return video
+
+
+def _refuse_taken(places: list[Path], consequence: str) -> None:
+    taken = [path for path in places if path.exists()]
+    if taken:
+        raise GenerationError(
+            f"{taken[0]} exists already; {consequence}.",
+            suggestions=["Give another name to --out, or move that file away."],
+        )
+
+
+def print_progress(progress: Progress) -> None:
+    """One line per change, rewritten in place on a terminal."""
+    line = STAGES.get(progress.stage, progress.stage)
+    if progress.stage == "sample":
+        line = f"Step {progress.step} of {progress.steps}"
+        line += f" ({progress.expert} noise)" if progress.expert else ""
+        left = progress.seconds_left
+        line += "" if left is None else f", {left:.0f} s left"
+    end = "" if sys.stdout.isatty() else "\n"
+    start = "\r\033[K" if sys.stdout.isatty() else ""
+    print(f"{start}{line}", end=end, flush=True)

@@ -1,0 +1,61 @@
+"""What is taken over from a video that is to be made again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from utils import (
+    GenerationError,
+    LoRAManager,
+    Settings,
+    hashed_records,
+    installed_fingerprint,
+    read_facts,
+    restore,
+)
+
+if TYPE_CHECKING:
+    from wan_lora_studio.results.facts import VideoFacts
+    from wan_lora_studio.results.restoring import Restored
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """Fields of a task, its LoRAs, and what of the video could not be taken over, in words."""
+
+    fields: dict[str, Any]
+    selected_loras: dict[str, Any]
+    notes: list[str]
+
+
+def from_video(path: Path, settings: Settings, loras: LoRAManager) -> Likeness:
+    """Raises GenerationError if the file cannot be read or holds no settings."""
+    try:
+        with path.open("rb") as file:
+            facts = read_facts(file)
+    except OSError as error:
+        raise GenerationError(
+            f"{path} cannot be read: {error.strerror}.",
+            suggestions=["Give --like an MP4 that carries its settings, or the JSON beside it."],
+        ) from error
+    restored = restored_here(facts, settings, loras)
+    fields = {name: value for name, value in restored.fields.items() if value is not None}
+    image = facts.task.get("image")
+    if image:
+        fields["image"] = image
+    notes = [*restored.notes, *(_missing(item) for item in restored.missing)]
+    return Likeness(fields, restored.selected_loras, notes)
+
+
+def restored_here(facts: VideoFacts, settings: Settings, loras: LoRAManager) -> Restored:
+    """With the library and the model's files as they are here."""
+    model = facts.task.get("model_type", "")
+    fingerprint = installed_fingerprint(settings, model) if facts.fingerprint else None
+    return restore(facts, hashed_records(facts, loras), settings, fingerprint)
+
+
+def _missing(lora: dict[str, Any]) -> str:
+    hashes = ", ".join(lora["sha256"].values()) or "of unknown hash"
+    return f"The library lacks the LoRA {lora['name']} ({hashes}); it is left out."

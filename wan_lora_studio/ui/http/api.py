@@ -1,0 +1,92 @@
+"""Every route of ours in one FastAPI application, without the page."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Callable
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+
+from lora_ui.http.responses import RevalidatedFiles, refuse_request
+from lora_ui.http.router import ASSETS_URL as LORA_ASSETS_URL
+from lora_ui.http.router import create_lora_router, lora_assets
+from utils import Copies, JobQueue, LoRAManager, LoRAUploadHandler, ResultLibrary, Settings
+from wan_lora_studio.ui.forms.housekeeping import Housekeeping
+from wan_lora_studio.ui.forms.input_pictures import PictureStore
+from wan_lora_studio.ui.forms.task_forms import TaskForms
+from wan_lora_studio.ui.http.cpu_use import CpuMeter
+from wan_lora_studio.ui.http.diagnostics import create_diagnostics_router
+from wan_lora_studio.ui.http.health import create_health_router
+from wan_lora_studio.ui.http.jobs import create_job_router
+from wan_lora_studio.ui.http.restore import create_restore_router
+from wan_lora_studio.ui.http.results import create_result_router
+from wan_lora_studio.ui.http.status import create_status_router
+from wan_lora_studio.ui.http.trash import create_trash_router
+from wan_lora_studio.ui.http.unknown_addresses import refuse_unknown_addresses
+from wan_lora_studio.ui.page.generate_tab import ASSETS_URL
+from wan_lora_studio.ui.page.page import TITLE
+from wan_lora_studio.ui.static import ASSETS
+
+DESCRIPTION = (
+    "Everything that the page does, for scripts. Ids and names are taken, never paths. A refusal"
+    ' is `{"error": {...}}` with a message and suggestions. Where a login is set, send it as'
+    " HTTP basic authentication."
+)
+
+
+def build_api(
+    settings: Settings,
+    loras: LoRAManager,
+    uploads: LoRAUploadHandler,
+    queue: JobQueue,
+    *,
+    on_ready: Callable[[], None] = lambda: None,
+    version: str = "0",
+) -> FastAPI:
+    """The application without its page. The queue runs while the application does."""
+    results = ResultLibrary(settings)
+    pictures = PictureStore(settings.data_dir / "pictures")
+    copies = Copies(settings)
+    housekeeping = Housekeeping(settings, queue, results, pictures, copies)
+    cpu = CpuMeter()
+    app = FastAPI(
+        title=TITLE,
+        description=DESCRIPTION,
+        version=version,
+        openapi_url="/api/openapi.json",
+        docs_url=None,  # FastAPI's own page loads its scripts from another host
+        redoc_url=None,
+        lifespan=_lifespan(queue, housekeeping, on_ready),
+    )
+    app.add_exception_handler(RequestValidationError, refuse_request)
+    app.include_router(create_lora_router(settings, loras, uploads, results=results))
+    app.include_router(create_status_router(loras, queue, results, copies, cpu))
+    app.include_router(create_job_router(queue, TaskForms(pictures, settings)))
+    app.include_router(create_diagnostics_router(queue, settings))
+    app.include_router(create_health_router(queue, loras, results, cpu))
+    # Before the results, whose addresses begin with an id.
+    app.include_router(create_trash_router(results))
+    app.include_router(create_restore_router(settings, loras, results, pictures))
+    app.include_router(create_result_router(results, queue, loras, pictures))
+    refuse_unknown_addresses(app)
+    app.mount(LORA_ASSETS_URL, lora_assets())
+    app.mount(ASSETS_URL, RevalidatedFiles(directory=ASSETS))
+    return app
+
+
+def _lifespan(
+    queue: JobQueue, housekeeping: Housekeeping, on_ready: Callable[[], None]
+) -> Callable[[FastAPI], contextlib.AbstractAsyncContextManager[None]]:
+    @contextlib.asynccontextmanager
+    async def run(_app: FastAPI) -> AsyncIterator[None]:
+        queue.start()
+        housekeeping.start()
+        on_ready()
+        try:
+            yield
+        finally:
+            housekeeping.stop()
+            queue.close()
+
+    return run

@@ -1,0 +1,62 @@
+"""For whoever watches over the app: is it well, how much did it do, what can be asked of it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from fastapi import APIRouter, Response
+from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse
+from pydantic import BaseModel
+
+from lora_ui.http.responses import ErrorRoute
+from utils import JobQueue, LoRAManager, ResultLibrary
+from wan_lora_studio.ui.http.cpu_use import CpuMeter
+from wan_lora_studio.ui.http.guard import HEALTH
+from wan_lora_studio.ui.http.listing_checks import Listing
+from wan_lora_studio.ui.http.metrics import collect
+from wan_lora_studio.ui.http.prometheus import CONTENT_TYPE, exposition
+from wan_lora_studio.ui.http.status import FRESH
+from wan_lora_studio.ui.static import ASSETS
+
+NO_JOBS = "Jobs cannot be taken or handed out."
+
+
+class Health(BaseModel):
+    status: Literal["ok", "failing"]
+    problems: list[str] = []
+
+
+def create_health_router(
+    queue: JobQueue, loras: LoRAManager, results: ResultLibrary, cpu: CpuMeter
+) -> APIRouter:
+    listing = Listing(loras, results)
+    router = APIRouter(route_class=ErrorRoute, tags=["operation"])
+
+    @router.get(
+        HEALTH,
+        responses={
+            200: {"model": Health},
+            503: {"model": Health, "description": "`problems` says what is wrong, in words."},
+        },
+    )
+    def healthz() -> Response:
+        """Whether jobs can be taken and handed out, and the library and the gallery be listed.
+        Asks for no login, and tells nothing else."""
+        problems = [] if queue.health() else [NO_JOBS]
+        problems += listing.problems()
+        if not problems:
+            return JSONResponse({"status": "ok"}, headers=FRESH)
+        failing = {"status": "failing", "problems": problems}
+        return JSONResponse(failing, status_code=503, headers=FRESH)
+
+    @router.get("/metrics", response_class=PlainTextResponse)
+    def metrics() -> Response:
+        """Counts, seconds, memory and CPU in the text format of Prometheus."""
+        text = exposition(collect(queue, loras, cpu))
+        return Response(text, headers={**FRESH, "Content-Type": CONTENT_TYPE})
+
+    @router.get("/api/docs", include_in_schema=False)
+    def docs() -> Response:
+        return FileResponse(ASSETS / "api_docs.html", headers={"Cache-Control": "no-cache"})
+
+    return router

@@ -1,0 +1,86 @@
+"""Addresses of the API that there are not, and methods that an address does not take."""
+
+from __future__ import annotations
+
+import difflib
+from functools import cached_property
+from re import Pattern
+
+from fastapi import APIRouter, FastAPI, Request, Response
+from starlette.routing import compile_path
+
+from lora_ui.http.responses import error_response
+from utils import RequestError
+from wan_lora_studio.ui.http.guard import HEALTH
+
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
+PLACES = ("/api", "/api/{rest:path}", HEALTH, "/metrics")
+
+
+def refuse_unknown_addresses(app: FastAPI) -> None:
+    """Answer what no route of ours answers. Register it after them, and before the page, which
+    would take any address for one of its own."""
+    known = _Known(app)
+    router = APIRouter()
+
+    def refuse(request: Request) -> Response:
+        path = request.url.path
+        taken = known.methods(path)
+        return error_response(
+            _wrong_method(request.method, path, taken) if taken else _unknown(path, known.paths)
+        )
+
+    for place in PLACES:
+        router.add_api_route(place, refuse, methods=list(METHODS), include_in_schema=False)
+    app.include_router(router)
+
+
+class _Known:
+    """The addresses that the API describes."""
+
+    def __init__(self, app: FastAPI) -> None:
+        self._app = app
+
+    @cached_property
+    def _described(self) -> list[tuple[str, Pattern[str], set[str]]]:
+        paths = self._app.openapi()["paths"]
+        return [
+            (path, compile_path(path)[0], {method.upper() for method in taken})
+            for path, taken in paths.items()
+        ]
+
+    @property
+    def paths(self) -> list[str]:
+        return [path for path, _, _ in self._described]
+
+    def methods(self, path: str) -> list[str]:
+        """The methods that an address takes; none where there is no such address."""
+        found = [taken for _, pattern, taken in self._described if pattern.match(path)]
+        return sorted(set().union(*found))
+
+
+def _wrong_method(method: str, path: str, taken: list[str]) -> RequestError:
+    return RequestError(
+        f"{path} does not take {method}.",
+        cause="The address is known, but not with this method.",
+        suggestions=[f"Use {_either(taken)}.", "See /api/docs for what can be sent where."],
+        context={"status": 405, "allow": taken},
+    )
+
+
+def _either(words: list[str]) -> str:
+    *first, last = words
+    return f"{', '.join(first)} or {last}" if first else last
+
+
+def _unknown(path: str, paths: list[str]) -> RequestError:
+    close = difflib.get_close_matches(path, paths, n=3)
+    return RequestError(
+        f"There is no {path} here.",
+        cause="No route of the API has this address.",
+        suggestions=[
+            *(f"Did you mean {other}?" for other in close),
+            "See /api/docs for all addresses.",
+        ],
+        context={"status": 404},
+    )

@@ -1,0 +1,202 @@
+"""The generate tab: what to make, with which LoRAs, and what came of it."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import gradio as gr
+
+from lora_ui.generation_controls import create_generation_controls
+from lora_ui.script_panel import script_panel
+from utils import Settings
+from wan_lora_studio.ui.page.generate_form import (
+    Form,
+    example_chips,
+    guidance_label,
+    model_updates,
+    restored_updates,
+)
+
+ASSETS_URL = "/ui/assets"
+# For events that only fill in fields: at once, without Gradio's queue and its spinners.
+QUICK: dict[str, Any] = {
+    "queue": False,
+    "show_progress": "hidden",
+    "api_visibility": "private",
+}
+
+
+def create_generate_tab(settings: Settings, page: gr.Blocks) -> None:
+    """Build the tab inside the current Gradio context and wire its events."""
+    with gr.Row(elem_id="generate-columns", equal_height=False):
+        with gr.Column(elem_id="generate-form", scale=6, min_width=320):
+            prompt, chips = _prompt(settings)
+            _picture_panel(settings)
+            controls = create_generation_controls(settings)
+            form = _settings_group(settings, prompt, chips)
+            script_panel("load-settings", "load_settings.js", base=ASSETS_URL)
+        with gr.Column(elem_id="generate-run", scale=5, min_width=320):
+            button = gr.Button("Generate", variant="primary", elem_id="generate-button")
+            script_panel("batch-panel", "batch_panel.js", base=ASSETS_URL)
+            run = script_panel(
+                "run-panel", "run_panel.js", base=ASSETS_URL, events=("reuse",), min_height=320
+            )
+    _wire_form(settings, page, form)
+    controls.fill(
+        None,
+        form.values(),
+        form.values(),
+        js=_script("generate", "fillForm"),
+        trigger_mode="multiple",
+        **QUICK,
+    )
+    _wire_run(settings, form, button, run)
+
+
+def _prompt(settings: Settings) -> tuple[gr.Textbox, tuple[gr.Button, ...]]:
+    prompt = gr.Textbox(
+        label="Prompt",
+        lines=3,
+        max_lines=8,
+        elem_id="prompt",
+        placeholder="What should be seen, and how it moves",
+    )
+    with gr.Row(elem_id="prompt-examples"):
+        chips = tuple(
+            gr.Button(text, size="sm", elem_classes=["chip"], visible=bool(text))
+            for text in example_chips(settings.model(settings.default_model))
+        )
+    return prompt, chips
+
+
+def _picture_panel(settings: Settings) -> gr.HTML:
+    """The input picture; its page hides it while the model takes none."""
+    models = {
+        name: {"use": row.image, "ratio": row.width / row.height}
+        for name, row in settings.models.items()
+    }
+    return script_panel(
+        "picture-panel", "picture_panel.js", base=ASSETS_URL, options={"models": models}
+    )
+
+
+def _settings_group(settings: Settings, prompt: gr.Textbox, chips: tuple[gr.Button, ...]) -> Form:
+    row = settings.model(settings.default_model)
+    with gr.Column(elem_id="generate-settings"):
+        # Fields that follow one another share one of Gradio's forms, which the css lays out.
+        model_type = gr.Dropdown(
+            [(entry.title, name) for name, entry in settings.models.items()],
+            value=settings.default_model,
+            label="Model",
+            elem_id="model",
+        )
+        numbers = _size_fields(row) | _sampling_fields(row)
+        with gr.Accordion("Negative prompt", open=False, elem_id="negative-prompt"):
+            negative = gr.Textbox(
+                row.negative_prompt,
+                show_label=False,
+                label="Negative prompt",
+                lines=2,
+                max_lines=6,
+                placeholder="What should not be seen",
+            )
+    return Form(
+        model_type=model_type,
+        prompt=prompt,
+        negative_prompt=negative,
+        chips=chips,
+        **numbers,
+    )
+
+
+def _size_fields(row: Any) -> dict[str, Any]:
+    step = row.size_multiple
+    return {
+        "width": _number("Width", row.width, "width", step=step, minimum=step),
+        "height": _number("Height", row.height, "height", step=step, minimum=step),
+        "num_frames": _number("Frames", row.num_frames, "frames", step=4, minimum=1),
+        "fps": _number("Frames/second", row.fps, "fps", minimum=1, maximum=120),
+    }
+
+
+def _sampling_fields(row: Any) -> dict[str, Any]:
+    two = len(row.experts) == 2
+    low = row.guidance_scale_2
+    fraction = {"step": 0.5, "minimum": 0}
+    dice = gr.Button("Roll", size="sm", elem_id="seed-dice", render=False)
+    fields = {
+        "steps": _number("Steps", row.steps, "steps", minimum=1, maximum=1000),
+        "guidance_scale": _number(guidance_label(two), row.guidance_scale, "guidance", **fraction),
+        "guidance_scale_2": _number("Guidance, low", low, "guidance-2", visible=two, **fraction),
+        "flow_shift": _number("Flow shift", row.flow_shift, "flow-shift", step=0.5, minimum=0.01),
+        # Text, since an empty number box counts as 0 and empty means random here.
+        "seed": gr.Textbox(
+            label="Seed",
+            placeholder="random",
+            max_lines=1,
+            min_width=96,
+            elem_id="field-seed",
+            buttons=[dice],
+        ),
+    }
+    dice.click(None, outputs=fields["seed"], js="() => String(Math.floor(Math.random() * 2 ** 32))")
+    return fields
+
+
+def _number(label: str, value: float | None, name: str, **options: Any) -> gr.Number:
+    """A number box; whole unless its step is a fraction."""
+    whole = float(options.get("step", 1)).is_integer()
+    return gr.Number(
+        value,
+        label=label,
+        elem_id=f"field-{name}",
+        precision=0 if whole else None,
+        min_width=96,
+        **options,
+    )
+
+
+def _wire_form(settings: Settings, page: gr.Blocks, form: Form) -> None:
+    kept = gr.Textbox(visible=False)
+    form.model_type.input(
+        partial(model_updates, settings),
+        form.model_type,
+        form.settable(),
+        js=_script("generate", "otherModel"),
+        **QUICK,
+    )
+    form.model_type.change(None, form.model_type, js=_script("generate", "chooseModel"))
+    for chip in form.chips:
+        chip.click(None, chip, form.prompt, js="(text) => text")
+    for field in form.values():
+        keep = _script("generate", "keepForm")
+        field.change(None, form.values(), js=keep, trigger_mode="always_last")
+    restored = page.load(
+        partial(restored_updates, settings),
+        kept,
+        form.settable(),
+        js=_script("generate", "keptForm"),
+        **QUICK,
+    )
+    restored.success(None, form.model_type, js=_script("generate", "formRestored"))
+    restored.failure(None, js=_script("generate", "formNotRestored"))
+
+
+def _wire_run(settings: Settings, form: Form, button: gr.Button, run: gr.HTML) -> None:
+    button.click(None, form.values(), js=_script("generate", "generate"))
+    reused = run.reuse(
+        partial(restored_updates, settings),
+        gr.Textbox(visible=False),
+        form.settable(),
+        js=_script("generate", "reusedForm"),
+        trigger_mode="multiple",
+        **QUICK,
+    )
+    reused.then(None, form.model_type, js=_script("generate", "formRestored"))
+
+
+def _script(module: str, function: str) -> str:
+    """A Gradio `js` handler that calls one of our modules."""
+    address = f"new URL('.{ASSETS_URL}/{module}.js', document.baseURI).href"
+    return f"async (...values) => (await import({address})).{function}(...values)"

@@ -1,0 +1,32 @@
+"""The page: the status line and the tabs. It only composes."""
+
+from __future__ import annotations
+
+import gradio as gr
+
+from lora_ui.lora_tab import _create_lora_tab
+from utils import JobQueue, LoRAManager, ResultLibrary, Settings
+from wan_lora_studio.ui.forms.input_pictures import PictureStore
+from wan_lora_studio.ui.forms.task_forms import TaskForms
+from wan_lora_studio.ui.page.client_api import add_client_api
+from wan_lora_studio.ui.page.gallery_tab import create_gallery_tab
+from wan_lora_studio.ui.page.generate_tab import create_generate_tab
+from wan_lora_studio.ui.page.status_line import create_status_line
+
+TITLE = "Wan2.2 LoRA Studio"
+
+
+def build_page(settings: Settings, loras: LoRAManager, queue: JobQueue) -> gr.Blocks:
+    page = gr.Blocks(title=TITLE, fill_width=True, analytics_enabled=False)
+    with page:
+        create_status_line(settings)
+        with gr.Tabs(elem_id="studio-tabs"):
+            with gr.Tab("Generate", id="generate"):
+                create_generate_tab(settings, page)
+            with gr.Tab("LoRAs", id="loras"):
+                _create_lora_tab(settings)
+            with gr.Tab("Gallery", id="gallery"):
+                create_gallery_tab(settings)
+        forms = TaskForms(PictureStore(settings.data_dir / "pictures"), settings)
+        add_client_api(queue, forms, loras, ResultLibrary(settings))
+    return page

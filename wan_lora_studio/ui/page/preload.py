@@ -1,0 +1,21 @@
+"""The page's own scripts, so that they are fetched beside Gradio's, not one after another later."""
+
+from __future__ import annotations
+
+from lora_ui.http.router import ASSETS as LORA_ASSETS
+from lora_ui.http.router import ASSETS_URL as LORA_ASSETS_URL
+from wan_lora_studio.ui.page.generate_tab import ASSETS_URL
+from wan_lora_studio.ui.static import ASSETS
+
+OF_OTHER_PAGES = frozenset({"api_docs.js"})
+
+
+def preload_links() -> list[str]:
+    """A link for each module; without them, an import is only found once its importer is there."""
+    places = ((LORA_ASSETS, LORA_ASSETS_URL), (ASSETS, ASSETS_URL))
+    return [
+        f'<link rel="modulepreload" href=".{address}/{path.name}">'
+        for folder, address in places
+        for path in sorted(folder.glob("*.js"))
+        if path.name not in OF_OTHER_PAGES
+    ]

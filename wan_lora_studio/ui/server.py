@@ -1,0 +1,159 @@
+"""Serving the page: our routes, then Gradio, behind the guard, on our own uvicorn."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import signal
+import socket
+import sys
+import threading
+import webbrowser
+from collections.abc import Callable
+
+os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+
+import gradio as gr
+import uvicorn
+from fastapi import FastAPI
+from starlette.types import ASGIApp
+
+from lora_ui.http.router import ASSETS_URL as LORA_ASSETS_URL
+from utils import JobQueue, LoRAManager, LoRAUploadHandler, Settings
+from wan_lora_studio.ui.http.api import build_api
+from wan_lora_studio.ui.http.gradio_routes import GradioDoors
+from wan_lora_studio.ui.http.guard import LOOPBACK, Access, Guard
+from wan_lora_studio.ui.messages import address_unusable, password_needed, port_taken
+from wan_lora_studio.ui.page.generate_tab import ASSETS_URL
+from wan_lora_studio.ui.page.page import TITLE, build_page
+from wan_lora_studio.ui.page.preload import preload_links
+from wan_lora_studio.ui.page.theme import studio_theme
+from wan_lora_studio.ui.static import ASSETS
+
+STYLES = (
+    f"{ASSETS_URL}/theme.css",
+    f"{ASSETS_URL}/studio.css",
+    f"{ASSETS_URL}/run.css",
+    f"{ASSETS_URL}/inputs.css",
+    f"{ASSETS_URL}/parts.css",
+    f"{ASSETS_URL}/batch.css",
+    f"{ASSETS_URL}/queue.css",
+    f"{ASSETS_URL}/gallery.css",
+    f"{ASSETS_URL}/viewer.css",
+    f"{LORA_ASSETS_URL}/lora.css",
+    f"{LORA_ASSETS_URL}/tab.css",
+    f"{LORA_ASSETS_URL}/filters.css",
+    f"{LORA_ASSETS_URL}/cards.css",
+    f"{LORA_ASSETS_URL}/uploads.css",
+    f"{LORA_ASSETS_URL}/stack.css",
+    f"{LORA_ASSETS_URL}/strength.css",
+    f"{LORA_ASSETS_URL}/schedule.css",
+    f"{LORA_ASSETS_URL}/sets.css",
+    f"{LORA_ASSETS_URL}/dialogs.css",
+    f"{LORA_ASSETS_URL}/details.css",
+)
+
+
+def build_app(
+    settings: Settings,
+    loras: LoRAManager,
+    uploads: LoRAUploadHandler,
+    queue: JobQueue,
+    *,
+    on_ready: Callable[[], None] = lambda: None,
+    version: str = "0",
+) -> FastAPI:
+    """The whole application. The queue runs while the application does."""
+    app = build_api(settings, loras, uploads, queue, on_ready=on_ready, version=version)
+    app.router.routes.append(GradioDoors())
+    gr.mount_gradio_app(
+        app,
+        build_page(settings, loras, queue),
+        path="/",
+        theme=studio_theme(),
+        head=_head(),
+        favicon_path=str(ASSETS / "favicon.png"),
+        footer_links=[],
+        run_history=False,
+        allowed_paths=[],
+        show_error=True,
+        ssr_mode=False,
+        mcp_server=False,
+        max_file_size="64mb",
+    )
+    return app
+
+
+def _head() -> str:
+    links = [f'<link rel="stylesheet" href=".{path}">' for path in STYLES]
+    title = f'<meta name="application-name" content="{TITLE}">'
+    # A linked stylesheet may come after the first frame, and what it moves would jump.
+    first = f"<style>{(ASSETS / 'first_paint.css').read_text(encoding='utf-8')}</style>"
+    return "\n".join([title, first, *links, *preload_links()])
+
+
+def open_socket(settings: Settings, login: tuple[str, str] | None) -> socket.socket:
+    """A listening socket on the settings' host and port.
+
+    Raises SettingsError if the port is taken, the address is not this computer's, or it lets
+    other computers in without a password.
+    """
+    if login is None and not is_loopback(settings.host):
+        raise password_needed(settings.host)
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    # The event loop sets TCP_NODELAY only where the protocol is named. Without, each answer
+    # waits 40 ms for the browser to confirm its head.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    if os.name == "posix":
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.host, settings.port))
+        listener.listen(128)
+    except OSError as error:
+        listener.close()
+        if error.errno in (48, 98, 10048):
+            raise port_taken(settings.host, settings.port) from error
+        raise address_unusable(settings.host, error.strerror or str(error)) from error
+    return listener
+
+
+def is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def address_of(listener: socket.socket) -> str:
+    """The address to open in a browser on this computer."""
+    host, port = listener.getsockname()[:2]
+    if host in ("0.0.0.0", "::"):
+        host = "127.0.0.1"
+    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
+
+
+def serve(
+    app: ASGIApp,
+    listener: socket.socket,
+    *,
+    login: tuple[str, str] | None,
+    log_level: str,
+) -> None:
+    """Serve until interrupted, or ended by SIGTERM, which leaves through `finally` blocks."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    hosts = None if login else LOOPBACK | {str(listener.getsockname()[0])}
+    config = uvicorn.Config(
+        Guard(app, Access(hosts, login)),
+        log_level=log_level,
+        access_log=log_level == "debug",
+        timeout_graceful_shutdown=5,
+        server_header=False,
+    )
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+def open_in_browser(address: str) -> None:
+    """Open the page without waiting for the browser."""
+    threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()

@@ -1,0 +1,119 @@
+"""Merge or runtime: which way of applying suits the weights, the memory and the schedule."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import psutil
+from torch import nn
+
+from wan_lora_studio.errors import LoRALoadingError
+from wan_lora_studio.lora.selection.strengths import Expert
+from wan_lora_studio.wan.adapters.layout import Layout
+from wan_lora_studio.wan.adapters.parameter_homes import Home
+from wan_lora_studio.wan.adapters.plan import Plan
+from wan_lora_studio.wan.adapters.pristine import Checkpoint
+
+Mode = Literal["merge", "runtime"]
+WantedMode = Literal["auto", "merge", "runtime"]
+RESERVE_BYTES = 2 << 30  # host memory that copies of the weights leave free
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The way that was picked, and why, in words for the user.
+
+    `frugal`: W0 is read again from the checkpoint rather than copied.
+    """
+
+    mode: Mode
+    reason: str
+    frugal: bool = False
+
+
+def choose(
+    wanted: WantedMode,
+    layouts: Mapping[Expert, Layout],
+    plans: Mapping[Expert, Plan],
+    *,
+    scheduled: bool,
+    held_bytes: int = 0,
+) -> Choice:
+    """Pick the mode. `held_bytes` of copies are there already.
+
+    Raises LoRALoadingError if merging is demanded for weights that cannot be merged into, or
+    if only runtime is left for a compiled model.
+    """
+    choice = _pick(wanted, layouts, plans, scheduled=scheduled, held_bytes=held_bytes)
+    compiled = any(layouts[expert].compiled for expert, plan in plans.items() if plan)
+    if choice.mode == "runtime" and compiled:
+        # What torch.compile has made does not look for hooks that come later.
+        raise LoRALoadingError(
+            "LoRAs cannot be applied beside the weights of a compiled model, and they would "
+            f"have to be: {choice.reason}.",
+            suggestions=['Set "lora_mode" to "merge", or use the model without torch.compile.'],
+        )
+    return choice
+
+
+def _pick(
+    wanted: WantedMode,
+    layouts: Mapping[Expert, Layout],
+    plans: Mapping[Expert, Plan],
+    *,
+    scheduled: bool,
+    held_bytes: int,
+) -> Choice:
+    if wanted == "runtime":
+        return Choice("runtime", "the settings ask for it")
+    touched = _touched(layouts, plans)
+    fixed, kind = next(((name, home.kind) for name, home in touched.items() if home.kind), ("", ""))
+    if wanted == "auto":
+        if fixed:
+            return Choice("runtime", f"the model's weights are {kind}, which a merge would round")
+        if any(layout.streamed for layout in layouts.values()):
+            return Choice("runtime", "the model's weights move between host and device")
+        if scheduled and not any(layout.compiled for layout in layouts.values()):
+            return Choice("runtime", "the strengths change during the run")
+    elif fixed:
+        raise LoRALoadingError(
+            f"LoRAs cannot be merged into {fixed}: its weights are {kind}.",
+            suggestions=['Set "lora_mode" to "auto" or "runtime".'],
+        )
+    return _by_memory(wanted, layouts, touched, held_bytes)
+
+
+def _by_memory(
+    wanted: WantedMode,
+    layouts: Mapping[Expert, Layout],
+    touched: Mapping[str, Home],
+    held_bytes: int,
+) -> Choice:
+    needed = sum(home.value.nbytes for home in touched.values()) - held_bytes
+    demanded = "the settings ask for it"
+    if needed <= psutil.virtual_memory().available - RESERVE_BYTES:
+        reason = "there is memory for a copy of the weights they change"
+        return Choice("merge", demanded if wanted == "merge" else reason)
+    if all(_has_checkpoint(layout.model) for layout in layouts.values()):
+        short = "memory is short, so the original weights are read again from the model's folder"
+        return Choice("merge", short, frugal=True)
+    if wanted == "merge":
+        return Choice("merge", demanded)
+    return Choice("runtime", "there is no memory for a copy of the weights that a merge changes")
+
+
+def _has_checkpoint(model: nn.Module) -> bool:
+    found = Checkpoint.of(model)
+    if found is not None:
+        found.close()
+    return found is not None
+
+
+def _touched(layouts: Mapping[Expert, Layout], plans: Mapping[Expert, Plan]) -> dict[str, Home]:
+    found: dict[str, Home] = {}
+    for expert, plan in plans.items():
+        homes = layouts[expert].homes
+        found |= {f"{expert}: {path}": homes[path] for path in plan}
+    return found

@@ -1,0 +1,256 @@
+"""`generate_video`: from a task to a video file, with exactly the selected LoRAs."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import logging
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from wan_lora_studio.errors import (
+    LoRAError,
+    ModelLoadError,
+    StudioError,
+    VRAMError,
+    handle_error_with_recovery,
+)
+from wan_lora_studio.wan.generation.decoding import Previewer, decode_latents
+from wan_lora_studio.wan.generation.output_checks import require_picture
+from wan_lora_studio.wan.generation.provenance import machine_facts, metadata
+from wan_lora_studio.wan.generation.recovery import Recovery
+from wan_lora_studio.wan.generation.sampling import Cancel, OnProgress, Sampler, check_cancel
+from wan_lora_studio.wan.generation.stages import Stages
+from wan_lora_studio.wan.generation.video_file import Frames, ResultFiles, write_result
+from wan_lora_studio.wan.lora_manager import LoRAManager
+from wan_lora_studio.wan.models.loading import LoadedModel, ModelManager
+from wan_lora_studio.wan.task import GenerationResult, GenerationTask, unreadable_prompt
+
+logger = logging.getLogger(__name__)
+
+
+def generate_video(
+    task: GenerationTask,
+    *,
+    models: ModelManager,
+    loras: LoRAManager,
+    on_progress: OnProgress | None = None,
+    cancel: Cancel = None,
+    wait: bool | float = True,
+) -> GenerationResult:
+    """Make one video and write it to the settings' outputs_dir.
+
+    `on_progress` is called with a `Progress` at each stage and step, on the calling thread;
+    `cancel` (a callable that returns True, or anything with `is_set()`) stops the run within a
+    step. The LoRAs are applied before sampling and taken off afterwards: whatever happens, the
+    model's weights are then bit-identical to before.
+
+    A LoRA that cannot be applied is treated as the settings' `on_lora_failure` says; memory that
+    runs out, by the measures of `MemoryLadder`. What was done is told by `on_progress`, by the
+    result and by the video's metadata.
+
+    One run at a time uses a model: another waits for it, and can be cancelled meanwhile; with
+    `wait=False`, or after so many seconds, it raises InUseError.
+
+    Raises GenerationError (an invalid task, every problem named; an unusable result), a
+    LoRAError that names the LoRA, ModelLoadError, VRAMError or CancelledByUser. No file is left
+    behind by a run that fails.
+    """
+    with contextlib.ExitStack() as undo:
+        run = _Run(task, models, loras, Stages(on_progress, cancel), undo, wait=wait)
+        undo.enter_context(models.owned("a video is being made", wait, run.check))
+        undo.callback(models.free_caches)
+        return run.result()
+
+
+def _without_the_lora(failure: LoRAError, run: _Run) -> Tensor:
+    run.recovery.leave_out(failure)
+    return run.latents()
+
+
+def _sampling_with_less(failure: VRAMError, run: _Run) -> Tensor:
+    run.recovery.make_room(failure)
+    return run.latents()
+
+
+def _decoding_with_less(failure: VRAMError, run: _Run, latents: Tensor) -> Frames:
+    run.recovery.make_room(failure)
+    return run.frames(latents)
+
+
+def _writing_with_less(failure: VRAMError, run: _Run, frames: Frames) -> GenerationResult:
+    run.recovery.make_room(failure)
+    return run.written(frames)
+
+
+class _Run:
+    """The stages of one generation. Each may be run again after a recovery; what the stages
+    before it made is kept."""
+
+    def __init__(
+        self,
+        task: GenerationTask,
+        models: ModelManager,
+        loras: LoRAManager,
+        stages: Stages,
+        undo: contextlib.ExitStack,
+        *,
+        wait: bool | float,
+    ) -> None:
+        self._models, self._loras, self._stages, self._wait = models, loras, stages, wait
+        self._task = _checked(task, loras)
+        stages.begin(self._task, loras.doubts(self._task))
+        self.recovery = Recovery(self._task, models, loras, stages, undo)
+        self._reports: dict[str, dict[str, Any]] = {}
+        self._measured: dict[str, Any] = {}
+
+    def check(self) -> None:
+        """Raise CancelledByUser if the run was asked to stop."""
+        check_cancel(self._stages.cancel)
+
+    def result(self) -> GenerationResult:
+        try:
+            self.recovery.foresee()
+            return self.written(self.frames(self.latents()))
+        except StudioError as error:
+            if isinstance(error, ModelLoadError):
+                self._models.unload()  # what is in memory may no longer be the model
+            error.context.setdefault("machine", machine_facts(torch.device(self._models.device)))
+            error.context.setdefault("recoveries", list(self.recovery.taken))
+            raise
+
+    @handle_error_with_recovery({LoRAError: _without_the_lora, VRAMError: _sampling_with_less})
+    def latents(self) -> Tensor:
+        """Load, apply, encode the prompt, sample; the LoRAs are off again then."""
+        self.recovery.require_usable()
+        with self._stages.timed("load", self._load_message()):
+            model = self._models.load(self._task.model_type)
+            pipeline = model.pipeline_for(image=bool(self._task.image))
+        with contextlib.ExitStack() as applied:
+            with self._stages.timed("apply"):
+                selection = self.recovery.selection
+                stack = applied.enter_context(
+                    self._loras.applied(
+                        pipeline,
+                        selection,
+                        model_type=self._task.model_type,
+                        wait=self._wait,
+                        check=self.check,
+                    )
+                )
+            sampler = self._sampler(model, pipeline)
+            with self._stages.timed("text"):
+                embeddings = sampler.encode_prompt()
+            with self._stages.timed("sample"):
+                latents = sampler.sample(*embeddings)
+            self._reports = stack.loras
+            self._measured = {
+                "lora_memory_usage": stack.lora_memory_usage,
+                "lora_load_time": stack.lora_load_time,
+            }
+        return latents
+
+    @handle_error_with_recovery({VRAMError: _decoding_with_less})
+    def frames(self, latents: Tensor) -> Frames:
+        """Decoded, and a picture."""
+        pipeline = self._models.load(self._task.model_type).pipeline
+        where = self._stages.whereabouts
+        with self._stages.timed("decode"):
+            frames = decode_latents(pipeline, latents, where)
+            pipeline.maybe_free_model_hooks()
+        require_picture(frames, where)
+        return frames
+
+    @handle_error_with_recovery({VRAMError: _writing_with_less})
+    def written(self, frames: Frames) -> GenerationResult:
+        """In the outputs folder, with all it needs to be made again."""
+        folder = self._models.settings.outputs_dir
+        files = ResultFiles.named(folder, self._task.prompt, self._task.id)
+        reports = self.recovery.in_order(self._reports)
+        task = self._as_measured()
+        with self._stages.timed("write"):
+            model = self._models.load(self._task.model_type)
+            told = metadata(task, model, self._outcome(frames, reports))
+            write_result(files, frames, int(self._task.fps or 1), told)
+        logger.info("video written to %s", files.video)
+        self._note_use(files.video)
+        return GenerationResult(
+            video_path=str(files.video),
+            poster_path=str(files.poster),
+            task=task,
+            **self._outcome(frames, reports),
+        )
+
+    def _as_measured(self) -> GenerationTask:
+        """The task with what its LoRAs really cost, and what the library says of them."""
+        texts = self._loras.texts_of(self._task.selected_loras)
+        texts |= self._task.lora_metadata  # as they were when the job was submitted
+        return dataclasses.replace(self._task, lora_metadata=texts, **self._measured)
+
+    def _note_use(self, video: Path) -> None:
+        """The video is there by now, so a library that cannot note its use fails nothing."""
+        try:
+            self._loras.record_use(self.recovery.selection, video)
+        except (LoRAError, OSError):
+            logger.warning("the use of the LoRAs could not be noted", exc_info=True)
+
+    def _outcome(self, frames: Frames, reports: dict[str, dict[str, Any]]) -> dict[str, Any]:
+        """The fields of the result that are in the metadata too."""
+        count, height, width, channels = frames.shape
+        return {
+            "frames_shape": (count, height, width, channels),
+            "loras": reports,
+            "warnings": [
+                *self.recovery.warnings,
+                *self._task.prompt_warnings,
+                *_warnings(self._reports),
+            ],
+            "prompt_used": self.recovery.prompt,
+            "recoveries": list(self.recovery.taken),
+            "timings": self._stages.timings,
+        }
+
+    def _sampler(self, model: LoadedModel, pipeline: Any) -> Sampler:
+        wanted = self._models.settings.preview and self._stages.watched
+        return Sampler(
+            pipeline,
+            self._task,
+            self.recovery.prompt,
+            tuple(self.recovery.selection),
+            # With offloaded parts the decoder would swap the transformer out at every step.
+            Previewer(pipeline, enabled=wanted, decode=not model.offloaded),
+            self._stages.report,
+            self._stages.cancel,
+        )
+
+    def _load_message(self) -> str:
+        return "" if self._models.loaded == self._task.model_type else "loading the model"
+
+
+def _checked(task: GenerationTask, loras: LoRAManager) -> GenerationTask:
+    """The task as it can run. LoRAs that cannot be used stop it only if the settings say so."""
+    if loras.settings.on_lora_failure == "fail":
+        return loras.checked(task)
+    read, unread = loras.without_notation(task)
+    if unread:
+        raise unreadable_prompt(unread)
+    return read.resolved(loras.settings)
+
+
+def _warnings(reports: dict[str, dict[str, Any]]) -> list[str]:
+    found = []
+    for name, report in reports.items():
+        missing = len(report["unknown"])
+        if missing:
+            found.append(f"{name}: {missing} keys of the file are unknown and were not applied.")
+        if report["doubt"]:
+            found.append(
+                f"{name} went to both experts, but may be for one of them: "
+                f"{report['doubt']}. Say in the library which expert it is for."
+            )
+        idle = [expert for expert, cover in report["coverage"].items() if cover["matched"] == 0]
+        found += [f"{name}: has nothing for the {expert}-noise expert." for expert in idle]
+    return found

@@ -1,0 +1,94 @@
+"""What a video says of how it was made: enough to make it again. Written as JSON into the MP4."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from wan_lora_studio.versions import versions
+from wan_lora_studio.wan.models.device_memory import free_memory, total_memory
+from wan_lora_studio.wan.models.loading import LoadedModel
+from wan_lora_studio.wan.task import GenerationTask
+
+METADATA_FORMAT = 2
+PARTS = ("transformer", "transformer_2", "text_encoder", "vae")
+
+
+def model_facts(model: LoadedModel) -> dict[str, Any]:
+    """Which model: its row's title and hub repository, its revision and fingerprint."""
+    return {
+        "model_type": model.model_type,
+        "title": model.entry.title,
+        "repo": model.entry.repo,
+        "revision": model.identity.revision,
+        "fingerprint": model.identity.fingerprint,
+        "boundary_ratio": model.pipeline.config.boundary_ratio,
+    }
+
+
+def environment_facts(model: LoadedModel) -> dict[str, Any]:
+    """What it ran on. Frames are the same where all of this and the versions are."""
+    parts = {name: getattr(model.pipeline, name, None) for name in PARTS}
+    return {
+        "device": str(model.device),
+        "device_name": device_name(model.device),
+        "cuda": torch.version.cuda,
+        "threads": torch.get_num_threads(),
+        "dtypes": {
+            name: str(part.dtype).removeprefix("torch.")
+            for name, part in parts.items()
+            if part is not None
+        },
+        "offload": model.offload,
+        "vae_tiling": bool(getattr(model.pipeline.vae, "use_tiling", False)),
+    }
+
+
+def machine_facts(device: torch.device) -> dict[str, Any]:
+    """The hardware as a report on a failure names it. Sizes in bytes."""
+    return {
+        "device": str(device),
+        "device_name": device_name(device),
+        "device_memory": total_memory(device),
+        "device_memory_free": free_memory(device),
+        "cuda": torch.version.cuda,
+        "threads": torch.get_num_threads(),
+    }
+
+
+def device_name(device: torch.device) -> str:
+    """The accelerator's product name; the kind of device elsewhere."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+
+
+def metadata(
+    task: GenerationTask, model: LoadedModel, outcome: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The JSON in the MP4 and beside it.
+
+    `task` has the seed that was used. `outcome` holds the fields of the result that are not
+    paths: frames_shape, loras, warnings, timings, prompt_used, recoveries.
+    """
+    return {
+        "format": METADATA_FORMAT,
+        "created": time.time(),
+        "task": task.to_dict(),
+        "model": model_facts(model),
+        **outcome,
+        "picture": picture_facts(task),
+        "environment": environment_facts(model),
+        "versions": versions(),
+    }
+
+
+def picture_facts(task: GenerationTask) -> dict[str, str] | None:
+    """Name and SHA256 of the input picture; None for text to video."""
+    if not task.image:
+        return None
+    path = Path(task.image)
+    return {"name": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}

@@ -1,0 +1,256 @@
+"""How much memory a run will take, and which change makes it fit. Estimates; no torch here.
+
+The decoder's factors were measured on a CPU, as the growth of the process over one decoding at
+several sizes and lengths; the transformer's is counted from what one block holds at once: the
+stream, its normalised copy, queries, keys, values, the attention's output, the feed-forward's.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import combinations
+from math import prod
+from pathlib import Path
+from typing import Any
+
+from wan_lora_studio.errors import LoRAError
+from wan_lora_studio.lora.files.header import read_header
+from wan_lora_studio.units import MB
+from wan_lora_studio.wan.task import FRAME_STRIDE, GenerationTask
+
+WEIGHT_SUFFIXES = (".safetensors", ".bin")
+DECODE_PER_PIXEL = 52  # values of fp32 per pixel and channel of the decoder's first width
+DECODE_FIXED = 250 * MB
+VALUES_PER_TOKEN = 12  # values per token and model dimension, in one forward pass
+SCALES = (0.875, 0.75, 0.625, 0.5, 0.375, 0.25)
+SMALLER = (0.5, 0.375, 0.25)  # of the sides, in what is advised
+OFFLOAD = {  # what to advise under this setting
+    "none": 'Set "offload" to "auto" or "model" in config.json, which is slower.',
+    "auto": 'Set "offload" to "model" in config.json, which is slower.',
+}
+
+
+@dataclass(frozen=True)
+class Footprint:
+    """What of a model's folder decides how much memory it takes.
+
+    `parameters` counts by component; `dim` and `width` are of the transformer and the decoder;
+    `token` is the side in pixels of what one token stands for.
+    """
+
+    parameters: Mapping[str, int]
+    dim: int
+    width: int
+    token: int
+
+    @classmethod
+    def of(cls, folder: Path) -> Footprint:
+        """Read from the folder's configurations and file headers; no weights are read."""
+        transformer, vae = _config(folder / "transformer"), _config(folder / "vae")
+        heads = int(transformer.get("num_attention_heads", 40))
+        patch = transformer.get("patch_size") or [1, 2, 2]
+        return cls(
+            {part.name: _parameters(part) for part in sorted(folder.iterdir()) if part.is_dir()},
+            heads * int(transformer.get("attention_head_dim", 128)),
+            int(vae.get("decoder_base_dim") or vae.get("base_dim") or 96),
+            int(vae.get("scale_factor_spatial") or 8) * int(patch[-1]),
+        )
+
+    def weights(self, width_bytes: int) -> dict[str, int]:
+        """Bytes by component, where all but the decoder have numbers of `width_bytes`."""
+        return {
+            name: count * (4 if name == "vae" else width_bytes)
+            for name, count in self.parameters.items()
+        }
+
+    def sampling(self, task: GenerationTask, width_bytes: int) -> int:
+        """Bytes that a forward pass takes beside the weights. Some of it is fp32 in any case."""
+        frames, height, width = _size(task)
+        tokens = ((frames - 1) // FRAME_STRIDE + 1) * (height // self.token) * (width // self.token)
+        return tokens * self.dim * VALUES_PER_TOKEN * (4 + width_bytes) // 2
+
+    def decoding(self, task: GenerationTask) -> int:
+        """Bytes that decoding takes beside the weights."""
+        frames, height, width = _size(task)
+        features = height * width * self.width * 4 * DECODE_PER_PIXEL
+        pixels = 3 * frames * height * width * 3 * 4  # the video, joined and converted
+        return DECODE_FIXED + features + pixels
+
+
+@dataclass(frozen=True)
+class Change:
+    """A change of the task, or of the settings, that saves memory. `saved` is in bytes."""
+
+    words: str
+    saved: int
+    fits: bool
+
+
+@dataclass(frozen=True)
+class _Saving:
+    """What a change does: to fields of the task, and of the forecast."""
+
+    words: str
+    task: Mapping[str, int] = field(default_factory=dict)
+    run: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What a run needs where it computes, against what there is. Bytes.
+
+    `loras` is what the selected LoRAs add, `largest_lora` the name and bytes of the largest;
+    `offload` is the setting of that name, "" where there is no GPU.
+    """
+
+    task: GenerationTask
+    footprint: Footprint
+    available: int
+    width_bytes: int = 2
+    offloaded: bool = False
+    offload: str = ""
+    loras: int = 0
+    largest_lora: tuple[str, int] = ("", 0)
+    multiple: int = 16
+
+    @cached_property
+    def needed(self) -> int:
+        """At the stage that needs most."""
+        weights = self.footprint.weights(self.width_bytes)
+        sampling, decoding = self._activations
+        if not self.offloaded:
+            return sum(weights.values()) + self.loras + max(sampling, decoding)
+        transformers = max((n for name, n in weights.items() if "transformer" in name), default=0)
+        return max(
+            weights.get("text_encoder", 0),
+            transformers + self.loras + sampling,
+            weights.get("vae", 0) + decoding,
+        )
+
+    @property
+    def _activations(self) -> tuple[int, int]:
+        return (
+            self.footprint.sampling(self.task, self.width_bytes),
+            self.footprint.decoding(self.task),
+        )
+
+    @property
+    def fits(self) -> bool:
+        return self.needed <= self.available
+
+    @property
+    def weights_alone(self) -> int:
+        """Bytes of weights that must be there at once; known exactly."""
+        weights = self.footprint.weights(self.width_bytes).values()
+        can_offload = self.offload in ("auto", "model")
+        return max(weights, default=0) if self.offloaded or can_offload else sum(weights)
+
+    def changes(self) -> list[Change]:
+        """What would save memory: what makes it fit first, then by how much it saves.
+
+        Where none makes it fit alone, the first one is the fewest that do so together.
+        """
+        alone = [change for each in self._savings() if (change := self._change(each)).saved > 0]
+        alone.sort(key=lambda change: (not change.fits, -change.saved))
+        if self.fits or any(change.fits for change in alone):
+            return alone
+        together = self._together()
+        return [together, *alone] if together else alone
+
+    def fitting(self) -> GenerationTask:
+        """The task at the largest size that fits and takes at most half as much beside the
+        weights, as this size has failed; at the smallest one tried where none does."""
+        limit = max(self._activations) - DECODE_FIXED
+        found = self.task
+        for scale in SCALES:
+            found = _scaled(self.task, scale, self.multiple) or found
+            smaller = dataclasses.replace(self, task=found)
+            if smaller.fits and max(smaller._activations) - DECODE_FIXED <= max(limit, 0) / 2:
+                break
+        return found
+
+    def _change(self, *savings: _Saving) -> Change:
+        task: dict[str, Any] = {}
+        run: dict[str, Any] = {}
+        for each in savings:
+            task.update(each.task)
+            run.update(each.run)
+        changed = dataclasses.replace(self, task=dataclasses.replace(self.task, **task), **run)
+        words = _joined([each.words for each in savings])
+        return Change(words, self.needed - changed.needed, changed.fits)
+
+    def _together(self) -> Change | None:
+        """The fewest changes that make it fit, of those the ones that save most."""
+        for scale in SMALLER:
+            savings = sorted(self._savings(scale), key=lambda each: -self._change(each).saved)
+            for count in range(1, len(savings) + 1):
+                for chosen in combinations(savings, count):
+                    change = self._change(*chosen)
+                    if change.fits:
+                        return change
+        return None
+
+    def _savings(self, scale: float = SMALLER[0]) -> list[_Saving]:
+        frames, height, width = _size(self.task)
+        found = []
+        fewer = (frames // 2) // FRAME_STRIDE * FRAME_STRIDE + 1
+        if fewer < frames:
+            words = f"Use fewer frames: {fewer} instead of {frames}."
+            found.append(_Saving(words, {"num_frames": fewer}))
+        if smaller := _scaled(self.task, scale, self.multiple):
+            _, less_high, less_wide = _size(smaller)
+            words = f"Use a smaller size: {less_wide}×{less_high} instead of {width}×{height}."
+            found.append(_Saving(words, {"width": less_wide, "height": less_high}))
+        if self.offload in OFFLOAD and not self.offloaded:
+            found.append(_Saving(OFFLOAD[self.offload], run={"offloaded": True}))
+        name, size = self.largest_lora
+        if name:
+            words = f"Leave out {name}, the largest of the LoRAs."
+            found.append(_Saving(words, run={"loras": self.loras - size}))
+        return found
+
+
+def _joined(words: Sequence[str]) -> str:
+    """Several sentences as one."""
+    first, *others = words
+    more = [f", and {each[0].lower()}{each[1:].rstrip('.')}" for each in others]
+    return "".join((first.rstrip("."), *more, "."))
+
+
+def _size(task: GenerationTask) -> tuple[int, int, int]:
+    return int(task.num_frames or 1), int(task.height or 16), int(task.width or 16)
+
+
+def _scaled(task: GenerationTask, scale: float, multiple: int) -> GenerationTask | None:
+    """The task at a fraction of its sides; None if that is no size."""
+    _, height, width = _size(task)
+    sides = [int(side * scale) // multiple * multiple for side in (width, height)]
+    if min(sides) < multiple:
+        return None
+    return dataclasses.replace(task, width=sides[0], height=sides[1])
+
+
+def _config(folder: Path) -> dict[str, Any]:
+    try:
+        found = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _parameters(folder: Path) -> int:
+    """How many numbers a component's weight files hold; half of the bytes where it can't be told
+    (pickles of bf16)."""
+    total = 0
+    for path in folder.iterdir():
+        if path.suffix not in WEIGHT_SUFFIXES or not path.is_file():
+            continue
+        try:
+            total += sum(prod(entry.shape) for entry in read_header(path).tensors.values())
+        except LoRAError:
+            total += path.stat().st_size // 2
+    return total

@@ -1,0 +1,161 @@
+"""Will a run fit? Asked before it starts, and again for what to advise when it did not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import psutil
+
+from wan_lora_studio.errors import LoRAError, VRAMError
+from wan_lora_studio.settings import Settings
+from wan_lora_studio.units import MB
+from wan_lora_studio.wan.lora_manager import LoRAManager
+from wan_lora_studio.wan.memory.footprint import Footprint, Forecast
+from wan_lora_studio.wan.models.device_memory import (
+    choose_device,
+    free_memory,
+    total_memory,
+    weights_in_memory,
+)
+from wan_lora_studio.wan.models.loading import LoadedModel, ModelManager, weight_type
+from wan_lora_studio.wan.models.offload import is_offloaded
+from wan_lora_studio.wan.task import GenerationTask
+
+GB = 1e9
+
+
+def foresee(task: GenerationTask, models: ModelManager, loras: LoRAManager) -> Forecast | None:
+    """What the run needs and what there is; None while the model is still to be downloaded."""
+    settings = models.settings
+    current = models.current
+    loaded = current if current is not None and current.model_type == task.model_type else None
+    folder = loaded.folder if loaded else settings.model_folder(task.model_type)
+    if not (folder / "model_index.json").is_file():
+        return None
+    device = loaded.device if loaded else choose_device(settings.device)
+    cuda = device.type == "cuda"
+    width = loaded.pipeline.transformer.dtype if loaded else weight_type(folder, device)
+    costs = _lora_costs(task, loras, "gpu_mb" if cuda else "total_mb")
+    footprint = Footprint.of(folder)
+    placed_so = is_offloaded(
+        settings.offload,
+        cuda=cuda,
+        weights=sum(footprint.weights(width.itemsize).values()),
+        total=total_memory(device),
+    )
+    return Forecast(
+        task,
+        footprint,
+        free_memory(device) + _freeable(current),
+        width_bytes=width.itemsize,
+        offloaded=loaded.offloaded if loaded else placed_so,
+        offload=settings.offload if cuda else "",
+        loras=sum(costs.values()),
+        largest_lora=max(costs.items(), key=lambda item: item[1], default=("", 0)),
+        multiple=settings.model(task.model_type).size_multiple,
+    )
+
+
+def require_possible(forecast: Forecast, settings: Settings) -> None:
+    """Raise VRAMError where the weights alone are more than the machine has.
+
+    Everything else is tried: the forecast is an estimate, the weights are not.
+    """
+    device = choose_device(settings.device)
+    most = total_memory(device)
+    if device.type != "cuda":
+        most += int(psutil.swap_memory().total)
+    if forecast.weights_alone <= most:
+        return
+    raise VRAMError(
+        f"The model cannot be held: its weights take {_gb(forecast.weights_alone)}, and there are "
+        f"{_gb(most)} on {device.type} in all.",
+        cause="More memory is needed for the weights alone than this device has.",
+        suggestions=[
+            "Choose a smaller model.",
+            *[change.words for change in forecast.changes() if change.fits],
+        ],
+        context={"stage": "load", "needed": forecast.weights_alone, "available": most},
+    )
+
+
+def warning(forecast: Forecast) -> str:
+    """What to say before a run that will hardly fit; "" for one that will."""
+    if forecast.fits:
+        return ""
+    advice = " ".join(_advice(forecast)[:2])
+    return (
+        f"This run is estimated to need {_gb(forecast.needed)} of memory, and "
+        f"{_gb(forecast.available)} are free. {advice}"
+    ).rstrip()
+
+
+def exhausted(failure: VRAMError, forecast: Forecast | None) -> VRAMError:
+    """The failure after everything was tried, with what would make the run fit."""
+    if forecast is None:
+        return failure
+    size = forecast.fitting()
+    words = f"{size.width}×{size.height} with {size.num_frames} frames"
+    context = {
+        **failure.context,
+        "needed": forecast.needed,
+        "available": forecast.available,
+        "fitting": {name: getattr(size, name) for name in ("width", "height", "num_frames")},
+    }
+    final = VRAMError(
+        f"{failure.message.rstrip('.')}, and nothing else could be tried.",
+        cause=_why(forecast),
+        suggestions=[
+            f"Use a size that fits: {words}.",
+            *_advice(forecast),
+            "Close other programs that use the same memory.",
+        ],
+        context=context,
+    )
+    final.__cause__ = failure
+    return final
+
+
+def _why(forecast: Forecast) -> str:
+    needed, free = _gb(forecast.needed), _gb(forecast.available)
+    if forecast.fits:
+        return (
+            f"The run was estimated to need {needed} of the {free} that were free when it began, "
+            "but not as much could be had: something else holds it, or it needs more than that."
+        )
+    return f"The run is estimated to need {needed}; {free} were free when it began."
+
+
+def _advice(forecast: Forecast) -> list[str]:
+    return [
+        change.words + (" That makes it fit." if change.fits and not forecast.fits else "")
+        for change in forecast.changes()
+    ]
+
+
+def _freeable(current: LoadedModel | None) -> int:
+    """What the model in memory holds there: it is used, or makes way for another."""
+    if current is None or current.offloaded:
+        return 0
+    return weights_in_memory(current.pipeline)
+
+
+def _lora_costs(task: GenerationTask, loras: LoRAManager, key: str) -> dict[str, int]:
+    return {name: lora_cost(name, task.model_type, loras, key) for name in task.selected_loras}
+
+
+def lora_cost(name: str, model_type: str, loras: LoRAManager, key: str = "total_mb") -> int:
+    """Bytes; 0 for a LoRA that cannot be read."""
+    try:
+        return int(loras.estimate_memory_impact([name], model_type=model_type)[key] * MB)
+    except LoRAError:
+        return 0
+
+
+def largest(names: Sequence[str], model_type: str, loras: LoRAManager) -> str:
+    """The LoRA that takes most memory."""
+    return max(names, key=lambda name: lora_cost(name, model_type, loras))
+
+
+def _gb(size: float) -> str:
+    return f"{size / GB:.1f} GB"

@@ -1,0 +1,124 @@
+"""How much memory there is and how much a model takes. Sizes in bytes."""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import sys
+from pathlib import Path
+from typing import Any
+
+import psutil
+import torch
+
+from wan_lora_studio.errors import VRAMError, links
+from wan_lora_studio.units import MB
+
+WEIGHT_SUFFIXES = (".safetensors", ".bin")
+CUDA_OUT_OF_MEMORY = 2  # cudaErrorMemoryAllocation
+FULL_BELOW = 256 << 20  # bytes left; less than one more tensor of a run
+
+
+def choose_device(wanted: str) -> torch.device:
+    """The device for `auto`, `cpu`, `mps`, `cuda` or `cuda:N`. Raises VRAMError if absent."""
+    if wanted == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    device = torch.device(wanted)
+    there = {
+        "cuda": torch.cuda.is_available() and (device.index or 0) < torch.cuda.device_count(),
+        "mps": torch.backends.mps.is_available(),
+    }.get(device.type, True)
+    if not there:
+        raise VRAMError(
+            f"The device {wanted!r} is not available.",
+            suggestions=["Set device to auto or cpu, or check the GPU driver."],
+        )
+    return device
+
+
+def total_memory(device: torch.device) -> int:
+    """The device's memory; the host's where the device shares it."""
+    if device.type == "cuda":
+        return int(torch.cuda.get_device_properties(device).total_memory)
+    return int(psutil.virtual_memory().total)
+
+
+def free_memory(device: torch.device) -> int:
+    """What is free of it now; on the host, what could be without swapping."""
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    return int(psutil.virtual_memory().available)
+
+
+def memory_report(device: torch.device) -> dict[str, float]:
+    """Megabytes used and in all, for the status line."""
+    if device.type == "cuda":
+        free, total = torch.cuda.mem_get_info(device)
+        return {"used_mb": (total - free) / MB, "total_mb": total / MB}
+    used = psutil.Process().memory_info().rss
+    return {"used_mb": used / MB, "total_mb": total_memory(device) / MB}
+
+
+def weights_on_disk(folder: Path) -> int:
+    """Bytes of all weight files below a model folder."""
+    return sum(
+        path.stat().st_size
+        for path in folder.rglob("*")
+        if path.suffix in WEIGHT_SUFFIXES and path.is_file()
+    )
+
+
+def weights_in_memory(pipeline: Any) -> int:
+    """Bytes of all parameters of a pipeline's components."""
+    return sum(
+        parameter.numel() * parameter.element_size()
+        for component in pipeline.components.values()
+        if isinstance(component, torch.nn.Module)
+        for parameter in component.parameters()
+    )
+
+
+def release_memory() -> None:
+    """Give cached memory back, to the device and to the system."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    if sys.platform == "linux":
+        _trim_heap()
+
+
+def _trim_heap() -> None:
+    """Have glibc return freed memory to the system; other C libraries have no such call."""
+    try:
+        trim = ctypes.CDLL("libc.so.6").malloc_trim
+    except (OSError, AttributeError):
+        return
+    trim(0)
+
+
+def is_out_of_memory(error: BaseException, *, tight: bool = False) -> bool:
+    """Whether a failure means that memory ran out, told by types, codes and what is left.
+
+    Libraries wrap it into errors of their own, so that what led to the failure counts too.
+
+    torch raises a plain RuntimeError where the host's or a library's allocation fails; it is
+    taken for one if hardly any memory is left, or if the run was foreseen not to fit (`tight`).
+    """
+    return any(_says_memory(link, tight=tight) for link in (error, *links(error)))
+
+
+def _says_memory(error: BaseException, *, tight: bool) -> bool:
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    if isinstance(error, torch.AcceleratorError):
+        return getattr(error, "error_code", None) == CUDA_OUT_OF_MEMORY
+    return type(error) is RuntimeError and (tight or _memory_is_full())
+
+
+def _memory_is_full() -> bool:
+    free = [int(psutil.virtual_memory().available)]
+    if torch.cuda.is_available():
+        free.append(int(torch.cuda.mem_get_info()[0]))
+    return min(free) < FULL_BELOW

@@ -1,0 +1,291 @@
+"""Loading a model of the table: from its folder or the hub, onto the right device."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import diffusers
+import torch
+import transformers
+from huggingface_hub import snapshot_download
+from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+from wan_lora_studio.errors import ModelLoadError
+from wan_lora_studio.settings import ModelEntry, Settings
+from wan_lora_studio.wan.adapters.custody import Custody, custody_of
+from wan_lora_studio.wan.models.device_memory import (
+    choose_device,
+    is_out_of_memory,
+    release_memory,
+    total_memory,
+    weights_in_memory,
+    weights_on_disk,
+)
+from wan_lora_studio.wan.models.identity import ModelIdentity
+from wan_lora_studio.wan.models.offload import ACTIVATION_SHARE, is_offloaded
+from wan_lora_studio.wan.ownership import Check, Ownership, nothing, owning
+
+logger = logging.getLogger(__name__)
+
+Offload = Literal["none", "model"]
+
+
+@dataclass
+class LoadedModel:
+    """A pipeline in memory. `device` is where it computes.
+
+    `offload` says whether its parts stay there (none) or wait on the host (model); `makeshift`
+    that they wait only because memory ran out.
+    """
+
+    model_type: str
+    entry: ModelEntry
+    folder: Path
+    pipeline: Any
+    device: torch.device
+    offload: Offload
+    identity: ModelIdentity = field(repr=False)
+    makeshift: bool = False
+
+    @property
+    def offloaded(self) -> bool:
+        return self.offload != "none"
+
+    def pipeline_for(self, image: bool) -> Any:
+        """The pipeline that makes a video from text, or from a picture and text.
+
+        A model that takes a picture optionally gets diffusers' image pipeline over the same
+        components.
+        """
+        if not image or isinstance(self.pipeline, diffusers.WanImageToVideoPipeline):
+            return self.pipeline
+        config = self.pipeline.config
+        pipeline = diffusers.WanImageToVideoPipeline(
+            **self.pipeline.components,
+            boundary_ratio=config.boundary_ratio,
+            expand_timesteps=config.expand_timesteps,
+        )
+        if self.offloaded:
+            pipeline.enable_model_cpu_offload(device=self.device)
+        return pipeline
+
+
+class ModelManager:
+    """Holds at most one model in memory. It has one owner at a time, who makes a video."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._ownership = Ownership()
+        self._settings = settings
+        self._model: LoadedModel | None = None
+        self._refused = False  # the last one did not fit its GPU
+        self._makeshift = False  # the next one is not to be put there
+
+    @property
+    def settings(self) -> Settings:
+        return self._settings
+
+    @property
+    def loaded(self) -> str | None:
+        """The `model_type` in memory."""
+        return self._model.model_type if self._model else None
+
+    @property
+    def current(self) -> LoadedModel | None:
+        """The model in memory."""
+        return self._model
+
+    @property
+    def device(self) -> str:
+        """The device in use, or the one that would be."""
+        return str(self._model.device if self._model else choose_device(self._settings.device))
+
+    def owned(
+        self, what: str, wait: bool | float = True, check: Check = nothing
+    ) -> AbstractContextManager[None]:
+        """Own this manager and its model, when the present owner is done; `what` says what for.
+
+        Raises as `Claim.take`, also where this thread has LoRAs applied to the model.
+        """
+        for custody in self._custodies():
+            custody.owner.require_not_mine()
+        return owning([self._ownership], what, wait, check)
+
+    def load(self, model_type: str) -> LoadedModel:
+        """The model, loading it if it is not the one in memory.
+
+        Waits for who makes a video with another model. Raises ModelLoadError when it is missing
+        or broken; another model that was in memory is then gone.
+        """
+        if (held := self._held(model_type)) is not None:
+            return held
+        with self._changing():
+            return self._held(model_type) or self._loaded(model_type)
+
+    def _held(self, model_type: str) -> LoadedModel | None:
+        model = self._model
+        return model if model is not None and model.model_type == model_type else None
+
+    def _changing(self) -> AbstractContextManager[None]:
+        """Of the model in memory: by its owner, or where it has none."""
+        return nullcontext() if self._ownership.mine else self.owned("a model is being loaded")
+
+    def _custodies(self) -> list[Custody]:
+        pipeline = self._model.pipeline if self._model else None
+        parts = (getattr(pipeline, name, None) for name in ("transformer", "transformer_2"))
+        return [custody_of(part) for part in parts if part is not None]
+
+    def _loaded(self, model_type: str) -> LoadedModel:
+        entry = self._settings.model(model_type)
+        folder = self.locate(model_type)
+        self.unload()
+        device = choose_device(self._settings.device)
+        pipeline = self._read(entry, folder, device)
+        offload, makeshift = self._place(pipeline, device)
+        identity = ModelIdentity.of(folder, entry.revision)
+        self._model = LoadedModel(
+            model_type, entry, folder, pipeline, device, offload, identity, makeshift
+        )
+        return self._model
+
+    def unload(self) -> None:
+        """Drop the model in memory, when who makes a video with it is done."""
+        with self._changing():
+            self._model = None
+            release_memory()
+
+    def free_caches(self) -> None:
+        """Let go of what a failed run left in the decoder's and the allocator's caches."""
+        if self._model is not None:
+            self._model.pipeline.vae.clear_cache()
+        release_memory()
+
+    def offload(self, model: LoadedModel) -> bool:
+        """Have the parts of a model on a GPU moved there on use, from now on.
+
+        False where there is nothing to be won or the settings forbid it.
+        """
+        if model.device.type != "cuda" or model.offloaded or self._settings.offload == "none":
+            return False
+        model.pipeline.enable_model_cpu_offload(device=model.device)
+        model.offload, model.makeshift = "model", True
+        return True
+
+    def bring_back(self, model: LoadedModel) -> bool:
+        """Take `offload` back: every part is on the GPU again. False, and all as before, where
+        they do not fit."""
+        model.pipeline.remove_all_hooks()
+        fits = True
+        try:
+            model.pipeline.to(model.device)
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            fits = False
+        if fits:
+            model.offload, model.makeshift = "none", False
+        else:
+            model.pipeline.enable_model_cpu_offload(device=model.device)
+            release_memory()
+        return fits
+
+    def prefer_offload(self, wanted: bool = True) -> bool:
+        """Have the parts of the model that is loaded next wait on the host, or no longer so.
+
+        False where that was not in the way of the last one, or the settings forbid it.
+        """
+        self._makeshift = wanted and self._refused and self._settings.offload != "none"
+        return self._makeshift
+
+    def locate(self, model_type: str) -> Path:
+        """The model's folder, downloading it from the hub if it is not there.
+
+        Raises ModelLoadError that says where to put it or how to download it.
+        """
+        entry = self._settings.model(model_type)
+        folder = self._settings.model_folder(model_type)
+        if (folder / "model_index.json").is_file():
+            return folder
+        if entry.repo is None:
+            raise ModelLoadError(
+                f"The model {entry.title!r} is not at {folder}.",
+                suggestions=["Put its diffusers folder (with model_index.json) there."],
+                context={"folder": str(folder)},
+            )
+        try:
+            return Path(
+                snapshot_download(
+                    entry.repo,
+                    revision=entry.revision,
+                    local_files_only=self._settings.local_files_only,
+                )
+            )
+        except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError) as error:
+            raise ModelLoadError(
+                f"The model {entry.title!r} is neither at {folder} nor could it be downloaded "
+                f"from {entry.repo}.",
+                suggestions=[
+                    f"Download it where there is a network: hf download {entry.repo} "
+                    f"--local-dir {folder}",
+                    "Check the network connection and, for gated models, `hf auth login`.",
+                ],
+                context={"folder": str(folder), "repo": entry.repo, "cause": str(error)},
+            ) from error
+
+    def _read(self, entry: ModelEntry, folder: Path, device: torch.device) -> Any:
+        # A run reports its stages itself.
+        diffusers.utils.logging.disable_progress_bar()
+        transformers.utils.logging.disable_progress_bar()
+        dtype = weight_type(folder, device)
+        pipeline_class = getattr(diffusers, entry.pipeline)
+        try:
+            pipeline = pipeline_class.from_pretrained(
+                folder,
+                # Wan's VAE loses visible quality below fp32.
+                dtype={"default": dtype, "vae": torch.float32},
+                local_files_only=True,
+            )
+        except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+            if is_out_of_memory(error):
+                raise  # the folder is not to blame
+            raise ModelLoadError(
+                f"The model folder {folder} cannot be loaded: {error}",
+                suggestions=["Download the model again; a file may be missing or cut short."],
+                context={"folder": str(folder)},
+            ) from error
+        if getattr(pipeline, "transformer_2", None) is not None:
+            pipeline.register_to_config(boundary_ratio=entry.boundary_ratio)
+        pipeline.set_progress_bar_config(disable=True)
+        return pipeline
+
+    def _place(self, pipeline: Any, device: torch.device) -> tuple[Offload, bool]:
+        """Put the pipeline on its device, or have its parts moved there on use: which of the two,
+        and whether the second only because memory ran out."""
+        too_large = is_offloaded(
+            self._settings.offload,
+            cuda=device.type == "cuda",
+            weights=weights_in_memory(pipeline),
+            total=total_memory(device),
+        )
+        makeshift, self._makeshift = self._makeshift and not too_large, False
+        self._refused = False
+        if too_large or makeshift:
+            logger.info("the weights do not fit %s: parts are moved there on use", device)
+            pipeline.enable_model_cpu_offload(device=device)
+            return "model", makeshift
+        self._refused = device.type == "cuda"
+        pipeline.to(device)
+        self._refused = False
+        return "none", False
+
+
+def weight_type(folder: Path, device: torch.device) -> torch.dtype:
+    """bf16 on a GPU; on a CPU fp32, which it computes faster, where that fits."""
+    if device.type == "cuda":
+        return torch.bfloat16
+    # On disk the large models are bf16: as fp32 they take twice the space.
+    fits = 2 * weights_on_disk(folder) < ACTIVATION_SHARE * total_memory(device)
+    return torch.float32 if fits else torch.bfloat16

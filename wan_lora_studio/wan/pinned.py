@@ -1,0 +1,150 @@
+"""LoRA files that are held for a run, whatever becomes of the library meanwhile."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Self
+
+from wan_lora_studio.errors import LoRAError, LoRAFileError
+from wan_lora_studio.lora.files.hashing import file_sha256
+from wan_lora_studio.lora.inspection.compatibility import Compatibility, judge
+from wan_lora_studio.lora.inspection.info import LoRAInfo
+from wan_lora_studio.lora.inspection.inspect_lora import inspect_lora
+from wan_lora_studio.lora.library.library import LoRALibrary
+from wan_lora_studio.lora.names import is_lora_file
+
+
+@dataclass(frozen=True)
+class PinnedFile:
+    """One file as it was when it was pinned. `sha256` is "" where it was not known yet."""
+
+    path: str
+    size: int
+    mtime_ns: int
+    inode: int
+    sha256: str = ""
+
+    def found(self, library: Path) -> Path:
+        """Where the file is now. Raises LoRAFileError if it is gone, or another by now.
+
+        A file that could not be held by a link may have been moved within the library, into its
+        trash too.
+        """
+        path = Path(self.path)
+        try:
+            found = path.stat()
+        except OSError as error:
+            moved = next(filter(self._is_this, filter(_is_lora, library.rglob("*"))), None)
+            if moved is None:
+                raise self._changed("cannot be read any more") from error
+            return moved
+        if (found.st_size, found.st_mtime_ns) == (self.size, self.mtime_ns):
+            return path
+        if found.st_size == self.size and self.sha256 and file_sha256(path) == self.sha256:
+            return path  # only its date is another
+        raise self._changed("was overwritten in place")
+
+    def _is_this(self, path: Path) -> bool:
+        try:
+            found = path.stat()
+        except OSError:
+            return False
+        stamp = (found.st_size, found.st_mtime_ns, found.st_ino)
+        return stamp == (self.size, self.mtime_ns, self.inode)
+
+    def _changed(self, what: str) -> LoRAFileError:
+        return LoRAFileError(
+            f"{Path(self.path).name} {what} since the job was submitted.",
+            suggestions=["Put the original file back into the library and submit the job again."],
+            context={"path": self.path, "size": self.size, "sha256": self.sha256},
+        )
+
+
+@dataclass(frozen=True)
+class PinnedLoRA:
+    """A LoRA as it was when it was pinned: its record, and its files by role."""
+
+    record: dict[str, Any]
+    files: dict[str, PinnedFile]
+
+    def to_dict(self) -> dict[str, Any]:
+        files = {role: vars(file) for role, file in self.files.items()}
+        return {"record": self.record, "files": files}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> PinnedLoRA:
+        files = {role: PinnedFile(**file) for role, file in data["files"].items()}
+        return cls(dict(data["record"]), files)
+
+    def paths(self, library: Path) -> dict[str, Path]:
+        return {role: file.found(library) for role, file in self.files.items()}
+
+    def infos(self, library: Path) -> dict[str, LoRAInfo]:
+        return {role: inspect_lora(path) for role, path in self.paths(library).items()}
+
+
+Pins = Mapping[str, PinnedLoRA]
+NO_PINS: Pins = MappingProxyType({})
+
+
+class PinningLibrary(LoRALibrary):
+    """A library of which one can have a view in which some names mean pinned files."""
+
+    _pins: Pins = NO_PINS
+
+    def with_pins(self, pins: Pins) -> Self:
+        """This library, where each of these names means its pinned files.
+
+        The view shares everything else with this one, and serves for looking and applying.
+        """
+        view = copy.copy(self)
+        view._pins = dict(pins)
+        return view
+
+    def record(self, name: str) -> dict[str, Any]:
+        pin = self._pins.get(name)
+        return super().record(name) if pin is None else pin.record
+
+    def files(self, name: str) -> dict[str, Path]:
+        pin = self._pins.get(name)
+        if pin is None:
+            return super().files(name)
+        return pin.paths(self.root)
+
+    def info(self, name: str) -> dict[str, LoRAInfo]:
+        pin = self._pins.get(name)
+        return super().info(name) if pin is None else pin.infos(self.root)
+
+    def sha256(self, name: str) -> dict[str, str]:
+        pin = self._pins.get(name)
+        if pin is None:
+            return super().sha256(name)
+        return {
+            role: file.sha256 or file_sha256(file.found(self.root))
+            for role, file in pin.files.items()
+        }
+
+    def explain_compatibility(self, name: str, model_type: str) -> Compatibility:
+        pin = self._pins.get(name)
+        if pin is None:
+            return super().explain_compatibility(name, model_type)
+        title = self.settings.model(model_type).title
+        with self._lock:
+            self._look()
+            architecture = self._contents.architectures.get(model_type)
+        try:
+            infos = pin.infos(self.root)
+        except LoRAError as error:
+            return Compatibility(model_type, False, "no", (error.message,))
+        if architecture is None:
+            why = f"{title} is not installed, so it is not known whether this fits."
+            return Compatibility(model_type, False, "unknown", (why,))
+        return judge(infos, model_type, architecture)
+
+
+def _is_lora(path: Path) -> bool:
+    return is_lora_file(path.name)

@@ -1,0 +1,278 @@
+"""What to generate and what came of it: values that any process can hold. No torch here."""
+
+from __future__ import annotations
+
+import dataclasses
+import secrets
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from wan_lora_studio.errors import MOST_PROBLEMS, GenerationError, together
+from wan_lora_studio.lora.selection.prompt_notation import unsupported_in
+from wan_lora_studio.lora.selection.strengths import LoRASelection
+from wan_lora_studio.settings import ModelEntry, Settings
+from wan_lora_studio.untrusted_json import shortened
+
+SEED_LIMIT = 2**32
+FRAME_STRIDE = 4  # Wan's VAE packs four frames into one latent after the first.
+TABLE_FIELDS = (
+    "negative_prompt",
+    "width",
+    "height",
+    "num_frames",
+    "fps",
+    "steps",
+    "guidance_scale",
+    "guidance_scale_2",
+    "flow_shift",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class GenerationTask:
+    """One video to make. None means the model table's value (a random one for `seed`).
+
+    Sizes are in pixels, `num_frames` in frames, `flow_shift` without unit,
+    `lora_memory_usage` in bytes, `lora_load_time` in seconds: estimates until the task has run, and
+    measured on its result. `lora_metadata` is what the library says of each LoRA.
+    """
+
+    id: str = field(default_factory=lambda: uuid.uuid4().hex)
+    model_type: str
+    prompt: str
+    negative_prompt: str | None = None
+    image: str | None = None
+    width: int | None = None
+    height: int | None = None
+    num_frames: int | None = None
+    fps: int | None = None
+    steps: int | None = None
+    guidance_scale: float | None = None
+    guidance_scale_2: float | None = None
+    flow_shift: float | None = None
+    seed: int | None = None
+    selected_loras: dict[str, Any] = field(default_factory=dict)
+    lora_memory_usage: float = 0.0
+    lora_load_time: float = 0.0
+    lora_metadata: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if isinstance(self.image, Path):
+            object.__setattr__(self, "image", str(self.image))
+
+    def to_dict(self) -> dict[str, Any]:
+        """A JSON-ready form; `from_dict` gives an equal task back."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> GenerationTask:
+        """Raises GenerationError that names every unknown or missing field."""
+        known = {item.name for item in dataclasses.fields(cls)}
+        unknown = sorted(set(data) - known)
+        missing = [name for name in ("model_type", "prompt") if name not in data]
+        if unknown or missing:
+            parts = [f"unknown: {together(unknown, ', ')}"] if unknown else []
+            parts += [f"missing: {', '.join(missing)}"] if missing else []
+            raise GenerationError(
+                "This is not a generation task (" + "; ".join(parts) + ").",
+                cause="An unknown field may be a typo, so it is refused instead of ignored.",
+                suggestions=["Give model_type and prompt; leave out what is not a task's field."],
+                context={"unknown": unknown[:MOST_PROBLEMS], "missing": missing},
+            )
+        return cls(**data)
+
+    def resolved(self, settings: Settings) -> GenerationTask:
+        """The same task with every None filled from the model table, and validated.
+
+        Raises GenerationError that lists every problem in plain words.
+        """
+        problems: list[str] = []
+        named = self.model_type if isinstance(self.model_type, str) else ""
+        entry = settings.models.get(named)
+        if entry is None:
+            known = ", ".join(settings.models)
+            problems.append(f"there is no model {shortened(self.model_type)} (known: {known})")
+            task = self
+        else:
+            task = dataclasses.replace(self, **_defaults(self, entry))
+            problems += _field_problems(task, entry)
+        try:
+            LoRASelection.parse(self.selected_loras)
+        except GenerationError as error:
+            problems += error.context["problems"]
+        if problems:
+            raise GenerationError(
+                f"The task cannot be run: {together(problems)}.",
+                context={"problems": problems[:MOST_PROBLEMS]},
+            )
+        return task
+
+    @property
+    def prompt_warnings(self) -> tuple[str, ...]:
+        """A sentence for each notation in the prompts that goes to the model as written."""
+        texts = (self.prompt, self.negative_prompt)
+        return unsupported_in(*(text for text in texts if isinstance(text, str)))
+
+    @property
+    def selection(self) -> LoRASelection:
+        return LoRASelection.parse(self.selected_loras)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a run is.
+
+    `stage` is one of load, apply, text, sample, decode, write; `expert` is the transformer that
+    made the step (high or low); `seconds_left` counts to the end of sampling; `preview` is a
+    JPEG of the middle frame as it looks now. `notes` tell what is in doubt, and what was done about
+    failures so far; `left_out` for each LoRA that is not used any more why that is.
+    """
+
+    stage: str
+    step: int = 0
+    steps: int = 0
+    expert: str | None = None
+    seconds_left: float | None = None
+    message: str = ""
+    preview: bytes | None = None
+    notes: tuple[str, ...] = ()
+    left_out: Mapping[str, str] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready, without the preview's bytes."""
+        plain = {
+            item.name: getattr(self, item.name)
+            for item in dataclasses.fields(self)
+            if item.name != "preview"
+        }
+        return {**plain, "notes": list(self.notes), "left_out": dict(self.left_out)}
+
+
+@dataclass(frozen=True)
+class GenerationResult:
+    """A finished video.
+
+    `task` carries the seed that was used. `frames_shape` is (frames, height, width, channels).
+    `timings` are seconds by stage. `loras` holds one report per selected LoRA, by name: sha256
+    and autov2 per file, expert strengths, coverage, and outcome (applied, fallback or skipped,
+    with a reason). `prompt_used` is the prompt with what stands in for LoRAs left out.
+    `recoveries` are the measures that were taken, in order, each with `action` and `detail`.
+    """
+
+    video_path: str
+    poster_path: str
+    task: GenerationTask
+    frames_shape: tuple[int, int, int, int]
+    timings: dict[str, float]
+    loras: dict[str, dict[str, Any]]
+    warnings: list[str]
+    prompt_used: str = ""
+    recoveries: list[dict[str, Any]] = field(default_factory=list)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {**dataclasses.asdict(self), "frames_shape": list(self.frames_shape)}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> GenerationResult:
+        shape = tuple(int(size) for size in data["frames_shape"])
+        task = GenerationTask.from_dict(data["task"])
+        return cls(**{**data, "task": task, "frames_shape": shape})
+
+
+def unreadable_prompt(problems: Sequence[str]) -> GenerationError:
+    """Why a prompt is refused whose notation cannot be read."""
+    return GenerationError(
+        " ".join(problems),
+        cause="What stands in <lora:...> is for the library and never goes to the model.",
+        suggestions=["Write <lora:NAME:STRENGTH> or <lora:NAME:HIGH:LOW>, or take it out."],
+        context={"problems": list(problems)},
+    )
+
+
+def random_seed() -> int:
+    return secrets.randbelow(SEED_LIMIT)
+
+
+def _defaults(task: GenerationTask, entry: ModelEntry) -> dict[str, Any]:
+    filled: dict[str, Any] = {
+        name: getattr(entry, name) for name in TABLE_FIELDS if getattr(task, name) is None
+    }
+    if task.guidance_scale_2 is None and task.guidance_scale is not None:
+        # A caller who sets only one guidance means both experts.
+        filled["guidance_scale_2"] = None if len(entry.experts) == 1 else task.guidance_scale
+    if task.seed is None:
+        filled["seed"] = random_seed()
+    return filled
+
+
+def _field_problems(task: GenerationTask, entry: ModelEntry) -> list[str]:
+    problems = []
+    if not isinstance(task.prompt, str) or not task.prompt.strip():
+        problems.append("the prompt is empty")
+    if not isinstance(task.negative_prompt, str):
+        problems.append("the negative prompt must be text")
+    for name in ("width", "height"):
+        problems += _side(name, getattr(task, name), entry.size_multiple)
+    problems += _whole_number("num_frames", task.num_frames, 1)
+    problems += _whole_number("fps", task.fps, 1, 120)
+    problems += _whole_number("steps", task.steps, 1, 1000)
+    problems += _whole_number("seed", task.seed, 0, SEED_LIMIT - 1)
+    problems += _number("guidance_scale", task.guidance_scale, 0.0, 100.0)
+    if task.guidance_scale_2 is not None:
+        problems += _number("guidance_scale_2", task.guidance_scale_2, 0.0, 100.0)
+    problems += _number("flow_shift", task.flow_shift, 0.01, 1000.0)
+    if not problems or _is_int(task.num_frames):
+        problems += _frame_problem(task.num_frames)
+    return problems + _image_problems(task, entry)
+
+
+def _side(name: str, value: Any, multiple: int) -> list[str]:
+    found = _whole_number(name, value, multiple, 16_384)
+    if not found and value % multiple:
+        below = value // multiple * multiple
+        found = [f"{name} is {value}; use {below} or {below + multiple} (a multiple of {multiple})"]
+    return found
+
+
+def _frame_problem(num_frames: Any) -> list[str]:
+    if not _is_int(num_frames) or num_frames < 1 or num_frames % FRAME_STRIDE == 1:
+        return []
+    below = (num_frames - 1) // FRAME_STRIDE * FRAME_STRIDE + 1
+    return [f"num_frames is {num_frames}; use {below} or {below + FRAME_STRIDE} (4k+1)"]
+
+
+def _image_problems(task: GenerationTask, entry: ModelEntry) -> list[str]:
+    if entry.image == "required" and not task.image:
+        return [f"{entry.title} needs an input picture"]
+    if entry.image == "none" and task.image:
+        return [f"{entry.title} takes no input picture"]
+    if task.image and not _is_file(task.image):
+        return [f"there is no picture at {task.image}"]
+    return []
+
+
+def _is_file(path: Any) -> bool:
+    try:
+        return Path(path).is_file()
+    except (TypeError, ValueError):  # no text, or with a NUL in it
+        return False
+
+
+def _is_int(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _whole_number(name: str, value: Any, low: int, high: int = 1_000_000) -> list[str]:
+    if not _is_int(value) or not low <= value <= high:
+        return [f"{name} must be a whole number from {low} to {high}, not {shortened(value)}"]
+    return []
+
+
+def _number(name: str, value: Any, low: float, high: float) -> list[str]:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or not low <= value <= high:  # nor for NaN
+        return [f"{name} must be a number from {low:g} to {high:g}, not {shortened(value)}"]
+    return []
