@@ -6,7 +6,7 @@ import gradio as gr
 
 from lora_ui.lora_tab import page_options
 from lora_ui.script_panel import script_panel
-from utils import Settings
+from wan_lora_studio.settings import Settings
 
 
 def create_generation_controls(settings: Settings) -> gr.HTML:

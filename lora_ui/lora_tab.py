@@ -5,7 +5,8 @@ from __future__ import annotations
 import gradio as gr
 
 from lora_ui.script_panel import script_panel
-from utils import Settings, from_mb
+from wan_lora_studio.settings import Settings
+from wan_lora_studio.units import from_mb
 
 
 def _create_lora_tab(settings: Settings) -> gr.HTML:

@@ -10,7 +10,8 @@ from lora_ui.http.card_fields import compact
 from lora_ui.http.feed import Feed
 from lora_ui.http.responses import IMMUTABLE
 from lora_ui.http.served_files import served
-from utils import LoRAManager, LoRANotFoundError
+from wan_lora_studio.errors import LoRANotFoundError
+from wan_lora_studio.wan.lora_manager import LoRAManager
 
 
 def add_card_routes(router: APIRouter, loras: LoRAManager) -> None:

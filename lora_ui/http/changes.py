@@ -22,7 +22,8 @@ from lora_ui.http.models import (
     Single,
     Undone,
 )
-from utils import LoRAManager, StudioError
+from wan_lora_studio.errors import StudioError
+from wan_lora_studio.wan.lora_manager import LoRAManager
 
 Act = Callable[[str], dict[str, Any] | None]
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from fastapi import Request, Response
 
-from utils import LoRAManager
+from wan_lora_studio.wan.lora_manager import LoRAManager
 
 PROGRESS = "refresh_progress"  # changes all the time, so it is written last, for each answer
 GZIP = zlib.MAX_WBITS | 16

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from lora_ui.http.models import Duplicates, Emptied, Found, Refresh, TrashList
-from utils import LoRAManager
+from wan_lora_studio.wan.lora_manager import LoRAManager
 
 
 def add_find_routes(router: APIRouter, loras: LoRAManager) -> None:

@@ -6,7 +6,9 @@ from typing import Any
 
 from fastapi import Request
 
-from utils import RequestError, UntrustedJSONError, from_mb, read_json
+from wan_lora_studio.errors import RequestError
+from wan_lora_studio.units import from_mb
+from wan_lora_studio.untrusted_json import UntrustedJSONError, read_json
 
 MOST_BYTES = 4 * 1024 * 1024
 

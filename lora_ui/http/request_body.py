@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 from fastapi import Request
 
-from utils import UploadError
+from wan_lora_studio.errors import UploadError
 
 IDLE_SECONDS = 60.0
 

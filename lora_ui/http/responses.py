@@ -15,7 +15,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from lora_ui.http.json_body import JSONRequest
-from utils import RequestError, StudioError
+from wan_lora_studio.errors import RequestError, StudioError
 
 logger = logging.getLogger(__name__)
 

@@ -8,10 +8,15 @@ from fastapi import APIRouter, Body, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
-from utils import LoRAManager, Settings, parse_multipliers, split_steps, tags_with, unsupported_in
+from wan_lora_studio.lora.selection.accelerators import tags_with
+from wan_lora_studio.lora.selection.prompt_notation import unsupported_in
+from wan_lora_studio.lora.selection.wangp_multipliers import parse_multipliers
 from wan_lora_studio.session.sessions import Sessions
 from wan_lora_studio.session.stack import RunSettings, StackChange
 from wan_lora_studio.session.state import LoRAUIState
+from wan_lora_studio.settings import Settings
+from wan_lora_studio.wan.lora_manager import LoRAManager
+from wan_lora_studio.wan.steps import split_steps
 
 COOKIE = "lora_session"
 MOST_PROMPT = 100_000

@@ -15,7 +15,7 @@ import anyio
 from fastapi.responses import FileResponse
 from starlette.types import Receive, Scope, Send
 
-from utils import Media, open_media
+from wan_lora_studio.media import Media, open_media
 
 
 class ServedFile(FileResponse):

@@ -14,7 +14,9 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
 from lora_ui.http.request_body import Body
-from utils import LoRAUploadHandler, RequestError, UploadError, from_mb
+from wan_lora_studio.errors import RequestError, UploadError
+from wan_lora_studio.lora.uploads.handler import LoRAUploadHandler
+from wan_lora_studio.units import from_mb
 
 WRITE_BYTES = 1 << 20
 IN_MEMORY_BYTES = 4 << 20

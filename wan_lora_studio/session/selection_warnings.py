@@ -7,9 +7,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from utils import LoRAManager, LoRANotFoundError, LoRASelection, StepSplit, accelerator_of
-from utils import split_steps as split
+from wan_lora_studio.errors import LoRANotFoundError
+from wan_lora_studio.lora.selection.accelerators import accelerator_of
+from wan_lora_studio.lora.selection.strengths import LoRASelection
 from wan_lora_studio.session.stack import RunSettings
+from wan_lora_studio.wan.lora_manager import LoRAManager
+from wan_lora_studio.wan.steps import StepSplit
+from wan_lora_studio.wan.steps import split_steps as split
 
 if TYPE_CHECKING:
     from wan_lora_studio.settings import ModelEntry

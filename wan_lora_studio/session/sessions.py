@@ -11,7 +11,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 
-from utils import Documents, GenerationError, StorageError
+from wan_lora_studio.documents import Documents
+from wan_lora_studio.errors import GenerationError, StorageError
 from wan_lora_studio.session.state import LoRAUIState
 
 KEPT_SECONDS = 30 * 24 * 3600  # as long as the browser keeps the key

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from utils import GenerationError, LoRASelection
+from wan_lora_studio.errors import GenerationError
+from wan_lora_studio.lora.selection.strengths import LoRASelection
 
 MOST_WORDS = 50
 MOST_NUMBER = 1e12

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from utils import GenerationError, SettingsError, StudioError, UploadError, from_mb
+from wan_lora_studio.errors import GenerationError, SettingsError, StudioError, UploadError
+from wan_lora_studio.units import from_mb
 
 
 def in_words(error: StudioError) -> str:

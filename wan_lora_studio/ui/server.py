@@ -19,7 +19,9 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from lora_ui.http.router import ASSETS_URL as LORA_ASSETS_URL
-from utils import JobQueue, LoRAManager, LoRAUploadHandler, Settings
+from wan_lora_studio.jobs.queue import JobQueue
+from wan_lora_studio.lora.uploads.handler import LoRAUploadHandler
+from wan_lora_studio.settings import Settings
 from wan_lora_studio.ui.http.api import build_api
 from wan_lora_studio.ui.http.gradio_routes import GradioDoors
 from wan_lora_studio.ui.http.guard import LOOPBACK, Access, Guard
@@ -29,6 +31,7 @@ from wan_lora_studio.ui.page.page import TITLE, build_page
 from wan_lora_studio.ui.page.preload import preload_links
 from wan_lora_studio.ui.page.theme import studio_theme
 from wan_lora_studio.ui.static import ASSETS
+from wan_lora_studio.wan.lora_manager import LoRAManager
 
 STYLES = (
     f"{ASSETS_URL}/theme.css",

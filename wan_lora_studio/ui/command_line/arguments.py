@@ -8,7 +8,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from utils import GenerationError, SettingsError, parse_multipliers
+from wan_lora_studio.errors import GenerationError, SettingsError
+from wan_lora_studio.lora.selection.wangp_multipliers import parse_multipliers
 
 LOGIN_VARIABLE = "WAN_LORA_LOGIN"
 EXAMPLES = """examples:

@@ -8,18 +8,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import utils
-from utils import (
-    GenerationError,
-    GenerationResult,
-    GenerationTask,
-    LoRAError,
-    LoRAManager,
-    Progress,
-    Settings,
-)
+from wan_lora_studio.errors import GenerationError, LoRAError
+from wan_lora_studio.settings import Settings
 from wan_lora_studio.ui.command_line.arguments import TASK_ARGUMENTS
 from wan_lora_studio.ui.forms.from_video import Likeness, from_video
+from wan_lora_studio.wan.lora_manager import LoRAManager
+from wan_lora_studio.wan.task import GenerationResult, GenerationTask, Progress
 
 STAGES = {
     "load": "Loading the model",
@@ -32,13 +26,16 @@ STAGES = {
 
 def run_generate(arguments: argparse.Namespace, settings: Settings) -> int:
     """Make the video of `arguments`; what goes wrong is raised as a StudioError."""
+    from wan_lora_studio.wan.generation.generate_video import generate_video
+    from wan_lora_studio.wan.models.loading import ModelManager
+
     target = _target(arguments.out)
     loras = LoRAManager(settings)
     task = wanted_task(arguments, settings, loras)
     for warning in (*task.prompt_warnings, *loras.doubts(loras.without_notation(task)[0])):
         print(f"Note: {warning}", file=sys.stderr)
-    result = utils.generate_video(
-        task, models=utils.ModelManager(settings), loras=loras, on_progress=print_progress
+    result = generate_video(
+        task, models=ModelManager(settings), loras=loras, on_progress=print_progress
     )
     written = place_result(result, target)
     print(f"\nSeed {result.task.seed}")

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import argparse
 
-from utils import Copies, Settings, StorageError, is_running
+from wan_lora_studio.backups import Copies
+from wan_lora_studio.errors import StorageError
+from wan_lora_studio.jobs.supervisor.instances import is_running
+from wan_lora_studio.settings import Settings
 
 
 def run_restore(arguments: argparse.Namespace, settings: Settings) -> int:

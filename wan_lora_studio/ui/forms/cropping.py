@@ -6,7 +6,7 @@ from typing import Any
 
 from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 
-from utils import GenerationError
+from wan_lora_studio.errors import GenerationError
 
 LEAST = 0.001  # of a side
 RIM_BLUR = 0.04  # of the longer side

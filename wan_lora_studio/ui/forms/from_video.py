@@ -6,15 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from utils import (
-    GenerationError,
-    LoRAManager,
-    Settings,
-    hashed_records,
-    installed_fingerprint,
-    read_facts,
-    restore,
-)
+from wan_lora_studio.errors import GenerationError
+from wan_lora_studio.results.reading import read_facts
+from wan_lora_studio.results.restoring import hashed_records, restore
+from wan_lora_studio.settings import Settings
+from wan_lora_studio.wan.lora_manager import LoRAManager
+from wan_lora_studio.wan.models.identity import installed_fingerprint
 
 if TYPE_CHECKING:
     from wan_lora_studio.results.facts import VideoFacts

@@ -7,7 +7,10 @@ import threading
 import time
 from collections.abc import Callable
 
-from utils import Copies, JobQueue, ResultLibrary, Settings
+from wan_lora_studio.backups import Copies
+from wan_lora_studio.jobs.queue import JobQueue
+from wan_lora_studio.results.library import ResultLibrary
+from wan_lora_studio.settings import Settings
 from wan_lora_studio.ui.forms.input_pictures import PictureStore
 
 logger = logging.getLogger(__name__)

@@ -13,7 +13,8 @@ from typing import Any, BinaryIO
 
 from PIL import Image
 
-from utils import GenerationError, NoPictureError, StorageError, read_picture
+from wan_lora_studio.errors import GenerationError, StorageError
+from wan_lora_studio.lora.files.preview_sources import NoPictureError, read_picture
 from wan_lora_studio.ui.forms.cropping import cropped, padded
 from wan_lora_studio.ui.http.result_models import Picture
 from wan_lora_studio.ui.messages import picture_gone

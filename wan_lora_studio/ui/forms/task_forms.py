@@ -9,8 +9,11 @@ from typing import Any
 
 from pydantic import BaseModel, Field, model_validator
 
-from utils import GenerationTask, Part, RequestError, Settings
+from wan_lora_studio.errors import RequestError
+from wan_lora_studio.jobs.job import Part
+from wan_lora_studio.settings import Settings
 from wan_lora_studio.ui.forms.input_pictures import PictureStore
+from wan_lora_studio.wan.task import GenerationTask
 
 WHOLE = ("width", "height", "num_frames", "fps", "steps", "seed")
 EMPTY = (None, "")

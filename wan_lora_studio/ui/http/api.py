@@ -11,7 +11,11 @@ from fastapi.exceptions import RequestValidationError
 from lora_ui.http.responses import RevalidatedFiles, refuse_request
 from lora_ui.http.router import ASSETS_URL as LORA_ASSETS_URL
 from lora_ui.http.router import create_lora_router, lora_assets
-from utils import Copies, JobQueue, LoRAManager, LoRAUploadHandler, ResultLibrary, Settings
+from wan_lora_studio.backups import Copies
+from wan_lora_studio.jobs.queue import JobQueue
+from wan_lora_studio.lora.uploads.handler import LoRAUploadHandler
+from wan_lora_studio.results.library import ResultLibrary
+from wan_lora_studio.settings import Settings
 from wan_lora_studio.ui.forms.housekeeping import Housekeeping
 from wan_lora_studio.ui.forms.input_pictures import PictureStore
 from wan_lora_studio.ui.forms.task_forms import TaskForms
@@ -27,6 +31,7 @@ from wan_lora_studio.ui.http.unknown_addresses import refuse_unknown_addresses
 from wan_lora_studio.ui.page.generate_tab import ASSETS_URL
 from wan_lora_studio.ui.page.page import TITLE
 from wan_lora_studio.ui.static import ASSETS
+from wan_lora_studio.wan.lora_manager import LoRAManager
 
 DESCRIPTION = (
     "Everything that the page does, for scripts. Ids and names are taken, never paths. A refusal"

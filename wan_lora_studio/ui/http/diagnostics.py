@@ -8,7 +8,9 @@ from fastapi import APIRouter, Response
 from fastapi.responses import PlainTextResponse
 
 from lora_ui.http.responses import ErrorRoute
-from utils import JobQueue, Settings, diagnostics
+from wan_lora_studio.diagnostics import diagnostics
+from wan_lora_studio.jobs.queue import JobQueue
+from wan_lora_studio.settings import Settings
 from wan_lora_studio.ui.http.jobs import NOT_FOUND, JobId
 from wan_lora_studio.ui.http.status import FRESH
 from wan_lora_studio.ui.messages import job_not_found

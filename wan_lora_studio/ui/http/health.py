@@ -9,7 +9,8 @@ from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse
 from pydantic import BaseModel
 
 from lora_ui.http.responses import ErrorRoute
-from utils import JobQueue, LoRAManager, ResultLibrary
+from wan_lora_studio.jobs.queue import JobQueue
+from wan_lora_studio.results.library import ResultLibrary
 from wan_lora_studio.ui.http.cpu_use import CpuMeter
 from wan_lora_studio.ui.http.guard import HEALTH
 from wan_lora_studio.ui.http.listing_checks import Listing
@@ -17,6 +18,7 @@ from wan_lora_studio.ui.http.metrics import collect
 from wan_lora_studio.ui.http.prometheus import CONTENT_TYPE, exposition
 from wan_lora_studio.ui.http.status import FRESH
 from wan_lora_studio.ui.static import ASSETS
+from wan_lora_studio.wan.lora_manager import LoRAManager
 
 NO_JOBS = "Jobs cannot be taken or handed out."
 

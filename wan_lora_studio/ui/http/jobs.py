@@ -8,7 +8,7 @@ from fastapi import APIRouter, Body, Path, Query, Response
 from fastapi.responses import JSONResponse
 
 from lora_ui.http.responses import ErrorRoute
-from utils import JobQueue
+from wan_lora_studio.jobs.queue import JobQueue
 from wan_lora_studio.ui.forms.task_forms import Submission, TaskForms
 from wan_lora_studio.ui.http.job_models import (
     CancelAnswer,

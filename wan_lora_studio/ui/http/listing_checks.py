@@ -5,7 +5,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 
-from utils import LoRAManager, ResultLibrary, ResultQuery, StudioError
+from wan_lora_studio.errors import StudioError
+from wan_lora_studio.results.library import ResultLibrary
+from wan_lora_studio.results.query import ResultQuery
+from wan_lora_studio.wan.lora_manager import LoRAManager
 
 logger = logging.getLogger(__name__)
 

@@ -6,9 +6,11 @@ from collections import Counter
 
 import psutil
 
-from utils import JobQueue, LoRAManager, StudioError
+from wan_lora_studio.errors import StudioError
+from wan_lora_studio.jobs.queue import JobQueue
 from wan_lora_studio.ui.http.cpu_use import CpuMeter
 from wan_lora_studio.ui.http.prometheus import Metric, single
+from wan_lora_studio.wan.lora_manager import LoRAManager
 
 STATES = ("queued", "running", "done", "failed", "cancelled", "interrupted")
 WORKER_STATES = ("stopped", "starting", "loading", "ready", "busy", "restarting", "failed")

@@ -14,11 +14,15 @@ from starlette.concurrency import run_in_threadpool
 
 from lora_ui.http.responses import IMMUTABLE, ErrorRoute
 from lora_ui.http.served_files import served
-from utils import GenerationError, LoRAManager, ResultLibrary, Settings, read_facts
+from wan_lora_studio.errors import GenerationError
+from wan_lora_studio.results.library import ResultLibrary
+from wan_lora_studio.results.reading import read_facts
+from wan_lora_studio.settings import Settings
 from wan_lora_studio.ui.forms.from_video import restored_here
 from wan_lora_studio.ui.forms.input_pictures import PictureStore
 from wan_lora_studio.ui.http.result_models import Picture, RestoredSettings, StoredPicture
 from wan_lora_studio.ui.messages import picture_gone, too_large
+from wan_lora_studio.wan.lora_manager import LoRAManager
 
 if TYPE_CHECKING:
     from wan_lora_studio.results.facts import VideoFacts

@@ -12,14 +12,10 @@ from PIL import Image
 
 from lora_ui.http.responses import IMMUTABLE, ErrorRoute
 from lora_ui.http.served_files import served
-from utils import (
-    GenerationError,
-    JobQueue,
-    LoRAManager,
-    LoRANotFoundError,
-    ResultLibrary,
-    ResultQuery,
-)
+from wan_lora_studio.errors import GenerationError, LoRANotFoundError
+from wan_lora_studio.jobs.queue import JobQueue
+from wan_lora_studio.results.library import ResultLibrary
+from wan_lora_studio.results.query import ResultQuery
 from wan_lora_studio.ui.forms.input_pictures import PictureStore
 from wan_lora_studio.ui.http.file_manager import is_local, show_in_folder
 from wan_lora_studio.ui.http.result_models import (
@@ -33,6 +29,7 @@ from wan_lora_studio.ui.http.result_models import (
     ResultList,
 )
 from wan_lora_studio.ui.messages import result_gone
+from wan_lora_studio.wan.lora_manager import LoRAManager
 
 
 def create_result_router(

@@ -8,10 +8,13 @@ from fastapi import APIRouter, Query, Response
 from fastapi.responses import JSONResponse
 
 from lora_ui.http.responses import ErrorRoute
-from utils import Copies, JobQueue, LoRAManager, ResultLibrary
+from wan_lora_studio.backups import Copies
+from wan_lora_studio.jobs.queue import JobQueue
+from wan_lora_studio.results.library import ResultLibrary
 from wan_lora_studio.ui.http.cpu_use import CpuMeter
 from wan_lora_studio.ui.http.job_models import StatusAnswer
 from wan_lora_studio.ui.http.listing_checks import Listing
+from wan_lora_studio.wan.lora_manager import LoRAManager
 
 FRESH = {"Cache-Control": "no-store"}
 

@@ -10,7 +10,7 @@ from fastapi import APIRouter, FastAPI, Request, Response
 from starlette.routing import compile_path
 
 from lora_ui.http.responses import error_response
-from utils import RequestError
+from wan_lora_studio.errors import RequestError
 from wan_lora_studio.ui.http.guard import HEALTH
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")

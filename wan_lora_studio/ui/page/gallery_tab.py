@@ -5,7 +5,7 @@ from __future__ import annotations
 import gradio as gr
 
 from lora_ui.script_panel import script_panel
-from utils import Settings
+from wan_lora_studio.settings import Settings
 from wan_lora_studio.ui.page.generate_tab import ASSETS_URL
 
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from utils import Settings, UntrustedJSONError, read_object
+from wan_lora_studio.settings import Settings
+from wan_lora_studio.untrusted_json import UntrustedJSONError, read_object
 
 if TYPE_CHECKING:
     from wan_lora_studio.settings import ModelEntry

@@ -9,7 +9,7 @@ import gradio as gr
 
 from lora_ui.generation_controls import create_generation_controls
 from lora_ui.script_panel import script_panel
-from utils import Settings
+from wan_lora_studio.settings import Settings
 from wan_lora_studio.ui.page.generate_form import (
     Form,
     example_chips,

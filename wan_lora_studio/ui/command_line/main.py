@@ -1,0 +1,72 @@
+"""The command: it serves the page, makes one video, or brings back a copy of our files."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from wan_lora_studio.errors import StudioError
+from wan_lora_studio.jobs.queue import JobQueue
+from wan_lora_studio.logs import start_logging
+from wan_lora_studio.lora.uploads.handler import LoRAUploadHandler
+from wan_lora_studio.settings import Settings, load_settings
+from wan_lora_studio.ui.command_line.arguments import build_parser, read_login, settings_overrides
+from wan_lora_studio.ui.command_line.generate import run_generate
+from wan_lora_studio.ui.command_line.restore import run_restore
+from wan_lora_studio.ui.messages import in_words
+from wan_lora_studio.versions import versions
+from wan_lora_studio.wan.lora_manager import LoRAManager
+
+INTERRUPTED = 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Exit codes: 0 done, 1 an error in words on stderr, 2 wrong usage, 130 interrupted."""
+    arguments = build_parser(f"Wan2.2 LoRA Studio {versions()['app']}").parse_args(argv)
+    log_level = getattr(arguments, "log_level", "warning")
+    try:
+        config = {"config": arguments.config} if "config" in arguments else {}
+        settings = load_settings(**config, **settings_overrides(arguments))
+        start_logging(settings, "app", log_level)
+        if arguments.command == "generate":
+            return run_generate(arguments, settings)
+        if arguments.command == "restore":
+            return run_restore(arguments, settings)
+        return run_page(arguments, settings, log_level)
+    except StudioError as error:
+        print(in_words(error), file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nInterrupted.", file=sys.stderr)
+        return INTERRUPTED
+
+
+def run_page(arguments: argparse.Namespace, settings: Settings, log_level: str) -> int:
+    """Build the objects and serve until interrupted."""
+    # Here, so that `--help` and `generate` need not wait for Gradio.
+    from wan_lora_studio.ui.server import address_of, build_app, open_in_browser, open_socket, serve
+
+    login = read_login(arguments.login_file)
+    listener = open_socket(settings, login)
+    address = address_of(listener)
+
+    def announce() -> None:
+        print(f"Wan2.2 LoRA Studio is ready: {address}", flush=True)
+        if _wants_browser(arguments.open):
+            open_in_browser(address)
+
+    loras = LoRAManager(settings)
+    uploads = LoRAUploadHandler(settings, loras)
+    queue = JobQueue(settings, loras=loras)
+    app = build_app(settings, loras, uploads, queue, on_ready=announce, version=versions()["app"])
+    serve(app, listener, login=login, log_level=log_level)
+    return 0
+
+
+def _wants_browser(wish: bool | None) -> bool:
+    if wish is not None:
+        return wish
+    screen = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    return sys.platform in ("win32", "darwin") or bool(screen)
