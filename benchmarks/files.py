@@ -15,7 +15,7 @@ from torch import Tensor
 from benchmarks.algebras import Change, Recipe, Shape, Source, difference, drawn, repeated
 from benchmarks.corpus import Layout
 from benchmarks.namings import ORIGINAL_NAMES, Naming
-from wan_lora_studio.lora.selection.strengths import EXPERTS, Expert
+from wan_lora_studio.lora.roles import EXPERTS, Expert
 
 Role = Literal["both", "high", "low"]
 Variant = Literal["full", "attention", "one block", "high only", "pair"]

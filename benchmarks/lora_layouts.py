@@ -26,7 +26,7 @@ from benchmarks.peft_side import COMPONENTS, DiffusersSide
 from benchmarks.report import Cell, PartResult, Table, Target
 from benchmarks.settings import Settings
 from wan_lora_studio.errors import StudioError
-from wan_lora_studio.lora.selection.strengths import EXPERTS, Expert
+from wan_lora_studio.lora.roles import EXPERTS, Expert
 
 TOLERANCE = 1e-5
 STRENGTHS: Mapping[Expert, float] = {"high": 0.8, "low": -0.5}

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from wan_lora_studio.lora.selection.strengths import Expert
+from wan_lora_studio.lora.roles import Expert
 
 COMPONENTS: Mapping[Expert, str] = {"high": "transformer", "low": "transformer_2"}
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import gradio as gr
 
-from lora_ui.http.router import ASSETS_URL
+from lora_ui.static import ASSETS_URL
 
 
 def script_panel(

@@ -17,6 +17,9 @@ from starlette.types import Scope
 from lora_ui.http.json_body import JSONRequest
 from wan_lora_studio.errors import RequestError, StudioError
 
+FRESH = {"Cache-Control": "no-store"}
+
+
 logger = logging.getLogger(__name__)
 
 IMMUTABLE = {"Cache-Control": "private, max-age=31536000, immutable"}  # versioned addresses only

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
@@ -20,6 +19,7 @@ from lora_ui.http.selection import add_selection_routes
 from lora_ui.http.sets import add_sets_routes
 from lora_ui.http.thumbnails import add_thumbnail_routes
 from lora_ui.http.uploads import Sent, receive_sidecar, receive_upload
+from lora_ui.static import ASSETS
 from wan_lora_studio.documents import Documents
 from wan_lora_studio.lora.uploads.handler import LoRAUploadHandler
 from wan_lora_studio.results.library import ResultLibrary
@@ -28,8 +28,6 @@ from wan_lora_studio.session.state import LoRAUIState
 from wan_lora_studio.settings import Settings
 from wan_lora_studio.wan.lora_manager import LoRAManager
 
-ASSETS = Path(__file__).parent.parent / "assets"
-ASSETS_URL = "/lora_ui/assets"
 SESSIONS_FILE = "sessions.sqlite"
 
 

@@ -15,7 +15,7 @@ from tests.browser.actions import card, choose_action, pick
 from tests.browser.running import MODELS, App, open_page, open_tab
 from tests.browser.test_library import one_demo_lora
 from utils import LoRAManager, load_settings
-from wan_lora_studio.lora.library.estimates import Measured
+from wan_lora_studio.lora.storage.load_history import Measured
 
 ZEROS = 32 << 30  # bytes that lie on no disk; a checksum of them takes a while
 

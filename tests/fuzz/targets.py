@@ -34,14 +34,13 @@ from wan_lora_studio.lora.files.preview_sources import (
 from wan_lora_studio.lora.files.sidecar_forms import READ
 from wan_lora_studio.lora.files.sidecars import read_sidecar
 from wan_lora_studio.lora.files.webui_json import rewritten
-from wan_lora_studio.lora.index.scanner import require_supported
 from wan_lora_studio.lora.inspection.dialects import read_keys
 from wan_lora_studio.lora.inspection.header_texts import describe
 from wan_lora_studio.lora.inspection.info import LoRAInfo
-from wan_lora_studio.lora.inspection.inspect_lora import inspect_lora
+from wan_lora_studio.lora.inspection.inspect_lora import inspect_lora, require_supported
+from wan_lora_studio.lora.inspection.model_hints import task_hints
 from wan_lora_studio.lora.inspection.role_evidence import find_role, has_identity, name_role
 from wan_lora_studio.lora.inspection.scaling import CONFIG_NAME, check_config, read_scaling
-from wan_lora_studio.lora.inspection.task_hints import task_hints
 from wan_lora_studio.lora.names import free_name, name_problem, safe_name, stem_of
 from wan_lora_studio.lora.selection.set_files import read_set_file
 from wan_lora_studio.lora.selection.strengths import LoRASelection

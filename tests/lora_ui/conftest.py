@@ -10,7 +10,8 @@ from fastapi import FastAPI
 from lora_files import write_lora
 from starlette.testclient import TestClient
 
-from lora_ui.http.router import ASSETS_URL, create_lora_router, lora_assets
+from lora_ui.http.router import create_lora_router, lora_assets
+from lora_ui.static import ASSETS_URL
 from utils import LoRAManager, LoRAUploadHandler, ResultLibrary, Settings, load_settings
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from lora_ui.http.router import ASSETS_URL
+from lora_ui.static import ASSETS_URL
 from utils import Settings
 
 

@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 
 from lora_ui.http.router import create_lora_router
 from utils import LoRAManager, LoRAUploadHandler, Settings, load_settings
-from wan_lora_studio.lora.library.estimates import Measured
+from wan_lora_studio.lora.storage.load_history import Measured
 
 
 @pytest.fixture

@@ -13,8 +13,7 @@ from typing import Any
 
 from wan_lora_studio.errors import StorageError, StudioError
 from wan_lora_studio.jobs.job import FINISHED_STATES, Job, JobState, Part
-from wan_lora_studio.jobs.revision_counter import RevisionCounter
-from wan_lora_studio.jobs.status import Tally
+from wan_lora_studio.jobs.status import RevisionCounter, Tally
 from wan_lora_studio.jobs.store.arranging import ArrangedStore
 from wan_lora_studio.jobs.submission.memory_check import estimate
 from wan_lora_studio.jobs.submission.preparing import Preparation, parts_again

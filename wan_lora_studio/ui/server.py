@@ -18,19 +18,18 @@ import uvicorn
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
-from lora_ui.http.router import ASSETS_URL as LORA_ASSETS_URL
+from lora_ui.static import ASSETS_URL as LORA_ASSETS_URL
 from wan_lora_studio.jobs.queue import JobQueue
 from wan_lora_studio.lora.uploads.handler import LoRAUploadHandler
 from wan_lora_studio.settings import Settings
 from wan_lora_studio.ui.http.api import build_api
 from wan_lora_studio.ui.http.gradio_routes import GradioDoors
-from wan_lora_studio.ui.http.guard import LOOPBACK, Access, Guard
+from wan_lora_studio.ui.http.guard import Access, Guard
 from wan_lora_studio.ui.messages import address_unusable, password_needed, port_taken
-from wan_lora_studio.ui.page.generate_tab import ASSETS_URL
-from wan_lora_studio.ui.page.page import TITLE, build_page
+from wan_lora_studio.ui.page.page import build_page
 from wan_lora_studio.ui.page.preload import preload_links
 from wan_lora_studio.ui.page.theme import studio_theme
-from wan_lora_studio.ui.static import ASSETS
+from wan_lora_studio.ui.static import ASSETS, ASSETS_URL, LOOPBACK, TITLE
 from wan_lora_studio.wan.lora_manager import LoRAManager
 
 STYLES = (

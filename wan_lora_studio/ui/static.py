@@ -4,4 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+ASSETS_URL = "/ui/assets"
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+TITLE = "Wan2.2 LoRA Studio"
+
+
 ASSETS = Path(__file__).parent / "assets"

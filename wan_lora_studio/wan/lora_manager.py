@@ -17,10 +17,10 @@ from wan_lora_studio.errors import (
     LoRANotFoundError,
 )
 from wan_lora_studio.keyword_names import either_name
+from wan_lora_studio.lora.library.pinned import PinningLibrary
 from wan_lora_studio.lora.selection.strengths import LoRASelection
 from wan_lora_studio.units import MB
 from wan_lora_studio.wan.ownership import Check, nothing
-from wan_lora_studio.wan.pinned import PinningLibrary
 from wan_lora_studio.wan.task import GenerationTask, unreadable_prompt
 
 PROMPTS = ("prompt", "negative_prompt")

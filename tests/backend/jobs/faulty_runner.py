@@ -21,8 +21,8 @@ from moved_clock import DAY, clock_moved
 from system_limits import full_disk, full_memory
 
 from wan_lora_studio.jobs.worker.runner import GenerationRunner
+from wan_lora_studio.lora.index.pins import Pins
 from wan_lora_studio.settings import Settings
-from wan_lora_studio.wan.pinned import Pins
 from wan_lora_studio.wan.task import GenerationResult, GenerationTask, Progress
 
 

@@ -15,8 +15,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from wan_lora_studio.errors import CancelledByUser, GenerationError, ModelLoadError
+from wan_lora_studio.lora.index.pins import Pins
 from wan_lora_studio.settings import Settings
-from wan_lora_studio.wan.pinned import Pins
 from wan_lora_studio.wan.task import GenerationResult, GenerationTask, Progress
 
 

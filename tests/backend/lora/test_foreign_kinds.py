@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from lora_files import DIM, TINY_CONFIG, diffusion_pipe, musubi
 
 from wan_lora_studio.errors import UnsupportedLoRAError
-from wan_lora_studio.lora.index.scanner import require_supported
 from wan_lora_studio.lora.inspection.architectures import architecture_from_config
 from wan_lora_studio.lora.inspection.compatibility import judge
 from wan_lora_studio.lora.inspection.dialects import read_keys
 from wan_lora_studio.lora.inspection.info import LoRAInfo
+from wan_lora_studio.lora.inspection.inspect_lora import require_supported
 from wan_lora_studio.lora.inspection.key_wrappers import peel
 
 Inspect = Callable[..., LoRAInfo]

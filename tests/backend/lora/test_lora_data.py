@@ -15,9 +15,9 @@ from lora_files import (
 )
 
 from wan_lora_studio.errors import LoRAFileError
-from wan_lora_studio.lora.files import finite
+from wan_lora_studio.lora.files import tensor_data
 from wan_lora_studio.lora.files.header import TensorEntry, read_header
-from wan_lora_studio.lora.files.tensor_data import validate_tensor_data
+from wan_lora_studio.lora.files.tensor_data import first_non_finite, validate_tensor_data
 from wan_lora_studio.lora.inspection.shapes import matrix, mismatch, missing_half
 
 SHAPES: dict[str, tuple[dict[str, tuple[int, ...]], tuple[int, int]]] = {
@@ -104,8 +104,8 @@ def test_data_must_be_finite_and_not_all_zero(tmp_path: Path) -> None:
 
 def test_a_bad_number_is_found_wherever_a_thread_looks(monkeypatch: pytest.MonkeyPatch) -> None:
     """The first tensor that holds one, with a run of neighbours cut among several threads."""
-    monkeypatch.setattr(finite, "SHARE_BYTES", 16)
-    monkeypatch.setattr(finite, "PIECE_BYTES", 8)
+    monkeypatch.setattr(tensor_data, "SHARE_BYTES", 16)
+    monkeypatch.setattr(tensor_data, "PIECE_BYTES", 8)
     good = np.arange(24, dtype=np.float32)
     ends = {"a": 5, "b": 12, "c": 24}
     starts = dict(zip(ends, (0, 5, 12), strict=True))
@@ -113,13 +113,13 @@ def test_a_bad_number_is_found_wherever_a_thread_looks(monkeypatch: pytest.Monke
         TensorEntry(key, "F32", (end - starts[key],), 4 * starts[key], 4 * end)
         for key, end in ends.items()
     ]
-    assert finite.first_non_finite(good.tobytes(), entries) is None
-    assert finite.first_non_finite(b"", []) is None
+    assert first_non_finite(good.tobytes(), entries) is None
+    assert first_non_finite(b"", []) is None
     for place in range(24):
         broken = good.copy()
         broken[place:] = -np.inf
         first = next(key for key, end in ends.items() if place < end)
-        assert finite.first_non_finite(broken.tobytes(), entries[::-1]) == first
+        assert first_non_finite(broken.tobytes(), entries[::-1]) == first
 
 
 @pytest.mark.parametrize(("dtype", "nan"), [("F8_E4M3", 0xFF), ("F8_E5M2", 0x7D)])

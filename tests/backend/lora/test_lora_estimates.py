@@ -8,9 +8,8 @@ import pytest
 from lora_files import tiny_model, write_lora
 
 from wan_lora_studio.errors import LoRANotFoundError
-from wan_lora_studio.lora.library.estimates import Measured
 from wan_lora_studio.lora.library.library import LoRALibrary
-from wan_lora_studio.lora.storage.load_history import KEPT, TELLS_SPEED
+from wan_lora_studio.lora.storage.load_history import KEPT, TELLS_SPEED, Measured
 from wan_lora_studio.settings import Settings, load_settings
 
 

@@ -9,7 +9,7 @@ from lora_files import layer_keys, musubi
 
 from wan_lora_studio.lora.inspection.info import LoRAInfo
 from wan_lora_studio.lora.inspection.layer_names import DIFFUSERS_BLOCK, DIFFUSERS_ROOT, FUSED
-from wan_lora_studio.lora.inspection.model_family import READERS, VECTORS, WRITERS
+from wan_lora_studio.lora.inspection.model_hints import READERS, VECTORS, WRITERS
 
 Inspect = Callable[..., LoRAInfo]
 

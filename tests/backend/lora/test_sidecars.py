@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from lora_files import write_lora
 
-from wan_lora_studio.lora.inspection.header_texts import join_words, split_words
+from wan_lora_studio.lora.description import join_words, split_words
 from wan_lora_studio.lora.library.library import LoRALibrary
 
 LONG = "A woman walks along the beach at sunset, waves roll in, cinematic, 35mm film."

@@ -17,9 +17,9 @@ from wan_lora_studio.jobs.store.rows import (
     text,
 )
 from wan_lora_studio.jobs.store.schema import JOBS
+from wan_lora_studio.lora.index.pins import NO_PINS, PinnedLoRA, Pins
 from wan_lora_studio.sqlite_file import CountedFile
 from wan_lora_studio.storage_faults import Fault
-from wan_lora_studio.wan.pinned import NO_PINS, PinnedLoRA, Pins
 from wan_lora_studio.wan.task import GenerationTask
 
 LAST_PLACE = "(SELECT COALESCE(MAX(place), 0) + 1 FROM jobs WHERE state = 'queued')"

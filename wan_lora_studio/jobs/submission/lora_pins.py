@@ -20,12 +20,12 @@ import uuid
 from collections.abc import Iterable
 from pathlib import Path
 
+from wan_lora_studio.filesystem import NO_LINKS, sync_folder
+from wan_lora_studio.lora.index.pins import PinnedFile, PinnedLoRA, Pins
 from wan_lora_studio.lora.index.scanner import ScannedFile
 from wan_lora_studio.lora.inspection.scaling import config_of
 from wan_lora_studio.lora.names import is_lora_file
-from wan_lora_studio.lora.storage.moves import NO_LINKS, sync_folder
 from wan_lora_studio.wan.lora_manager import LoRAManager
-from wan_lora_studio.wan.pinned import PinnedFile, PinnedLoRA, Pins
 
 IN_LIBRARY = ".pinned"
 OWNER = re.compile("[0-9a-f]{32}")

@@ -7,17 +7,18 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from wan_lora_studio.errors import GenerationError
 from wan_lora_studio.jobs.job import Job, JobPart, Part
 from wan_lora_studio.jobs.store.store import JobStore
 from wan_lora_studio.jobs.submission.batches import expand
-from wan_lora_studio.jobs.submission.checking import checked
 from wan_lora_studio.jobs.submission.inputs import Inputs
+from wan_lora_studio.lora.index.pins import NO_PINS, PinnedLoRA, Pins
 from wan_lora_studio.lora.index.walk import extra_folders
 from wan_lora_studio.settings import Settings
+from wan_lora_studio.units import MB
 from wan_lora_studio.wan.lora_manager import LoRAManager
-from wan_lora_studio.wan.pinned import NO_PINS, PinnedLoRA, Pins
 from wan_lora_studio.wan.task import GenerationTask
 
 
@@ -106,3 +107,27 @@ def parts_again(parts: Iterable[JobPart]) -> list[Part]:
         else Part(part.label, part.changes)
         for part in parts
     ]
+
+
+def checked(task: GenerationTask, loras: LoRAManager) -> GenerationTask:
+    """The task with every default filled in and the facts of its LoRAs.
+
+    Raises GenerationError that names every problem, and a LoRAError for LoRAs that are not in
+    the library, cannot be read or don't fit the model.
+    """
+    resolved = loras.checked(task)
+    return dataclasses.replace(resolved, **_lora_facts(resolved, loras))
+
+
+def _lora_facts(task: GenerationTask, loras: LoRAManager) -> dict[str, Any]:
+    """What the result's metadata keeps of the LoRAs as they are now, with the estimates; without
+    a LoRA the library is not asked, whatever state it is in."""
+    if not task.selected_loras:
+        return {"lora_memory_usage": 0.0, "lora_load_time": 0.0, "lora_metadata": {}}
+    records = {name: loras.record(name) for name in task.selected_loras}
+    cost = loras.estimate_memory_impact(list(records), model_type=task.model_type)
+    return {
+        "lora_memory_usage": cost["total_mb"] * MB,
+        "lora_load_time": cost["load_seconds"],
+        "lora_metadata": {name: record["metadata"] for name, record in records.items()},
+    }

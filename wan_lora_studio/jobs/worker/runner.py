@@ -10,8 +10,8 @@ from typing import Any, Protocol
 import psutil
 
 from wan_lora_studio.errors import SettingsError
+from wan_lora_studio.lora.index.pins import Pins
 from wan_lora_studio.settings import Settings
-from wan_lora_studio.wan.pinned import Pins
 from wan_lora_studio.wan.task import GenerationResult, GenerationTask, Progress
 
 GENERATION_RUNNER = "wan_lora_studio.jobs.worker.runner:GenerationRunner"

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-import time
 from pathlib import Path
 from typing import NamedTuple
 
-from wan_lora_studio.lora.files.header import open_regular
-from wan_lora_studio.lora.library.background import Background
+from wan_lora_studio.lora.files.opening import open_regular
 
 CHUNK_BYTES = 1024 * 1024
-PAUSES = 3  # times as long as the work: a quarter of the time is used
 
 
 class Hashes(NamedTuple):
@@ -60,17 +57,3 @@ def file_hashes(path: Path) -> Hashes:
         while chunk := file.read(CHUNK_BYTES):
             digest.update(chunk)
     return digest.hashes
-
-
-def file_hashes_slowly(path: Path, background: Background) -> Hashes | None:
-    """The same with a small share of the disk and the processor; None once it is cancelled."""
-    digest = Hashing()
-    with os.fdopen(open_regular(path), "rb", buffering=0) as file:
-        while not background.is_cancelled:
-            started = time.monotonic()
-            chunk = file.read(CHUNK_BYTES)
-            if not chunk:
-                return digest.hashes
-            digest.update(chunk)
-            background.pause(PAUSES * (time.monotonic() - started))
-    return None

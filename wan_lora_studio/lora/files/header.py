@@ -9,7 +9,6 @@ Tensor data is never read or mapped.
 from __future__ import annotations
 
 import os
-import stat
 from dataclasses import dataclass
 from functools import cached_property
 from io import FileIO
@@ -20,7 +19,7 @@ from wan_lora_studio.lora.files.foreign_files import LOOKED_AT, foreign_kind
 from wan_lora_studio.lora.files.header_fast import read_usual
 from wan_lora_studio.lora.files.header_strict import Columns, TensorEntry, fail, read_json
 from wan_lora_studio.lora.files.header_text import header_text
-from wan_lora_studio.lora.storage.links import broken_link
+from wan_lora_studio.lora.files.opening import open_regular
 
 __all__ = [
     "MAX_HEADER_BYTES",
@@ -35,7 +34,6 @@ __all__ = [
     "read_raw",
 ]
 
-GONE = "gone"  # an error's `reason` where the file is not there at the moment
 MAX_HEADER_BYTES = 100_000_000  # the limit of the format itself
 PICKLE_RISK = "opening one may run code that is hidden in it"
 CONVERT_A_PICKLE = (
@@ -113,56 +111,6 @@ def parse_header(raw: RawHeader) -> Header:
     sizes = raw.data_start, raw.file_size
     columns, metadata = read_usual(raw.text, *sizes) or read_json(raw.text, raw.name, *sizes)
     return Header(columns, metadata, *sizes)
-
-
-def open_regular(path: Path) -> int:
-    """A read-only descriptor of a regular file; the caller closes it. Never blocks.
-
-    A link is followed: its owner put it there. Raises LoRAFileError for a missing file, a link
-    that leads nowhere, a FIFO, a device or a folder; none of these is opened.
-    """
-    flags = os.O_RDONLY
-    for name in ("O_NONBLOCK", "O_CLOEXEC", "O_BINARY"):
-        flags |= getattr(os, name, 0)
-    try:
-        # Opening some devices does something, so they are told before; and again once it is open.
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise _not_regular(path)
-        descriptor = os.open(path, flags)
-    except OSError as error:
-        raise _not_opened(path, error) from error
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise _not_regular(path)
-    return descriptor
-
-
-def _not_regular(path: Path) -> LoRAFileError:
-    what = "a link to something that is" if path.is_symlink() else "this is"
-    return LoRAFileError(
-        f"{path.name}: {what} not a regular file.",
-        suggestions=["Put a .safetensors file into the library."],
-    )
-
-
-def _not_opened(path: Path, error: OSError) -> LoRAFileError:
-    if path.is_symlink():
-        return LoRAFileError(
-            f"{path.name} {broken_link(path, error)}.",
-            suggestions=[
-                "Bring back the file it points to.",
-                "Delete the LoRA here: only the link goes.",
-            ],
-            context={"reason": GONE},
-        )
-    if isinstance(error, FileNotFoundError):
-        return LoRAFileError(
-            f"{path.name}: the file does not exist.", suggestions=["Refresh the library."]
-        )
-    return LoRAFileError(
-        f"{path.name}: the file cannot be opened: {error.strerror or error}.",
-        suggestions=["Check its permissions."],
-    )
 
 
 def _header_length(file: FileIO, name: str, file_size: int) -> int:

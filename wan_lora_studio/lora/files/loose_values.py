@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from html.parser import HTMLParser
 from typing import Any, TypeVar
 
-from wan_lora_studio.lora.inspection.header_texts import MAX_WORDS, plain_text, split_words
+from wan_lora_studio.lora.description import MAX_WORDS, plain_text, split_words
 
 LARGEST = 100.0
 MAX_SHOWN = 40

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 
 from wan_lora_studio.errors import LoRAFileError
-from wan_lora_studio.lora.files.header import open_regular
+from wan_lora_studio.lora.files.links import broken_link
+
+GONE = "gone"  # an error's `reason` where the file is not there at the moment
 
 
 def read_small(path: Path, limit: int) -> bytes:
@@ -32,3 +35,53 @@ def _leads_to_its_kind(link: Path) -> bool:
     target = link.resolve()
     same_ending = target.suffix.casefold() == link.suffix.casefold()
     return same_ending or (target.parent.name == "blobs" and not target.suffix)
+
+
+def open_regular(path: Path) -> int:
+    """A read-only descriptor of a regular file; the caller closes it. Never blocks.
+
+    A link is followed: its owner put it there. Raises LoRAFileError for a missing file, a link
+    that leads nowhere, a FIFO, a device or a folder; none of these is opened.
+    """
+    flags = os.O_RDONLY
+    for name in ("O_NONBLOCK", "O_CLOEXEC", "O_BINARY"):
+        flags |= getattr(os, name, 0)
+    try:
+        # Opening some devices does something, so they are told before; and again once it is open.
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise _not_regular(path)
+        descriptor = os.open(path, flags)
+    except OSError as error:
+        raise _not_opened(path, error) from error
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise _not_regular(path)
+    return descriptor
+
+
+def _not_regular(path: Path) -> LoRAFileError:
+    what = "a link to something that is" if path.is_symlink() else "this is"
+    return LoRAFileError(
+        f"{path.name}: {what} not a regular file.",
+        suggestions=["Put a .safetensors file into the library."],
+    )
+
+
+def _not_opened(path: Path, error: OSError) -> LoRAFileError:
+    if path.is_symlink():
+        return LoRAFileError(
+            f"{path.name} {broken_link(path, error)}.",
+            suggestions=[
+                "Bring back the file it points to.",
+                "Delete the LoRA here: only the link goes.",
+            ],
+            context={"reason": GONE},
+        )
+    if isinstance(error, FileNotFoundError):
+        return LoRAFileError(
+            f"{path.name}: the file does not exist.", suggestions=["Refresh the library."]
+        )
+    return LoRAFileError(
+        f"{path.name}: the file cannot be opened: {error.strerror or error}.",
+        suggestions=["Check its permissions."],
+    )

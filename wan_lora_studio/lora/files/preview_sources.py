@@ -20,7 +20,8 @@ from PIL import Image, ImageOps
 
 from wan_lora_studio.errors import LoRAError, StudioError
 from wan_lora_studio.lora.files.companion_names import SHOWING_TEXT
-from wan_lora_studio.lora.files.header import open_regular, read_header
+from wan_lora_studio.lora.files.header import read_header
+from wan_lora_studio.lora.files.opening import open_regular
 from wan_lora_studio.lora.files.png_strips import png_size, reduced
 from wan_lora_studio.lora.files.sidecars import load_json
 from wan_lora_studio.media import START_BYTES, is_media, media_type

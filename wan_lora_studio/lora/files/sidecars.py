@@ -15,17 +15,12 @@ from typing import Any
 
 from wan_lora_studio.errors import LoRAFileError
 from wan_lora_studio.file_boundary import one_file
+from wan_lora_studio.lora.description import MAX_TEXT, Description, plain_text, split_words
 from wan_lora_studio.lora.files import loose_values
 from wan_lora_studio.lora.files.companion_names import kind_of
 from wan_lora_studio.lora.files.encodings import decoded, encoding_note
 from wan_lora_studio.lora.files.opening import read_small
 from wan_lora_studio.lora.files.sidecar_forms import PLAIN, READ, Form, Kind, Place, form_of
-from wan_lora_studio.lora.inspection.header_texts import (
-    MAX_TEXT,
-    Description,
-    plain_text,
-    split_words,
-)
 from wan_lora_studio.units import MB
 from wan_lora_studio.untrusted_json import Limits, UntrustedJSONError, read_object
 

@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from wan_lora_studio.lora.description import join_words
 from wan_lora_studio.lora.files.sidecar_forms import is_civitai_dump
 from wan_lora_studio.lora.files.sidecars import load_json
-from wan_lora_studio.lora.inspection.header_texts import join_words
 from wan_lora_studio.untrusted_json import UntrustedJSONError
 
 KEYS = {

@@ -9,17 +9,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+from wan_lora_studio.errors import LoRAFileError, StudioError
+from wan_lora_studio.lora.description import Description
 from wan_lora_studio.lora.files.companion_names import VIDEOS
+from wan_lora_studio.lora.files.opening import GONE
 from wan_lora_studio.lora.files.sidecars import SidecarReading, merged
 from wan_lora_studio.lora.files.thumbnails import FOLDER as THUMBNAILS
 from wan_lora_studio.lora.index.entries import Entry, PairedBy
-from wan_lora_studio.lora.index.held import NOT_HELD, Held
-from wan_lora_studio.lora.index.scanner import status_of
 from wan_lora_studio.lora.inspection.compatibility import Compatibility
-from wan_lora_studio.lora.inspection.header_texts import Description
 from wan_lora_studio.lora.inspection.info import LoRAInfo
 from wan_lora_studio.lora.inspection.role_evidence import Expert
 from wan_lora_studio.lora.names import name_problem
+from wan_lora_studio.lora.selection.strengths import LoRASelection
 from wan_lora_studio.lora.storage.catalog import Usage
 from wan_lora_studio.units import MB
 
@@ -248,3 +249,41 @@ def _date(mtime_ns: int) -> str:
         return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     except (OverflowError, OSError, ValueError):
         return ""  # a file system may hold a date that no calendar has
+
+
+def status_of(error: StudioError | None) -> str:
+    """The record's status for a file with this error."""
+    if error is None:
+        return "ok"
+    if error.context.get("reason") == GONE:
+        return "missing"
+    return "corrupt" if isinstance(error, LoRAFileError) else "unsupported"
+
+
+@dataclass(frozen=True)
+class Held:
+    """`loaded` from when a run has taken it until the run ends; `applied` while it is in force.
+    `strength` is that of the expert in which it is stronger at the beginning."""
+
+    loaded: bool = False
+    applied: bool = False
+    strength: float = 0.0
+
+
+NOT_HELD = Held()
+
+
+def held_of(applied: Mapping[str, float], worker: Mapping[str, Any]) -> dict[str, Held]:
+    """By name. `worker` is as `LoRALibrary.follow_worker` takes it."""
+    found = {name: Held(True, True, float(strength)) for name, strength in applied.items()}
+    for name, said in worker.items():
+        in_force = said.get("state") == "applied"
+        found[name] = Held(True, in_force, _number(said.get("strength")) if in_force else 0.0)
+    return found
+
+
+def _number(strength: Any) -> float:
+    if strength is None:
+        return 0.0
+    ((_, parsed),) = LoRASelection.parse({"one": strength}).items
+    return max((parsed.high.at(0.0), parsed.low.at(0.0)), key=abs)

@@ -11,15 +11,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from wan_lora_studio.errors import LoRAFileError, StudioError, UnsupportedLoRAError, released
+from wan_lora_studio.errors import LoRAFileError, StudioError, released
 from wan_lora_studio.file_boundary import one_file
-from wan_lora_studio.lora.files.header import GONE
+from wan_lora_studio.lora.description import Description
 from wan_lora_studio.lora.index.search import DESCRIPTION
 from wan_lora_studio.lora.index.walk import Folders, Snapshot, Stamp, by_folder
-from wan_lora_studio.lora.inspection.dialects import nothing_readable
-from wan_lora_studio.lora.inspection.header_texts import Description
 from wan_lora_studio.lora.inspection.info import Form, LoRAInfo
-from wan_lora_studio.lora.inspection.inspect_lora import FormCache, inspect_lora
+from wan_lora_studio.lora.inspection.inspect_lora import FormCache, inspect_lora, require_supported
 from wan_lora_studio.lora.inspection.role_evidence import NOTHING, RoleEvidence
 from wan_lora_studio.lora.inspection.role_words import NameRole, name_role
 from wan_lora_studio.lora.inspection.scaling import CONFIG_NAME
@@ -312,27 +310,3 @@ def _summed_up(row: FileRow, plain: Mapping[str, Any]) -> FileRow:
 def _config_beside(path: str) -> str:
     folder, slash, _ = path.rpartition("/")
     return f"{folder}{slash}{CONFIG_NAME}"
-
-
-def require_supported(info: LoRAInfo, name: str) -> None:
-    """Raise UnsupportedLoRAError for a file that could be applied to no model at all."""
-    if not info.layers and not info.problems:
-        raise UnsupportedLoRAError(
-            f"{name}: {nothing_readable(info.ignored, info.unknown)}.",
-            context={"file": name, "unknown": list(info.unknown[:20])},
-        )
-    if info.problems:
-        raise UnsupportedLoRAError(
-            f"{name}: {'; '.join(info.problems)}.",
-            suggestions=["Export the LoRA again, completely and in one layout."],
-            context={"file": name, "problems": list(info.problems)},
-        )
-
-
-def status_of(error: StudioError | None) -> str:
-    """The record's status for a file with this error."""
-    if error is None:
-        return "ok"
-    if error.context.get("reason") == GONE:
-        return "missing"
-    return "corrupt" if isinstance(error, LoRAFileError) else "unsupported"

@@ -21,8 +21,9 @@ from wan_lora_studio.lora.inspection.role_evidence import (
     Source,
     Strength,
 )
-from wan_lora_studio.lora.inspection.role_words import Mark, Role, marks, says_one_expert
+from wan_lora_studio.lora.inspection.role_words import Mark, marks, says_one_expert
 from wan_lora_studio.lora.names import composed, name_key, without_suffix
+from wan_lora_studio.lora.roles import Role
 
 Key = tuple[str, str]  # the folder and the name, one of them without a role word
 

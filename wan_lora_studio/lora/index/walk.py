@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from wan_lora_studio.lora.files.companion_names import FolderNames
+from wan_lora_studio.lora.files.links import broken_link
 from wan_lora_studio.lora.names import is_lora_file, is_pickle, is_utf8
-from wan_lora_studio.lora.storage.links import broken_link
 from wan_lora_studio.settings import Settings
 
 INODE_BITS = 2**63 - 1  # what the catalogue can hold

@@ -11,8 +11,8 @@ from wan_lora_studio.lora.inspection.dialects import nothing_readable
 from wan_lora_studio.lora.inspection.info import LoRAInfo
 from wan_lora_studio.lora.inspection.interface_layers import other_task
 from wan_lora_studio.lora.inspection.layers import LayerGroup
+from wan_lora_studio.lora.inspection.model_hints import IMAGE_LAYERS
 from wan_lora_studio.lora.inspection.shapes import flaw, mismatch
-from wan_lora_studio.lora.inspection.task_hints import IMAGE_LAYERS
 
 Verdict = Literal["fits", "partly", "no", "unknown"]
 NAMED = 3  # layers that a reason names before it counts the rest

@@ -40,7 +40,7 @@ from wan_lora_studio.lora.inspection.keys import (
 )
 from wan_lora_studio.lora.inspection.layer_names import Naming, resolve_dotted, resolve_underscored
 from wan_lora_studio.lora.inspection.part_names import Spelling, split_part
-from wan_lora_studio.lora.selection.strengths import Expert
+from wan_lora_studio.lora.roles import Expert
 
 __all__ = [
     "DIALECTS",

@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass, fields
 from typing import Any
 
-from wan_lora_studio.lora.inspection.header_texts import Description
+from wan_lora_studio.lora.description import Description
 from wan_lora_studio.lora.inspection.layers import LayerGroup
 from wan_lora_studio.lora.inspection.role_evidence import Expert, RoleEvidence
 from wan_lora_studio.lora.inspection.scaling import Scaling

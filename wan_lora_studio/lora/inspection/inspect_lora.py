@@ -15,25 +15,25 @@ from io import FileIO
 from math import prod
 from pathlib import Path
 
-from wan_lora_studio.lora.files.header import (
-    Header,
-    RawHeader,
-    open_regular,
-    parse_header,
-    raw_header,
-)
+from wan_lora_studio.errors import UnsupportedLoRAError
+from wan_lora_studio.lora.files.header import Header, RawHeader, parse_header, raw_header
 from wan_lora_studio.lora.files.header_fast import split_usual
+from wan_lora_studio.lora.files.opening import open_regular
 from wan_lora_studio.lora.files.tensor_data import NumberPlaces, number_places, read_numbers
-from wan_lora_studio.lora.inspection.dialects import read_keys, refusals
+from wan_lora_studio.lora.inspection.dialects import nothing_readable, read_keys, refusals
 from wan_lora_studio.lora.inspection.header_texts import describe, too_long
 from wan_lora_studio.lora.inspection.info import Form, LoRAInfo
 from wan_lora_studio.lora.inspection.keys import SCALES, KeyReading
 from wan_lora_studio.lora.inspection.layers import LayerGroup, group_layers, split_fused
-from wan_lora_studio.lora.inspection.model_family import family_of, hidden_size
+from wan_lora_studio.lora.inspection.model_hints import (
+    family_of,
+    hidden_size,
+    layer_hints,
+    task_hints,
+)
 from wan_lora_studio.lora.inspection.role_evidence import find_role
 from wan_lora_studio.lora.inspection.scaling import read_scaling
 from wan_lora_studio.lora.inspection.shapes import Algebra, algebras, flaw, rank
-from wan_lora_studio.lora.inspection.task_hints import layer_hints, task_hints
 
 LISTED = 20  # problems that are spelled out; the rest is counted
 
@@ -231,3 +231,18 @@ def _shortened(problems: list[str]) -> tuple[str, ...]:
     if len(problems) <= LISTED:
         return tuple(problems)
     return (*problems[:LISTED], f"and {len(problems) - LISTED} more")
+
+
+def require_supported(info: LoRAInfo, name: str) -> None:
+    """Raise UnsupportedLoRAError for a file that could be applied to no model at all."""
+    if not info.layers and not info.problems:
+        raise UnsupportedLoRAError(
+            f"{name}: {nothing_readable(info.ignored, info.unknown)}.",
+            context={"file": name, "unknown": list(info.unknown[:20])},
+        )
+    if info.problems:
+        raise UnsupportedLoRAError(
+            f"{name}: {'; '.join(info.problems)}.",
+            suggestions=["Export the LoRA again, completely and in one layout."],
+            context={"file": name, "problems": list(info.problems)},
+        )

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from wan_lora_studio.lora.inspection.layer_names import fused_into
-from wan_lora_studio.lora.selection.strengths import Expert
+from wan_lora_studio.lora.roles import Expert
 
 MARK = "{n}"  # stands for the block number
 ORPHAN = "alpha of a layer that has no weights in this file"

@@ -11,7 +11,7 @@ from wan_lora_studio.lora.inspection.fused_layers import piece, row_axes
 from wan_lora_studio.lora.inspection.keys import MARK, KeyForm
 from wan_lora_studio.lora.inspection.layer_names import fused_into
 from wan_lora_studio.lora.inspection.shapes import Shape, flaw
-from wan_lora_studio.lora.selection.strengths import Expert
+from wan_lora_studio.lora.roles import Expert
 
 
 @dataclass(frozen=True)

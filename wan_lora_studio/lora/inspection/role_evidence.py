@@ -14,7 +14,8 @@ from enum import StrEnum
 from pathlib import PurePath
 from typing import Literal
 
-from wan_lora_studio.lora.inspection.role_words import Role, name_role, says_one_expert
+from wan_lora_studio.lora.inspection.role_words import name_role, says_one_expert
+from wan_lora_studio.lora.roles import Role
 
 Expert = Literal["both", "high", "low", "unsure"]
 

@@ -13,7 +13,8 @@ from itertools import pairwise
 from typing import Literal
 from urllib.parse import unquote
 
-Role = Literal["both", "high", "low"]
+from wan_lora_studio.lora.roles import Role
+
 Half = Literal["high", "low"]
 
 # After "high" or "low", these words make it a statement about something else than noise.

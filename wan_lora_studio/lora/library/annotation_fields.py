@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import math
-import sqlite3
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from wan_lora_studio.errors import LoRAError
-from wan_lora_studio.lora.inspection.header_texts import (
-    MAX_TEXT,
-    MAX_WORDS,
-    plain_text,
-    split_words,
-)
-from wan_lora_studio.storage_faults import stored_value
+from wan_lora_studio.lora.description import MAX_TEXT, MAX_WORDS, plain_text, split_words
+from wan_lora_studio.lora.storage.edits import Edits
 
 MAX_STRENGTH = 100.0
 MAX_NOTE = "at most 4,000 characters"
-Edits = dict[str, Any]
 
 
 def checked_changes(changes: Mapping[str, Any]) -> Edits:
@@ -53,20 +45,6 @@ def merged_edits(old: Mapping[str, Any], changes: Mapping[str, Any]) -> Edits:
     """`old` with the changes made; an edit that was taken back is not in it."""
     both = {**old, **changes}
     return {field: value for field, value in both.items() if value is not None}
-
-
-def save_edits(db: sqlite3.Connection, path: str, edits: Mapping[str, Any]) -> None:
-    """Within a transaction, keep all edits of the file at `path`; none removes the row."""
-    db.execute("DELETE FROM edits WHERE path=?", (path,))
-    if edits:
-        db.execute("INSERT INTO edits VALUES (?, ?)", (path, json.dumps(edits)))
-
-
-def read_edits(db: sqlite3.Connection) -> dict[str, Edits]:
-    """The edits of every file, by path; without those that a bad disk has spoilt."""
-    rows = db.execute("SELECT path, edits FROM edits")
-    read = ((path, stored_value(text, dict)) for path, text in rows)
-    return {path: edits for path, edits in read if edits is not None}
 
 
 def _text(value: Any) -> str:

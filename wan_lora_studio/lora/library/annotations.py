@@ -16,15 +16,11 @@ from wan_lora_studio.lora.files.webui_json import rewritten
 from wan_lora_studio.lora.index.entries import Entry
 from wan_lora_studio.lora.index.scanner import ScannedFile
 from wan_lora_studio.lora.inspection.role_evidence import Source
-from wan_lora_studio.lora.inspection.role_words import Role
-from wan_lora_studio.lora.library.annotation_fields import (
-    Edits,
-    checked_changes,
-    merged_edits,
-    save_edits,
-)
+from wan_lora_studio.lora.library.annotation_fields import checked_changes, merged_edits
 from wan_lora_studio.lora.library.locking import LockedLibrary
+from wan_lora_studio.lora.roles import Role
 from wan_lora_studio.lora.storage.catalog import bump, save_role
+from wan_lora_studio.lora.storage.edits import Edits, save_edits
 from wan_lora_studio.lora.storage.moves import Move
 from wan_lora_studio.lora.storage.pairings import save_pairing
 from wan_lora_studio.lora.storage.staging_area import discard, step_path, write_step

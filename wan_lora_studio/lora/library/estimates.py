@@ -14,22 +14,11 @@ from wan_lora_studio.lora.storage.load_history import (
     Experience,
     Lesson,
     Load,
+    Measured,
     read_loads,
     save_load,
 )
 from wan_lora_studio.units import MB
-
-
-@dataclass(frozen=True)
-class Measured:
-    """What one use cost: `cold` if its files were read from disk; bytes held while applied."""
-
-    mode: Mode
-    device: str
-    cold: bool
-    seconds: float
-    host: int
-    gpu: int
 
 
 @dataclass(frozen=True)

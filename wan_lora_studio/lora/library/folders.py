@@ -3,18 +3,9 @@
 from __future__ import annotations
 
 import re
-import sqlite3
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from wan_lora_studio.errors import LoRAError
-from wan_lora_studio.lora.index.entries import Entry, PairedBy
-from wan_lora_studio.lora.index.entry_files import all_paths, told_apart
-from wan_lora_studio.lora.index.library_index import Contents
-from wan_lora_studio.lora.inspection.role_evidence import Source
-from wan_lora_studio.lora.inspection.role_words import Role
-from wan_lora_studio.lora.inspection.scaling import CONFIG_NAME
 from wan_lora_studio.lora.names import (
     composed,
     is_lora_file,
@@ -23,11 +14,7 @@ from wan_lora_studio.lora.names import (
     safe_name,
     without_suffix,
 )
-from wan_lora_studio.lora.storage.catalog import Catalog
-from wan_lora_studio.lora.storage.journal import Intents
-from wan_lora_studio.lora.storage.links import moves_of
 from wan_lora_studio.lora.storage.moves import make_folder, missing_folders
-from wan_lora_studio.lora.storage.pairings import save_pairing
 
 MAX_DEPTH = 8
 
@@ -141,107 +128,3 @@ def _refuse_same_name(root: Path, folder: str) -> None:
                     suggestions=[f"Use {entry.name!r} as it is, or choose another name."],
                 )
         here /= part
-
-
-@dataclass(frozen=True)
-class Relocation:
-    """Moves all files of a LoRA into another folder of the library."""
-
-    root: Path
-    contents: Contents
-    catalog: Catalog
-    intents: Intents
-
-    def move(self, entry: Entry, folder: str) -> dict[str, str]:
-        """All files or none; returns old path → new path.
-
-        Raises LoRAError if the folder is not there, or a file of the same name is in it.
-        """
-        folder = folder_on_disk(self.root, folder)
-        self._refuse_folder(folder)
-        prefix = f"{folder}/" if folder else ""
-        names = told_apart(entry, self.contents.names)
-        paths = {
-            path: f"{prefix}{names.get(path, PurePosixPath(path).name)}"
-            for path in all_paths(entry, self.contents.names)
-        }
-        paths = {old: new for old, new in paths.items() if old != new}
-        self._refuse_clash(entry, folder, paths)
-        roles = self._roles_to_keep(entry, paths)
-        try:
-            moves = moves_of(self.root, paths, self.contents.own_links)
-            self.intents.carry_out(moves, lambda db: self._save(db, entry, paths, roles))
-        except FileExistsError as error:
-            raise self._clash(entry, folder, str(error.filename2 or error.filename)) from error
-        except OSError as error:
-            raise LoRAError(
-                f"{entry.name} could not be moved: {error.strerror or error}. Nothing was changed.",
-                suggestions=["Check the permissions of the LoRA folder and try again."],
-            ) from error
-        return paths
-
-    def _save(
-        self,
-        db: sqlite3.Connection,
-        entry: Entry,
-        paths: dict[str, str],
-        roles: Mapping[str, Role],
-    ) -> None:
-        """Within a transaction. A pair that its names alone do not make stays one by hand."""
-        self.catalog.moved(db, paths, roles)
-        if entry.paired_by in (PairedBy.FOLDERS, PairedBy.NEAR_NAME):
-            high, low = (entry.files[role].path for role in ("high", "low"))
-            save_pairing(db, paths.get(high, high), paths.get(low, low), together=True)
-
-    def _refuse_folder(self, folder: str) -> None:
-        path = self.root / folder
-        try:
-            there = not missing_folders(path, self.root)
-        except OSError as error:
-            raise LoRAError(
-                f"{folder!r} is a symbolic link, which may lead out of the library.",
-                suggestions=["Choose a folder of the library itself."],
-            ) from error
-        if not there:
-            raise LoRAError(
-                f"There is no folder {folder!r} in the library.",
-                suggestions=["Create the folder first."],
-                context={"folder": folder},
-            )
-
-    def _refuse_clash(self, entry: Entry, folder: str, paths: dict[str, str]) -> None:
-        own = {PurePosixPath(path).name for path in paths if _folder_of(path) == folder}
-        there = {name_key(name) for name in self.contents.names.get(folder, frozenset()) - own}
-        targets = [name_key(PurePosixPath(path).name) for path in paths.values()]
-        taken = next((name for name in targets if name in there or targets.count(name) > 1), None)
-        if taken:
-            raise self._clash(entry, folder, taken)
-        # An adapter_config.json changes how every LoRA in its folder is read.
-        brings = CONFIG_NAME in targets and any(map(is_lora_file, there))
-        if paths and (brings or CONFIG_NAME in there):
-            raise LoRAError(
-                f"{entry.name} cannot share a folder: {CONFIG_NAME} is for one LoRA alone.",
-                suggestions=["Create a new folder for it."],
-            )
-
-    def _clash(self, entry: Entry, folder: str, taken: str) -> LoRAError:
-        return LoRAError(
-            f"{entry.name} cannot move to {folder or 'the top folder'!r}: {Path(taken).name!r} is"
-            " there already.",
-            suggestions=["Rename one of the two first, or choose another folder."],
-            context={"name": entry.name, "folder": folder},
-        )
-
-    def _roles_to_keep(self, entry: Entry, paths: dict[str, str]) -> dict[str, Role]:
-        """Roles that only the old folder's name stated, or a twin's name beside it."""
-        found: dict[str, Role] = {}
-        for role, file in entry.files.items():
-            evidence = entry.evidence(role)
-            elsewhere = evidence.source in (Source.FOLDER_NAME, Source.TWIN)
-            if elsewhere and not evidence.is_weak and file.path in paths:
-                found[paths[file.path]] = evidence.role
-        return found
-
-
-def _folder_of(path: str) -> str:
-    return path.rpartition("/")[0]

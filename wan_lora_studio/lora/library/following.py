@@ -13,10 +13,10 @@ from pathlib import Path, PurePosixPath
 from wan_lora_studio.lora.files.companion_names import kind_of
 from wan_lora_studio.lora.files.webui_json import KEYS, rewritten
 from wan_lora_studio.lora.index.library_index import Contents
-from wan_lora_studio.lora.library.annotation_fields import Edits
 from wan_lora_studio.lora.library.custom_preview import SUFFIX as PREVIEW
 from wan_lora_studio.lora.library.custom_preview import is_own
 from wan_lora_studio.lora.names import without_suffix
+from wan_lora_studio.lora.storage.edits import Edits
 from wan_lora_studio.lora.storage.moves import Move
 
 

@@ -14,10 +14,12 @@ from typing import Any
 
 from wan_lora_studio.errors import LoRAError
 from wan_lora_studio.lora.index.entry_files import all_paths
+from wan_lora_studio.lora.library.adding import Adoption
 from wan_lora_studio.lora.library.custom_preview import PreviewedLibrary
-from wan_lora_studio.lora.library.folders import Relocation, create_folder, folder_like
+from wan_lora_studio.lora.library.folders import create_folder, folder_like
 from wan_lora_studio.lora.library.following import Following
-from wan_lora_studio.lora.library.renaming import Adoption, Renaming
+from wan_lora_studio.lora.library.moving import Relocation
+from wan_lora_studio.lora.library.renaming import Renaming
 from wan_lora_studio.lora.names import composed, name_key
 from wan_lora_studio.lora.storage.catalog import bump
 from wan_lora_studio.lora.storage.moves import Move

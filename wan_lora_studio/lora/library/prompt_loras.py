@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from wan_lora_studio.lora.index.name_lookup import Meant
+from wan_lora_studio.lora.roles import EXPERTS
 from wan_lora_studio.lora.selection.prompt_notation import PromptLoRA, read_prompt, without
-from wan_lora_studio.lora.selection.strengths import EXPERTS
 
 
 class Library(Protocol):

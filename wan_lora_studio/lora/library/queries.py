@@ -13,10 +13,9 @@ from typing import Any
 
 from wan_lora_studio.errors import LoRAFileError
 from wan_lora_studio.file_boundary import one_file
-from wan_lora_studio.lora.index.held import held_of
 from wan_lora_studio.lora.index.name_lookup import Meant, meant_by
 from wan_lora_studio.lora.index.page_data import display_data, info_summary
-from wan_lora_studio.lora.index.records import Prepared, record_of
+from wan_lora_studio.lora.index.records import Prepared, held_of, record_of
 from wan_lora_studio.lora.index.scanner import ScannedFile
 from wan_lora_studio.lora.index.search import search
 from wan_lora_studio.lora.inspection.block_coverage import BlockCoverage, coverage_by_block

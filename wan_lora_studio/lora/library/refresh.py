@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import os
 import time
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wan_lora_studio.errors import LoRAError, LoRAFileError
-from wan_lora_studio.lora.files.hashing import Hashes, file_hashes_slowly
+from wan_lora_studio.lora.files.hashing import CHUNK_BYTES, Hashes, Hashing
+from wan_lora_studio.lora.files.opening import open_regular
 from wan_lora_studio.lora.index.scanner import ScannedFile
 from wan_lora_studio.lora.index.thumbnail_cache import Row
 from wan_lora_studio.lora.library.background import Background
 
 if TYPE_CHECKING:
     from wan_lora_studio.lora.library.view import LibraryView
+
+PAUSES = 3  # times as long as the work: a quarter of the time is used
+
 
 PUBLISH_SECONDS = 2.0  # a page sees new files at least this often
 PUBLISH_SHARE = 10  # publishing takes at most one part in about this many of the time
@@ -124,3 +130,17 @@ class Refreshing:
                 self.library.publish_hashes(found)
                 found, published = {}, time.monotonic()
         self.library.publish_hashes(found)
+
+
+def file_hashes_slowly(path: Path, background: Background) -> Hashes | None:
+    """The same with a small share of the disk and the processor; None once it is cancelled."""
+    digest = Hashing()
+    with os.fdopen(open_regular(path), "rb", buffering=0) as file:
+        while not background.is_cancelled:
+            started = time.monotonic()
+            chunk = file.read(CHUNK_BYTES)
+            if not chunk:
+                return digest.hashes
+            digest.update(chunk)
+            background.pause(PAUSES * (time.monotonic() - started))
+    return None

@@ -13,7 +13,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from wan_lora_studio.errors import GenerationError, LoRAError
-from wan_lora_studio.lora.inspection.header_texts import plain_text
+from wan_lora_studio.lora.description import plain_text
 from wan_lora_studio.lora.names import name_key
 from wan_lora_studio.lora.selection.strengths import LoRASelection
 from wan_lora_studio.lora.selection.wangp_multipliers import Phases, parse_multipliers

@@ -8,7 +8,7 @@ from typing import Any
 
 from wan_lora_studio.documents import Documents
 from wan_lora_studio.errors import LoRAError
-from wan_lora_studio.lora.inspection.header_texts import plain_text
+from wan_lora_studio.lora.description import plain_text
 from wan_lora_studio.lora.names import name_key
 from wan_lora_studio.lora.selection.set_files import (
     MOST_LORAS,

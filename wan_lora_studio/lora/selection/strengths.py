@@ -5,13 +5,12 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from wan_lora_studio.errors import MOST_PROBLEMS, GenerationError, together
+from wan_lora_studio.lora.roles import EXPERTS, Expert
 from wan_lora_studio.untrusted_json import shortened
 
-Expert = Literal["high", "low"]
-EXPERTS: tuple[Expert, Expert] = ("high", "low")
 LIMIT = 100.0
 
 

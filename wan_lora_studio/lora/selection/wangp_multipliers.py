@@ -19,7 +19,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from wan_lora_studio.errors import MOST_PROBLEMS, GenerationError, together
-from wan_lora_studio.lora.selection.strengths import EXPERTS, LIMIT
+from wan_lora_studio.lora.roles import EXPERTS
+from wan_lora_studio.lora.selection.strengths import LIMIT
 
 Value = float | list[list[float]]
 MOST_PHASES = 3

@@ -22,8 +22,8 @@ from filelock import FileLock
 from wan_lora_studio.damaged_files import set_aside
 from wan_lora_studio.errors import LoRAError
 from wan_lora_studio.lora.files.hashing import Hashes
-from wan_lora_studio.lora.inspection.role_words import Role
-from wan_lora_studio.lora.library.annotation_fields import Edits, read_edits
+from wan_lora_studio.lora.roles import Role
+from wan_lora_studio.lora.storage.edits import Edits, read_edits
 from wan_lora_studio.lora.storage.file_rows import FILE_COLUMNS, FileRow, insert_files
 from wan_lora_studio.lora.storage.load_history import SCHEMA as LOADS
 from wan_lora_studio.lora.storage.missing_folder import folder_gone

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wan_lora_studio.errors import LoRAError
+from wan_lora_studio.filesystem import sync_folder
 from wan_lora_studio.lora.storage.catalog import Catalog
 from wan_lora_studio.lora.storage.moves import (
     Move,
@@ -29,7 +30,6 @@ from wan_lora_studio.lora.storage.moves import (
     move_one,
     refuse_linked,
     remove_empty,
-    sync_folder,
     undo_one,
 )
 from wan_lora_studio.lora.storage.staging_area import discard

@@ -5,26 +5,12 @@ A link itself is what is moved, renamed and deleted; what it leads to stays as i
 
 from __future__ import annotations
 
-import errno
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from wan_lora_studio.lora.storage.moves import Move
 from wan_lora_studio.lora.storage.staging_area import discard, step_path
-
-
-def broken_link(path: Path, error: OSError) -> str:
-    """What is wrong with a link that cannot be followed, as the end of a sentence."""
-    try:
-        target = str(path.readlink())
-    except OSError:
-        return f"cannot be followed: {error.strerror or error}"
-    if error.errno == errno.ELOOP:
-        return "is a link that leads in a circle"
-    if error.errno in (errno.ENOENT, errno.ENOTDIR):
-        return f"is a link to {target!r}, which is not there"
-    return f"is a link to {target!r}, which cannot be read: {error.strerror or error}"
 
 
 def moves_of(root: Path, plan: Mapping[str, str], links: Iterable[str] = ()) -> list[Move]:

@@ -137,3 +137,15 @@ def save_load(db: sqlite3.Connection, load: Load) -> None:
 def read_loads(db: sqlite3.Connection) -> Experience:
     rows = db.execute(f"SELECT {', '.join(_NAMES)} FROM loads ORDER BY id DESC")
     return Experience(tuple(Load(*row) for row in rows))
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What one use cost: `cold` if its files were read from disk; bytes held while applied."""
+
+    mode: Mode
+    device: str
+    cold: bool
+    seconds: float
+    host: int
+    gpu: int

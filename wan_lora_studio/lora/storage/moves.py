@@ -9,14 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from wan_lora_studio.filesystem import NO_LINKS, sync_folder
 from wan_lora_studio.lora.storage.cross_device import (
     copy_path,
     copy_to_disk,
     discard_copies,
     is_copy,
 )
-
-NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV, errno.EACCES)
 
 
 @dataclass(frozen=True)
@@ -97,17 +96,6 @@ def _same_file(first: Path, second: Path) -> bool:
 def _is_empty(path: Path) -> bool:
     found = path.lstat()
     return stat.S_ISREG(found.st_mode) and found.st_size == 0
-
-
-def sync_folder(folder: Path) -> None:
-    """Write a folder's entries to disk, where the system can open folders."""
-    if not hasattr(os, "O_DIRECTORY"):
-        return
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def make_folder(folder: Path) -> None:

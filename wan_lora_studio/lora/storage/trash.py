@@ -19,11 +19,12 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from wan_lora_studio.errors import LoRAError, LoRANotFoundError
+from wan_lora_studio.filesystem import sync_folder
 from wan_lora_studio.lora.files.opening import read_small
 from wan_lora_studio.lora.names import name_key
 from wan_lora_studio.lora.storage.catalog import Catalog
 from wan_lora_studio.lora.storage.journal import Intents
-from wan_lora_studio.lora.storage.moves import Move, remove_empty, sync_folder
+from wan_lora_studio.lora.storage.moves import Move, remove_empty
 from wan_lora_studio.lora.storage.staging_area import step_path, write_step
 from wan_lora_studio.units import MB
 from wan_lora_studio.untrusted_json import read_object

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from wan_lora_studio.errors import StudioError, UploadError
-from wan_lora_studio.lora.files.header import open_regular
+from wan_lora_studio.lora.files.opening import open_regular
 from wan_lora_studio.lora.library.library import LoRALibrary
 from wan_lora_studio.lora.names import is_pickle
 from wan_lora_studio.lora.storage.staged_file import checked_stem, not_a_lora, stage_stream

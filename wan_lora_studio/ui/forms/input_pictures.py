@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from PIL import Image
+from pydantic import BaseModel
 
 from wan_lora_studio.errors import GenerationError, StorageError
 from wan_lora_studio.lora.files.preview_sources import NoPictureError, read_picture
 from wan_lora_studio.ui.forms.cropping import cropped, padded
-from wan_lora_studio.ui.http.result_models import Picture
 from wan_lora_studio.ui.messages import picture_gone
 
 ID_LENGTH = 32
@@ -126,3 +126,11 @@ class PictureStore:
 
     def _path(self, key: str) -> Path:
         return self._folder / f"{key}.png"
+
+
+class Picture(BaseModel):
+    """A stored input picture. Sizes are in pixels."""
+
+    id: str
+    width: int
+    height: int

@@ -9,8 +9,8 @@ from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 
 from lora_ui.http.responses import RevalidatedFiles, refuse_request
-from lora_ui.http.router import ASSETS_URL as LORA_ASSETS_URL
 from lora_ui.http.router import create_lora_router, lora_assets
+from lora_ui.static import ASSETS_URL as LORA_ASSETS_URL
 from wan_lora_studio.backups import Copies
 from wan_lora_studio.jobs.queue import JobQueue
 from wan_lora_studio.lora.uploads.handler import LoRAUploadHandler
@@ -28,9 +28,7 @@ from wan_lora_studio.ui.http.results import create_result_router
 from wan_lora_studio.ui.http.status import create_status_router
 from wan_lora_studio.ui.http.trash import create_trash_router
 from wan_lora_studio.ui.http.unknown_addresses import refuse_unknown_addresses
-from wan_lora_studio.ui.page.generate_tab import ASSETS_URL
-from wan_lora_studio.ui.page.page import TITLE
-from wan_lora_studio.ui.static import ASSETS
+from wan_lora_studio.ui.static import ASSETS, ASSETS_URL, TITLE
 from wan_lora_studio.wan.lora_manager import LoRAManager
 
 DESCRIPTION = (

@@ -7,12 +7,11 @@ from typing import Any
 from fastapi import APIRouter, Response
 from fastapi.responses import PlainTextResponse
 
-from lora_ui.http.responses import ErrorRoute
+from lora_ui.http.responses import FRESH, ErrorRoute
 from wan_lora_studio.diagnostics import diagnostics
 from wan_lora_studio.jobs.queue import JobQueue
 from wan_lora_studio.settings import Settings
-from wan_lora_studio.ui.http.jobs import NOT_FOUND, JobId
-from wan_lora_studio.ui.http.status import FRESH
+from wan_lora_studio.ui.http.job_models import NOT_FOUND, JobId
 from wan_lora_studio.ui.messages import job_not_found
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from fastapi import Request
 
-from wan_lora_studio.ui.http.guard import LOOPBACK
+from wan_lora_studio.ui.static import LOOPBACK
 
 FORWARDED = ("x-forwarded-for", "forwarded", "x-real-ip")
 

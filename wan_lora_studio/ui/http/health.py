@@ -8,7 +8,7 @@ from fastapi import APIRouter, Response
 from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse
 from pydantic import BaseModel
 
-from lora_ui.http.responses import ErrorRoute
+from lora_ui.http.responses import FRESH, ErrorRoute
 from wan_lora_studio.jobs.queue import JobQueue
 from wan_lora_studio.results.library import ResultLibrary
 from wan_lora_studio.ui.http.cpu_use import CpuMeter
@@ -16,7 +16,6 @@ from wan_lora_studio.ui.http.guard import HEALTH
 from wan_lora_studio.ui.http.listing_checks import Listing
 from wan_lora_studio.ui.http.metrics import collect
 from wan_lora_studio.ui.http.prometheus import CONTENT_TYPE, exposition
-from wan_lora_studio.ui.http.status import FRESH
 from wan_lora_studio.ui.static import ASSETS
 from wan_lora_studio.wan.lora_manager import LoRAManager
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+from fastapi import Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from wan_lora_studio.ui.forms.task_forms import PartForm
 
 if TYPE_CHECKING:
     from wan_lora_studio.wan.memory.footprint import Forecast
+
 
 State = Literal["queued", "running", "done", "failed", "cancelled", "interrupted"]
 FINISHED: list[State] = ["done", "failed", "cancelled", "interrupted"]
@@ -32,6 +34,12 @@ class ErrorAnswer(Answer):
     """Every refusal has this form."""
 
     error: ErrorDetails
+
+
+JobId = Annotated[str, Path(description="The id that submitting gave.")]
+NOT_FOUND: dict[int | str, dict[str, Any]] = {
+    404: {"model": ErrorAnswer, "description": "There is no such job."}
+}
 
 
 class ProgressAnswer(Answer):

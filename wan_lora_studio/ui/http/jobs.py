@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Path, Query, Response
+from fastapi import APIRouter, Body, Query, Response
 from fastapi.responses import JSONResponse
 
 from lora_ui.http.responses import ErrorRoute
 from wan_lora_studio.jobs.queue import JobQueue
 from wan_lora_studio.ui.forms.task_forms import Submission, TaskForms
 from wan_lora_studio.ui.http.job_models import (
+    NOT_FOUND,
     CancelAnswer,
     Clear,
     Copy,
@@ -19,6 +20,7 @@ from wan_lora_studio.ui.http.job_models import (
     Estimate,
     JobAnswer,
     JobEdit,
+    JobId,
     Move,
     QueueAnswer,
     Wanted,
@@ -26,10 +28,6 @@ from wan_lora_studio.ui.http.job_models import (
 from wan_lora_studio.ui.messages import job_not_found
 
 FRESH = {"Cache-Control": "no-store"}
-JobId = Annotated[str, Path(description="The id that submitting gave.")]
-NOT_FOUND: dict[int | str, dict[str, Any]] = {
-    404: {"model": ErrorAnswer, "description": "There is no such job."}
-}
 NOT_NOW: dict[int | str, dict[str, Any]] = {
     **NOT_FOUND,
     409: {"model": ErrorAnswer, "description": "Its state does not allow that."},

@@ -19,8 +19,8 @@ from wan_lora_studio.results.library import ResultLibrary
 from wan_lora_studio.results.reading import read_facts
 from wan_lora_studio.settings import Settings
 from wan_lora_studio.ui.forms.from_video import restored_here
-from wan_lora_studio.ui.forms.input_pictures import PictureStore
-from wan_lora_studio.ui.http.result_models import Picture, RestoredSettings, StoredPicture
+from wan_lora_studio.ui.forms.input_pictures import Picture, PictureStore
+from wan_lora_studio.ui.http.result_models import RestoredSettings, StoredPicture
 from wan_lora_studio.ui.messages import picture_gone, too_large
 from wan_lora_studio.wan.lora_manager import LoRAManager
 

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from wan_lora_studio.ui.forms.input_pictures import Picture
+
 if TYPE_CHECKING:
     from wan_lora_studio.results.library import ResultPage
     from wan_lora_studio.results.rows import Result
@@ -121,14 +123,6 @@ class OpenedFolder(BaseModel):
 
     opened: bool
     path: str
-
-
-class Picture(BaseModel):
-    """A stored input picture. Sizes are in pixels."""
-
-    id: str
-    width: int
-    height: int
 
 
 class StoredPicture(Picture):

@@ -16,14 +16,13 @@ from wan_lora_studio.errors import GenerationError, LoRANotFoundError
 from wan_lora_studio.jobs.queue import JobQueue
 from wan_lora_studio.results.library import ResultLibrary
 from wan_lora_studio.results.query import ResultQuery
-from wan_lora_studio.ui.forms.input_pictures import PictureStore
+from wan_lora_studio.ui.forms.input_pictures import Picture, PictureStore
 from wan_lora_studio.ui.http.file_manager import is_local, show_in_folder
 from wan_lora_studio.ui.http.result_models import (
     Done,
     Favourite,
     Filters,
     OpenedFolder,
-    Picture,
     ResultDetails,
     ResultItem,
     ResultList,

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 from fastapi.responses import JSONResponse
 
-from lora_ui.http.responses import ErrorRoute
+from lora_ui.http.responses import FRESH, ErrorRoute
 from wan_lora_studio.backups import Copies
 from wan_lora_studio.jobs.queue import JobQueue
 from wan_lora_studio.results.library import ResultLibrary
@@ -15,8 +15,6 @@ from wan_lora_studio.ui.http.cpu_use import CpuMeter
 from wan_lora_studio.ui.http.job_models import StatusAnswer
 from wan_lora_studio.ui.http.listing_checks import Listing
 from wan_lora_studio.wan.lora_manager import LoRAManager
-
-FRESH = {"Cache-Control": "no-store"}
 
 
 def create_status_router(

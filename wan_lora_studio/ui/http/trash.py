@@ -5,11 +5,10 @@ from __future__ import annotations
 from fastapi import APIRouter, Response
 from fastapi.responses import FileResponse
 
-from lora_ui.http.responses import ErrorRoute
+from lora_ui.http.responses import FRESH, ErrorRoute
 from lora_ui.http.served_files import served
 from wan_lora_studio.results.library import ResultLibrary
 from wan_lora_studio.ui.http.result_models import DiscardedResult, Done, Emptied, ResultTrash
-from wan_lora_studio.ui.http.status import FRESH
 from wan_lora_studio.ui.messages import not_in_trash
 
 

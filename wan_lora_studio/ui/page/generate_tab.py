@@ -17,8 +17,8 @@ from wan_lora_studio.ui.page.generate_form import (
     model_updates,
     restored_updates,
 )
+from wan_lora_studio.ui.static import ASSETS_URL
 
-ASSETS_URL = "/ui/assets"
 # For events that only fill in fields: at once, without Gradio's queue and its spinners.
 QUICK: dict[str, Any] = {
     "queue": False,

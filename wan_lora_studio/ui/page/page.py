@@ -14,9 +14,8 @@ from wan_lora_studio.ui.page.client_api import add_client_api
 from wan_lora_studio.ui.page.gallery_tab import create_gallery_tab
 from wan_lora_studio.ui.page.generate_tab import create_generate_tab
 from wan_lora_studio.ui.page.status_line import create_status_line
+from wan_lora_studio.ui.static import TITLE
 from wan_lora_studio.wan.lora_manager import LoRAManager
-
-TITLE = "Wan2.2 LoRA Studio"
 
 
 def build_page(settings: Settings, loras: LoRAManager, queue: JobQueue) -> gr.Blocks:

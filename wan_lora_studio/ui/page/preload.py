@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from lora_ui.http.router import ASSETS as LORA_ASSETS
-from lora_ui.http.router import ASSETS_URL as LORA_ASSETS_URL
-from wan_lora_studio.ui.page.generate_tab import ASSETS_URL
-from wan_lora_studio.ui.static import ASSETS
+from lora_ui.static import ASSETS as LORA_ASSETS
+from lora_ui.static import ASSETS_URL as LORA_ASSETS_URL
+from wan_lora_studio.ui.static import ASSETS, ASSETS_URL
 
 OF_OTHER_PAGES = frozenset({"api_docs.js"})
 

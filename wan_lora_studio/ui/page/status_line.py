@@ -6,7 +6,7 @@ import gradio as gr
 
 from lora_ui.script_panel import script_panel
 from wan_lora_studio.settings import Settings
-from wan_lora_studio.ui.page.generate_tab import ASSETS_URL
+from wan_lora_studio.ui.static import ASSETS_URL
 
 
 def create_status_line(settings: Settings) -> gr.HTML:

@@ -10,7 +10,7 @@ import psutil
 from torch import nn
 
 from wan_lora_studio.errors import LoRALoadingError
-from wan_lora_studio.lora.selection.strengths import Expert
+from wan_lora_studio.lora.roles import Expert
 from wan_lora_studio.wan.adapters.layout import Layout
 from wan_lora_studio.wan.adapters.parameter_homes import Home
 from wan_lora_studio.wan.adapters.plan import Plan

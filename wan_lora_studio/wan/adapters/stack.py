@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from wan_lora_studio.errors import InUseError, LoRALoadingError, VRAMError
-from wan_lora_studio.lora.selection.strengths import EXPERTS, Expert
+from wan_lora_studio.lora.roles import EXPERTS, Expert
 from wan_lora_studio.wan.adapters.apply_mode import Choice, Mode, WantedMode, choose
 from wan_lora_studio.wan.adapters.cache import AdapterCache
 from wan_lora_studio.wan.adapters.custody import custody_of

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from wan_lora_studio.errors import CancelledByUser, GenerationError
 from wan_lora_studio.lora.files.preview_sources import NOT_A_PICTURE, picture_of
-from wan_lora_studio.lora.selection.strengths import Expert
+from wan_lora_studio.lora.roles import Expert
 from wan_lora_studio.wan.generation.decoding import Previewer
 from wan_lora_studio.wan.generation.output_checks import Whereabouts, require_finite_latents
 from wan_lora_studio.wan.task import GenerationTask, Progress

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from wan_lora_studio.errors import GenerationError
-from wan_lora_studio.lora.storage.moves import sync_folder
+from wan_lora_studio.filesystem import sync_folder
 from wan_lora_studio.untrusted_json import read_object
 
 Frames = NDArray[np.uint8]

@@ -1,8 +1,4 @@
-"""What a file was trained for, text, image or both to video, as far as it says so.
-
-Hints only, each with its evidence: a trainer writes `wan2.1/lora` for anything, and a LoRA for
-one task often serves another of the same family.
-"""
+"""Hints at the model that a file was made for: the hidden size of its layers, and its names."""
 
 from __future__ import annotations
 
@@ -12,7 +8,19 @@ from pathlib import PurePath
 
 from wan_lora_studio.lora.inspection.layers import LayerGroup
 from wan_lora_studio.lora.inspection.role_evidence import stem_and_folder
+from wan_lora_studio.lora.inspection.shapes import flaw, matrix
 
+FAMILIES = {5120: "wan-14B", 3072: "wan2.2-5B", 1536: "wan2.1-1.3B"}
+# Ends of layer names, by where the hidden size is in the layer's weight [out, in].
+READERS = (
+    "attn1.to_q", "attn1.to_k", "attn1.to_v", "attn2.to_q", "ffn.net.0.proj", "time_proj",
+    "proj_out",
+)  # fmt: skip
+WRITERS = (
+    "attn1.to_out.0", "attn2.to_out.0", "attn2.to_k", "attn2.to_v", "add_k_proj", "add_v_proj",
+    "ffn.net.2", "image_embedder.ff.net.2", "patch_embedding", "linear_1", "linear_2",
+)  # fmt: skip
+VECTORS = ("norm2", "norm_q", "norm_k", "norm_added_k", "scale_shift_table")
 IMAGE_LAYERS = ("add_k_proj", "add_v_proj", "norm_added_k", "image_embedder")
 INPUT_CHANNELS = {16: "t2v", 36: "i2v", 48: "ti2v"}  # of the latent video that each model reads
 WIDTH_OF_TI2V = 3072
@@ -25,6 +33,31 @@ _WORDS = re.compile(
     r"|(?P<i2v>i2v|image[-_ ]?(?:to|2)[-_ ]?video))(?![a-z])",
     re.IGNORECASE,
 )
+
+
+def family_of(width: int | None) -> str:
+    """The family of models with this hidden size, in a word; "unknown" without one."""
+    return FAMILIES.get(width, f"width {width}") if width else "unknown"
+
+
+def hidden_size(layers: Iterable[LayerGroup]) -> int | None:
+    """The hidden size of the model, from the first layer that tells it; None if none does."""
+    return next(filter(None, map(_size_from, layers)), None)
+
+
+def _size_from(layer: LayerGroup) -> int | None:
+    shapes = layer.shapes
+    if layer.module.endswith(VECTORS):
+        return shapes["diff"][-1] if shapes.get("diff") else None
+    axis = 1 if layer.module.endswith(READERS) else 0
+    if not layer.module.endswith(READERS + WRITERS) or flaw(shapes):
+        return None
+    product = matrix(shapes)
+    if isinstance(product, tuple):
+        return product[axis]
+    if len(shapes.get("diff", ())) > axis:
+        return shapes["diff"][axis]
+    return shapes["diff_b"][0] if axis == 0 and shapes.get("diff_b") else None
 
 
 def task_hints(

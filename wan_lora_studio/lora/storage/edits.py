@@ -1,0 +1,26 @@
+"""Edits by a user, as the catalogue keeps them: by the path of the file."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Mapping
+from typing import Any
+
+from wan_lora_studio.storage_faults import stored_value
+
+Edits = dict[str, Any]
+
+
+def save_edits(db: sqlite3.Connection, path: str, edits: Mapping[str, Any]) -> None:
+    """Within a transaction, keep all edits of the file at `path`; none removes the row."""
+    db.execute("DELETE FROM edits WHERE path=?", (path,))
+    if edits:
+        db.execute("INSERT INTO edits VALUES (?, ?)", (path, json.dumps(edits)))
+
+
+def read_edits(db: sqlite3.Connection) -> dict[str, Edits]:
+    """The edits of every file, by path; without those that a bad disk has spoilt."""
+    rows = db.execute("SELECT path, edits FROM edits")
+    read = ((path, stored_value(text, dict)) for path, text in rows)
+    return {path: edits for path, edits in read if edits is not None}
