@@ -4,5 +4,5 @@ from __future__ import annotations
 
 from pathlib import Path
 
-ASSETS = Path(__file__).parent.parent / "assets"
+ASSETS = Path(__file__).parent / "assets"
 ASSETS_URL = "/lora_ui/assets"

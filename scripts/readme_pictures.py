@@ -5,7 +5,7 @@
 
 `with_and_without.webp` shows one prompt and seed, bare and with the demo LoRAs; every clip is
 generated here, by the app's own code. Those of the page are put together from docs/screenshots,
-which `scripts/test tests/browser/test_states.py --pictures` makes.
+which `scripts/test tests/browser/page/test_states.py --pictures` makes.
 """
 
 from __future__ import annotations

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 import utils
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
 BACKEND = {
     "wan_lora_studio.settings",
     "wan_lora_studio.errors",

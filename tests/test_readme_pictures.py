@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from scripts.readme_pictures import PAGES, both_themes
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
 PICTURE = re.compile(r"!\[[^\]]*\]\(([^)]+)\)")
 MOST_BYTES = 200_000
 

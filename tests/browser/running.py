@@ -16,7 +16,8 @@ from pathlib import Path
 import psutil
 from playwright.sync_api import Browser, Page, ViewportSize
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+from tests.support.paths import ROOT
+
 # The embedded model and the demo LoRAs; a recipe under work can be tried by naming its folders.
 MODELS = Path(os.environ.get("TEST_MODELS_DIR", ROOT / "models"))
 LORAS = Path(os.environ.get("TEST_LORAS_DIR", ROOT / "loras"))

@@ -28,9 +28,9 @@ from tests.browser.actions import (
     wait_for_video,
     write_prompt,
 )
+from tests.browser.generate.test_stack import add
+from tests.browser.library.test_library import one_demo_lora
 from tests.browser.running import ROOT, App, open_tab
-from tests.browser.test_library import one_demo_lora
-from tests.browser.test_stack import add
 
 UPLOADED = "evening walk"
 LORAS = {"golden_hour": "0.9", "motion_trail": "0.6"}

@@ -15,14 +15,14 @@ import tempfile
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+from tests.support.paths import ROOT
+
 RUNS = 20_000
 NO_ATHERIS = 3
 DONE = re.compile(rb"Done (\d+) runs? in")
 
 
 def main(arguments: list[str] | None = None) -> int:
-    sys.path.insert(0, str(ROOT / "tests"))
     if importlib.util.find_spec("atheris") is None:
         print(
             "atheris is not installed: it has no wheel for this Python or system. The properties"

@@ -5,13 +5,11 @@ from __future__ import annotations
 import logging
 import sys
 import warnings
-from pathlib import Path
 
 import atheris
 
 
 def main(name: str, arguments: list[str]) -> None:
-    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
     logging.disable(logging.CRITICAL)
     warnings.simplefilter("ignore")
     with atheris.instrument_imports(include=["wan_lora_studio"]):

@@ -9,7 +9,11 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from foreign_files import (
+from PIL import Image
+
+from tests.fuzz import targets
+from tests.fuzz.targets import METADATA_KEYS, Target
+from tests.support.foreign_files import (
     INFOTEXT,
     drawn,
     gif,
@@ -20,13 +24,9 @@ from foreign_files import (
     with_user_comment,
     wrapper,
 )
-from lora_files import layer_keys
-from PIL import Image
-from result_files import WANGP, video_bytes
-from result_files import metadata as our_metadata
-
-from tests.fuzz import targets
-from tests.fuzz.targets import METADATA_KEYS, Target
+from tests.support.loras.files import layer_keys
+from tests.support.result_files import WANGP, video_bytes
+from tests.support.result_files import metadata as our_metadata
 from wan_lora_studio.lora.files.sidecar_forms import READ
 
 DEEP = b"[" * 300 + b"]" * 300

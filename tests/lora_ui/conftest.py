@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 from fastapi import FastAPI
-from lora_files import write_lora
 from starlette.testclient import TestClient
 
 from lora_ui.http.router import create_lora_router, lora_assets
 from lora_ui.static import ASSETS_URL
+from tests.support.loras.files import write_lora
 from utils import LoRAManager, LoRAUploadHandler, ResultLibrary, Settings, load_settings
 
 

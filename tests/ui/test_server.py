@@ -12,10 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.paths import ROOT
 from utils import Settings, SettingsError, load_settings
 from wan_lora_studio.ui.server import address_of, is_loopback, open_socket
-
-ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 @pytest.fixture

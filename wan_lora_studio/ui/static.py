@@ -1,4 +1,4 @@
-"""Where the page's own css and js are."""
+"""Facts of the page that need no Gradio: its title, and where its css and js are."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from wan_lora_studio.lora.description import MAX_WORDS, Description, plain_text, split_words
 from wan_lora_studio.lora.files.header_text import MOST_NAMED

@@ -1,0 +1,97 @@
+"""Files dragged from outside: taken on the tab that shows, and never leading away from the page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PIL import Image
+from playwright.sync_api import Page, expect
+
+from tests.browser.actions import card, drag, get_json
+from tests.browser.library.test_library import one_demo_lora
+from tests.browser.running import App, open_tab
+from tests.support.result_files import metadata, write_video
+
+
+def uploaded(page: Page, name: str) -> None:
+    row = page.locator(".upload").filter(has_text=f"{name}.safetensors")
+    expect(row.locator(".upload-note")).to_contain_text("fits Demo")
+    expect(card(page, name)).to_be_visible()
+
+
+def names(app: App) -> set[str]:
+    return {item["name"] for item in get_json(f"{app.address}api/loras")["loras"]}
+
+
+def test_files_are_taken_anywhere_while_the_tab_shows(page: Page, tmp_path: Path) -> None:
+    open_tab(page, "LoRAs")
+    first, second = (one_demo_lora(tmp_path, name) for name in ("onto cards", "onto the head"))
+    drag(page, page.locator("#lora-tab .cards"), first, drop=False)
+    expect(page.locator(".drop-note")).to_be_visible()
+    drag(page, page.locator("#lora-tab .cards"), first)
+    expect(page.locator(".drop-note")).to_be_hidden()
+    uploaded(page, "onto cards")
+    drag(page, page.locator("h1"), second)
+    uploaded(page, "onto the head")
+
+
+def test_a_folder_is_taken_with_all_that_is_in_it(page: Page, tmp_path: Path) -> None:
+    folder = tmp_path / "outer" / "inner"
+    folder.mkdir(parents=True)
+    one_demo_lora(folder, "deep inside")
+    one_demo_lora(folder.parent, "further up")
+    (folder / "readme.md").write_text("passed over")
+    open_tab(page, "LoRAs")
+    drag(page, page.locator("#lora-tab .library"), tmp_path / "outer")
+    uploaded(page, "deep inside")
+    uploaded(page, "further up")
+    expect(page.locator(".upload")).to_have_count(2)
+
+
+def test_a_drop_on_a_tab_that_takes_no_files_changes_nothing(
+    page: Page, app: App, tmp_path: Path
+) -> None:
+    file = one_demo_lora(tmp_path, "dropped on the gallery")
+    before = names(app)
+    open_tab(page, "Gallery")
+    address = page.url
+    for target in (page.locator("h1"), page.locator("#studio-tabs")):
+        drag(page, target, file)
+    page.wait_for_timeout(800)
+    assert page.url == address
+    expect(page.get_by_role("tab", name="Gallery")).to_have_attribute("aria-selected", "true")
+    expect(page.locator(".upload")).to_have_count(0)
+    assert names(app) <= before
+
+
+def test_a_lora_dropped_on_the_generate_tab_is_told_where_to_go(page: Page, tmp_path: Path) -> None:
+    file = one_demo_lora(tmp_path, "lost its way")
+    drag(page, page.locator("#generate-columns"), file)
+    expect(page.locator(".toast")).to_contain_text("LoRA files go on the LoRAs tab")
+    open_tab(page, "LoRAs")
+    expect(page.locator(".upload")).to_have_count(0)
+
+
+def test_a_video_dropped_on_the_generate_tab_brings_its_settings(
+    page: Page, tmp_path: Path
+) -> None:
+    video = write_video(
+        tmp_path, "mine", metadata(seed=5151, steps=9, selected_loras={"golden_hour": 0.45})
+    )
+    drag(page, page.locator("#generate-run"), video)
+    expect(page.locator("#field-seed input")).to_have_value("5151")
+    expect(page.locator("#field-steps input")).to_have_value("9")
+    box = page.locator('#lora-controls .stack-row[data-name="golden_hour"] input[type="text"]')
+    expect(box.first).to_have_value("0.45")
+
+
+def test_a_picture_dropped_on_a_card_becomes_its_thumbnail(page: Page, tmp_path: Path) -> None:
+    picture = tmp_path / "blue.png"
+    Image.new("RGB", (64, 64), (20, 40, 220)).save(picture)
+    open_tab(page, "LoRAs")
+    image = card(page, "pixel_mosaic").locator("img")
+    before = image.get_attribute("src")
+    drag(page, card(page, "pixel_mosaic"), picture)
+    expect(page.locator(".toast")).to_contain_text("has a new picture")
+    expect(image).not_to_have_attribute("src", before or "")
+    expect(page.locator(".upload")).to_have_count(0)
