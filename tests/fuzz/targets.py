@@ -20,7 +20,7 @@ from types import MappingProxyType
 from typing import Any
 
 from wan_lora_studio.errors import LoRAFileError, StudioError
-from wan_lora_studio.lora.files.companion_names import FolderNames, ending_of, kind_of
+from wan_lora_studio.lora.files.companion_names import FolderNames, companion_kind, ending_of
 from wan_lora_studio.lora.files.encodings import decoded
 from wan_lora_studio.lora.files.header import RawHeader, parse_header
 from wan_lora_studio.lora.files.header_fast import read_usual, split_usual
@@ -33,7 +33,7 @@ from wan_lora_studio.lora.files.preview_sources import (
 )
 from wan_lora_studio.lora.files.sidecar_forms import READ
 from wan_lora_studio.lora.files.sidecars import read_sidecar
-from wan_lora_studio.lora.files.webui_json import rewritten
+from wan_lora_studio.lora.files.webui_json import rewritten_webui_json
 from wan_lora_studio.lora.inspection.dialects import read_keys
 from wan_lora_studio.lora.inspection.header_texts import describe
 from wan_lora_studio.lora.inspection.info import LoRAInfo
@@ -154,7 +154,7 @@ def sidecar(data: bytes) -> None:
     path = _scratch(f"a{ending}")
     path.write_bytes(data[1:])
     written(json.loads(read_sidecar(path, ending).to_json()))
-    rewritten(path, {}, {"description": "x", "trigger_words": ["a"]})
+    rewritten_webui_json(path, {}, {"description": "x", "trigger_words": ["a"]})
 
 
 def configuration(data: bytes) -> None:
@@ -263,7 +263,7 @@ def names(data: bytes) -> None:
     name_role(text)
     has_identity(text)
     stem_of(text)
-    kind_of(ending_of(text) or "")
+    companion_kind(ending_of(text) or "")
     FolderNames([text, f"{text}.safetensors", f"{text}.png"]).endings(text)
     find_role(set(), {}, text)
     safe = safe_name(text)

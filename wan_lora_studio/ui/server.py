@@ -23,7 +23,7 @@ from wan_lora_studio.jobs.queue import JobQueue
 from wan_lora_studio.lora.uploads.handler import LoRAUploadHandler
 from wan_lora_studio.settings import Settings
 from wan_lora_studio.ui.http.api import build_api
-from wan_lora_studio.ui.http.gradio_routes import GradioDoors
+from wan_lora_studio.ui.http.gradio_routes import GradioRoutes
 from wan_lora_studio.ui.http.guard import Access, Guard
 from wan_lora_studio.ui.messages import address_unusable, password_needed, port_taken
 from wan_lora_studio.ui.page.page import build_page
@@ -67,7 +67,7 @@ def build_app(
 ) -> FastAPI:
     """The whole application. The queue runs while the application does."""
     app = build_api(settings, loras, uploads, queue, on_ready=on_ready, version=version)
-    app.router.routes.append(GradioDoors())
+    app.router.routes.append(GradioRoutes())
     gr.mount_gradio_app(
         app,
         build_page(settings, loras, queue),

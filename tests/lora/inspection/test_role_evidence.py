@@ -11,7 +11,11 @@ from tests.support.loras.files import (
     musubi,
 )
 from wan_lora_studio.lora.inspection.info import LoRAInfo
-from wan_lora_studio.lora.inspection.role_evidence import RoleEvidence, Source, Strength
+from wan_lora_studio.lora.inspection.role_evidence import (
+    EvidenceSource,
+    EvidenceStrength,
+    RoleEvidence,
+)
 
 
 @pytest.mark.parametrize(
@@ -99,9 +103,9 @@ def test_names_say_nothing_of_a_file_for_one_transformer(
     assert inspect(musubi(), name_hint="5B/style_14B_HIGH.safetensors").expert == "high"
 
 
-@pytest.mark.parametrize("source", Source)
-def test_evidence_is_kept_as_it_is_and_has_a_sentence(source: Source) -> None:
-    evidence = RoleEvidence("high", source, Strength.STRONG, "x|{y}")
+@pytest.mark.parametrize("source", EvidenceSource)
+def test_evidence_is_kept_as_it_is_and_has_a_sentence(source: EvidenceSource) -> None:
+    evidence = RoleEvidence("high", source, EvidenceStrength.STRONG, "x|{y}")
     assert RoleEvidence.from_text(evidence.to_text()) == evidence
     assert evidence.to_dict()["source"] == source.value
     assert evidence.sentence

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.support.loras.names import WILD
-from wan_lora_studio.lora.inspection.role_evidence import Source, find_role
+from wan_lora_studio.lora.inspection.role_evidence import EvidenceSource, find_role
 from wan_lora_studio.lora.inspection.role_words import name_role, says_one_expert
 
 NAMES = [*WILD["public"], *WILD["more"]]
@@ -20,7 +20,7 @@ BY_TWIN = (
 def test_role_of_a_name_alone(path: str, role: str) -> None:
     found = find_role(set(), {}, path)
     if any(word in path for word in BY_TWIN):
-        assert found.is_weak or found.source is Source.NOTHING
+        assert found.is_weak or found.source is EvidenceSource.NOTHING
     else:
         assert found.expert == role, found.sentence
 

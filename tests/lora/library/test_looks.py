@@ -14,7 +14,7 @@ from PIL import Image
 
 from tests.support.loras.files import tiny_model, write_lora
 from wan_lora_studio.lora.files.loose_values import read_html
-from wan_lora_studio.lora.files.preview_sources import sources
+from wan_lora_studio.lora.files.preview_sources import picture_sources
 from wan_lora_studio.lora.files.thumbnails import make_thumbnail, placeholder
 from wan_lora_studio.lora.inspection.header_texts import describe
 from wan_lora_studio.lora.library.library import LoRALibrary
@@ -107,14 +107,14 @@ def test_pictures_that_cannot_be_decoded_are_passed_over(
 def test_a_huge_picture_is_not_decoded(tmp_path: Path) -> None:
     bomb = tmp_path / "bomb.png"
     Image.new("1", (9000, 9000)).save(bomb)
-    made = make_thumbnail(tmp_path / "t.webp", "n", sources(None, [bomb]), 64)
+    made = make_thumbnail(tmp_path / "t.webp", "n", picture_sources(None, [bomb]), 64)
     assert made.kind == "placeholder"
 
 
 def test_thumbnails_are_small_and_keep_their_proportions(tmp_path: Path) -> None:
     source = tmp_path / "wide.png"
     source.write_bytes(picture(RED, size=(800, 400)))
-    make_thumbnail(tmp_path / "t.webp", "n", sources(None, [source]), 128)
+    make_thumbnail(tmp_path / "t.webp", "n", picture_sources(None, [source]), 128)
     with Image.open(tmp_path / "t.webp") as found:
         assert found.size == (128, 64)
 

@@ -12,7 +12,7 @@ import pytest
 from tests.support.loras.files import write_lora
 from wan_lora_studio.lora.library.library import LoRALibrary
 from wan_lora_studio.lora.storage.catalog import Catalog
-from wan_lora_studio.lora.storage.journal import Intents
+from wan_lora_studio.lora.storage.journal import Journal
 from wan_lora_studio.lora.storage.moves import Move, move_one, undo_one
 from wan_lora_studio.settings import Settings
 
@@ -25,8 +25,8 @@ def root(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def intents(root: Path) -> Intents:
-    return Intents(root, Catalog(root))
+def intents(root: Path) -> Journal:
+    return Journal(root, Catalog(root))
 
 
 def files(root: Path) -> dict[str, str]:
@@ -52,14 +52,14 @@ FAILING = [
 
 
 @pytest.mark.parametrize("pairs", FAILING)
-def test_moves_are_all_or_none(intents: Intents, root: Path, pairs: list[tuple[str, str]]) -> None:
+def test_moves_are_all_or_none(intents: Journal, root: Path, pairs: list[tuple[str, str]]) -> None:
     with pytest.raises((FileNotFoundError, FileExistsError)):
         intents.carry_out([Move(root / a, root / b) for a, b in pairs], nothing)
     assert files(root) == ABC
     assert not intents.recover()
 
 
-def test_a_move_may_take_the_place_that_an_earlier_one_leaves(intents: Intents, root: Path) -> None:
+def test_a_move_may_take_the_place_that_an_earlier_one_leaves(intents: Journal, root: Path) -> None:
     moves = [Move(root / "a", root / "new" / "deep" / "a"), Move(root / "b", root / "a")]
     with pytest.raises(ZeroDivisionError):
         intents.carry_out(moves, lambda db: print(1 // 0))
@@ -69,7 +69,7 @@ def test_a_move_may_take_the_place_that_an_earlier_one_leaves(intents: Intents, 
     assert files(root) == {"new/deep/a": "a", "a": "b", "c": "c"}
 
 
-def test_rows_change_with_the_files_or_not_at_all(intents: Intents, root: Path) -> None:
+def test_rows_change_with_the_files_or_not_at_all(intents: Journal, root: Path) -> None:
     catalog = Catalog(root)
     moves = [Move(root / "a", root / "x")]
 
@@ -84,7 +84,7 @@ def test_rows_change_with_the_files_or_not_at_all(intents: Intents, root: Path) 
 
 
 def test_no_link_leads_out(
-    intents: Intents, root: Path, tmp_path_factory: pytest.TempPathFactory
+    intents: Journal, root: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     outside = tmp_path_factory.mktemp("outside")
     (root / "link").symlink_to(outside, target_is_directory=True)
@@ -96,7 +96,7 @@ def test_no_link_leads_out(
 @pytest.mark.parametrize("reached", [0, 1, 2])
 @pytest.mark.parametrize("content", ["a", "new"])
 def test_what_is_replaced_comes_back_even_by_its_equal(
-    intents: Intents, root: Path, content: str, reached: int
+    intents: Journal, root: Path, content: str, reached: int
 ) -> None:
     (root / "new").write_text(content)
     moves = [Move(root / "a", root / "old"), Move(root / "new", root / "a")]
@@ -137,7 +137,7 @@ def test_taking_back_never_overwrites(root: Path) -> None:
 
 
 def test_moving_without_hard_links(
-    intents: Intents, root: Path, monkeypatch: pytest.MonkeyPatch
+    intents: Journal, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def none_here(*_: object, **__: object) -> None:
         raise PermissionError(1, "no links on this file system")

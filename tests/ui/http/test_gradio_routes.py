@@ -17,7 +17,7 @@ from starlette.routing import Mount, Router
 from starlette.testclient import TestClient
 
 from tests.support.paths import ROOT
-from wan_lora_studio.ui.http.gradio_routes import ICON_SIZES, GradioDoors, is_open
+from wan_lora_studio.ui.http.gradio_routes import ICON_SIZES, GradioRoutes, is_open
 
 
 @pytest.fixture(scope="module")
@@ -118,7 +118,7 @@ def test_what_is_ours_is_answered_by_us(client: httpx.Client) -> None:
 
 def test_a_prefix_of_a_proxy_opens_nothing() -> None:
     inside = Mount("/", app=PlainTextResponse("inside"))
-    client = TestClient(Router([GradioDoors(), inside]), root_path="/studio")
+    client = TestClient(Router([GradioRoutes(), inside]), root_path="/studio")
     for closed in ("/studio/pwa_icon/100000", "/pwa_icon/100000", "/studio/studio/pwa_icon/192"):
         assert client.get(closed).status_code == 404
     assert client.get("/studio/pwa_icon/192").text == "inside"

@@ -11,8 +11,8 @@ from functools import cached_property
 
 from wan_lora_studio.lora.names import SUFFIXES, composed, is_lora_file, without_suffix
 
-PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".avif")
-VIDEOS = (".mp4", ".webm")
+PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".avif")
+VIDEO_ENDINGS = (".mp4", ".webm")
 TEXTS = (
     ".json",
     ".txt",
@@ -26,13 +26,18 @@ TEXTS = (
 )
 SHOWING_TEXT = ".swarm.json"  # SwarmUI keeps the picture in it
 MARKS = (".preview", ".thumb", "")
-_SHOWING = tuple(f"{mark}{end}" for mark in MARKS for end in PICTURES + VIDEOS)
+_SHOWING = tuple(f"{mark}{end}" for mark in MARKS for end in PICTURE_ENDINGS + VIDEO_ENDINGS)
 ENDINGS = frozenset(f"{whole}{end}" for whole in ("", *SUFFIXES) for end in (*TEXTS, *_SHOWING))
 _LONGEST = max(map(len, ENDINGS))
 _BEST_FIRST = {
     ending: place
     for place, ending in enumerate(
-        [f"{mark}{end}" for ends in (PICTURES, VIDEOS) for mark in MARKS for end in ends]
+        [
+            f"{mark}{end}"
+            for ends in (PICTURE_ENDINGS, VIDEO_ENDINGS)
+            for mark in MARKS
+            for end in ends
+        ]
         + [SHOWING_TEXT]
     )
 }
@@ -115,7 +120,7 @@ def ending_of(filename: str) -> str | None:
     return max(_endings_of(filename), key=len, default=None)
 
 
-def kind_of(ending: str) -> str:
+def companion_kind(ending: str) -> str:
     """The ending in lower case and without `.safetensors`: what it says of the content."""
     folded = ending.casefold()
     whole = next((end for end in SUFFIXES if folded.startswith(f"{end}.")), "")
@@ -125,5 +130,5 @@ def kind_of(ending: str) -> str:
 def preview_endings(endings: Collection[str]) -> list[str]:
     """The endings of pictures among these, then those of videos and of what holds a picture, the
     best first."""
-    showing = [ending for ending in endings if kind_of(ending) in _BEST_FIRST]
-    return sorted(showing, key=lambda ending: (_BEST_FIRST[kind_of(ending)], ending))
+    showing = [ending for ending in endings if companion_kind(ending) in _BEST_FIRST]
+    return sorted(showing, key=lambda ending: (_BEST_FIRST[companion_kind(ending)], ending))

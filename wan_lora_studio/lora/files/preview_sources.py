@@ -31,7 +31,7 @@ from wan_lora_studio.untrusted_json import Limits, UntrustedJSONError, read_json
 SAMPLE_BYTES = 1024 * 1024
 MAX_PIXELS = 40_000_000  # of what is decoded as a whole
 MAX_WEBP_PIXELS = 16_000_000  # Pillow keeps three copies of one
-MAX_BYTES = 128 * MB
+MAX_PREVIEW_BYTES = 128 * MB
 MAX_HEADER_BYTES = 20 * MB
 MAX_VIDEO_BYTES = 200 * MB
 COVERS = Limits(size=100 * MB, depth=4, values=1000)
@@ -68,7 +68,7 @@ class PictureSource:
     decode: Callable[[], Image.Image | None]
 
 
-def sources(
+def picture_sources(
     lora: Path | None, previews: Sequence[Path], made: Path | None = None
 ) -> Iterator[PictureSource]:
     """The sources that are there, the best first.
@@ -95,7 +95,7 @@ def sources(
 def _of_picture(kind: str, path: Path) -> Iterator[PictureSource]:
     try:
         with os.fdopen(open_regular(path), "rb") as file:
-            if os.fstat(file.fileno()).st_size > MAX_BYTES:
+            if os.fstat(file.fileno()).st_size > MAX_PREVIEW_BYTES:
                 return
             content = hashlib.file_digest(file, "sha256").hexdigest()
     except NOT_A_PICTURE:
@@ -165,7 +165,7 @@ def header_pictures(metadata: Mapping[str, str]) -> list[str]:
 def picture_of(path: Path) -> Image.Image:
     """An RGB picture from an untrusted file. Raises one of NOT_A_PICTURE."""
     with os.fdopen(open_regular(path), "rb") as file:
-        if os.fstat(file.fileno()).st_size > MAX_BYTES:
+        if os.fstat(file.fileno()).st_size > MAX_PREVIEW_BYTES:
             raise ValueError("the picture is too large")
         return decode_picture(file)
 
@@ -205,7 +205,7 @@ def _decoded(file: BinaryIO) -> Image.Image:
 def opened_picture(file: BinaryIO) -> Image.Image:
     """A picture that is not decoded yet, of the formats that are taken; `file` is at its start.
     Raises one of NOT_A_PICTURE."""
-    if file.seek(0, os.SEEK_END) > MAX_BYTES:
+    if file.seek(0, os.SEEK_END) > MAX_PREVIEW_BYTES:
         raise ValueError("the picture is too large")
     if webp_pixels(file) > MAX_WEBP_PIXELS:
         raise ValueError("the picture has too many pixels")
@@ -247,7 +247,7 @@ def picture_in(path: Path) -> Image.Image:
         f"{path.name} is no picture (PNG, JPEG, WebP, GIF, AVIF) and no video (MP4, WebM) that can"
         " be read.",
         suggestions=[
-            f"Choose another file, of at most {MAX_BYTES // MB} MB for a picture and"
+            f"Choose another file, of at most {MAX_PREVIEW_BYTES // MB} MB for a picture and"
             f" {MAX_VIDEO_BYTES // MB} MB for a video."
         ],
     )

@@ -17,16 +17,16 @@ from wan_lora_studio.errors import LoRAFileError
 from wan_lora_studio.file_boundary import one_file
 from wan_lora_studio.lora.description import MAX_TEXT, Description, plain_text, split_words
 from wan_lora_studio.lora.files import loose_values
-from wan_lora_studio.lora.files.companion_names import kind_of
+from wan_lora_studio.lora.files.companion_names import companion_kind
 from wan_lora_studio.lora.files.encodings import decoded, encoding_note
 from wan_lora_studio.lora.files.opening import read_small
 from wan_lora_studio.lora.files.sidecar_forms import PLAIN, READ, Form, Kind, Place, form_of
 from wan_lora_studio.units import MB
 from wan_lora_studio.untrusted_json import Limits, UntrustedJSONError, read_object
 
-MAX_BYTES = 4 * MB
+MAX_SIDECAR_BYTES = 4 * MB
 MAX_NOTES = 20
-LIMITS = Limits(size=MAX_BYTES)
+LIMITS = Limits(size=MAX_SIDECAR_BYTES)
 VERSION = 2  # to be raised whenever the files are read in another way
 READERS: Mapping[Kind, Any] = {
     "text": loose_values.read_text,
@@ -91,7 +91,7 @@ class SidecarReading:
     def before(self, other: SidecarReading) -> SidecarReading:
         """This reading, with what it leaves empty taken from `other`; the notes of both."""
         return SidecarReading(
-            merged(self.description, other.description),
+            merged_sidecars(self.description, other.description),
             self.strength if self.strength is not None else other.strength,
             self.problems + other.problems,
             self.favourite or other.favourite,
@@ -103,36 +103,38 @@ class SidecarReading:
 def read_sidecars(stem_path: Path, endings: Collection[str]) -> SidecarReading:
     """Read the text files of a stem. A broken one is named in `problems` and skipped."""
     found = SidecarReading()
-    for ending in sorted(filter(is_read, endings), key=lambda ending: READ.index(kind_of(ending))):
+    for ending in sorted(
+        filter(is_read_sidecar, endings), key=lambda ending: READ.index(companion_kind(ending))
+    ):
         path = stem_path.with_name(stem_path.name + ending)
         try:
             reading = read_sidecar(path, ending)
         except LoRAFileError as error:
             reading = SidecarReading(problems=(error.message,))
-        if kind_of(ending) == ".txt" and found.description.text:
+        if companion_kind(ending) == ".txt" and found.description.text:
             text, said = reading.description.text, reading.description
             reading = replace(reading, description=replace(said, text="", usage_hint=text))
         found = found.before(reading)
     return found
 
 
-def is_read(ending: str) -> bool:
+def is_read_sidecar(ending: str) -> bool:
     """Whether a file of this ending says something about the LoRA in words."""
-    return kind_of(ending) in READ
+    return companion_kind(ending) in READ
 
 
 def read_sidecar(path: Path, ending: str) -> SidecarReading:
     """What one text file of that ending says. Raises LoRAFileError, whatever is wrong with it."""
     with one_file(path.name, LoRAFileError):
         try:
-            return _read(path, kind_of(ending))
+            return _read(path, companion_kind(ending))
         except (OSError, ValueError) as error:
             reason = plain_text(str(error))[:200]
             raise LoRAFileError(f"{path.name} cannot be read: {reason}") from error
 
 
 def _read(path: Path, kind: str) -> SidecarReading:
-    text, encoding = decoded(read_small(path, MAX_BYTES))
+    text, encoding = decoded(read_small(path, MAX_SIDECAR_BYTES))
     form, values = (
         (PLAIN_FORM, _said_plainly(text, kind))
         if kind in PLAIN
@@ -211,7 +213,7 @@ def _is_words(text: str) -> bool:
     return "\n" not in text and len(words) <= MOST_WORDS and all(short) and text[-1] not in ".!?。"
 
 
-def merged(first: Description, second: Description) -> Description:
+def merged_sidecars(first: Description, second: Description) -> Description:
     """`first`, with what it leaves empty taken from `second`."""
     empty = {
         name: getattr(second, name)
@@ -223,7 +225,7 @@ def merged(first: Description, second: Description) -> Description:
 
 def load_json(path: Path) -> Mapping[str, Any]:
     """The JSON object in a regular file of at most 4 MB. Raises OSError or UntrustedJSONError."""
-    data = read_small(path, MAX_BYTES)
+    data = read_small(path, MAX_SIDECAR_BYTES)
     try:
         text = decoded(data)[0]
     except ValueError as error:

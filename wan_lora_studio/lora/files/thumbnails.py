@@ -17,8 +17,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 from wan_lora_studio.lora.files.preview_sources import NOT_A_PICTURE, PictureSource
 
-FOLDER = ".thumbnails"
-STAGE = ".tmp"
+THUMBNAILS_FOLDER = ".thumbnails"
+THUMBNAIL_STAGE = ".tmp"
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def _link(known: Path, target: Path) -> bool:
 
 def _stage(target: Path) -> Path:
     target.parent.mkdir(parents=True, exist_ok=True)
-    return target.with_name(f".{uuid.uuid4().hex}{STAGE}")
+    return target.with_name(f".{uuid.uuid4().hex}{THUMBNAIL_STAGE}")
 
 
 def placeholder(name: str, size: int) -> Image.Image:

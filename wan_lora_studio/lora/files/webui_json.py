@@ -17,7 +17,7 @@ from wan_lora_studio.lora.files.sidecar_forms import is_civitai_dump
 from wan_lora_studio.lora.files.sidecars import load_json
 from wan_lora_studio.untrusted_json import UntrustedJSONError
 
-KEYS = {
+WEBUI_KEYS = {
     "description": "description",
     "base_model": "sd version",
     "trigger_words": "activation text",
@@ -26,7 +26,9 @@ KEYS = {
 }
 
 
-def rewritten(path: Path, old: Mapping[str, Any], new: Mapping[str, Any]) -> bytes | None:
+def rewritten_webui_json(
+    path: Path, old: Mapping[str, Any], new: Mapping[str, Any]
+) -> bytes | None:
     """What the file at `path` should hold when the edits go from `old` to `new`.
 
     Empty for no file at all; None to leave it as it is. A key whose edit is taken back goes if
@@ -44,7 +46,7 @@ def rewritten(path: Path, old: Mapping[str, Any], new: Mapping[str, Any]) -> byt
     else:
         before = {}
     after = dict(before)
-    for field, key in KEYS.items():
+    for field, key in WEBUI_KEYS.items():
         if field in new:
             after[key] = _plain(field, new[field])
         elif field in old and after.get(key) == _plain(field, old[field]):

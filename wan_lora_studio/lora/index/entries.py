@@ -15,7 +15,7 @@ from enum import StrEnum
 from wan_lora_studio.lora.index.near_names import distant_name, near_name, shared_name
 from wan_lora_studio.lora.index.scanner import ScannedFile
 from wan_lora_studio.lora.index.twins import Settled, folder_marks, plain_words, settle_roles
-from wan_lora_studio.lora.inspection.role_evidence import RoleEvidence, Source, has_identity
+from wan_lora_studio.lora.inspection.role_evidence import EvidenceSource, RoleEvidence, has_identity
 from wan_lora_studio.lora.inspection.role_words import name_role
 from wan_lora_studio.lora.names import composed, free_name
 from wan_lora_studio.lora.roles import Role
@@ -328,7 +328,7 @@ def _settled(group: _Group) -> Mapping[str, RoleEvidence] | None:
 def _by_the_pair(item: Settled, role: str) -> RoleEvidence:
     if item.half == role:
         return item.evidence
-    return RoleEvidence("high" if role == "high" else "low", Source.USER)
+    return RoleEvidence("high" if role == "high" else "low", EvidenceSource.USER)
 
 
 def _named_offers(

@@ -40,7 +40,7 @@ from wan_lora_studio.lora.inspection.architectures import Architecture
 from wan_lora_studio.lora.names import is_lora_file, name_key
 from wan_lora_studio.lora.storage.catalog import Catalog
 from wan_lora_studio.lora.storage.missing_folder import folder_gone
-from wan_lora_studio.lora.storage.scan_cache import Findings, FormStore
+from wan_lora_studio.lora.storage.scan_cache import FormStore, ScanCache
 from wan_lora_studio.settings import Settings
 
 LOOK_SECONDS = 1.0
@@ -56,14 +56,14 @@ EXTRA_ADVICE = "Connect its disk, or correct its path in extra_lora_dirs or extr
 OPENING_BYTES = 64 * 1024  # opening a file takes about as long as hashing this much
 
 
-class Contents:
+class LibraryIndex:
     """Not locked: `LoRALibrary` calls it with its own lock held."""
 
     def __init__(self, settings: Settings, catalog: Catalog) -> None:
         self.settings = settings
         self.root = settings.loras_dir
         self.catalog = catalog
-        self.findings = Findings(catalog)
+        self.findings = ScanCache(catalog)
         self.forms = FormStore(catalog)
         self.scanner = Scanner(self.root, self.findings, self.forms)
         self.texts = Texts(self.root, self.findings)

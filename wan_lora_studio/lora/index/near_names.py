@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from wan_lora_studio.lora.inspection.role_words import without
+from wan_lora_studio.lora.inspection.role_words import without_role_words
 
 _COUNTS = re.compile(
     r"""(?<![a-z0-9])(?:ver(?:sion)?|v)[-_. ]?\d+(?:[._]\d+)*[a-z]?(?![a-z0-9])  # v1.0, v.1.0
@@ -39,7 +39,7 @@ def distant_name(stem: str) -> str:
 
 def _removed(stem: str, *patterns: re.Pattern[str]) -> str:
     for pattern in patterns:
-        stem = without(stem, [match.span() for match in pattern.finditer(stem)])
+        stem = without_role_words(stem, [match.span() for match in pattern.finditer(stem)])
     return stem
 
 
@@ -48,5 +48,5 @@ def shared_name(one: str, other: str) -> str:
     for pattern in (_COUNTS, _GLUED_LETTER):
         there = {match[0].casefold() for match in pattern.finditer(other)}
         spans = [m.span() for m in pattern.finditer(one) if m[0].casefold() not in there]
-        one = without(one, spans)
+        one = without_role_words(one, spans)
     return one

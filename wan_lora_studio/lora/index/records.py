@@ -11,10 +11,10 @@ from typing import Any, Protocol
 
 from wan_lora_studio.errors import LoRAFileError, StudioError
 from wan_lora_studio.lora.description import Description
-from wan_lora_studio.lora.files.companion_names import VIDEOS
+from wan_lora_studio.lora.files.companion_names import VIDEO_ENDINGS
 from wan_lora_studio.lora.files.opening import GONE
-from wan_lora_studio.lora.files.sidecars import SidecarReading, merged
-from wan_lora_studio.lora.files.thumbnails import FOLDER as THUMBNAILS
+from wan_lora_studio.lora.files.sidecars import SidecarReading, merged_sidecars
+from wan_lora_studio.lora.files.thumbnails import THUMBNAILS_FOLDER as THUMBNAILS
 from wan_lora_studio.lora.index.entries import Entry, PairedBy
 from wan_lora_studio.lora.inspection.compatibility import Compatibility
 from wan_lora_studio.lora.inspection.info import LoRAInfo
@@ -80,7 +80,7 @@ class Prepared:
     @property
     def preview_videos(self) -> list[str]:
         """The videos beside the LoRA, by their names, the best first; relative to the library."""
-        return [path for path in self.previews if path.lower().endswith(VIDEOS)]
+        return [path for path in self.previews if path.lower().endswith(VIDEO_ENDINGS)]
 
 
 def thumbnail_path(name: str) -> str:
@@ -206,7 +206,7 @@ def _texts(
     """Texts beside the files win over those of their headers, which are `described`."""
     found = sidecars.description
     for header in described:
-        found = merged(found, header)
+        found = merged_sidecars(found, header)
     return {
         "title": edits.get("title") or found.title or entry.name,
         "favourite": edits.get("favourite", sidecars.favourite),

@@ -18,12 +18,12 @@ from wan_lora_studio.lora.index.search import DESCRIPTION
 from wan_lora_studio.lora.index.walk import Folders, Snapshot, Stamp, by_folder
 from wan_lora_studio.lora.inspection.info import Form, LoRAInfo
 from wan_lora_studio.lora.inspection.inspect_lora import FormCache, inspect_lora, require_supported
-from wan_lora_studio.lora.inspection.role_evidence import NOTHING, RoleEvidence
+from wan_lora_studio.lora.inspection.role_evidence import NO_EVIDENCE, RoleEvidence
 from wan_lora_studio.lora.inspection.role_words import NameRole, name_role
 from wan_lora_studio.lora.inspection.scaling import CONFIG_NAME
 from wan_lora_studio.lora.names import composed, is_lora_file, without_suffix
 from wan_lora_studio.lora.storage.file_rows import FileRow
-from wan_lora_studio.lora.storage.scan_cache import Findings, FormStore
+from wan_lora_studio.lora.storage.scan_cache import FormStore, ScanCache
 
 __all__ = ["Folders", "ScannedFile", "Scanner", "Snapshot", "Stamp", "by_folder"]
 
@@ -84,7 +84,7 @@ class Scanner:
     """Inspects what is new or changed, in batches that the catalogue keeps as they are done."""
 
     root: Path
-    findings: Findings
+    findings: ScanCache
     forms: FormStore
 
     def __post_init__(self) -> None:
@@ -277,7 +277,7 @@ def broken(
     words = _stem(path).casefold()
     # Without its frames and those of what led to it, which hold what was read.
     return ScannedFile(
-        path, stamp, forms, None, "", released(error), sha256, NOTHING, "", None, words, ""
+        path, stamp, forms, None, "", released(error), sha256, NO_EVIDENCE, "", None, words, ""
     )
 
 

@@ -34,7 +34,7 @@ class Indexed(NamedTuple):
     hashes: tuple[str, ...]
 
 
-def search(index: Sequence[Indexed], text: str) -> list[str]:
+def search_records(index: Sequence[Indexed], text: str) -> list[str]:
     """The names of those that have every word of `text`, those that begin with it first.
 
     `index` is in the order of the result.

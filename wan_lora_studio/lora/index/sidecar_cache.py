@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from wan_lora_studio.lora.files.sidecars import SidecarReading, is_read, read_sidecars
+from wan_lora_studio.lora.files.sidecars import SidecarReading, is_read_sidecar, read_sidecars
 from wan_lora_studio.lora.index.entry_files import Stem
 from wan_lora_studio.lora.index.walk import Snapshot
-from wan_lora_studio.lora.storage.scan_cache import Findings
+from wan_lora_studio.lora.storage.scan_cache import ScanCache
 
 NOTHING = SidecarReading()
 
@@ -19,7 +19,7 @@ class Texts:
     """The readings of all stems that have text files, by stem."""
 
     root: Path
-    findings: Findings
+    findings: ScanCache
     _known: dict[str, tuple[str, SidecarReading]] = field(default_factory=dict)
     _unsaved: set[str] = field(default_factory=set)
 
@@ -43,7 +43,7 @@ class Texts:
         return found
 
     def _read(self, stem: Stem, snapshot: Snapshot) -> SidecarReading:
-        suffixes = [suffix for suffix in stem.suffixes if is_read(suffix)]
+        suffixes = [suffix for suffix in stem.suffixes if is_read_sidecar(suffix)]
         if not suffixes:
             return NOTHING
         path = f"{stem.folder}/{stem.stem}" if stem.folder else stem.stem

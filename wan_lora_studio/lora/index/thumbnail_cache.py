@@ -10,8 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wan_lora_studio.errors import LoRAError
-from wan_lora_studio.lora.files.preview_sources import sources
-from wan_lora_studio.lora.files.thumbnails import FOLDER, STAGE, Thumbnail, make_thumbnail
+from wan_lora_studio.lora.files.preview_sources import picture_sources
+from wan_lora_studio.lora.files.thumbnails import (
+    THUMBNAIL_STAGE,
+    THUMBNAILS_FOLDER,
+    Thumbnail,
+    make_thumbnail,
+)
 from wan_lora_studio.lora.index.records import Prepared, thumbnail_path
 from wan_lora_studio.lora.storage.catalog import Catalog
 
@@ -21,7 +26,7 @@ Row = tuple[str, str, str]  # name, version, content
 
 
 @dataclass(frozen=True)
-class Pictures:
+class ThumbnailCache:
     """`size` is the longest side in pixels."""
 
     root: Path
@@ -54,7 +59,7 @@ class Pictures:
 
     def _make(self, prepared: Prepared, target: Path, unsaved: Sequence[Row]) -> Thumbnail:
         first = prepared.entry.first
-        found = sources(
+        found = picture_sources(
             self.root / first.path if first.form else None,
             [self.root / path for path in prepared.previews],
             prepared.made,
@@ -105,14 +110,14 @@ class Pictures:
 
     def sweep(self, names: Collection[str]) -> None:
         """Remove thumbnails of other LoRAs than these, and what a kill left of making one."""
-        folder = self.root / FOLDER
+        folder = self.root / THUMBNAILS_FOLDER
         kept = {thumbnail_path(name).rpartition("/")[2] for name in names}
         gone = [name for name in self.versions() if name not in names]
         if folder.is_symlink() or not folder.is_dir():
             return
         for path in folder.iterdir():
             with suppress(OSError):
-                if path.name not in kept and (path.suffix != STAGE or _is_stale(path)):
+                if path.name not in kept and (path.suffix != THUMBNAIL_STAGE or _is_stale(path)):
                     path.unlink()
         with self.catalog.transaction() as db:
             _forget(db, gone)

@@ -13,15 +13,15 @@ from urllib.parse import unquote
 
 from wan_lora_studio.lora.index.scanner import ScannedFile
 from wan_lora_studio.lora.inspection.role_evidence import (
+    BY_FOLDERS,
     BY_HAND,
-    FOLDERS,
-    NOTHING,
+    NO_EVIDENCE,
     ONE_EXPERT_FAMILIES,
+    EvidenceSource,
+    EvidenceStrength,
     RoleEvidence,
-    Source,
-    Strength,
 )
-from wan_lora_studio.lora.inspection.role_words import Mark, marks, says_one_expert
+from wan_lora_studio.lora.inspection.role_words import RoleMark, role_marks, says_one_expert
 from wan_lora_studio.lora.names import composed, name_key, without_suffix
 from wan_lora_studio.lora.roles import Role
 
@@ -67,7 +67,7 @@ def settle_roles(files: Iterable[ScannedFile], roles: Mapping[str, Role]) -> lis
     for settled in found.values():
         if settled.half != "both" and settled.file.named:
             twins.add_half(settled)
-        elif settled.half != "both" and settled.evidence.source is Source.FOLDER_NAME:
+        elif settled.half != "both" and settled.evidence.source is EvidenceSource.FOLDER_NAME:
             twins.add_half_by_folder(settled)
     candidates = [(file, list(_candidates(file))) for file in unsettled]
     for file, keys in candidates:
@@ -82,7 +82,7 @@ def settle_roles(files: Iterable[ScannedFile], roles: Mapping[str, Role]) -> lis
 
 def _own(file: ScannedFile, roles: Mapping[str, Role]) -> RoleEvidence:
     if file.form is None:
-        return NOTHING
+        return NO_EVIDENCE
     given = roles.get(file.path)
     return file.evidence if given is None else BY_HAND[given]
 
@@ -97,22 +97,22 @@ def _is_for_one_expert(file: ScannedFile) -> bool:
     return family in ONE_EXPERT_FAMILIES or says_one_expert(without_suffix(file.path))
 
 
-def _candidates(file: ScannedFile) -> Iterator[tuple[Key, Mark]]:
+def _candidates(file: ScannedFile) -> Iterator[tuple[Key, RoleMark]]:
     """The keys under which a twin would be found, each with the word that it leaves out.
 
     The word's `stem` is the file's, also where a folder has the word.
     """
-    for mark in marks(composed(file.stem)):
+    for mark in role_marks(composed(file.stem)):
         yield (file.folder.casefold(), plain_words(mark.stem)), mark
     for folder, mark in folder_marks(file.folder):
         yield (folder, plain_words(file.stem)), replace(mark, stem=file.stem)
 
 
-def folder_marks(path: str) -> Iterator[tuple[str, Mark]]:
+def folder_marks(path: str) -> Iterator[tuple[str, RoleMark]]:
     """The possible role words of a file's folders, each with the path without it."""
     parts = path.split("/")
-    for place in range(len(parts) - 1, max(-1, len(parts) - 1 - FOLDERS), -1):
-        for mark in marks(parts[place]):
+    for place in range(len(parts) - 1, max(-1, len(parts) - 1 - BY_FOLDERS), -1):
+        for mark in role_marks(parts[place]):
             rest = "/".join([*parts[:place], f"{plain_words(mark.stem)}*", *parts[place + 1 :]])
             yield rest.casefold(), mark
 
@@ -140,22 +140,24 @@ class _Twins:
                 key = _folder_key(folder[:-1]), plain_words(half.file.stem)
                 self._halves.setdefault(key, {}).setdefault(half.half, half.file.path)
 
-    def settle(self, file: ScannedFile, keys: Iterable[tuple[Key, Mark]]) -> Settled | None:
+    def settle(self, file: ScannedFile, keys: Iterable[tuple[Key, RoleMark]]) -> Settled | None:
         """What its twins say of a file; None if it has none."""
         pairs = [(mark, twin) for key, mark in keys if (twin := self._twin(key, mark, file))]
         meant = [(mark, twin) for mark, twin in pairs if not mark.other]
         if len({mark.role for mark, _ in meant}) == 1:
             mark, twin = meant[0]
-            evidence = RoleEvidence(mark.role, Source.TWIN, detail=_shown(file, twin))
+            evidence = RoleEvidence(mark.role, EvidenceSource.TWIN, detail=_shown(file, twin))
             return Settled(file, evidence, mark.stem)
         twin = pairs[0][1] if pairs else self._lone_half(file)
         if not twin:
             return None
         role = pairs[0][0].role if pairs else "both"
-        evidence = RoleEvidence(role, Source.TWIN, Strength.WEAK, _shown(file, twin))
+        evidence = RoleEvidence(
+            role, EvidenceSource.TWIN, EvidenceStrength.WEAK, _shown(file, twin)
+        )
         return Settled(file, evidence, file.stem, twin)
 
-    def _twin(self, key: Key, mark: Mark, file: ScannedFile) -> str:
+    def _twin(self, key: Key, mark: RoleMark, file: ScannedFile) -> str:
         other: Role = "low" if mark.role == "high" else "high"
         path = self._by_key.get(key, {}).get(other, "")
         return "" if path == file.path else path

@@ -12,7 +12,7 @@ from wan_lora_studio.lora.inspection.info import LoRAInfo
 from wan_lora_studio.lora.inspection.interface_layers import other_task
 from wan_lora_studio.lora.inspection.layers import LayerGroup
 from wan_lora_studio.lora.inspection.model_hints import IMAGE_LAYERS
-from wan_lora_studio.lora.inspection.shapes import flaw, mismatch
+from wan_lora_studio.lora.inspection.shapes import mismatch, shape_flaw
 
 Verdict = Literal["fits", "partly", "no", "unknown"]
 NAMED = 3  # layers that a reason names before it counts the rest
@@ -116,7 +116,7 @@ def _compare(layers: Iterator[LayerGroup], architecture: Architecture, unread: i
     found = _Findings(total=unread)
     for layer in layers:
         found.total += layer.count
-        if flaw(layer.shapes):  # named among the file's own problems
+        if shape_flaw(layer.shapes):  # named among the file's own problems
             continue
         shapes = architecture.shapes_of(layer.module.replace("{n}", "0", 1))
         misfit = other_task(layer.module, layer.shapes, *shapes)

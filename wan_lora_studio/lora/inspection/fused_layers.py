@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from math import prod
 
-from wan_lora_studio.lora.inspection.shapes import Shape, Shapes, flaw
+from wan_lora_studio.lora.inspection.shapes import Shape, Shapes, shape_flaw
 
 _PARTS_IN_ROWS = ("lora_up", "diff")
 _VECTORS = ("lora_up_bias", "diff_b")
@@ -21,7 +21,7 @@ def row_axes(shapes: Shapes, count: int) -> Mapping[str, int] | str:
 
     A string says why the layer cannot be split.
     """
-    if flaw(shapes):
+    if shape_flaw(shapes):
         return "its parts do not fit together"
     axes = {part: 0 for part in _PARTS_IN_ROWS if part in shapes}
     axes |= {part: _long_axis(shapes[part]) for part in _VECTORS if part in shapes}

@@ -33,7 +33,7 @@ from wan_lora_studio.lora.inspection.model_hints import (
 )
 from wan_lora_studio.lora.inspection.role_evidence import find_role
 from wan_lora_studio.lora.inspection.scaling import read_scaling
-from wan_lora_studio.lora.inspection.shapes import Algebra, algebras, flaw, rank
+from wan_lora_studio.lora.inspection.shapes import Algebra, algebras, rank_of, shape_flaw
 
 LISTED = 20  # problems that are spelled out; the rest is counted
 
@@ -190,7 +190,7 @@ def _algebras(layers: Iterable[LayerGroup]) -> tuple[Algebra, ...]:
 def _ranks(layers: Iterable[LayerGroup]) -> Counter[int]:
     found: Counter[int] = Counter()
     for layer in layers:
-        number = rank(layer.shapes)
+        number = rank_of(layer.shapes)
         if number is not None:
             found[number] += layer.count
     return found
@@ -216,7 +216,7 @@ def _split(stored: Iterable[LayerGroup]) -> tuple[tuple[LayerGroup, ...], list[s
 
 def _problems(layers: Iterable[LayerGroup], reading: KeyReading) -> list[str]:
     """Why no model can take this file, each naming the layer."""
-    found = [f"{_named(layer)}: {what}" for layer in layers if (what := flaw(layer.shapes))]
+    found = [f"{_named(layer)}: {what}" for layer in layers if (what := shape_flaw(layer.shapes))]
     return found + [
         f"{one} and {other} are two values for one place" for one, other in reading.conflicts
     ]

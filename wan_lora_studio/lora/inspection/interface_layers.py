@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from math import prod
 from types import MappingProxyType
 
-from wan_lora_studio.lora.inspection.shapes import Shape, Shapes, flaw, matrix, mismatch
+from wan_lora_studio.lora.inspection.shapes import Shape, Shapes, matrix, mismatch, shape_flaw
 
 _IMAGE = "condition_embedder.image_embedder"
 # Layer → whether the number of its outputs, and of its inputs, depends on the task.
@@ -31,7 +31,7 @@ def other_task(module: str, shapes: Shapes, weight: Shape | None, bias: Shape | 
     """Why the parts are for another task's layer, as a reason to leave them out; None if they fit
     this one or are of another model. `weight` and `bias` are the model's own."""
     free = FREE.get(module)
-    if free is None or weight is None or flaw(shapes) or not mismatch(shapes, weight, bias):
+    if free is None or weight is None or shape_flaw(shapes) or not mismatch(shapes, weight, bias):
         return None
     rows, columns = _made_for(shapes)
     kernel = prod(weight[2:])

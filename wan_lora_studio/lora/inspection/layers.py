@@ -10,7 +10,7 @@ from typing import Any
 from wan_lora_studio.lora.inspection.fused_layers import piece, row_axes
 from wan_lora_studio.lora.inspection.keys import MARK, KeyForm
 from wan_lora_studio.lora.inspection.layer_names import fused_into
-from wan_lora_studio.lora.inspection.shapes import Shape, flaw
+from wan_lora_studio.lora.inspection.shapes import Shape, shape_flaw
 from wan_lora_studio.lora.roles import Expert
 
 
@@ -68,7 +68,7 @@ def split_fused(group: LayerGroup) -> tuple[LayerGroup, ...] | str:
     """The layers that a fused one stands for, each with its piece of the parts; the group itself
     if it is not fused. A string says why it cannot be split."""
     modules = fused_into(group.module)
-    if not modules or flaw(group.shapes):
+    if not modules or shape_flaw(group.shapes):
         return (group,)
     axes = row_axes(group.shapes, len(modules))
     if isinstance(axes, str):

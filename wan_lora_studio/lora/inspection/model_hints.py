@@ -8,7 +8,7 @@ from pathlib import PurePath
 
 from wan_lora_studio.lora.inspection.layers import LayerGroup
 from wan_lora_studio.lora.inspection.role_evidence import stem_and_folder
-from wan_lora_studio.lora.inspection.shapes import flaw, matrix
+from wan_lora_studio.lora.inspection.shapes import matrix, shape_flaw
 
 FAMILIES = {5120: "wan-14B", 3072: "wan2.2-5B", 1536: "wan2.1-1.3B"}
 # Ends of layer names, by where the hidden size is in the layer's weight [out, in].
@@ -50,7 +50,7 @@ def _size_from(layer: LayerGroup) -> int | None:
     if layer.module.endswith(VECTORS):
         return shapes["diff"][-1] if shapes.get("diff") else None
     axis = 1 if layer.module.endswith(READERS) else 0
-    if not layer.module.endswith(READERS + WRITERS) or flaw(shapes):
+    if not layer.module.endswith(READERS + WRITERS) or shape_flaw(shapes):
         return None
     product = matrix(shapes)
     if isinstance(product, tuple):

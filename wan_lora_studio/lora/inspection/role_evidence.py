@@ -23,11 +23,11 @@ IDENTITY_FREE = frozenset({
     "model", "lora", "adapter_model", "pytorch_lora_weights", "diffusion_pytorch_model", "adapter",
 })  # fmt: skip
 ONE_EXPERT_FAMILIES = frozenset({"wan2.2-5B", "wan2.1-1.3B"})
-FOLDERS = 3  # of a file's folders that are asked, from its own upwards
+BY_FOLDERS = 3  # of a file's folders that are asked, from its own upwards
 MAX_DETAIL = 80
 
 
-class Source(StrEnum):
+class EvidenceSource(StrEnum):
     """Where the evidence of a role was found."""
 
     USER = "user"
@@ -40,7 +40,7 @@ class Source(StrEnum):
     NOTHING = "nothing"
 
 
-class Strength(StrEnum):
+class EvidenceStrength(StrEnum):
     """Whether evidence decides, or only says that the file may be one half of something."""
 
     STRONG = "strong"
@@ -48,7 +48,8 @@ class Strength(StrEnum):
 
 
 _DECIDES_OVER_TWIN = frozenset({
-    Source.USER, Source.KEYS, Source.TIMESTEPS, Source.FILE_NAME, Source.FOLDER_NAME,
+    EvidenceSource.USER, EvidenceSource.KEYS, EvidenceSource.TIMESTEPS,
+    EvidenceSource.FILE_NAME, EvidenceSource.FOLDER_NAME,
 })  # fmt: skip
 
 
@@ -60,13 +61,13 @@ class RoleEvidence:
     """
 
     role: Role
-    source: Source
-    strength: Strength = Strength.STRONG
+    source: EvidenceSource
+    strength: EvidenceStrength = EvidenceStrength.STRONG
     detail: str = ""
 
     @property
     def is_weak(self) -> bool:
-        return self.strength is Strength.WEAK
+        return self.strength is EvidenceStrength.WEAK
 
     @property
     def expert(self) -> Expert:
@@ -94,8 +95,8 @@ class RoleEvidence:
         role, source, strength, detail = text.split("|", 3)
         if role not in _ROLES:
             raise ValueError(f"{role!r} is no role")
-        found = cls(_ROLES[role], Source(source), Strength(strength), detail)
-        return NOTHING if found == NOTHING else found
+        found = cls(_ROLES[role], EvidenceSource(source), EvidenceStrength(strength), detail)
+        return NO_EVIDENCE if found == NO_EVIDENCE else found
 
     def to_dict(self) -> dict[str, str]:
         """For people and programs; `text` is the sentence."""
@@ -109,27 +110,36 @@ class RoleEvidence:
 
 
 _ROLES: dict[str, Role] = {"both": "both", "high": "high", "low": "low"}
-_STRONG, _WEAK = Strength.STRONG, Strength.WEAK
-_SENTENCES: dict[tuple[Source, Strength], str] = {
-    (Source.USER, _STRONG): "set by hand",
-    (Source.KEYS, _STRONG): "its keys name {detail}",
-    (Source.TIMESTEPS, _STRONG): "modelspec.timestep_range in the header is {detail}",
-    (Source.FILE_NAME, _STRONG): "the file name says “{detail}”",
-    (Source.FILE_NAME, _WEAK): "“{detail}” in the file name may mean the {role}-noise expert",
-    (Source.FOLDER_NAME, _STRONG): "the folder name says “{detail}”",
-    (Source.FOLDER_NAME, _WEAK): "“{detail}” in the folder name may mean the {role}-noise expert",
-    (Source.TWIN, _STRONG): "{detail} is its {other}-noise twin by name",
-    (Source.TWIN, _WEAK): "its name differs from {detail} by one word, so it may be one half",
-    (Source.MODEL_NAME, _STRONG): "ss_sd_model_name in the header says “{detail}”",
-    (Source.MODEL_NAME, _WEAK): (
+_STRONG, _WEAK = EvidenceStrength.STRONG, EvidenceStrength.WEAK
+_SENTENCES: dict[tuple[EvidenceSource, EvidenceStrength], str] = {
+    (EvidenceSource.USER, _STRONG): "set by hand",
+    (EvidenceSource.KEYS, _STRONG): "its keys name {detail}",
+    (EvidenceSource.TIMESTEPS, _STRONG): "modelspec.timestep_range in the header is {detail}",
+    (EvidenceSource.FILE_NAME, _STRONG): "the file name says “{detail}”",
+    (
+        EvidenceSource.FILE_NAME,
+        _WEAK,
+    ): "“{detail}” in the file name may mean the {role}-noise expert",
+    (EvidenceSource.FOLDER_NAME, _STRONG): "the folder name says “{detail}”",
+    (
+        EvidenceSource.FOLDER_NAME,
+        _WEAK,
+    ): "“{detail}” in the folder name may mean the {role}-noise expert",
+    (EvidenceSource.TWIN, _STRONG): "{detail} is its {other}-noise twin by name",
+    (
+        EvidenceSource.TWIN,
+        _WEAK,
+    ): "its name differs from {detail} by one word, so it may be one half",
+    (EvidenceSource.MODEL_NAME, _STRONG): "ss_sd_model_name in the header says “{detail}”",
+    (EvidenceSource.MODEL_NAME, _WEAK): (
         "ss_sd_model_name in the header says “{detail}”, which trainers also write for a file"
         " that is for both experts"
     ),
-    (Source.NOTHING, _STRONG): "nothing in the file or its name says otherwise",
+    (EvidenceSource.NOTHING, _STRONG): "nothing in the file or its name says otherwise",
 }
-NOTHING = RoleEvidence("both", Source.NOTHING)
+NO_EVIDENCE = RoleEvidence("both", EvidenceSource.NOTHING)
 BY_HAND: Mapping[Role, RoleEvidence] = {
-    role: RoleEvidence(role, Source.USER) for role in _ROLES.values()
+    role: RoleEvidence(role, EvidenceSource.USER) for role in _ROLES.values()
 }
 
 
@@ -148,14 +158,14 @@ def find_role(
     found = _from_keys(key_experts) or _from_timesteps(metadata.get("modelspec.timestep_range", ""))
     path = str(hint).replace(os.sep, "/")
     if found or family in ONE_EXPERT_FAMILIES or says_one_expert(_without_suffix(path)):
-        return found or NOTHING
+        return found or NO_EVIDENCE
     said = [
         evidence
         for evidence in (*_from_path(path), _from_model(metadata.get("ss_sd_model_name", "")))
         if evidence
     ]
     strong = (evidence for evidence in said if not evidence.is_weak)
-    return next(strong, said[0] if said else NOTHING)
+    return next(strong, said[0] if said else NO_EVIDENCE)
 
 
 def stem_and_folder(hint: str | PurePath) -> tuple[str, str]:
@@ -174,9 +184,9 @@ def _from_keys(experts: set[str]) -> RoleEvidence | None:
     if not experts:
         return None
     if len(experts) > 1:
-        return RoleEvidence("both", Source.KEYS, detail="both experts")
+        return RoleEvidence("both", EvidenceSource.KEYS, detail="both experts")
     role: Role = "high" if "high" in experts else "low"
-    return RoleEvidence(role, Source.KEYS, detail=f"the {role}-noise expert only")
+    return RoleEvidence(role, EvidenceSource.KEYS, detail=f"the {role}-noise expert only")
 
 
 def _from_timesteps(text: str) -> RoleEvidence | None:
@@ -188,17 +198,17 @@ def _from_timesteps(text: str) -> RoleEvidence | None:
         start, end = start * 1000, end * 1000
     said = text.strip()[:40]
     if end - start >= 950:
-        return RoleEvidence("both", Source.TIMESTEPS, detail=said)
+        return RoleEvidence("both", EvidenceSource.TIMESTEPS, detail=said)
     if start >= 500 and end >= 950:
-        return RoleEvidence("high", Source.TIMESTEPS, detail=said)
+        return RoleEvidence("high", EvidenceSource.TIMESTEPS, detail=said)
     if start <= 50:
-        return RoleEvidence("low", Source.TIMESTEPS, detail=said)
+        return RoleEvidence("low", EvidenceSource.TIMESTEPS, detail=said)
     return None
 
 
 def _from_path(path: str) -> tuple[RoleEvidence | None, RoleEvidence | None]:
     stem, _ = stem_and_folder(path)
-    return _from_name(stem, Source.FILE_NAME), folder_evidence(path.rpartition("/")[0])
+    return _from_name(stem, EvidenceSource.FILE_NAME), folder_evidence(path.rpartition("/")[0])
 
 
 def folder_evidence(folder: str) -> RoleEvidence | None:
@@ -209,19 +219,19 @@ def folder_evidence(folder: str) -> RoleEvidence | None:
     parts = folder.split("/")
     absolute = folder[:1] == "/" or folder[1:2] == ":"
     weak = None
-    for part in parts[: -(2 if absolute else FOLDERS + 1) : -1]:
-        found = _from_name(part, Source.FOLDER_NAME)
+    for part in parts[: -(2 if absolute else BY_FOLDERS + 1) : -1]:
+        found = _from_name(part, EvidenceSource.FOLDER_NAME)
         if found and not found.is_weak:
             return found
         weak = weak or found
     return weak
 
 
-def _from_name(name: str, source: Source) -> RoleEvidence | None:
-    found = name_role(name, folder=source is Source.FOLDER_NAME) if name else None
+def _from_name(name: str, source: EvidenceSource) -> RoleEvidence | None:
+    found = name_role(name, folder=source is EvidenceSource.FOLDER_NAME) if name else None
     if found is None:
         return None
-    strength = Strength.WEAK if found.weak else Strength.STRONG
+    strength = EvidenceStrength.WEAK if found.weak else EvidenceStrength.STRONG
     return RoleEvidence(found.role, source, strength, found.words[:MAX_DETAIL])
 
 
@@ -231,8 +241,8 @@ def _from_model(text: str) -> RoleEvidence | None:
     found = name_role(name) or name_role(folder.rpartition("/")[2], folder=True)
     if found is None or found.weak:
         return None
-    strength = Strength.WEAK if found.role == "low" else Strength.STRONG
-    return RoleEvidence(found.role, Source.MODEL_NAME, strength, found.words[:MAX_DETAIL])
+    strength = EvidenceStrength.WEAK if found.role == "low" else EvidenceStrength.STRONG
+    return RoleEvidence(found.role, EvidenceSource.MODEL_NAME, strength, found.words[:MAX_DETAIL])
 
 
 def has_identity(stem: str) -> bool:

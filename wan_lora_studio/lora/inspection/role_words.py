@@ -131,7 +131,7 @@ class NameRole:
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class RoleMark:
     """A place in a name that may be a role word; `stem` is the name without it.
 
     `other`: it means something else where it stands alone, as in `low_angle`.
@@ -228,7 +228,7 @@ def _stated(name: str, spans: list[_Span], words: _Words) -> NameRole:
     role: Role = spans[0].role if len(roles) == 1 else "both"
     places = list(dict.fromkeys((span.start, span.end) for span in spans))
     said = " ".join(name[start:end] for start, end in places)
-    stem = without(name, places)
+    stem = without_role_words(name, places)
     return NameRole(role, said, stem, apart or all(span.weak for span in spans))
 
 
@@ -352,7 +352,7 @@ def _glued(words: _Words) -> Iterator[_Span]:
             yield _Span(_HALVES[found["word"]], start, end, weak=True)
 
 
-def marks(name: str) -> list[Mark]:
+def role_marks(name: str) -> list[RoleMark]:
     """Every place in the name that may be its role word, if a twin's name bears it out."""
     if not _MAY_STATE.search(name):
         return []
@@ -362,7 +362,9 @@ def marks(name: str) -> list[Mark]:
         start, end = match.span()
         if word.isascii() and len(word) <= 2 and not _is_own_word(name, start, end):
             continue
-        found.append(Mark(_HALVES[word], without(name, [(start, end)]), _is_other(name, end)))
+        found.append(
+            RoleMark(_HALVES[word], without_role_words(name, [(start, end)]), _is_other(name, end))
+        )
     return found[:MARKS]
 
 
@@ -379,7 +381,7 @@ def _is_other(name: str, end: int) -> bool:
     return following is not None and near and following[0].lower() in OTHER_MEANINGS
 
 
-def without(name: str, spans: list[tuple[int, int]]) -> str:
+def without_role_words(name: str, spans: list[tuple[int, int]]) -> str:
     """The name without the spans, each with one separator beside it."""
     for start, end in reversed(spans):
         left, right = name[:start], name[end:]

@@ -33,7 +33,7 @@ def algebras(shapes: Shapes) -> set[Algebra]:
     return found
 
 
-def rank(shapes: Shapes) -> int | None:
+def rank_of(shapes: Shapes) -> int | None:
     """The rank of the layer's decomposition; None for full matrices and diffs."""
     for part in ("lora_down", "hada_w1_b", "lokr_w2_b", "lokr_w1_b"):
         if shapes.get(part):
@@ -101,7 +101,7 @@ def matrix(shapes: Shapes) -> tuple[int, int] | str | None:
     return None
 
 
-def flaw(shapes: Shapes) -> str | None:
+def shape_flaw(shapes: Shapes) -> str | None:
     """Why the parts fit no layer at all: a half is missing, or they do not multiply."""
     missing = missing_half(shapes)
     product = None if missing else matrix(shapes)
@@ -166,7 +166,7 @@ def mismatch(shapes: Shapes, weight: Shape | None, bias: Shape | None) -> str | 
 
     `weight` is None for a layer without weight, `bias` for one without bias.
     """
-    broken = flaw(shapes)
+    broken = shape_flaw(shapes)
     if broken:
         return broken
     found = matrix(shapes)

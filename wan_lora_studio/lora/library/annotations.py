@@ -12,18 +12,18 @@ from types import MappingProxyType
 from typing import Any
 
 from wan_lora_studio.errors import LoRAError
-from wan_lora_studio.lora.files.webui_json import rewritten
+from wan_lora_studio.lora.files.webui_json import rewritten_webui_json
 from wan_lora_studio.lora.index.entries import Entry
 from wan_lora_studio.lora.index.scanner import ScannedFile
-from wan_lora_studio.lora.inspection.role_evidence import Source
+from wan_lora_studio.lora.inspection.role_evidence import EvidenceSource
 from wan_lora_studio.lora.library.annotation_fields import checked_changes, merged_edits
 from wan_lora_studio.lora.library.locking import LockedLibrary
 from wan_lora_studio.lora.roles import Role
-from wan_lora_studio.lora.storage.catalog import bump, save_role
+from wan_lora_studio.lora.storage.catalog import bump_revision, save_role
 from wan_lora_studio.lora.storage.edits import Edits, save_edits
 from wan_lora_studio.lora.storage.moves import Move
 from wan_lora_studio.lora.storage.pairings import save_pairing
-from wan_lora_studio.lora.storage.staging_area import discard, step_path, write_step
+from wan_lora_studio.lora.storage.staging_area import discard_stages, step_path, write_step
 
 NO_ROLES: Mapping[str, Role] = MappingProxyType({})
 
@@ -61,7 +61,7 @@ class AnnotatedLibrary(LockedLibrary):
                 moves += self._sidecar_moves(sidecar, old, new)
             self._intents.carry_out(moves, lambda db: _save(db, entry, new, changes))
         except OSError as error:
-            discard(move.source for move in moves)
+            discard_stages(move.source for move in moves)
             raise LoRAError(
                 f"The edits of {entry.name} could not be saved: {error.strerror or error}."
                 " Nothing was changed.",
@@ -70,7 +70,7 @@ class AnnotatedLibrary(LockedLibrary):
 
     def _sidecar_moves(self, path: Path, old: Edits, new: Edits) -> list[Move]:
         """What puts the new content of a sidecar into its place; nothing if it stays."""
-        content = rewritten(path, old, new)
+        content = rewritten_webui_json(path, old, new)
         if content is None:
             return []
         moves = []
@@ -121,7 +121,7 @@ class AnnotatedLibrary(LockedLibrary):
             by_twin = {
                 file.path: entry.evidence(role).role
                 for role, file in entry.files.items()
-                if entry.evidence(role).source is Source.TWIN
+                if entry.evidence(role).source is EvidenceSource.TWIN
             }
             self._save_pairing(high, low, together=False, roles=by_twin)
             return [self._name_of(high), self._name_of(low)]
@@ -136,7 +136,7 @@ class AnnotatedLibrary(LockedLibrary):
                 suggestions=["Split the pair first." if entry.is_pair else "Replace its file."],
             )
         evidence = file.evidence
-        if evidence.role != role and evidence.source is Source.KEYS:
+        if evidence.role != role and evidence.source is EvidenceSource.KEYS:
             raise LoRAError(
                 f"{name} cannot be the {role}-noise half: {evidence.sentence}.",
                 suggestions=["Choose another file for this half."],
@@ -151,7 +151,7 @@ class AnnotatedLibrary(LockedLibrary):
             save_pairing(db, high, low, together=together)
             for path, role in roles.items():
                 save_role(db, path, role)
-            bump(db)
+            bump_revision(db)
         self._settle()
 
     def record_use(
@@ -179,7 +179,7 @@ def _save(db: sqlite3.Connection, entry: Entry, edits: Edits, changes: Edits) ->
     save_edits(db, path, {field: value for field, value in edits.items() if field != "expert"})
     if "expert" in changes:
         save_role(db, path, changes["expert"])
-    bump(db)
+    bump_revision(db)
 
 
 def _plain(strength: Any) -> Any:

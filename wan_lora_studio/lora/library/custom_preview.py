@@ -12,15 +12,15 @@ from pathlib import Path
 from PIL import Image, PngImagePlugin
 
 from wan_lora_studio.errors import LoRAError
-from wan_lora_studio.lora.files.companion_names import kind_of
+from wan_lora_studio.lora.files.companion_names import companion_kind
 from wan_lora_studio.lora.files.opening import read_small
-from wan_lora_studio.lora.files.preview_sources import MAX_BYTES, NOT_A_PICTURE, picture_in
+from wan_lora_studio.lora.files.preview_sources import MAX_PREVIEW_BYTES, NOT_A_PICTURE, picture_in
 from wan_lora_studio.lora.index.entries import Entry
 from wan_lora_studio.lora.index.scanner import ScannedFile
 from wan_lora_studio.lora.library.annotations import AnnotatedLibrary
-from wan_lora_studio.lora.storage.catalog import bump
+from wan_lora_studio.lora.storage.catalog import bump_revision
 from wan_lora_studio.lora.storage.moves import Move
-from wan_lora_studio.lora.storage.staging_area import discard, step_path, write_step
+from wan_lora_studio.lora.storage.staging_area import discard_stages, step_path, write_step
 
 SUFFIX = ".preview.png"
 MADE_BY = ("Software", "Wan2.2 LoRA Studio")
@@ -42,7 +42,7 @@ class PreviewedLibrary(AnnotatedLibrary):
             moves: list[Move] = []
             try:
                 moves = self._preview_moves(entry, data)
-                self._intents.carry_out(moves, bump)
+                self._intents.carry_out(moves, bump_revision)
             except OSError as error:
                 raise _not_written(entry.name, error) from error
             self._settle()
@@ -59,7 +59,9 @@ class PreviewedLibrary(AnnotatedLibrary):
             if not own:
                 return False
             try:
-                self._intents.carry_out([Move(path, step_path(self.root)) for path in own], bump)
+                self._intents.carry_out(
+                    [Move(path, step_path(self.root)) for path in own], bump_revision
+                )
             except OSError as error:
                 raise _not_written(entry.name, error) from error
             self._settle()
@@ -77,13 +79,13 @@ class PreviewedLibrary(AnnotatedLibrary):
                     moves += self._trash.moves_for(f"{entry.name} (preview)", [path])[1]
             return [*moves, Move(write_step(self.root, data), target)]
         except BaseException:
-            discard(move.source for move in moves)
+            discard_stages(move.source for move in moves)
             raise
 
     def _chosen(self, file: ScannedFile) -> list[str]:
         """What would go before a new preview, or be in its place, relative to the library."""
         endings = self._contents.names[file.folder].endings(file.stem)
-        same = [ending for ending in endings if kind_of(ending) == SUFFIX]
+        same = [ending for ending in endings if companion_kind(ending) == SUFFIX]
         return [_beside(file.path, f"{file.stem}{ending}") for ending in same]
 
     def _preview_path(self, file: ScannedFile) -> Path:
@@ -101,7 +103,7 @@ def is_own(path: Path) -> bool:
     if path.is_symlink():
         return False
     try:
-        data = read_small(path, MAX_BYTES)
+        data = read_small(path, MAX_PREVIEW_BYTES)
         with Image.open(io.BytesIO(data), formats=("PNG",)) as picture:
             return picture.info.get(MADE_BY[0]) == MADE_BY[1]
     except NOT_A_PICTURE:

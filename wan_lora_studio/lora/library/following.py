@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from wan_lora_studio.lora.files.companion_names import kind_of
-from wan_lora_studio.lora.files.webui_json import KEYS, rewritten
-from wan_lora_studio.lora.index.library_index import Contents
+from wan_lora_studio.lora.files.companion_names import companion_kind
+from wan_lora_studio.lora.files.webui_json import WEBUI_KEYS, rewritten_webui_json
+from wan_lora_studio.lora.index.library_index import LibraryIndex
 from wan_lora_studio.lora.library.custom_preview import SUFFIX as PREVIEW
 from wan_lora_studio.lora.library.custom_preview import is_own
 from wan_lora_studio.lora.names import without_suffix
@@ -25,7 +25,7 @@ class Following:
     """Finds what has to move. `edits` are those of every LoRA, by the path of its first file."""
 
     root: Path
-    contents: Contents
+    contents: LibraryIndex
     edits: Mapping[str, Edits]
 
     def moves(self, moved: Mapping[str, str]) -> list[Move]:
@@ -41,18 +41,20 @@ class Following:
         old, new = _stem(before), _stem(now)
         here = self.contents.names.get(str(old.parent) if old.parent.name else "")
         there = self.contents.names.get(str(new.parent) if new.parent.name else "")
-        taken = {kind_of(ending) for ending in there.endings(new.name)} if there else set()
+        taken = {companion_kind(ending) for ending in there.endings(new.name)} if there else set()
         for ending in here.endings(old.name) if here else ():
             path = self.root / f"{old}{ending}"
-            if kind_of(ending) not in taken and self._is_ours(path, kind_of(ending), now):
+            if companion_kind(ending) not in taken and self._is_ours(
+                path, companion_kind(ending), now
+            ):
                 yield Move(path, self.root / f"{new}{ending}")
 
     def _is_ours(self, path: Path, kind: str, lora: str) -> bool:
         if kind == PREVIEW:
             return is_own(path)
         edits = self._edits_of(lora)
-        held = kind == ".json" and any(field in KEYS for field in edits)
-        return held and rewritten(path, {}, edits) is None
+        held = kind == ".json" and any(field in WEBUI_KEYS for field in edits)
+        return held and rewritten_webui_json(path, {}, edits) is None
 
     def _edits_of(self, path: str) -> Edits:
         """The edits of the LoRA that has this file."""

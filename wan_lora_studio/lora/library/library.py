@@ -21,7 +21,7 @@ from wan_lora_studio.lora.library.following import Following
 from wan_lora_studio.lora.library.moving import Relocation
 from wan_lora_studio.lora.library.renaming import Renaming
 from wan_lora_studio.lora.names import composed, name_key
-from wan_lora_studio.lora.storage.catalog import bump
+from wan_lora_studio.lora.storage.catalog import bump_revision
 from wan_lora_studio.lora.storage.moves import Move
 from wan_lora_studio.lora.storage.staged_file import StagedFile, stage_file
 from wan_lora_studio.lora.storage.staged_sidecar import StagedSidecar
@@ -44,7 +44,7 @@ class LoRALibrary(PreviewedLibrary):
             following = Following(self.root, self._contents, self._catalog.edits())
             moves = following.moves(self._contents.moved)
             if moves:
-                self._intents.carry_out(moves, bump)
+                self._intents.carry_out(moves, bump_revision)
                 self._contents.look(now=True)
             self._contents.moved.clear()
 
@@ -93,7 +93,7 @@ class LoRALibrary(PreviewedLibrary):
             file = self._changeable(name).entry.first
             target = self.root / file.folder / f"{file.stem}{staged.ending}"
             try:
-                self._intents.carry_out([Move(staged.path, target)], bump)
+                self._intents.carry_out([Move(staged.path, target)], bump_revision)
             except FileExistsError as error:
                 raise LoRAError(
                     f"{target.name} is there already.",

@@ -12,9 +12,9 @@ from wan_lora_studio.errors import LoRAError
 from wan_lora_studio.lora.index.records import Prepared
 from wan_lora_studio.lora.index.walk import extra_folders
 from wan_lora_studio.lora.library.estimates import EstimatingLibrary
-from wan_lora_studio.lora.storage.journal import Intents
+from wan_lora_studio.lora.storage.journal import Journal
 from wan_lora_studio.lora.storage.missing_folder import folder_gone
-from wan_lora_studio.lora.storage.staging_area import sweep
+from wan_lora_studio.lora.storage.staging_area import sweep_stages
 from wan_lora_studio.lora.storage.trash import Trash, Trashed
 from wan_lora_studio.settings import Settings
 
@@ -28,7 +28,7 @@ class LockedLibrary(EstimatingLibrary):
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
         extra = extra_folders(settings, writable=True)
-        self._intents = Intents(self.root, self._catalog, extra)
+        self._intents = Journal(self.root, self._catalog, extra)
         self._trash = Trash(self.root, self._catalog, self._intents, extra)
         self._clean_up()
 
@@ -39,7 +39,7 @@ class LockedLibrary(EstimatingLibrary):
         """
         # What fails here is tried again by the next change, which says what is wrong.
         with suppress(LoRAError, OSError), self._if_unlocked():
-            sweep(self.root)
+            sweep_stages(self.root)
             self._trash.sweep()
             self._trash.purge(self._expired())
 

@@ -10,14 +10,14 @@ from pathlib import Path, PurePosixPath
 from wan_lora_studio.errors import LoRAError
 from wan_lora_studio.lora.index.entries import Entry, PairedBy
 from wan_lora_studio.lora.index.entry_files import all_paths, told_apart
-from wan_lora_studio.lora.index.library_index import Contents
-from wan_lora_studio.lora.inspection.role_evidence import Source
+from wan_lora_studio.lora.index.library_index import LibraryIndex
+from wan_lora_studio.lora.inspection.role_evidence import EvidenceSource
 from wan_lora_studio.lora.inspection.scaling import CONFIG_NAME
 from wan_lora_studio.lora.library.folders import folder_on_disk
 from wan_lora_studio.lora.names import is_lora_file, name_key
 from wan_lora_studio.lora.roles import Role
 from wan_lora_studio.lora.storage.catalog import Catalog
-from wan_lora_studio.lora.storage.journal import Intents
+from wan_lora_studio.lora.storage.journal import Journal
 from wan_lora_studio.lora.storage.links import moves_of
 from wan_lora_studio.lora.storage.moves import missing_folders
 from wan_lora_studio.lora.storage.pairings import save_pairing
@@ -28,9 +28,9 @@ class Relocation:
     """Moves all files of a LoRA into another folder of the library."""
 
     root: Path
-    contents: Contents
+    contents: LibraryIndex
     catalog: Catalog
-    intents: Intents
+    intents: Journal
 
     def move(self, entry: Entry, folder: str) -> dict[str, str]:
         """All files or none; returns old path → new path.
@@ -117,7 +117,7 @@ class Relocation:
         found: dict[str, Role] = {}
         for role, file in entry.files.items():
             evidence = entry.evidence(role)
-            elsewhere = evidence.source in (Source.FOLDER_NAME, Source.TWIN)
+            elsewhere = evidence.source in (EvidenceSource.FOLDER_NAME, EvidenceSource.TWIN)
             if elsewhere and not evidence.is_weak and file.path in paths:
                 found[paths[file.path]] = evidence.role
         return found

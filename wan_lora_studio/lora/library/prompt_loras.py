@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from wan_lora_studio.lora.index.name_lookup import Meant
 from wan_lora_studio.lora.roles import EXPERTS
-from wan_lora_studio.lora.selection.prompt_notation import PromptLoRA, read_prompt, without
+from wan_lora_studio.lora.selection.prompt_notation import PromptLoRA, read_prompt, without_notation
 
 
 class Library(Protocol):
@@ -52,7 +52,7 @@ def select(prompt: str, library: Library) -> PromptSelection:
         selected[name] = _sum(selected[name], strength) if name in selected else strength
     return PromptSelection(
         reading.text,
-        without(prompt, known),
+        without_notation(prompt, known),
         selected,
         tuple(lora.tag for lora in known),
         tuple(dict.fromkeys(unknown)),

@@ -17,7 +17,7 @@ from wan_lora_studio.lora.index.name_lookup import Meant, meant_by
 from wan_lora_studio.lora.index.page_data import display_data, info_summary
 from wan_lora_studio.lora.index.records import Prepared, held_of, record_of
 from wan_lora_studio.lora.index.scanner import ScannedFile
-from wan_lora_studio.lora.index.search import search
+from wan_lora_studio.lora.index.search import search_records
 from wan_lora_studio.lora.inspection.block_coverage import BlockCoverage, coverage_by_block
 from wan_lora_studio.lora.inspection.compatibility import Compatibility
 from wan_lora_studio.lora.inspection.info import LoRAInfo
@@ -69,7 +69,9 @@ class LibraryReader(LibraryView):
         with self._lock:
             self._look_for_page()
             contents = self._contents
-            names = search(contents.index(), text) if text.strip() else list(contents.entries)
+            names = (
+                search_records(contents.index(), text) if text.strip() else list(contents.entries)
+            )
             some = names[offset : offset + limit]
             return {"total": len(names), "names": some, "loras": self._records(some)}
 

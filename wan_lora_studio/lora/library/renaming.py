@@ -9,7 +9,7 @@ from pathlib import Path
 from wan_lora_studio.errors import LoRAError
 from wan_lora_studio.lora.index.entries import Entry
 from wan_lora_studio.lora.index.entry_files import Stem, renamed_stem, stems_of
-from wan_lora_studio.lora.index.library_index import Contents
+from wan_lora_studio.lora.index.library_index import LibraryIndex
 from wan_lora_studio.lora.inspection.role_words import name_role
 from wan_lora_studio.lora.names import (
     composed,
@@ -20,7 +20,7 @@ from wan_lora_studio.lora.names import (
 )
 from wan_lora_studio.lora.roles import Role
 from wan_lora_studio.lora.storage.catalog import Catalog
-from wan_lora_studio.lora.storage.journal import Intents
+from wan_lora_studio.lora.storage.journal import Journal
 from wan_lora_studio.lora.storage.links import moves_of
 
 
@@ -29,9 +29,9 @@ class Renaming:
     """Gives all files of a LoRA another stem, each in its own folder."""
 
     root: Path
-    contents: Contents
+    contents: LibraryIndex
     catalog: Catalog
-    intents: Intents
+    intents: Journal
 
     def rename(self, entry: Entry, new_name: str) -> None:
         """All files or none. Raises LoRAError if the name is taken or not allowed."""
@@ -98,7 +98,7 @@ class Renaming:
         return found
 
 
-def taken_names(contents: Contents, without: Entry | None = None) -> Collection[str]:
+def taken_names(contents: LibraryIndex, without: Entry | None = None) -> Collection[str]:
     """Casefolded names that a new LoRA must not have: records, and stems of the top folder."""
     own = {file.path for file in without.files.values()} if without else set()
     names = {name_key(name) for name in contents.entries if not without or name != without.name}

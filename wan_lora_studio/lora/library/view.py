@@ -9,11 +9,11 @@ from typing import Any
 
 from wan_lora_studio.errors import LoRAError, LoRANotFoundError
 from wan_lora_studio.lora.files.hashing import Hashes
-from wan_lora_studio.lora.index.library_index import Contents
+from wan_lora_studio.lora.index.library_index import LibraryIndex
 from wan_lora_studio.lora.index.name_lookup import close_names
 from wan_lora_studio.lora.index.records import Prepared
 from wan_lora_studio.lora.index.scanner import ScannedFile
-from wan_lora_studio.lora.index.thumbnail_cache import Pictures
+from wan_lora_studio.lora.index.thumbnail_cache import ThumbnailCache
 from wan_lora_studio.lora.index.walk import Walk
 from wan_lora_studio.lora.library.background import Background
 from wan_lora_studio.lora.library.refresh import Refreshing
@@ -40,8 +40,8 @@ class LibraryView:
             ) from error
         self._lock = threading.RLock()
         self._catalog = Catalog(self.root)
-        self._contents = Contents(settings, self._catalog)
-        self._pictures = Pictures(self.root, self._catalog, settings.thumbnail_size)
+        self._contents = LibraryIndex(settings, self._catalog)
+        self._pictures = ThumbnailCache(self.root, self._catalog, settings.thumbnail_size)
         self._applied: dict[str, float] = {}
         self._worker: Callable[[], Mapping[str, Any]] = dict
         # What this process applies, each use by a key of its own; as `follow_worker` takes it.

@@ -115,7 +115,7 @@ def read_prompt(prompt: str) -> PromptReading:
             problems.append(f"{shortened(match[0])} in the prompt cannot be read: {error}.")
     open_ones = _OPEN.finditer(_TAG.sub(lambda match: " " * len(match[0]), prompt))
     problems += [f"{shortened(match[0])} in the prompt lacks its closing >." for match in open_ones]
-    return PromptReading(without(prompt, loras), tuple(loras), tuple(problems))
+    return PromptReading(without_notation(prompt, loras), tuple(loras), tuple(problems))
 
 
 def unsupported_in(*texts: str | None) -> tuple[str, ...]:
@@ -133,7 +133,7 @@ def unsupported_in(*texts: str | None) -> tuple[str, ...]:
     )
 
 
-def without(prompt: str, loras: Iterable[PromptLoRA]) -> str:
+def without_notation(prompt: str, loras: Iterable[PromptLoRA]) -> str:
     """The prompt without these LoRAs of it, and without blanks and commas that only they needed."""
     kept, end = None, 0
     for lora in loras:

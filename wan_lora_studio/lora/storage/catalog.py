@@ -381,7 +381,7 @@ class Catalog:
                     " WHERE excluded.alone > made.alone",
                     [(path, video, alone) for path in strengths],
                 )
-            bump(db)
+            bump_revision(db)
 
     def made(self) -> dict[str, str]:
         """A finished video in which each file was used, by path."""
@@ -396,7 +396,7 @@ class Catalog:
         """Overrule a file's role; None goes back to the evidence."""
         with self._open() as db:
             save_role(db, path, role)
-            bump(db)
+            bump_revision(db)
 
     def edits(self) -> dict[str, Edits]:
         """What the user said about each file, by path."""
@@ -420,7 +420,7 @@ class Catalog:
         if not same:
             drop_pairings(db, row.path)
         insert_files(db, [row])
-        bump(db)
+        bump_revision(db)
 
     def moved(
         self, db: sqlite3.Connection, paths: Mapping[str, str], roles: Mapping[str, Role]
@@ -441,7 +441,7 @@ class Catalog:
             inode = ", inode=0" if crossed else ""
             db.execute(f"UPDATE files SET info=NULL{inode} WHERE path=?", (new,))
         db.executemany("INSERT OR REPLACE INTO roles VALUES (?, ?)", roles.items())
-        bump(db)
+        bump_revision(db)
 
     def forget_below(self, prefix: str) -> None:
         """Drop what is known of files that are gone for good, by how their paths begin."""
@@ -466,5 +466,5 @@ def save_data_hash(db: sqlite3.Connection, hashes: Hashes) -> None:
     db.execute("INSERT OR REPLACE INTO data_hashes VALUES (?, ?)", hashes)
 
 
-def bump(db: sqlite3.Connection) -> None:
+def bump_revision(db: sqlite3.Connection) -> None:
     db.execute("UPDATE counters SET value = value + 1 WHERE name='revision'")

@@ -32,7 +32,7 @@ from wan_lora_studio.lora.storage.moves import (
     remove_empty,
     undo_one,
 )
-from wan_lora_studio.lora.storage.staging_area import discard
+from wan_lora_studio.lora.storage.staging_area import discard_stages
 
 SCHEMA = (
     "CREATE TABLE IF NOT EXISTS intents (id INTEGER PRIMARY KEY AUTOINCREMENT,"
@@ -49,7 +49,7 @@ class Intent:
     folders: tuple[Path, ...]
 
 
-class Intents:
+class Journal:
     """The unfinished changes of one library. Every method needs the library's lock."""
 
     def __init__(self, root: Path, catalog: Catalog, extra: Sequence[Path] = ()) -> None:
@@ -69,9 +69,9 @@ class Intents:
         try:
             self._carry_out(moves, then)
         except BaseException:
-            discard(move.source for move in moves)
+            discard_stages(move.source for move in moves)
             raise
-        discard(move.target for move in moves)
+        discard_stages(move.target for move in moves)
 
     def _carry_out(self, moves: Sequence[Move], then: Callable[[sqlite3.Connection], None]) -> None:
         intent = self._write(moves)

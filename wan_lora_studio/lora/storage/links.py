@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from wan_lora_studio.lora.storage.moves import Move
-from wan_lora_studio.lora.storage.staging_area import discard, step_path
+from wan_lora_studio.lora.storage.staging_area import discard_stages, step_path
 
 
 def moves_of(root: Path, plan: Mapping[str, str], links: Iterable[str] = ()) -> list[Move]:
@@ -33,7 +33,7 @@ def moves_of(root: Path, plan: Mapping[str, str], links: Iterable[str] = ()) -> 
             elif old != new:
                 found.append(Move(root / old, root / new))
     except BaseException:
-        discard(move.source for move in found)
+        discard_stages(move.source for move in found)
         raise
     return found
 

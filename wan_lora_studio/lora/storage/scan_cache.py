@@ -54,7 +54,7 @@ class FormStore:
 
 
 @dataclass(frozen=True)
-class Findings:
+class ScanCache:
     """The tables of the scans. Each method is one transaction, of which a power cut may take the
     last ones back: what they say is found out again by looking at the files."""
 

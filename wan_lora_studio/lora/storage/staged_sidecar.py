@@ -12,16 +12,20 @@ from typing import IO
 
 from wan_lora_studio.errors import LoRAFileError, UploadError
 from wan_lora_studio.file_boundary import one_file
-from wan_lora_studio.lora.files.companion_names import PICTURES, VIDEOS, kind_of
+from wan_lora_studio.lora.files.companion_names import (
+    PICTURE_ENDINGS,
+    VIDEO_ENDINGS,
+    companion_kind,
+)
 from wan_lora_studio.lora.files.encodings import decoded
-from wan_lora_studio.lora.files.preview_sources import MAX_BYTES as MAX_PICTURE_BYTES
+from wan_lora_studio.lora.files.preview_sources import MAX_PREVIEW_BYTES as MAX_PICTURE_BYTES
 from wan_lora_studio.lora.files.preview_sources import (
     MAX_VIDEO_BYTES,
     NOT_A_PICTURE,
     is_video,
     picture_of,
 )
-from wan_lora_studio.lora.files.sidecars import MAX_BYTES as MAX_TEXT_BYTES
+from wan_lora_studio.lora.files.sidecars import MAX_SIDECAR_BYTES as MAX_TEXT_BYTES
 from wan_lora_studio.lora.files.sidecars import read_sidecar
 from wan_lora_studio.lora.inspection.scaling import CONFIG_NAME, check_config
 from wan_lora_studio.lora.storage.missing_folder import not_written
@@ -102,10 +106,10 @@ class StagedSidecar:
 
 def _kind(ending: str) -> tuple[str, int, Callable[[Path], bool]]:
     """What a file of this ending has to be, its largest size in bytes, and the check."""
-    kind = kind_of(ending)
-    if kind.endswith(PICTURES):
+    kind = companion_kind(ending)
+    if kind.endswith(PICTURE_ENDINGS):
         return "a picture", MAX_PICTURE_BYTES, _is_picture
-    if kind.endswith(VIDEOS):
+    if kind.endswith(VIDEO_ENDINGS):
         return "a video", MAX_VIDEO_BYTES, is_video
     if kind.endswith((".txt", ".sha256")):
         return "a text", MAX_TEXT_BYTES, _is_text

@@ -86,7 +86,7 @@ def step_path(root: Path) -> Path:
     return stage_folder(root) / f"{uuid.uuid4().hex}{STEP}"
 
 
-def discard(paths: Iterable[Path]) -> None:
+def discard_stages(paths: Iterable[Path]) -> None:
     """Remove those of the paths that are intermediate steps. What stays now is swept later."""
     for path in paths:
         if path.suffix == STEP:
@@ -94,7 +94,7 @@ def discard(paths: Iterable[Path]) -> None:
                 path.unlink(missing_ok=True)
 
 
-def sweep(root: Path) -> None:
+def sweep_stages(root: Path) -> None:
     """Remove what dead processes left. Needs the library's lock, and no unfinished intent."""
     folder = root / FOLDER
     if folder.is_symlink() or not folder.is_dir():

@@ -23,7 +23,7 @@ from wan_lora_studio.filesystem import sync_folder
 from wan_lora_studio.lora.files.opening import read_small
 from wan_lora_studio.lora.names import name_key
 from wan_lora_studio.lora.storage.catalog import Catalog
-from wan_lora_studio.lora.storage.journal import Intents
+from wan_lora_studio.lora.storage.journal import Journal
 from wan_lora_studio.lora.storage.moves import Move, remove_empty
 from wan_lora_studio.lora.storage.staging_area import step_path, write_step
 from wan_lora_studio.units import MB
@@ -78,7 +78,7 @@ class Trash:
     """The trash of one library. Its folder is made when the first LoRA is deleted."""
 
     def __init__(
-        self, root: Path, catalog: Catalog, intents: Intents, extra: Sequence[Path] = ()
+        self, root: Path, catalog: Catalog, intents: Journal, extra: Sequence[Path] = ()
     ) -> None:
         """`extra` are folders outside the library from which files may come."""
         self._root = root

@@ -34,7 +34,7 @@ OPEN_BELOW = (
 OURS = ("/api/", "/ui/", "/lora_ui/")
 
 
-class GradioDoors(BaseRoute):
+class GradioRoutes(BaseRoute):
     """A route for everything that is closed; to be added before Gradio is mounted."""
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:

@@ -23,7 +23,7 @@ from wan_lora_studio.lora.inspection.dialects import (
     refusals,
 )
 from wan_lora_studio.lora.inspection.scaling import CONFIG_NAME, Scaling, read_scaling
-from wan_lora_studio.lora.inspection.shapes import rank as rank_of
+from wan_lora_studio.lora.inspection.shapes import rank_of
 from wan_lora_studio.lora.roles import Expert
 from wan_lora_studio.wan.adapters.layer import Layer, split_fused
 

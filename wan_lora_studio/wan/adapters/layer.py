@@ -11,7 +11,7 @@ from wan_lora_studio.errors import LoRAFileError, UnsupportedLoRAError
 from wan_lora_studio.lora.inspection.fused_layers import row_axes
 from wan_lora_studio.lora.inspection.interface_layers import other_task
 from wan_lora_studio.lora.inspection.layer_names import fused_into
-from wan_lora_studio.lora.inspection.shapes import flaw
+from wan_lora_studio.lora.inspection.shapes import shape_flaw
 from wan_lora_studio.wan.adapters.delta import WeightDelta
 from wan_lora_studio.wan.adapters.diff import DiffDelta
 from wan_lora_studio.wan.adapters.dora import DoRADelta
@@ -64,7 +64,7 @@ def split_fused(layer: Layer) -> Iterator[Layer]:
     if not modules:
         yield layer
         return
-    if broken := flaw(shapes):
+    if broken := shape_flaw(shapes):
         raise LoRAFileError(f"{layer.module}: {broken}.", context={"layer": layer.module})
     axes = row_axes(shapes, len(modules))
     if isinstance(axes, str):

@@ -16,7 +16,7 @@ from wan_lora_studio.wan.generation.lora_fallback import (
 )
 from wan_lora_studio.wan.generation.stages import Stages
 from wan_lora_studio.wan.lora_manager import LoRAManager
-from wan_lora_studio.wan.memory.fallbacks import MemoryLadder
+from wan_lora_studio.wan.memory.fallbacks import MemoryFallbacks
 from wan_lora_studio.wan.memory.footprint import Forecast
 from wan_lora_studio.wan.memory.forecast import (
     exhausted,
@@ -49,7 +49,7 @@ class Recovery:
         undo: ExitStack,
     ) -> None:
         self._task, self._models, self._loras, self._stages = task, models, loras, stages
-        self._ladder = MemoryLadder(task, models, undo)
+        self._ladder = MemoryFallbacks(task, models, undo)
         self._left_out: dict[str, LeftOut] = {}
         self._forecast: Forecast | None = None
         self.taken: list[dict[str, Any]] = []

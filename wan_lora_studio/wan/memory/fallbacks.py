@@ -17,7 +17,7 @@ TILE = 256  # pixels; diffusers' own size of a decoder's tile
 TILE_STEP = 32  # pixels; a whole number of latents for every decoder, also of three quarters
 
 
-class MemoryLadder:
+class MemoryFallbacks:
     """The measures of one run. `undo` takes back, after it, those that change pixels; the offload
     lasts until there is room again."""
 
