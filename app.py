@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from wan_lora_studio.ui.command_line.main import main
+from wan_lora_studio.ui.command_line import main
 
 if __name__ == "__main__":
     sys.exit(main())

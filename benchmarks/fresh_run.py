@@ -48,10 +48,9 @@ def make_again(video: Path, loras: Path, outputs: Path) -> str:
     import torch
 
     from wan_lora_studio.settings import load_settings
-    from wan_lora_studio.wan.generation.generate_video import generate_video
-    from wan_lora_studio.wan.generation.video_file import read_metadata
+    from wan_lora_studio.wan.generation import generate_video, read_metadata
     from wan_lora_studio.wan.lora_manager import LoRAManager
-    from wan_lora_studio.wan.models.loading import ModelManager
+    from wan_lora_studio.wan.models import ModelManager
     from wan_lora_studio.wan.task import GenerationTask
 
     metadata: dict[str, Any] = read_metadata(video)

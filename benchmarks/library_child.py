@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 from benchmarks.peak import peak_memory
-from wan_lora_studio.lora.library.library import LoRALibrary
+from wan_lora_studio.lora.library import LoRALibrary
 from wan_lora_studio.settings import load_settings
 
 QUERIES = ("anime", "noir water", "12", "smoke dragon ink", "zzz", "e")

@@ -14,8 +14,8 @@ from benchmarks.library_sizes import LibrarySizes
 from benchmarks.library_trees import LAYERS, metadata, tensor_list, write_sparse
 from benchmarks.lora_inspection import stored_shapes
 from benchmarks.report import PartResult, Table, times, with_spread
-from wan_lora_studio.lora.files.hashing import file_sha256
-from wan_lora_studio.lora.inspection.inspect_lora import FormCache, inspect_lora
+from wan_lora_studio.lora.files import file_sha256
+from wan_lora_studio.lora.inspection import FormCache, inspect_lora
 
 COPIES = 4
 ALPHA_BYTES = b"\x80\x3f"

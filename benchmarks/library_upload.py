@@ -15,7 +15,7 @@ from benchmarks.library_sizes import LibrarySizes
 from benchmarks.library_trees import tensor_list
 from benchmarks.peak import peak_memory
 from benchmarks.report import PartResult, Table, Target, times, with_spread
-from wan_lora_studio.lora.uploads.handler import LoRAUploadHandler
+from wan_lora_studio.lora.uploads import LoRAUploadHandler
 from wan_lora_studio.settings import load_settings
 from wan_lora_studio.units import MB
 

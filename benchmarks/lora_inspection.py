@@ -14,7 +14,7 @@ from benchmarks.models import build, shapes_of
 from benchmarks.peft_side import read_state_dict
 from benchmarks.report import PartResult, Table, Target, times, with_spread
 from benchmarks.settings import Settings
-from wan_lora_studio.lora.inspection.inspect_lora import inspect_lora
+from wan_lora_studio.lora.inspection import inspect_lora
 
 LIMIT_MS = 3.0
 REPEATS = 3  # rounds beyond the settings' own; these are short

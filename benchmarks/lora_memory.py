@@ -20,9 +20,7 @@ from benchmarks.our_side import Mode, OurSide
 from benchmarks.peft_side import DiffusersSide
 from benchmarks.report import Cell, PartResult, Table, Target
 from benchmarks.settings import Settings
-from wan_lora_studio.wan.adapters.cache import AdapterCache
-from wan_lora_studio.wan.adapters.layout import Layout
-from wan_lora_studio.wan.adapters.pristine import Pristine
+from wan_lora_studio.wan.adapters import AdapterCache, Layout, Pristine
 
 COPIES = 1.0
 MERGED = "ours, merged"

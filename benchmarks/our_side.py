@@ -7,9 +7,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Literal
 
-from wan_lora_studio.lora.selection.strengths import LoRASelection
-from wan_lora_studio.wan.adapters.cache import AdapterCache
-from wan_lora_studio.wan.adapters.stack import AppliedStack, StackItem, applied_stack
+from wan_lora_studio.lora.selection import LoRASelection
+from wan_lora_studio.wan.adapters import AdapterCache, AppliedStack, StackItem, applied_stack
 
 Mode = Literal["auto", "merge", "runtime"]
 

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks.library_trees import LAYERS, grow_tree, tensor_list
-from wan_lora_studio.lora.library.library import LoRALibrary
+from wan_lora_studio.lora.library import LoRALibrary
 from wan_lora_studio.settings import load_settings
 
 FILES_PER_LORA = 4 / 3  # of four files, two are the halves of a pair

@@ -1,12 +1,13 @@
-"""The cut of the source tree: who may import whom, and what stays small and light."""
+"""The cut of the source tree: which room may import which, and what stays small and light."""
 
 from __future__ import annotations
 
 import ast
-import pkgutil
+import importlib
 import subprocess
 import sys
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -14,95 +15,110 @@ import pytest
 import utils
 from tests.support.paths import ROOT
 
-BACKEND = {
-    "wan_lora_studio.settings",
-    "wan_lora_studio.errors",
-    "wan_lora_studio.versions",
-    "wan_lora_studio.redaction",
-    "wan_lora_studio.logs",
-    "wan_lora_studio.diagnostics",
-    "wan_lora_studio.sqlite_file",
-    "wan_lora_studio.storage_faults",
-    "wan_lora_studio.damaged_files",
-    "wan_lora_studio.backups",
-    "wan_lora_studio.untrusted_json",
-    "wan_lora_studio.file_boundary",
-    "wan_lora_studio.media",
-    "wan_lora_studio.units",
-    "wan_lora_studio.extra_model_paths",
-    "wan_lora_studio.keyword_names",
+# What any room may import, and what each of these may import of the others.
+GROUND = {
+    "backups": "settings sqlite_file damaged_files storage_faults errors",
+    "damaged_files": "",
+    "diagnostic_text": "logs installed_versions redaction settings",
+    "documents": "sqlite_file storage_faults",
+    "errors": "",
+    "extra_model_paths": "",
+    "file_boundary": "errors",
+    "filesystem": "",
+    "first_use": "",
+    "folder_rules": "",
+    "installed_versions": "",
+    "keyword_names": "",
+    "logs": "settings redaction units",
+    "media": "",
+    "redaction": "",
+    "settings": "extra_model_paths folder_rules untrusted_json errors",
+    "sqlite_file": "damaged_files storage_faults errors",
+    "storage_faults": "errors",
+    "units": "",
+    "untrusted_json": "units",
 }
-FACE = {"utils"}
-# Each part of the tree, and the parts that it may import beside itself.
-MAY_IMPORT = {
-    "app": {"ui", "lora_ui", *FACE},
-    "ui": {"lora_ui", *FACE},
-    "lora_ui": FACE,
-    "utils": {
-        "wan_lora_studio.jobs",
-        "wan_lora_studio.results",
-        "wan_lora_studio.wan",
-        "wan_lora_studio.lora",
-        *BACKEND,
-    },
-    "wan_lora_studio.jobs": {
-        "wan_lora_studio.results",
-        "wan_lora_studio.wan",
-        "wan_lora_studio.lora",
-        *BACKEND,
-    },
-    "wan_lora_studio.results": {"wan_lora_studio.lora", *BACKEND},
-    "wan_lora_studio.wan": {"wan_lora_studio.lora", *BACKEND},
-    "wan_lora_studio.lora": BACKEND,
-    "wan_lora_studio.settings": {
-        "wan_lora_studio.errors",
-        "wan_lora_studio.folder_rules",
-        "wan_lora_studio.extra_model_paths",
-        "wan_lora_studio.untrusted_json",
-    },
-    "wan_lora_studio.extra_model_paths": set(),
-    "wan_lora_studio.folder_rules": set(),
-    "wan_lora_studio.errors": set(),
-    "wan_lora_studio.versions": set(),
-    "wan_lora_studio.redaction": set(),
-    "wan_lora_studio.sqlite_file": {
-        "wan_lora_studio.errors",
-        "wan_lora_studio.storage_faults",
-        "wan_lora_studio.damaged_files",
-    },
-    "wan_lora_studio.storage_faults": {"wan_lora_studio.errors"},
-    "wan_lora_studio.damaged_files": set(),
-    "wan_lora_studio.backups": {
-        "wan_lora_studio.settings",
-        "wan_lora_studio.errors",
-        "wan_lora_studio.sqlite_file",
-        "wan_lora_studio.storage_faults",
-        "wan_lora_studio.damaged_files",
-    },
-    "wan_lora_studio.untrusted_json": {"wan_lora_studio.units"},
-    "wan_lora_studio.file_boundary": {"wan_lora_studio.errors"},
-    "wan_lora_studio.media": set(),
-    "wan_lora_studio.units": set(),
-    "wan_lora_studio.keyword_names": set(),
-    "wan_lora_studio.logs": {
-        "wan_lora_studio.settings",
-        "wan_lora_studio.redaction",
-        "wan_lora_studio.units",
-    },
-    "wan_lora_studio.diagnostics": {
-        "wan_lora_studio.logs",
-        "wan_lora_studio.settings",
-        "wan_lora_studio.redaction",
-        "wan_lora_studio.versions",
-    },
+# Each room, from the top down, and the rooms that it may import. `lora_ui` is the extension's
+# package, all others lie in `wan_lora_studio`. A room is a folder with a face, or one module.
+ROOMS = {
+    # the app
+    "__main__": "ui.command_line",
+    "ui.command_line": "ui.server ui.forms ui.messages jobs.queue jobs.supervisor wan.generation"
+    " wan.lora_manager wan.models wan.task lora.uploads lora.selection",
+    "ui.server": "ui.page ui.http ui.messages ui.static lora_ui.static jobs.queue wan.lora_manager"
+    " lora.uploads",
+    "ui.page": "ui.http ui.forms ui.messages ui.static lora_ui.http lora_ui.lora_tab"
+    " lora_ui.generation_controls lora_ui.script_panel lora_ui.static jobs.queue results"
+    " wan.lora_manager",
+    "ui.http": "ui.forms ui.messages ui.static lora_ui.http lora_ui.static jobs.queue results"
+    " wan.lora_manager wan.memory lora.uploads",
+    "ui.forms": "ui.messages jobs.queue jobs.job results wan.lora_manager wan.models wan.task"
+    " lora.files",
+    "ui.messages": "",
+    "ui.static": "",
+    # the extension
+    "lora_ui.routes": "lora_ui.http",
+    "lora_ui.state": "session",
+    "lora_ui.generation_controls": "lora_ui.lora_tab lora_ui.script_panel",
+    "lora_ui.lora_tab": "lora_ui.script_panel",
+    "lora_ui.script_panel": "lora_ui.static",
+    "lora_ui.http": "lora_ui.static session results wan.lora_manager wan.steps lora.uploads"
+    " lora.selection",
+    "lora_ui.static": "",
+    "session": "wan.lora_manager wan.steps lora.selection",
+    # the queue
+    "jobs.queue": "jobs.submission jobs.supervisor jobs.worker jobs.store jobs.status jobs.job"
+    " wan.lora_manager wan.memory wan.task",
+    "jobs.supervisor": "jobs.worker jobs.store jobs.status jobs.protocol jobs.job results wan.task"
+    " lora.index",
+    "jobs.worker": "jobs.protocol wan.generation wan.lora_manager wan.models wan.task lora.index",
+    "jobs.submission": "jobs.store jobs.status jobs.job wan.lora_manager wan.memory wan.models"
+    " wan.task lora.index lora.inspection lora.names",
+    "jobs.store": "jobs.job wan.task lora.index",
+    "jobs.status": "jobs.job",
+    "jobs.protocol": "",
+    "jobs.job": "wan.task",
+    "results": "lora.library lora.selection lora.inspection lora.files lora.names",
+    # the model
+    "wan.generation": "wan.memory wan.models wan.lora_manager wan.task lora.selection lora.files"
+    " lora.roles",
+    "wan.memory": "wan.models wan.lora_manager wan.task lora.files",
+    "wan.lora_manager": "wan.adapters wan.ownership wan.task lora.library lora.selection",
+    "wan.models": "wan.adapters wan.ownership",
+    "wan.adapters": "wan.ownership lora.storage lora.selection lora.inspection lora.files"
+    " lora.roles",
+    "wan.ownership": "",
+    "wan.task": "lora.selection",
+    "wan.steps": "",
+    # LoRA files
+    "lora.uploads": "lora.library lora.index lora.storage lora.inspection lora.files lora.names",
+    "lora.library": "lora.index lora.storage lora.inspection lora.files lora.selection"
+    " lora.description lora.roles lora.names",
+    "lora.index": "lora.storage lora.inspection lora.files lora.selection lora.description"
+    " lora.roles lora.names",
+    "lora.storage": "lora.inspection lora.files lora.roles lora.names",
+    "lora.inspection": "lora.files lora.description lora.roles lora.names",
+    "lora.files": "lora.description lora.names",
+    "lora.selection": "lora.description lora.roles lora.names",
+    "lora.description": "",
+    "lora.roles": "",
+    "lora.names": "",
 }
+ALLOWED = {
+    **{name: set(below.split()) for name, below in GROUND.items()},
+    **{room: set(below.split()) | set(GROUND) for room, below in ROOMS.items()},
+}
+PACKAGES = ("wan_lora_studio", "lora_ui")
+NO_GRADIO = tuple(
+    room for room in ROOMS if not room.startswith(("ui.page", "ui.server", "lora_ui"))
+)
 HEAVY = ("torch", "diffusers", "transformers", "accelerate", "peft")
 FIXED_NAMES = (
     "app.py", "utils.py", "lora_ui", "loras", "config.json", "tests", "requirements.txt",
-    "README.md", "backend", "ui", "demo", "models", "docs", "benchmarks", "LICENSE", "CHANGELOG.md",
-    "CONTRIBUTING.md", "pyproject.toml", ".ci/run", "scripts/start", "scripts/test",
+    "README.md", "wan_lora_studio", "demo", "models", "docs", "benchmarks", "LICENSE",
+    "CHANGELOG.md", "CONTRIBUTING.md", "pyproject.toml", ".ci/run", "scripts/start", "scripts/test",
 )  # fmt: skip
-MOST_LINES = {"app.py": 150, "utils.py": 300}
+MOST_LINES = {"app.py": 20, "utils.py": 30}
 CONTRACT = {
     "CancelledByUser", "Compatibility", "GenerationError", "GenerationResult", "GenerationTask",
     "InUseError", "IncompatibleLoRAError", "JobQueue", "LoRAError", "LoRAFileError",
@@ -150,56 +166,122 @@ FOR_THE_PAGE = {
 }
 
 
-def part_of(module: str) -> str | None:
-    """The part that a module belongs to; None for modules of others."""
-    return next(
-        (part for part in MAY_IMPORT if module == part or module.startswith(part + ".")), None
-    )
-
-
-def source_files() -> list[Path]:
-    folders = [ROOT / name for name in ("ui", "lora_ui", "backend")]
-    inside = [path for folder in folders for path in sorted(folder.rglob("*.py"))]
-    return [ROOT / "app.py", ROOT / "utils.py", *inside]
-
-
 def module_name(path: Path) -> str:
     names = path.relative_to(ROOT).with_suffix("").parts
     return ".".join(names[:-1] if names[-1] == "__init__" else names)
 
 
-def imported(tree: ast.AST) -> Iterator[str]:
-    """Every module that runs when this one does; not what only the type checker reads."""
-    for node in ast.iter_child_nodes(tree):
-        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
-            continue
+SOURCES = {
+    module_name(path): path
+    for package in PACKAGES
+    for path in sorted((ROOT / package).rglob("*.py"))
+    if "assets" not in path.parts
+}
+# Folders that only hold rooms, and the package's face, which hands on names of any room.
+HALLS = {
+    "wan_lora_studio", "wan_lora_studio.lora", "wan_lora_studio.wan", "wan_lora_studio.jobs",
+    "wan_lora_studio.ui", "lora_ui",
+}  # fmt: skip
+
+
+def room_of(module: str) -> str | None:
+    """The room that a module belongs to; None for modules of others and for halls."""
+    if module in HALLS or module not in SOURCES:
+        return None
+    short = module.removeprefix("wan_lora_studio.")
+    return next(
+        (room for room in ALLOWED if short == room or short.startswith(f"{room}.")), f"({short})"
+    )
+
+
+def imported(tree: ast.AST) -> Iterator[tuple[str, str | None]]:
+    """Every module that is imported anywhere, for types alone too, with the name taken from it."""
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            yield from ((alias.name, None) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, "imports name their module in full"
-            yield str(node.module)
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
-        else:
-            yield from imported(node)
+            yield from ((str(node.module), alias.name) for alias in node.names)
 
 
-@pytest.mark.parametrize("path", source_files(), ids=module_name)
-def test_imports_go_one_way(path: Path) -> None:
-    own = part_of(module_name(path))
-    if own is None:
-        return  # wan_lora_studio/__init__.py
-    allowed = {own, *MAY_IMPORT[own]}
-    used = set(imported(ast.parse(path.read_text(encoding="utf-8"))))
-    wrong = {name for name in used if (part := part_of(name)) is not None and part not in allowed}
-    assert not wrong, f"{own} may import {sorted(allowed)}"
-    if own == "utils" or own.startswith("backend"):
-        assert not {name for name in used if name.split(".")[0] == "gradio"}
+def used_by(path: Path) -> Iterator[tuple[str, str]]:
+    """The modules of ours that a file imports: the module itself, and as the import is written."""
+    for module, name in imported(ast.parse(path.read_text(encoding="utf-8"))):
+        inside = f"{module}.{name}"
+        used = inside if name is not None and inside in SOURCES else module
+        if used.split(".")[0] in PACKAGES:
+            yield used, module
 
 
-def test_backend_is_one_of_the_parts() -> None:
-    """A new package of the backend has to be placed in the order above."""
-    names = {f"backend.{item.name}" for item in pkgutil.iter_modules([str(ROOT / "backend")])}
-    assert names == {part for part in MAY_IMPORT if part.startswith("backend.")}
+def first_use_of(module: str) -> dict[str, str]:
+    """The names that a face loads on first use, with the module of each."""
+    for node in ast.walk(ast.parse(SOURCES[module].read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "on_first_use":
+            return dict(ast.literal_eval(node.args[1]))
+    return {}
+
+
+FACES = {
+    f"wan_lora_studio.{room}" if not room.startswith("lora_ui") else room for room in ROOMS
+} & {name for name, path in SOURCES.items() if path.name == "__init__.py"}
+
+
+@pytest.mark.parametrize("module", [name for name in SOURCES if name not in HALLS])
+def test_a_room_imports_only_the_rooms_below_it(module: str) -> None:
+    own = room_of(module)
+    assert own in ALLOWED, "a new room is put into the table above"
+    used = {room for name, _ in used_by(SOURCES[module]) if (room := room_of(name)) is not None}
+    assert used - {own} <= ALLOWED[own]
+    if own in NO_GRADIO or own in GROUND:
+        found = {name.split(".")[0] for name, _ in imported(ast.parse(SOURCES[module].read_text()))}
+        assert "gradio" not in found
+
+
+def test_the_table_has_no_circle_and_nothing_that_is_not_used() -> None:
+    tuple(TopologicalSorter(ALLOWED).static_order())  # raises CycleError
+    used: dict[str, set[str]] = {room: set() for room in ALLOWED}
+    for module, path in SOURCES.items():
+        own = room_of(module)
+        if own is not None:
+            used[own] |= {room for name, _ in used_by(path) if (room := room_of(name)) is not None}
+    told = {**GROUND, **ROOMS}
+    unused = {room: set(below.split()) - used[room] for room, below in told.items()}
+    assert {room: below for room, below in unused.items() if below} == {}
+
+
+def test_a_room_is_entered_by_its_face() -> None:
+    inside = {name: face for name in SOURCES for face in FACES if name.startswith(f"{face}.")}
+    programs = [
+        path for name in ("demo", "benchmarks", "scripts") for path in (ROOT / name).rglob("*.py")
+    ]
+    past = [
+        f"{path.relative_to(ROOT)} imports {written}"
+        for path in [*SOURCES.values(), *programs, ROOT / "app.py", ROOT / "utils.py"]
+        for used, written in used_by(path)
+        if used in inside and not module_name(path).startswith(inside[used])
+    ]
+    assert past == []
+
+
+@pytest.mark.parametrize("face", sorted(FACES))
+def test_a_face_says_what_the_room_is_for_and_gives_what_it_promises(face: str) -> None:
+    module = importlib.import_module(face)
+    assert len(str(module.__doc__).splitlines()) >= 3
+    assert len(set(module.__all__)) == len(module.__all__)
+    assert all(getattr(module, name) is not None for name in module.__all__)
+    folder = SOURCES[face].parent
+    modules = {path.stem for path in folder.glob("*.py")}
+    assert not modules & set(module.__all__), "a name of the face would hide a module"
+    first_use = first_use_of(face)
+    assert set(first_use.values()) <= modules
+    with pytest.raises(AttributeError):
+        _ = module.no_such_name
+
+
+def test_nothing_inside_imports_the_entry_points() -> None:
+    for path in SOURCES.values():
+        names = {name for name, _ in imported(ast.parse(path.read_text(encoding="utf-8")))}
+        assert not names & {"app", "utils"}, path
 
 
 def loaded_after(statements: str, *packages: str) -> list[str]:
@@ -212,24 +294,19 @@ def loaded_after(statements: str, *packages: str) -> list[str]:
 
 
 def test_the_library_and_the_queue_load_neither_torch_nor_gradio() -> None:
-    modules = [
-        module_name(path)
-        for path in source_files()
-        if (part_of(module_name(path)) or "")
-        in ("wan_lora_studio.lora", "wan_lora_studio.jobs", "wan_lora_studio.results", *BACKEND)
-    ]
-    statements = "\n".join(
-        f"import {name}" for name in [*modules, "wan_lora_studio.wan.task", "utils"]
-    )
+    rooms = ("lora.", "jobs.", "results", "session")
+    modules = [name for name in SOURCES if (room_of(name) or "").startswith(rooms)]
+    ground = [f"wan_lora_studio.{name}" for name in GROUND]
+    values = ["wan_lora_studio.wan.task", "wan_lora_studio.wan.memory", "utils"]
+    statements = "\n".join(f"import {name}" for name in [*modules, *ground, *values])
     assert loaded_after(statements, *HEAVY, "av", "gradio") == []
 
 
 def test_the_page_loads_no_torch() -> None:
-    assert (
-        loaded_after("import app, wan_lora_studio.ui.server, wan_lora_studio.ui.page.page", *HEAVY)
-        == []
-    )
+    page = "import app, wan_lora_studio.ui.server, wan_lora_studio.ui.page"
+    assert loaded_after(page, *HEAVY) == []
     assert loaded_after("import app", *HEAVY, "gradio") == [], "app.py is imported by the worker"
+    assert loaded_after("import utils", *HEAVY, "gradio", "PIL", "pydantic") == []
 
 
 @pytest.mark.parametrize("name", FIXED_NAMES)
@@ -246,5 +323,6 @@ def test_the_face_is_what_was_agreed() -> None:
     assert utils.__all__ == sorted(utils.__all__)
     assert set(utils.__all__) == CONTRACT | FOR_THE_PAGE
     assert all(getattr(utils, name) is not None for name in utils.__all__)
+    assert set(first_use_of("wan_lora_studio")) == set(utils.__all__)
     with pytest.raises(AttributeError):
         _ = utils.no_such_name

@@ -21,10 +21,9 @@ from lora_ui.http.thumbnails import add_thumbnail_routes
 from lora_ui.http.uploads import Sent, receive_sidecar, receive_upload
 from lora_ui.static import ASSETS
 from wan_lora_studio.documents import Documents
-from wan_lora_studio.lora.uploads.handler import LoRAUploadHandler
-from wan_lora_studio.results.library import ResultLibrary
-from wan_lora_studio.session.sessions import Sessions
-from wan_lora_studio.session.state import LoRAUIState
+from wan_lora_studio.lora.uploads import LoRAUploadHandler
+from wan_lora_studio.results import ResultLibrary
+from wan_lora_studio.session import LoRAUIState, Sessions
 from wan_lora_studio.settings import Settings
 from wan_lora_studio.wan.lora_manager import LoRAManager
 

@@ -8,12 +8,8 @@ from fastapi import APIRouter, Body, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
-from wan_lora_studio.lora.selection.accelerators import tags_with
-from wan_lora_studio.lora.selection.prompt_notation import unsupported_in
-from wan_lora_studio.lora.selection.wangp_multipliers import parse_multipliers
-from wan_lora_studio.session.sessions import Sessions
-from wan_lora_studio.session.stack import RunSettings, StackChange
-from wan_lora_studio.session.state import LoRAUIState
+from wan_lora_studio.lora.selection import parse_multipliers, tags_with, unsupported_in
+from wan_lora_studio.session import LoRAUIState, RunSettings, Sessions, StackChange
 from wan_lora_studio.settings import Settings
 from wan_lora_studio.wan.lora_manager import LoRAManager
 from wan_lora_studio.wan.steps import split_steps

@@ -10,8 +10,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
 from wan_lora_studio.errors import LoRANotFoundError
-from wan_lora_studio.lora.selection.set_files import SetItem
-from wan_lora_studio.lora.selection.sets import LoRASets
+from wan_lora_studio.lora.selection import LoRASets, SetItem
 from wan_lora_studio.settings import Settings
 from wan_lora_studio.wan.lora_manager import LoRAManager
 

@@ -14,7 +14,7 @@ from lora_ui.http.models import OneDone
 from lora_ui.http.responses import IMMUTABLE
 from lora_ui.http.served_files import served
 from wan_lora_studio.errors import LoRANotFoundError, UploadError
-from wan_lora_studio.results.library import ResultLibrary
+from wan_lora_studio.results import ResultLibrary
 from wan_lora_studio.units import from_mb
 from wan_lora_studio.wan.lora_manager import LoRAManager
 

@@ -15,7 +15,7 @@ from starlette.requests import ClientDisconnect
 
 from lora_ui.http.request_body import Body
 from wan_lora_studio.errors import RequestError, UploadError
-from wan_lora_studio.lora.uploads.handler import LoRAUploadHandler
+from wan_lora_studio.lora.uploads import LoRAUploadHandler
 from wan_lora_studio.units import from_mb
 
 WRITE_BYTES = 1 << 20

@@ -37,7 +37,7 @@ from wan_lora_studio.lora.files.webui_json import rewritten_webui_json
 from wan_lora_studio.lora.inspection.dialects import read_keys
 from wan_lora_studio.lora.inspection.header_texts import describe
 from wan_lora_studio.lora.inspection.info import LoRAInfo
-from wan_lora_studio.lora.inspection.inspect_lora import inspect_lora, require_supported
+from wan_lora_studio.lora.inspection.inspector import inspect_lora, require_supported
 from wan_lora_studio.lora.inspection.model_hints import task_hints
 from wan_lora_studio.lora.inspection.role_evidence import find_role, has_identity, name_role
 from wan_lora_studio.lora.inspection.scaling import CONFIG_NAME, check_config, read_scaling

@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.loras.files import tiny_model, write_lora
 from wan_lora_studio.lora.inspection.info import LoRAInfo
-from wan_lora_studio.lora.inspection.inspect_lora import inspect_lora
+from wan_lora_studio.lora.inspection.inspector import inspect_lora
 from wan_lora_studio.lora.library.library import LoRALibrary
 from wan_lora_studio.settings import Settings, load_settings
 

@@ -15,7 +15,7 @@ from tests.support.paths import ROOT
 from wan_lora_studio.results.reading import read_facts
 from wan_lora_studio.results.restoring import Restored, restore
 from wan_lora_studio.settings import Settings, load_settings
-from wan_lora_studio.wan.generation.generate_video import generate_video
+from wan_lora_studio.wan.generation.generation import generate_video
 from wan_lora_studio.wan.lora_manager import LoRAManager
 from wan_lora_studio.wan.models.loading import ModelManager
 from wan_lora_studio.wan.task import GenerationTask

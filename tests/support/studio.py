@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from wan_lora_studio.settings import Settings
-from wan_lora_studio.wan.generation.generate_video import generate_video
+from wan_lora_studio.wan.generation.generation import generate_video
 from wan_lora_studio.wan.lora_manager import LoRAManager
 from wan_lora_studio.wan.models.loading import ModelManager
 from wan_lora_studio.wan.task import GenerationResult, GenerationTask

@@ -14,17 +14,23 @@ from typing import Any
 from wan_lora_studio.errors import StorageError, StudioError
 from wan_lora_studio.jobs.job import FINISHED_STATES, Job, JobState, Part
 from wan_lora_studio.jobs.status import RevisionCounter, Tally
-from wan_lora_studio.jobs.store.arranging import ArrangedStore
-from wan_lora_studio.jobs.submission.memory_check import estimate
-from wan_lora_studio.jobs.submission.preparing import Preparation, parts_again
-from wan_lora_studio.jobs.submission.refusals import has_begun, no_such_job, not_now, written
-from wan_lora_studio.jobs.supervisor.pool import WorkerPool
-from wan_lora_studio.jobs.worker.runner import GENERATION_RUNNER
+from wan_lora_studio.jobs.store import ArrangedStore
+from wan_lora_studio.jobs.submission import (
+    Preparation,
+    estimate,
+    has_begun,
+    no_such_job,
+    not_now,
+    parts_again,
+    written,
+)
+from wan_lora_studio.jobs.supervisor import WorkerPool
+from wan_lora_studio.jobs.worker import GENERATION_RUNNER
 from wan_lora_studio.logs import logged_job
 from wan_lora_studio.settings import Settings
 from wan_lora_studio.storage_faults import full_disk
 from wan_lora_studio.wan.lora_manager import LoRAManager
-from wan_lora_studio.wan.memory.footprint import Forecast
+from wan_lora_studio.wan.memory import Forecast
 from wan_lora_studio.wan.task import GenerationTask
 
 logger = logging.getLogger(__name__)

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from wan_lora_studio.lora.inspection.role_words import name_role
+from wan_lora_studio.lora.inspection import name_role
 from wan_lora_studio.results.comfyui_graph import (
     Graph,
     Node,

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from wan_lora_studio.lora.selection.prompt_notation import read_prompt
+from wan_lora_studio.lora.selection import read_prompt
 from wan_lora_studio.results.facts import (
     MAX_LORAS,
     MAX_NAME,

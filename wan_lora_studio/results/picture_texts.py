@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 from PIL import Image
 
-from wan_lora_studio.lora.files.preview_sources import NOT_A_PICTURE, opened_picture
+from wan_lora_studio.lora.files import NOT_A_PICTURE, opened_picture
 
 EXIF, USER_COMMENT = 0x8769, 0x9286
 MAX_TEXT = 4_000_000

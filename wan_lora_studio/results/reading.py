@@ -8,7 +8,7 @@ from typing import Any, BinaryIO
 
 from wan_lora_studio.errors import GenerationError
 from wan_lora_studio.file_boundary import one_file
-from wan_lora_studio.lora.files.encodings import decoded
+from wan_lora_studio.lora.files import decoded
 from wan_lora_studio.results import matroska, mp4, picture_texts
 from wan_lora_studio.results.comfyui import facts_of_comfyui, is_comfyui, without_nan
 from wan_lora_studio.results.facts import VideoFacts, no_settings, own_facts

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from wan_lora_studio.errors import GenerationError, LoRAError
-from wan_lora_studio.lora.library.library import LoRALibrary
-from wan_lora_studio.lora.selection.strengths import LoRASelection
+from wan_lora_studio.lora.library import LoRALibrary
+from wan_lora_studio.lora.selection import LoRASelection
 from wan_lora_studio.results.differences import of_left_out, of_the_decoding, of_the_model
 from wan_lora_studio.results.facts import UsedLoRA, VideoFacts
 from wan_lora_studio.settings import Settings

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from wan_lora_studio.errors import GenerationError
-from wan_lora_studio.lora.selection.wangp_multipliers import Phases, parse_multipliers
+from wan_lora_studio.lora.selection import Phases, parse_multipliers
 from wan_lora_studio.results.facts import (
     MAX_LORAS,
     MAX_NAME,

@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from wan_lora_studio.errors import LoRANotFoundError
-from wan_lora_studio.lora.selection.accelerators import accelerator_of
-from wan_lora_studio.lora.selection.strengths import LoRASelection
+from wan_lora_studio.lora.selection import LoRASelection, accelerator_of
 from wan_lora_studio.session.stack import RunSettings
 from wan_lora_studio.wan.lora_manager import LoRAManager
 from wan_lora_studio.wan.steps import StepSplit

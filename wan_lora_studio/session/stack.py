@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from wan_lora_studio.errors import GenerationError
-from wan_lora_studio.lora.selection.strengths import LoRASelection
+from wan_lora_studio.lora.selection import LoRASelection
 
 MOST_WORDS = 50
 MOST_NUMBER = 1e12

@@ -9,8 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from wan_lora_studio.keyword_names import either_name
-from wan_lora_studio.lora.selection.accelerators import accelerator_of
-from wan_lora_studio.lora.selection.strengths import LoRASelection
+from wan_lora_studio.lora.selection import LoRASelection, accelerator_of
 from wan_lora_studio.session.selection_warnings import SelectionCheck
 from wan_lora_studio.session.stack import RunSettings, StackChange, StackEntry, checked_strength
 from wan_lora_studio.wan.lora_manager import LoRAManager

@@ -20,15 +20,11 @@ from starlette.types import ASGIApp
 
 from lora_ui.static import ASSETS_URL as LORA_ASSETS_URL
 from wan_lora_studio.jobs.queue import JobQueue
-from wan_lora_studio.lora.uploads.handler import LoRAUploadHandler
+from wan_lora_studio.lora.uploads import LoRAUploadHandler
 from wan_lora_studio.settings import Settings
-from wan_lora_studio.ui.http.api import build_api
-from wan_lora_studio.ui.http.gradio_routes import GradioRoutes
-from wan_lora_studio.ui.http.guard import Access, Guard
+from wan_lora_studio.ui.http import Access, GradioRoutes, Guard, build_api
 from wan_lora_studio.ui.messages import address_unusable, password_needed, port_taken
-from wan_lora_studio.ui.page.page import build_page
-from wan_lora_studio.ui.page.preload import preload_links
-from wan_lora_studio.ui.page.theme import studio_theme
+from wan_lora_studio.ui.page import build_page, preload_links, studio_theme
 from wan_lora_studio.ui.static import ASSETS, ASSETS_URL, LOOPBACK, TITLE
 from wan_lora_studio.wan.lora_manager import LoRAManager
 

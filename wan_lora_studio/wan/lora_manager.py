@@ -17,8 +17,8 @@ from wan_lora_studio.errors import (
     LoRANotFoundError,
 )
 from wan_lora_studio.keyword_names import either_name
-from wan_lora_studio.lora.library.pinned import PinningLibrary
-from wan_lora_studio.lora.selection.strengths import LoRASelection
+from wan_lora_studio.lora.library import PinningLibrary
+from wan_lora_studio.lora.selection import LoRASelection
 from wan_lora_studio.units import MB
 from wan_lora_studio.wan.ownership import Check, nothing
 from wan_lora_studio.wan.task import GenerationTask, unreadable_prompt
@@ -26,10 +26,7 @@ from wan_lora_studio.wan.task import GenerationTask, unreadable_prompt
 PROMPTS = ("prompt", "negative_prompt")
 
 if TYPE_CHECKING:
-    from wan_lora_studio.wan.adapters.apply_mode import WantedMode
-    from wan_lora_studio.wan.adapters.cache import AdapterCache
-    from wan_lora_studio.wan.adapters.resolve import StackItem
-    from wan_lora_studio.wan.adapters.stack import AppliedStack
+    from wan_lora_studio.wan.adapters import AdapterCache, AppliedStack, StackItem, WantedMode
 
 
 @either_name
@@ -39,7 +36,7 @@ class LoRAManager(PinningLibrary):
     @cached_property
     def adapter_cache(self) -> AdapterCache:
         """The parsed files that are kept from one use to the next."""
-        from wan_lora_studio.wan.adapters.cache import AdapterCache
+        from wan_lora_studio.wan.adapters import AdapterCache
 
         return AdapterCache(int(self.settings.lora_cache_mb * MB))
 
@@ -172,8 +169,7 @@ class LoRAManager(PinningLibrary):
         Raises a LoRAError that names the LoRA, GenerationError for a strength that cannot be
         read, or InUseError.
         """
-        from wan_lora_studio.wan.adapters.metering import LoadMeter
-        from wan_lora_studio.wan.adapters.stack import applied_stack
+        from wan_lora_studio.wan.adapters import LoadMeter, applied_stack
 
         items = self.stack_items(selection)
         meter = LoadMeter(self.adapter_cache, pipeline, items)
@@ -219,7 +215,7 @@ class LoRAManager(PinningLibrary):
 
         Raises a LoRAError for one that cannot be used, GenerationError for a bad strength.
         """
-        from wan_lora_studio.wan.adapters.resolve import StackItem
+        from wan_lora_studio.wan.adapters import StackItem
 
         parsed = LoRASelection.parse(selection)
         self.require_usable(parsed.names)

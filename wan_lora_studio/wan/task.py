@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from wan_lora_studio.errors import MOST_PROBLEMS, GenerationError, together
-from wan_lora_studio.lora.selection.prompt_notation import unsupported_in
-from wan_lora_studio.lora.selection.strengths import LoRASelection
+from wan_lora_studio.lora.selection import LoRASelection, unsupported_in
 from wan_lora_studio.settings import ModelEntry, Settings
 from wan_lora_studio.untrusted_json import shortened
 

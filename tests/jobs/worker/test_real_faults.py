@@ -19,7 +19,7 @@ from tests.support.machine.moved_clock import DAY, clock_moved
 from wan_lora_studio.jobs.job import Job
 from wan_lora_studio.jobs.queue import JobQueue
 from wan_lora_studio.settings import SHIPPED_CONFIG, Settings, load_settings
-from wan_lora_studio.wan.generation.generate_video import generate_video
+from wan_lora_studio.wan.generation.generation import generate_video
 from wan_lora_studio.wan.generation.video_file import read_metadata
 from wan_lora_studio.wan.lora_manager import LoRAManager
 from wan_lora_studio.wan.models.loading import ModelManager

@@ -16,7 +16,7 @@ from tests.support.loras.files import Tensors, write_lora, write_raw, write_safe
 from wan_lora_studio.errors import LoRAFileError
 from wan_lora_studio.lora.files.header import MAX_HEADER_BYTES, read_header
 from wan_lora_studio.lora.files.header_strict import MAX_TENSORS
-from wan_lora_studio.lora.inspection.inspect_lora import inspect_lora
+from wan_lora_studio.lora.inspection.inspector import inspect_lora
 
 
 def entry(

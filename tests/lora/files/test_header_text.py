@@ -23,7 +23,7 @@ from wan_lora_studio.lora.files.header_text import (
     Room,
     header_text,
 )
-from wan_lora_studio.lora.inspection.inspect_lora import inspect_lora
+from wan_lora_studio.lora.inspection.inspector import inspect_lora
 from wan_lora_studio.lora.library.library import LoRALibrary
 from wan_lora_studio.lora.uploads.handler import LoRAUploadHandler
 from wan_lora_studio.settings import Settings

@@ -15,7 +15,7 @@ from wan_lora_studio.lora.inspection.architectures import architecture_from_conf
 from wan_lora_studio.lora.inspection.compatibility import judge
 from wan_lora_studio.lora.inspection.dialects import read_keys
 from wan_lora_studio.lora.inspection.info import LoRAInfo
-from wan_lora_studio.lora.inspection.inspect_lora import require_supported
+from wan_lora_studio.lora.inspection.inspector import require_supported
 from wan_lora_studio.lora.inspection.key_wrappers import peel
 
 Inspect = Callable[..., LoRAInfo]

@@ -30,7 +30,7 @@ from wan_lora_studio.lora.inspection.architectures import (
 )
 from wan_lora_studio.lora.inspection.compatibility import Compatibility, judge
 from wan_lora_studio.lora.inspection.info import Form, LoRAInfo
-from wan_lora_studio.lora.inspection.inspect_lora import FormCache, inspect_lora
+from wan_lora_studio.lora.inspection.inspector import FormCache, inspect_lora
 from wan_lora_studio.settings import load_settings
 
 TINY = architecture_from_config("tiny", "Tiny", ("high", "low"), TINY_CONFIG)

@@ -13,7 +13,7 @@ from wan_lora_studio.lora.inspection.architectures import architecture_for
 from wan_lora_studio.lora.inspection.compatibility import Compatibility, judge
 from wan_lora_studio.lora.inspection.dialects import DIALECTS
 from wan_lora_studio.lora.inspection.info import Form, LoRAInfo
-from wan_lora_studio.lora.inspection.inspect_lora import inspect_lora
+from wan_lora_studio.lora.inspection.inspector import inspect_lora
 from wan_lora_studio.settings import load_settings
 
 # The rows of the table of layouts, and what was seen besides; each needs a fixture.

@@ -31,7 +31,7 @@ from wan_lora_studio.ui.command_line.arguments import (
     settings_overrides,
 )
 from wan_lora_studio.ui.command_line.generate import place_result, wanted_task
-from wan_lora_studio.ui.forms.from_video import from_video
+from wan_lora_studio.ui.forms.likeness import from_video
 
 TASK = GenerationTask(model_type="demo", prompt="a fox", seed=1)
 

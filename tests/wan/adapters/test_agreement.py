@@ -16,7 +16,7 @@ from tests.support.loras.weights import Made, accelerator_file, combined_file
 from wan_lora_studio.errors import LoRAError
 from wan_lora_studio.lora.inspection.architectures import Architecture, architecture_from_config
 from wan_lora_studio.lora.inspection.compatibility import Compatibility, judge
-from wan_lora_studio.lora.inspection.inspect_lora import inspect_lora
+from wan_lora_studio.lora.inspection.inspector import inspect_lora
 
 Shapes = Mapping[str, tuple[int, ...]]
 Make = Callable[[Shapes], Made]

@@ -15,7 +15,7 @@ from tests.support.loras.algebras import LINEAR_ALGEBRAS, Algebra, lora, lora_al
 from tests.support.loras.layouts import KRONECKER, LYCORIS, TRAINER
 from tests.support.loras.weights import Change, Made, random
 from wan_lora_studio.errors import LoRAFileError, UnsupportedLoRAError
-from wan_lora_studio.lora.inspection.inspect_lora import inspect_lora
+from wan_lora_studio.lora.inspection.inspector import inspect_lora
 from wan_lora_studio.wan.adapters.apply_mode import Mode
 
 # Fused layer → the layers whose weights lie one above the other in it.

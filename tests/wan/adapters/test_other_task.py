@@ -25,7 +25,7 @@ from tests.support.loras.weights import Made, diffusion_model, kohya, lora_file,
 from wan_lora_studio.errors import IncompatibleLoRAError
 from wan_lora_studio.lora.inspection.architectures import architecture_from_config
 from wan_lora_studio.lora.inspection.compatibility import judge
-from wan_lora_studio.lora.inspection.inspect_lora import inspect_lora
+from wan_lora_studio.lora.inspection.inspector import inspect_lora
 from wan_lora_studio.wan.adapters.apply_mode import Mode
 
 WIDTH = 32  # of the tiny model, which reads 4 channels and writes 4 in patches of 2 × 2

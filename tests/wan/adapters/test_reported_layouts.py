@@ -24,7 +24,7 @@ from tests.support.loras.weights import ORIGINAL_NAMES, ORIGINAL_NORMS, ORIGINAL
 from wan_lora_studio.errors import UnsupportedLoRAError
 from wan_lora_studio.lora.inspection.architectures import architecture_from_config
 from wan_lora_studio.lora.inspection.compatibility import judge
-from wan_lora_studio.lora.inspection.inspect_lora import inspect_lora, require_supported
+from wan_lora_studio.lora.inspection.inspector import inspect_lora, require_supported
 from wan_lora_studio.wan.adapters.apply_mode import Mode
 
 CASES: list[dict[str, Any]] = json.loads(

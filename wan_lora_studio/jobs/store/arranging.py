@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from wan_lora_studio.jobs.job import RETRYABLE_STATES, JobPart, JobState, waiting_progress
 from wan_lora_studio.jobs.store.rows import IN_ORDER, insert_parts, pins_text, text
 from wan_lora_studio.jobs.store.store import LAST_PLACE, JobStore
-from wan_lora_studio.lora.index.pins import Pins
+from wan_lora_studio.lora.index import Pins
 from wan_lora_studio.wan.task import GenerationTask
 
 WAITING = "id = ? AND state = 'queued'"

@@ -12,7 +12,7 @@ from typing import Any, TypeVar, get_args
 
 from wan_lora_studio.errors import GenerationError, StudioError
 from wan_lora_studio.jobs.job import Job, JobPart, JobState, waiting_progress
-from wan_lora_studio.lora.index.pins import PinnedLoRA, Pins
+from wan_lora_studio.lora.index import PinnedLoRA, Pins
 from wan_lora_studio.storage_faults import UnsoundError, sound_value, stored_value
 from wan_lora_studio.wan.task import GenerationTask
 

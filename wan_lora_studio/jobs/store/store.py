@@ -17,7 +17,7 @@ from wan_lora_studio.jobs.store.rows import (
     text,
 )
 from wan_lora_studio.jobs.store.schema import JOBS
-from wan_lora_studio.lora.index.pins import NO_PINS, PinnedLoRA, Pins
+from wan_lora_studio.lora.index import NO_PINS, PinnedLoRA, Pins
 from wan_lora_studio.sqlite_file import CountedFile
 from wan_lora_studio.storage_faults import Fault
 from wan_lora_studio.wan.task import GenerationTask

@@ -20,7 +20,7 @@ from filelock import FileLock
 
 from wan_lora_studio.errors import GenerationError
 from wan_lora_studio.jobs.submission.lora_pins import LoRAPins
-from wan_lora_studio.lora.index.pins import Pins
+from wan_lora_studio.lora.index import Pins
 from wan_lora_studio.wan.task import GenerationTask
 
 MAX_SUFFIX = 6

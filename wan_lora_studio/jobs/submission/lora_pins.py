@@ -21,9 +21,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from wan_lora_studio.filesystem import NO_LINKS, sync_folder
-from wan_lora_studio.lora.index.pins import PinnedFile, PinnedLoRA, Pins
-from wan_lora_studio.lora.index.scanner import ScannedFile
-from wan_lora_studio.lora.inspection.scaling import config_of
+from wan_lora_studio.lora.index import PinnedFile, PinnedLoRA, Pins, ScannedFile
+from wan_lora_studio.lora.inspection import config_of
 from wan_lora_studio.lora.names import is_lora_file
 from wan_lora_studio.wan.lora_manager import LoRAManager
 

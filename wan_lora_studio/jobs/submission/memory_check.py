@@ -17,8 +17,8 @@ from wan_lora_studio.jobs.status import WorkerStatus
 from wan_lora_studio.settings import Settings
 from wan_lora_studio.units import MB
 from wan_lora_studio.wan.lora_manager import LoRAManager
-from wan_lora_studio.wan.memory.footprint import Footprint, Forecast
-from wan_lora_studio.wan.models.offload import ACTIVATION_SHARE, is_offloaded
+from wan_lora_studio.wan.memory import Footprint, Forecast
+from wan_lora_studio.wan.models import ACTIVATION_SHARE, is_offloaded
 from wan_lora_studio.wan.task import GenerationTask
 
 LARGEST = 100_000

@@ -11,11 +11,10 @@ from typing import Any
 
 from wan_lora_studio.errors import GenerationError
 from wan_lora_studio.jobs.job import Job, JobPart, Part
-from wan_lora_studio.jobs.store.store import JobStore
+from wan_lora_studio.jobs.store import JobStore
 from wan_lora_studio.jobs.submission.batches import expand
 from wan_lora_studio.jobs.submission.inputs import Inputs
-from wan_lora_studio.lora.index.pins import NO_PINS, PinnedLoRA, Pins
-from wan_lora_studio.lora.index.walk import extra_folders
+from wan_lora_studio.lora.index import NO_PINS, PinnedLoRA, Pins, extra_folders
 from wan_lora_studio.settings import Settings
 from wan_lora_studio.units import MB
 from wan_lora_studio.wan.lora_manager import LoRAManager

@@ -7,7 +7,7 @@ from typing import Any
 
 from wan_lora_studio.jobs.job import Job, JobPart
 from wan_lora_studio.jobs.supervisor.time_left import Pace
-from wan_lora_studio.lora.index.pins import Pins
+from wan_lora_studio.lora.index import Pins
 
 
 @dataclass

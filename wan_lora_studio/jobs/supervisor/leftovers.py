@@ -14,8 +14,15 @@ from pathlib import Path
 from typing import Any
 
 from wan_lora_studio.errors import GenerationError
-from wan_lora_studio.results.facts import NUMBERS, TEXTS, WHOLE, is_number, is_whole, no_settings
-from wan_lora_studio.results.folder import facts_in
+from wan_lora_studio.results import (
+    NUMBERS,
+    TEXTS,
+    WHOLE,
+    facts_in,
+    is_number,
+    is_whole,
+    no_settings,
+)
 from wan_lora_studio.wan.task import GenerationResult, GenerationTask
 
 PARTIAL = re.compile(r"\..*-([A-Za-z0-9]{1,8})\.(mp4|json|jpg)\.part")

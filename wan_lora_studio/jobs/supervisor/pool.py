@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from wan_lora_studio.jobs.status import Board, Tally, WorkerStatus
-from wan_lora_studio.jobs.store.store import JobStore
+from wan_lora_studio.jobs.store import JobStore
 from wan_lora_studio.jobs.supervisor.devices import worker_devices
 from wan_lora_studio.jobs.supervisor.instances import Instances
 from wan_lora_studio.jobs.supervisor.recovery import Recovery

@@ -7,7 +7,7 @@ import sqlite3
 from pathlib import Path
 
 from wan_lora_studio.errors import StorageError
-from wan_lora_studio.jobs.store.store import JobStore
+from wan_lora_studio.jobs.store import JobStore
 from wan_lora_studio.jobs.supervisor.instances import Instances
 from wan_lora_studio.jobs.supervisor.leftovers import sweep_partials, sweep_task, whole_result
 from wan_lora_studio.jobs.supervisor.outcomes import batch_outcome, interrupted, unexpected

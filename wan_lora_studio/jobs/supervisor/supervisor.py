@@ -14,7 +14,7 @@ from wan_lora_studio.errors import StorageError
 from wan_lora_studio.jobs.job import JobState
 from wan_lora_studio.jobs.protocol import Command, Report
 from wan_lora_studio.jobs.status import Board
-from wan_lora_studio.jobs.store.store import JobStore
+from wan_lora_studio.jobs.store import JobStore
 from wan_lora_studio.jobs.supervisor.current_job import Run
 from wan_lora_studio.jobs.supervisor.instances import Instances
 from wan_lora_studio.jobs.supervisor.outcomes import batch_outcome, unexpected

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from wan_lora_studio.jobs.protocol import Command, Report
 from wan_lora_studio.jobs.status import Board
-from wan_lora_studio.jobs.worker.process import WorkerProcess
+from wan_lora_studio.jobs.worker import WorkerProcess
 from wan_lora_studio.settings import Settings
 
 logger = logging.getLogger(__name__)

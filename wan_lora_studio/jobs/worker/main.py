@@ -20,7 +20,7 @@ from wan_lora_studio.errors import CancelledByUser, StudioError, VRAMError, rele
 from wan_lora_studio.jobs.protocol import Command, Report
 from wan_lora_studio.jobs.worker.runner import GENERATION_RUNNER, Runner, make_runner
 from wan_lora_studio.logs import logged_job, start_logging
-from wan_lora_studio.lora.index.pins import PinnedLoRA
+from wan_lora_studio.lora.index import PinnedLoRA
 from wan_lora_studio.settings import Settings
 from wan_lora_studio.wan.task import GenerationTask, Progress
 

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import psutil
 
 from wan_lora_studio.errors import SettingsError
-from wan_lora_studio.lora.index.pins import Pins
+from wan_lora_studio.lora.index import Pins
 from wan_lora_studio.settings import Settings
 from wan_lora_studio.wan.task import GenerationResult, GenerationTask, Progress
 
@@ -47,11 +47,9 @@ class GenerationRunner:
     """The real one. Building it imports torch."""
 
     def __init__(self, settings: Settings) -> None:
-        from wan_lora_studio.wan.generation.generate_video import (
-            generate_video,  # torch starts here
-        )
+        from wan_lora_studio.wan.generation import generate_video
         from wan_lora_studio.wan.lora_manager import LoRAManager
-        from wan_lora_studio.wan.models.loading import ModelManager
+        from wan_lora_studio.wan.models import ModelManager
 
         self._generate = generate_video
         self._models = ModelManager(settings)

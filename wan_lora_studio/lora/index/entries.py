@@ -15,11 +15,10 @@ from enum import StrEnum
 from wan_lora_studio.lora.index.near_names import distant_name, near_name, shared_name
 from wan_lora_studio.lora.index.scanner import ScannedFile
 from wan_lora_studio.lora.index.twins import Settled, folder_marks, plain_words, settle_roles
-from wan_lora_studio.lora.inspection.role_evidence import EvidenceSource, RoleEvidence, has_identity
-from wan_lora_studio.lora.inspection.role_words import name_role
+from wan_lora_studio.lora.inspection import EvidenceSource, RoleEvidence, has_identity, name_role
 from wan_lora_studio.lora.names import composed, free_name
 from wan_lora_studio.lora.roles import Role
-from wan_lora_studio.lora.storage.pairings import HandPairs
+from wan_lora_studio.lora.storage import HandPairs
 
 OFFERED = 12  # halves that are offered for one
 

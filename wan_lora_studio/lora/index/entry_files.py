@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from wan_lora_studio.lora.files.companion_names import FolderNames, preview_endings
+from wan_lora_studio.lora.files import FolderNames, preview_endings
 from wan_lora_studio.lora.index.entries import Entry
 from wan_lora_studio.lora.index.scanner import Folders
-from wan_lora_studio.lora.inspection.role_evidence import folder_evidence
-from wan_lora_studio.lora.inspection.role_words import name_role
-from wan_lora_studio.lora.inspection.scaling import CONFIG_NAME
+from wan_lora_studio.lora.inspection import CONFIG_NAME, folder_evidence, name_role
 from wan_lora_studio.lora.names import SUFFIX, SUFFIXES, is_lora_file, name_key
 
 FALLBACK_WORDS = {"high": "high_noise", "low": "low_noise"}

@@ -7,8 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from wan_lora_studio.lora.index.scanner import ScannedFile
-from wan_lora_studio.lora.storage.catalog import MOVED_TABLES, Catalog
-from wan_lora_studio.lora.storage.pairings import move_pairings
+from wan_lora_studio.lora.storage import MOVED_TABLES, Catalog, move_pairings
 
 Place = tuple[int, int, int]  # inode, size, mtime_ns
 

@@ -15,9 +15,13 @@ from typing import Any, TypeVar
 
 from wan_lora_studio.errors import LoRAFileError, StudioError, together
 from wan_lora_studio.file_boundary import one_file
-from wan_lora_studio.lora.files.hashing import Hashes, file_hashes
-from wan_lora_studio.lora.files.header import CONVERT_A_PICKLE, PICKLE_RISK
-from wan_lora_studio.lora.files.sidecars import SidecarReading
+from wan_lora_studio.lora.files import (
+    CONVERT_A_PICKLE,
+    PICKLE_RISK,
+    Hashes,
+    SidecarReading,
+    file_hashes,
+)
 from wan_lora_studio.lora.index.entries import Entry, make_entries
 from wan_lora_studio.lora.index.entry_files import previews_of, stems_of
 from wan_lora_studio.lora.index.history import reunite
@@ -36,11 +40,9 @@ from wan_lora_studio.lora.index.walk import (
     extra_prefix,
     take_walk,
 )
-from wan_lora_studio.lora.inspection.architectures import Architecture
+from wan_lora_studio.lora.inspection import Architecture
 from wan_lora_studio.lora.names import is_lora_file, name_key
-from wan_lora_studio.lora.storage.catalog import Catalog
-from wan_lora_studio.lora.storage.missing_folder import folder_gone
-from wan_lora_studio.lora.storage.scan_cache import FormStore, ScanCache
+from wan_lora_studio.lora.storage import Catalog, FormStore, ScanCache, folder_gone
 from wan_lora_studio.settings import Settings
 
 LOOK_SECONDS = 1.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from wan_lora_studio.lora.inspection.role_words import without_role_words
+from wan_lora_studio.lora.inspection import without_role_words
 
 _COUNTS = re.compile(
     r"""(?<![a-z0-9])(?:ver(?:sion)?|v)[-_. ]?\d+(?:[._]\d+)*[a-z]?(?![a-z0-9])  # v1.0, v.1.0

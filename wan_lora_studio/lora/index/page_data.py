@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from wan_lora_studio.lora.index.search import DESCRIPTION, FIELDS
-from wan_lora_studio.lora.inspection.compatibility import Compatibility
-from wan_lora_studio.lora.inspection.info import LoRAInfo
+from wan_lora_studio.lora.inspection import Compatibility, LoRAInfo
 from wan_lora_studio.settings import Settings
 
 

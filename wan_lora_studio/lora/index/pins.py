@@ -9,9 +9,8 @@ from types import MappingProxyType
 from typing import Any
 
 from wan_lora_studio.errors import LoRAFileError
-from wan_lora_studio.lora.files.hashing import file_sha256
-from wan_lora_studio.lora.inspection.info import LoRAInfo
-from wan_lora_studio.lora.inspection.inspect_lora import inspect_lora
+from wan_lora_studio.lora.files import file_sha256
+from wan_lora_studio.lora.inspection import LoRAInfo, inspect_lora
 from wan_lora_studio.lora.names import is_lora_file
 
 

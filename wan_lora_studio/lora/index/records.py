@@ -11,17 +11,13 @@ from typing import Any, Protocol
 
 from wan_lora_studio.errors import LoRAFileError, StudioError
 from wan_lora_studio.lora.description import Description
-from wan_lora_studio.lora.files.companion_names import VIDEO_ENDINGS
-from wan_lora_studio.lora.files.opening import GONE
-from wan_lora_studio.lora.files.sidecars import SidecarReading, merged_sidecars
-from wan_lora_studio.lora.files.thumbnails import THUMBNAILS_FOLDER as THUMBNAILS
+from wan_lora_studio.lora.files import GONE, VIDEO_ENDINGS, SidecarReading, merged_sidecars
+from wan_lora_studio.lora.files import THUMBNAILS_FOLDER as THUMBNAILS
 from wan_lora_studio.lora.index.entries import Entry, PairedBy
-from wan_lora_studio.lora.inspection.compatibility import Compatibility
-from wan_lora_studio.lora.inspection.info import LoRAInfo
-from wan_lora_studio.lora.inspection.role_evidence import Expert
+from wan_lora_studio.lora.inspection import Compatibility, Expert, LoRAInfo
 from wan_lora_studio.lora.names import name_problem
-from wan_lora_studio.lora.selection.strengths import LoRASelection
-from wan_lora_studio.lora.storage.catalog import Usage
+from wan_lora_studio.lora.selection import LoRASelection
+from wan_lora_studio.lora.storage import Usage
 from wan_lora_studio.units import MB
 
 

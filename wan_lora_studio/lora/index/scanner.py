@@ -16,14 +16,20 @@ from wan_lora_studio.file_boundary import one_file
 from wan_lora_studio.lora.description import Description
 from wan_lora_studio.lora.index.search import DESCRIPTION
 from wan_lora_studio.lora.index.walk import Folders, Snapshot, Stamp, by_folder
-from wan_lora_studio.lora.inspection.info import Form, LoRAInfo
-from wan_lora_studio.lora.inspection.inspect_lora import FormCache, inspect_lora, require_supported
-from wan_lora_studio.lora.inspection.role_evidence import NO_EVIDENCE, RoleEvidence
-from wan_lora_studio.lora.inspection.role_words import NameRole, name_role
-from wan_lora_studio.lora.inspection.scaling import CONFIG_NAME
+from wan_lora_studio.lora.inspection import (
+    CONFIG_NAME,
+    NO_EVIDENCE,
+    Form,
+    FormCache,
+    LoRAInfo,
+    NameRole,
+    RoleEvidence,
+    inspect_lora,
+    name_role,
+    require_supported,
+)
 from wan_lora_studio.lora.names import composed, is_lora_file, without_suffix
-from wan_lora_studio.lora.storage.file_rows import FileRow
-from wan_lora_studio.lora.storage.scan_cache import FormStore, ScanCache
+from wan_lora_studio.lora.storage import FileRow, FormStore, ScanCache
 
 __all__ = ["Folders", "ScannedFile", "Scanner", "Snapshot", "Stamp", "by_folder"]
 

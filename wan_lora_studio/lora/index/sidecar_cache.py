@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from wan_lora_studio.lora.files.sidecars import SidecarReading, is_read_sidecar, read_sidecars
+from wan_lora_studio.lora.files import SidecarReading, is_read_sidecar, read_sidecars
 from wan_lora_studio.lora.index.entry_files import Stem
 from wan_lora_studio.lora.index.walk import Snapshot
-from wan_lora_studio.lora.storage.scan_cache import ScanCache
+from wan_lora_studio.lora.storage import ScanCache
 
 NOTHING = SidecarReading()
 

@@ -10,15 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wan_lora_studio.errors import LoRAError
-from wan_lora_studio.lora.files.preview_sources import picture_sources
-from wan_lora_studio.lora.files.thumbnails import (
+from wan_lora_studio.lora.files import (
     THUMBNAIL_STAGE,
     THUMBNAILS_FOLDER,
     Thumbnail,
     make_thumbnail,
+    picture_sources,
 )
 from wan_lora_studio.lora.index.records import Prepared, thumbnail_path
-from wan_lora_studio.lora.storage.catalog import Catalog
+from wan_lora_studio.lora.storage import Catalog
 
 STALE_SECONDS = 60.0
 MARKED_AT_ONCE = 500

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from urllib.parse import unquote
 
 from wan_lora_studio.lora.index.scanner import ScannedFile
-from wan_lora_studio.lora.inspection.role_evidence import (
+from wan_lora_studio.lora.inspection import (
     BY_FOLDERS,
     BY_HAND,
     NO_EVIDENCE,
@@ -20,8 +20,10 @@ from wan_lora_studio.lora.inspection.role_evidence import (
     EvidenceSource,
     EvidenceStrength,
     RoleEvidence,
+    RoleMark,
+    role_marks,
+    says_one_expert,
 )
-from wan_lora_studio.lora.inspection.role_words import RoleMark, role_marks, says_one_expert
 from wan_lora_studio.lora.names import composed, name_key, without_suffix
 from wan_lora_studio.lora.roles import Role
 

@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 from wan_lora_studio.errors import ModelLoadError
 from wan_lora_studio.file_boundary import one_file
 from wan_lora_studio.lora.index.entries import Entry
-from wan_lora_studio.lora.inspection.architectures import (
+from wan_lora_studio.lora.inspection import (
     Architecture,
+    Compatibility,
     architecture_for,
     config_path,
+    judge,
 )
-from wan_lora_studio.lora.inspection.compatibility import Compatibility, judge
 from wan_lora_studio.settings import Settings
 
 IN_MEMORY = 2048

@@ -17,8 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from wan_lora_studio.lora.files.companion_names import FolderNames
-from wan_lora_studio.lora.files.links import broken_link
+from wan_lora_studio.lora.files import FolderNames, broken_link
 from wan_lora_studio.lora.names import is_lora_file, is_pickle, is_utf8
 from wan_lora_studio.settings import Settings
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from wan_lora_studio.lora.description import MAX_WORDS, Description, plain_text, split_words
-from wan_lora_studio.lora.files.header_text import MOST_NAMED
+from wan_lora_studio.lora.files import MOST_NAMED
 from wan_lora_studio.untrusted_json import UntrustedJSONError, read_json
 
 MAX_WORD = 100  # characters; a longer tag is a caption

@@ -8,17 +8,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wan_lora_studio.errors import UploadError
-from wan_lora_studio.lora.index.library_index import LibraryIndex
-from wan_lora_studio.lora.inspection.role_evidence import has_identity
-from wan_lora_studio.lora.inspection.scaling import CONFIG_NAME
+from wan_lora_studio.lora.index import LibraryIndex
+from wan_lora_studio.lora.inspection import CONFIG_NAME, has_identity
 from wan_lora_studio.lora.library.renaming import taken_names
 from wan_lora_studio.lora.names import free_name, is_lora_file, name_key, safe_name
-from wan_lora_studio.lora.storage.catalog import Catalog, save_data_hash
-from wan_lora_studio.lora.storage.file_rows import FileRow
-from wan_lora_studio.lora.storage.journal import Journal
-from wan_lora_studio.lora.storage.moves import Move
-from wan_lora_studio.lora.storage.staged_file import StagedFile
-from wan_lora_studio.lora.storage.staged_sidecar import StagedSidecar
+from wan_lora_studio.lora.storage import (
+    Catalog,
+    FileRow,
+    Journal,
+    Move,
+    StagedFile,
+    StagedSidecar,
+    save_data_hash,
+)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 from wan_lora_studio.errors import LoRAError
 from wan_lora_studio.lora.description import MAX_TEXT, MAX_WORDS, plain_text, split_words
-from wan_lora_studio.lora.storage.edits import Edits
+from wan_lora_studio.lora.storage import Edits
 
 MAX_STRENGTH = 100.0
 MAX_NOTE = "at most 4,000 characters"

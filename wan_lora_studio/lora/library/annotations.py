@@ -12,18 +12,23 @@ from types import MappingProxyType
 from typing import Any
 
 from wan_lora_studio.errors import LoRAError
-from wan_lora_studio.lora.files.webui_json import rewritten_webui_json
-from wan_lora_studio.lora.index.entries import Entry
-from wan_lora_studio.lora.index.scanner import ScannedFile
-from wan_lora_studio.lora.inspection.role_evidence import EvidenceSource
+from wan_lora_studio.lora.files import rewritten_webui_json
+from wan_lora_studio.lora.index import Entry, ScannedFile
+from wan_lora_studio.lora.inspection import EvidenceSource
 from wan_lora_studio.lora.library.annotation_fields import checked_changes, merged_edits
 from wan_lora_studio.lora.library.locking import LockedLibrary
 from wan_lora_studio.lora.roles import Role
-from wan_lora_studio.lora.storage.catalog import bump_revision, save_role
-from wan_lora_studio.lora.storage.edits import Edits, save_edits
-from wan_lora_studio.lora.storage.moves import Move
-from wan_lora_studio.lora.storage.pairings import save_pairing
-from wan_lora_studio.lora.storage.staging_area import discard_stages, step_path, write_step
+from wan_lora_studio.lora.storage import (
+    Edits,
+    Move,
+    bump_revision,
+    discard_stages,
+    save_edits,
+    save_pairing,
+    save_role,
+    step_path,
+    write_step,
+)
 
 NO_ROLES: Mapping[str, Role] = MappingProxyType({})
 

@@ -12,15 +12,16 @@ from pathlib import Path
 from PIL import Image, PngImagePlugin
 
 from wan_lora_studio.errors import LoRAError
-from wan_lora_studio.lora.files.companion_names import companion_kind
-from wan_lora_studio.lora.files.opening import read_small
-from wan_lora_studio.lora.files.preview_sources import MAX_PREVIEW_BYTES, NOT_A_PICTURE, picture_in
-from wan_lora_studio.lora.index.entries import Entry
-from wan_lora_studio.lora.index.scanner import ScannedFile
+from wan_lora_studio.lora.files import (
+    MAX_PREVIEW_BYTES,
+    NOT_A_PICTURE,
+    companion_kind,
+    picture_in,
+    read_small,
+)
+from wan_lora_studio.lora.index import Entry, ScannedFile
 from wan_lora_studio.lora.library.annotations import AnnotatedLibrary
-from wan_lora_studio.lora.storage.catalog import bump_revision
-from wan_lora_studio.lora.storage.moves import Move
-from wan_lora_studio.lora.storage.staging_area import discard_stages, step_path, write_step
+from wan_lora_studio.lora.storage import Move, bump_revision, discard_stages, step_path, write_step
 
 SUFFIX = ".preview.png"
 MADE_BY = ("Software", "Wan2.2 LoRA Studio")

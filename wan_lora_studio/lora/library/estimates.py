@@ -8,16 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from wan_lora_studio.errors import LoRAError
-from wan_lora_studio.lora.inspection.costs import MODES, Cost, Mode, costs_of
+from wan_lora_studio.lora.inspection import MODES, Cost, Mode, costs_of
 from wan_lora_studio.lora.library.queries import LibraryReader
-from wan_lora_studio.lora.storage.load_history import (
-    Experience,
-    Lesson,
-    Load,
-    Measured,
-    read_loads,
-    save_load,
-)
+from wan_lora_studio.lora.storage import Experience, Lesson, Load, Measured, read_loads, save_load
 from wan_lora_studio.units import MB
 
 

@@ -14,7 +14,7 @@ from wan_lora_studio.lora.names import (
     safe_name,
     without_suffix,
 )
-from wan_lora_studio.lora.storage.moves import make_folder, missing_folders
+from wan_lora_studio.lora.storage import make_folder, missing_folders
 
 MAX_DEPTH = 8
 

@@ -10,14 +10,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from wan_lora_studio.lora.files.companion_names import companion_kind
-from wan_lora_studio.lora.files.webui_json import WEBUI_KEYS, rewritten_webui_json
-from wan_lora_studio.lora.index.library_index import LibraryIndex
+from wan_lora_studio.lora.files import WEBUI_KEYS, companion_kind, rewritten_webui_json
+from wan_lora_studio.lora.index import LibraryIndex
 from wan_lora_studio.lora.library.custom_preview import SUFFIX as PREVIEW
 from wan_lora_studio.lora.library.custom_preview import is_own
 from wan_lora_studio.lora.names import without_suffix
-from wan_lora_studio.lora.storage.edits import Edits
-from wan_lora_studio.lora.storage.moves import Move
+from wan_lora_studio.lora.storage import Edits, Move
 
 
 @dataclass(frozen=True)

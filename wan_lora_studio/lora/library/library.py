@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from wan_lora_studio.errors import LoRAError
-from wan_lora_studio.lora.index.entry_files import all_paths
+from wan_lora_studio.lora.index import all_paths
 from wan_lora_studio.lora.library.adding import Adoption
 from wan_lora_studio.lora.library.custom_preview import PreviewedLibrary
 from wan_lora_studio.lora.library.folders import create_folder, folder_like
@@ -21,10 +21,7 @@ from wan_lora_studio.lora.library.following import Following
 from wan_lora_studio.lora.library.moving import Relocation
 from wan_lora_studio.lora.library.renaming import Renaming
 from wan_lora_studio.lora.names import composed, name_key
-from wan_lora_studio.lora.storage.catalog import bump_revision
-from wan_lora_studio.lora.storage.moves import Move
-from wan_lora_studio.lora.storage.staged_file import StagedFile, stage_file
-from wan_lora_studio.lora.storage.staged_sidecar import StagedSidecar
+from wan_lora_studio.lora.storage import Move, StagedFile, StagedSidecar, bump_revision, stage_file
 
 
 class LoRALibrary(PreviewedLibrary):

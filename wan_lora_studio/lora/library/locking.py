@@ -9,13 +9,9 @@ from contextlib import contextmanager, suppress
 from filelock import FileLock, Timeout
 
 from wan_lora_studio.errors import LoRAError
-from wan_lora_studio.lora.index.records import Prepared
-from wan_lora_studio.lora.index.walk import extra_folders
+from wan_lora_studio.lora.index import Prepared, extra_folders
 from wan_lora_studio.lora.library.estimates import EstimatingLibrary
-from wan_lora_studio.lora.storage.journal import Journal
-from wan_lora_studio.lora.storage.missing_folder import folder_gone
-from wan_lora_studio.lora.storage.staging_area import sweep_stages
-from wan_lora_studio.lora.storage.trash import Trash, Trashed
+from wan_lora_studio.lora.storage import Journal, Trash, Trashed, folder_gone, sweep_stages
 from wan_lora_studio.settings import Settings
 
 LOCK_NAME = ".lock"

@@ -8,19 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from wan_lora_studio.errors import LoRAError
-from wan_lora_studio.lora.index.entries import Entry, PairedBy
-from wan_lora_studio.lora.index.entry_files import all_paths, told_apart
-from wan_lora_studio.lora.index.library_index import LibraryIndex
-from wan_lora_studio.lora.inspection.role_evidence import EvidenceSource
-from wan_lora_studio.lora.inspection.scaling import CONFIG_NAME
+from wan_lora_studio.lora.index import Entry, LibraryIndex, PairedBy, all_paths, told_apart
+from wan_lora_studio.lora.inspection import CONFIG_NAME, EvidenceSource
 from wan_lora_studio.lora.library.folders import folder_on_disk
 from wan_lora_studio.lora.names import is_lora_file, name_key
 from wan_lora_studio.lora.roles import Role
-from wan_lora_studio.lora.storage.catalog import Catalog
-from wan_lora_studio.lora.storage.journal import Journal
-from wan_lora_studio.lora.storage.links import moves_of
-from wan_lora_studio.lora.storage.moves import missing_folders
-from wan_lora_studio.lora.storage.pairings import save_pairing
+from wan_lora_studio.lora.storage import Catalog, Journal, missing_folders, moves_of, save_pairing
 
 
 @dataclass(frozen=True)

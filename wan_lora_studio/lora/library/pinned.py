@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any, Self
 
 from wan_lora_studio.errors import LoRAError
-from wan_lora_studio.lora.files.hashing import file_sha256
-from wan_lora_studio.lora.index.pins import NO_PINS, Pins
-from wan_lora_studio.lora.inspection.compatibility import Compatibility, judge
-from wan_lora_studio.lora.inspection.info import LoRAInfo
+from wan_lora_studio.lora.files import file_sha256
+from wan_lora_studio.lora.index import NO_PINS, Pins
+from wan_lora_studio.lora.inspection import Compatibility, LoRAInfo, judge
 from wan_lora_studio.lora.library.library import LoRALibrary
 
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from wan_lora_studio.lora.index.name_lookup import Meant
+from wan_lora_studio.lora.index import Meant
 from wan_lora_studio.lora.roles import EXPERTS
-from wan_lora_studio.lora.selection.prompt_notation import PromptLoRA, read_prompt, without_notation
+from wan_lora_studio.lora.selection import PromptLoRA, read_prompt, without_notation
 
 
 class Library(Protocol):

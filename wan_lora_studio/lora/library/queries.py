@@ -13,14 +13,23 @@ from typing import Any
 
 from wan_lora_studio.errors import LoRAFileError
 from wan_lora_studio.file_boundary import one_file
-from wan_lora_studio.lora.index.name_lookup import Meant, meant_by
-from wan_lora_studio.lora.index.page_data import display_data, info_summary
-from wan_lora_studio.lora.index.records import Prepared, held_of, record_of
-from wan_lora_studio.lora.index.scanner import ScannedFile
-from wan_lora_studio.lora.index.search import search_records
-from wan_lora_studio.lora.inspection.block_coverage import BlockCoverage, coverage_by_block
-from wan_lora_studio.lora.inspection.compatibility import Compatibility
-from wan_lora_studio.lora.inspection.info import LoRAInfo
+from wan_lora_studio.lora.index import (
+    Meant,
+    Prepared,
+    ScannedFile,
+    display_data,
+    held_of,
+    info_summary,
+    meant_by,
+    record_of,
+    search_records,
+)
+from wan_lora_studio.lora.inspection import (
+    BlockCoverage,
+    Compatibility,
+    LoRAInfo,
+    coverage_by_block,
+)
 from wan_lora_studio.lora.library.prompt_loras import PromptSelection, select
 from wan_lora_studio.lora.library.view import LibraryView
 from wan_lora_studio.media import is_media

@@ -10,10 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wan_lora_studio.errors import LoRAError, LoRAFileError
-from wan_lora_studio.lora.files.hashing import CHUNK_BYTES, Hashes, Hashing
-from wan_lora_studio.lora.files.opening import open_regular
-from wan_lora_studio.lora.index.scanner import ScannedFile
-from wan_lora_studio.lora.index.thumbnail_cache import Row
+from wan_lora_studio.lora.files import CHUNK_BYTES, Hashes, Hashing, open_regular
+from wan_lora_studio.lora.index import Row, ScannedFile
 from wan_lora_studio.lora.library.background import Background
 
 if TYPE_CHECKING:

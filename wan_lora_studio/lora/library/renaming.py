@@ -7,10 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wan_lora_studio.errors import LoRAError
-from wan_lora_studio.lora.index.entries import Entry
-from wan_lora_studio.lora.index.entry_files import Stem, renamed_stem, stems_of
-from wan_lora_studio.lora.index.library_index import LibraryIndex
-from wan_lora_studio.lora.inspection.role_words import name_role
+from wan_lora_studio.lora.index import Entry, LibraryIndex, Stem, renamed_stem, stems_of
+from wan_lora_studio.lora.inspection import name_role
 from wan_lora_studio.lora.names import (
     composed,
     free_name,
@@ -19,9 +17,7 @@ from wan_lora_studio.lora.names import (
     safe_name,
 )
 from wan_lora_studio.lora.roles import Role
-from wan_lora_studio.lora.storage.catalog import Catalog
-from wan_lora_studio.lora.storage.journal import Journal
-from wan_lora_studio.lora.storage.links import moves_of
+from wan_lora_studio.lora.storage import Catalog, Journal, moves_of
 
 
 @dataclass(frozen=True)

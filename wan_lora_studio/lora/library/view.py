@@ -8,16 +8,18 @@ from contextlib import suppress
 from typing import Any
 
 from wan_lora_studio.errors import LoRAError, LoRANotFoundError
-from wan_lora_studio.lora.files.hashing import Hashes
-from wan_lora_studio.lora.index.library_index import LibraryIndex
-from wan_lora_studio.lora.index.name_lookup import close_names
-from wan_lora_studio.lora.index.records import Prepared
-from wan_lora_studio.lora.index.scanner import ScannedFile
-from wan_lora_studio.lora.index.thumbnail_cache import ThumbnailCache
-from wan_lora_studio.lora.index.walk import Walk
+from wan_lora_studio.lora.files import Hashes
+from wan_lora_studio.lora.index import (
+    LibraryIndex,
+    Prepared,
+    ScannedFile,
+    ThumbnailCache,
+    Walk,
+    close_names,
+)
 from wan_lora_studio.lora.library.background import Background
 from wan_lora_studio.lora.library.refresh import Refreshing
-from wan_lora_studio.lora.storage.catalog import Catalog
+from wan_lora_studio.lora.storage import Catalog
 from wan_lora_studio.settings import Settings
 
 THUMBNAIL_SECONDS = 0.3

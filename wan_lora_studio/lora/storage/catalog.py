@@ -21,7 +21,7 @@ from filelock import FileLock
 
 from wan_lora_studio.damaged_files import set_aside
 from wan_lora_studio.errors import LoRAError
-from wan_lora_studio.lora.files.hashing import Hashes
+from wan_lora_studio.lora.files import Hashes
 from wan_lora_studio.lora.roles import Role
 from wan_lora_studio.lora.storage.edits import Edits, read_edits
 from wan_lora_studio.lora.storage.file_rows import FILE_COLUMNS, FileRow, insert_files

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import astuple, dataclass, fields
 from statistics import median
 
-from wan_lora_studio.lora.inspection.costs import Cost, Mode
+from wan_lora_studio.lora.inspection import Cost, Mode
 
 SCHEMA = (
     "CREATE TABLE IF NOT EXISTS loads (id INTEGER PRIMARY KEY AUTOINCREMENT,"

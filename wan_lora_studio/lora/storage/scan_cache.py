@@ -11,7 +11,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from wan_lora_studio.lora.inspection.info import INFO_VERSION, Form
+from wan_lora_studio.lora.inspection import INFO_VERSION, Form
 from wan_lora_studio.lora.storage.catalog import Catalog
 from wan_lora_studio.lora.storage.file_rows import FILE_COLUMNS, FileRow, insert_files
 

@@ -13,12 +13,16 @@ from typing import BinaryIO
 
 from wan_lora_studio.errors import LoRAFileError, UploadError
 from wan_lora_studio.file_boundary import one_file
-from wan_lora_studio.lora.files.hashing import Hashes, Hashing
-from wan_lora_studio.lora.files.header import CONVERT_A_PICKLE, PICKLE_RISK, read_header
-from wan_lora_studio.lora.files.opening import open_regular
-from wan_lora_studio.lora.files.tensor_data import validate_tensor_data
-from wan_lora_studio.lora.inspection.info import LoRAInfo
-from wan_lora_studio.lora.inspection.inspect_lora import inspect_lora, require_supported
+from wan_lora_studio.lora.files import (
+    CONVERT_A_PICKLE,
+    PICKLE_RISK,
+    Hashes,
+    Hashing,
+    open_regular,
+    read_header,
+    validate_tensor_data,
+)
+from wan_lora_studio.lora.inspection import LoRAInfo, inspect_lora, require_supported
 from wan_lora_studio.lora.names import (
     SUFFIX,
     is_lora_file,

@@ -12,22 +12,20 @@ from typing import IO
 
 from wan_lora_studio.errors import LoRAFileError, UploadError
 from wan_lora_studio.file_boundary import one_file
-from wan_lora_studio.lora.files.companion_names import (
+from wan_lora_studio.lora.files import MAX_PREVIEW_BYTES as MAX_PICTURE_BYTES
+from wan_lora_studio.lora.files import MAX_SIDECAR_BYTES as MAX_TEXT_BYTES
+from wan_lora_studio.lora.files import (
+    MAX_VIDEO_BYTES,
+    NOT_A_PICTURE,
     PICTURE_ENDINGS,
     VIDEO_ENDINGS,
     companion_kind,
-)
-from wan_lora_studio.lora.files.encodings import decoded
-from wan_lora_studio.lora.files.preview_sources import MAX_PREVIEW_BYTES as MAX_PICTURE_BYTES
-from wan_lora_studio.lora.files.preview_sources import (
-    MAX_VIDEO_BYTES,
-    NOT_A_PICTURE,
+    decoded,
     is_video,
     picture_of,
+    read_sidecar,
 )
-from wan_lora_studio.lora.files.sidecars import MAX_SIDECAR_BYTES as MAX_TEXT_BYTES
-from wan_lora_studio.lora.files.sidecars import read_sidecar
-from wan_lora_studio.lora.inspection.scaling import CONFIG_NAME, check_config
+from wan_lora_studio.lora.inspection import CONFIG_NAME, check_config
 from wan_lora_studio.lora.storage.missing_folder import not_written
 from wan_lora_studio.lora.storage.staging_area import create_locked, write_all
 from wan_lora_studio.settings import Settings

@@ -20,7 +20,7 @@ from typing import Any
 
 from wan_lora_studio.errors import LoRAError, LoRANotFoundError
 from wan_lora_studio.filesystem import sync_folder
-from wan_lora_studio.lora.files.opening import read_small
+from wan_lora_studio.lora.files import read_small
 from wan_lora_studio.lora.names import name_key
 from wan_lora_studio.lora.storage.catalog import Catalog
 from wan_lora_studio.lora.storage.journal import Journal

@@ -12,9 +12,9 @@ from pathlib import PurePosixPath
 from typing import IO, Any, BinaryIO
 
 from wan_lora_studio.errors import UploadError
-from wan_lora_studio.lora.library.library import LoRALibrary
+from wan_lora_studio.lora.library import LoRALibrary
 from wan_lora_studio.lora.names import is_lora_file
-from wan_lora_studio.lora.storage.received_file import ReceivedFile
+from wan_lora_studio.lora.storage import ReceivedFile
 from wan_lora_studio.lora.uploads.batch import Together, refusal
 from wan_lora_studio.lora.uploads.zip_files import ZipArchive
 from wan_lora_studio.settings import Settings

@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from wan_lora_studio.errors import StudioError, UploadError
-from wan_lora_studio.lora.files.opening import open_regular
-from wan_lora_studio.lora.library.library import LoRALibrary
+from wan_lora_studio.lora.files import open_regular
+from wan_lora_studio.lora.library import LoRALibrary
 from wan_lora_studio.lora.names import is_pickle
-from wan_lora_studio.lora.storage.staged_file import checked_stem, not_a_lora, stage_stream
-from wan_lora_studio.lora.storage.staged_sidecar import StagedSidecar
+from wan_lora_studio.lora.storage import StagedSidecar, checked_stem, not_a_lora, stage_stream
 from wan_lora_studio.lora.uploads.grouping import Bundle, bundles_of, is_nameless
 from wan_lora_studio.lora.uploads.zip_files import Entry
 from wan_lora_studio.settings import Settings

@@ -6,10 +6,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
-from wan_lora_studio.lora.files.companion_names import FolderNames
-from wan_lora_studio.lora.inspection.role_evidence import has_identity
-from wan_lora_studio.lora.inspection.role_words import name_role
-from wan_lora_studio.lora.inspection.scaling import CONFIG_NAME
+from wan_lora_studio.lora.files import FolderNames
+from wan_lora_studio.lora.inspection import CONFIG_NAME, has_identity, name_role
 from wan_lora_studio.lora.names import (
     composed,
     free_name,

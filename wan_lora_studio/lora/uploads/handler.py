@@ -13,11 +13,10 @@ from typing import IO, Any, BinaryIO
 
 from wan_lora_studio.errors import LoRANotFoundError, StudioError
 from wan_lora_studio.keyword_names import either_name
-from wan_lora_studio.lora.index.page_data import info_summary
-from wan_lora_studio.lora.inspection.inspect_lora import inspect_lora
-from wan_lora_studio.lora.library.library import LoRALibrary
-from wan_lora_studio.lora.storage.staged_file import checked_stem, stage_stream, validated
-from wan_lora_studio.lora.storage.staged_sidecar import StagedSidecar
+from wan_lora_studio.lora.index import info_summary
+from wan_lora_studio.lora.inspection import inspect_lora
+from wan_lora_studio.lora.library import LoRALibrary
+from wan_lora_studio.lora.storage import StagedSidecar, checked_stem, stage_stream, validated
 from wan_lora_studio.lora.uploads.archives import IncomingArchive, as_record, take_in_archive
 from wan_lora_studio.lora.uploads.batch import Data, Together, files_below, opened
 from wan_lora_studio.lora.uploads.upload import Incoming, sidecar_ending

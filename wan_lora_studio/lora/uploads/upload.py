@@ -6,11 +6,10 @@ from pathlib import PurePosixPath
 from typing import IO, Any
 
 from wan_lora_studio.errors import StudioError, UploadError
-from wan_lora_studio.lora.files.companion_names import ending_of
-from wan_lora_studio.lora.inspection.scaling import CONFIG_NAME
-from wan_lora_studio.lora.library.library import LoRALibrary
-from wan_lora_studio.lora.storage.staged_file import StagedFile
-from wan_lora_studio.lora.storage.staged_sidecar import StagedSidecar
+from wan_lora_studio.lora.files import ending_of
+from wan_lora_studio.lora.inspection import CONFIG_NAME
+from wan_lora_studio.lora.library import LoRALibrary
+from wan_lora_studio.lora.storage import StagedFile, StagedSidecar
 from wan_lora_studio.lora.uploads.grouping import folder_for
 from wan_lora_studio.settings import Settings
 

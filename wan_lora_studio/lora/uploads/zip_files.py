@@ -18,7 +18,7 @@ from pathlib import PurePosixPath
 from typing import IO, BinaryIO, cast
 
 from wan_lora_studio.errors import UploadError
-from wan_lora_studio.lora.files.encodings import decoded
+from wan_lora_studio.lora.files import decoded
 from wan_lora_studio.lora.names import name_key
 from wan_lora_studio.units import MB
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from wan_lora_studio.errors import GenerationError, SettingsError
-from wan_lora_studio.lora.selection.wangp_multipliers import parse_multipliers
+from wan_lora_studio.lora.selection import parse_multipliers
 
 LOGIN_VARIABLE = "WAN_LORA_LOGIN"
 EXAMPLES = """examples:

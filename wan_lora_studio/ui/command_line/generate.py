@@ -11,7 +11,7 @@ from typing import Any
 from wan_lora_studio.errors import GenerationError, LoRAError
 from wan_lora_studio.settings import Settings
 from wan_lora_studio.ui.command_line.arguments import TASK_ARGUMENTS
-from wan_lora_studio.ui.forms.from_video import Likeness, from_video
+from wan_lora_studio.ui.forms import Likeness, from_video
 from wan_lora_studio.wan.lora_manager import LoRAManager
 from wan_lora_studio.wan.task import GenerationResult, GenerationTask, Progress
 
@@ -26,8 +26,8 @@ STAGES = {
 
 def run_generate(arguments: argparse.Namespace, settings: Settings) -> int:
     """Make the video of `arguments`; what goes wrong is raised as a StudioError."""
-    from wan_lora_studio.wan.generation.generate_video import generate_video
-    from wan_lora_studio.wan.models.loading import ModelManager
+    from wan_lora_studio.wan.generation import generate_video
+    from wan_lora_studio.wan.models import ModelManager
 
     target = _target(arguments.out)
     loras = LoRAManager(settings)

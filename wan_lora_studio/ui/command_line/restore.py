@@ -6,7 +6,7 @@ import argparse
 
 from wan_lora_studio.backups import Copies
 from wan_lora_studio.errors import StorageError
-from wan_lora_studio.jobs.supervisor.instances import is_running
+from wan_lora_studio.jobs.supervisor import is_running
 from wan_lora_studio.settings import Settings
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from wan_lora_studio.backups import Copies
 from wan_lora_studio.jobs.queue import JobQueue
-from wan_lora_studio.results.library import ResultLibrary
+from wan_lora_studio.results import ResultLibrary
 from wan_lora_studio.settings import Settings
 from wan_lora_studio.ui.forms.input_pictures import PictureStore
 

@@ -15,7 +15,7 @@ from PIL import Image
 from pydantic import BaseModel
 
 from wan_lora_studio.errors import GenerationError, StorageError
-from wan_lora_studio.lora.files.preview_sources import NoPictureError, read_picture
+from wan_lora_studio.lora.files import NoPictureError, read_picture
 from wan_lora_studio.ui.forms.cropping import cropped, padded
 from wan_lora_studio.ui.messages import picture_gone
 

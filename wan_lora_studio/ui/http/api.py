@@ -8,17 +8,14 @@ from collections.abc import AsyncIterator, Callable
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 
-from lora_ui.http.responses import RevalidatedFiles, refuse_request
-from lora_ui.http.router import create_lora_router, lora_assets
+from lora_ui.http import RevalidatedFiles, create_lora_router, lora_assets, refuse_request
 from lora_ui.static import ASSETS_URL as LORA_ASSETS_URL
 from wan_lora_studio.backups import Copies
 from wan_lora_studio.jobs.queue import JobQueue
-from wan_lora_studio.lora.uploads.handler import LoRAUploadHandler
-from wan_lora_studio.results.library import ResultLibrary
+from wan_lora_studio.lora.uploads import LoRAUploadHandler
+from wan_lora_studio.results import ResultLibrary
 from wan_lora_studio.settings import Settings
-from wan_lora_studio.ui.forms.housekeeping import Housekeeping
-from wan_lora_studio.ui.forms.input_pictures import PictureStore
-from wan_lora_studio.ui.forms.task_forms import TaskForms
+from wan_lora_studio.ui.forms import Housekeeping, PictureStore, TaskForms
 from wan_lora_studio.ui.http.cpu_use import CpuMeter
 from wan_lora_studio.ui.http.diagnostics import create_diagnostics_router
 from wan_lora_studio.ui.http.health import create_health_router

@@ -7,8 +7,8 @@ from typing import Any
 from fastapi import APIRouter, Response
 from fastapi.responses import PlainTextResponse
 
-from lora_ui.http.responses import FRESH, ErrorRoute
-from wan_lora_studio.diagnostics import diagnostics
+from lora_ui.http import FRESH, ErrorRoute
+from wan_lora_studio.diagnostic_text import diagnostics
 from wan_lora_studio.jobs.queue import JobQueue
 from wan_lora_studio.settings import Settings
 from wan_lora_studio.ui.http.job_models import NOT_FOUND, JobId

@@ -8,9 +8,9 @@ from fastapi import APIRouter, Response
 from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse
 from pydantic import BaseModel
 
-from lora_ui.http.responses import FRESH, ErrorRoute
+from lora_ui.http import FRESH, ErrorRoute
 from wan_lora_studio.jobs.queue import JobQueue
-from wan_lora_studio.results.library import ResultLibrary
+from wan_lora_studio.results import ResultLibrary
 from wan_lora_studio.ui.http.cpu_use import CpuMeter
 from wan_lora_studio.ui.http.guard import HEALTH
 from wan_lora_studio.ui.http.listing_checks import Listing

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from fastapi import Path
 from pydantic import BaseModel, ConfigDict, Field
 
-from wan_lora_studio.ui.forms.task_forms import PartForm
+from wan_lora_studio.ui.forms import PartForm
 
 if TYPE_CHECKING:
-    from wan_lora_studio.wan.memory.footprint import Forecast
+    from wan_lora_studio.wan.memory import Forecast
 
 
 State = Literal["queued", "running", "done", "failed", "cancelled", "interrupted"]

@@ -7,9 +7,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Query, Response
 from fastapi.responses import JSONResponse
 
-from lora_ui.http.responses import ErrorRoute
+from lora_ui.http import ErrorRoute
 from wan_lora_studio.jobs.queue import JobQueue
-from wan_lora_studio.ui.forms.task_forms import Submission, TaskForms
+from wan_lora_studio.ui.forms import Submission, TaskForms
 from wan_lora_studio.ui.http.job_models import (
     NOT_FOUND,
     CancelAnswer,

@@ -6,8 +6,7 @@ import logging
 from collections.abc import Callable, Iterator
 
 from wan_lora_studio.errors import StudioError
-from wan_lora_studio.results.library import ResultLibrary
-from wan_lora_studio.results.query import ResultQuery
+from wan_lora_studio.results import ResultLibrary, ResultQuery
 from wan_lora_studio.wan.lora_manager import LoRAManager
 
 logger = logging.getLogger(__name__)

@@ -12,20 +12,17 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import FileResponse
 from starlette.concurrency import run_in_threadpool
 
-from lora_ui.http.responses import IMMUTABLE, ErrorRoute
-from lora_ui.http.served_files import served
+from lora_ui.http import IMMUTABLE, ErrorRoute, served
 from wan_lora_studio.errors import GenerationError
-from wan_lora_studio.results.library import ResultLibrary
-from wan_lora_studio.results.reading import read_facts
+from wan_lora_studio.results import ResultLibrary, read_facts
 from wan_lora_studio.settings import Settings
-from wan_lora_studio.ui.forms.from_video import restored_here
-from wan_lora_studio.ui.forms.input_pictures import Picture, PictureStore
+from wan_lora_studio.ui.forms import Picture, PictureStore, restored_here
 from wan_lora_studio.ui.http.result_models import RestoredSettings, StoredPicture
 from wan_lora_studio.ui.messages import picture_gone, too_large
 from wan_lora_studio.wan.lora_manager import LoRAManager
 
 if TYPE_CHECKING:
-    from wan_lora_studio.results.facts import VideoFacts
+    from wan_lora_studio.results import VideoFacts
 
 MAX_VIDEO_BYTES = 1_000_000_000
 MAX_PICTURE_BYTES = 64_000_000

@@ -6,12 +6,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from wan_lora_studio.ui.forms.input_pictures import Picture
+from wan_lora_studio.ui.forms import Picture
 
 if TYPE_CHECKING:
-    from wan_lora_studio.results.library import ResultPage
-    from wan_lora_studio.results.rows import Result
-    from wan_lora_studio.results.trash_listing import Discarded
+    from wan_lora_studio.results import Discarded, Result, ResultPage
 
 Source = Literal["studio", "wangp", "comfyui", "a1111"]
 

@@ -10,13 +10,11 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import FileResponse
 from PIL import Image
 
-from lora_ui.http.responses import IMMUTABLE, ErrorRoute
-from lora_ui.http.served_files import served
+from lora_ui.http import IMMUTABLE, ErrorRoute, served
 from wan_lora_studio.errors import GenerationError, LoRANotFoundError
 from wan_lora_studio.jobs.queue import JobQueue
-from wan_lora_studio.results.library import ResultLibrary
-from wan_lora_studio.results.query import ResultQuery
-from wan_lora_studio.ui.forms.input_pictures import Picture, PictureStore
+from wan_lora_studio.results import ResultLibrary, ResultQuery
+from wan_lora_studio.ui.forms import Picture, PictureStore
 from wan_lora_studio.ui.http.file_manager import is_local, show_in_folder
 from wan_lora_studio.ui.http.result_models import (
     Done,

@@ -7,10 +7,10 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 from fastapi.responses import JSONResponse
 
-from lora_ui.http.responses import FRESH, ErrorRoute
+from lora_ui.http import FRESH, ErrorRoute
 from wan_lora_studio.backups import Copies
 from wan_lora_studio.jobs.queue import JobQueue
-from wan_lora_studio.results.library import ResultLibrary
+from wan_lora_studio.results import ResultLibrary
 from wan_lora_studio.ui.http.cpu_use import CpuMeter
 from wan_lora_studio.ui.http.job_models import StatusAnswer
 from wan_lora_studio.ui.http.listing_checks import Listing

@@ -5,9 +5,8 @@ from __future__ import annotations
 from fastapi import APIRouter, Response
 from fastapi.responses import FileResponse
 
-from lora_ui.http.responses import FRESH, ErrorRoute
-from lora_ui.http.served_files import served
-from wan_lora_studio.results.library import ResultLibrary
+from lora_ui.http import FRESH, ErrorRoute, served
+from wan_lora_studio.results import ResultLibrary
 from wan_lora_studio.ui.http.result_models import DiscardedResult, Done, Emptied, ResultTrash
 from wan_lora_studio.ui.messages import not_in_trash
 

@@ -9,7 +9,7 @@ from re import Pattern
 from fastapi import APIRouter, FastAPI, Request, Response
 from starlette.routing import compile_path
 
-from lora_ui.http.responses import error_response
+from lora_ui.http import error_response
 from wan_lora_studio.errors import RequestError
 from wan_lora_studio.ui.http.guard import HEALTH
 

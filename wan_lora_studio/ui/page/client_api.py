@@ -12,14 +12,12 @@ import gradio as gr
 from gradio.events import api
 from pydantic import ValidationError
 
-from lora_ui.http.models import Found
+from lora_ui.http import Found
 from wan_lora_studio.errors import StudioError
 from wan_lora_studio.jobs.queue import JobQueue
-from wan_lora_studio.results.library import ResultLibrary
-from wan_lora_studio.results.query import ResultQuery
-from wan_lora_studio.ui.forms.task_forms import Submission, TaskForms
-from wan_lora_studio.ui.http.cpu_use import CpuMeter
-from wan_lora_studio.ui.http.result_models import ResultList
+from wan_lora_studio.results import ResultLibrary, ResultQuery
+from wan_lora_studio.ui.forms import Submission, TaskForms
+from wan_lora_studio.ui.http import CpuMeter, ResultList
 from wan_lora_studio.ui.messages import job_not_found
 from wan_lora_studio.wan.lora_manager import LoRAManager
 

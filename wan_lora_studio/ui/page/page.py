@@ -6,10 +6,9 @@ import gradio as gr
 
 from lora_ui.lora_tab import _create_lora_tab
 from wan_lora_studio.jobs.queue import JobQueue
-from wan_lora_studio.results.library import ResultLibrary
+from wan_lora_studio.results import ResultLibrary
 from wan_lora_studio.settings import Settings
-from wan_lora_studio.ui.forms.input_pictures import PictureStore
-from wan_lora_studio.ui.forms.task_forms import TaskForms
+from wan_lora_studio.ui.forms import PictureStore, TaskForms
 from wan_lora_studio.ui.page.client_api import add_client_api
 from wan_lora_studio.ui.page.gallery_tab import create_gallery_tab
 from wan_lora_studio.ui.page.generate_tab import create_generate_tab

@@ -13,17 +13,23 @@ import torch
 from torch import Tensor
 
 from wan_lora_studio.errors import LoRAFileError, UnsupportedLoRAError
-from wan_lora_studio.lora.files.header import Header, TensorEntry, read_header
-from wan_lora_studio.lora.files.opening import open_regular
-from wan_lora_studio.lora.files.tensor_data import first_non_finite
-from wan_lora_studio.lora.inspection.dialects import (
+from wan_lora_studio.lora.files import (
+    Header,
+    TensorEntry,
+    first_non_finite,
+    open_regular,
+    read_header,
+)
+from wan_lora_studio.lora.inspection import (
+    CONFIG_NAME,
     MappedKey,
+    Scaling,
     nothing_readable,
+    rank_of,
     read_keys,
+    read_scaling,
     refusals,
 )
-from wan_lora_studio.lora.inspection.scaling import CONFIG_NAME, Scaling, read_scaling
-from wan_lora_studio.lora.inspection.shapes import rank_of
 from wan_lora_studio.lora.roles import Expert
 from wan_lora_studio.wan.adapters.layer import Layer, split_fused
 

@@ -8,10 +8,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from wan_lora_studio.errors import LoRAFileError, UnsupportedLoRAError
-from wan_lora_studio.lora.inspection.fused_layers import row_axes
-from wan_lora_studio.lora.inspection.interface_layers import other_task
-from wan_lora_studio.lora.inspection.layer_names import fused_into
-from wan_lora_studio.lora.inspection.shapes import shape_flaw
+from wan_lora_studio.lora.inspection import fused_into, other_task, row_axes, shape_flaw
 from wan_lora_studio.wan.adapters.delta import WeightDelta
 from wan_lora_studio.wan.adapters.diff import DiffDelta
 from wan_lora_studio.wan.adapters.dora import DoRADelta

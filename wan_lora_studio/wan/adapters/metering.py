@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
-from wan_lora_studio.lora.storage.load_history import Measured
+from wan_lora_studio.lora.storage import Measured
 from wan_lora_studio.wan.adapters.custody import custody_of
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from wan_lora_studio.errors import IncompatibleLoRAError, LoRAError
 from wan_lora_studio.lora.roles import EXPERTS, Expert
-from wan_lora_studio.lora.selection.strengths import Strength
+from wan_lora_studio.lora.selection import Strength
 from wan_lora_studio.wan.adapters.factors import AdapterFile, source_of
 from wan_lora_studio.wan.adapters.layer import Layer, read_layer
 from wan_lora_studio.wan.adapters.layout import Layout

@@ -15,7 +15,7 @@ from torch import Tensor
 from wan_lora_studio.wan.generation.latent_preview import colours_of
 from wan_lora_studio.wan.generation.output_checks import Whereabouts, require_finite_frames
 from wan_lora_studio.wan.generation.video_file import Frames
-from wan_lora_studio.wan.models.device_memory import is_out_of_memory, release_memory
+from wan_lora_studio.wan.models import is_out_of_memory, release_memory
 
 logger = logging.getLogger(__name__)
 

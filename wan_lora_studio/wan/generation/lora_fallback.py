@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from wan_lora_studio.errors import LoRAError
-from wan_lora_studio.lora.selection.prompt_notation import read_prompt
+from wan_lora_studio.lora.selection import read_prompt
 from wan_lora_studio.wan.lora_manager import LoRAManager
 from wan_lora_studio.wan.task import GenerationTask
 

@@ -10,9 +10,8 @@ from typing import Any
 
 import torch
 
-from wan_lora_studio.versions import versions
-from wan_lora_studio.wan.models.device_memory import free_memory, total_memory
-from wan_lora_studio.wan.models.loading import LoadedModel
+from wan_lora_studio.installed_versions import versions
+from wan_lora_studio.wan.models import LoadedModel, free_memory, total_memory
 from wan_lora_studio.wan.task import GenerationTask
 
 METADATA_FORMAT = 2

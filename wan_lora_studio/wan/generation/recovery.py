@@ -16,16 +16,16 @@ from wan_lora_studio.wan.generation.lora_fallback import (
 )
 from wan_lora_studio.wan.generation.stages import Stages
 from wan_lora_studio.wan.lora_manager import LoRAManager
-from wan_lora_studio.wan.memory.fallbacks import MemoryFallbacks
-from wan_lora_studio.wan.memory.footprint import Forecast
-from wan_lora_studio.wan.memory.forecast import (
+from wan_lora_studio.wan.memory import (
+    Forecast,
+    MemoryFallbacks,
     exhausted,
     foresee,
     largest,
     require_possible,
     warning,
 )
-from wan_lora_studio.wan.models.loading import ModelManager
+from wan_lora_studio.wan.models import ModelManager
 from wan_lora_studio.wan.task import GenerationTask
 
 logger = logging.getLogger(__name__)

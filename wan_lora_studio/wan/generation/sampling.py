@@ -13,7 +13,7 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 from wan_lora_studio.errors import CancelledByUser, GenerationError
-from wan_lora_studio.lora.files.preview_sources import NOT_A_PICTURE, picture_of
+from wan_lora_studio.lora.files import NOT_A_PICTURE, picture_of
 from wan_lora_studio.lora.roles import Expert
 from wan_lora_studio.wan.generation.decoding import Previewer
 from wan_lora_studio.wan.generation.output_checks import Whereabouts, require_finite_latents

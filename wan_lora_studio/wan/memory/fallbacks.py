@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
 
-from wan_lora_studio.wan.models.loading import ModelManager
+from wan_lora_studio.wan.models import ModelManager
 from wan_lora_studio.wan.task import GenerationTask
 
 TILE = 256  # pixels; diffusers' own size of a decoder's tile

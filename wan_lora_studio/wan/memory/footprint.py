@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from wan_lora_studio.errors import LoRAError
-from wan_lora_studio.lora.files.header import read_header
+from wan_lora_studio.lora.files import read_header
 from wan_lora_studio.units import MB
 from wan_lora_studio.wan.task import FRAME_STRIDE, GenerationTask
 

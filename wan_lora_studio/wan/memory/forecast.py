@@ -11,14 +11,16 @@ from wan_lora_studio.settings import Settings
 from wan_lora_studio.units import MB
 from wan_lora_studio.wan.lora_manager import LoRAManager
 from wan_lora_studio.wan.memory.footprint import Footprint, Forecast
-from wan_lora_studio.wan.models.device_memory import (
+from wan_lora_studio.wan.models import (
+    LoadedModel,
+    ModelManager,
     choose_device,
     free_memory,
+    is_offloaded,
     total_memory,
+    weight_type,
     weights_in_memory,
 )
-from wan_lora_studio.wan.models.loading import LoadedModel, ModelManager, weight_type
-from wan_lora_studio.wan.models.offload import is_offloaded
 from wan_lora_studio.wan.task import GenerationTask
 
 GB = 1e9

@@ -16,7 +16,7 @@ from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
 from wan_lora_studio.errors import ModelLoadError
 from wan_lora_studio.settings import ModelEntry, Settings
-from wan_lora_studio.wan.adapters.custody import Custody, custody_of
+from wan_lora_studio.wan.adapters import Custody, custody_of
 from wan_lora_studio.wan.models.device_memory import (
     choose_device,
     is_out_of_memory,

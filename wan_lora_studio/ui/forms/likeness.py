@@ -7,15 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wan_lora_studio.errors import GenerationError
-from wan_lora_studio.results.reading import read_facts
-from wan_lora_studio.results.restoring import hashed_records, restore
+from wan_lora_studio.results import hashed_records, read_facts, restore
 from wan_lora_studio.settings import Settings
 from wan_lora_studio.wan.lora_manager import LoRAManager
-from wan_lora_studio.wan.models.identity import installed_fingerprint
+from wan_lora_studio.wan.models import installed_fingerprint
 
 if TYPE_CHECKING:
-    from wan_lora_studio.results.facts import VideoFacts
-    from wan_lora_studio.results.restoring import Restored
+    from wan_lora_studio.results import Restored, VideoFacts
 
 
 @dataclass(frozen=True)

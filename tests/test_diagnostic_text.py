@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from wan_lora_studio.diagnostics import diagnostics
+from wan_lora_studio.diagnostic_text import diagnostics
 from wan_lora_studio.errors import GenerationError
 from wan_lora_studio.logs import log_file
 from wan_lora_studio.settings import Settings, load_settings

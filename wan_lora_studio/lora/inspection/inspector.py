@@ -16,10 +16,17 @@ from math import prod
 from pathlib import Path
 
 from wan_lora_studio.errors import UnsupportedLoRAError
-from wan_lora_studio.lora.files.header import Header, RawHeader, parse_header, raw_header
-from wan_lora_studio.lora.files.header_fast import split_usual
-from wan_lora_studio.lora.files.opening import open_regular
-from wan_lora_studio.lora.files.tensor_data import NumberPlaces, number_places, read_numbers
+from wan_lora_studio.lora.files import (
+    Header,
+    NumberPlaces,
+    RawHeader,
+    number_places,
+    open_regular,
+    parse_header,
+    raw_header,
+    read_numbers,
+    split_usual,
+)
 from wan_lora_studio.lora.inspection.dialects import nothing_readable, read_keys, refusals
 from wan_lora_studio.lora.inspection.header_texts import describe, too_long
 from wan_lora_studio.lora.inspection.info import Form, LoRAInfo

@@ -12,10 +12,10 @@ from typing import Any
 
 import psutil
 
+from wan_lora_studio.installed_versions import versions
 from wan_lora_studio.logs import Process, log_file
 from wan_lora_studio.redaction import redacted
 from wan_lora_studio.settings import Settings
-from wan_lora_studio.versions import versions
 
 LOG_LINES = 60
 LOG_BYTES = 200_000

@@ -26,7 +26,7 @@ from wan_lora_studio.wan.generation.sampling import Cancel, OnProgress, Sampler,
 from wan_lora_studio.wan.generation.stages import Stages
 from wan_lora_studio.wan.generation.video_file import Frames, ResultFiles, write_result
 from wan_lora_studio.wan.lora_manager import LoRAManager
-from wan_lora_studio.wan.models.loading import LoadedModel, ModelManager
+from wan_lora_studio.wan.models import LoadedModel, ModelManager
 from wan_lora_studio.wan.task import GenerationResult, GenerationTask, unreadable_prompt
 
 logger = logging.getLogger(__name__)

@@ -8,15 +8,15 @@ import sys
 from collections.abc import Sequence
 
 from wan_lora_studio.errors import StudioError
+from wan_lora_studio.installed_versions import versions
 from wan_lora_studio.jobs.queue import JobQueue
 from wan_lora_studio.logs import start_logging
-from wan_lora_studio.lora.uploads.handler import LoRAUploadHandler
+from wan_lora_studio.lora.uploads import LoRAUploadHandler
 from wan_lora_studio.settings import Settings, load_settings
 from wan_lora_studio.ui.command_line.arguments import build_parser, read_login, settings_overrides
 from wan_lora_studio.ui.command_line.generate import run_generate
 from wan_lora_studio.ui.command_line.restore import run_restore
 from wan_lora_studio.ui.messages import in_words
-from wan_lora_studio.versions import versions
 from wan_lora_studio.wan.lora_manager import LoRAManager
 
 INTERRUPTED = 130

@@ -1,0 +1,53 @@
+"""Index: what is in the library's folders now, in memory and cheap to ask.
+
+It looks and remembers; it changes no file of a user.
+"""
+
+from __future__ import annotations
+
+from wan_lora_studio.lora.index.entries import Entry, PairedBy
+from wan_lora_studio.lora.index.entry_files import (
+    Stem,
+    all_paths,
+    renamed_stem,
+    stems_of,
+    told_apart,
+)
+from wan_lora_studio.lora.index.library_index import LibraryIndex
+from wan_lora_studio.lora.index.name_lookup import Meant, close_names, meant_by
+from wan_lora_studio.lora.index.page_data import display_data, info_summary
+from wan_lora_studio.lora.index.pins import NO_PINS, PinnedFile, PinnedLoRA, Pins
+from wan_lora_studio.lora.index.records import Prepared, held_of, record_of
+from wan_lora_studio.lora.index.scanner import ScannedFile
+from wan_lora_studio.lora.index.search import search_records
+from wan_lora_studio.lora.index.thumbnail_cache import Row, ThumbnailCache
+from wan_lora_studio.lora.index.walk import Walk, extra_folders
+
+__all__ = [
+    "NO_PINS",
+    "Entry",
+    "LibraryIndex",
+    "Meant",
+    "PairedBy",
+    "PinnedFile",
+    "PinnedLoRA",
+    "Pins",
+    "Prepared",
+    "Row",
+    "ScannedFile",
+    "Stem",
+    "ThumbnailCache",
+    "Walk",
+    "all_paths",
+    "close_names",
+    "display_data",
+    "extra_folders",
+    "held_of",
+    "info_summary",
+    "meant_by",
+    "record_of",
+    "renamed_stem",
+    "search_records",
+    "stems_of",
+    "told_apart",
+]

@@ -1,0 +1,53 @@
+"""Models: loading a model of the table, where its weights wait, and which model it is.
+
+What needs torch is loaded on first use. It knows no LoRA and no task.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from wan_lora_studio.first_use import on_first_use
+from wan_lora_studio.wan.models.identity import installed_fingerprint
+from wan_lora_studio.wan.models.offload import ACTIVATION_SHARE, is_offloaded
+
+if TYPE_CHECKING:
+    from wan_lora_studio.wan.models.device_memory import (
+        choose_device,
+        free_memory,
+        is_out_of_memory,
+        release_memory,
+        total_memory,
+        weights_in_memory,
+    )
+    from wan_lora_studio.wan.models.loading import LoadedModel, ModelManager, weight_type
+
+__all__ = [
+    "ACTIVATION_SHARE",
+    "LoadedModel",
+    "ModelManager",
+    "choose_device",
+    "free_memory",
+    "installed_fingerprint",
+    "is_offloaded",
+    "is_out_of_memory",
+    "release_memory",
+    "total_memory",
+    "weight_type",
+    "weights_in_memory",
+]
+
+__getattr__ = on_first_use(
+    __name__,
+    {
+        "LoadedModel": "loading",
+        "ModelManager": "loading",
+        "choose_device": "device_memory",
+        "free_memory": "device_memory",
+        "is_out_of_memory": "device_memory",
+        "release_memory": "device_memory",
+        "total_memory": "device_memory",
+        "weight_type": "loading",
+        "weights_in_memory": "device_memory",
+    },
+)
