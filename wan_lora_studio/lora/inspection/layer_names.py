@@ -105,7 +105,6 @@ DIFFUSERS_ROOT = {
 }
 
 # Parameters that belong to no layer of their own: `module` is then the parameter's own path.
-BARE_PARAMETERS = ("scale_shift_table", "condition_embedder.image_embedder.pos_embed")
 
 _DOTTED_BLOCK = re.compile(r"blocks\.(0|[1-9][0-9]{0,3})\.(.+)")
 _UNDERSCORED_BLOCK = re.compile(r"blocks_(0|[1-9][0-9]{0,3})_(.+)")
@@ -153,8 +152,3 @@ def fused_into(module: str) -> tuple[str, ...]:
     """The layers that a fused one stands for, in the order of its rows; () if it is not fused."""
     path, _, name = module.rpartition(".")
     return tuple(f"{path}.{part}" for part in FUSED.get(name, ()))
-
-
-def is_bare_parameter(module: str) -> bool:
-    """Whether `module` is the path of a parameter rather than of a layer."""
-    return module.endswith(BARE_PARAMETERS)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import logging
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -328,13 +328,6 @@ class Catalog:
         with self._open() as db:
             rows = db.execute(f"SELECT {FILE_COLUMNS} FROM files")
             return {row[0]: FileRow(*row) for row in rows}
-
-    def save_files(self, rows: Sequence[FileRow]) -> None:
-        """Insert or replace rows in one transaction."""
-        if not rows:
-            return
-        with self._open() as db:
-            insert_files(db, rows)
 
     def save_hash(
         self, path: str, size: int, mtime_ns: int, sha256: str, data: str | None = None

@@ -12,7 +12,6 @@ import psutil
 import torch
 
 from wan_lora_studio.errors import VRAMError, links
-from wan_lora_studio.units import MB
 
 WEIGHT_SUFFIXES = (".safetensors", ".bin")
 CUDA_OUT_OF_MEMORY = 2  # cudaErrorMemoryAllocation
@@ -50,15 +49,6 @@ def free_memory(device: torch.device) -> int:
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0])
     return int(psutil.virtual_memory().available)
-
-
-def memory_report(device: torch.device) -> dict[str, float]:
-    """Megabytes used and in all, for the status line."""
-    if device.type == "cuda":
-        free, total = torch.cuda.mem_get_info(device)
-        return {"used_mb": (total - free) / MB, "total_mb": total / MB}
-    used = psutil.Process().memory_info().rss
-    return {"used_mb": used / MB, "total_mb": total_memory(device) / MB}
 
 
 def weights_on_disk(folder: Path) -> int:
