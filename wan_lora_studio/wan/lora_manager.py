@@ -188,7 +188,7 @@ class LoRAManager(PinningLibrary):
                 yield stack
             finally:
                 self._here.pop(id(stack), None)
-            measured = meter.measured(stack)
+            measured = meter.measured(stack.mode, stack.resident_bytes())
         if model_type is not None:
             with suppress(LoRAError):  # of no consequence for what was asked for
                 self.record_load([item.name for item in items], model_type, measured)

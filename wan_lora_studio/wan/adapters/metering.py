@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from torch import nn
 
+from wan_lora_studio.lora.roles import Expert
 from wan_lora_studio.lora.storage import Measured
+from wan_lora_studio.wan.adapters.apply_mode import Mode
+from wan_lora_studio.wan.adapters.cache import AdapterCache
 from wan_lora_studio.wan.adapters.custody import custody_of
-
-if TYPE_CHECKING:
-    from wan_lora_studio.wan.adapters.cache import AdapterCache
-    from wan_lora_studio.wan.adapters.stack import AppliedStack, StackItem
+from wan_lora_studio.wan.adapters.resolve import StackItem
 
 
 class LoadMeter:
@@ -37,17 +37,17 @@ class LoadMeter:
     def applied(self) -> None:
         self.seconds = time.monotonic() - self._started if self._files else 0.0
 
-    def measured(self, stack: AppliedStack) -> Measured:
+    def measured(self, mode: Mode, resident: Mapping[Expert, int]) -> Measured:
         """Ask while the stack is applied; what is on an accelerator is only known after
-        the model has run."""
+        the model has run. `resident` are the bytes there, by expert."""
         device = next((p.device.type for m in self._models for p in m.parameters()), "cpu")
         return Measured(
-            mode=stack.mode,
+            mode=mode,
             device=device,
             cold=self._cache.reads > self._reads,
             seconds=self.seconds,
             host=sum(map(_size, self._files)) + sum(map(_copied, self._models)),
-            gpu=max(stack.resident_bytes().values(), default=0) if device != "cpu" else 0,
+            gpu=max(resident.values(), default=0) if device != "cpu" else 0,
         )
 
 

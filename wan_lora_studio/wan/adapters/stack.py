@@ -100,7 +100,7 @@ class AppliedStack:
         factors, and copies of the weights that they change."""
         if self._meter is None or not self._resolved.items:
             return 0.0
-        measured = self._meter.measured(self)
+        measured = self._meter.measured(self.mode, self.resident_bytes())
         return float(measured.host + measured.gpu)
 
     def held(self) -> dict[str, Any]:
