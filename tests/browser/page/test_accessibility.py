@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -54,7 +55,8 @@ def axe() -> str:
     """The source of axe-core, installed by `scripts/page-check` where it is not there yet."""
     path = ROOT / "node_modules" / "axe-core" / "axe.min.js"
     if not path.exists():
-        subprocess.run([ROOT / "scripts" / "page-check"], check=True, capture_output=True)
+        command = [sys.executable, "-m", "scripts.page_check"]
+        subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
     return path.read_text(encoding="utf-8")
 
 
