@@ -1,4 +1,4 @@
-"""A place in a Gradio page where one of our JavaScript modules builds its part."""
+"""Script panel: a place in a Gradio page where one of our JavaScript modules builds its part."""
 
 from __future__ import annotations
 

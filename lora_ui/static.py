@@ -1,4 +1,4 @@
-"""Where the extension's css and js are."""
+"""Static files: where the extension's css and js are."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The app's own files that cannot all be made again: their copies, and bringing one back.
+"""Backups: daily copies of the app's own files that cannot be made again, and bringing one back.
 
 A copy is made with SQLite's backup, so it is whole while the app works, once a day, and the last
 few are kept in `data_dir/copies` as `<name>-<date>.sqlite`.

@@ -1,4 +1,4 @@
-"""What to send along when a run failed and one asks for help. Text, without secrets."""
+"""Diagnostic text: what to send along when a run failed and one asks for help, without secrets."""
 
 from __future__ import annotations
 

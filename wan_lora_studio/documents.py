@@ -1,4 +1,4 @@
-"""Small JSON documents under names, in a SQLite file: what the page keeps for its user.
+"""Documents: small JSON values under names, in a SQLite file, which the page keeps for its user.
 
 Each write is one durable transaction, so that a crash leaves the old document or the new one.
 """

@@ -1,4 +1,4 @@
-"""Every error the studio raises, in one tree.
+"""Errors: every one that the studio raises, in one tree.
 
 StudioError
 ├── SettingsError              a setting is wrong

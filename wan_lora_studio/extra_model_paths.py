@@ -1,4 +1,4 @@
-"""Model paths: where another program keeps its LoRAs, by its `extra_model_paths.yaml` or folder.
+"""Extra model paths: where another program keeps its LoRAs, by its yaml file or its folder.
 
 ComfyUI's file has sections, each with a `base_path` and, by kind of model, paths below it:
 https://docs.comfy.org/development/core-concepts/models. As there, `~` and `$NAME` are replaced,

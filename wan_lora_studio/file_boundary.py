@@ -1,4 +1,4 @@
-"""Boundary around reading one file: whatever is raised becomes an error about that file.
+"""File boundary: whatever is raised while one file is read becomes an error about that file.
 
 A reader of files that others wrote meets what nobody thought of, and so do the libraries that it
 uses. Every loop over many files reads each of them within this boundary, so that one bad file

@@ -1,4 +1,4 @@
-"""Names of a package that are loaded on first use (PEP 562), so that importing it stays cheap."""
+"""First use: names of a package that are loaded when they are asked for (PEP 562)."""
 
 from __future__ import annotations
 

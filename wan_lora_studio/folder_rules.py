@@ -1,4 +1,4 @@
-"""Which paths can be folders of the app, and which of them may lie in each other."""
+"""Folder rules: which paths can be folders of the app, and which may lie in each other."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Taking out of a text what nobody else should see: secrets, and the name of the user's home."""
+"""Redaction: what nobody else should see is taken out of a text: secrets, the home folder."""
 
 from __future__ import annotations
 

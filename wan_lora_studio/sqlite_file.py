@@ -1,4 +1,4 @@
-"""A SQLite file that threads and processes share: opened, brought up to date, written, mended.
+"""SQLite file that threads and processes share: opened, brought up to date, written, mended.
 
 A file that is damaged is set aside under a dated name, and a new one takes its place. One that
 cannot be opened for writing, because its disk is full or read-only or another program holds it,

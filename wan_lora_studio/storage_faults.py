@@ -1,4 +1,4 @@
-"""Why a file of the app's own cannot be read or written, in words: SQLite's codes and the system's.
+"""Storage faults: why a file of the app's own cannot be read or written, in words.
 
 Sources: sqlite.org/rescode.html; the codes come with the exceptions, no message is matched.
 """

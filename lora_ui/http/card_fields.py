@@ -1,4 +1,4 @@
-"""The library as the page's grid needs it: what a card shows, and nothing said twice."""
+"""Card fields: the library as the page's grid needs it, with nothing said twice."""
 
 from __future__ import annotations
 

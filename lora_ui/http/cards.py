@@ -1,4 +1,4 @@
-"""What the grid's cards and the details panel ask for. Names only, never paths."""
+"""Card routes: what the grid's cards and the details panel ask for. Names only, never paths."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The routes that change the library. Names only, never paths of this machine."""
+"""Change routes: all that change the library but uploads. Names only, never paths."""
 
 from __future__ import annotations
 

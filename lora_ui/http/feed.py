@@ -1,4 +1,4 @@
-"""The whole library as the body of an answer: written once for each of its states."""
+"""Feed: the whole library as the body of an answer, written once for each of its states."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The routes that look into the library: search, duplicates, trash, and looking again."""
+"""Finding routes: search, duplicates, trash, and looking through the folder again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A request with JSON in it, read within the limits of untrusted JSON before anything else."""
+"""JSON bodies of requests, read within the limits of untrusted JSON before anything else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the library's routes take and answer, as the API's documentation shows it."""
+"""Models of requests and answers of the library's routes, as the API's documentation shows them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A request's body, read in portions of known sizes, by a reader that does not wait for ever."""
+"""Request bodies, read in portions of known sizes by a reader that does not wait for ever."""
 
 from __future__ import annotations
 

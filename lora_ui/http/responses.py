@@ -1,4 +1,4 @@
-"""How our routes answer: errors as JSON in words, assets that are revalidated."""
+"""Responses: errors as JSON in words, assets that are revalidated."""
 
 from __future__ import annotations
 

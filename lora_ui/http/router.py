@@ -1,4 +1,4 @@
-"""The routes that the LoRA page talks to. Names only, never paths."""
+"""Router: all routes of the extension, put together. Names only, never paths."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Receiving a LoRA as a raw request body, with what goes beside it, straight into its stage."""
+"""Upload routes: a LoRA as a raw body, with what goes beside it, straight into its stage."""
 
 from __future__ import annotations
 

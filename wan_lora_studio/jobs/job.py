@@ -1,4 +1,4 @@
-"""One job of the queue, and the parts of a batch: plain values."""
+"""Job: one job of the queue, and the parts of a batch, as plain values."""
 
 from __future__ import annotations
 

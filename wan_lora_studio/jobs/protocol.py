@@ -1,4 +1,4 @@
-"""What the two processes say to each other: plain values, sent through one pipe."""
+"""Protocol between page and worker: plain values, sent through one pipe."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The queue as the page uses it: submit, cancel, look. Imports no torch."""
+"""Queue, as the page uses it: submit, cancel, look. Imports no torch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the supervisor last knew. Its thread writes whole new values; any thread may read them."""
+"""Status of a worker: what its supervisor last knew, in whole values that any thread may read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""ComfyUI's files read as a task of ours: the graph is followed from the samplers' inputs.
+"""ComfyUI's files, read as a task of ours: the graph is followed from the samplers' inputs.
 
 By the names of inputs and not of nodes, as far as that goes, so that nodes of any package are
 read: ComfyUI's own (nodes.py, comfy_extras), ComfyUI-WanVideoWrapper, rgthree-comfy, Efficiency,

@@ -1,4 +1,4 @@
-"""A ComfyUI graph: nodes whose inputs are values or links to the outputs of other nodes.
+"""ComfyUI graph: nodes whose inputs are values or links to the outputs of other nodes.
 
 Two forms are read. The one that is run (`prompt` in a file, "Export (API)"): `{id: {class_type,
 inputs}}`, a link being `[id, output]`; source: execution.py of github.com/comfyanonymous/ComfyUI.

@@ -1,4 +1,4 @@
-"""The tables of the results' index, which can be made again, except for `favourites`.
+"""Database of the results: an index that can be made again, except for `favourites`.
 
 `results.favourite` follows that table: the look at the folder removes rows, never a favourite.
 """

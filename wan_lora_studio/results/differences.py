@@ -1,4 +1,4 @@
-"""What of a video's run its settings alone do not bring back, in words."""
+"""Differences: what of a video's run its settings alone do not bring back, in words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a video says of itself: the task it was made from, and the LoRAs with their hashes."""
+"""Facts in a video: the task it was made from, and the LoRAs with their hashes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The videos that a folder of outputs holds, hidden files and links left aside."""
+"""Folder of outputs: the videos in it, hidden files and links left aside."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Run as a program: one frame of a video to the standard output, `last` as PNG, `middle` as JPEG.
+"""Frame decoder, a program: one frame of a video to stdout, `last` as PNG, `middle` as JPEG.
 
 It imports nothing of this project, so that it starts fast and can be run by its path alone.
 """

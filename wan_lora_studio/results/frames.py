@@ -1,4 +1,4 @@
-"""Pictures of a video, decoded in a process of their own that has a time limit.
+"""Frames of a video, decoded in a process of their own that has a time limit.
 
 A decoder is much code for a file that may come from anywhere: what goes wrong in it ends that
 process, not the page's.

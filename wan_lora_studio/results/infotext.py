@@ -1,4 +1,4 @@
-"""A1111's text of a picture's settings ("infotext"), which Forge and many others write as well.
+"""Infotext: A1111's text of a picture's settings, which Forge and many others write as well.
 
 Source: modules/infotext_utils.py of github.com/AUTOMATIC1111/stable-diffusion-webui. The prompt,
 then `Negative prompt: ...`, then one line of `Name: value` with commas, where a value that holds a

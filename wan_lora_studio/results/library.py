@@ -1,4 +1,4 @@
-"""The finished videos of the outputs folder: find, look into, mark, delete and bring back."""
+"""Library of finished videos: find, look into, mark, delete and bring back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The texts of a WebM or Matroska file, found by walking its elements. Nothing is decoded.
+"""Matroska and WebM files: their texts, found by walking the elements. Nothing is decoded.
 
 Source: RFC 8794 (EBML: an identifier, a size, then the content) and RFC 9559, 5.1.8 (`Tags`).
 Every size is checked against its parent, so a hostile file costs a bounded number of short reads.

@@ -1,4 +1,4 @@
-"""The texts of an MP4, found by walking its boxes. Nothing is decoded and little is read.
+"""MP4 files: their texts, found by walking the boxes. Nothing is decoded and little is read.
 
 Source: ISO/IEC 14496-12, 4.2 (box header). The comment is in Apple's item list,
 `moov.udta.meta.ilst`, as the box `©cmt`, which FFmpeg and mutagen both write. Where the handler of

@@ -1,4 +1,4 @@
-"""The texts that a picture carries: PNG's text chunks, EXIF, a GIF's comment. Nothing is decoded.
+"""Picture texts: PNG's text chunks, EXIF, a GIF's comment. Nothing is decoded.
 
 Sources: A1111 `modules/images.py` (`parameters` in PNG, EXIF's UserComment in JPEG, WebP and AVIF,
 a GIF's comment); ComfyUI `nodes.py` and `comfy_extras/nodes_images.py` (`prompt` and `workflow` in

@@ -1,4 +1,4 @@
-"""Finding results: what a person asks for, as one page of rows after another."""
+"""Query for results: what a person asks for, as one page of rows after another."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From what a video says of itself to a form and a LoRA selection that make it again.
+"""Restoring: from a video's facts to a form and a LoRA selection that make it again.
 
 A LoRA is found by its hash first, wherever it is called what; then by its name. One that is not
 in the library is named with its hash, and everything else is restored all the same.

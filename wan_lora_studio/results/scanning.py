@@ -1,4 +1,4 @@
-"""Bringing the index up to date with the folder: only what is new or changed is read."""
+"""Scanning: the index is brought up to date with the folder; only what changed is read."""
 
 from __future__ import annotations
 

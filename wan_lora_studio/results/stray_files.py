@@ -1,4 +1,4 @@
-"""Rows of the index and folders of the trash that do not agree, brought together.
+"""Stray files: rows of the index and folders of the trash that do not agree, brought together.
 
 A program that was killed, or an index that was lost or could not be written, leaves them so. Where
 a video lies is what counts.

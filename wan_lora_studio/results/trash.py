@@ -1,4 +1,4 @@
-"""Deleted results: their files wait in the outputs folder's `.trash`, each in its own folder.
+"""Trash for results: deleted files wait in the outputs folder's `.trash`, each in its own folder.
 
 Where the video lies is what counts: its renaming is the moment of a deletion, and of its undoing.
 The index follows. Every change needs the `Moves` of the outputs folder.

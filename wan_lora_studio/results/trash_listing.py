@@ -1,4 +1,4 @@
-"""What the trash holds: listed, kept within its limits, deleted for good."""
+"""Trash listing: what the trash holds, kept within its limits, deleted for good."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a person should know of a selection before generating, in words."""
+"""Selection warnings: what a person should know before generating, in words."""
 
 from __future__ import annotations
 

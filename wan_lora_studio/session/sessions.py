@@ -1,4 +1,4 @@
-"""One LoRAUIState per browser session, found by an opaque key, which a restart does not lose."""
+"""Sessions: one LoRAUIState per browser, found by an opaque key, which a restart does not lose."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The stack of one browser session as values: entries, the run's settings, and changes to them."""
+"""Stack of one session as values: entries, the run's settings, and changes to them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What one browser session has selected and is uploading."""
+"""State of one session: what it has selected and is uploading."""
 
 from __future__ import annotations
 

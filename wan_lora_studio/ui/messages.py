@@ -1,4 +1,4 @@
-"""Errors and notices in words: what happened, why, and what to do next."""
+"""Messages: errors and notices in words, with what happened, why, and what to do next."""
 
 from __future__ import annotations
 

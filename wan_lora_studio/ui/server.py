@@ -1,4 +1,4 @@
-"""Serving the page: our routes, then Gradio, behind the guard, on our own uvicorn."""
+"""Server: our routes, then Gradio, behind the guard, on our own uvicorn."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The library together with the means to apply what is in it. Loads torch on first use."""
+"""LoRA manager: the library together with the means to apply what is in it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many of a run's steps fall to each expert, as the pipeline's scheduler will share them."""
+"""Steps of a run, and how many fall to each expert, as the pipeline's scheduler shares them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What to generate and what came of it: values that any process can hold. No torch here."""
+"""Task and result: what to generate and what came of it, as values. No torch here."""
 
 from __future__ import annotations
 

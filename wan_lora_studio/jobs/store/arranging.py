@@ -1,4 +1,4 @@
-"""What people do to jobs that are not running: edit, move, retry, delete."""
+"""Arranging jobs that are not running: edit, move, retry, delete."""
 
 from __future__ import annotations
 

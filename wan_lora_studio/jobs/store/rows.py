@@ -1,4 +1,4 @@
-"""Jobs and parts as rows of the queue's tables, and back."""
+"""Rows of the queue's tables, from jobs and parts and back."""
 
 from __future__ import annotations
 

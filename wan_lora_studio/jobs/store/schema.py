@@ -1,4 +1,4 @@
-"""The tables of the queue's SQLite file."""
+"""Schema: the tables of the queue's SQLite file."""
 
 from __future__ import annotations
 

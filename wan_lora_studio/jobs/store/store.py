@@ -1,4 +1,4 @@
-"""The jobs, on disk. Every change of state is a compare-and-set in one durable transaction."""
+"""Store of the jobs: every change of state is a compare-and-set in one durable transaction."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a task and its parts to the tasks that a batch runs, each complete and checked."""
+"""Batches: from a task and its parts to the tasks that are run, each complete and checked."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What jobs need later, held from the moment they are submitted: pictures and LoRA files.
+"""Inputs of jobs, held from the moment they are submitted: pictures and LoRA files.
 
 Everything lies in one folder by its content, so that jobs share what is the same:
 `pictures/<sha256>.png` are copies, `loras/<key>/<file>` are hard links. What no job names any

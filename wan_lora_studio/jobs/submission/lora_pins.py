@@ -1,4 +1,4 @@
-"""LoRA files held for jobs by hard links: no byte is copied, and none can be taken away.
+"""LoRA pins: files held for jobs by hard links, so that none can be taken away.
 
 `<folder>/<key>/<file name>`, where the key is made of the file's device, inode, size and date:
 jobs that use the same file share one link, and the worker's cache knows it by its path. A

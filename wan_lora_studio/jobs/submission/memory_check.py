@@ -1,4 +1,4 @@
-"""Will a run fit? Asked from the page, before anything is queued. No torch here.
+"""Memory check from the page, before anything is queued: will the run fit? No torch here.
 
 The worker asks again when it begins, with what it then sees itself (`wan.memory.forecast`).
 """

@@ -1,4 +1,4 @@
-"""From what was asked for to what the queue keeps: checked tasks, held pictures and LoRAs."""
+"""Preparing a job: from what was asked for to checked tasks, held pictures and LoRAs."""
 
 from __future__ import annotations
 

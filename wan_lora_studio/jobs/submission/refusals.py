@@ -1,4 +1,4 @@
-"""Why something cannot be done to a job, in words."""
+"""Refusals: why something cannot be done to a job, in words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The job that a supervisor has in hand."""
+"""Current job: the one that a supervisor has in hand."""
 
 from __future__ import annotations
 

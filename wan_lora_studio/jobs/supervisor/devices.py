@@ -1,4 +1,4 @@
-"""Which device each worker gets: one worker per GPU, one on a machine without. No torch here."""
+"""Devices: one worker per GPU, one on a machine without. No torch here."""
 
 from __future__ import annotations
 

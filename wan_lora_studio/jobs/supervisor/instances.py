@@ -1,4 +1,4 @@
-"""Which instances of the studio are alive on a shared data folder.
+"""Instances of the studio that are alive on a shared data folder.
 
 Each holds a lock on its own small file for as long as it lives. The kernel drops the lock with
 the process, however that ends, so the answer depends on no clock, no process id and no timeout.

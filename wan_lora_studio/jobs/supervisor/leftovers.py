@@ -1,4 +1,4 @@
-"""What a killed worker may have left in the outputs folder: a whole video, or pieces of one.
+"""Leftovers of a killed worker in the outputs folder: a whole video, or pieces of one.
 
 `write_result` names its files `...-<first characters of the task's id>.<ending>`, writes them as
 `.<name>.part`, and puts the video into place last: where the video is, everything is.

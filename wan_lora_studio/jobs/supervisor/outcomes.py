@@ -1,4 +1,4 @@
-"""How jobs end, in words."""
+"""Outcomes: how jobs end, in words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The workers of this instance: one supervisor and one worker process for each device."""
+"""Pool of this instance's workers: a supervisor and a worker process for each device."""
 
 from __future__ import annotations
 

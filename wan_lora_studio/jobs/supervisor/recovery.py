@@ -1,4 +1,4 @@
-"""Ending the jobs of workers and instances that are gone."""
+"""Recovery: ending the jobs of workers and instances that are gone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The thread between queue and worker: it hands over one job after another and notes the ends."""
+"""Supervisor: the thread that hands a worker one job after another and notes how they end."""
 
 from __future__ import annotations
 

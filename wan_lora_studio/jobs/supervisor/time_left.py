@@ -1,4 +1,4 @@
-"""How long a batch will still take, from how long its videos took."""
+"""Time left of a batch, from how long its videos took."""
 
 from __future__ import annotations
 

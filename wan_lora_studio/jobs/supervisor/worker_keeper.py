@@ -1,4 +1,4 @@
-"""Keeps one worker process alive: starts it, and starts it again, ever later, when it dies."""
+"""Worker keeper: starts one worker process, and starts it again, ever later, when it dies."""
 
 from __future__ import annotations
 

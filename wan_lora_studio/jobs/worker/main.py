@@ -1,4 +1,4 @@
-"""The worker process: it owns the model and runs one job after another.
+"""Main loop of the worker process, which owns the model and runs one job after another.
 
 It may be killed at any moment. It writes nothing of its own: the queue's process keeps the
 jobs, and `generate_video` puts a video in place only when it is whole.

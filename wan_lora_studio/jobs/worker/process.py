@@ -1,4 +1,4 @@
-"""The queue's handle on one worker process."""
+"""Process handle: one worker as the queue's side sees it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What makes the videos inside the worker process: the model, the LoRAs, `generate_video`."""
+"""Runner: what makes the videos inside the worker process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Endings: by which names a file lies beside a LoRA, and to which one it belongs.
+"""Companion names: how a file beside a LoRA is called, and to which LoRA it belongs.
 
 What follows the stem is compared in any case: `.PNG`, `.Preview.png`. Some tools add to the whole
 name, so that `style.safetensors.png` belongs to `style.safetensors` as well.

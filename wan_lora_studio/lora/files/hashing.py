@@ -1,4 +1,4 @@
-"""SHA256 of LoRA files."""
+"""Hashing: SHA256 of LoRA files, whole and without the header."""
 
 from __future__ import annotations
 

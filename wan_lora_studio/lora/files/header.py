@@ -1,4 +1,4 @@
-"""A strict reader for safetensors headers.
+"""Header of a safetensors file, read strictly.
 
 Format: 8 bytes little-endian header length N, N bytes of JSON, then tensor data. Source:
 https://huggingface.co/docs/safetensors. This reader is stricter than the library: it also

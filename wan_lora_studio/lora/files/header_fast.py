@@ -1,4 +1,4 @@
-"""Reading a safetensors header quickly if it is written in the usual way and right in every way.
+"""Header, fast: for one that is written in the usual way and right in every way.
 
 Writers of safetensors put all entries in one form, in the order of the data. A text of exactly
 this form, which is a small part of JSON, is split by one regular expression and checked by

@@ -1,4 +1,4 @@
-"""A strict reader of a safetensors header's JSON text, tensor by tensor.
+"""Header, strict: its JSON text, tensor by tensor, whoever wrote it.
 
 Accepts any order and any spelling that JSON allows. Stricter than the library: it also refuses
 duplicate keys, empty tensors, unprintable keys and deep ranks. One message per way of being wrong.

@@ -1,4 +1,4 @@
-"""The text of a safetensors header, read in little memory however long it is.
+"""Header text, read in little memory however long it is.
 
 Some trainers write the tags of every caption into the metadata: 18 to 55 MB in one text have been
 seen, and the format allows 100 MB. As a long header streams by, texts that are too long to be of

@@ -1,4 +1,4 @@
-"""Values as people and scripts write them: a number as text, a list as text, a text as a list.
+"""Loose values, as people and scripts write them: a number or a list as text, a text as a list.
 
 What is meant is read, and noted; what means nothing is noted and left out.
 """

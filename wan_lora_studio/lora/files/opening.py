@@ -1,4 +1,4 @@
-"""Reading a small file that somebody else may have put there."""
+"""Opening files that somebody else may have put there: regular ones only, and small ones whole."""
 
 from __future__ import annotations
 

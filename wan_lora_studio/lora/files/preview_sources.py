@@ -1,4 +1,4 @@
-"""Where a LoRA's picture comes from: files beside it, its header, a video.
+"""Preview sources: files beside a LoRA, its header, a video.
 
 All of it is untrusted. A source is named by its content, so that what was made of it once serves
 every LoRA that has the same.

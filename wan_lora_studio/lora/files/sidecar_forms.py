@@ -1,4 +1,4 @@
-"""The tools' descriptions of a LoRA: which tool writes which field of ours where.
+"""Sidecar forms: which tool writes which field of ours where.
 
 Sources, each in the repository of the tool: A1111 and Forge `ui_extra_networks_user_metadata.py`;
 ComfyUI-Lora-Manager `py/utils/models.py`; sd-civitai-helper and Civitai's API `/model-versions`;

@@ -1,4 +1,4 @@
-"""Files beside a LoRA that describe it: what all of them say together.
+"""Sidecars: the files beside a LoRA that describe it, and what they say together.
 
 Which tool writes what where is in `sidecar_forms.py`; `webui_json.py` writes one of them. All of
 it is untrusted.

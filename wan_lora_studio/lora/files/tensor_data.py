@@ -1,4 +1,4 @@
-"""Reading tensor values: single numbers, and a streaming check of a whole file."""
+"""Tensor data: single numbers, and a check of a whole file for NaN and infinity."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Card pictures: WebP files in `<loras_dir>/.thumbnails/`.
+"""Thumbnails: the cards' pictures, WebP files in `<loras_dir>/.thumbnails/`.
 
 Everything is re-encoded by Pillow; bytes of others are never served. A LoRA without any picture
 gets a drawn placeholder.

@@ -1,4 +1,4 @@
-"""Writing a user's edits to `stem.json`, where A1111 and Forge keep theirs.
+"""Web UI JSON: a user's edits in `stem.json`, where A1111 and Forge keep theirs.
 
 Keys: `description`, `sd version`, `activation text`, `preferred weight`, `notes`. All other
 keys are kept. A file that cannot be read, a link to one that lies elsewhere, and a Civitai dump

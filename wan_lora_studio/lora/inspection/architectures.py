@@ -1,4 +1,4 @@
-"""Which parameters, of what shape, each Wan transformer has: computed, without torch.
+"""Architectures: the parameters and shapes of each Wan transformer, computed without torch.
 
 Source: diffusers `WanTransformer3DModel` (0.42). A test compares this with the real class.
 """

@@ -1,4 +1,4 @@
-"""What of each block of a model a LoRA changes, for a picture of bars."""
+"""Block coverage: what of each block of a model a LoRA changes, for a picture of bars."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a LoRA fits a model, layer by layer, before anything is loaded."""
+"""Compatibility: whether a LoRA fits a model, layer by layer, before anything is loaded."""
 
 from __future__ import annotations
 

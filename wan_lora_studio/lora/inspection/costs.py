@@ -1,4 +1,4 @@
-"""What applying LoRAs will cost in each mode, before anything is loaded, from headers alone."""
+"""Costs of applying LoRAs in each mode, told from headers alone."""
 
 from __future__ import annotations
 

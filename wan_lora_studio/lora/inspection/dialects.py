@@ -1,4 +1,4 @@
-"""Trainers' key layouts: how a key is spelled, and the name of the layout that spells so.
+"""Dialects: trainers' key layouts, how a key is spelled and which layout spells so.
 
 Every key of a file ends as mapped (diffusers layer, part, expert), ignored with a reason, or
 unknown. A key is its layer's name and a part's spelling (`parts.py`); the name is a path in one

@@ -1,5 +1,6 @@
-"""Names for what keys hold that is not applied here: other algebras, quantised factors, layers of
-Wan's variants, other models.
+"""Foreign kinds: names for what keys hold that is not applied here.
+
+Other algebras, quantised factors, layers of Wan's variants, other models.
 
 Sources: peft's tuners (`adapter_layer_names`), LyCORIS' modules, ComfyUI's and quanto's
 quantisation, the state dicts of the models named.

@@ -1,4 +1,4 @@
-"""Splitting one layer of several projections (`to_qkv`) into them.
+"""Fused layers: splitting one layer of several projections (`to_qkv`) into them.
 
 The projections' weights lie one above the other, so a change of the fused weight is split by its
 rows: ΔW = up @ down gives each projection its rows of `up` and all of `down`. That is exact for

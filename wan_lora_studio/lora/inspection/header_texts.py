@@ -1,4 +1,4 @@
-"""What a header's `__metadata__` says about the LoRA, in words for a person."""
+"""Header texts: what `__metadata__` says about the LoRA, in words for a person."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`LoRAInfo`: what is known of a LoRA file, as a value that the catalogue can keep.
+"""Info on a LoRA file, as a value that the catalogue can keep: `LoRAInfo`.
 
 What follows from the keys, dtypes and shapes alone is a `Form`. Files of one trainer at one rank
 share it, so it is kept once for all of them, in memory and in the catalogue.

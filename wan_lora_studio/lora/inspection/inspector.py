@@ -1,4 +1,4 @@
-"""What a LoRA file is, from its header alone: `inspect_lora` → `LoRAInfo`.
+"""Inspector: what a LoRA file is, from its header alone (`inspect_lora` → `LoRAInfo`).
 
 Whether it fits a model is `compatibility.judge`.
 """

@@ -1,4 +1,4 @@
-"""Layers at a model's edges, whose size depends on what the model is made for.
+"""Interface layers, at a model's edges: their size depends on what the model is made for.
 
 A LoRA of an image-to-video model has a patch embedding for 36 channels, and is otherwise one for
 the text-to-video model of the same width too. Such a layer is left out and named; a layer that

@@ -1,4 +1,4 @@
-"""What programs put around a layer's name: peeled off one by one, in any order and number.
+"""Key wrappers: what programs put around a layer's name, peeled off one by one.
 
 A dotted name is a path of modules. Trainers write the models that hold the transformer in front
 of it (`pipe.dit.`, `base_model.model.`), and torch writes its own wrappers at any place

@@ -1,4 +1,4 @@
-"""What the keys of a file turn out to be: mapped, ignored with a reason, or unknown.
+"""Keys of a file, and what they turn out to be: mapped, ignored with a reason, or unknown.
 
 A form is all keys that differ only in the block number. A file of 1,200 keys has about 30, so
 they are what is worked with; single keys are spelled out where someone asks for them.

@@ -1,4 +1,4 @@
-"""Names of the layers of a Wan transformer: original and underscored → diffusers.
+"""Layer names of a Wan transformer: original and underscored → diffusers.
 
 Source of the map: diffusers `scripts/convert_wan_to_diffusers.py`. Original `norm3` is diffusers'
 `norm2`, the only block norm with weights, so `norm2` in either naming means that one too.

@@ -1,4 +1,4 @@
-"""The layers a file changes, stored once per kind of layer rather than once per block."""
+"""Layers that a file changes, stored once per kind of layer rather than once per block."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How trainers spell the parts of an adapter: `<layer>.<spelling>` → canonical part."""
+"""Part names: how trainers spell the parts of an adapter, `<layer>.<spelling>` → our name."""
 
 from __future__ import annotations
 

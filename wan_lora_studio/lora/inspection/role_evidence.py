@@ -1,4 +1,4 @@
-"""Which of the two experts a LoRA file is for, and the evidence for it.
+"""Role evidence: which of the two experts a LoRA file is for, and why we think so.
 
 Strongest first: the infix of its keys, `modelspec.timestep_range`, its name, its folder's name, a
 twin, `ss_sd_model_name`. `find_role` reads what one file says; `twins` compares names.

@@ -1,4 +1,4 @@
-"""The factor that a LoRA's product is multiplied with, beyond the user's strength.
+"""Scaling: the factor that a LoRA's product is multiplied with, beyond the user's strength.
 
 A key `<layer>.alpha` gives alpha / rank. Without it: peft's `adapter_config.json` beside the
 file, or the same values in the header's `lora_adapter_metadata` (diffusers writes it); these

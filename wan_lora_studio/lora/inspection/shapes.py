@@ -1,4 +1,4 @@
-"""What the shapes of one layer's parts say: algebra, rank, weight shape, missing halves.
+"""Shapes of one layer's parts, and what they say: algebra, rank, weight shape, missing halves.
 
 Formulas (LyCORIS and peft): LoRA `up @ down`; LoHa `(w1_a @ w1_b) * (w2_a @ w2_b)`; LoKr
 `kron(w1, w2)`, each factor full or `a @ b`; tucker variants have a core tensor besides.

@@ -1,4 +1,4 @@
-"""Cutting an input picture to a video's size: a part of it that fills, or all of it with a rim."""
+"""Cropping an input picture to a video's size: a part that fills, or all of it with a rim."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is looked after while the app runs: the index, unneeded pictures, copies of our files."""
+"""Housekeeping while the app runs: the index, unneeded pictures, copies of our files."""
 
 from __future__ import annotations
 

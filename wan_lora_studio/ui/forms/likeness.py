@@ -1,4 +1,4 @@
-"""What is taken over from a video that is to be made again."""
+"""Likeness: what is taken over from a video that is to be made again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From the generate tab's form to a task."""
+"""Task forms: from the generate tab's form to a task."""
 
 from __future__ import annotations
 

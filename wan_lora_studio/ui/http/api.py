@@ -1,4 +1,4 @@
-"""Every route of ours in one FastAPI application, without the page."""
+"""API: every route of ours in one FastAPI application, without the page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What to send along when a run failed and one asks for help."""
+"""Diagnostics route: the text to send along when one asks for help."""
 
 from __future__ import annotations
 

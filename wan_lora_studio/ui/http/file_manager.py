@@ -1,4 +1,4 @@
-"""Showing a file in the desktop's file manager, for a user who sits at this machine."""
+"""File manager of the desktop: showing a file to a user who sits at this machine."""
 
 from __future__ import annotations
 

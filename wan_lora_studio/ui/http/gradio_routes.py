@@ -1,4 +1,4 @@
-"""Doors: which of Gradio's addresses are open. The page and the Gradio client need few of them.
+"""Gradio's routes, and which of them are open: the page and the Gradio client need few.
 
 The others take a size, a path or a file and do with it what they are asked: an icon of 100,000
 pixels a side takes 15 GB. They are answered with 404 and never reach Gradio. An address of ours

@@ -1,4 +1,4 @@
-"""A small ASGI guard in front of everything: who may talk to this server, and how.
+"""Guard in front of everything (ASGI): who may talk to this server, and how.
 
 It refuses foreign hosts (DNS rebinding) and foreign origins (another site's page posting to
 us), asks for the password where one is set, and adds the headers that every answer carries.

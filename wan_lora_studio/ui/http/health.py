@@ -1,4 +1,4 @@
-"""For whoever watches over the app: is it well, how much did it do, what can be asked of it."""
+"""Health routes, for whoever watches over the app: is it well, how much did it do."""
 
 from __future__ import annotations
 

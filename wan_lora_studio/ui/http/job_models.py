@@ -1,4 +1,4 @@
-"""What the queue's routes take and give, for their documentation and for checking requests."""
+"""Job models: what the queue's routes take and give, for checking and for the documentation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The queue over HTTP: submit, look, arrange. Ids only, never paths."""
+"""Job routes: submit, look, arrange. Ids only, never paths."""
 
 from __future__ import annotations
 

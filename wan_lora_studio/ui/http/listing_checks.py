@@ -1,4 +1,4 @@
-"""Listing: whether the library and the gallery can be listed, for whoever watches over the app."""
+"""Listing checks, for health: whether the library and the gallery can be listed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The text format that Prometheus reads (version 0.0.4), written out.
+"""Prometheus' text format (version 0.0.4), written out.
 
 https://prometheus.io/docs/instrumenting/exposition_formats/
 """

@@ -1,4 +1,4 @@
-"""The routes that read settings out of a file or a result, and those of input pictures."""
+"""Restore routes: settings out of a file or a result, and input pictures."""
 
 from __future__ import annotations
 

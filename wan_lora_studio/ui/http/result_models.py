@@ -1,4 +1,4 @@
-"""What the routes of the results answer, as the API's documentation shows it."""
+"""Result models: what the results' routes answer, as the API's documentation shows it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The routes of the gallery: results by id, never by path."""
+"""Result routes, for the gallery: by id, never by path."""
 
 from __future__ import annotations
 

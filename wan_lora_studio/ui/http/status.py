@@ -1,4 +1,4 @@
-"""How things stand, in one small answer that the page asks for again and again."""
+"""Status route: one small answer that the page asks for again and again."""
 
 from __future__ import annotations
 

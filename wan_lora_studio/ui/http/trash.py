@@ -1,4 +1,4 @@
-"""The routes of the results' trash: look, bring back, delete for good."""
+"""Trash routes of the results: look, bring back, delete for good."""
 
 from __future__ import annotations
 

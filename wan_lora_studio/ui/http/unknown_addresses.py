@@ -1,4 +1,4 @@
-"""Addresses of the API that there are not, and methods that an address does not take."""
+"""Unknown addresses of the API, and methods that an address does not take."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Named endpoints for the Gradio client. Everything else is under `/api/docs`, for any client.
+"""Client API: named endpoints for the Gradio client; the rest is under `/api/docs`.
 
 Gradio reads the annotations of the endpoints as they are, so they are no strings in this file.
 """

@@ -1,4 +1,4 @@
-"""The gallery: every finished video, found again, compared and used again."""
+"""Gallery tab: every finished video, found again, compared and used again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The generate tab's fields, and what a model's defaults make of them."""
+"""Generate form: the tab's fields, and what a model's defaults make of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The generate tab: what to make, with which LoRAs, and what came of it."""
+"""Generate tab: what to make, with which LoRAs, and what came of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page's own scripts, so that they are fetched beside Gradio's, not one after another later."""
+"""Preload: the page's own scripts are fetched beside Gradio's, not one after another later."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Colours, type and spacing for Gradio's own components.
+"""Theme: colours, type and spacing for Gradio's own components.
 
 The same values as custom properties, for our own elements, are in `assets/theme.css`.
 """

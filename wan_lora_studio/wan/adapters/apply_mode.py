@@ -1,4 +1,4 @@
-"""Merge or runtime: which way of applying suits the weights, the memory and the schedule."""
+"""Apply mode, merge or runtime: which suits the weights, the memory and the schedule."""
 
 from __future__ import annotations
 

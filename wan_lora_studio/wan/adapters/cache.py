@@ -1,4 +1,4 @@
-"""What is kept in memory between uses: parsed LoRA files."""
+"""Cache of parsed LoRA files between uses."""
 
 from __future__ import annotations
 

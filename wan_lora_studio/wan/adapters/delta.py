@@ -1,4 +1,4 @@
-"""What every algebra has in common: a change of one weight, and how it is refused."""
+"""Delta: a change of one weight, which every algebra has in common, and how it is refused."""
 
 from __future__ import annotations
 

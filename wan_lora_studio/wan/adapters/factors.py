@@ -1,4 +1,4 @@
-"""Reading the factors of a LoRA file from disk, grouped by expert and module."""
+"""Factors of a LoRA file, read from disk, grouped by expert and module."""
 
 from __future__ import annotations
 

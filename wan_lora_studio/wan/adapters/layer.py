@@ -1,4 +1,4 @@
-"""One layer of a LoRA file: its factors become changes of the model's parameters."""
+"""Layer of a LoRA file: its factors become changes of the model's parameters."""
 
 from __future__ import annotations
 

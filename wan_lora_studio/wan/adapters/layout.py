@@ -1,4 +1,4 @@
-"""A transformer's modules and parameters by path, listed once for all who look them up."""
+"""Layout: a transformer's modules and parameters by path, listed once for all who look."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What applying a stack costs: seconds until it is in force, bytes while it is."""
+"""Metering: what applying a stack costs, in seconds until it is applied and bytes while it is."""
 
 from __future__ import annotations
 

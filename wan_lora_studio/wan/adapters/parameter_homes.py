@@ -1,4 +1,4 @@
-"""Homes: where a parameter's values are kept, whatever hooks do with the parameter.
+"""Parameter homes: where a parameter's values are kept, whatever hooks do with the parameter.
 
 A hook that moves a module gives its parameters other storage, under inference mode storage that
 nothing outside may write; or it puts other parameters in their place, or keeps the values in a

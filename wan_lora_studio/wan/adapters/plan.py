@@ -1,4 +1,4 @@
-"""Which change of which LoRA goes to which parameter of one transformer."""
+"""Plan: which change of which LoRA goes to which parameter of one transformer."""
 
 from __future__ import annotations
 

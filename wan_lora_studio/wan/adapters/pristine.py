@@ -1,4 +1,4 @@
-"""The pristine weights of a transformer: what every merge starts from and undo goes back to."""
+"""Pristine weights of a transformer: what every merge starts from and undo goes back to."""
 
 from __future__ import annotations
 

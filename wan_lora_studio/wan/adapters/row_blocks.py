@@ -1,4 +1,4 @@
-"""A weight taken a few rows at a time in fp32, so that no whole copy of it is made."""
+"""Row blocks: a weight taken a few rows at a time in fp32, so that no whole copy is made."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The changes beside one linear layer, added to its output."""
+"""Side layer: the changes beside one linear layer, added to its output."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A stack of LoRAs in force on a pipeline: applied, switched and taken off."""
+"""Stack of LoRAs on a pipeline: applied, switched and taken off."""
 
 from __future__ import annotations
 

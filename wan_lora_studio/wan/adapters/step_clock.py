@@ -1,4 +1,4 @@
-"""Steps: how far a pipeline's run is, by its scheduler's count, told before each forward pass."""
+"""Step clock: how far a run is, by its scheduler's count, told before each forward pass."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a change adds to a layer's output when the weight itself stays as it is.
+"""Terms: what a change adds to a layer's output when the weight itself stays as it is.
 
 For y = x Wᵀ + b and a change ΔW at strength s, the layer must give y + s · x ΔWᵀ. A term is one
 way of computing that without ΔW, in the dtype of the factors' file.

@@ -1,4 +1,4 @@
-"""From latents to pictures: the final frames, and previews while sampling."""
+"""Decoding latents to pictures: the final frames, and previews while sampling."""
 
 from __future__ import annotations
 

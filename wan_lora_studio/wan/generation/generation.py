@@ -1,4 +1,4 @@
-"""`generate_video`: from a task to a video file, with exactly the selected LoRAs."""
+"""Generation of one video: from a task to a file, with exactly the selected LoRAs."""
 
 from __future__ import annotations
 

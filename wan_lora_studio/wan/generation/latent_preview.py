@@ -1,4 +1,4 @@
-"""What latents look like at a glance: one colour for each of their pixels, without the decoder.
+"""Latent preview: one colour for each pixel of the latents, without the decoder.
 
 A linear map for each of Wan's two decoders, told apart by the mean of its first channel. The
 numbers are those of ComfyUI, `latent_rgb_factors` of `Wan21` and `Wan22` in

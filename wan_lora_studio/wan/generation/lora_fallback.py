@@ -1,4 +1,4 @@
-"""LoRAs that a run goes on without: which, why, and what stands in for them in the prompt."""
+"""LoRA fallback: which LoRAs a run goes on without, why, and what the prompt says instead."""
 
 from __future__ import annotations
 

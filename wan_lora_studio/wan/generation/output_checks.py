@@ -1,4 +1,4 @@
-"""Whether latents and frames are something to go on with. What isn't fails the run, by name."""
+"""Output checks: latents and frames that are nothing to go on with fail the run, by name."""
 
 from __future__ import annotations
 

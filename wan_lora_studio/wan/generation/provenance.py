@@ -1,4 +1,4 @@
-"""What a video says of how it was made: enough to make it again. Written as JSON into the MP4."""
+"""Provenance: what a video says of how it was made, as JSON in the MP4."""
 
 from __future__ import annotations
 

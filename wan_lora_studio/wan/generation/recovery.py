@@ -1,4 +1,4 @@
-"""How one run goes on after a failure: without a LoRA, or with less memory."""
+"""Recovery of a run after a failure: without a LoRA, or with less memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The sampling run: prompt to latents, with progress and cancel."""
+"""Sampling: from a prompt to latents, with progress and cancel."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The stages of one run: their times, their progress, and where it stands when it fails."""
+"""Stages of one run: their times, their progress, and where it stands when it fails."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writing a result: an MP4 that carries its task, the same task as JSON, and a poster."""
+"""Video file: an MP4 that carries its task, the same task as JSON, and a poster."""
 
 from __future__ import annotations
 

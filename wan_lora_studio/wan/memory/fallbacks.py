@@ -1,4 +1,4 @@
-"""What is tried when memory ran out, one measure after the other, each told to the user.
+"""Fallbacks when memory ran out, one measure after the other, each told to the user.
 
 The order: free what is cached, decode in tiles, move the model's parts to the GPU on use, and,
 only if the settings allow it, leave LoRAs out. Each is taken at most once per run.

@@ -1,4 +1,4 @@
-"""How much memory a run will take, and which change makes it fit. Estimates; no torch here.
+"""Footprint: how much memory a run will take, and which change makes it fit. No torch here.
 
 The decoder's factors were measured on a CPU, as the growth of the process over one decoding at
 several sizes and lengths; the transformer's is counted from what one block holds at once: the

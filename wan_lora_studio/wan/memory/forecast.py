@@ -1,4 +1,4 @@
-"""Will a run fit? Asked before it starts, and again for what to advise when it did not."""
+"""Forecast: will a run fit? Asked before it starts, and for what to advise when it did not."""
 
 from __future__ import annotations
 

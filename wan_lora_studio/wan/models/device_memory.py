@@ -1,4 +1,4 @@
-"""How much memory there is and how much a model takes. Sizes in bytes."""
+"""Device memory: how much there is and how much a model takes, in bytes."""
 
 from __future__ import annotations
 

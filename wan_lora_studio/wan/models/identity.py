@@ -1,4 +1,4 @@
-"""Which model this is: its hub revision where that is known, and a fingerprint of its files."""
+"""Identity of a model: its hub revision where that is known, and a fingerprint of its files."""
 
 from __future__ import annotations
 

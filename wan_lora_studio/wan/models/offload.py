@@ -1,5 +1,7 @@
-"""Where a model's weights wait until they are used. One rule for the page's estimate, the worker's
-forecast and the loading itself; no torch here."""
+"""Offload: where a model's weights wait until they are used.
+
+One rule for the page's estimate, the worker's forecast and the loading itself; no torch here.
+"""
 
 from __future__ import annotations
 
