@@ -32,7 +32,7 @@ def settings(tmp_path: Path) -> Settings:
 
 
 def test_the_page_counts_as_the_server_does() -> None:
-    script = (ROOT / "lora_ui" / "assets" / "format.js").read_text(encoding="utf-8")
+    script = (ROOT / "lora_ui" / "assets" / "kit" / "format.js").read_text(encoding="utf-8")
     assert re.findall(r"MB = (\d+);", script) == [str(MB)]
 
 

@@ -1,17 +1,18 @@
 /** The LoRA controls of a generation tab. */
-import { acceleratorText, putBack } from "./accelerators.js";
-import { compareWithout, openSweep } from "./comparing.js";
-import { titleOf } from "./describe.js";
-import { el, icon, setProps } from "./dom.js";
-import { form } from "./form.js";
-import { openMenu } from "./menu.js";
-import { openPicker } from "./picker.js";
-import { createPromptNotes } from "./prompt_loras.js";
-import { openSets } from "./sets_dialog.js";
-import { createStack } from "./stack.js";
-import { store } from "./store.js";
-import { createSummaryLine } from "./summary_line.js";
-import { toast } from "./toasts.js";
+
+import { el, icon, setProps } from "./kit/dom.js";
+import { openMenu } from "./kit/menu.js";
+import { toast } from "./kit/toasts.js";
+import { form } from "./model/form.js";
+import { titleOf } from "./model/lora_text.js";
+import { store } from "./model/store.js";
+import { acceleratorText, putBack } from "./stack/accelerators.js";
+import { compareWithout, openSweep } from "./stack/compare_dialog.js";
+import { openPicker } from "./stack/picker.js";
+import { createPromptNotes } from "./stack/prompt_loras.js";
+import { openSets } from "./stack/sets_dialog.js";
+import { createStack } from "./stack/stack.js";
+import { createSummaryLine } from "./stack/summary_line.js";
 
 export function mount({ element, options, trigger }) {
   element.classList.add("lora-ui", "lora-controls");

@@ -1,22 +1,23 @@
 /** The LoRA tab: upload, the library with its actions, the selected stack, the worker. */
-import { createActionBar } from "./action_bar.js";
-import { deleteLoras, lookAgain, renameLora, starLoras } from "./actions.js";
-import { openCardMenu } from "./card_menu.js";
-import { connectionNote } from "./connection_note.js";
-import { showDetails } from "./details.js";
-import { actionButton, delegate, el } from "./dom.js";
-import { acceptDrops, chooseButton } from "./drop_zone.js";
-import { createLibrary } from "./grid.js";
-import { connectKeys } from "./grid_keys.js";
-import { marks } from "./marks.js";
-import { openMenu } from "./menu.js";
-import { createStack } from "./stack.js";
-import { store } from "./store.js";
-import { createSummaryLine } from "./summary_line.js";
-import { isPicture, setThumbnail } from "./thumbnails.js";
-import { showTrash } from "./trash.js";
-import { createUploads } from "./uploads.js";
-import { createWorkerPanel } from "./worker_panel.js";
+
+import { actionButton, delegate, el } from "./kit/dom.js";
+import { acceptDrops, chooseButton } from "./kit/drop_zone.js";
+import { openMenu } from "./kit/menu.js";
+import { createActionBar } from "./library/action_bar.js";
+import { deleteLoras, lookAgain, renameLora, starLoras } from "./library/actions.js";
+import { openCardMenu } from "./library/card_menu.js";
+import { connectionNote } from "./library/connection_note.js";
+import { showDetails } from "./library/details.js";
+import { createLibrary } from "./library/grid.js";
+import { connectKeys } from "./library/grid_keys.js";
+import { isPicture, setThumbnail } from "./library/thumbnails.js";
+import { showTrash } from "./library/trash.js";
+import { createWorkerPanel } from "./library/worker_panel.js";
+import { marks } from "./model/marked.js";
+import { store } from "./model/store.js";
+import { createStack } from "./stack/stack.js";
+import { createSummaryLine } from "./stack/summary_line.js";
+import { createUploads } from "./uploads/uploads.js";
 
 export function mount({ element, options }) {
   const uploads = createUploads();

@@ -19,7 +19,7 @@ DEMO_LORA = "golden_hour"
 
 # As when the gallery looks whether anything changed.
 LOOK = """async () => {
-  const { results } = await import("./ui/assets/results.js");
+  const { results } = await import("./ui/assets/results/results.js");
   await results.check();
 }"""
 

@@ -29,17 +29,17 @@ from tests.browser.running import App, open_page
 PROMPT_BOX = "#prompt textarea"
 # As when the server has told of a change: the rows are drawn again.
 NEWS = """async () => {
-  const { store } = await import("./lora_ui/assets/store.js");
+  const { store } = await import("./lora_ui/assets/model/store.js");
   store.dispatchEvent(new Event("library"));
 }"""
 # As a video's settings are taken over.
 TAKE = """async (selected) => {
-  const { store } = await import("./lora_ui/assets/store.js");
+  const { store } = await import("./lora_ui/assets/model/store.js");
   store.replace(selected);
 }"""
 # Once the page has read the library again, after a run.
 LAST_STRENGTH = """async (name) => {
-  const { store } = await import(new URL("./lora_ui/assets/store.js", document.baseURI).href);
+  const { store } = await import(new URL("./lora_ui/assets/model/store.js", document.baseURI).href);
   return store.byName.get(name).last_strength === 0.62 && store.recent.includes(name);
 }"""
 

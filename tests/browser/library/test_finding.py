@@ -23,7 +23,7 @@ LARGE = "wan_fourteen_low_noise"
 ODD = "odd_keys"
 SELECTED = {"golden_hour": 0.8}
 FOUND = """async (text) => {
-  const { query, found } = await import("./lora_ui/assets/library_query.js");
+  const { query, found } = await import("./lora_ui/assets/model/library_query.js");
   query.set({ text });
   return found().flatMap(({ cards }) => cards.map(({ name }) => name));
 }"""

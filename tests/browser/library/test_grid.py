@@ -13,7 +13,7 @@ from tests.browser.running import App, open_page, open_tab
 GRID = "#lora-tab .cards"
 # Read the library again, as when it has changed.
 READ = """async () => {
-  const { store } = await import("./lora_ui/assets/store.js");
+  const { store } = await import("./lora_ui/assets/model/store.js");
   await store.refresh();
 }"""
 

@@ -1,5 +1,5 @@
 /** Lists what the server can be asked, from its own description at api/openapi.json. */
-import { el } from "../../lora_ui/assets/dom.js";
+import { el } from "../../lora_ui/assets/kit/dom.js";
 
 const ROOT = new URL("../../", import.meta.url);
 const METHODS = ["get", "post", "put", "patch", "delete"];

@@ -1,12 +1,12 @@
 /** The page's head: name, status of the worker and the run, light or dark. */
-import { el } from "../../lora_ui/assets/dom.js";
-import { guardDrops } from "../../lora_ui/assets/drop_guard.js";
-import { poll } from "./poll.js";
-import { queueButton } from "./queue_button.js";
-import { showWhenReady } from "./ready.js";
-import { connectTabKeys } from "./tabs.js";
-import { currentTheme, toggleTheme } from "./theme_switch.js";
-import { fraction, progressText, workerText } from "./words.js";
+import { el } from "../../lora_ui/assets/kit/dom.js";
+import { guardDrops } from "../../lora_ui/assets/kit/drop_guard.js";
+import { fraction, progressText, workerText } from "./base/job_text.js";
+import { poll } from "./base/poll.js";
+import { connectTabKeys } from "./base/tabs.js";
+import { currentTheme, toggleTheme } from "./base/theme_switch.js";
+import { queueButton } from "./queue/queue_button.js";
+import { showWhenReady } from "./reveal.js";
 
 export function mount({ element, options }) {
   const dot = el("span", { class: "status-dot", "aria-hidden": "true" });

@@ -13,5 +13,5 @@ def create_gallery_tab(settings: Settings) -> gr.HTML:
     """Build the tab inside the current Gradio context; its page reads `/api/results`."""
     titles = {name: row.title for name, row in settings.models.items()}
     return script_panel(
-        "gallery", "gallery.js", base=ASSETS_URL, options={"models": titles}, min_height=420
+        "gallery", "results/gallery.js", base=ASSETS_URL, options={"models": titles}, min_height=420
     )

@@ -35,19 +35,19 @@ def create_generate_tab(settings: Settings, page: gr.Blocks) -> None:
             _picture_panel(settings)
             controls = create_generation_controls(settings)
             form = _settings_group(settings, prompt, chips)
-            script_panel("load-settings", "load_settings.js", base=ASSETS_URL)
+            script_panel("load-settings", "inputs/load_settings.js", base=ASSETS_URL)
         with gr.Column(elem_id="generate-run", scale=5, min_width=320):
             button = gr.Button("Generate", variant="primary", elem_id="generate-button")
-            script_panel("batch-panel", "batch_panel.js", base=ASSETS_URL)
+            script_panel("batch-panel", "inputs/batch_panel.js", base=ASSETS_URL)
             run = script_panel(
-                "run-panel", "run_panel.js", base=ASSETS_URL, events=("reuse",), min_height=320
+                "run-panel", "run/run_panel.js", base=ASSETS_URL, events=("reuse",), min_height=320
             )
     _wire_form(settings, page, form)
     controls.fill(
         None,
         form.values(),
         form.values(),
-        js=_script("generate", "fillForm"),
+        js=_script("inputs/generate", "fillForm"),
         trigger_mode="multiple",
         **QUICK,
     )
@@ -77,7 +77,7 @@ def _picture_panel(settings: Settings) -> gr.HTML:
         for name, row in settings.models.items()
     }
     return script_panel(
-        "picture-panel", "picture_panel.js", base=ASSETS_URL, options={"models": models}
+        "picture-panel", "inputs/picture_panel.js", base=ASSETS_URL, options={"models": models}
     )
 
 
@@ -163,37 +163,37 @@ def _wire_form(settings: Settings, page: gr.Blocks, form: Form) -> None:
         partial(model_updates, settings),
         form.model_type,
         form.settable(),
-        js=_script("generate", "otherModel"),
+        js=_script("inputs/generate", "otherModel"),
         **QUICK,
     )
-    form.model_type.change(None, form.model_type, js=_script("generate", "chooseModel"))
+    form.model_type.change(None, form.model_type, js=_script("inputs/generate", "chooseModel"))
     for chip in form.chips:
         chip.click(None, chip, form.prompt, js="(text) => text")
     for field in form.values():
-        keep = _script("generate", "keepForm")
+        keep = _script("inputs/generate", "keepForm")
         field.change(None, form.values(), js=keep, trigger_mode="always_last")
     restored = page.load(
         partial(restored_updates, settings),
         kept,
         form.settable(),
-        js=_script("generate", "keptForm"),
+        js=_script("inputs/generate", "keptForm"),
         **QUICK,
     )
-    restored.success(None, form.model_type, js=_script("generate", "formRestored"))
-    restored.failure(None, js=_script("generate", "formNotRestored"))
+    restored.success(None, form.model_type, js=_script("inputs/generate", "formRestored"))
+    restored.failure(None, js=_script("inputs/generate", "formNotRestored"))
 
 
 def _wire_run(settings: Settings, form: Form, button: gr.Button, run: gr.HTML) -> None:
-    button.click(None, form.values(), js=_script("generate", "generate"))
+    button.click(None, form.values(), js=_script("inputs/generate", "generate"))
     reused = run.reuse(
         partial(restored_updates, settings),
         gr.Textbox(visible=False),
         form.settable(),
-        js=_script("generate", "reusedForm"),
+        js=_script("inputs/generate", "reusedForm"),
         trigger_mode="multiple",
         **QUICK,
     )
-    reused.then(None, form.model_type, js=_script("generate", "formRestored"))
+    reused.then(None, form.model_type, js=_script("inputs/generate", "formRestored"))
 
 
 def _script(module: str, function: str) -> str:

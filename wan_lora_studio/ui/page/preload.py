@@ -13,8 +13,8 @@ def preload_links() -> list[str]:
     """A link for each module; without them, an import is only found once its importer is there."""
     places = ((LORA_ASSETS, LORA_ASSETS_URL), (ASSETS, ASSETS_URL))
     return [
-        f'<link rel="modulepreload" href=".{address}/{path.name}">'
+        f'<link rel="modulepreload" href=".{address}/{path.relative_to(folder).as_posix()}">'
         for folder, address in places
-        for path in sorted(folder.glob("*.js"))
+        for path in sorted(folder.rglob("*.js"))
         if path.name not in OF_OTHER_PAGES
     ]

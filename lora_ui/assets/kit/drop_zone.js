@@ -1,0 +1,104 @@
+/** Files and folders dropped anywhere on an element, or chosen with its buttons. */
+
+import { actionButton, el, icon } from "./dom.js";
+import { openMenu } from "./menu.js";
+import { ACCEPTED, isWanted } from "./upload_groups.js";
+
+const folders = new WeakMap(); // file of a dropped folder -> that folder's path
+
+/** The path of the folder in which the file was dropped or chosen, "" for a file alone. */
+export function folderOf(file) {
+  return folders.get(file) ?? (file.webkitRelativePath ?? "").replace(/\/?[^/]*$/, "");
+}
+
+/** The upload button with its menu; `take(files)` gets what was chosen. */
+export function chooseButton(take) {
+  const files = fileInput("lora-file", { accept: ACCEPTED.join(",") });
+  const folder = fileInput("lora-folder", { webkitdirectory: true });
+  const button = el(
+    "button",
+    { type: "button", class: "button button-primary choose-main" },
+    icon("upload"),
+    el("span", {}, "Upload", el("span", { class: "choose-what", text: " LoRAs" })),
+  );
+  const more = actionButton("more", "Files or a folder", "down", {
+    class: "button button-primary choose-more",
+    "aria-haspopup": "menu",
+  });
+  button.addEventListener("click", () => files.click());
+  more.addEventListener("click", () =>
+    openMenu(more, "Upload", [
+      { label: "Choose files", glyph: "upload", run: () => files.click() },
+      { label: "Choose a folder", glyph: "folder", run: () => folder.click() },
+    ]),
+  );
+  for (const input of [files, folder]) {
+    input.addEventListener("change", () => {
+      const chosen = [...input.files];
+      take(input === folder ? chosen.filter(isWanted) : chosen);
+      input.value = "";
+    });
+  }
+  return el("span", { class: "choose" }, button, more, files, folder);
+}
+
+function fileInput(id, more) {
+  return el("input", {
+    type: "file",
+    multiple: true,
+    class: "visually-hidden",
+    id,
+    tabindex: "-1",
+    "aria-hidden": "true",
+    ...more,
+  });
+}
+
+/**
+ * Let files be dropped while `zone` is shown, wherever in the window: a drop that misses would
+ * otherwise make the browser leave the page. The zone is `dropping` while they hover.
+ */
+export function acceptDrops(zone, take) {
+  let depth = 0;
+  const show = (change) => {
+    depth = Math.max(0, change === 0 ? 0 : depth + change);
+    zone.classList.toggle("dropping", depth > 0);
+  };
+  const isOurs = (event) =>
+    zone.offsetParent !== null && event.dataTransfer?.types.includes("Files");
+  document.addEventListener("dragenter", (event) => isOurs(event) && show(1));
+  document.addEventListener("dragleave", (event) => isOurs(event) && show(-1));
+  document.addEventListener("dragover", (event) => isOurs(event) && event.preventDefault());
+  document.addEventListener("drop", async (event) => {
+    if (!isOurs(event)) return;
+    event.preventDefault();
+    show(0);
+    const { target } = event;
+    take(await droppedFiles(event.dataTransfer), target);
+  });
+}
+
+async function droppedFiles(transfer) {
+  const entries = [...transfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
+  if (entries.every((entry) => entry.isFile)) return [...transfer.files];
+  const nested = await Promise.all(entries.map(filesIn));
+  return nested.flat();
+}
+
+/** Every LoRA of a dropped folder, however deep, with what may lie beside it; not what is hidden. */
+async function filesIn(entry) {
+  if (entry.name.startsWith(".")) return [];
+  if (entry.isFile) {
+    const file = await new Promise((resolve, reject) => entry.file(resolve, reject));
+    folders.set(file, entry.fullPath.replace(/^\/|\/?[^/]*$/g, ""));
+    return isWanted(file) ? [file] : [];
+  }
+  const reader = entry.createReader();
+  const children = [];
+  let batch;
+  do {
+    batch = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
+    children.push(...batch);
+  } while (batch.length > 0);
+  return (await Promise.all(children.map(filesIn))).flat();
+}

@@ -1,0 +1,59 @@
+/** The videos that were made with a LoRA. */
+import { el } from "../kit/dom.js";
+import { plural } from "../kit/format.js";
+import * as library from "../model/library_api.js";
+import { store } from "../model/store.js";
+
+const SHOWN = 8;
+
+/** The section; it says what it finds as soon as it has asked. */
+export function usesSection(name) {
+  const text = el("p", { class: "muted", text: usedText(name) });
+  const list = el("ul", { class: "uses" });
+  ask(name, text, list);
+  return el(
+    "section",
+    { class: "details-uses" },
+    el("h3", { text: "Where it was used" }),
+    text,
+    list,
+  );
+}
+
+async function ask(name, text, list) {
+  try {
+    const { results, total } = await library.results(name, SHOWN);
+    if (total > 0)
+      text.textContent = `${usedText(name)} · in ${plural(total, "video")} that are still here`;
+    list.replaceChildren(...results.map(use));
+  } catch {
+    // Without an index of results the count above is all that is known.
+  }
+}
+
+function usedText(name) {
+  const lora = store.byName.get(name);
+  if (!lora?.use_count) return "Not used yet";
+  const when = lora.last_used ? `, last on ${new Date(lora.last_used).toLocaleString()}` : "";
+  return `Used ${plural(lora.use_count, "time")}${when}`;
+}
+
+function use(result) {
+  const said = `${result.prompt}, seed ${result.seed}`;
+  return el(
+    "li",
+    {},
+    el(
+      "a",
+      { href: relative(result.video_url), target: "_blank", rel: "noopener", title: said },
+      result.poster_url
+        ? el("img", { src: relative(result.poster_url), alt: said, loading: "lazy" })
+        : el("span", { class: "no-thumbnail", text: "Video" }),
+    ),
+  );
+}
+
+/** The server's addresses begin at its root; the page may be behind a path prefix. */
+function relative(url) {
+  return new URL(String(url ?? "").replace(/^\//, ""), document.baseURI).href;
+}

@@ -1,0 +1,144 @@
+/** The library: its tools, its folders and the grid of cards. */
+
+import { unlessPressed } from "../kit/defer_redraw.js";
+import { el, icon } from "../kit/dom.js";
+import { megabytes, plural } from "../kit/format.js";
+import { libraryFacts } from "../model/library_facts.js";
+import { found, query, SORTS } from "../model/library_query.js";
+import { marks } from "../model/marked.js";
+import { store } from "../model/store.js";
+import { DENSITIES } from "./card_layout.js";
+import { emptyGrid } from "./empty_grid.js";
+import { createFilters } from "./filter_bar.js";
+import { createFolderNotes } from "./folder_notes.js";
+import { createFolders } from "./folders.js";
+import { createRefreshLine } from "./refresh_line.js";
+import { CardGrid } from "./virtual_grid.js";
+
+const DENSITY_KEY = "lora-density";
+
+/** Build everything; `element` keeps itself up to date, `grid` is the CardGrid in it. */
+export function createLibrary() {
+  const grid = new CardGrid();
+  const search = searchField();
+  const count = el("p", { class: "grid-count muted", role: "status" });
+  const empty = el("div", { class: "grid-empty" });
+  const tools = el(
+    "div",
+    { class: "grid-tools" },
+    el("span", { class: "search" }, icon("search"), search, el("kbd", { text: "/" })),
+    sortField(),
+    densityButtons(grid),
+  );
+  const element = el(
+    "section",
+    { class: "library", "aria-label": "Library" },
+    el("h2", { class: "visually-hidden", text: "Library" }),
+    tools,
+    createFilters(),
+    el(
+      "div",
+      { class: "library-body" },
+      createFolders(),
+      el(
+        "div",
+        { class: "library-cards" },
+        el("div", { class: "library-line" }, count, createRefreshLine()),
+        createFolderNotes(),
+        grid.element,
+        empty,
+      ),
+    ),
+  );
+  const draw = () => {
+    if (!store.loaded) {
+      grid.showSkeletons();
+      grid.element.hidden = store.problem !== null;
+      empty.replaceChildren(...emptyGrid(0));
+      return;
+    }
+    const groups = found();
+    const shown = groups.reduce((sum, group) => sum + group.cards.length, 0);
+    grid.element.hidden = shown === 0;
+    grid.show(groups);
+    count.textContent = countText(shown);
+    empty.replaceChildren(...emptyGrid(shown));
+  };
+  query.addEventListener("change", draw);
+  store.addEventListener("library", () => unlessPressed(grid.element, draw));
+  store.addEventListener("model", () => {
+    draw();
+    grid.rebuild();
+  });
+  for (const event of ["selection", "worker"]) store.addEventListener(event, () => grid.refresh());
+  marks.addEventListener("change", () => grid.refresh());
+  draw();
+  return { element, grid, search, tools };
+}
+
+function searchField() {
+  const search = el("input", {
+    type: "search",
+    class: "field grid-search",
+    placeholder: "Search names, tags, trigger words, folders",
+    "aria-label": "Search the library",
+    value: query.text,
+    autocomplete: "off",
+    spellcheck: "false",
+  });
+  search.addEventListener("input", () => query.set({ text: search.value }));
+  query.addEventListener("change", () => {
+    if (search.value !== query.text) search.value = query.text;
+  });
+  return search;
+}
+
+function sortField() {
+  const sort = el(
+    "select",
+    { class: "field", "aria-label": "Sort by" },
+    Object.entries(SORTS).map(([key, [label]]) => el("option", { value: key, text: label })),
+  );
+  sort.value = query.sort;
+  sort.addEventListener("change", () => query.set({ sort: sort.value }));
+  return sort;
+}
+
+function densityButtons(grid) {
+  const kept = localStorage.getItem(DENSITY_KEY);
+  const buttons = Object.entries(DENSITIES).map(([key, { label, glyph }]) => {
+    const button = el(
+      "button",
+      {
+        type: "button",
+        class: "segment",
+        "aria-label": label,
+        title: label,
+        dataset: { density: key },
+      },
+      icon(glyph),
+    );
+    button.addEventListener("click", () => choose(key));
+    return button;
+  });
+  const choose = (density) => {
+    localStorage.setItem(DENSITY_KEY, density);
+    grid.setDensity(density);
+    for (const button of buttons) {
+      button.setAttribute("aria-pressed", String(button.dataset.density === grid.density));
+    }
+  };
+  choose(kept in DENSITIES ? kept : "medium");
+  return el(
+    "div",
+    { class: "segments", role: "group", "aria-label": "Size of the cards" },
+    buttons,
+  );
+}
+
+function countText(shown) {
+  const total = store.cards.length;
+  if (total === 0) return "";
+  const all = `${plural(total, "LoRA")}, ${megabytes(libraryFacts().size)}`;
+  return shown === total ? all : `${shown} of ${all}`;
+}

@@ -1,0 +1,98 @@
+/** What the worker holds at this moment: each LoRA with its state, the memory and the CPU. */
+import { el } from "../kit/dom.js";
+import { bytes, plural } from "../kit/format.js";
+import { stateOf } from "../model/lora_states.js";
+import { store } from "../model/store.js";
+
+const WORKER = {
+  stopped: "The worker is stopped",
+  starting: "The worker is starting",
+  loading: "Loading the model",
+  ready: "Ready",
+  busy: "Making a video",
+  restarting: "The worker is restarting",
+  failed: "The worker cannot start",
+};
+
+export function createWorkerPanel() {
+  const state = el("p", { class: "worker-state", role: "status" });
+  const list = el("ul", { class: "worker-loras", "aria-label": "LoRAs in the worker" });
+  const memory = el("div", { class: "worker-memory" });
+  const panel = el(
+    "section",
+    { class: "worker", "aria-label": "Worker" },
+    el("h2", { class: "section-title", text: "In the worker now" }),
+    state,
+    list,
+    memory,
+  );
+  const draw = () => {
+    const text = stateText();
+    if (state.textContent !== text) state.textContent = text;
+    list.replaceChildren(...names().map(row));
+    memory.replaceChildren(...memoryBars(store.worker?.memory ?? {}), ...cpuBar(store.cpu));
+  };
+  for (const event of ["worker", "selection", "library", "connection"]) {
+    store.addEventListener(event, draw);
+  }
+  draw();
+  return panel;
+}
+
+function stateText() {
+  if (!store.connected) return "No connection";
+  if (!store.worker) return "Asking";
+  const { state, model, device, detail } = store.worker;
+  const place = [model && store.titleOfModel(model), device && `on ${device.toUpperCase()}`];
+  const words = detail && !model ? detail : WORKER[state];
+  return [words, ...place].filter(Boolean).join(" · ");
+}
+
+/** Selected LoRAs, and those that the worker holds besides. */
+function names() {
+  return [...new Set([...store.selection.keys(), ...Object.keys(store.workerLoras)])];
+}
+
+function row(name) {
+  const { state, text, why } = stateOf(name);
+  return el(
+    "li",
+    { dataset: { state } },
+    el("span", { class: "worker-name", text: name, title: name }),
+    el("span", { class: "worker-what", text }),
+    why && el("p", { class: "worker-why", text: why }),
+  );
+}
+
+function memoryBars(memory) {
+  const { gpu_used: used, gpu_total: total, process, free } = memory;
+  return [
+    total > 0 && bar("GPU memory", used, total),
+    process > 0 && bar("Memory", process, process + (free ?? 0)),
+  ].filter(Boolean);
+}
+
+function cpuBar(cpu) {
+  if (!cpu) return [];
+  const { machine, page, workers, cores } = cpu;
+  const text = `${percent(machine)} of ${plural(cores, "core")} · worker ${percent(workers)}, page ${percent(page)}`;
+  return [meter("CPU", machine, 100, text)];
+}
+
+function percent(value) {
+  return `${Math.round(value)} %`;
+}
+
+function bar(label, used, total) {
+  return meter(label, used, total, `${bytes(used)} of ${bytes(total)} available`);
+}
+
+function meter(label, value, max, text) {
+  return el(
+    "div",
+    { class: "memory" },
+    el("span", { text: label }),
+    el("meter", { min: 0, max, value, high: max * 0.9, "aria-label": label }),
+    el("span", { class: "muted", text }),
+  );
+}

@@ -1,0 +1,69 @@
+/** The library's own routes, one function for each. All raise ApiError. */
+import { address, errorFrom, request, unreachable } from "../kit/api.js";
+
+function post(action, body) {
+  return request("POST", `api/loras/${action}`, { body });
+}
+
+export const renameTo = (name, newName) => post("rename", { name, new_name: newName });
+export const makeFolder = (folder) => post("folders", { folder });
+export const toTrash = (name) => post("delete", { name });
+export const fromTrash = (name, id) => post("undo", { name, id });
+
+/**
+ * Delete, undo, move {folder} or edit {changes} many at once. Resolves to one
+ * `{name, ok, error, record}` for each; one that fails stops no other.
+ */
+export async function many(action, names, more = {}) {
+  return (await post(action, { names, ...more })).results;
+}
+
+export const trashed = () => request("GET", "api/loras/trash");
+export const emptyTrash = () => post("trash/empty", {});
+export const edit = (name, changes) => post("edit", { name, changes });
+/** For which expert a LoRA is; null takes the answer back. Resolves to its record. */
+export async function saysExpert(name, expert) {
+  return (await edit(name, { expert })).results[0].record;
+}
+
+export const pair = (high, low) => post("pair", { high, low });
+export const split = (name) => post("split", { name });
+export const lookAgain = () => post("refresh", {});
+export const stopLooking = () => post("refresh/cancel", {});
+
+/** How far the look at the folder is, `{stage, done, total}`; null when all is done. */
+export async function refreshProgress() {
+  return (await request("GET", "api/loras/refresh")).progress;
+}
+
+export function details(name, model) {
+  return request("GET", "api/loras/details", { params: { name, model } });
+}
+
+export function blocks(name, model) {
+  return request("GET", "api/loras/blocks", { params: { name, model } });
+}
+
+/** The videos that were made with a LoRA, or all for "": `{results, total}`. */
+export function results(name, limit) {
+  return request("GET", "api/results", { params: { ...(name && { lora: name }), limit } });
+}
+
+/** Take a finished video's picture as the LoRA's thumbnail. */
+export const thumbnailFromResult = (name, result) =>
+  request("PUT", "api/loras/thumbnail", { params: { name, result } });
+
+/** Take back the picture that was chosen: `{ok}`, false if none was. */
+export const clearThumbnail = (name) =>
+  request("DELETE", "api/loras/thumbnail", { params: { name } });
+
+/** Take a picture or a video as the LoRA's thumbnail. */
+export async function setThumbnail(name, file) {
+  let response;
+  try {
+    response = await fetch(address("api/loras/thumbnail", { name }), { method: "PUT", body: file });
+  } catch {
+    throw unreachable();
+  }
+  if (!response.ok) throw errorFrom(await response.text(), response.status);
+}

@@ -1,0 +1,208 @@
+/** What the grid is asked for: words, filters, folder and order. Kept for this browser tab. */
+import { fit, fits, knownKind, usable } from "./lora_text.js";
+import { store } from "./store.js";
+
+const KEY = "lora-query";
+const SETS = ["experts", "families", "tagsIn", "tagsOut"];
+const FLAGS = ["fitting", "favourite", "broken", "duplicate"];
+
+const collator = new Intl.Collator(undefined, { numeric: true, sensitivity: "base" });
+const byText = (field) => (a, b) => (b[field] ?? "").localeCompare(a[field] ?? "");
+
+export const SORTS = {
+  name: ["Name", () => 0],
+  newest: ["Newest", byText("upload_date")],
+  used: ["Last used", byText("last_used")],
+  count: ["Most used", (a, b) => (b.use_count ?? 0) - (a.use_count ?? 0)],
+  size: ["Largest", (a, b) => (b.size_mb ?? 0) - (a.size_mb ?? 0)],
+};
+
+/** Event: change. The fields are plain values and sets; `set` and `toggle` change them. */
+class LibraryQuery extends EventTarget {
+  text = "";
+  sort = "name";
+  folder = null; // null: everywhere; "" is the top folder alone
+  fitting = false;
+  favourite = false;
+  broken = false;
+  duplicate = false;
+  experts = new Set();
+  families = new Set();
+  tagsIn = new Set();
+  tagsOut = new Set();
+
+  constructor() {
+    super();
+    this.#restore();
+  }
+
+  set(changes) {
+    Object.assign(this, changes);
+    this.#changed();
+  }
+
+  /** Put `value` into one of the sets, or take it out. */
+  toggle(name, value, on = !this[name].has(value)) {
+    if (on) this[name].add(value);
+    else this[name].delete(value);
+    this.#changed();
+  }
+
+  /** Back to everything; the order stays. */
+  clear() {
+    for (const name of SETS) this[name].clear();
+    for (const name of FLAGS) this[name] = false;
+    this.set({ text: "", folder: null });
+  }
+
+  get filters() {
+    const sets = SETS.reduce((sum, name) => sum + this[name].size, 0);
+    return sets + FLAGS.filter((name) => this[name]).length + (this.folder === null ? 0 : 1);
+  }
+
+  get narrowed() {
+    return this.filters > 0 || this.text.trim() !== "";
+  }
+
+  /** Everything but the words and the order, as one comparable text. */
+  get filterState() {
+    return JSON.stringify(this.#filters());
+  }
+
+  #filters() {
+    const plain = { folder: this.folder };
+    for (const name of SETS) plain[name] = [...this[name]];
+    for (const name of FLAGS) plain[name] = this[name];
+    return plain;
+  }
+
+  #changed() {
+    const plain = { text: this.text, sort: this.sort, ...this.#filters() };
+    sessionStorage.setItem(KEY, JSON.stringify(plain));
+    this.dispatchEvent(new Event("change"));
+  }
+
+  #restore() {
+    let kept = {};
+    try {
+      kept = JSON.parse(sessionStorage.getItem(KEY) ?? "{}");
+    } catch {
+      // Written by another version; begin anew.
+    }
+    if (typeof kept.text === "string") this.text = kept.text;
+    if (kept.sort in SORTS) this.sort = kept.sort;
+    if (typeof kept.folder === "string") this.folder = kept.folder;
+    for (const name of SETS) this[name] = new Set(Array.isArray(kept[name]) ? kept[name] : []);
+    for (const name of FLAGS) this[name] = kept[name] === true;
+  }
+}
+
+export const query = new LibraryQuery();
+
+/**
+ * The cards that the query lets through, in groups: what fits the model, what is not known to,
+ * what does not, what cannot be used at all. A group has `key`, `title` and `cards`.
+ */
+export function found() {
+  const accept = acceptor();
+  const groups = [
+    { key: "fits", title: "", cards: [] },
+    { key: "unknown", title: `Not known whether they fit ${store.modelTitle}`, cards: [] },
+    { key: "no", title: `Do not fit ${store.modelTitle}`, cards: [] },
+    { key: "broken", title: "Cannot be used", cards: [] },
+  ];
+  const places = { fits: 0, partly: 0, unknown: 1, no: 2, broken: 3, missing: 3 };
+  for (const card of ordered()) {
+    if (accept(card)) groups[places[fit(card, store.model)]].cards.push(card);
+  }
+  return groups.filter((group) => group.cards.length > 0);
+}
+
+function acceptor() {
+  const words = folded(query.text).split(/\s+/).filter(Boolean);
+  const { folder, experts, families, tagsIn, tagsOut } = query;
+  const twins = query.duplicate ? new Set(store.duplicates.flat()) : null;
+  return (card) => {
+    if (words.length > 0) {
+      const text = searchText(card);
+      const here = (word) => text.includes(word) || hasHash(card.hashes ?? [], word);
+      if (!words.every(here)) return false;
+    }
+    if (folder !== null && !isWithin(folderOf(card), folder)) return false;
+    if (query.fitting && !fits(card, store.model)) return false;
+    if (query.favourite && !card.favourite) return false;
+    if (query.broken && usable(card)) return false;
+    if (twins && !twins.has(card.name)) return false;
+    if (experts.size > 0 && !experts.has(knownKind(card))) return false;
+    if (families.size > 0 && !families.has(card.family)) return false;
+    if (tagsIn.size + tagsOut.size === 0) return true;
+    const tags = tagsOf(card);
+    return [...tagsIn].every((tag) => tags.has(tag)) && ![...tagsOut].some((tag) => tags.has(tag));
+  };
+}
+
+let order = { cards: null, sort: null, sorted: [] };
+
+/** All cards in the chosen order; sorted again only when they or the order have changed. */
+function ordered() {
+  if (order.cards !== store.cards || order.sort !== query.sort) {
+    const compare = SORTS[query.sort][1];
+    const sorted = [...store.cards].sort((a, b) => compare(a, b) || compareNames(a, b));
+    order = { cards: store.cards, sort: query.sort, sorted };
+  }
+  return order.sorted;
+}
+
+export function compareNames(a, b) {
+  return collator.compare(a.title ?? a.name, b.title ?? b.name) || collator.compare(a.name, b.name);
+}
+
+/** The card's folder relative to the library; "" is the top. */
+export function folderOf(card) {
+  const path = card.path ?? "";
+  return path.slice(0, Math.max(0, path.lastIndexOf("/")));
+}
+
+function isWithin(folder, wanted) {
+  return folder === wanted || (wanted !== "" && folder.startsWith(`${wanted}/`));
+}
+
+const texts = new WeakMap();
+
+function searchText(card) {
+  let text = texts.get(card);
+  if (text === undefined) {
+    const values = store.search.fields.flatMap((field) => valueAt(card, field));
+    text = folded(values.join("\n"));
+    texts.set(card, text);
+  }
+  return text;
+}
+
+function valueAt(card, field) {
+  return field.split(".").reduce((value, step) => value?.[step], card) ?? [];
+}
+
+/** A text as it is compared: as `folded` of wan_lora_studio/lora/index/search.py does it. */
+function folded(text) {
+  if (/^[\0-\x7f]*$/.test(text)) return text.toLowerCase();
+  const changed = text.normalize("NFKC").toUpperCase().toLowerCase();
+  return changed.normalize("NFKC").replaceAll("\u03c2", "\u03c3"); // final sigma
+}
+
+/** Whether a word is one of these hashes, or how one begins. */
+function hasHash(hashes, word) {
+  const fits = (hash) => hash.startsWith(word) || word.startsWith(hash);
+  return /^[0-9a-f]{8,64}$/.test(word) && hashes.some(fits);
+}
+
+const tagSets = new WeakMap();
+
+export function tagsOf(card) {
+  let tags = tagSets.get(card);
+  if (tags === undefined) {
+    tags = new Set((card.metadata?.tags ?? []).map((tag) => tag.toLocaleLowerCase()));
+    tagSets.set(card, tags);
+  }
+  return tags;
+}

@@ -1,0 +1,122 @@
+/** A LoRA's facts in words, the same in every place that shows them. */
+import { address } from "../kit/api.js";
+import { el } from "../kit/dom.js";
+import { megabytes } from "../kit/format.js";
+
+const EXPERTS = { high: "High", low: "Low", pair: "Pair", both: "Both", unsure: "Expert?" };
+const EXPERT_TITLES = {
+  high: "For the high-noise expert only",
+  low: "For the low-noise expert only",
+  pair: "A pair: one file for each expert",
+  both: "One file for both experts",
+  unsure: "It may be for one expert only; say which",
+};
+
+/** high, low, pair, both or unsure. */
+export function kindOf(card) {
+  return card.is_pair ? "pair" : card.expert;
+}
+
+/** As `kindOf`; "" for a file that nothing is known of, because it cannot be used. */
+export function knownKind(card) {
+  return usable(card) ? kindOf(card) : "";
+}
+
+export function expertName(kind) {
+  return EXPERTS[kind] ?? kind;
+}
+
+export function expertBadge(card) {
+  const kind = knownKind(card);
+  if (!EXPERTS[kind]) return null;
+  return el("span", {
+    class: `badge badge-${kind}`,
+    title: EXPERT_TITLES[kind],
+    text: EXPERTS[kind],
+  });
+}
+
+export function usable(card) {
+  return card?.status === "ok";
+}
+
+/** fits, partly, no or unknown; broken and missing for what cannot be used at all. */
+export function fit(card, model) {
+  if (!card) return "missing";
+  if (!usable(card)) return "broken";
+  return card.verdicts?.[model]?.verdict ?? "unknown";
+}
+
+export function fits(card, model) {
+  return ["fits", "partly"].includes(fit(card, model));
+}
+
+/** What a person should know before using the card with the model; "" if it just fits. */
+export function concern(card, model) {
+  const kind = fit(card, model);
+  if (kind === "missing") return "This LoRA is not in the library any more.";
+  if (kind === "broken") return card.status_detail || `The file is ${card.status}.`;
+  return (card.verdicts?.[model]?.reasons ?? []).join(" ");
+}
+
+/** Whether the concern means that it cannot be used. */
+export function refused(card, model) {
+  return ["missing", "broken", "no"].includes(fit(card, model));
+}
+
+export function facts(card) {
+  const rank = card.rank ? `rank ${card.rank}` : null;
+  return [rank, megabytes(card.size_mb)].filter(Boolean).join(" · ");
+}
+
+/** What a person calls it: the title that the file or a person gave it, else its name. */
+export function titleOf(card) {
+  return card?.title || card?.name || "";
+}
+
+/** The name, where the title does not say the same in other spelling. */
+export function nameBelow(card) {
+  return plainly(titleOf(card)) === plainly(card.name) ? "" : card.name;
+}
+
+function plainly(text) {
+  return text.toLocaleLowerCase().replace(/[\s_.-]+/g, "");
+}
+
+/** The family of models it was made for, such as "Wan 14B"; "" if that is not known. */
+export function familyName(card) {
+  return familyText(card?.family);
+}
+
+export function familyText(family) {
+  if (!family || family === "unknown") return "";
+  return family.replace(/^wan-?/, "Wan ").replace(/^width /, "Width ");
+}
+
+/** "400/400 layers": of the file's layers, how many the model has; "" if it is not known. */
+export function layersText(card, model) {
+  const parts = Object.values(card?.verdicts?.[model]?.coverage ?? {});
+  const total = parts.reduce((sum, part) => sum + part.total, 0);
+  const matched = parts.reduce((sum, part) => sum + part.matched, 0);
+  return total > 0 ? `${matched}/${total} layers` : "";
+}
+
+/** What a half lacks, or which files are a pair where their names do not say it. */
+export function pairText(card) {
+  if (card.doubt) return "which expert is not known";
+  if (card.pair_note) return `a pair. ${card.pair_note}`;
+  if (!card.missing_half) return "";
+  const missing = `${card.missing_half}-noise half is missing`;
+  const count = card.offers?.length ?? 0;
+  return count > 0 ? `${missing}, ${count === 1 ? "1 file" : `${count} files`} may be it` : missing;
+}
+
+/** The thumbnail, or the name's first letter where there is none. */
+export function thumbnail(card, className) {
+  if (!card?.thumbnail_path) {
+    const letter = [...(card?.name ?? "?")][0].toUpperCase();
+    return el("span", { class: `${className} no-thumbnail`, "aria-hidden": "true", text: letter });
+  }
+  const src = address("api/loras/thumbnail", { name: card.name, v: card.thumbnail_version });
+  return el("img", { class: className, src, alt: "", loading: "lazy", decoding: "async" });
+}

@@ -1,0 +1,63 @@
+/** LoRAs that need few steps and no guidance: their settings in one click, and back again. */
+import { request } from "../kit/api.js";
+import { plural } from "../kit/format.js";
+import { toast, toastError } from "../kit/toasts.js";
+import { form } from "../model/form.js";
+import { store } from "../model/store.js";
+
+/** "4 steps, guidance 1, flow shift 3". */
+export function acceleratorText({ steps, guidance, flow_shift: shift }) {
+  return `${plural(steps, "step")}, guidance ${guidance}, flow shift ${shift}`;
+}
+
+/** Steps, guidance, flow shift and strength of the accelerator; other LoRAs stay. */
+export function applyAccelerator(name) {
+  const wanted = store.summary?.accelerators?.[name];
+  const entry = store.stack.entries.get(name);
+  if (!wanted || !entry) return;
+  form.change((values) => {
+    const two = store.experts.length === 2;
+    const changes = {
+      steps: wanted.steps,
+      guidance_scale: wanted.guidance,
+      ...(two && { guidance_scale_2: wanted.guidance }),
+      flow_shift: wanted.flow_shift,
+    };
+    remember(name, entry, values, changes);
+    store.stack.switch(name, true);
+    store.stack.reshape(name, { strength: wanted.strength, split: false });
+    return changes;
+  });
+}
+
+/** The first values are those to go back to, also from a second accelerator. */
+function remember(name, entry, values, changes) {
+  const known = store.stack.accelerated;
+  const before = Object.fromEntries(Object.keys(changes).map((field) => [field, values[field]]));
+  const strengths = { ...known?.strengths };
+  strengths[name] ??= { strength: entry.strength, split: entry.split, on: entry.on };
+  store.stack.setAccelerated({ name, before: known?.before ?? before, strengths });
+}
+
+export function putBack() {
+  const known = store.stack.accelerated;
+  if (!known) return;
+  form.change(() => known.before);
+  for (const [name, { strength, split, on }] of Object.entries(known.strengths ?? {})) {
+    if (!store.stack.entries.has(name)) continue;
+    store.stack.reshape(name, { strength, split });
+    store.stack.switch(name, on);
+  }
+  store.stack.setAccelerated(null);
+}
+
+/** Say that a LoRA is an accelerator, or that it is none whatever its name. */
+export async function markAccelerator(name, accelerator) {
+  try {
+    await request("POST", "api/loras/accelerator", { body: { name, accelerator } });
+    await store.refresh();
+    toast(`${name} is ${accelerator ? "an accelerator now" : "no accelerator any more"}.`);
+  } catch (error) {
+    toastError(error);
+  }
+}

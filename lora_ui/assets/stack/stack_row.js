@@ -1,0 +1,174 @@
+/** One LoRA of the stack as a row. */
+
+import { actionButton, el } from "../kit/dom.js";
+import { expertQuestion } from "../model/expert_question.js";
+import { form } from "../model/form.js";
+import {
+  concern,
+  expertBadge,
+  nameBelow,
+  refused,
+  thumbnail,
+  titleOf,
+} from "../model/lora_text.js";
+import { store } from "../model/store.js";
+import { differs, isScheduled, partFor, separable, shownExperts } from "../model/strengths.js";
+import { holds, triggerWords } from "../model/trigger_words.js";
+import { acceleratorText } from "./accelerators.js";
+import { strengthControl } from "./strength_control.js";
+
+/** What decides how a row looks, but for the numbers in it. */
+export function signature(name, entry) {
+  const card = store.byName.get(name);
+  const parts = ["high", "low"].map((expert) => partFor(entry.strength, expert));
+  return JSON.stringify([
+    card && [
+      card.title,
+      card.expert,
+      card.doubt,
+      card.is_pair,
+      card.status,
+      card.thumbnail_version,
+    ],
+    card && [triggerWords(card), card.strength_range],
+    store.model,
+    store.loaded && refused(card, store.model),
+    entry.on,
+    shownExperts(entry, card, store.experts),
+    differs(entry.strength) || entry.split,
+    parts.map((part) => (isScheduled(part) ? part : 0)),
+    store.summary?.accelerators?.[name],
+    store.stack.accelerated?.name === name,
+    store.summary?.split,
+  ]);
+}
+
+export function buildRow(name, entry) {
+  const card = store.byName.get(name);
+  const unfit = store.loaded && refused(card, store.model);
+  const classes = ["stack-row", !entry.on && "stack-off", unfit && "card-unfit"];
+  const row = el(
+    "li",
+    { class: classes.filter(Boolean).join(" "), dataset: { name } },
+    actionButton("grip", `Move ${name} with the arrow keys, or drag it`, "grip", {
+      class: "icon-button stack-grip",
+    }),
+    thumbnail(card ?? { name }, "stack-picture"),
+    el("div", { class: "stack-name" }, title(name, card), words(name, card)),
+    buttons(name, entry),
+    strengths(name, entry, card),
+    accelerator(name),
+    store.experts.length === 2 && expertQuestion(card, "stack-ask"),
+    unfit && el("p", { class: "stack-why", text: concern(card, store.model) }),
+  );
+  showWords(row, name);
+  return row;
+}
+
+function title(name, card) {
+  const below = card ? nameBelow(card) : "";
+  return el(
+    "div",
+    { class: "stack-head" },
+    el("span", { class: "stack-title", text: card ? titleOf(card) : name, title: name }),
+    card && expertBadge(card),
+    store.summary?.accelerators?.[name] &&
+      el("span", { class: "badge badge-fast", text: "Accelerator" }),
+    below && el("span", { class: "stack-file muted", text: below, title: below }),
+  );
+}
+
+/** The trigger words, each pressed while the prompt holds it. */
+function words(name, card) {
+  const found = triggerWords(card);
+  if (found.length === 0) return null;
+  return el(
+    "div",
+    { class: "stack-words", role: "group", "aria-label": `Trigger words of ${name}` },
+    found.map((word) =>
+      el("button", {
+        type: "button",
+        class: "word",
+        dataset: { action: "word", word },
+        text: word,
+      }),
+    ),
+  );
+}
+
+export function showWords(row, name) {
+  for (const chip of row?.querySelectorAll(".word") ?? []) {
+    const there = holds(form.values.prompt, chip.dataset.word);
+    chip.setAttribute("aria-pressed", String(there));
+    chip.title = there
+      ? `In the prompt; press to take it out. A trigger word of ${name}`
+      : `Not in the prompt; press to put it in. A trigger word of ${name}`;
+  }
+}
+
+function buttons(name, entry) {
+  return el(
+    "div",
+    { class: "stack-buttons" },
+    el(
+      "button",
+      {
+        type: "button",
+        class: "switch",
+        role: "switch",
+        "aria-checked": String(entry.on),
+        "aria-label": `Use ${name}`,
+        title: entry.on ? "Switch off: it stays here, but is not used" : "Switch on",
+        dataset: { action: "switch" },
+      },
+      el("span", { class: "switch-knob" }),
+    ),
+    actionButton("menu", `More for ${name}`, "more", {
+      class: "icon-button",
+      "aria-haspopup": "menu",
+    }),
+    actionButton("remove", `Remove ${name}`, "close", { class: "icon-button" }),
+  );
+}
+
+function strengths(name, entry, card) {
+  const experts = shownExperts(entry, card, store.experts);
+  const split = experts.length === 2;
+  return el(
+    "div",
+    { class: "stack-strengths" },
+    el(
+      "div",
+      { class: "stack-controls" },
+      experts.map((expert) => strengthControl(name, entry.strength, expert, card)),
+    ),
+    actionButton("curve", `Strength of ${name} over the steps`, "curve", {
+      class: "icon-button",
+    }),
+    separable(card, store.experts) &&
+      actionButton(
+        "split",
+        `Separate strengths for the high and low noise experts of ${name}`,
+        "split",
+        { class: "icon-button", "aria-pressed": String(split) },
+      ),
+  );
+}
+
+/** The button that applies an accelerator's settings, or puts the old ones back. */
+function accelerator(name) {
+  const found = store.summary?.accelerators?.[name];
+  if (!found) return null;
+  const applied = store.stack.accelerated?.name === name;
+  if (applied) return null;
+  return el(
+    "div",
+    { class: "stack-fast" },
+    el("button", {
+      type: "button",
+      class: "button",
+      dataset: { action: "accelerate" },
+      text: `Use its settings: ${acceleratorText(found)}`,
+    }),
+  );
+}

@@ -1,0 +1,63 @@
+/** The line under the stack that is always true: memory, time to load, and what speaks against it. */
+
+import { el } from "../kit/dom.js";
+import * as format from "../kit/format.js";
+import { errorText, loadText } from "../model/cost_text.js";
+import { store } from "../model/store.js";
+
+const GRAVE = ["missing", "broken", "unfit"];
+
+export function createSummaryLine() {
+  const total = el("p", { class: "summary-total muted" });
+  const unsaved = el("p", { class: "summary-unsaved", role: "status", hidden: true });
+  const warnings = el("ul", { class: "summary-warnings", "aria-label": "Warnings" });
+  const root = el("div", { class: "summary" }, total, warnings, unsaved);
+  const draw = () => {
+    const { summary, stack } = store;
+    drawUnsaved(unsaved, stack);
+    root.hidden = stack.entries.size === 0 && unsaved.hidden;
+    total.hidden = warnings.hidden = !summary || stack.entries.size === 0;
+    if (total.hidden) return;
+    setText(total, totals(summary, stack));
+    total.title = errorText(summary.estimate_error);
+    const key = JSON.stringify(summary.warnings);
+    if (warnings.dataset.key === key) return;
+    warnings.dataset.key = key;
+    warnings.replaceChildren(...(summary.warnings ?? []).map(warning));
+  };
+  for (const event of ["summary", "selection", "connection"]) store.addEventListener(event, draw);
+  draw();
+  return root;
+}
+
+function warning({ kind, text }) {
+  return el("li", { class: GRAVE.includes(kind) ? "warning-grave" : "", dataset: { kind }, text });
+}
+
+function setText(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+function drawUnsaved(line, stack) {
+  line.hidden = store.connected;
+  setText(
+    line,
+    stack.unsaved
+      ? "No connection. Your changes are kept in this browser and are saved once it is back."
+      : "No connection. You can go on; changes are saved once it is back.",
+  );
+}
+
+function totals(summary, stack) {
+  const on = [...stack.entries].flatMap(([name, entry]) => (entry.on ? [name] : []));
+  const off = stack.entries.size - on.length;
+  const memory = format.megabytes(summary.total_memory_impact);
+  const load = loadText(summary.estimated_load_time, summary.estimate_error);
+  const rest = off > 0 ? `, ${off} switched off` : "";
+  if (on.length === 0) return `None is switched on${rest}`;
+  const count = `${format.plural(on.length, "LoRA")} on${rest}`;
+  // What the server said last may be of another selection.
+  const known = Object.keys(summary.selected_loras);
+  if (known.length !== on.length || !on.every((name) => known.includes(name))) return count;
+  return `${count} · ${memory} of memory while applied · ${load}`;
+}

@@ -1,0 +1,170 @@
+/** The row of one file that is uploaded: its progress, then its verdict or a choice. */
+
+import { actionButton, el } from "../kit/dom.js";
+import { bytes, plural, seconds } from "../kit/format.js";
+import { expertQuestion } from "../model/expert_question.js";
+import { concern, familyName, fits, kindOf, layersText } from "../model/lora_text.js";
+import { store } from "../model/store.js";
+
+const KINDS = {
+  pair: "high+low pair",
+  high: "high-noise expert",
+  low: "low-noise expert",
+  both: "both experts",
+  unsure: "it is not known for which expert",
+};
+
+/** `handle(action)` hears of `stop`, `dismiss` and whatever choices are offered. */
+export class UploadRow {
+  state = "waiting"; // waiting, sending, checking, asking, done, failed, skipped
+  sent = 0;
+  speed = 0;
+  stop = { now: null };
+  stopped = false;
+  #bar;
+  #note;
+  #choices = el("div", { class: "upload-choices" });
+  #button;
+
+  constructor({ file, folder, beside }, handle) {
+    this.file = file;
+    this.folder = folder;
+    this.beside = beside;
+    this.size = [file, ...beside].reduce((sum, { size }) => sum + size, 0);
+    this.filename = file.name;
+    this.handle = handle;
+    this.#bar = el("progress", { max: 1, value: 0, "aria-label": `Upload of ${file.name}` });
+    this.#note = el("p", { class: "upload-note muted", text: `Waiting · ${this.#what()}` });
+    this.#button = actionButton("stop", `Cancel the upload of ${file.name}`, "close", {
+      class: "icon-button",
+    });
+    this.#button.addEventListener("click", () => handle(this.isOver ? "dismiss" : "stop"));
+    this.element = el(
+      "li",
+      { class: "upload" },
+      el("p", {
+        class: "upload-name",
+        text: file.name,
+        title: folder ? `${folder}/${file.name}` : file.name,
+      }),
+      this.#button,
+      this.#bar,
+      this.#note,
+      this.#choices,
+    );
+  }
+
+  get isOver() {
+    return ["done", "failed", "skipped"].includes(this.state);
+  }
+
+  begin() {
+    this.state = "sending";
+    this.sent = 0;
+    this.element.classList.remove("upload-asking", "upload-failed");
+    this.#choices.replaceChildren();
+    this.#bar.hidden = false;
+    this.#say("Starting", true);
+  }
+
+  progress({ sent, total, speed }) {
+    this.sent = sent;
+    this.speed = speed;
+    this.#bar.value = total ? sent / total : 1;
+    if (sent >= total) {
+      this.state = "checking";
+      this.#say("All sent; checking every weight of it", true);
+      return;
+    }
+    const left = speed > 0 ? ` · ${seconds((total - sent) / speed)} left` : "";
+    this.#say(`${bytes(sent)} of ${bytes(total)} · ${bytes(speed)}/s${left}`, true);
+  }
+
+  /** Say something and let the person choose: `choices` is `[[label, action], ...]`. */
+  ask(text, choices, state = "asking") {
+    this.#end(state, "upload-asking", text);
+    this.#choices.replaceChildren(
+      ...choices.map(([label, action]) => {
+        const button = el("button", { type: "button", class: "button", text: label });
+        button.addEventListener("click", () => this.handle(action));
+        return button;
+      }),
+    );
+  }
+
+  /** `left` are the files that should have gone beside it, with what is wrong with each. */
+  done(lora, left) {
+    const without = left.map(({ error }) => error.message).join(" ");
+    const told = without && ` Left out: ${without}`;
+    this.#end("done", "upload-done", verdictText(lora) + told);
+    const question = expertQuestion(lora, "upload-ask");
+    if (question) this.#choices.replaceChildren(question);
+  }
+
+  /** `uploads` says what became of each file in an archive: a line for each LoRA, and for others
+   * that were left out. */
+  unpacked(uploads) {
+    const loras = uploads.filter(({ filename }) => /\.(safetensors|sft)$/i.test(filename));
+    const stored = loras.filter(({ status }) => status === "stored");
+    const [state, style] =
+      stored.length > 0 ? ["done", "upload-done"] : ["failed", "upload-failed"];
+    this.#end(state, style, `${stored.length} of ${plural(loras.length, "LoRA")} stored`);
+    const told = uploads.filter((item) => loras.includes(item) || item.status === "refused");
+    const lines = told.map((item) => el("li", { text: lineOf(item) }));
+    this.#choices.replaceChildren(el("ul", { class: "upload-lines" }, lines));
+  }
+
+  fail(error) {
+    this.#end("failed", "upload-failed", [error.message, ...(error.suggestions ?? [])].join(" "));
+  }
+
+  #end(state, className, text) {
+    this.state = state;
+    this.element.classList.remove("upload-asking");
+    this.element.classList.add(className);
+    this.#bar.hidden = true;
+    this.#choices.replaceChildren();
+    this.#say(text, false);
+    if (!this.isOver) return;
+    this.#button.setAttribute("aria-label", `Dismiss ${this.file.name}`);
+    this.#button.title = "Dismiss";
+  }
+
+  #what() {
+    const more = this.beside.length;
+    return more > 0
+      ? `${bytes(this.size)} with ${plural(more, "file")} beside it`
+      : bytes(this.size);
+  }
+
+  #say(text, passing) {
+    this.#note.textContent = text;
+    this.#note.classList.toggle("muted", passing);
+    if (!passing) this.#note.setAttribute("role", "status");
+  }
+}
+
+function lineOf({ filename, status, name, error }) {
+  if (status === "stored") return verdictText(store.byName.get(name) ?? { name });
+  return error ? `${filename}: ${error.message}` : filename;
+}
+
+/** "fits T2V-A14B · high+low pair · rank 32 · 400/400 layers", with what is missing. */
+export function verdictText(lora) {
+  const parts = [
+    fits(lora, store.model) ? `fits ${store.modelTitle}` : elsewhere(lora),
+    KINDS[kindOf(lora)],
+    lora.rank ? `rank ${lora.rank}` : familyName(lora),
+    fits(lora, store.model) && layersText(lora, store.model),
+    lora.missing_half && `its ${lora.missing_half}-noise half is not here yet`,
+  ];
+  return `${lora.name}: ${parts.filter(Boolean).join(" · ")}`;
+}
+
+function elsewhere(lora) {
+  const others = Object.keys(lora.verdicts ?? {})
+    .filter((model) => fits(lora, model))
+    .map((model) => store.titleOfModel(model));
+  if (others.length === 0) return concern(lora, store.model) || "it is not known what it fits";
+  return `fits ${others.join(", ")}, not ${store.modelTitle}`;
+}

@@ -1,0 +1,222 @@
+/** Uploading: a queue of files, several on their way at once, a row for each. */
+import { ApiError } from "../kit/api.js";
+import { el } from "../kit/dom.js";
+import { folderOf } from "../kit/drop_zone.js";
+import { bytes, MB, plural, seconds } from "../kit/format.js";
+import { toast, toastError } from "../kit/toasts.js";
+import { cancelled, transfer } from "../kit/transfer.js";
+import { bundled, isArchive, stemOf } from "../kit/upload_groups.js";
+import { fromTrash, toTrash } from "../model/library_api.js";
+import { query } from "../model/library_query.js";
+import { store } from "../model/store.js";
+import { UploadRow } from "./upload_row.js";
+
+const AT_ONCE = 3;
+const LISTED = 5; // names of files that are left out
+
+/** `element` holds the rows and what they sum up to; `take(files)` queues files. */
+export function createUploads() {
+  const rows = [];
+  const total = el("p", { class: "uploads-total" });
+  const stopAll = button("Cancel all", () => rows.filter((row) => !row.isOver).forEach(stop));
+  const clear = button("Clear finished", () => drop(rows.filter((row) => row.isOver)));
+  const list = el("ul", { class: "uploads", "aria-label": "Uploads" });
+  const head = el("div", { class: "uploads-head" }, total, stopAll, clear);
+  const element = el(
+    "section",
+    { class: "uploads-box", "aria-label": "Uploads", hidden: true },
+    head,
+    list,
+  );
+
+  function take(files) {
+    const { loras, left } = bundled(files, folderOf);
+    if (left.length > 0 || loras.length === 0) tellOfLeft(left, loras);
+    for (const lora of loras) {
+      const row = new UploadRow(lora, (action) => answer(row, action));
+      rows.push(row);
+      list.append(row.element);
+    }
+    pump();
+  }
+
+  function pump() {
+    const busy = rows.filter((row) => ["sending", "checking"].includes(row.state)).length;
+    const waiting = rows
+      .filter((row) => row.state === "waiting")
+      .slice(0, Math.max(0, AT_ONCE - busy));
+    for (const row of waiting) start(row);
+    draw();
+  }
+
+  function start(row) {
+    // In a folder of its own it may have the name of another one.
+    const clash = row.folder || isArchive(row.file) ? null : store.byName.get(stemOf(row.filename));
+    if (clash && !row.replaces) {
+      askAboutName(row, clash);
+      return;
+    }
+    row.begin();
+    send(row).finally(pump);
+  }
+
+  async function send(row) {
+    try {
+      refuseEarly(row.file);
+      if (row.replaces) await toTrash(row.replaces);
+      const { record, beside, uploads } = await transfer(
+        row,
+        (now) => progress(row, now),
+        row.stop,
+      );
+      await store.refresh();
+      const refused = beside.filter(({ error }) => error);
+      if (uploads) row.unpacked(uploads);
+      else row.done(store.byName.get(record.name) ?? record, refused);
+    } catch (error) {
+      if (row.replaces) await fromTrash(row.replaces).catch(toastError);
+      failed(row, error);
+    }
+    row.replaces = null;
+  }
+
+  function progress(row, now) {
+    row.progress(now);
+    draw();
+  }
+
+  function failed(row, error) {
+    const { reason, existing, proposed_name: proposed, uploads } = error.context ?? {};
+    if (uploads) {
+      row.unpacked(uploads);
+    } else if (reason === "duplicate") {
+      row.existing = existing;
+      row.ask(`The library holds this very file already, as ${existing}.`, [
+        [`Show ${existing}`, "show"],
+        ["Skip", "skip"],
+      ]);
+    } else if (proposed) {
+      row.proposed = proposed;
+      row.ask(error.message, [
+        [`Upload as ${proposed}`, "rename"],
+        ["Skip", "skip"],
+      ]);
+    } else if (error.category === "connection") {
+      row.ask(`${error.message} Nothing was kept of this file.`, [
+        ["Send it again", "again"],
+        ["Skip", "skip"],
+      ]);
+    } else {
+      row.fail(error);
+    }
+  }
+
+  function askAboutName(row, clash) {
+    row.proposed = freeName(clash.name, rows);
+    const alike = Math.abs(clash.size_mb - row.file.size / MB) < 0.002;
+    const same = alike ? " It has the same size, so it may be the same file." : "";
+    const choices = [
+      [`Upload as ${row.proposed}`, "rename"],
+      ["Skip", "skip"],
+    ];
+    if (!clash.read_only) choices.splice(1, 0, ["Replace it", "replace"]);
+    row.ask(`There is a LoRA named ${clash.name} already.${same}`, choices);
+    queueMicrotask(pump);
+  }
+
+  function answer(row, action) {
+    if (action === "stop") stop(row);
+    if (action === "dismiss") drop([row]);
+    if (action === "skip") drop([row]);
+    if (action === "show") {
+      query.clear();
+      query.set({ text: row.existing });
+    }
+    if (action === "replace") row.replaces = stemOf(row.filename);
+    if (action === "rename")
+      row.filename = `${row.proposed}${row.filename.slice(stemOf(row.filename).length)}`;
+    if (["rename", "replace", "again"].includes(action)) row.state = "waiting";
+    pump();
+  }
+
+  function stop(row) {
+    if (row.stop.now && ["sending", "checking"].includes(row.state)) row.stop.now();
+    else row.fail(cancelled());
+    pump();
+  }
+
+  function drop(gone) {
+    for (const row of gone) {
+      rows.splice(rows.indexOf(row), 1);
+      row.element.remove();
+    }
+    draw();
+  }
+
+  function draw() {
+    element.hidden = rows.length === 0;
+    const open = rows.filter((row) => !row.isOver);
+    stopAll.hidden = open.length < 2;
+    clear.hidden = !rows.some((row) => row.isOver);
+    const text = totalText(rows, open);
+    if (total.textContent !== text) total.textContent = text;
+  }
+
+  addEventListener("beforeunload", (event) => {
+    if (rows.some((row) => ["waiting", "sending", "checking"].includes(row.state)))
+      event.preventDefault();
+  });
+  return { element, take };
+}
+
+/** Files that go with no LoRA are not taken, and that is said. */
+function tellOfLeft(left, loras) {
+  if (loras.length === 0) {
+    toast("There is no LoRA among these files.", {
+      details: [
+        "LoRAs are .safetensors or .sft files, alone or in a .zip; pictures and texts are taken" +
+          " along with the LoRA that they are named after.",
+      ],
+    });
+    return;
+  }
+  const more = left.length > LISTED ? [`and ${left.length - LISTED} more`] : [];
+  const names = left.slice(0, LISTED).map(({ name }) => name);
+  toast(`${plural(left.length, "file")} left out, named after none of these LoRAs.`, {
+    details: [...names, ...more],
+  });
+}
+
+function totalText(rows, open) {
+  const moving = open.filter((row) => row.state !== "asking");
+  const over = `${rows.length - open.length} of ${rows.length} finished`;
+  if (moving.length === 0) return over;
+  const size = moving.reduce((sum, row) => sum + row.size, 0);
+  const sent = moving.reduce((sum, row) => sum + Math.min(row.sent, row.size), 0);
+  const speed = moving.reduce((sum, row) => sum + (row.state === "sending" ? row.speed : 0), 0);
+  const left = speed > 0 ? ` · ${bytes(speed)}/s · ${seconds((size - sent) / speed)} left` : "";
+  return `${over} · ${bytes(sent)} of ${bytes(size)}${left}`;
+}
+
+function freeName(name, rows) {
+  const taken = new Set([...store.byName.keys(), ...rows.map((row) => stemOf(row.filename))]);
+  let number = 2;
+  while (taken.has(`${name}_${number}`)) number += 1;
+  return `${name}_${number}`;
+}
+
+function refuseEarly(file) {
+  const limit = store.options.maxUploadBytes;
+  if (limit && file.size > limit) {
+    throw new ApiError({
+      message: `The file has ${bytes(file.size)}; at most ${bytes(limit)} are accepted.`,
+      suggestions: ["Raise max_upload_mb in config.json if you trust the file."],
+    });
+  }
+}
+
+function button(text, act) {
+  const made = el("button", { type: "button", class: "button button-quiet", text });
+  made.addEventListener("click", act);
+  return made;
+}

@@ -1,0 +1,132 @@
+/** From the form to a run. Gradio calls these with the values of its fields. */
+import { request } from "../../../lora_ui/assets/kit/api.js";
+import { toast } from "../../../lora_ui/assets/kit/toasts.js";
+import { form } from "../../../lora_ui/assets/model/form.js";
+import { store } from "../../../lora_ui/assets/model/store.js";
+import { poll } from "../base/poll.js";
+import { announce, runs } from "../base/run_events.js";
+import { keep, kept } from "../base/tab_storage.js";
+import { batchOf, videoCount } from "./batch_parts.js";
+import { pictureInput } from "./picture.js";
+
+/** In the order of `FIELDS` in form.py. */
+const FIELDS = [
+  "model_type",
+  "prompt",
+  "negative_prompt",
+  "width",
+  "height",
+  "num_frames",
+  "fps",
+  "steps",
+  "guidance_scale",
+  "guidance_scale_2",
+  "flow_shift",
+  "seed",
+];
+const KEPT = "studio-form";
+let submitting = false;
+let filledFor = null; // the model whose values the fields hold
+
+/** Queue a video, or as many as asked for. The LoRA strengths are read here and now. */
+export function generate(...values) {
+  const task = { ...withPicture(fields(values)), selected_loras: store.selected() };
+  return submit(batchOf(task, videoCount.value));
+}
+
+/** Queue what the LoRA controls ask for: several videos as one job. */
+form.addEventListener("batch", ({ detail: { task, parts } }) =>
+  submit({ task: withPicture(task), parts }),
+);
+
+function withPicture(task) {
+  pictureInput.setRatio(task.width / task.height);
+  return { ...task, image: pictureInput.value() };
+}
+
+async function submit(body) {
+  if (submitting) return;
+  submitting = true;
+  showBusy(true);
+  try {
+    const job = await request("POST", "api/jobs", { body });
+    announce("submitted", { job });
+  } catch (error) {
+    announce("refused", { error });
+  } finally {
+    submitting = false;
+    showBusy(false);
+    poll.now();
+  }
+}
+
+/** Until there is an answer, the button does nothing more. */
+function showBusy(busy) {
+  document.getElementById("generate-button")?.setAttribute("aria-busy", String(busy));
+}
+
+export function chooseModel(model) {
+  store.setModel(model);
+}
+
+export function keepForm(...values) {
+  const now = fields(values);
+  // While the page loads, the empty fields report themselves too.
+  if (form.restored) keep(KEPT, JSON.stringify(now));
+  pictureInput.setRatio(now.width / now.height);
+  form.know(now);
+}
+
+/** The fields with the changes that the LoRA controls wish for, in the same order. */
+export function fillForm(...values) {
+  const filled = form.fill(fields(values));
+  filledFor = filled.model_type;
+  return FIELDS.map((name) => filled[name]);
+}
+
+/** What `keepForm` kept, as the JSON text that the server turns into field values. */
+export function keptForm() {
+  return kept(KEPT) ?? "";
+}
+
+/** The fields now hold what was kept. Before, a click on Generate would send an empty form. */
+export function formRestored(model) {
+  filledFor = model;
+  form.begin();
+}
+
+/** The form stays closed, so that nothing goes over what was kept. */
+export function formNotRestored() {
+  toast("The form could not be filled: the server did not answer.", {
+    kind: "error",
+    details: ["What you wrote before is kept. Reload the page once the server runs."],
+    action: { label: "Reload", run: () => location.reload() },
+  });
+}
+
+/**
+ * The model if it is another one, else null: Gradio's list says so too when it is only left. The
+ * settings that an accelerator took the place of were those of the model before.
+ */
+export function otherModel(model) {
+  if (model === filledFor) return null;
+  filledFor = model;
+  if (store.stack.accelerated) store.stack.setAccelerated(null);
+  return model;
+}
+
+/** The fields that "Reuse" was pressed for. */
+export function reusedForm() {
+  return JSON.stringify(runs.reused);
+}
+
+// Without a connection Gradio tells of no change any more, and reloads the page once it is back.
+addEventListener("pagehide", () => {
+  const prompt = document.querySelector("#prompt textarea")?.value;
+  if (!form.restored || prompt === undefined || prompt === form.values.prompt) return;
+  keep(KEPT, JSON.stringify({ ...form.values, prompt }));
+});
+
+function fields(values) {
+  return Object.fromEntries(FIELDS.map((name, index) => [name, values[index] ?? null]));
+}

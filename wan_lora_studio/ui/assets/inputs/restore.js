@@ -1,0 +1,94 @@
+/** Taking over the settings of a video or picture: the form, the LoRAs, the input picture. */
+import { openDialog } from "../../../lora_ui/assets/kit/dialogs.js";
+import { el } from "../../../lora_ui/assets/kit/dom.js";
+import { plural } from "../../../lora_ui/assets/kit/format.js";
+import { toast } from "../../../lora_ui/assets/kit/toasts.js";
+import { store } from "../../../lora_ui/assets/model/store.js";
+import { reuseFields } from "../base/run_events.js";
+import { send } from "../base/send.js";
+import { openTab } from "../base/tabs.js";
+import { offerPicture, takePictureFile } from "./picture.js";
+
+const SHORT_HASH = 10;
+
+/** Read the settings out of a file and take them over. */
+export async function restoreFromFile(file) {
+  try {
+    restore(await send("api/results/read", file));
+  } catch (error) {
+    toast(`${file.name}: ${error.message}`, { kind: "error", details: error.suggestions ?? [] });
+  }
+}
+
+/** Take a picture as the input; offer the settings that it carries, if it carries any. */
+export async function takeWithSettings(file) {
+  const picture = await takePictureFile(file);
+  if (!picture?.carries) return;
+  toast(`${file.name} carries settings: ${picture.carries}.`, {
+    action: { label: "Load them", run: () => restoreFromFile(file) },
+  });
+}
+
+/** `settings` as the server restored them from a video. */
+export function restore(settings) {
+  openTab("Generate");
+  reuseFields(settings.fields);
+  store.replace(settings.selected_loras);
+  if (settings.picture) offerPicture(settings.picture);
+  const { missing, notes } = settings;
+  if (missing.length > 0 || notes.length > 0) showLeftOver(settings);
+  else toast(`${whatOf(settings)}The settings are restored${withLoras(settings)}.`);
+}
+
+/** What the file is, if it is of another program. */
+function whatOf({ source, what }) {
+  return source === "studio" ? "" : `${what}. `;
+}
+
+function withLoras({ found }) {
+  return found.length > 0 ? `, with ${plural(found.length, "LoRA")}` : "";
+}
+
+function showLeftOver(settings) {
+  const { missing, notes } = settings;
+  openDialog(
+    missing.length > 0 ? "Restored, but not everything" : "Restored, with differences",
+    [
+      el("p", {
+        text: `${whatOf(settings)}All other settings are restored${withLoras(settings)}.`,
+      }),
+      missing.length > 0 && [
+        el("h3", { class: "left-over-title", text: "LoRAs that the library lacks" }),
+        el("ul", { class: "left-over" }, missing.map(missingLora)),
+      ],
+      notes.length > 0 && el("ul", { class: "left-over-notes" }, notes.map(note)),
+    ].flat(),
+    { className: "dialog-left-over" },
+  );
+}
+
+function missingLora({ name, sha256 }) {
+  const hashes = Object.entries(sha256);
+  return el(
+    "li",
+    {},
+    el("strong", { text: name }),
+    hashes.length === 0 && el("span", { class: "muted", text: "no hash known" }),
+    hashes.map(([role, hash]) =>
+      el(
+        "span",
+        { class: "left-over-hash" },
+        el("span", {
+          class: "muted",
+          text: role === "both" ? "AutoV2 " : `AutoV2, ${role} noise `,
+        }),
+        el("code", { text: hash.slice(0, SHORT_HASH).toUpperCase() }),
+        el("code", { class: "muted left-over-sha", text: hash }),
+      ),
+    ),
+  );
+}
+
+function note(text) {
+  return el("li", { text });
+}

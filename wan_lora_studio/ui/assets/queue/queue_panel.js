@@ -1,0 +1,130 @@
+/** The queue, in a dialog that every tab can open: what runs, what waits, what has ended. */
+import { request } from "../../../lora_ui/assets/kit/api.js";
+import { confirmDialog, openDialog } from "../../../lora_ui/assets/kit/dialogs.js";
+import { delegate, el } from "../../../lora_ui/assets/kit/dom.js";
+import { toastError } from "../../../lora_ui/assets/kit/toasts.js";
+import { poll } from "../base/poll.js";
+import { act } from "./queue_actions.js";
+import { makeSortable } from "./queue_drag.js";
+import { syncRows } from "./queue_rows.js";
+
+const LISTED = 100;
+const ENDED = ["done", "failed", "cancelled", "interrupted"];
+let open = null;
+
+export function openQueue() {
+  if (open) return;
+  const view = createView();
+  open = view;
+  const dialog = openDialog("Queue", view.content, { className: "queue-dialog" });
+  const draw = () => drawQueue(view);
+  poll.addEventListener("status", draw);
+  dialog.addEventListener("close", () => {
+    poll.removeEventListener("status", draw);
+    open = null;
+    document.getElementById("queue-button")?.focus();
+  });
+  draw();
+  poll.now();
+}
+
+function createView() {
+  const view = {
+    ended: [],
+    rev: null,
+    pause: el("button", { type: "button", class: "button", dataset: { action: "pause" } }),
+    clear: el("button", {
+      type: "button",
+      class: "button",
+      text: "Clear finished",
+      dataset: { action: "clear" },
+    }),
+    said: el("p", { class: "visually-hidden", role: "status" }),
+    running: section("Running"),
+    waiting: section("Waiting"),
+    finished: section("Finished"),
+    empty: el("p", { class: "muted queue-empty", text: "Nothing has been asked for yet." }),
+  };
+  view.content = el(
+    "div",
+    { class: "queue" },
+    el("div", { class: "queue-tools" }, view.pause, view.clear),
+    view.said,
+    view.running.element,
+    view.waiting.element,
+    view.finished.element,
+    view.empty,
+  );
+  delegate(view.content, "click", (target) => pressed(view, target));
+  makeSortable(view.waiting.list, (id, position) => act("move", id, { position }, view.said));
+  return view;
+}
+
+function section(title) {
+  const list = el("ol", { class: "queue-list", "aria-label": title });
+  const element = el("section", {}, el("h3", { text: title }), list);
+  return { list, element };
+}
+
+function drawQueue(view) {
+  const { status } = poll;
+  if (!status) return;
+  view.pause.textContent = status.paused ? "Resume the queue" : "Pause the queue";
+  view.pause.setAttribute("aria-pressed", String(status.paused));
+  show(view.running, status.running);
+  show(view.waiting, status.queue);
+  const unended = new Set([...status.running, ...status.queue].map((job) => job.id));
+  show(
+    view.finished,
+    view.ended.filter((job) => !unended.has(job.id)), // one that was just queued again
+  );
+  view.clear.disabled = view.ended.length === 0;
+  const total = status.running.length + status.queue.length + view.ended.length;
+  view.empty.hidden = total > 0;
+  if (view.rev !== status.jobs_rev) loadEnded(view, status.jobs_rev);
+}
+
+function show({ list, element }, jobs) {
+  element.hidden = jobs.length === 0;
+  syncRows(list, jobs);
+}
+
+async function loadEnded(view, rev) {
+  view.rev = rev;
+  try {
+    const params = { summary: true, limit: LISTED };
+    const jobs = await request("GET", "api/jobs", { params });
+    if (view.rev !== rev) return; // a newer list is on its way
+    view.ended = jobs.filter((job) => ENDED.includes(job.state));
+    drawQueue(view);
+  } catch (error) {
+    view.rev = null;
+    toastError(error);
+  }
+}
+
+async function pressed(view, target) {
+  const { action } = target.dataset;
+  if (action === "pause") await act(poll.status?.paused ? "resume" : "pause", "", {}, view.said);
+  else if (action === "clear") await clear(view);
+  else {
+    const row = target.closest(".queue-row");
+    const index = [...row.parentElement.children].indexOf(row);
+    const position = index + (action === "up" ? 0 : 2);
+    const name = action === "up" || action === "down" ? "move" : action;
+    await act(name, row.dataset.id, { position }, view.said);
+    if (name === "move") row.querySelector(`[data-action="${action}"]:not(:disabled)`)?.focus();
+  }
+}
+
+async function clear(view) {
+  const unmade = view.ended.filter((job) => job.state !== "done").length;
+  const agreed =
+    unmade === 0 ||
+    (await confirmDialog(
+      "Clear finished jobs?",
+      `${unmade} of them did not finish and could still be run again. Videos stay where they are.`,
+      "Clear",
+    ));
+  if (agreed) await act("clear", "", {}, view.said);
+}

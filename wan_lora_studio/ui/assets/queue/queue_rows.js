@@ -1,0 +1,151 @@
+/** The rows of the queue. Each stays one element while its job is listed, so focus stays too. */
+import { address } from "../../../lora_ui/assets/kit/api.js";
+import { el } from "../../../lora_ui/assets/kit/dom.js";
+import { plural, seconds } from "../../../lora_ui/assets/kit/format.js";
+import { fraction, progressText } from "../base/job_text.js";
+
+const STATES = {
+  queued: "Waiting",
+  running: "Running",
+  done: "Done",
+  failed: "Failed",
+  cancelled: "Cancelled",
+  interrupted: "Interrupted",
+};
+const ACTIONS = {
+  queued: ["up", "down", "edit", "duplicate", "cancel"],
+  running: ["cancel"],
+  done: ["duplicate", "delete"],
+  failed: ["retry", "duplicate", "delete"],
+  cancelled: ["retry", "duplicate", "delete"],
+  interrupted: ["retry", "duplicate", "delete"],
+};
+const LABELS = {
+  up: "↑",
+  down: "↓",
+  edit: "Edit",
+  duplicate: "Duplicate",
+  cancel: "Cancel",
+  retry: "Retry",
+  delete: "Delete",
+};
+const SPOKEN = { up: "Move up", down: "Move down", delete: "Remove from the list" };
+
+/** Make the list show these jobs, in this order. */
+export function syncRows(list, jobs) {
+  const known = new Map([...list.children].map((row) => [row.dataset.id, row]));
+  jobs.forEach((job, index) => {
+    const row = known.get(job.id) ?? createRow(job);
+    known.delete(job.id);
+    update(row, job, index, jobs.length);
+    if (list.children[index] !== row)
+      keepingFocus(() => list.insertBefore(row, list.children[index]));
+  });
+  for (const row of known.values()) row.remove();
+}
+
+/** Moving an element takes its focus away. */
+function keepingFocus(move) {
+  const focused = document.activeElement;
+  move();
+  if (focused?.isConnected) focused.focus();
+}
+
+function createRow(job) {
+  return el(
+    "li",
+    { class: "queue-row", dataset: { id: job.id } },
+    el("p", { class: "queue-prompt", text: job.prompt }),
+    el("p", { class: "queue-state" }),
+    el("progress", { class: "queue-bar", max: 1, "aria-label": "Progress" }),
+    el("p", { class: "queue-error" }),
+    el("details", { class: "queue-parts" }, el("summary"), el("ol")),
+    el("div", { class: "queue-actions", role: "group", "aria-label": `Actions: ${job.prompt}` }),
+  );
+}
+
+function update(row, job, index, count) {
+  const [prompt, state, bar, error, parts, actions] = row.children;
+  prompt.textContent = job.prompt;
+  state.textContent = stateText(job);
+  error.textContent = job.state === "cancelled" ? "" : (job.error ?? "");
+  error.hidden = error.textContent === "";
+  drawBar(bar, job);
+  drawParts(parts, job);
+  if (row.dataset.state !== job.state) drawActions(row, actions, job.state);
+  row.draggable = job.state === "queued";
+  const up = actions.querySelector('[data-action="up"]');
+  if (up) {
+    up.disabled = index === 0;
+    up.nextElementSibling.disabled = index === count - 1;
+  }
+}
+
+function stateText(job) {
+  const done = job.parts.filter((part) => part.state === "done").length;
+  const words = [
+    job.state === "running" ? progressText(job) : STATES[job.state],
+    job.parts.length > 0 && `${done} of ${plural(job.parts.length, "video")}`,
+    job.state === "done" && job.started && took(job),
+    job.model_type,
+    job.loras.length > 0 && plural(job.loras.length, "LoRA"),
+    job.priority !== 0 && `priority ${job.priority}`,
+  ];
+  return words.filter(Boolean).join(" · ");
+}
+
+/** A clock that was set back tells nothing. */
+function took(job) {
+  return job.finished >= job.started && seconds(job.finished - job.started);
+}
+
+function drawBar(bar, job) {
+  bar.hidden = job.state !== "running";
+  const done = fraction(job);
+  if (done === null) bar.removeAttribute("value");
+  else bar.value = done;
+}
+
+function drawParts(details, job) {
+  details.hidden = job.parts.length === 0;
+  const key = job.parts.map((part) => part.state).join(" ");
+  if (details.dataset.key === key) return;
+  details.dataset.key = key;
+  const [summary, list] = details.children;
+  const counts = Object.entries(Object.groupBy(job.parts, (part) => part.state));
+  const words = counts.map(([state, found]) => `${found.length} ${STATES[state].toLowerCase()}`);
+  summary.textContent = `${plural(job.parts.length, "part")}: ${words.join(", ")}`;
+  list.replaceChildren(...job.parts.map(partRow));
+}
+
+function partRow(part) {
+  const label = part.label || "(without a name)";
+  const name =
+    part.state === "done"
+      ? el("a", { href: address(`api/results/${part.id}/video`), target: "_blank", text: label })
+      : el("span", { text: label });
+  return el(
+    "li",
+    { class: `part-${part.state}` },
+    name,
+    el("span", { class: "muted", text: STATES[part.state] }),
+  );
+}
+
+function drawActions(row, actions, state) {
+  const focused = actions.contains(document.activeElement);
+  row.dataset.state = state;
+  actions.replaceChildren(
+    ...ACTIONS[state].map((name) =>
+      el("button", {
+        type: "button",
+        class: "button",
+        text: LABELS[name],
+        "aria-label": SPOKEN[name],
+        title: SPOKEN[name],
+        dataset: { action: name },
+      }),
+    ),
+  );
+  if (focused) actions.firstElementChild.focus();
+}

@@ -1,0 +1,274 @@
+/** The gallery tab: every finished video, to look at, find, compare and use again. */
+import { actionButton, delegate, el, icon } from "../../../lora_ui/assets/kit/dom.js";
+import { plural } from "../../../lora_ui/assets/kit/format.js";
+import { poll } from "../base/poll.js";
+import { compareResults } from "./compare_results.js";
+import { openTrash } from "./gallery_trash.js";
+import { deleteResult, markFavourite, reuseResult } from "./result_actions.js";
+import { resultCard, showMarks } from "./result_card.js";
+import { results } from "./results.js";
+import { openViewer } from "./viewer.js";
+
+const CHECK_MS = 5000;
+const TYPING_MS = 150;
+const AHEAD_PX = 800;
+const DAYS = { "": "Any time", 1: "Today", 7: "Last 7 days", 30: "Last 30 days" };
+
+export function mount({ element, options }) {
+  const view = createView(options);
+  element.classList.add("lora-ui", "gallery");
+  element.replaceChildren(view.tools, view.bar, view.empty, view.list, view.more);
+  connect(view, options);
+  watch(element, view);
+  draw(view);
+}
+
+function createView(options) {
+  return {
+    ...createTools(options),
+    list: el("ul", { class: "results", "aria-label": "Results" }),
+    empty: el("div", { class: "gallery-empty" }),
+    more: el("button", { type: "button", class: "button gallery-more", text: "Show more" }),
+    cards: new Map(),
+    chosen: [],
+  };
+}
+
+function createTools() {
+  const search = el("input", {
+    type: "search",
+    class: "field gallery-search",
+    placeholder: "Search prompts, LoRAs, models, seeds",
+    "aria-label": "Search the results",
+  });
+  const selects = {
+    model: el("select", { class: "field", "aria-label": "Model" }),
+    lora: el("select", { class: "field", "aria-label": "LoRA" }),
+    days: el("select", { class: "field", "aria-label": "Made" }),
+  };
+  fill(selects.days, Object.entries(DAYS));
+  const favourite = el("button", {
+    type: "button",
+    class: "chip",
+    "aria-pressed": "false",
+    text: "Favourites",
+  });
+  const trash = actionButton("trash", "Deleted videos", "trash", { class: "icon-button" });
+  const count = el("p", { class: "gallery-count muted", role: "status" });
+  const compare = el("button", { type: "button", class: "button button-primary", text: "Compare" });
+  const cancel = el("button", { type: "button", class: "button", text: "Cancel" });
+  const barText = el("p", { role: "status" });
+  return {
+    search,
+    selects,
+    favourite,
+    trash,
+    count,
+    compare,
+    cancel,
+    barText,
+    tools: el(
+      "div",
+      { class: "gallery-tools", role: "search" },
+      el("span", { class: "search" }, icon("search"), search),
+      selects.model,
+      selects.lora,
+      selects.days,
+      favourite,
+      count,
+      trash,
+    ),
+    bar: el("div", { class: "gallery-bar" }, barText, compare, cancel),
+  };
+}
+
+function connect(view, options) {
+  let timer = 0;
+  view.search.addEventListener("input", () => {
+    clearTimeout(timer);
+    timer = setTimeout(() => results.search({ q: view.search.value.trim() }), TYPING_MS);
+  });
+  for (const [name, select] of Object.entries(view.selects)) {
+    select.addEventListener("change", () => results.search({ [name]: select.value }));
+  }
+  view.favourite.addEventListener("click", () => {
+    const on = view.favourite.getAttribute("aria-pressed") !== "true";
+    view.favourite.setAttribute("aria-pressed", String(on));
+    results.search({ favourite: on ? "true" : "" });
+  });
+  view.trash.addEventListener("click", openTrash);
+  view.more.addEventListener("click", () => results.readMore());
+  view.cancel.addEventListener("click", () => choose(view, []));
+  view.compare.addEventListener("click", () => compareResults(view.chosen));
+  results.addEventListener("list", () => draw(view));
+  results.addEventListener("filters", () => drawFilters(view, options.models));
+  drawFilters(view, options.models);
+  delegate(view.list, "click", (target, event) => act(view, target, event));
+}
+
+function act(view, target, { detail }) {
+  const { id } = target.closest(".result").dataset;
+  const result = results.items.find((item) => item.id === id);
+  if (!result) return;
+  switch (target.dataset.action) {
+    case "open":
+      openViewer(id);
+      break;
+    case "favourite":
+      markFavourite(result, !result.favourite);
+      break;
+    case "compare":
+      toggleChosen(view, result);
+      break;
+    case "reuse":
+      reuseResult(result);
+      break;
+    case "delete":
+      if (detail > 1) return; // the second click of two would meet the next card
+      focusNeighbour(view, id);
+      deleteResult(result);
+      break;
+  }
+}
+
+/** The first two that are chosen are compared; a third takes the place of the second. */
+function toggleChosen(view, result) {
+  const others = view.chosen.filter((item) => item.id !== result.id);
+  const added = others.length === view.chosen.length;
+  choose(view, added ? [...others.slice(0, 1), result] : others);
+}
+
+function choose(view, chosen) {
+  view.chosen = chosen;
+  draw(view);
+}
+
+/** Look for changes while the tab is seen; read on when its end comes near. */
+function watch(element, view) {
+  let seen = false;
+  const check = () => seen && !document.hidden && results.check();
+  new IntersectionObserver(([entry]) => {
+    const appeared = entry.isIntersecting && !seen;
+    seen = entry.isIntersecting;
+    if (appeared) check();
+  }).observe(element);
+  setInterval(check, CHECK_MS);
+  let job = "";
+  poll.addEventListener("status", () => {
+    const { id, state } = poll.status?.job ?? {};
+    if (`${id} ${state}` !== job && state === "done") check();
+    job = `${id} ${state}`;
+  });
+  // Not an observer of the end: it is silent where the end is passed and near again in one frame.
+  const readOn = () => isNear(view.more) && results.readMore();
+  results.addEventListener("list", readOn);
+  document.addEventListener("scroll", readOn, { capture: true, passive: true });
+}
+
+function isNear(element) {
+  if (results.loading || results.problem || !element.checkVisibility()) return false;
+  return element.getBoundingClientRect().top < innerHeight + AHEAD_PX;
+}
+
+function draw(view) {
+  const { items, total, loading, loaded } = results;
+  const cards = items.map((result) => {
+    const item = view.cards.get(result.id) ?? resultCard(result);
+    const chosen = view.chosen.some((one) => one.id === result.id);
+    showMarks(item, result, chosen);
+    return item;
+  });
+  view.cards = new Map(items.map((result, index) => [result.id, cards[index]]));
+  place(view.list, cards);
+  view.list.style.setProperty("--poster-ratio", usualRatio(items));
+  view.list.setAttribute("aria-busy", String(loading));
+  view.more.hidden = !results.more;
+  view.count.textContent = loaded && total > 0 ? countText(items.length, total) : "";
+  drawBar(view);
+  drawEmpty(view);
+}
+
+/** Nodes that are where they should be are left alone, so scrolling and focus stay. */
+function place(list, cards) {
+  for (const [index, item] of cards.entries()) {
+    if (list.children[index] !== item) list.insertBefore(item, list.children[index] ?? null);
+  }
+  while (list.children.length > cards.length) list.lastElementChild.remove();
+}
+
+/** Posters of one shape make even rows: the middle one's, neither too flat nor too tall. */
+function usualRatio(items) {
+  const ratios = items
+    .filter(({ width, height }) => width && height)
+    .map(({ width, height }) => width / height)
+    .sort((a, b) => a - b);
+  const middle = ratios[Math.floor(ratios.length / 2)] ?? 1;
+  return Math.min(16 / 9, Math.max(3 / 4, middle)).toFixed(3);
+}
+
+function countText(shown, total) {
+  const all = plural(total, "video");
+  return shown < total ? `${shown} of ${all}` : all;
+}
+
+function drawBar(view) {
+  view.bar.hidden = view.chosen.length === 0;
+  view.compare.disabled = view.chosen.length < 2;
+  view.barText.textContent =
+    view.chosen.length < 2
+      ? "One video is chosen. Choose another to compare it with."
+      : "Two videos are chosen.";
+}
+
+function drawEmpty(view) {
+  const { items, loading, loaded, problem, filtered } = results;
+  view.empty.hidden = items.length > 0 && !problem;
+  if (problem) {
+    const again = el("button", { type: "button", class: "button", text: "Try again" });
+    again.addEventListener("click", () => results.search());
+    view.empty.replaceChildren(
+      el("p", { class: "problem", text: problem.message }),
+      ...problem.suggestions.map((text) => el("p", { class: "muted", text })),
+      again,
+    );
+  } else if (!loaded || loading) {
+    view.empty.replaceChildren(el("p", { class: "muted", text: "Reading the results" }));
+  } else if (filtered) {
+    view.empty.replaceChildren(
+      el("p", { text: "No video matches." }),
+      el("p", { class: "muted", text: "Clear the search or a filter to see more." }),
+    );
+  } else {
+    view.empty.replaceChildren(
+      el("p", { text: "No videos yet." }),
+      el("p", { class: "muted", text: "What you generate is kept here, with its settings." }),
+    );
+  }
+}
+
+function drawFilters(view, titles) {
+  const { models, loras } = results.filters;
+  const name = (model) => (titles[model] ?? model).replace(/ \(.*\)$/, "");
+  const shownModels = withChosen(models, results.query.model);
+  fill(view.selects.model, [["", "All models"], ...shownModels.map((key) => [key, name(key)])]);
+  const shownLoras = withChosen(loras, results.query.lora);
+  fill(view.selects.lora, [["", "All LoRAs"], ...shownLoras.map((key) => [key, key])]);
+}
+
+/** What is filtered by stays in the list, also when its last video is gone. */
+function withChosen(names, chosen) {
+  return chosen && !names.includes(chosen) ? [...names, chosen] : names;
+}
+
+function fill(select, entries) {
+  const { value } = select;
+  select.replaceChildren(...entries.map(([key, text]) => el("option", { value: key, text })));
+  select.value = entries.some(([key]) => key === value) ? value : "";
+}
+
+/** Where the keyboard goes on after a card is gone. */
+function focusNeighbour(view, id) {
+  const item = view.cards.get(id);
+  const next = item.nextElementSibling ?? item.previousElementSibling;
+  (next?.querySelector(".result-open") ?? view.search).focus();
+}

@@ -1,0 +1,97 @@
+/** What a finished run says about itself: seed, size, and what each LoRA did. */
+import { address } from "../../../lora_ui/assets/kit/api.js";
+import { el } from "../../../lora_ui/assets/kit/dom.js";
+import { plural, seconds, strength } from "../../../lora_ui/assets/kit/format.js";
+import { isSeparate, strengthFor } from "../../../lora_ui/assets/model/strengths.js";
+import { reuseResult } from "./result_actions.js";
+
+const MODES = { merge: "Merged into the weights", runtime: "Added beside the weights" };
+const OUTCOMES = { applied: "Applied", fallback: "Prompt instead", skipped: "Skipped" };
+
+export function resultDetails(job, reuse) {
+  const { task, result } = job;
+  const seedButton = button("Reuse seed", () => reuse({ seed: result.task.seed }));
+  const allButton = button("Reuse all settings", () => reuseResult(job));
+  const download = el("a", {
+    class: "button",
+    href: address(`api/results/${job.id}/video`),
+    download: `video-${result.task.seed}.mp4`,
+    text: "Save video",
+  });
+  return [
+    el("p", { class: "run-prompt", text: task.prompt }),
+    el(
+      "p",
+      { class: "run-seed" },
+      el("span", { class: "muted", text: "Seed " }),
+      el("code", { id: "result-seed", text: String(result.task.seed) }),
+    ),
+    el("div", { class: "run-buttons" }, seedButton, allButton, download),
+    loraReports(result.loras),
+    ...remarks(result),
+    el("p", { class: "muted run-timings", text: timingText(result) }),
+  ];
+}
+
+/** What was not as asked for: warnings, measures that were taken, another prompt. */
+export function remarks(result) {
+  const measures = (result.recoveries ?? []).map(({ detail }) => detail);
+  const texts = [...new Set([...(result.warnings ?? []), ...measures])];
+  const prompt = result.prompt_used;
+  if (prompt && prompt !== result.task?.prompt) texts.push(`The prompt that was used: ${prompt}`);
+  return texts.map((text) => el("p", { class: "run-warning", text: String(text) }));
+}
+
+function button(text, act) {
+  const element = el("button", { type: "button", class: "button", text });
+  element.addEventListener("click", act);
+  return element;
+}
+
+export function loraReports(loras) {
+  const entries = Object.entries(loras ?? {});
+  if (entries.length === 0) return el("p", { class: "muted", text: "Made without LoRAs." });
+  const [, { mode, mode_reason: reason }] = entries[0];
+  return el(
+    "ul",
+    { class: "run-loras", "aria-label": "What each LoRA did" },
+    entries.map(([name, report]) =>
+      el(
+        "li",
+        { class: `outcome-${report.outcome}` },
+        el("span", { class: "outcome", text: OUTCOMES[report.outcome] ?? report.outcome }),
+        el("span", { class: "run-lora-name", text: name }),
+        el("span", { class: "muted", text: reportText(report) }),
+      ),
+    ),
+    // Videos made before the way of applying was recorded have no mode.
+    mode in MODES && el("li", { class: "muted", text: `${MODES[mode]}: ${reason}.` }),
+  );
+}
+
+function reportText(report) {
+  const parts = [strengthText(report.strengths)];
+  const coverage = Object.values(report.coverage ?? {});
+  const matched = coverage.reduce((sum, part) => sum + (part.matched ?? 0), 0);
+  const total = coverage.reduce((sum, part) => sum + (part.total ?? 0), 0);
+  if (total > 0) parts.push(`${matched} of ${plural(total, "layer")}`);
+  if (report.reason) parts.push(report.reason);
+  return parts.filter(Boolean).join(" · ");
+}
+
+function strengthText(value) {
+  if (value === undefined || value === null) return "";
+  if (!isSeparate(value)) return `strength ${strength(strengthFor(value, "high"))}`;
+  const experts = Object.keys(value);
+  const numbers = experts.map((expert) => strength(strengthFor(value, expert)));
+  if (new Set(numbers).size === 1 && experts.length === 2) return `strength ${numbers[0]}`;
+  return experts.map((expert, index) => `${expert} ${numbers[index]}`).join(", ");
+}
+
+export function timingText(result) {
+  const [frames, height, width] = result.frames_shape;
+  const stages = Object.entries(result.timings)
+    .filter(([, time]) => time >= 0.05)
+    .map(([stage, time]) => `${stage} ${seconds(time)}`);
+  return [`${width} × ${height}, ${plural(frames, "frame")}`, ...stages].join(" · ");
+}

@@ -1,0 +1,117 @@
+/** What can be done to a result. Each says how it went. */
+import { request } from "../../../lora_ui/assets/kit/api.js";
+import { openDialog } from "../../../lora_ui/assets/kit/dialogs.js";
+import { el } from "../../../lora_ui/assets/kit/dom.js";
+import { toast, toastError } from "../../../lora_ui/assets/kit/toasts.js";
+import { store } from "../../../lora_ui/assets/model/store.js";
+import { send } from "../base/send.js";
+import { openTab } from "../base/tabs.js";
+import { offerPicture } from "../inputs/picture.js";
+import { restore } from "../inputs/restore.js";
+import { results } from "./results.js";
+
+function path(result, action = "") {
+  return `api/results/${encodeURIComponent(result.id)}${action}`;
+}
+
+/** Run `work`; what it raises is shown. Gives null then. */
+async function attempt(work) {
+  try {
+    return await work();
+  } catch (error) {
+    toastError(error);
+    return null;
+  }
+}
+
+export async function markFavourite(result, favourite) {
+  const changed = await attempt(() => request("PATCH", path(result), { body: { favourite } }));
+  if (changed) results.take(changed);
+  return changed;
+}
+
+export async function deleteResult(result) {
+  const done = await attempt(() => request("DELETE", path(result)));
+  if (!done) return false;
+  results.drop(result.id);
+  toast("The video was deleted.", {
+    action: { label: "Undo", run: () => undoDelete(result) },
+  });
+  return true;
+}
+
+async function undoDelete(result) {
+  const back = await attempt(() => request("POST", path(result, "/undo")));
+  if (!back) return;
+  await results.reread();
+  toast("The video is back.");
+}
+
+export async function reuseResult(result) {
+  const settings = await attempt(() => request("GET", path(result, "/settings")));
+  if (settings) restore(settings);
+  return Boolean(settings);
+}
+
+/** Make the last frame the next video's input picture. */
+export async function continueFrom(result) {
+  const picture = await attempt(() => request("POST", path(result, "/last-frame")));
+  if (!picture) return false;
+  openTab("Generate");
+  offerPicture(picture);
+  return true;
+}
+
+export async function openFolder(result) {
+  const answer = await attempt(() => request("POST", path(result, "/open")));
+  if (!answer || answer.opened) return;
+  const field = el("input", { class: "field", readonly: true, "aria-label": "Path of the video" });
+  field.value = answer.path;
+  openDialog("Where the video is", [
+    el("p", {
+      class: "muted",
+      text: "No folder could be opened from here. This is the file on the computer that runs the program:",
+    }),
+    field,
+  ]);
+  field.select();
+}
+
+/** Make a frame the picture of a LoRA; those of the result are offered first. */
+export function useAsThumbnail(result, frame) {
+  const own = result.loras.filter((name) => store.byName.has(name));
+  const others = [...store.byName.keys()].filter((name) => !own.includes(name));
+  const select = el(
+    "select",
+    { class: "field", "aria-label": "LoRA" },
+    [...own, ...others].map((name) => el("option", { value: name, text: name })),
+  );
+  const save = el("button", { type: "button", class: "button button-primary", text: "Use" });
+  save.disabled = select.options.length === 0;
+  const picture = el("canvas", { class: "thumbnail-preview" });
+  const dialog = openDialog(
+    "Thumbnail of a LoRA",
+    [
+      picture,
+      el("label", { class: "thumbnail-lora" }, "The frame shown becomes the picture of", select),
+    ],
+    { buttons: [save] },
+  );
+  picture.width = frame.width;
+  picture.height = frame.height;
+  picture.getContext("2d").drawImage(frame, 0, 0);
+  save.addEventListener("click", async () => {
+    save.disabled = true;
+    if (await attempt(() => putThumbnail(select.value, picture))) {
+      dialog.close();
+      await store.refresh();
+      toast(`${select.value} has a new thumbnail.`);
+    }
+    save.disabled = false;
+  });
+}
+
+async function putThumbnail(name, canvas) {
+  const body = await new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
+  return send("api/loras/thumbnail", body, { name });
+}

@@ -1,0 +1,223 @@
+/** One result in a dialog: the video plays, its settings are beside it. */
+import { address, request } from "../../../lora_ui/assets/kit/api.js";
+import { openDialog } from "../../../lora_ui/assets/kit/dialogs.js";
+import { el } from "../../../lora_ui/assets/kit/dom.js";
+import { plural } from "../../../lora_ui/assets/kit/format.js";
+import { store } from "../../../lora_ui/assets/model/store.js";
+import { glyph } from "../base/icons.js";
+import { loraReports, remarks, timingText } from "./result.js";
+import {
+  continueFrom,
+  deleteResult,
+  markFavourite,
+  openFolder,
+  reuseResult,
+  useAsThumbnail,
+} from "./result_actions.js";
+import { results } from "./results.js";
+
+export function openViewer(id) {
+  const view = {
+    id,
+    stage: el("div", { class: "viewer-stage" }),
+    about: el("div", { class: "viewer-about" }),
+    previous: stepButton("Newer video", "previous"),
+    next: stepButton("Older video", "next"),
+    dialog: null,
+  };
+  view.dialog = openDialog(
+    "Video",
+    el("div", { class: "viewer lora-ui" }, view.stage, view.about),
+    { className: "dialog-viewer" },
+  );
+  view.dialog.querySelector(".dialog-head .icon-button").before(view.previous, view.next);
+  view.previous.addEventListener("click", () => step(view, -1));
+  view.next.addEventListener("click", () => step(view, 1));
+  view.dialog.addEventListener("keydown", (event) => {
+    const move = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    if (move === undefined || event.target.closest("video, input, select")) return;
+    event.preventDefault();
+    step(view, move);
+  });
+  view.dialog.addEventListener("close", () => view.stage.replaceChildren());
+  show(view);
+}
+
+function stepButton(label, icon) {
+  return el(
+    "button",
+    { type: "button", class: "icon-button", "aria-label": label, title: label },
+    glyph(icon),
+  );
+}
+
+function shown(view) {
+  return results.items.findIndex((item) => item.id === view.id);
+}
+
+function step(view, by) {
+  const found = results.items[shown(view) + by];
+  if (!found) return;
+  view.id = found.id;
+  show(view);
+}
+
+function show(view) {
+  const index = shown(view);
+  const result = results.items[index];
+  if (!result) {
+    view.dialog.close();
+    return;
+  }
+  view.previous.disabled = index === 0;
+  view.next.disabled = index === results.items.length - 1;
+  if (index > results.items.length - 5) results.readMore();
+  const video = player(result);
+  view.stage.style.aspectRatio = `${result.width || 16} / ${result.height || 9}`;
+  view.stage.replaceChildren(video);
+  view.about.replaceChildren(...about(view, result, video));
+  readDetails(view, result);
+}
+
+function player(result) {
+  const video = el("video", {
+    class: "viewer-video",
+    src: address(result.video_url),
+    poster: address(result.poster_url),
+    "aria-label": `Video: ${result.prompt}`,
+    controls: true,
+    loop: true,
+    muted: true,
+    autoplay: true,
+    playsinline: true,
+  });
+  video.muted = true;
+  return video;
+}
+
+function about(view, result, video) {
+  return [
+    el("p", { class: "viewer-prompt", text: result.prompt || "Made without a prompt." }),
+    el("div", { class: "viewer-buttons" }, buttons(view, result, video)),
+    el("dl", { class: "facts viewer-facts" }, facts(result)),
+    el("div", { class: "viewer-details" }),
+  ];
+}
+
+function buttons(view, result, video) {
+  const close = (done) => done && view.dialog.close();
+  const favourite = button("Favourite", async () => {
+    const on = favourite.getAttribute("aria-pressed") !== "true";
+    const changed = await markFavourite(result, on);
+    if (changed) favourite.setAttribute("aria-pressed", String(changed.favourite));
+  });
+  favourite.prepend(glyph("star"));
+  favourite.setAttribute("aria-pressed", String(result.favourite));
+  favourite.classList.add("button-favourite");
+  const download = el("a", {
+    class: "button",
+    href: address(`api/results/${result.id}/video`, { download: true }),
+    text: "Save video",
+  });
+  const remove = button("Delete", async ({ detail }) => {
+    if (detail > 1) return; // a double click is meant for this video, not also for the next one
+    const index = shown(view);
+    if (!(await deleteResult(result))) return;
+    const next = results.items[index] ?? results.items[index - 1];
+    view.id = next?.id;
+    show(view);
+  });
+  remove.classList.add("button-danger");
+  const still = button("Use as LoRA thumbnail", () => useAsThumbnail(result, stillOf(video)));
+  still.disabled = true; // there is no frame yet
+  video.addEventListener("loadeddata", () => {
+    still.disabled = false;
+  });
+  return [
+    button("Reuse settings", async () => close(await reuseResult(result)), "button-primary"),
+    favourite,
+    button("Continue from last frame", async () => close(await continueFrom(result))),
+    still,
+    download,
+    button("Show in folder", () => openFolder(result)),
+    remove,
+  ];
+}
+
+function button(text, act, className = "") {
+  const element = el("button", { type: "button", class: `button ${className}`, text });
+  element.addEventListener("click", act);
+  return element;
+}
+
+/** The frame that is shown now, on a canvas. */
+function stillOf(video) {
+  video.pause();
+  const still = el("canvas");
+  still.width = video.videoWidth;
+  still.height = video.videoHeight;
+  still.getContext("2d").drawImage(video, 0, 0);
+  return still;
+}
+
+function facts(result) {
+  const model = store.options.models[result.model_type]?.title ?? result.model_type;
+  const size = result.width && `${result.width} × ${result.height}`;
+  const frames = result.frames && plural(result.frames, "frame");
+  const rate = result.fps && `${result.fps} per second`;
+  return rows([
+    ["Model", model.replace(/ \(.*\)$/, "")],
+    ["Seed", result.seed],
+    ["Video", [size, frames, rate].filter(Boolean).join(", ")],
+    ["Made", new Date(result.created * 1000).toLocaleString()],
+  ]);
+}
+
+function rows(entries) {
+  return entries
+    .filter(([, value]) => value !== null && value !== undefined && value !== "")
+    .flatMap(([term, value]) => [el("dt", { text: term }), el("dd", { text: String(value) })]);
+}
+
+/** What only the video itself says comes a moment later. */
+async function readDetails(view, result) {
+  let found = null;
+  try {
+    found = await request("GET", `api/results/${encodeURIComponent(result.id)}`);
+  } catch (error) {
+    if (view.id === result.id) showProblem(view, error);
+    return;
+  }
+  if (view.id !== result.id) return;
+  const { task, result: report } = found;
+  view.about.querySelector(".viewer-facts").append(
+    ...rows([
+      ["Steps", task.steps],
+      [
+        "Guidance",
+        [task.guidance_scale, task.guidance_scale_2].filter((v) => v != null).join(", "),
+      ],
+      ["Flow shift", task.flow_shift],
+      ["Not seen", task.negative_prompt],
+      ["File", found.filename],
+    ]),
+  );
+  if (result.source !== "studio") return;
+  view.about
+    .querySelector(".viewer-details")
+    .replaceChildren(
+      loraReports(report.loras),
+      ...remarks({ ...report, task }),
+      el("p", { class: "muted run-timings", text: timings(report) }),
+    );
+}
+
+function timings(report) {
+  return report.timings && report.frames_shape ? timingText(report) : "";
+}
+
+function showProblem(view, error) {
+  view.about
+    .querySelector(".viewer-details")
+    .replaceChildren(el("p", { class: "problem", text: error.message }));
+}

@@ -1,0 +1,52 @@
+/** An error in three parts: what happened, why, and what to do next; and what to send along. */
+import { address } from "../../../lora_ui/assets/kit/api.js";
+import { el } from "../../../lora_ui/assets/kit/dom.js";
+import { toast, toastError } from "../../../lora_ui/assets/kit/toasts.js";
+
+export function problemParts(error) {
+  const suggestions = error.suggestions ?? [];
+  return [
+    el("p", { class: "problem-what", text: error.message }),
+    error.cause && el("p", { class: "problem-why", text: error.cause }),
+    suggestions.length > 0 &&
+      el(
+        "ul",
+        { class: "problem-next", "aria-label": "What to do next" },
+        suggestions.map((text) => el("li", { text })),
+      ),
+  ].filter(Boolean);
+}
+
+/** A button that copies versions, hardware, settings and the chain of errors of a failed run. */
+export function copyDiagnostics(jobId) {
+  const button = el("button", { type: "button", class: "button", text: "Copy diagnostics" });
+  button.addEventListener("click", () => copy(address(`api/jobs/${jobId}/diagnostics`), button));
+  return button;
+}
+
+async function copy(url, button) {
+  button.disabled = true;
+  try {
+    const response = await fetch(url);
+    if (!response.ok) throw new Error("The diagnostics could not be read.");
+    await toClipboard(await response.text());
+    toast("Diagnostics copied. They hold no prompts and no passwords.");
+  } catch (error) {
+    toastError(error);
+  }
+  button.disabled = false;
+}
+
+/** The clipboard API is there on secure addresses only; on others a selection is copied. */
+async function toClipboard(text) {
+  if (navigator.clipboard) {
+    await navigator.clipboard.writeText(text);
+    return;
+  }
+  const area = el("textarea", { value: text, class: "visually-hidden", "aria-hidden": "true" });
+  document.body.append(area);
+  area.select();
+  const copied = document.execCommand("copy");
+  area.remove();
+  if (!copied) throw new Error("The browser does not let the page copy.");
+}

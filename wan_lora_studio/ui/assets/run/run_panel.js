@@ -1,0 +1,238 @@
+/** The run: progress with its preview, then the video, or why there is none. */
+import { address, request } from "../../../lora_ui/assets/kit/api.js";
+import { el } from "../../../lora_ui/assets/kit/dom.js";
+import { seconds } from "../../../lora_ui/assets/kit/format.js";
+import { toastError } from "../../../lora_ui/assets/kit/toasts.js";
+import { fraction, progressText } from "../base/job_text.js";
+import { poll } from "../base/poll.js";
+import { runs } from "../base/run_events.js";
+import { resultDetails } from "../results/result.js";
+import { createPartsGrid } from "./batch_grid.js";
+import { copyDiagnostics, problemParts } from "./problem.js";
+
+const RETRYABLE = ["failed", "cancelled", "interrupted"];
+
+export function mount({ element, trigger }) {
+  const view = createView(element);
+  const reuse = (fields) => {
+    runs.reused = fields;
+    trigger("reuse");
+  };
+  runs.addEventListener("reuse", ({ detail }) => reuse(detail.fields));
+  const draw = () => drawJob(view, poll.status?.job ?? null, reuse);
+  poll.addEventListener("status", draw);
+  runs.addEventListener("submitted", () => {
+    view.refused = null;
+    drawProblem(view);
+    showOnPhone(view.stage);
+  });
+  runs.addEventListener("refused", ({ detail }) => {
+    view.refused = detail.error;
+    drawProblem(view);
+    showOnPhone(view.problem);
+  });
+  view.cancel.addEventListener("click", () => cancel(view));
+  view.retry.addEventListener("click", () => retry(view));
+  draw();
+  poll.start();
+}
+
+/** Where the run stands below the form, what the button led to would be out of sight. */
+function showOnPhone(part) {
+  if (matchMedia("(max-width: 800px)").matches) {
+    part.scrollIntoView({ behavior: "smooth", block: "nearest" });
+  }
+}
+
+function createView(element) {
+  const view = {
+    key: "",
+    job: null,
+    refused: null,
+    parts: null, // the grid of a batch
+    said: null,
+    note: el("p", { class: "run-note", role: "status" }),
+    bar: el("progress", { class: "run-bar", max: 1, "aria-label": "Progress of the run" }),
+    cancel: el("button", { type: "button", class: "button", id: "cancel-button", text: "Cancel" }),
+    retry: el("button", { type: "button", class: "button", id: "retry-button", text: "Retry" }),
+    stage: el("div", { class: "run-stage" }),
+    problem: el("div", { class: "run-problem", role: "alert" }),
+    notes: el("div", { class: "run-notes", role: "status" }),
+    details: el("div", { class: "run-details" }),
+    waiting: el("p", { class: "muted run-waiting" }),
+  };
+  element.classList.add("run", "lora-ui");
+  element.replaceChildren(
+    view.problem,
+    el("div", { class: "run-head" }, view.note, view.cancel, view.retry),
+    view.bar,
+    view.notes,
+    view.stage,
+    view.details,
+    view.waiting,
+  );
+  return view;
+}
+
+function drawJob(view, job, reuse) {
+  view.job = job;
+  const open = job !== null && ["queued", "running"].includes(job.state);
+  view.note.textContent = job ? noteText(job) : "No video yet";
+  view.cancel.hidden = !open;
+  if (!open) view.cancel.disabled = false; // a batch may be retried elsewhere
+  view.retry.hidden = !RETRYABLE.includes(job?.state);
+  view.bar.hidden = !open;
+  if (open) drawBar(view.bar, fraction(job));
+  drawNotes(view.notes, open ? (job.progress?.notes ?? []) : []);
+  const others = (poll.status?.queue ?? []).filter((item) => item.id !== job?.id).length;
+  view.waiting.textContent = others > 0 ? `${others} more waiting` : "";
+  const batch = job?.parts?.length > 0;
+  const key = batch ? job.id : job ? `${job.id} ${open ? "open" : job.state}` : "none";
+  if (key !== view.key) {
+    view.key = key;
+    view.cancel.disabled = false;
+    view.retry.disabled = false;
+    view.parts?.stop();
+    view.parts = batch ? createPartsGrid(job) : null;
+    view.stage.hidden = batch;
+    if (batch) drawBatch(view, job);
+    else drawStage(view, job, open, reuse);
+  }
+  if (batch) updateBatch(view, job);
+  else if (open) drawPreview(view.stage, job);
+}
+
+/** A batch has its videos side by side, with what they have in common below. */
+function drawBatch(view, job) {
+  const { prompt, seed } = job.task;
+  const facts = el("p", { class: "muted", text: `Seed ${seed}` });
+  view.details.replaceChildren(
+    view.parts.element,
+    el("p", { class: "run-prompt", text: prompt }),
+    ...(seeds(job).size === 1 ? [facts] : []),
+  );
+}
+
+function updateBatch(view, job) {
+  view.parts.update(job);
+  drawProblem(view);
+}
+
+function seeds(job) {
+  return new Set(job.parts.map((part) => part.changes.seed ?? job.task.seed));
+}
+
+function drawBar(bar, done) {
+  if (done === null) bar.removeAttribute("value");
+  else bar.value = done;
+}
+
+/** Everything that stays the same while the job is in one state. */
+function drawStage(view, job, open, reuse) {
+  const { width, height } = job?.task ?? { width: 16, height: 9 };
+  view.stage.style.aspectRatio = `${width || 16} / ${height || 9}`;
+  view.details.replaceChildren(...(job?.result ? resultDetails(job, reuse) : []));
+  drawProblem(view);
+  if (job?.result) view.stage.replaceChildren(player(job));
+  else view.stage.replaceChildren(el("p", { class: "muted", text: stageText(job, open) }));
+}
+
+function stageText(job, open) {
+  if (!job) return "Write a prompt and press Generate. The video appears here.";
+  if (open) return "The first picture comes with the first step.";
+  return "Nothing was made.";
+}
+
+function player(job) {
+  return el("video", {
+    class: "run-video",
+    src: address(`api/results/${job.id}/video`),
+    poster: address(`api/results/${job.id}/poster`),
+    "aria-label": `Video: ${job.task.prompt}`,
+    controls: true,
+    loop: true,
+    autoplay: true,
+    muted: true,
+    playsinline: true,
+  });
+}
+
+function drawPreview(stage, job) {
+  const version = job.progress?.preview_version ?? 0;
+  if (version === 0 || stage.dataset.preview === `${job.id}.${version}`) return;
+  stage.dataset.preview = `${job.id}.${version}`;
+  const src = address(`api/jobs/${job.id}/preview`, { v: version });
+  const image =
+    stage.querySelector("img") ??
+    el("img", { class: "run-preview", alt: "Preview of the video so far" });
+  image.src = src;
+  if (!image.isConnected) stage.replaceChildren(image);
+}
+
+function noteText(job) {
+  switch (job.state) {
+    case "done":
+      return doneText(job);
+    case "failed":
+      return "This run failed";
+    case "cancelled":
+      return "Cancelled";
+    case "interrupted":
+      return "This run was interrupted";
+    default:
+      return progressText(job);
+  }
+}
+
+function doneText({ parts, result, started, finished }) {
+  // The run's own clock only goes forward.
+  const took = result?.timings?.total ?? finished - started;
+  const what = parts.length > 0 ? `${parts.length} videos done` : "Done";
+  return took >= 0 ? `${what} in ${seconds(took)}` : what;
+}
+
+/** What was done about failures so far, such as a LoRA left out; the result tells it later. */
+function drawNotes(box, notes) {
+  box.hidden = notes.length === 0;
+  if (box.children.length === notes.length) return;
+  box.replaceChildren(...notes.map((text) => el("p", { text })));
+}
+
+/** What was refused last, or why the run failed. */
+function drawProblem(view) {
+  const { job, refused } = view;
+  const error = refused ?? (job?.state === "cancelled" ? null : job?.error);
+  const said = JSON.stringify([error?.message, error?.suggestions]);
+  if (view.said === said) return;
+  view.said = said;
+  view.problem.hidden = !error;
+  view.problem.replaceChildren(...(error ? problemParts(error) : []));
+  if (error && error === job?.error) view.problem.append(copyDiagnostics(job.id));
+}
+
+async function cancel(view) {
+  view.cancel.disabled = true;
+  view.note.textContent = "Stopping after this step";
+  try {
+    await request("POST", `api/jobs/${view.job.id}/cancel`);
+  } catch (error) {
+    view.cancel.disabled = false;
+    toastError(error);
+  }
+  poll.now();
+}
+
+/** The same job again; of a batch, what is not done. */
+async function retry(view) {
+  view.retry.disabled = true;
+  view.refused = null;
+  drawProblem(view);
+  try {
+    await request("POST", `api/jobs/${view.job.id}/retry`);
+    view.cancel.disabled = false;
+  } catch (error) {
+    toastError(error);
+  }
+  view.retry.disabled = false;
+  poll.now();
+}
