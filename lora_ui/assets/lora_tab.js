@@ -6,9 +6,8 @@ import { openMenu } from "./kit/menu.js";
 import { createActionBar } from "./library/action_bar.js";
 import { deleteLoras, lookAgain, renameLora, starLoras } from "./library/actions.js";
 import { openCardMenu } from "./library/card_menu.js";
-import { connectionNote } from "./library/connection_note.js";
 import { showDetails } from "./library/details.js";
-import { createLibrary } from "./library/grid.js";
+import { connectionNote, createLibrary } from "./library/grid.js";
 import { connectKeys } from "./library/grid_keys.js";
 import { isPicture, setThumbnail } from "./library/thumbnails.js";
 import { showTrash } from "./library/trash.js";
@@ -75,7 +74,8 @@ function act(action, name, grid) {
   if (action === "rename") renameLora(name);
   if (action === "star") starLoras(names);
   if (action === "delete") deleteLoras(names);
-  if (action === "menu") openCardMenu(name, grid.cardOf(name).querySelector(".card-menu"));
+  if (action === "menu")
+    openCardMenu(name, grid.cardOf(name).querySelector(".card-menu"), { showDetails });
 }
 
 function connectCards({ grid }) {
@@ -94,7 +94,7 @@ function connectCards({ grid }) {
     const name = event.target.closest(".card")?.dataset.name;
     if (name === undefined || event.clientX + event.clientY === 0) return;
     event.preventDefault();
-    openCardMenu(name, { x: event.clientX, y: event.clientY });
+    openCardMenu(name, { x: event.clientX, y: event.clientY }, { showDetails });
   });
 }
 

@@ -21,15 +21,24 @@ export function address(path, params = {}) {
 }
 
 /** The JSON answer; null where there is none (204). Raises ApiError for everything else. */
-export async function request(method, path, { params, body, keepalive = false } = {}) {
+export function request(method, path, { params, body, keepalive = false } = {}) {
+  return answerOf(address(path, params), {
+    method,
+    keepalive,
+    headers: body === undefined ? {} : { "Content-Type": "application/json" },
+    body: body === undefined ? undefined : JSON.stringify(body),
+  });
+}
+
+/** PUT a file or a picture as it is; answers and raises as `request` does. */
+export function send(path, body, params = {}) {
+  return answerOf(address(path, params), { method: "PUT", body });
+}
+
+async function answerOf(url, options) {
   let response;
   try {
-    response = await fetch(address(path, params), {
-      method,
-      keepalive,
-      headers: body === undefined ? {} : { "Content-Type": "application/json" },
-      body: body === undefined ? undefined : JSON.stringify(body),
-    });
+    response = await fetch(url, options);
   } catch {
     throw unreachable();
   }

@@ -71,6 +71,12 @@ const PATHS = {
   layers: "M10 4l7 4-7 4-7-4zM3 12l7 4 7-4",
   save: "M4 4h10l2 2v10H4zM7 4v4h5V4M7 16v-4h6v4",
   compare: "M4 5h5v10H4zM11 5h5v10h-5zM10 3v14",
+  columns: "M3 4h6v12H3zM11 4h6v12h-6z",
+  reuse: "M4 10a6 6 0 0 1 10.500-4L17 8M17 4v4h-4M16 10a6 6 0 0 1-10.500 4L3 12M3 16v-4h4",
+  previous: "M12 4l-6 6 6 6",
+  next: "M8 4l6 6-6 6",
+  pause: "M7 4v12M13 4v12",
+  film: "M3 4h14v12H3zM7 4v12M13 4v12M3 10h4M13 10h4",
   search: "M9 14A5 5 0 109 4a5 5 0 000 10zM13 13l4 4",
 };
 

@@ -13,12 +13,14 @@ import {
   splitLora,
   starLoras,
 } from "./actions.js";
-import { showDetails } from "./details.js";
 import { editDetails } from "./edit_form.js";
 import { chooseThumbnail } from "./thumbnails.js";
 
-/** `at` is an element or a point, as in `openMenu`. */
-export function openCardMenu(name, at) {
+/**
+ * `at` is an element or a point, as in `openMenu`; `showDetails(name)` opens the details, and
+ * without it the menu has no entry for them.
+ */
+export function openCardMenu(name, at, { showDetails } = {}) {
   const card = store.byName.get(name);
   if (!card) return;
   const selected = store.selection.has(name);
@@ -35,7 +37,7 @@ export function openCardMenu(name, at) {
         disabled: !selected && !usable(card),
         run: () => store.toggle(name),
       },
-      { label: "Details", glyph: "info", note: "I", run: () => showDetails(name) },
+      showDetails && { label: "Details", glyph: "info", note: "I", run: () => showDetails(name) },
       null,
       {
         label: card.favourite ? "Not a favourite any more" : "Favourite",

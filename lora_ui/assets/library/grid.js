@@ -142,3 +142,26 @@ function countText(shown) {
   const all = `${plural(total, "LoRA")}, ${megabytes(libraryFacts().size)}`;
   return shown === total ? all : `${shown} of ${all}`;
 }
+
+/** A line over the tab while the program does not answer. */
+export function connectionNote() {
+  const note = el("div", { class: "connection-note", role: "alert", hidden: true });
+  const draw = () => {
+    note.hidden = store.connected;
+    note.replaceChildren(
+      ...(store.connected
+        ? []
+        : [
+            icon("info"),
+            el("p", {
+              text:
+                "No connection to the program. What you see may be out of date; your selection is" +
+                " kept here and saved as soon as the program answers again.",
+            }),
+          ]),
+    );
+  };
+  store.addEventListener("connection", draw);
+  draw();
+  return note;
+}

@@ -1,5 +1,5 @@
 /** The library's own routes, one function for each. All raise ApiError. */
-import { address, errorFrom, request, unreachable } from "../kit/api.js";
+import { request, send } from "../kit/api.js";
 
 function post(action, body) {
   return request("POST", `api/loras/${action}`, { body });
@@ -58,12 +58,4 @@ export const clearThumbnail = (name) =>
   request("DELETE", "api/loras/thumbnail", { params: { name } });
 
 /** Take a picture or a video as the LoRA's thumbnail. */
-export async function setThumbnail(name, file) {
-  let response;
-  try {
-    response = await fetch(address("api/loras/thumbnail", { name }), { method: "PUT", body: file });
-  } catch {
-    throw unreachable();
-  }
-  if (!response.ok) throw errorFrom(await response.text(), response.status);
-}
+export const setThumbnail = (name, file) => send("api/loras/thumbnail", file, { name });

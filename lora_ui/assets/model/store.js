@@ -7,7 +7,6 @@
  */
 import { request } from "../kit/api.js";
 import { toastError } from "../kit/toasts.js";
-import { unpacked } from "../kit/unpack.js";
 import { Selection } from "./selection.js";
 
 const READS_APART = 4; // times as long as the last reading took
@@ -200,3 +199,14 @@ class Store extends EventTarget {
 }
 
 export const store = new Store();
+
+/** The data as the server packs it, each verdict and each set of them written once: the same with every card's `verdicts` by model. Cards share equal verdicts. */
+function unpacked(data) {
+  const fits = data.fits.map((places) =>
+    Object.fromEntries(Object.entries(places).map(([model, at]) => [model, data.verdicts[at]])),
+  );
+  for (const card of data.loras) {
+    card.verdicts = fits[card.fit] ?? {};
+  }
+  return data;
+}

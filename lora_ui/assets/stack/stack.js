@@ -2,14 +2,13 @@
 
 import { unlessPressed } from "../kit/defer_redraw.js";
 import { delegate, el } from "../kit/dom.js";
+import { isDragging, makeSortable, movedBy } from "../kit/drag_order.js";
 import { form } from "../model/form.js";
 import { store } from "../model/store.js";
 import { partFor, shownExperts, strengthFor } from "../model/strengths.js";
 import { applyAccelerator, putBack } from "./accelerators.js";
-import { openRowMenu } from "./row_menu.js";
 import { editSchedule } from "./schedule_editor.js";
-import { connectDragging, isDragging, movedBy } from "./stack_order.js";
-import { buildRow, showWords, signature } from "./stack_row.js";
+import { buildRow, openRowMenu, showWords, signature } from "./stack_row.js";
 import { settle, showStrength, typed } from "./strength_control.js";
 
 /** A list of rows that keeps itself up to date with the selection. */
@@ -37,7 +36,9 @@ export function createStack(emptyText) {
   list.addEventListener("change", settle);
   list.addEventListener("keydown", (event) => pressed(event, said));
   delegate(list, "click", clicked);
-  connectDragging(list, (names) => (names ? store.stack.reorder(names) : draw()));
+  makeSortable(list, { handle: ".stack-grip" }, (names) =>
+    names ? store.stack.reorder(names) : draw(),
+  );
   draw();
   return el("div", { class: "stack-box" }, list, empty, said);
 }

@@ -1,6 +1,9 @@
-/** One LoRA of the stack as a row. */
+/** One LoRA of the stack as a row, and its menu. */
 
 import { actionButton, el } from "../kit/dom.js";
+import { movedBy } from "../kit/drag_order.js";
+import { openMenu } from "../kit/menu.js";
+import { showDetails } from "../library/details.js";
 import { expertQuestion } from "../model/expert_question.js";
 import { form } from "../model/form.js";
 import {
@@ -14,7 +17,9 @@ import {
 import { store } from "../model/store.js";
 import { differs, isScheduled, partFor, separable, shownExperts } from "../model/strengths.js";
 import { holds, triggerWords } from "../model/trigger_words.js";
-import { acceleratorText } from "./accelerators.js";
+import { acceleratorText, markAccelerator } from "./accelerators.js";
+import { openSweep } from "./compare_dialog.js";
+import { askRange } from "./range_dialog.js";
 import { strengthControl } from "./strength_control.js";
 
 /** What decides how a row looks, but for the numbers in it. */
@@ -171,4 +176,29 @@ function accelerator(name) {
       text: `Use its settings: ${acceleratorText(found)}`,
     }),
   );
+}
+
+/** What else can be done to it. */
+export function openRowMenu(name, button) {
+  const known = store.byName.has(name);
+  const fast = Boolean(store.summary?.accelerators?.[name]);
+  const names = [...store.stack.entries.keys()];
+  const place = names.indexOf(name);
+  const move = (by) => store.stack.reorder(movedBy(names, name, by));
+  openMenu(button, `More for ${name}`, [
+    { label: "Details", glyph: "info", disabled: !known, run: () => showDetails(name) },
+    { label: "Strength sweep", glyph: "compare", run: () => openSweep(name) },
+    { label: "Slider range", glyph: "curve", disabled: !known, run: () => askRange(name) },
+    {
+      label: fast ? "This is no accelerator" : "This is an accelerator",
+      glyph: "bolt",
+      disabled: !known,
+      run: () => markAccelerator(name, !fast),
+    },
+    null,
+    { label: "Move up", disabled: place === 0, run: () => move(-1) },
+    { label: "Move down", disabled: place === names.length - 1, run: () => move(1) },
+    null,
+    { label: "Remove", glyph: "close", run: () => store.deselect(name) },
+  ]);
 }

@@ -3,7 +3,7 @@ import { el, icon } from "../kit/dom.js";
 import * as format from "../kit/format.js";
 import { store } from "../model/store.js";
 import { isScheduled, parsed, partText, shownPart, withExpert } from "../model/strengths.js";
-import { smallCurve } from "./schedule_curve.js";
+import { smallCurve } from "./schedule.js";
 
 const STEP = 0.05;
 const LABELS = { high: "High", low: "Low" };

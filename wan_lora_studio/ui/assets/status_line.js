@@ -5,7 +5,7 @@ import { fraction, progressText, workerText } from "./base/job_text.js";
 import { poll } from "./base/poll.js";
 import { connectTabKeys } from "./base/tabs.js";
 import { currentTheme, toggleTheme } from "./base/theme_switch.js";
-import { queueButton } from "./queue/queue_button.js";
+import { queueButton } from "./queue/queue_panel.js";
 import { showWhenReady } from "./reveal.js";
 
 export function mount({ element, options }) {

@@ -1,8 +1,8 @@
 /** The input picture and how it is cut to the video's size; the form's panel shows it. */
 
+import { send } from "../../../lora_ui/assets/kit/api.js";
 import { toast, toastError } from "../../../lora_ui/assets/kit/toasts.js";
 import { store } from "../../../lora_ui/assets/model/store.js";
-import { send } from "../base/send.js";
 import { keep, kept } from "../base/tab_storage.js";
 
 const KEPT = "studio-picture";

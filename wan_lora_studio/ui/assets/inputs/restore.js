@@ -1,11 +1,11 @@
 /** Taking over the settings of a video or picture: the form, the LoRAs, the input picture. */
+import { send } from "../../../lora_ui/assets/kit/api.js";
 import { openDialog } from "../../../lora_ui/assets/kit/dialogs.js";
 import { el } from "../../../lora_ui/assets/kit/dom.js";
 import { plural } from "../../../lora_ui/assets/kit/format.js";
 import { toast } from "../../../lora_ui/assets/kit/toasts.js";
 import { store } from "../../../lora_ui/assets/model/store.js";
 import { reuseFields } from "../base/run_events.js";
-import { send } from "../base/send.js";
 import { openTab } from "../base/tabs.js";
 import { offerPicture, takePictureFile } from "./picture.js";
 

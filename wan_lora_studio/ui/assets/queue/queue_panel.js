@@ -1,18 +1,43 @@
-/** The queue, in a dialog that every tab can open: what runs, what waits, what has ended. */
+/** The queue: its button in the head, and its dialog with what runs, waits and has ended. */
 import { request } from "../../../lora_ui/assets/kit/api.js";
 import { confirmDialog, openDialog } from "../../../lora_ui/assets/kit/dialogs.js";
 import { delegate, el } from "../../../lora_ui/assets/kit/dom.js";
+import { isDragging, makeSortable } from "../../../lora_ui/assets/kit/drag_order.js";
 import { toastError } from "../../../lora_ui/assets/kit/toasts.js";
 import { poll } from "../base/poll.js";
-import { act } from "./queue_actions.js";
-import { makeSortable } from "./queue_drag.js";
-import { syncRows } from "./queue_rows.js";
+import { act, syncRows } from "./queue_rows.js";
 
 const LISTED = 100;
 const ENDED = ["done", "failed", "cancelled", "interrupted"];
 let open = null;
 
-export function openQueue() {
+/** The button in the page's head: it opens the queue, and says how much is in it. */
+export function queueButton() {
+  const count = el("span", { class: "queue-count", "aria-hidden": "true" });
+  const button = el(
+    "button",
+    { type: "button", class: "button button-quiet", id: "queue-button", "aria-haspopup": "dialog" },
+    "Queue",
+    count,
+  );
+  button.addEventListener("click", openQueue);
+  const draw = () => showCount(button, count, poll.status);
+  poll.addEventListener("status", draw);
+  draw();
+  return button;
+}
+
+function showCount(button, count, status) {
+  const running = status?.running?.length ?? 0;
+  const waiting = status?.queue?.length ?? 0;
+  // Drawn by css: the button's name says it in words.
+  count.dataset.count = status?.paused ? `${running + waiting} paused` : running + waiting;
+  count.hidden = running + waiting === 0 && !status?.paused;
+  const words = [`${running} running`, `${waiting} waiting`, status?.paused && "paused"];
+  button.setAttribute("aria-label", `Queue: ${words.filter(Boolean).join(", ")}`);
+}
+
+function openQueue() {
   if (open) return;
   const view = createView();
   open = view;
@@ -56,7 +81,10 @@ function createView() {
     view.empty,
   );
   delegate(view.content, "click", (target) => pressed(view, target));
-  makeSortable(view.waiting.list, (id, position) => act("move", id, { position }, view.said));
+  makeSortable(view.waiting.list, { handle: ".queue-row", key: "id" }, (order, id) => {
+    if (order) act("move", id, { position: order.indexOf(id) + 1 }, view.said);
+    else drawQueue(view);
+  });
   return view;
 }
 
@@ -72,7 +100,7 @@ function drawQueue(view) {
   view.pause.textContent = status.paused ? "Resume the queue" : "Pause the queue";
   view.pause.setAttribute("aria-pressed", String(status.paused));
   show(view.running, status.running);
-  show(view.waiting, status.queue);
+  if (!isDragging(view.waiting.list)) show(view.waiting, status.queue);
   const unended = new Set([...status.running, ...status.queue].map((job) => job.id));
   show(
     view.finished,

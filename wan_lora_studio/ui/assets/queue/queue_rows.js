@@ -1,8 +1,11 @@
-/** The rows of the queue. Each stays one element while its job is listed, so focus stays too. */
-import { address } from "../../../lora_ui/assets/kit/api.js";
+/** The rows of the queue, and what their buttons do. A row stays one element while its job is listed, so focus stays too. */
+import { address, request } from "../../../lora_ui/assets/kit/api.js";
 import { el } from "../../../lora_ui/assets/kit/dom.js";
 import { plural, seconds } from "../../../lora_ui/assets/kit/format.js";
+import { toastError } from "../../../lora_ui/assets/kit/toasts.js";
 import { fraction, progressText } from "../base/job_text.js";
+import { poll } from "../base/poll.js";
+import { editJob } from "./queue_edit.js";
 
 const STATES = {
   queued: "Waiting",
@@ -28,6 +31,15 @@ const LABELS = {
   cancel: "Cancel",
   retry: "Retry",
   delete: "Delete",
+};
+const SAID = {
+  cancel: "Cancelled",
+  retry: "Queued again",
+  duplicate: "A copy waits in the queue",
+  delete: "Removed from the list",
+  pause: "The queue is paused",
+  resume: "The queue goes on",
+  clear: "Finished jobs removed",
 };
 const SPOKEN = { up: "Move up", down: "Move down", delete: "Remove from the list" };
 
@@ -73,7 +85,6 @@ function update(row, job, index, count) {
   drawBar(bar, job);
   drawParts(parts, job);
   if (row.dataset.state !== job.state) drawActions(row, actions, job.state);
-  row.draggable = job.state === "queued";
   const up = actions.querySelector('[data-action="up"]');
   if (up) {
     up.disabled = index === 0;
@@ -148,4 +159,26 @@ function drawActions(row, actions, state) {
     ),
   );
   if (focused) actions.firstElementChild.focus();
+}
+
+/** Do it, and say in `said` that it is done; what is refused is shown in words. */
+export async function act(name, id, { position }, said) {
+  try {
+    if (name === "edit") {
+      await editJob(id);
+      return;
+    }
+    await asked(name, id, position);
+    said.textContent = name === "move" ? `Moved to place ${position}` : SAID[name];
+  } catch (error) {
+    toastError(error);
+  }
+  await poll.now();
+}
+
+function asked(name, id, position) {
+  if (["pause", "resume", "clear"].includes(name)) return request("POST", `api/queue/${name}`);
+  if (name === "delete") return request("DELETE", `api/jobs/${id}`);
+  const body = name === "move" ? { position } : undefined;
+  return request("POST", `api/jobs/${id}/${name}`, { body });
 }

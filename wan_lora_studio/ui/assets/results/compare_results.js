@@ -6,8 +6,7 @@
  */
 import { address } from "../../../lora_ui/assets/kit/api.js";
 import { openDialog } from "../../../lora_ui/assets/kit/dialogs.js";
-import { el } from "../../../lora_ui/assets/kit/dom.js";
-import { glyph } from "../base/icons.js";
+import { el, icon } from "../../../lora_ui/assets/kit/dom.js";
 
 const USUAL_FPS = 16;
 
@@ -66,15 +65,15 @@ function loras(result) {
 }
 
 function createControls() {
-  const icon = (label, name) =>
+  const button = (label, name) =>
     el(
       "button",
       { type: "button", class: "icon-button", "aria-label": label, title: label },
-      glyph(name),
+      icon(name),
     );
-  const back = icon("One frame back", "previous");
-  const play = icon("Play", "play");
-  const forth = icon("One frame on", "next");
+  const back = button("One frame back", "previous");
+  const play = button("Play", "play");
+  const forth = button("One frame on", "next");
   const scrub = el("input", { type: "range", min: 0, max: 1, step: 1, "aria-label": "Frame" });
   const frame = el("output", { class: "compare-frame" });
   const element = el("div", { class: "compare-controls" }, back, play, forth, scrub, frame);
@@ -187,7 +186,7 @@ class Pair {
     if (play.title !== label) {
       play.title = label;
       play.setAttribute("aria-label", label);
-      play.replaceChildren(glyph(label.toLowerCase()));
+      play.replaceChildren(icon(label.toLowerCase()));
     }
     scrub.value = this.#frame;
     scrub.setAttribute("aria-valuetext", `Frame ${this.#frame + 1} of ${this.#count}`);

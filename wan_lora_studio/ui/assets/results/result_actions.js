@@ -1,10 +1,9 @@
 /** What can be done to a result. Each says how it went. */
-import { request } from "../../../lora_ui/assets/kit/api.js";
+import { request, send } from "../../../lora_ui/assets/kit/api.js";
 import { openDialog } from "../../../lora_ui/assets/kit/dialogs.js";
 import { el } from "../../../lora_ui/assets/kit/dom.js";
 import { toast, toastError } from "../../../lora_ui/assets/kit/toasts.js";
 import { store } from "../../../lora_ui/assets/model/store.js";
-import { send } from "../base/send.js";
 import { openTab } from "../base/tabs.js";
 import { offerPicture } from "../inputs/picture.js";
 import { restore } from "../inputs/restore.js";

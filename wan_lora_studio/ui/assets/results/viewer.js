@@ -1,10 +1,9 @@
 /** One result in a dialog: the video plays, its settings are beside it. */
 import { address, request } from "../../../lora_ui/assets/kit/api.js";
 import { openDialog } from "../../../lora_ui/assets/kit/dialogs.js";
-import { el } from "../../../lora_ui/assets/kit/dom.js";
+import { el, icon } from "../../../lora_ui/assets/kit/dom.js";
 import { plural } from "../../../lora_ui/assets/kit/format.js";
 import { store } from "../../../lora_ui/assets/model/store.js";
-import { glyph } from "../base/icons.js";
 import { loraReports, remarks, timingText } from "./result.js";
 import {
   continueFrom,
@@ -43,11 +42,11 @@ export function openViewer(id) {
   show(view);
 }
 
-function stepButton(label, icon) {
+function stepButton(label, glyph) {
   return el(
     "button",
     { type: "button", class: "icon-button", "aria-label": label, title: label },
-    glyph(icon),
+    icon(glyph),
   );
 }
 
@@ -111,7 +110,7 @@ function buttons(view, result, video) {
     const changed = await markFavourite(result, on);
     if (changed) favourite.setAttribute("aria-pressed", String(changed.favourite));
   });
-  favourite.prepend(glyph("star"));
+  favourite.prepend(icon("star"));
   favourite.setAttribute("aria-pressed", String(result.favourite));
   favourite.classList.add("button-favourite");
   const download = el("a", {
