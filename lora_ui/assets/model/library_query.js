@@ -153,7 +153,7 @@ function ordered() {
   return order.sorted;
 }
 
-export function compareNames(a, b) {
+function compareNames(a, b) {
   return collator.compare(a.title ?? a.name, b.title ?? b.name) || collator.compare(a.name, b.name);
 }
 

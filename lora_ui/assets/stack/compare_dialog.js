@@ -81,7 +81,7 @@ function noteFor(name, values) {
 }
 
 /** The numbers of a list; null if something in it is none. */
-export function readStrengths(text) {
+function readStrengths(text) {
   const parts = text
     .split(/[,;\s]+/)
     .map((part) => part.trim())

@@ -143,7 +143,7 @@ function clicked(view, target) {
 }
 
 /** Put the set's LoRAs into the stack; those that the library lacks are switched off. */
-export function applySet({ name, loras }, append) {
+function applySet({ name, loras }, append) {
   const restore = store.stack.restorer();
   const missing = loras.filter((item) => !usable(store.byName.get(item.name)));
   for (const item of loras) {

@@ -150,7 +150,7 @@ function lineOf({ filename, status, name, error }) {
 }
 
 /** "fits T2V-A14B · high+low pair · rank 32 · 400/400 layers", with what is missing. */
-export function verdictText(lora) {
+function verdictText(lora) {
   const parts = [
     fits(lora, store.model) ? `fits ${store.modelTitle}` : elsewhere(lora),
     KINDS[kindOf(lora)],

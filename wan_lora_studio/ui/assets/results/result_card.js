@@ -1,7 +1,6 @@
 /** One result as a card of the gallery: its poster, what it shows, what can be done. */
 import { address } from "../../../lora_ui/assets/kit/api.js";
-import { actionButton, el } from "../../../lora_ui/assets/kit/dom.js";
-import { glyph } from "../base/icons.js";
+import { actionButton, el, icon } from "../../../lora_ui/assets/kit/dom.js";
 
 export function resultCard(result) {
   const { id } = result;
@@ -52,8 +51,8 @@ export function showMarks(item, result, chosen) {
   item.classList.toggle("result-chosen", chosen);
 }
 
-function iconButton(action, icon) {
-  return el("button", { type: "button", class: "icon-button", dataset: { action } }, glyph(icon));
+function iconButton(action, glyph) {
+  return el("button", { type: "button", class: "icon-button", dataset: { action } }, icon(glyph));
 }
 
 function name(item, action, label) {
@@ -75,7 +74,7 @@ const DATE = new Intl.DateTimeFormat(undefined, {
 });
 
 /** "14:05" today, "Yesterday", or the date. */
-export function when(created) {
+function when(created) {
   const moment = new Date(created * 1000);
   const today = new Date();
   today.setHours(0, 0, 0, 0);
