@@ -97,7 +97,7 @@ def prepare(wanted: str) -> None:
 
 
 def _contents() -> str:
-    files = sorted(ROOT.glob("requirements*.txt"))
+    files = [*sorted(ROOT.glob("requirements*.txt")), *ROOT.glob("constraints.txt")]
     return "".join(path.read_text(encoding="utf-8") for path in files).rstrip("\n")
 
 

@@ -17,7 +17,8 @@ from tests.support.paths import ROOT
 
 # What any room may import, and what each of these may import of the others.
 GROUND = {
-    "backups": "settings sqlite_file damaged_files storage_faults errors",
+    "backups": "command_name settings sqlite_file damaged_files storage_faults errors",
+    "command_name": "shipped",
     "damaged_files": "",
     "diagnostic_text": "logs installed_versions redaction settings",
     "documents": "sqlite_file storage_faults",
@@ -32,9 +33,10 @@ GROUND = {
     "logs": "settings redaction units",
     "media": "",
     "redaction": "",
-    "settings": "extra_model_paths folder_rules untrusted_json errors",
+    "settings": "shipped extra_model_paths folder_rules untrusted_json errors",
+    "shipped": "",
     "sqlite_file": "damaged_files storage_faults errors",
-    "storage_faults": "errors",
+    "storage_faults": "command_name errors",
     "units": "",
     "untrusted_json": "units",
 }

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from wan_lora_studio.command_name import COMMAND
 from wan_lora_studio.damaged_files import SetAside, all_set_aside, move_away
 from wan_lora_studio.errors import StorageError
 from wan_lora_studio.settings import Settings
@@ -181,7 +182,7 @@ class Copies:
         raise StorageError(
             f"There is no copy of {name!r}" + (f" of {day}." if day and copies else "."),
             cause="The app makes one a day while it runs.",
-            suggestions=[f"Choose one of: {days}." if days else "Run 'python app.py restore'."],
+            suggestions=[f"Choose one of: {days}." if days else f"Run '{COMMAND} restore'."],
             context={"name": name, "folder": str(self._folder)},
         )
 
@@ -231,7 +232,7 @@ def _notice(file: KeptFile, aside: SetAside, copies: Sequence[Copy]) -> str:
     found = next((copy for copy in copies if copy.file == file), None)
     offer = (
         f" There is a copy of {found.day:%d %B %Y}: close the app and run"
-        f" 'python app.py restore {file.name}' to bring it back."
+        f" '{COMMAND} restore {file.name}' to bring it back."
         if found
         else " There is no copy of it yet."
     )

@@ -2,7 +2,8 @@
 
 The shipped `config.json` holds every default; a user's own file needs only what it changes.
 Later sources win: shipped file, given file, environment `WAN_LORA_<FIELD>`, overrides.
-Relative paths in a file count from that file's folder, all others from the working directory.
+Relative paths in a file count from that file's folder, all others from the working directory; in
+the shipped file of an installed app they count from the user's folder (see `shipped`).
 """
 
 from __future__ import annotations
@@ -26,9 +27,11 @@ from pydantic import (
 from wan_lora_studio.errors import SettingsError
 from wan_lora_studio.extra_model_paths import lora_folders
 from wan_lora_studio.folder_rules import folder_problems, path_problem
+from wan_lora_studio.shipped import SHIPPED, own_folder, shipped_model
 from wan_lora_studio.untrusted_json import UntrustedJSONError, read_json, read_object
 
-SHIPPED_CONFIG = Path(__file__).resolve().parent.parent / "config.json"
+CONFIG_NAME = "config.json"
+SHIPPED_CONFIG = SHIPPED / CONFIG_NAME
 ENVIRONMENT_PREFIX = "WAN_LORA_"
 LOGIN_VARIABLE = "WAN_LORA_LOGIN"  # of the page's login, which is no setting
 MOST_DAYS = 100_000.0  # a calendar holds no more
@@ -254,16 +257,17 @@ class Settings(BaseModel):
         return self.models_dir / Path(self.model(model_type).path).expanduser()
 
 
-def load_settings(config: str | Path = SHIPPED_CONFIG, **overrides: Any) -> Settings:
+def load_settings(config: str | Path | None = None, **overrides: Any) -> Settings:
     """Read the settings.
 
+    Without a `config`, an installed app reads the config.json of the user's folder if there is one.
     `overrides` are fields by name; None means "not given". Raises SettingsError that names
     every bad key and value at once.
     """
-    values = _read(SHIPPED_CONFIG)
-    if problem := path_problem(config):
+    values = _shipped_values()
+    if config is not None and (problem := path_problem(config)):
         raise SettingsError(f"The path of the settings file {problem}.")
-    path = Path(config)
+    path = _own_config() if config is None else Path(config)
     if path.resolve() != SHIPPED_CONFIG:
         values = _merged(values, _read(path))
     values = _merged(values, _absolute(_environment()))
@@ -304,7 +308,30 @@ def _disagreements(values: Mapping[str, Any]) -> list[str]:
     )
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _shipped_values() -> dict[str, Any]:
+    """The defaults, with the user's folders and the models that came with the package."""
+    try:
+        own = own_folder()
+    except RuntimeError as error:
+        raise SettingsError(
+            "There is no home folder to keep the library and the videos in.",
+            cause="The system knows no home folder of this user.",
+            suggestions=["Set HOME to a folder that this user may write to, then start again."],
+        ) from error
+    values = _read(SHIPPED_CONFIG, own)
+    for row in values["models"].values():
+        if folder := shipped_model(row["path"]):
+            row["path"] = str(folder)
+    return values
+
+
+def _own_config() -> Path:
+    own = own_folder() / CONFIG_NAME
+    return own if own.is_file() else SHIPPED_CONFIG
+
+
+def _read(path: Path, base: Path | None = None) -> dict[str, Any]:
+    """The values of a file; relative paths count from `base`, or from the file's folder."""
     try:
         values = read_object(path.read_bytes())
     except FileNotFoundError as error:
@@ -319,7 +346,7 @@ def _read(path: Path) -> dict[str, Any]:
         ) from error
     except (OSError, ValueError) as error:  # the latter for a path that can be none
         raise SettingsError(f"{path} cannot be read: {error}.") from error
-    return _absolute(values, path.resolve().parent)
+    return _absolute(values, base or path.resolve().parent)
 
 
 def _absolute(values: Mapping[str, Any], base: Path | None = None) -> dict[str, Any]:

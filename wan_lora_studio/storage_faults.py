@@ -19,6 +19,7 @@ from typing import Literal, TypeVar
 
 from filelock import Timeout
 
+from wan_lora_studio.command_name import COMMAND
 from wan_lora_studio.errors import StorageError
 
 logger = logging.getLogger(__name__)
@@ -202,8 +203,8 @@ def _words(kind: Kind, path: Path) -> tuple[str, str]:
         ),
         "damaged": (
             "Part of the file was overwritten or lost, as happens when a disk fails or is full.",
-            "Try again: the damaged file has been set aside and a new one is in use. 'python"
-            " app.py restore' lists the copies that there are.",
+            "Try again: the damaged file has been set aside and a new one is in use."
+            f" '{COMMAND} restore' lists the copies that there are.",
         ),
         "failing": (
             "The system could not read or write the file.",

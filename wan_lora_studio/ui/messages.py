@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from wan_lora_studio.command_name import COMMAND
 from wan_lora_studio.errors import GenerationError, SettingsError, StudioError, UploadError
 from wan_lora_studio.units import from_mb
 
@@ -60,8 +61,8 @@ def port_taken(host: str, port: int) -> StudioError:
     return SettingsError(
         f"Port {port} of {host} is already in use, perhaps by this program itself.",
         suggestions=[
-            f"Choose another port: python app.py --port {port + 1}",
-            "Let the system choose one: python app.py --port 0",
+            f"Choose another port: {COMMAND} --port {port + 1}",
+            f"Let the system choose one: {COMMAND} --port 0",
         ],
     )
 

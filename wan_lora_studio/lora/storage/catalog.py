@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 
 from filelock import FileLock
 
+from wan_lora_studio.command_name import COMMAND
 from wan_lora_studio.damaged_files import set_aside
 from wan_lora_studio.errors import LoRAError
 from wan_lora_studio.lora.files import Hashes
@@ -53,7 +54,7 @@ NAME = ".catalog.sqlite"
 CALLED = "The library's catalogue"
 IF_DAMAGED = (
     "files are looked through again; titles, tags, favourites and uses are in the copies that"
-    " 'python app.py restore' lists"
+    f" '{COMMAND} restore' lists"
 )
 BUSY_SECONDS = 30.0
 SCHEMA_VERSION = 2

@@ -8,16 +8,17 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from wan_lora_studio.command_name import COMMAND
 from wan_lora_studio.errors import GenerationError, SettingsError
 from wan_lora_studio.lora.selection import parse_multipliers
 
 LOGIN_VARIABLE = "WAN_LORA_LOGIN"
-EXAMPLES = """examples:
-  python app.py
-  python app.py --port 8000 --model demo --no-browser
-  python app.py restore library
-  python app.py generate --like outputs/circle.mp4 --seed 8
-  python app.py generate --prompt "a red circle moving left on a navy background" \\
+EXAMPLES = f"""examples:
+  {COMMAND}
+  {COMMAND} --port 8000 --model demo --no-browser
+  {COMMAND} restore library
+  {COMMAND} generate --like outputs/circle.mp4 --seed 8
+  {COMMAND} generate --prompt "a red circle moving left on a navy background" \\
       --lora style=0.8 --lora motion=high:1.0,low:0.4 --seed 7 --out circle.mp4
 """
 # Arguments of `generate` that are a task's fields, with their types and their words.
@@ -39,7 +40,7 @@ TASK_ARGUMENTS: tuple[tuple[str, str, type, str], ...] = (
 def build_parser(version: str) -> argparse.ArgumentParser:
     shared = _shared_arguments()
     parser = argparse.ArgumentParser(
-        prog="app.py",
+        prog=COMMAND,
         description="Wan2.2 LoRA Studio: make videos with LoRAs, in the browser or from here.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,

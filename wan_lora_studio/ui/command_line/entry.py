@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Sequence
 
-from wan_lora_studio.errors import StudioError
+from wan_lora_studio.errors import StorageError, StudioError
 from wan_lora_studio.installed_versions import versions
 from wan_lora_studio.jobs.queue import JobQueue
 from wan_lora_studio.logs import start_logging
 from wan_lora_studio.lora.uploads import LoRAUploadHandler
 from wan_lora_studio.settings import Settings, load_settings
+from wan_lora_studio.shipped import put_demo_loras
 from wan_lora_studio.ui.command_line.arguments import build_parser, read_login, settings_overrides
 from wan_lora_studio.ui.command_line.generate import run_generate
 from wan_lora_studio.ui.command_line.restore import run_restore
@@ -24,6 +26,7 @@ INTERRUPTED = 130
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Exit codes: 0 done, 1 an error in words on stderr, 2 wrong usage, 130 interrupted."""
+    keep_printing()
     arguments = build_parser(f"Wan2.2 LoRA Studio {versions()['app']}").parse_args(argv)
     log_level = getattr(arguments, "log_level", "warning")
     try:
@@ -31,9 +34,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         settings = load_settings(**config, **settings_overrides(arguments))
         start_logging(settings, "app", log_level)
         if arguments.command == "generate":
+            begin_library(settings)
             return run_generate(arguments, settings)
         if arguments.command == "restore":
             return run_restore(arguments, settings)
+        begin_library(settings)
         return run_page(arguments, settings, log_level)
     except StudioError as error:
         print(in_words(error), file=sys.stderr)
@@ -41,6 +46,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("\nInterrupted.", file=sys.stderr)
         return INTERRUPTED
+
+
+def keep_printing() -> None:
+    """A console that lacks a character gets its number, rather than ending the program."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # there may be none, as under pythonw
+            stream.reconfigure(errors="backslashreplace")
+
+
+def begin_library(settings: Settings) -> None:
+    """Put the demo LoRAs where an installed app begins its library. Raises StorageError."""
+    try:
+        put_demo_loras(settings.loras_dir)
+    except OSError as error:
+        raise StorageError(
+            f"The library cannot be begun in {settings.loras_dir}.",
+            cause=f"{error.strerror or error}.",
+            suggestions=["Make room or get the right to write there, or give --loras-dir FOLDER."],
+        ) from error
 
 
 def run_page(arguments: argparse.Namespace, settings: Settings, log_level: str) -> int:

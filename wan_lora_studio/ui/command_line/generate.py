@@ -1,4 +1,4 @@
-"""`python app.py generate`: one video without the page."""
+"""Generate command: one video without the page."""
 
 from __future__ import annotations
 

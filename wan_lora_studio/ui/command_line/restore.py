@@ -1,10 +1,11 @@
-"""`python app.py restore`: list the copies of the app's own files, or bring one back."""
+"""Restore command: list the copies of the app's own files, or bring one back."""
 
 from __future__ import annotations
 
 import argparse
 
 from wan_lora_studio.backups import Copies
+from wan_lora_studio.command_name import COMMAND
 from wan_lora_studio.errors import StorageError
 from wan_lora_studio.jobs.supervisor import is_running
 from wan_lora_studio.settings import Settings
@@ -35,7 +36,7 @@ def _listed(copies: Copies) -> list[str]:
     found, lines = copies.all(), list(copies.notices())
     if not found:
         return [*lines, "There are no copies yet. The app makes one a day while it runs."]
-    lines.append("Copies, the newest first. 'python app.py restore NAME' brings one back.")
+    lines.append(f"Copies, the newest first. '{COMMAND} restore NAME' brings one back.")
     for name in dict.fromkeys(copy.file.name for copy in found):
         days = ", ".join(copy.day.isoformat() for copy in found if copy.file.name == name)
         lines.append(f"  {name:<12}{days}")
