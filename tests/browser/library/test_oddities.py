@@ -5,13 +5,13 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from backend.units import MB
 from playwright.sync_api import Page, expect
 
 from tests.browser.actions import card, choose_action, upload
 from tests.browser.library.test_library import one_demo_lora
 from tests.browser.running import App, open_tab
 from tests.support.loras.files import write_lora
+from wan_lora_studio.units import MB
 
 
 def test_the_same_file_twice_is_shown(page: Page, app: App, tmp_path: Path) -> None:
