@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 
 from wan_lora_studio.damaged_files import all_set_aside
 from wan_lora_studio.errors import SettingsError, StorageError
-from wan_lora_studio.sqlite_file import CountedFile, Schema
+from wan_lora_studio.sqlite_file import CountedFile, Schema, SQLiteFile
 
 FIRST = """
 CREATE TABLE things (name TEXT PRIMARY KEY);
@@ -188,6 +189,90 @@ def test_a_file_that_is_held_at_the_start_is_read_all_the_same(tmp_path: Path) -
     add(file, "a")
     assert len(names(file)) == 2 and file.fault is None
     file.close()
+
+
+def test_who_reads_waits_for_no_writer(tmp_path: Path) -> None:
+    path = tmp_path / "list.sqlite"
+    filled(path, 1)
+    file = CountedFile(path, NEW)
+    before = names(file)
+    with ThreadPoolExecutor(1) as threads:
+        with file.writing() as connection:
+            connection.execute("INSERT INTO things VALUES ('a', 1)")
+            assert names(file) == sorted([*before, "a"]), "a writer sees what it wrote"
+            asked = threads.submit(names, file), threads.submit(file.revision)
+            assert [each.result() for each in asked] == [before, 1]
+        assert threads.submit(names, file).result() == sorted([*before, "a"])
+    file.close()
+
+
+def test_an_amendment_takes_the_file_with_its_first_change(tmp_path: Path) -> None:
+    path = tmp_path / "list.sqlite"
+    filled(path, 1)
+    file, other = CountedFile(path, NEW), CountedFile(path, NEW, busy_seconds=0)
+    with file.amending() as connection:
+        assert connection.execute("SELECT COUNT(*) FROM things").fetchone()[0] == 1
+        add(other, "other")
+        connection.execute("INSERT INTO things VALUES ('a', 1)")
+        with pytest.raises(StorageError):
+            add(other, "too late")
+    with suppress(KeyError), file.amending(durable=False) as connection:
+        connection.execute("DELETE FROM things")
+        raise KeyError
+    assert len(names(file)) == 3
+    file.close()
+    other.close()
+
+
+def test_a_wal_that_is_removed_is_noticed(tmp_path: Path) -> None:
+    path = tmp_path / "list.sqlite"
+    file = CountedFile(path, NEW)
+    add(file, "a")
+    file.rows("PRAGMA wal_checkpoint(TRUNCATE)")
+    path.with_name("list.sqlite-wal").unlink()
+    add(file, "b")
+    other = CountedFile(path, NEW)
+    assert "b" in names(other), "what is written is in the file that others open"
+    file.close()
+    other.close()
+
+
+def test_an_optional_file_of_a_newer_version_stands_aside(tmp_path: Path) -> None:
+    path = tmp_path / "list.sqlite"
+    filled(path, 1)
+    content = path.read_bytes()
+    older = SQLiteFile(path, OLD, is_optional=True)
+    assert older.fault is not None and older.fault.kind == "newer"
+    assert older.rows("SELECT * FROM things") == []
+    with older.amending() as connection:
+        connection.execute("INSERT INTO things VALUES ('a')")
+    assert len(older.rows("SELECT * FROM things")) == 1, "the copy can be written"
+    for change in (older.require_own, lambda: older.writing().__enter__()):
+        with pytest.raises(StorageError, match=r"The list at .* newer version"):
+            change()
+    older.close()
+    assert path.read_bytes() == content
+
+
+def test_a_step_may_be_a_function(tmp_path: Path) -> None:
+    def complete(connection: sqlite3.Connection) -> None:
+        connection.execute("ALTER TABLE things ADD COLUMN size INTEGER")
+        connection.execute("UPDATE things SET size = length(name)")
+
+    def fail(connection: sqlite3.Connection) -> None:
+        connection.execute("DROP TABLE things")
+        connection.execute("SELECT no_such_function()")
+
+    path = tmp_path / "list.sqlite"
+    old = CountedFile(path, OLD)
+    with old.writing() as connection:
+        connection.execute("INSERT INTO things VALUES ('abc')")
+    old.close()
+    with pytest.raises(SettingsError):
+        CountedFile(path, Schema("The list", (FIRST, fail), ""))
+    new = CountedFile(path, Schema("The list", (FIRST, complete), "it is made again"))
+    assert [tuple(row) for row in new.rows("SELECT name, size FROM things")] == [("abc", 3)]
+    new.close()
 
 
 def test_a_step_that_fails_changes_nothing(tmp_path: Path) -> None:

@@ -20,11 +20,11 @@ from typing import Literal, TypeVar
 from filelock import Timeout
 
 from wan_lora_studio.command_name import COMMAND
-from wan_lora_studio.errors import StorageError
+from wan_lora_studio.errors import StorageError, StudioError
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
-Kind = Literal["full", "locked", "read_only", "damaged", "failing"]
+Kind = Literal["full", "locked", "read_only", "damaged", "failing", "newer"]
 CONTENT = "content"
 DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 BY_CODE: dict[int, Kind] = {
@@ -148,10 +148,16 @@ def full_disk(path: Path) -> Fault | None:
     return None
 
 
+def newer_version(error: StudioError) -> Fault:
+    """A file that a newer version of the app wrote, as that error says."""
+    cause = "It is left as it is, because this version does not know all that it holds."
+    return Fault("newer", str(error), cause, error.suggestions[0])
+
+
 def storage_error(called: str, fault: Fault, path: Path) -> StorageError:
     verb = "was damaged" if fault.kind == "damaged" else "cannot be used"
     return StorageError(
-        f"{called} {verb}: {fault.said}.",
+        fault.said if fault.kind == "newer" else f"{called} {verb}: {fault.said}.",
         cause=fault.cause,
         suggestions=[fault.suggestion],
         context={"path": str(path), "reason": fault.kind, "status": fault.status},
