@@ -16,6 +16,7 @@ import pytest
 from tests.support.loras.files import add_pair, diffusion_pipe, musubi, write_lora
 from wan_lora_studio.errors import LoRAError, LoRAFileError, LoRANotFoundError, SettingsError
 from wan_lora_studio.lora.library.library import LoRALibrary
+from wan_lora_studio.lora.storage.schema import CATALOG
 from wan_lora_studio.settings import Settings, load_settings
 
 CONTRACT = {
@@ -342,13 +343,47 @@ def test_a_catalogue_with_text_that_is_none_is_set_aside(
 def test_a_catalogue_of_a_newer_version_is_refused_by_name_and_left_alone(
     library: LoRALibrary, root: Path, settings: Settings
 ) -> None:
-    library.refresh()
-    with closing(sqlite3.connect(root / ".catalog.sqlite")) as db:
+    write_lora(root / "a.safetensors")
+    library.set_role("a", "high")
+    place, newest = root / ".catalog.sqlite", len(CATALOG.steps)
+    with closing(sqlite3.connect(place)) as db:
         db.execute("PRAGMA user_version=99")
-    with pytest.raises(SettingsError, match=r"catalogue at .* newer version"):
-        LoRALibrary(settings)
-    with closing(sqlite3.connect(root / ".catalog.sqlite")) as db:
-        assert db.execute("PRAGMA user_version").fetchone() == (99,)
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    content = place.read_bytes()
+    older = LoRALibrary(settings)
+    assert older.list_available_loras()["a"]["status"] == "ok"
+    (note,) = older.get_ui_display_data()["notes"]
+    assert f"catalogue at {place} was written by a newer version" in note["text"]
+    for change in (
+        lambda: older.edit_lora_metadata("a", {"title": "A"}),
+        lambda: older.delete_lora_file("a"),
+        lambda: older.rename_lora_file("a", "b"),
+        lambda: older.set_role("a", "low"),
+    ):
+        with pytest.raises(LoRAError, match=r"catalogue at .* newer version") as told:
+            change()
+        assert "Update the studio" in told.value.suggestions[0]
+    older.record_use({"a": 1.0})
+    assert place.read_bytes() == content and (root / "a.safetensors").is_file()
+    with closing(sqlite3.connect(place)) as db:
+        db.execute(f"PRAGMA user_version={newest}")
+    assert LoRALibrary(settings).record("a")["expert"] == "high"
+
+
+def test_what_a_newer_version_left_unfinished_is_left_alone(
+    library: LoRALibrary, root: Path, settings: Settings
+) -> None:
+    library.refresh()
+    step = root / ".staging" / "1" / "a.safetensors"
+    step.parent.mkdir(parents=True)
+    step.write_bytes(b"half")
+    os.utime(step.parent, (0, 0))
+    os.utime(step, (0, 0))
+    with closing(sqlite3.connect(root / ".catalog.sqlite")) as db, db:
+        db.execute("INSERT INTO intents (moves, folders) VALUES ('[]', '[]')")
+        db.execute("PRAGMA user_version=99")
+    LoRALibrary(settings).list_available_loras()
+    assert step.read_bytes() == b"half"
 
 
 def test_another_instance_sees_a_change_at_once(

@@ -25,6 +25,7 @@ WRITES = {
     "selections": ("PATCH", "/api/selection", {"loras": {"style": {"add": True, "strength": 1}}}),
     "library": ("POST", "/api/loras/edit", {"names": ["style"], "changes": {"title": "A"}}),
 }
+REFUSED = "was written by a newer version of the studio"
 LISTS = ("status", "jobs", "results", "results/trash", "loras", "loras/cards", "sets", "selection")
 
 
@@ -81,6 +82,27 @@ def test_a_file_that_is_damaged_at_the_start(settings: Settings, name: str, how:
         (notice,) = client.get("/api/status").json()["notices"]
         assert "was damaged and has been set aside as" in notice
         assert f"restore {name}" in notice or "no copy" in notice
+
+
+def test_a_library_that_a_newer_version_wrote(settings: Settings) -> None:
+    path = path_of(settings, "library")
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA user_version=99")
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    content = path.read_bytes()
+    with app(settings) as client:
+        for each in LISTS:
+            assert client.get(f"/api/{each}").status_code == 200, each
+        for what, (method, place, body) in WRITES.items():
+            answer = client.request(method, place, json=body)
+            if what == "library":
+                assert not answer.json()["ok"] and REFUSED in answer.text
+            else:
+                assert answer.status_code < 300 or "taken" in answer.text, (what, answer.text)
+        (note,) = client.get("/api/loras/cards").json()["notes"]
+        assert f"{path} {REFUSED}" in note["text"]
+        assert client.get("/healthz").status_code == 200
+    assert path.read_bytes() == content
 
 
 @pytest.mark.parametrize("how", ["garbage", "pages"])

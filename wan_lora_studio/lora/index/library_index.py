@@ -54,6 +54,10 @@ EMPTIED_ADVICE = (
     "Put the LoRA files back: they show again within seconds.",
     "Titles, tags and favourites come back with the folder's .catalog.sqlite.",
 )
+REFUSED = (
+    "The LoRAs are listed without their titles, tags, favourites, pairs and uses, and nothing in"
+    " the library can be changed."
+)
 EXTRA_ADVICE = "Connect its disk, or correct its path in extra_lora_dirs or extra_model_paths."
 OPENING_BYTES = 64 * 1024  # opening a file takes about as long as hashing this much
 
@@ -333,6 +337,9 @@ class LibraryIndex:
         if self.catalog.remade and not self.entries:
             text = f"The LoRA folder {self.root} was emptied or replaced while the app was running."
             found.append(_note(str(self.root), text, *EMPTIED_ADVICE))
+        fault = self.catalog.fault
+        if fault is not None and fault.kind == "newer":
+            found.append(_note(str(self.catalog.path), f"{fault.said} {REFUSED}", fault.suggestion))
         found += [
             _note(path, f"{path} {why}.", advice)
             for path, why, advice in self.seen.unfollowed

@@ -34,11 +34,6 @@ from wan_lora_studio.lora.storage.moves import (
 )
 from wan_lora_studio.lora.storage.staging_area import discard_stages
 
-SCHEMA = (
-    "CREATE TABLE IF NOT EXISTS intents (id INTEGER PRIMARY KEY AUTOINCREMENT,"
-    " moves TEXT NOT NULL, folders TEXT NOT NULL)"
-)
-
 
 @dataclass(frozen=True)
 class Intent:
@@ -57,7 +52,6 @@ class Journal:
         self._root = root
         self._extra = tuple(extra)
         self._catalog = catalog
-        catalog.add_table(SCHEMA)
 
     def carry_out(self, moves: Sequence[Move], then: Callable[[sqlite3.Connection], None]) -> None:
         """Move every file in order, and let `then` change the catalogue: all of it or nothing.
@@ -93,10 +87,17 @@ class Journal:
     def recover(self) -> bool:
         """Take back every change that was cut off. True if there was one.
 
-        Raises LoRAError if a file cannot be moved back; its intent then stays.
+        Raises LoRAError if a file cannot be moved back, or the catalogue is out of reach; the
+        intent then stays.
         """
-        if self._catalog.fault is not None:
-            return False  # what is read is a copy; the file keeps its intents
+        fault = self._catalog.fault
+        if fault is not None:  # what is read is a copy; the file keeps its intents
+            if self.none_on_disk():
+                return False
+            raise LoRAError(
+                f"A change that was interrupted cannot be taken back yet. {fault.cause}",
+                suggestions=[fault.suggestion],
+            )
         intents = self._unfinished()
         for intent in reversed(intents):
             try:

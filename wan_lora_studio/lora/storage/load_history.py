@@ -9,13 +9,6 @@ from statistics import median
 
 from wan_lora_studio.lora.inspection import Cost, Mode
 
-SCHEMA = (
-    "CREATE TABLE IF NOT EXISTS loads (id INTEGER PRIMARY KEY AUTOINCREMENT,"
-    " model_type TEXT NOT NULL, mode TEXT NOT NULL, device TEXT NOT NULL, cold INTEGER NOT NULL,"
-    " seconds REAL NOT NULL, host REAL NOT NULL, gpu REAL NOT NULL,"
-    " raw_seconds REAL NOT NULL, raw_host REAL NOT NULL, raw_gpu REAL NOT NULL,"
-    " shown_seconds REAL NOT NULL, shown_host REAL NOT NULL, shown_gpu REAL NOT NULL)"
-)
 KEPT = 400
 NEWEST = 25  # loads of one kind that a factor is learned from
 LEAST = 0.002  # seconds; below that a clock says little

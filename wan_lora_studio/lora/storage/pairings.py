@@ -6,11 +6,6 @@ import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-SCHEMA = (
-    "CREATE TABLE IF NOT EXISTS pairings (high TEXT NOT NULL, low TEXT NOT NULL,"
-    " together INTEGER NOT NULL, PRIMARY KEY (high, low)) WITHOUT ROWID"
-)
-
 
 @dataclass(frozen=True)
 class HandPairs:
