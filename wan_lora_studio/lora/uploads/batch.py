@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from wan_lora_studio.errors import StudioError, UploadError
-from wan_lora_studio.lora.files import open_regular
+from wan_lora_studio.lora.files import FolderNames, open_regular
 from wan_lora_studio.lora.library import LoRALibrary
-from wan_lora_studio.lora.names import is_pickle
+from wan_lora_studio.lora.names import is_lora_file, is_pickle, without_suffix
 from wan_lora_studio.lora.storage import StagedSidecar, checked_stem, not_a_lora, stage_stream
 from wan_lora_studio.lora.uploads.grouping import Bundle, bundles_of, is_nameless
 from wan_lora_studio.lora.uploads.zip_files import Entry
@@ -134,6 +134,16 @@ def opened(data: Data) -> Iterator[tuple[BinaryIO, int | None]]:
         yield io.BytesIO(data), len(data)
     else:
         yield data, None
+
+
+def with_companions(path: Path) -> dict[str, Data]:
+    """A file of this machine and what lies beside it under its name, by their names. Raises
+    OSError for a folder that cannot be read."""
+    names = FolderNames(file.name for file in path.parent.iterdir())
+    stem = without_suffix(path.name)
+    beside = [stem + ending for ending in names.endings(stem)] if is_lora_file(path.name) else []
+    found: dict[str, Data] = {path.name: path}
+    return found | {name: path.parent / name for name in beside if (path.parent / name).is_file()}
 
 
 def files_below(folder: Path) -> dict[str, Data]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import io
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -18,7 +20,14 @@ from wan_lora_studio.lora.inspection import inspect_lora
 from wan_lora_studio.lora.library import LoRALibrary
 from wan_lora_studio.lora.storage import StagedSidecar, checked_stem, stage_stream, validated
 from wan_lora_studio.lora.uploads.archives import IncomingArchive, as_record, take_in_archive
-from wan_lora_studio.lora.uploads.batch import Data, Together, files_below, opened
+from wan_lora_studio.lora.uploads.batch import (
+    Data,
+    Together,
+    files_below,
+    opened,
+    refusal,
+    with_companions,
+)
 from wan_lora_studio.lora.uploads.upload import Incoming, sidecar_ending
 from wan_lora_studio.lora.uploads.zip_files import is_zip
 from wan_lora_studio.settings import Settings
@@ -117,6 +126,28 @@ class LoRAUploadHandler:
     def process_folder(self, folder: str | Path) -> list[dict[str, Any]]:
         """Take in a whole folder of this machine, as `process_uploads` does."""
         return self.process_uploads(files_below(Path(folder)))
+
+    def process_path(self, path: str | Path, folder: str | None = None) -> list[dict[str, Any]]:
+        """Take in a file of this machine with what lies beside it, a .zip, or a whole folder.
+
+        Returns as `process_uploads` does. A file goes into `folder` of the library if that is
+        given; one whose name says nothing takes the name of the folder that it lies in.
+        """
+        path = Path(path).absolute()
+        if path.is_dir():
+            return self.process_folder(path)
+        try:
+            if is_zip(path.name):
+                return self.process_archive(path, path.name)
+            if not path.is_file():
+                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+            files = with_companions(path)
+        except (StudioError, OSError) as error:
+            return [refusal(path.name, error)]
+        if folder is None:
+            return self.process_uploads({f"{path.parent.name}/{n}": f for n, f in files.items()})
+        called = path.parent.name
+        return Together(self.settings, self.library, files, folder, called).run()
 
     def generate_thumbnail(self, lora_name: str) -> str | None:
         """Make the thumbnail if needed; its path, or None if there is no such LoRA."""

@@ -6,7 +6,7 @@ import argparse
 import os
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from wan_lora_studio.command_name import COMMAND
 from wan_lora_studio.errors import GenerationError, SettingsError
@@ -17,6 +17,7 @@ EXAMPLES = f"""examples:
   {COMMAND}
   {COMMAND} --port 8000 --model demo --no-browser
   {COMMAND} restore library
+  {COMMAND} loras add downloads/style.safetensors
   {COMMAND} generate --like outputs/circle.mp4 --seed 8
   {COMMAND} generate --prompt "a red circle moving left on a navy background" \\
       --lora style=0.8 --lora motion=high:1.0,low:0.4 --seed 7 --out circle.mp4
@@ -61,6 +62,7 @@ def build_parser(version: str) -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     _add_generate(commands, shared)
     _add_restore(commands, shared)
+    _add_loras(commands, shared)
     return parser
 
 
@@ -131,6 +133,43 @@ def _add_restore(commands: Any, shared: argparse.ArgumentParser) -> None:
         type=date.fromisoformat,
         metavar="YYYY-MM-DD",
         help="the copy of that day (default: the newest)",
+    )
+
+
+def _add_loras(commands: Any, shared: argparse.ArgumentParser) -> None:
+    parser = commands.add_parser(
+        "loras",
+        parents=[shared],
+        help="list, add, remove, rename, pair and check LoRAs",
+        description="Work on the library from the shell. It may be open in the page meanwhile."
+        " A LoRA is named by its name, its file or its title.",
+    )
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+
+    def action(name: str, words: str) -> argparse.ArgumentParser:
+        added = actions.add_parser(name, parents=[shared], help=words, description=words)
+        added.add_argument("--json", action="store_true", help="answer with one JSON value")
+        return cast(argparse.ArgumentParser, added)
+
+    listed = action("list", "List the LoRAs, and whether each fits the model.")
+    listed.add_argument("text", nargs="*", help="words to find in what is known of them")
+    action("show", "Show one LoRA, and which layers of the model it changes.").add_argument("name")
+    add = action("add", "Add files, folders or .zip archives, with what lies beside them.")
+    add.add_argument("paths", nargs="+", type=Path, metavar="PATH")
+    add.add_argument("--folder", help="folder of the library for files that are named one by one")
+    action("remove", "Put LoRAs into the trash.").add_argument("names", nargs="+", metavar="NAME")
+    action("undo", "Bring a LoRA back from the trash.").add_argument("name")
+    rename = action("rename", "Rename a LoRA with all its files.")
+    rename.add_argument("name")
+    rename.add_argument("new_name", metavar="NEW_NAME")
+    pair = action("pair", "Join two LoRAs: one for high noise, one for low noise.")
+    pair.add_argument("high", metavar="HIGH")
+    pair.add_argument("low", metavar="LOW")
+    action("split", "Take a pair apart.").add_argument("name")
+    check = action("check", "Check files that are in no library: can they be used, what are they?")
+    check.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    action("verdict", "Say whether a file or a LoRA fits the model (--model).").add_argument(
+        "file", metavar="FILE"
     )
 
 

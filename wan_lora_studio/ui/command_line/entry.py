@@ -1,4 +1,4 @@
-"""The command: it serves the page, makes one video, or brings back a copy of our files."""
+"""Entry of the command: the page, one video, the LoRAs, or a copy of our own files."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from wan_lora_studio.settings import Settings, load_settings
 from wan_lora_studio.shipped import put_demo_loras
 from wan_lora_studio.ui.command_line.arguments import build_parser, read_login, settings_overrides
 from wan_lora_studio.ui.command_line.generate import run_generate
+from wan_lora_studio.ui.command_line.loras import run_loras
 from wan_lora_studio.ui.command_line.restore import run_restore
 from wan_lora_studio.ui.messages import in_words
 from wan_lora_studio.wan.lora_manager import LoRAManager
@@ -38,6 +39,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             return run_generate(arguments, settings)
         if arguments.command == "restore":
             return run_restore(arguments, settings)
+        if arguments.command == "loras":
+            begin_library(settings)
+            return run_loras(arguments, settings)
         begin_library(settings)
         return run_page(arguments, settings, log_level)
     except StudioError as error:
