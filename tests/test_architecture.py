@@ -187,6 +187,13 @@ HALLS = {
 }  # fmt: skip
 
 
+# What is no part of the package but imports it.
+PROGRAMS = [
+    *(path for name in ("demo", "benchmarks", "scripts") for path in (ROOT / name).rglob("*.py")),
+    *(ROOT / name for name in ("app.py", "utils.py", "start.py")),
+]
+
+
 def room_of(module: str) -> str | None:
     """The room that a module belongs to; None for modules of others and for halls."""
     if module in HALLS or module not in SOURCES:
@@ -224,6 +231,7 @@ def first_use_of(module: str) -> dict[str, str]:
     return {}
 
 
+FIRST_USE = first_use_of("wan_lora_studio")
 FACES = {
     f"wan_lora_studio.{room}" if not room.startswith("lora_ui") else room for room in ROOMS
 } & {name for name, path in SOURCES.items() if path.name == "__init__.py"}
@@ -254,12 +262,9 @@ def test_the_table_has_no_circle_and_nothing_that_is_not_used() -> None:
 
 def test_a_room_is_entered_by_its_face() -> None:
     inside = {name: face for name in SOURCES for face in FACES if name.startswith(f"{face}.")}
-    programs = [
-        path for name in ("demo", "benchmarks", "scripts") for path in (ROOT / name).rglob("*.py")
-    ]
     past = [
         f"{path.relative_to(ROOT)} imports {written}"
-        for path in [*SOURCES.values(), *programs, ROOT / "app.py", ROOT / "utils.py"]
+        for path in [*SOURCES.values(), *PROGRAMS]
         for used, written in used_by(path)
         if used in inside and not module_name(path).startswith(inside[used])
     ]
@@ -279,6 +284,14 @@ def test_a_face_says_what_the_room_is_for_and_gives_what_it_promises(face: str) 
     assert set(first_use.values()) <= modules
     with pytest.raises(AttributeError):
         _ = module.no_such_name
+
+
+def test_a_face_offers_nothing_that_nobody_takes() -> None:
+    taken = {(f"wan_lora_studio.{room}", name) for name, room in FIRST_USE.items()}
+    for path in [*SOURCES.values(), *PROGRAMS]:
+        taken |= set(imported(ast.parse(path.read_text(encoding="utf-8"))))
+    offered = {(face, name) for face in FACES for name in importlib.import_module(face).__all__}
+    assert offered - taken == set()
 
 
 def test_nothing_inside_imports_the_entry_points() -> None:
@@ -326,6 +339,6 @@ def test_the_face_is_what_was_agreed() -> None:
     assert utils.__all__ == sorted(utils.__all__)
     assert set(utils.__all__) == CONTRACT | FOR_THE_PAGE
     assert all(getattr(utils, name) is not None for name in utils.__all__)
-    assert set(first_use_of("wan_lora_studio")) == set(utils.__all__)
+    assert set(FIRST_USE) == set(utils.__all__)
     with pytest.raises(AttributeError):
         _ = utils.no_such_name
