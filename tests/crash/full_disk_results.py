@@ -14,7 +14,7 @@ from typing import Any
 
 from starlette.testclient import TestClient
 
-from tests.jobs.conftest import SCRIPTED
+from tests.support.jobs.scripted_queue import SCRIPTED
 from tests.support.result_files import metadata, write_video
 from utils import JobQueue, LoRAManager, LoRAUploadHandler, Settings, load_settings
 from wan_lora_studio.ui.http.api import build_api

@@ -8,28 +8,20 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.jobs.conftest import begun_runs, task, wait_for_state, wait_until
-from tests.jobs.supervisor.test_faults import worker_pids
+from tests.support.jobs.scripted_queue import (
+    begun_runs,
+    part_states,
+    prompts,
+    running_part,
+    task,
+    wait_for_state,
+    wait_until,
+    worker_pids,
+)
 from wan_lora_studio.errors import GenerationError
-from wan_lora_studio.jobs.job import Job, Part
+from wan_lora_studio.jobs.job import Part
 from wan_lora_studio.jobs.queue import JobQueue
 from wan_lora_studio.settings import Settings
-
-
-def prompts(*texts: str) -> list[Part]:
-    return [Part(text, {"prompt": text}) for text in texts]
-
-
-def part_states(job: Job) -> list[str]:
-    return [part.state for part in job.parts]
-
-
-def running_part(queue: JobQueue, job_id: str, number: int) -> Callable[[], bool]:
-    def found() -> bool:
-        job = queue.get(job_id)
-        return job is not None and job.progress.get("part") == number
-
-    return found
 
 
 def test_a_batch_makes_one_video_for_each_part(settings: Settings, queue: JobQueue) -> None:

@@ -16,7 +16,7 @@ from wan_lora_studio.errors import StudioError
 from wan_lora_studio.jobs.queue import JobQueue
 from wan_lora_studio.settings import load_settings
 from tests.support.machine.system_limits import full_disk
-from tests.jobs.conftest import SCRIPTED, begun_runs, task, wait_for_state, wait_until
+from tests.support.jobs.scripted_queue import SCRIPTED, begun_runs, task, wait_for_state, wait_until
 if __name__ == "__main__":
     folder = Path(sys.argv[1])
     settings = load_settings(data_dir=folder / "data", outputs_dir=folder / "outputs")

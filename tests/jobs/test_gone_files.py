@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.jobs.conftest import wait_for_state
+from tests.support.jobs.scripted_queue import wait_for_state
 from wan_lora_studio.jobs.job import Job
 from wan_lora_studio.jobs.queue import JobQueue
 from wan_lora_studio.lora.files.hashing import file_sha256

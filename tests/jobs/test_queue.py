@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.jobs.conftest import begun_runs, task, wait_for_state, wait_until
+from tests.support.jobs.scripted_queue import begun_runs, task, wait_for_state, wait_until
 from tests.support.loras.files import write_lora
 from wan_lora_studio.errors import GenerationError, SettingsError
 from wan_lora_studio.jobs.job import Part

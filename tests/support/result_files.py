@@ -7,6 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import av
 import numpy as np
 
 from wan_lora_studio.wan.generation.video_file import ResultFiles, write_result
@@ -76,3 +77,8 @@ def video_bytes() -> bytes:
     """A whole video of ours, as it is on disk."""
     with TemporaryDirectory() as folder:
         return write_video(Path(folder), "one", metadata()).read_bytes()
+
+
+def frames_of(video: str) -> list[bytes]:
+    with av.open(video) as container:
+        return [frame.to_ndarray().tobytes() for frame in container.decode(video=0)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from tests.jobs.conftest import SCRIPTED
+from tests.support.jobs.scripted_queue import SCRIPTED
 from utils import JobQueue, LoRAManager, LoRAUploadHandler, load_settings
 from wan_lora_studio.ui.server import address_of, build_app, open_socket, serve
 

@@ -8,9 +8,16 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.jobs.conftest import begun_runs, task, wait_for_state, wait_until
-from tests.jobs.supervisor.test_faults import worker_pids
-from tests.jobs.test_batches import part_states, prompts, running_part
+from tests.support.jobs.scripted_queue import (
+    begun_runs,
+    part_states,
+    prompts,
+    running_part,
+    task,
+    wait_for_state,
+    wait_until,
+    worker_pids,
+)
 from wan_lora_studio.errors import GenerationError
 from wan_lora_studio.jobs.job import Part, waiting_progress
 from wan_lora_studio.jobs.queue import JobQueue

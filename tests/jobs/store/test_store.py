@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.jobs.conftest import task
+from tests.support.jobs.scripted_queue import task
 from wan_lora_studio.errors import SettingsError
 from wan_lora_studio.jobs.store.arranging import ArrangedStore as JobStore
 from wan_lora_studio.jobs.store.schema import JOBS

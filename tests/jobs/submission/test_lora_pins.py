@@ -9,10 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.jobs.conftest import SCRIPTED, task, wait_for_state, wait_until
-from tests.jobs.test_batches import running_part
-from tests.jobs.worker.test_real_worker import frames_of
+from tests.support.jobs.scripted_queue import (
+    SCRIPTED,
+    running_part,
+    task,
+    wait_for_state,
+    wait_until,
+)
 from tests.support.loras import weights as lora_weights
+from tests.support.result_files import frames_of
 from tests.support.tiny_models import save_tiny_model, table_row, tiny_transformer
 from wan_lora_studio.errors import LoRANotFoundError
 from wan_lora_studio.jobs.job import Job, Part

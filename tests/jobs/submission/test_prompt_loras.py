@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.jobs.conftest import task
+from tests.support.jobs.scripted_queue import task
 from tests.support.loras.files import write_lora
 from wan_lora_studio.errors import GenerationError, LoRANotFoundError
 from wan_lora_studio.jobs.job import Part

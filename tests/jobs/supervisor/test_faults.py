@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
 import signal
 import sqlite3
@@ -16,7 +15,14 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.jobs.conftest import SCRIPTED, begun_runs, task, wait_for_state, wait_until
+from tests.support.jobs.scripted_queue import (
+    SCRIPTED,
+    begun_runs,
+    task,
+    wait_for_state,
+    wait_until,
+    worker_pids,
+)
 from tests.support.paths import ROOT
 from wan_lora_studio.jobs.job import Part
 from wan_lora_studio.jobs.queue import JobQueue
@@ -29,7 +35,7 @@ import sys, time
 from wan_lora_studio.jobs.job import Part
 from wan_lora_studio.jobs.queue import JobQueue
 from wan_lora_studio.settings import load_settings
-from tests.jobs.conftest import SCRIPTED, task
+from tests.support.jobs.scripted_queue import SCRIPTED, task
 if __name__ == "__main__":
     folder = sys.argv[1]
     queue = JobQueue(
@@ -55,10 +61,6 @@ def impatient(settings: Settings) -> Iterator[JobQueue]:
     queue.start()
     yield queue
     queue.close()
-
-
-def worker_pids() -> list[int]:
-    return [child.pid for child in multiprocessing.active_children() if child.pid]
 
 
 def test_a_queued_job_is_cancelled_and_never_begins(settings: Settings, queue: JobQueue) -> None:

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import pytest
 
-from tests.jobs.conftest import task, wait_for_state
+from tests.support.jobs.scripted_queue import task, wait_for_state
 from tests.support.result_files import metadata, write_video
 from wan_lora_studio.jobs.job import JobPart
 from wan_lora_studio.jobs.queue import JobQueue

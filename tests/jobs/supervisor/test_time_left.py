@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.jobs.conftest import task, wait_until
+from tests.support.jobs.scripted_queue import task, wait_until
 from wan_lora_studio.jobs.job import JobPart
 from wan_lora_studio.jobs.queue import JobQueue, Part
 from wan_lora_studio.jobs.supervisor.time_left import Pace

@@ -6,8 +6,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.jobs.conftest import SCRIPTED, begun_runs, task, wait_for_state, wait_until
-from tests.jobs.supervisor.test_faults import worker_pids
+from tests.support.jobs.scripted_queue import (
+    SCRIPTED,
+    begun_runs,
+    task,
+    wait_for_state,
+    wait_until,
+    worker_pids,
+)
 from wan_lora_studio.jobs.queue import JobQueue
 from wan_lora_studio.jobs.supervisor.devices import gpu_count, worker_devices
 from wan_lora_studio.settings import Settings

@@ -14,7 +14,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from tests.jobs.conftest import wait_for_state
+from tests.support.jobs.scripted_queue import wait_for_state
 from tests.support.machine.moved_clock import DAY, clock_moved
 from wan_lora_studio.jobs.job import Job
 from wan_lora_studio.jobs.queue import JobQueue

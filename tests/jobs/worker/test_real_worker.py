@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import av
 import pytest
 
-from tests.jobs.conftest import task, wait_for_state, wait_until
+from tests.support.jobs.scripted_queue import task, wait_for_state, wait_until
+from tests.support.result_files import frames_of
 from tests.support.tiny_models import save_tiny_model, table_row
 from wan_lora_studio.errors import LoRANotFoundError
 from wan_lora_studio.jobs.queue import JobQueue
@@ -90,8 +90,3 @@ def test_a_model_that_is_not_there_fails_the_job_with_what_to_do(queue: JobQueue
     failed = wait_for_state(queue, job.id, "failed", "done")
     assert failed.error is not None and failed.error["type"] == "ModelLoadError"
     assert failed.error["suggestions"]
-
-
-def frames_of(video: str) -> list[bytes]:
-    with av.open(video) as container:
-        return [frame.to_ndarray().tobytes() for frame in container.decode(video=0)]

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.jobs.conftest import SCRIPTED
+from tests.support.jobs.scripted_queue import SCRIPTED
 from tests.support.result_files import metadata, write_video
 from utils import Copies, GenerationTask, JobQueue, ResultLibrary, Settings, load_settings
 from wan_lora_studio.ui.forms.housekeeping import Housekeeping

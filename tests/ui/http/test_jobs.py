@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from tests.jobs.conftest import SCRIPTED, wait_until
+from tests.support.jobs.scripted_queue import SCRIPTED, wait_until
 from tests.support.loras.files import musubi, write_lora
 from tests.support.result_files import metadata, write_video
 from utils import JobQueue, LoRAManager, LoRAUploadHandler, Settings, load_settings

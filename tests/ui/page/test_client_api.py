@@ -15,7 +15,7 @@ import pytest
 from gradio_client import Client
 from gradio_client.exceptions import AppError
 
-from tests.jobs.conftest import wait_until
+from tests.support.jobs.scripted_queue import wait_until
 from tests.support.paths import ROOT
 from tests.support.result_files import metadata, write_video
 
