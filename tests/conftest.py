@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.fast_run import thinned
+
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 PLACES = ("/dev/shm", "/tmp", str(Path.cwd()))
@@ -19,6 +21,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--pictures", action="store_true", help="write docs/screenshots from test_states.py"
     )
+    parser.addoption(
+        "--fast",
+        action="store_true",
+        help="leave out slow tests, and most cases of the adapters' tests",
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--fast"):
+        kept, left_out = thinned(items)
+        items[:] = kept
+        config.hook.pytest_deselected(items=left_out)
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.machine.moved_clock import DAY, clock_moved
 from tests.support.result_files import metadata, write_video
 from wan_lora_studio.errors import GenerationError
 from wan_lora_studio.results.database import RESULTS
@@ -42,12 +43,13 @@ def open_library(settings: Settings) -> Iterator[Open]:
         library.close()
 
 
-def discard(library: ResultLibrary, name: str, padding: int = 0) -> None:
+def discard(library: ResultLibrary, name: str, padding: int = 0, *, days_ago: float = 0) -> None:
     video = write_video(library.root, name, metadata(id=name, prompt=f"about {name}"))
     if padding:
         with video.open("ab") as file:  # a box of its own, which players skip
             file.write(padding.to_bytes(4, "big") + b"free" + bytes(padding - 8))
-    library.delete(name)
+    with clock_moved(-days_ago * DAY):
+        library.delete(name)
 
 
 def files_of(library: ResultLibrary) -> dict[str, bytes]:
@@ -56,10 +58,6 @@ def files_of(library: ResultLibrary) -> dict[str, bytes]:
 
 def names(library: ResultLibrary) -> list[str]:
     return [entry.result.id for entry in library.trash.entries()]
-
-
-def age(library: ResultLibrary, name: str, days: float) -> None:
-    library._mark(name, time.time() - days * 86_400)
 
 
 def test_the_latest_deletion_comes_first_with_its_size(open_library: Open) -> None:
@@ -103,8 +101,7 @@ def test_what_is_not_deleted_cannot_be_removed(open_library: Open) -> None:
 def test_what_is_over_the_size_goes_the_oldest_first(open_library: Open) -> None:
     library = open_library(trash_mb=1.0)
     for days, name in ((3, "old"), (2, "middle"), (1, "young")):
-        discard(library, name, padding=400_000)
-        age(library, name, days)
+        discard(library, name, padding=400_000, days_ago=days)
     assert names(library) == ["young", "middle"], "of three, the first was over the size"
     discard(library, "now", padding=400_000)
     assert names(library) == ["now", "young"]
@@ -115,19 +112,17 @@ def test_what_is_over_the_size_goes_the_oldest_first(open_library: Open) -> None
 
 def test_what_is_too_old_goes_at_the_next_deletion_too(open_library: Open) -> None:
     library = open_library(trash_days=10.0)
-    discard(library, "old")
-    age(library, "old", 11)
+    discard(library, "old", days_ago=11)
     stray = library.root / ".trash" / "stray"
     stray.mkdir()
-    os.utime(stray, (time.time() - 11 * 86_400,) * 2)
+    os.utime(stray, (time.time() - 11 * DAY,) * 2)
     discard(library, "new")
     assert names(library) == ["new"] and not stray.exists()
 
 
 def test_without_limits_everything_stays(open_library: Open) -> None:
     library = open_library(trash_days=0.0, trash_mb=0.0)
-    discard(library, "old")
-    age(library, "old", 5000)
+    discard(library, "old", days_ago=5000)
     discard(library, "new")
     assert names(library) == ["new", "old"]
 
@@ -189,9 +184,9 @@ def test_the_same_file_put_back_by_hand_is_a_result_of_its_own(open_library: Ope
     video = write_video(library.root, "circle", metadata(id="one"))
     saved = library.root.with_name("saved.mp4")
     shutil.copy2(video, saved)
-    library.delete("one")
+    with clock_moved(-DAY):
+        library.delete("one")
     shutil.copy2(saved, video)
-    age(library, "one", 1)
     library.refresh()
     assert library.find(ResultQuery()).total == 1 and names(library) == ["one"]
     library.delete(library.find(ResultQuery()).results[0].id)
