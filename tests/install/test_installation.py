@@ -26,6 +26,7 @@ import pytest
 
 from tests.support.paths import ROOT
 
+pytestmark = pytest.mark.slow  # it builds and installs the package
 SECONDS = 240
 MOST_MB = 40  # of the wheel; nearly all of it is the demo model and its LoRAs
 HOST_MODULES = ("utils", "ui", "app", "backend")

@@ -8,6 +8,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.support.paths import ROOT
 from tests.support.result_files import metadata, write_video
 from wan_lora_studio.results.library import ResultLibrary
@@ -18,6 +20,7 @@ KILLS = 12
 COUNT = 6
 
 
+@pytest.mark.slow
 def test_no_result_is_lost_to_a_kill(tmp_path: Path) -> None:
     settings = load_settings(outputs_dir=tmp_path / "outputs", data_dir=tmp_path / "data")
     for number in range(COUNT):

@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.crash.library_observed import litter
 from tests.support.paths import ROOT
 from wan_lora_studio.lora.library.library import LoRALibrary
@@ -17,6 +19,7 @@ PROGRAM = "tests.crash.library_processes"
 PROCESSES, STEPS = 3, 40
 
 
+@pytest.mark.slow
 def test_three_processes_lose_nothing_of_each_other(tmp_path: Path) -> None:
     root = tmp_path / "loras"
     (root / "sub").mkdir(parents=True)

@@ -6,11 +6,14 @@ import json
 import subprocess
 import sys
 
+import pytest
+
 from tests.support.paths import ROOT
 
 PROGRAM = "tests.crash.library_crash"
 
 
+@pytest.mark.slow
 def test_kills_and_faults_lose_nothing() -> None:
     command = [sys.executable, "-m", PROGRAM, "--kills", "40", "--apart", "4"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
