@@ -7,7 +7,6 @@ few are kept in `data_dir/copies` as `<name>-<date>.sqlite`.
 from __future__ import annotations
 
 import logging
-import os
 import re
 import sqlite3
 import threading
@@ -23,6 +22,7 @@ from filelock import FileLock, Timeout
 from wan_lora_studio.command_name import COMMAND
 from wan_lora_studio.damaged_files import SetAside, all_set_aside, move_away
 from wan_lora_studio.errors import StorageError
+from wan_lora_studio.filesystem import file_uri, replace, sync_file
 from wan_lora_studio.settings import Settings
 from wan_lora_studio.sqlite_file import require_sound
 from wan_lora_studio.storage_faults import fault_of, storage_error
@@ -163,7 +163,7 @@ class Copies:
                 _backup(copy.path, part)
                 _settle(part, copy.file.when_restored)
                 was = move_away(path, "replaced") if path.exists() else None
-                part.replace(path)
+                replace(part, path)
         except (sqlite3.Error, OSError, Timeout) as error:
             fault = fault_of(error, path)
             if fault is None:
@@ -192,7 +192,7 @@ class Copies:
         part = target.with_suffix(".part")
         try:
             _backup(file.path, part)
-            part.replace(target)
+            replace(part, target)
         finally:
             part.unlink(missing_ok=True)
 
@@ -208,14 +208,13 @@ class Copies:
 def _backup(source: Path, target: Path) -> None:
     """A whole copy in one file, on disk when this returns. A damaged file is not copied."""
     target.unlink(missing_ok=True)
-    uri = f"{source.absolute().as_uri()}?mode=rw"
+    uri = f"{file_uri(source.absolute())}?mode=rw"
     with closing(sqlite3.connect(uri, uri=True, timeout=LOCK_SECONDS)) as readable:
         require_sound(readable)
         with closing(sqlite3.connect(target)) as copy:
             readable.backup(copy)
             copy.execute("PRAGMA journal_mode=DELETE")
-    with target.open("rb") as file:
-        os.fsync(file.fileno())
+    sync_file(target)
 
 
 def _settle(path: Path, script: str) -> None:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from wan_lora_studio.filesystem import rename
+
 logger = logging.getLogger(__name__)
 
 COMPANIONS = ("", "-wal", "-shm")
@@ -45,11 +47,11 @@ def move_away(path: Path, word: str) -> Path:
         for ending in COMPANIONS:
             source, place = _with(path, ending), _with(target, ending)
             if source.exists():
-                source.rename(place)
+                rename(source, place)
                 done.append((source, place))
     except OSError:
         for source, place in reversed(done):
-            place.rename(source)
+            rename(place, source)
         raise
     return target
 

@@ -16,6 +16,8 @@ from typing import Any
 
 import yaml
 
+from wan_lora_studio.filesystem import READ
+
 YAML_NAME = "extra_model_paths.yaml"
 KEYS = ("loras", "lora")
 MAX_BYTES = 256 * 1024
@@ -153,7 +155,7 @@ def _loaded(text: str) -> Any:
 
 def _text(path: Path) -> str:
     """Of a regular file only, so that nothing is waited for."""
-    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    descriptor = os.open(path, READ)
     with os.fdopen(descriptor, "rb") as file:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise OSError("it is not a regular file")

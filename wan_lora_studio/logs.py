@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from io import TextIOWrapper
@@ -19,6 +19,7 @@ from typing import Literal, TextIO
 
 from filelock import FileLock, Timeout
 
+from wan_lora_studio import filesystem
 from wan_lora_studio.redaction import redacted
 from wan_lora_studio.settings import Settings
 from wan_lora_studio.units import MB
@@ -115,10 +116,18 @@ class SharedFile(RotatingFileHandler):
             with self._turns:
                 self._follow()
                 super().emit(record)
+                if not filesystem.MOVES_OPEN_FILES and self.stream is not None:
+                    self.stream.close()  # else no process could begin a new file
+                    self.stream = None
         except Timeout:  # whoever holds it was stopped; a line out of turn is better than none
             super().emit(record)
         except OSError:
             self.handleError(record)
+
+    def doRollover(self) -> None:  # noqa: N802 (logging's name)
+        """Windows renames no file that another program has open: the log then grows on."""
+        with suppress(PermissionError):
+            super().doRollover()
 
     def _follow(self) -> None:
         """Open the new file if another process began one."""

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from wan_lora_studio.filesystem import READ, READ_NO_LINK
+
 START_BYTES = 16
 # Pictures in a video's container, by its brand.
 STILLS = (b"avif", b"avis", b"mif1", b"msf1", b"heic", b"heix")
@@ -50,9 +52,7 @@ def open_media(path: Path, kind: str, *, follow: bool = True) -> Media | None:
     `kind` is a type or the beginning of some: "video/", "image/", "image/jpeg". With `follow`
     False a link is refused. None for anything else, and for a file that is not there.
     """
-    flags = os.O_RDONLY | (0 if follow else getattr(os, "O_NOFOLLOW", 0))
-    for name in ("O_NONBLOCK", "O_CLOEXEC", "O_BINARY"):
-        flags |= getattr(os, name, 0)
+    flags = READ if follow else READ_NO_LINK
     try:
         # Opening some devices does something, so they are told before; and again once it is open.
         found = path.stat() if follow else path.lstat()

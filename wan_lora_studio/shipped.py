@@ -10,6 +10,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from wan_lora_studio.filesystem import rename
+
 PACKAGE = Path(__file__).resolve().parent
 SHARE = PACKAGE / "share"
 IS_INSTALLED = SHARE.is_dir()
@@ -47,4 +49,4 @@ def put_demo_loras(library: Path) -> None:
         for path in (SHIPPED / LORAS).iterdir():
             shutil.copyfile(path, made / path.name)  # without its rights: a package is read-only
         if not library.exists():  # another instance may have been quicker
-            made.rename(library)
+            rename(made, library)

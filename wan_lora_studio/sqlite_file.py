@@ -24,6 +24,7 @@ from filelock import FileLock
 
 from wan_lora_studio.damaged_files import set_aside
 from wan_lora_studio.errors import SettingsError, StorageError, StudioError
+from wan_lora_studio.filesystem import file_uri
 from wan_lora_studio.storage_faults import (
     Fault,
     damage,
@@ -598,13 +599,13 @@ def read_into(connection: sqlite3.Connection, path: Path) -> None:
     """Read the file with its WAL, where that can be copied to another place; else without."""
     wal = path.with_name(f"{path.name}-wal")
     with tempfile.TemporaryDirectory() as folder:
-        source = f"file:{path.as_posix()}?mode=ro&immutable=1"
+        source = f"{file_uri(path.absolute())}?mode=ro&immutable=1"
         if wal.exists() and wal.stat().st_size:
             copy = Path(folder) / path.name
             try:
                 shutil.copyfile(path, copy)
                 shutil.copyfile(wal, copy.with_name(f"{copy.name}-wal"))
-                source = f"file:{copy.as_posix()}"
+                source = file_uri(copy)
             except OSError:
                 pass  # no room there either
         with closing(sqlite3.connect(source, uri=True)) as readable:

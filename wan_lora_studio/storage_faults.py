@@ -21,6 +21,7 @@ from filelock import Timeout
 
 from wan_lora_studio.command_name import COMMAND
 from wan_lora_studio.errors import StorageError, StudioError
+from wan_lora_studio.filesystem import HeldFileError
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -172,7 +173,7 @@ def _code(error: BaseException) -> int:
 def _kind(error: BaseException) -> Kind | None:
     if isinstance(error, sqlite3.Error):
         return BY_CODE.get(_code(error))
-    if isinstance(error, Timeout):
+    if isinstance(error, Timeout | HeldFileError):
         return "locked"
     if isinstance(error, OSError):
         # A name or a folder that cannot be is a wrong setting.

@@ -12,6 +12,7 @@ from typing import BinaryIO
 
 from wan_lora_studio.errors import GenerationError
 from wan_lora_studio.file_boundary import one_file
+from wan_lora_studio.filesystem import READ_NO_LINK
 from wan_lora_studio.lora.names import is_utf8
 from wan_lora_studio.results.facts import VideoFacts
 from wan_lora_studio.results.reading import read_facts
@@ -95,8 +96,7 @@ def changed(root: Path, folders: dict[str, int]) -> bool:
 
 def open_regular(path: Path) -> BinaryIO:
     """Open a regular file; no link is followed and no FIFO is waited for. Raises OSError."""
-    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
-    descriptor = os.open(path, flags | getattr(os, "O_BINARY", 0))
+    descriptor = os.open(path, READ_NO_LINK)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise OSError(f"{path} is no regular file")

@@ -13,6 +13,7 @@ import threading
 from pathlib import Path
 
 from wan_lora_studio.errors import GenerationError
+from wan_lora_studio.filesystem import replace
 
 DECODER = Path(__file__).with_name("frame_decoder.py")
 SECONDS = 60
@@ -40,7 +41,7 @@ class VideoPictures:
                 dir=self._folder, suffix=".part", delete=False
             ) as part:
                 part.write(picture)
-            Path(part.name).replace(target)
+            replace(Path(part.name), target)
         return target
 
     def _decoded(self, video: Path, which: str) -> bytes:

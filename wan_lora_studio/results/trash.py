@@ -18,6 +18,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from wan_lora_studio.errors import GenerationError
+from wan_lora_studio.filesystem import rename
 from wan_lora_studio.lora.names import is_utf8
 from wan_lora_studio.results.folder import SUFFIX, files_of
 
@@ -99,7 +100,7 @@ def put_away(root: Path, path: str, result_id: str) -> None:
     place = root / FOLDER / result_id
     try:
         if _stored(place) is not None:
-            place.rename(_free_folder(place))  # another video's, which the next look takes in
+            rename(place, _free_folder(place))  # another video's, which the next look takes in
         target = (place / path).parent
         target.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -144,7 +145,7 @@ def poster(root: Path, result_id: str) -> Path | None:
 def give_id(root: Path, stored: Stored, result_id: str) -> Stored:
     """Let a folder of the trash belong to another id. Raises OSError."""
     place = root / FOLDER / result_id
-    (root / FOLDER / stored.id).rename(place)
+    rename(root / FOLDER / stored.id, place)
     below = stored.video.relative_to(root / FOLDER / stored.id)
     return Stored(result_id, stored.path, place / below, stored.deleted)
 
@@ -214,12 +215,12 @@ def _move_all(moves: list[tuple[Path, Path]]) -> None:
     done: list[tuple[Path, Path]] = []
     try:
         for source, target in moves:
-            source.rename(target)
+            rename(source, target)
             done.append((source, target))
     except OSError as error:
         for source, target in reversed(done):
             with contextlib.suppress(OSError):  # the rest is moved back all the same
-                target.rename(source)
+                rename(target, source)
         raise _refused(error.strerror or str(error)) from error
 
 

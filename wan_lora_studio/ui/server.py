@@ -28,6 +28,7 @@ from wan_lora_studio.ui.page import build_page, preload_links, studio_theme
 from wan_lora_studio.ui.static import ASSETS, ASSETS_URL, LOOPBACK, TITLE
 from wan_lora_studio.wan.lora_manager import LoRAManager
 
+ENDING_SIGNALS = ("SIGTERM", "SIGBREAK")  # the latter where a console is closed on Windows
 STYLES = (
     f"{ASSETS_URL}/theme.css",
     f"{ASSETS_URL}/studio.css",
@@ -139,8 +140,10 @@ def serve(
     login: tuple[str, str] | None,
     log_level: str,
 ) -> None:
-    """Serve until interrupted, or ended by SIGTERM, which leaves through `finally` blocks."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    """Serve until interrupted, or ended by a signal, which leaves through `finally` blocks."""
+    for name in ENDING_SIGNALS:
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), lambda *_: sys.exit(0))
     hosts = None if login else LOOPBACK | {str(listener.getsockname()[0])}
     config = uvicorn.Config(
         Guard(app, Access(hosts, login)),

@@ -19,6 +19,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from wan_lora_studio.errors import GenerationError
+from wan_lora_studio.filesystem import replace
 from wan_lora_studio.jobs.submission.lora_pins import LoRAPins
 from wan_lora_studio.lora.index import Pins
 from wan_lora_studio.wan.task import GenerationTask
@@ -91,6 +92,6 @@ def _copy_durably(source: Path, target: Path) -> None:
             shutil.copyfileobj(reading, writing)
             writing.flush()
             os.fsync(writing.fileno())
-        partial.replace(target)
+        replace(partial, target)
     finally:
         partial.unlink(missing_ok=True)

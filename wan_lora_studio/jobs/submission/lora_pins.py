@@ -20,7 +20,7 @@ import uuid
 from collections.abc import Iterable
 from pathlib import Path
 
-from wan_lora_studio.filesystem import NO_LINKS, sync_folder
+from wan_lora_studio.filesystem import NO_LINKS, rename, replace, sync_folder
 from wan_lora_studio.lora.index import PinnedFile, PinnedLoRA, Pins, ScannedFile
 from wan_lora_studio.lora.inspection import config_of
 from wan_lora_studio.lora.names import is_lora_file
@@ -100,7 +100,7 @@ class LoRAPins:
         file.parent.mkdir(parents=True, exist_ok=True)
         partial = file.with_suffix(".part")
         partial.write_text(owner, encoding="ascii")
-        partial.replace(file)
+        replace(partial, file)
         return owner
 
 
@@ -122,7 +122,7 @@ def _linked(path: Path, config: Path | None, folder: Path) -> Path | None:
         os.link(path.resolve() if path.is_symlink() else path, partial / path.name)
         if config is not None:
             shutil.copy2(config, partial / config.name)
-        partial.rename(folder)
+        rename(partial, folder)
         sync_folder(folder.parent)
     except OSError as error:
         shutil.rmtree(partial, ignore_errors=True)

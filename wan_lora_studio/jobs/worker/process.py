@@ -14,6 +14,7 @@ from wan_lora_studio.jobs.worker.main import worker_main
 from wan_lora_studio.settings import Settings
 
 EXIT_SECONDS = 10.0
+KILL = getattr(signal, "SIGKILL", signal.SIGTERM)  # Windows knows one way to end a process
 
 
 class WorkerProcess:
@@ -81,7 +82,7 @@ class WorkerProcess:
 
 def _reason(exit_code: int | None, killed: bool) -> str:
     """Why the process ended. `killed`: by us, which is no sign of anything else."""
-    if killed and exit_code == -signal.SIGKILL:
+    if killed and exit_code == -KILL:
         return "the worker process did not stop in time and was ended"
     if exit_code is None or exit_code >= 0:
         return f"the worker process ended (exit code {exit_code})"

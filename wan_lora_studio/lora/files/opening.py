@@ -7,6 +7,7 @@ import stat
 from pathlib import Path
 
 from wan_lora_studio.errors import LoRAFileError
+from wan_lora_studio.filesystem import READ
 from wan_lora_studio.lora.files.links import broken_link
 
 GONE = "gone"  # an error's `reason` where the file is not there at the moment
@@ -43,14 +44,11 @@ def open_regular(path: Path) -> int:
     A link is followed: its owner put it there. Raises LoRAFileError for a missing file, a link
     that leads nowhere, a FIFO, a device or a folder; none of these is opened.
     """
-    flags = os.O_RDONLY
-    for name in ("O_NONBLOCK", "O_CLOEXEC", "O_BINARY"):
-        flags |= getattr(os, name, 0)
     try:
         # Opening some devices does something, so they are told before; and again once it is open.
         if not stat.S_ISREG(path.stat().st_mode):
             raise _not_regular(path)
-        descriptor = os.open(path, flags)
+        descriptor = os.open(path, READ)
     except OSError as error:
         raise _not_opened(path, error) from error
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
+from wan_lora_studio.filesystem import replace
 from wan_lora_studio.lora.files.preview_sources import NOT_A_PICTURE, PictureSource
 
 THUMBNAILS_FOLDER = ".thumbnails"
@@ -68,7 +69,7 @@ def _link(known: Path, target: Path) -> bool:
     stage = _stage(target)
     try:
         os.link(known, stage)
-        stage.replace(target)
+        replace(stage, target)
     except OSError:
         return False
     finally:
@@ -106,6 +107,6 @@ def _save(picture: Image.Image, target: Path, size: int) -> None:
     stage = _stage(target)
     try:
         picture.save(stage, "WEBP", quality=82, method=2)
-        stage.replace(target)
+        replace(stage, target)
     finally:
         stage.unlink(missing_ok=True)

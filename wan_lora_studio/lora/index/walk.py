@@ -15,12 +15,15 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from wan_lora_studio.lora.files import FolderNames, broken_link
 from wan_lora_studio.lora.names import is_lora_file, is_pickle, is_utf8
 from wan_lora_studio.settings import Settings
 
+# Windows has links to folders that are no symbolic links.
+HAS_JUNCTIONS = hasattr(os.stat_result, "st_reparse_tag")
+JUNCTION = 0xA0000003  # IO_REPARSE_TAG_MOUNT_POINT
 INODE_BITS = 2**63 - 1  # what the catalogue can hold
 MAX_LINKED_FOLDERS = 10_000  # behind one link; such a link leads to more than a library
 # A hub cache keeps each repository as `snapshots/<revision>/` with links into `blobs/`.
@@ -221,7 +224,7 @@ class _Walker:
                     yield _Place(entry.path, f"{prefix}{name}/")
             else:
                 try:
-                    self._take(f"{prefix}{name}", entry.stat(follow_symlinks=False))
+                    self._take(f"{prefix}{name}", _facts(entry, follow=False))
                 except FileNotFoundError:
                     continue
                 except OSError:  # a folder may be listed and its files out of reach
@@ -243,11 +246,11 @@ class _Walker:
             if entry.is_dir():
                 self._waiting.append(_Place(entry.path, f"{path}/"))
                 return
-            self._take(path, entry.stat())
+            self._take(path, _facts(entry))
             self.links.add(path)
         except OSError as error:
             try:
-                self.found[path] = _stamp(entry.stat(follow_symlinks=False))
+                self.found[path] = _stamp(_facts(entry, follow=False))
             except OSError:
                 return  # the link went away
             # Where it led to a folder, what was known there waits until it is back.
@@ -259,7 +262,18 @@ class _Walker:
 
 def _is_link(entry: os.DirEntry[str]) -> bool:
     """Whether an entry leads elsewhere; Windows has junctions besides links."""
-    return entry.is_symlink() or (hasattr(entry, "is_junction") and entry.is_junction())
+    if entry.is_symlink():
+        return True
+    if not HAS_JUNCTIONS:
+        return False
+    found: Any = entry.stat(follow_symlinks=False)  # for nothing on Windows
+    return bool(found.st_reparse_tag == JUNCTION)
+
+
+def _facts(entry: os.DirEntry[str], *, follow: bool = True) -> os.stat_result:
+    """What the system knows of a file. On Windows a listing leaves the inode's number out."""
+    found = entry.stat(follow_symlinks=follow)
+    return found if found.st_ino else Path(entry.path).stat(follow_symlinks=follow)
 
 
 def _stamp(stat: os.stat_result) -> Stamp:

@@ -10,7 +10,8 @@ import stat
 from contextlib import suppress
 from pathlib import Path
 
-from wan_lora_studio.lora.storage.staging_area import SAFELY, write_all
+from wan_lora_studio.filesystem import CREATE, READ_NO_LINK, remove
+from wan_lora_studio.lora.storage.staging_area import write_all
 
 CHUNK_BYTES = 1024 * 1024
 
@@ -27,7 +28,7 @@ def copy_to_disk(source: Path, copy: Path) -> None:
     Raises OSError; what was copied by then stays.
     """
     before = source.lstat()
-    copy.unlink(missing_ok=True)  # only a cut-off move can have left one there
+    remove(copy, missing_ok=True)  # only a cut-off move can have left one there
     if stat.S_ISLNK(before.st_mode):
         copy.symlink_to(source.readlink())
         return
@@ -56,15 +57,15 @@ def is_copy(first: Path, second: Path) -> bool:
 def discard_copies(source: Path, target: Path) -> None:
     """Remove what a move that was cut off left of its copy, in either direction."""
     for copy in (copy_path(source, target), copy_path(target, source)):
-        copy.unlink(missing_ok=True)
+        remove(copy, missing_ok=True)
 
 
 def _write_copy(source: Path, copy: Path) -> str:
     """The SHA256 of what was read."""
     digest = hashlib.sha256()
-    descriptor = os.open(copy, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    descriptor = os.open(copy, CREATE, 0o600)
     try:
-        with os.fdopen(os.open(source, SAFELY), "rb", buffering=0) as file:
+        with os.fdopen(os.open(source, READ_NO_LINK), "rb", buffering=0) as file:
             while chunk := file.read(CHUNK_BYTES):
                 digest.update(chunk)
                 write_all(descriptor, chunk)
@@ -79,5 +80,5 @@ def _write_copy(source: Path, copy: Path) -> str:
 
 
 def _hashed(path: Path) -> str:
-    with os.fdopen(os.open(path, SAFELY), "rb", buffering=0) as file:
+    with os.fdopen(os.open(path, READ_NO_LINK), "rb", buffering=0) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from wan_lora_studio.filesystem import NO_LINKS, sync_folder
+from wan_lora_studio.filesystem import CREATE, NO_LINKS, link, remove, rename, replace, sync_folder
 from wan_lora_studio.lora.storage.cross_device import (
     copy_path,
     copy_to_disk,
@@ -33,10 +33,10 @@ def move_one(move: Move) -> None:
     """
     source, target = move.source, move.target
     if is_other_case(source, target):
-        source.rename(target)
+        rename(source, target)
         return
     try:
-        os.link(source, target, follow_symlinks=False)
+        link(source, target)
     except OSError as error:
         if error.errno == errno.EXDEV:
             _move_across(move)
@@ -44,12 +44,12 @@ def move_one(move: Move) -> None:
         if error.errno not in NO_LINKS:
             raise
         # No hard links here: reserve the name exclusively, then replace the reservation.
-        os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644))
-        source.replace(target)
+        os.close(os.open(target, CREATE, 0o644))
+        replace(source, target)
         return
     if source.parent != target.parent:
         sync_folder(target.parent)
-    source.unlink()
+    remove(source)
 
 
 def _move_across(move: Move) -> None:
@@ -58,7 +58,7 @@ def _move_across(move: Move) -> None:
     copy_to_disk(move.source, copy)
     move_one(Move(copy, move.target))
     sync_folder(move.target.parent)
-    move.source.unlink()
+    remove(move.source)
 
 
 def undo_one(move: Move) -> None:
@@ -73,7 +73,7 @@ def undo_one(move: Move) -> None:
     if not os.path.lexists(source) or is_other_case(target, source):
         move_one(Move(target, source))
     elif _same_file(source, target) or _is_empty(target) or is_copy(source, target):
-        target.unlink()  # a second link or copy, or a reserved name: the file is at `source`
+        remove(target)  # a second link or copy, or a reserved name: the file is at `source`
 
 
 def is_other_case(source: Path, target: Path) -> bool:

@@ -79,9 +79,9 @@ class ReceivedFile:
     def abort(self) -> None:
         """Remove the stage; harmless when it is gone already. What cannot be removed now is
         swept at the next start."""
+        self.release()  # first: Windows removes no open file
         with suppress(OSError):
             self.path.unlink(missing_ok=True)
-        self.release()
 
     def release(self) -> None:
         """Close the file, and with that give up its lock."""

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import BinaryIO
 
+from wan_lora_studio import filesystem
 from wan_lora_studio.errors import LoRAFileError, UploadError
 from wan_lora_studio.file_boundary import one_file
 from wan_lora_studio.lora.files import (
@@ -105,7 +106,7 @@ class StagedFile:
         except BaseException:
             self.abort()
             raise
-        if os.name != "posix":
+        if not filesystem.MOVES_OPEN_FILES:
             self._file.release()  # an open file cannot be moved there
         return info
 

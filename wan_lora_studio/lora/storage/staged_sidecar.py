@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO
 
+from wan_lora_studio import filesystem
 from wan_lora_studio.errors import LoRAFileError, UploadError
 from wan_lora_studio.file_boundary import one_file
 from wan_lora_studio.lora.files import MAX_PREVIEW_BYTES as MAX_PICTURE_BYTES
@@ -63,11 +64,16 @@ class StagedSidecar:
         except BaseException:
             self.abort()
             raise
+        if not filesystem.MOVES_OPEN_FILES:
+            self._release()  # an open file cannot be moved there
 
     def abort(self) -> None:
         """Remove the stage; harmless when it is gone already."""
+        self._release()  # first: Windows removes no open file
         with suppress(OSError):
             self.path.unlink(missing_ok=True)
+
+    def _release(self) -> None:
         if self._held:
             self._held = False
             os.close(self._descriptor)

@@ -17,10 +17,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from wan_lora_studio.filesystem import CREATE, READ_NO_LINK, remove
+
 FOLDER = ".staging"
 STEP = ".tmp"
 STALE_SECONDS = 24 * 3600
-SAFELY = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 _LOCKS: Any = importlib.import_module("fcntl") if os.name == "posix" else None
 
 
@@ -38,7 +39,7 @@ def create_locked(root: Path, suffix: str) -> tuple[int, Path]:
     folder = stage_folder(root)
     while True:
         path = folder / f"{uuid.uuid4().hex}{suffix}"
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o644)
+        descriptor = os.open(path, CREATE, 0o644)
         if lock(descriptor) is not False and os.fstat(descriptor).st_nlink:
             return descriptor, path
         os.close(descriptor)  # a sweep saw the file before it was locked, and removes it
@@ -67,7 +68,7 @@ def write_all(descriptor: int, data: bytes) -> None:
 def write_step(root: Path, data: bytes, mode: int | None = None) -> Path:
     """A synced stage with this content, for a change under the library's lock."""
     path = step_path(root)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+    descriptor = os.open(path, CREATE, 0o644)
     try:
         if mode is not None and hasattr(os, "fchmod"):
             os.fchmod(descriptor, mode)
@@ -91,7 +92,7 @@ def discard_stages(paths: Iterable[Path]) -> None:
     for path in paths:
         if path.suffix == STEP:
             with suppress(OSError):
-                path.unlink(missing_ok=True)
+                remove(path, missing_ok=True)
 
 
 def sweep_stages(root: Path) -> None:
@@ -108,7 +109,7 @@ def sweep_stages(root: Path) -> None:
 
 
 def _is_abandoned(path: Path) -> bool:
-    descriptor = os.open(path, SAFELY)
+    descriptor = os.open(path, READ_NO_LINK)
     try:
         free = lock(descriptor)
     finally:

@@ -19,7 +19,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from wan_lora_studio.errors import LoRAError, LoRANotFoundError
-from wan_lora_studio.filesystem import sync_folder
+from wan_lora_studio.filesystem import rename, sync_folder
 from wan_lora_studio.lora.files import read_small
 from wan_lora_studio.lora.names import name_key
 from wan_lora_studio.lora.storage.catalog import Catalog
@@ -170,11 +170,11 @@ class Trash:
         folder = self._folder(entry)
         gone = folder.with_name(f"{PURGED}{entry.id}")
         try:
-            folder.rename(gone)
+            rename(folder, gone)
             try:
                 sync_folder(gone.parent)
             except OSError:
-                gone.rename(folder)
+                rename(gone, folder)
                 raise
         except OSError as error:
             raise LoRAError(

@@ -15,6 +15,7 @@ from wan_lora_studio.ui.forms import Likeness, from_video
 from wan_lora_studio.wan.lora_manager import LoRAManager
 from wan_lora_studio.wan.task import GenerationResult, GenerationTask, Progress
 
+LINE_WIDTH = 60
 STAGES = {
     "load": "Loading the model",
     "apply": "Applying LoRAs",
@@ -135,6 +136,7 @@ def print_progress(progress: Progress) -> None:
         line += f" ({progress.expert} noise)" if progress.expert else ""
         left = progress.seconds_left
         line += "" if left is None else f", {left:.0f} s left"
-    end = "" if sys.stdout.isatty() else "\n"
-    start = "\r\033[K" if sys.stdout.isatty() else ""
-    print(f"{start}{line}", end=end, flush=True)
+    if sys.stdout.isatty():  # spaces cover the line before; not every console knows a code for it
+        print(f"\r{line:<{LINE_WIDTH}}", end="", flush=True)
+    else:
+        print(line, flush=True)

@@ -39,11 +39,11 @@ def show_in_folder(path: Path) -> bool:
     return True
 
 
-def _command(path: Path) -> list[str] | None:
+def _command(path: Path) -> list[str] | str | None:
     if sys.platform == "darwin":
         return ["open", "-R", str(path)]
     if sys.platform == "win32":
-        return ["explorer", f"/select,{path}"]
+        return f'explorer /select,"{path}"'  # it does not take the whole argument in quotes
     screen = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
     opener = shutil.which("xdg-open")
     return [opener, str(path.parent)] if screen and opener else None

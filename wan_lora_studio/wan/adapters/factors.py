@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from wan_lora_studio import filesystem
 from wan_lora_studio.errors import LoRAFileError, UnsupportedLoRAError
 from wan_lora_studio.lora.files import (
     Header,
@@ -142,7 +143,7 @@ def _bytes_of(path: Path, header: Header) -> Any:
         with os.fdopen(open_regular(path), "rb") as file:
             if os.fstat(file.fileno()).st_size != header.file_size:
                 raise LoRAFileError(f"{path.name}: the file changed while it was read.")
-            if os.name == "nt":
+            if not filesystem.MOVES_OPEN_FILES:
                 return bytearray(file.read())
             # Copy-on-write. Python's mmap would hold a descriptor for as long as the file is
             # cached, and systems give a program few of them (256 on macOS).

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import json
-import os
 import re
 import time
 from collections.abc import Mapping
@@ -18,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from wan_lora_studio.errors import GenerationError
-from wan_lora_studio.filesystem import sync_folder
+from wan_lora_studio.filesystem import replace, sync_file, sync_folder
 from wan_lora_studio.untrusted_json import read_object
 
 Frames = NDArray[np.uint8]
@@ -68,8 +67,8 @@ def write_result(files: ResultFiles, frames: Frames, fps: int, metadata: Mapping
             partial[files.poster], format="JPEG", quality=POSTER_QUALITY
         )
         for path in (files.sidecar, files.poster, files.video):
-            _sync(partial[path])
-            partial[path].replace(path)
+            sync_file(partial[path])
+            replace(partial[path], path)
             placed.append(path)
         sync_folder(files.video.parent)
     except (OSError, av.FFmpegError) as error:
@@ -99,15 +98,6 @@ def read_metadata(video: Path) -> dict[str, Any]:
             cause="Another program made it, or took the data out, as many sites do on upload.",
             suggestions=["Choose a video that this app made."],
         ) from error
-
-
-def _sync(path: Path) -> None:
-    """A result that is told of must be there after a power cut."""
-    descriptor = os.open(path, os.O_RDWR)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _encode(path: Path, frames: Frames, fps: int, comment: str) -> None:
