@@ -339,7 +339,7 @@ class SQLiteFile:
 
     def _another(self) -> sqlite3.Connection:
         """One more connection to the file as it is open already."""
-        return _plainly_connected(f"{self.path.absolute().as_uri()}?mode=rw", self._busy, uri=True)
+        return _plainly_connected(f"{file_uri(self.path.absolute())}?mode=rw", self._busy, uri=True)
 
     def _note(self, error: Exception) -> None:
         """Why the file is not used for now. Raises SettingsError for what is no fault of it."""
