@@ -17,6 +17,8 @@ from tests.browser.running import PATIENCE_MS, App
 PROMPT = "a red circle moving left on a navy background"
 VIDEO_MS = 240_000  # for a video of the demo model
 STEP_MS = 180_000  # until a run is at its first step
+READ_AGAIN_MS = 100  # between two looks at what is waited for
+PASSED = "(moment) => Date.now() > moment"
 OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 NOTHING_RUNS = "async () => !(await (await fetch('api/status')).json()).running.length"
 # Nothing moves, is still being read or waits for its picture, in three frames one after another.
@@ -52,7 +54,7 @@ def eventually(
     """Wait until `read()` gives what is wanted; the page goes on meanwhile."""
     end = time.monotonic() + limit_ms / 1000
     while (found := read()) != wanted and time.monotonic() < end:
-        page.wait_for_timeout(100)
+        page.wait_for_function(PASSED, arg=time.time() * 1000 + READ_AGAIN_MS)
     assert found == wanted
 
 
@@ -67,6 +69,17 @@ def until(page: Page, predicate: str, arg: Any = None, limit_ms: float = PATIENC
 def nothing_runs(page: Page) -> None:
     """Wait until no worker has a job."""
     until(page, NOTHING_RUNS, limit_ms=VIDEO_MS)
+
+
+def heard_twice(page: Page) -> None:
+    """Wait until the page has asked twice how things stand, and shows all that came of it.
+
+    What it was about to do by itself is done then.
+    """
+    for _ in range(2):
+        with page.expect_response(lambda answer: "/api/status" in answer.url):
+            pass
+    settle(page)
 
 
 def settle(page: Page) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -19,6 +21,7 @@ from tests.browser.actions import tidy_library
 from tests.browser.running import (
     CHROMIUM_ARGUMENTS,
     PATIENCE_MS,
+    ROOT,
     App,
     open_page,
     start_app,
@@ -91,3 +94,13 @@ def page(app: App, browser: Browser, watch: Watch) -> Iterator[Page]:
     yield page
     context.close()
     assert watch.complaints == []
+
+
+@pytest.fixture(scope="session")
+def axe() -> str:
+    """The source of axe-core, installed by `scripts/page-check` where it is not there yet."""
+    path = ROOT / "node_modules" / "axe-core" / "axe.min.js"
+    if not path.exists():
+        command = [sys.executable, "-m", "scripts.page_check"]
+        subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    return path.read_text(encoding="utf-8")

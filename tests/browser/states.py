@@ -21,15 +21,15 @@ from tests.browser.actions import (
     choose_action,
     fill,
     generate,
-    nothing_runs,
     pick,
     type_strength,
     upload,
     wait_for_video,
     write_prompt,
 )
-from tests.browser.generate.test_stack import add
-from tests.browser.library.test_library import one_demo_lora
+from tests.browser.generate.steps import add
+from tests.browser.library.steps import one_demo_lora
+from tests.browser.queue.steps import clear, post
 from tests.browser.running import ROOT, App, open_tab
 
 UPLOADED = "evening walk"
@@ -246,18 +246,8 @@ def selection(strength: float) -> dict[str, float]:
     return {"golden_hour": strength} if strength else {}
 
 
-def post(page: Page, app: App, path: str, **body: object) -> None:
-    answer = page.request.post(f"{app.address}{path}", data=body or None)
-    assert answer.ok, answer.text()
-
-
 def rest(page: Page, app: App) -> None:
     """Nothing is queued or running when the next picture is made."""
-    post(page, app, "api/queue/resume")
-    for job in page.request.get(f"{app.address}api/jobs").json():
-        if job["state"] in ("queued", "running"):
-            post(page, app, f"api/jobs/{job['id']}/cancel")
-    nothing_runs(page)
-    post(page, app, "api/queue/clear")
+    clear(page, app)
     if UPLOADED in page.request.get(f"{app.address}api/loras").text():
         post(page, app, "api/loras/delete", name=UPLOADED)

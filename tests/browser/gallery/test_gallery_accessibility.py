@@ -10,12 +10,10 @@ from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.browser.actions import expect_no_overflow, settle
-from tests.browser.page.test_accessibility import axe as axe_source
-from tests.browser.page.test_accessibility import serious_findings
+from tests.browser.page.steps import serious_findings
 from tests.browser.running import App, open_tab, phone_page
 from tests.support.result_files import metadata, write_video
 
-axe = axe_source
 LORA = "golden_hour"
 TARGETS = """(root) => [...document.querySelectorAll(`${root} :is(button, select, input)`)]
     .filter((item) => item.checkVisibility() && !['file', 'range'].includes(item.type))

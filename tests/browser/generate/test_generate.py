@@ -21,7 +21,7 @@ from tests.browser.actions import (
     write_prompt,
 )
 from tests.browser.conftest import Watch
-from tests.browser.generate.test_stack import make_plain
+from tests.browser.generate.steps import make_plain
 from tests.browser.running import App, held_up, open_page, open_tab
 
 

@@ -22,6 +22,7 @@ from tests.browser.actions import (
     write_prompt,
 )
 from tests.browser.conftest import Watch
+from tests.browser.generate.steps import choose_model
 from tests.browser.running import App, open_page, open_tab
 from tests.support.foreign_files import INFOTEXT, drawn, png
 from tests.support.result_files import WANGP, metadata, video_bytes, write_video
@@ -137,11 +138,6 @@ def frames(path: Path) -> list[bytes]:
 
     with av.open(str(path)) as container:
         return [frame.to_ndarray().tobytes() for frame in container.decode(video=0)]
-
-
-def choose_model(page: Page, title: str) -> None:
-    page.locator("#model input").click()
-    page.get_by_role("option", name=title).click()
 
 
 def picture_file(folder: Path, size: tuple[int, int]) -> Path:

@@ -19,7 +19,7 @@ from tests.browser.actions import (
     write_prompt,
 )
 from tests.browser.conftest import Watch
-from tests.browser.queue.test_queue import clear
+from tests.browser.queue.steps import clear
 from tests.browser.running import App, held_up, open_page, worker_of
 
 LONG_MS = 4 * VIDEO_MS  # for a run of many steps on a machine that has other work

@@ -21,7 +21,7 @@ from tests.browser.actions import (
     write_prompt,
 )
 from tests.browser.conftest import Watch
-from tests.browser.generate.test_stack import add
+from tests.browser.generate.steps import add
 from tests.browser.running import App
 from utils import LoRASelection
 

@@ -19,8 +19,7 @@ from tests.browser.actions import (
     type_strength,
     write_prompt,
 )
-from tests.browser.generate.test_restore import choose_model
-from tests.browser.generate.test_stack import TAKE, add, expect_order, switch
+from tests.browser.generate.steps import TAKE, add, choose_model, expect_order, switch
 from tests.browser.running import App, open_page
 
 BATCH_MS = 3 * VIDEO_MS

@@ -6,7 +6,7 @@ import json
 import re
 
 import pytest
-from playwright.sync_api import Locator, Page, Route, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.actions import (
     PROMPT,
@@ -24,6 +24,7 @@ from tests.browser.actions import (
     write_prompt,
 )
 from tests.browser.conftest import Watch
+from tests.browser.generate.steps import TAKE, add, expect_order, order, switch
 from tests.browser.running import App, open_page
 
 PROMPT_BOX = "#prompt textarea"
@@ -32,11 +33,6 @@ NEWS = """async () => {
   const { store } = await import("./lora_ui/assets/model/store.js");
   store.dispatchEvent(new Event("library"));
 }"""
-# As a video's settings are taken over.
-TAKE = """async (selected) => {
-  const { store } = await import("./lora_ui/assets/model/store.js");
-  store.replace(selected);
-}"""
 # Once the page has read the library again, after a run.
 LAST_STRENGTH = """async (name) => {
   const { store } = await import(new URL("./lora_ui/assets/model/store.js", document.baseURI).href);
@@ -44,46 +40,9 @@ LAST_STRENGTH = """async (name) => {
 }"""
 
 
-def add(page: Page, *names: str) -> None:
-    """Select LoRAs in the picker."""
-    page.locator("#lora-controls").get_by_role("button", name="Add LoRA").click()
-    for name in names:
-        row = page.locator(f'.picker-row[data-name="{name}"]')
-        row.click()
-        expect(row).to_have_attribute("aria-pressed", "true")
-    page.get_by_role("button", name="Done").click()
-    for name in names:
-        expect(stack_row(page, name)).to_be_visible()
-        make_plain(stack_row(page, name))
-
-
-def make_plain(row: Locator) -> None:
-    """One constant strength for both experts, however the LoRA was used last."""
-    while row.get_by_role("button", name="constant again").count() > 0:
-        row.get_by_role("button", name="constant again").first.click()
-    separate = row.get_by_role("button", name="Separate")
-    if separate.count() > 0 and separate.get_attribute("aria-pressed") == "true":
-        separate.click()
-    expect(row.locator('input[type="range"]')).to_have_count(1)
-
-
-def order(page: Page) -> list[str]:
-    rows = page.locator("#lora-controls .stack-row")
-    names: list[str] = rows.evaluate_all("rows => rows.map((row) => row.dataset.name)")
-    return names
-
-
-def expect_order(page: Page, *names: str) -> None:
-    eventually(page, lambda: order(page), list(names))
-
-
 def expect_saved(page: Page, app: App, *names: str) -> None:
     """The server keeps these, in this order, of what is switched on."""
     eventually(page, lambda: list(saved(page, app)["selected_loras"]), list(names))
-
-
-def switch(page: Page, name: str) -> Locator:
-    return stack_row(page, name).get_by_role("switch")
 
 
 def test_what_is_switched_off_stays_and_is_not_sent(page: Page, app: App) -> None:

@@ -6,12 +6,10 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.browser.actions import expect_no_overflow, settle, stack_row
-from tests.browser.generate.test_stack import add, switch
-from tests.browser.page.test_accessibility import axe as axe_source
-from tests.browser.page.test_accessibility import serious_findings
+from tests.browser.generate.steps import add, switch
+from tests.browser.page.steps import serious_findings
 from tests.browser.running import App, phone_page
 
-axe = axe_source
 SMALL = """() => [...document.querySelectorAll('#lora-controls :is(button, select, input),'
         + ' dialog[open] :is(button, select, input:not([type=file], [type=checkbox]))')]
     .filter((item) => item.checkVisibility())

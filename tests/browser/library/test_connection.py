@@ -20,7 +20,7 @@ from tests.browser.actions import (
     upload,
 )
 from tests.browser.conftest import Watch
-from tests.browser.library.test_library import one_demo_lora
+from tests.browser.library.steps import one_demo_lora
 from tests.browser.running import App, open_page, open_tab, restart_app, start_app, stop_app
 
 

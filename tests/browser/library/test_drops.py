@@ -7,8 +7,8 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from tests.browser.actions import card, drag, get_json
-from tests.browser.library.test_library import one_demo_lora
+from tests.browser.actions import card, drag, get_json, heard_twice
+from tests.browser.library.steps import one_demo_lora
 from tests.browser.running import App, open_tab
 from tests.support.result_files import metadata, write_video
 
@@ -57,7 +57,7 @@ def test_a_drop_on_a_tab_that_takes_no_files_changes_nothing(
     address = page.url
     for target in (page.locator("h1"), page.locator("#studio-tabs")):
         drag(page, target, file)
-    page.wait_for_timeout(800)
+        heard_twice(page)
     assert page.url == address
     expect(page.get_by_role("tab", name="Gallery")).to_have_attribute("aria-selected", "true")
     expect(page.locator(".upload")).to_have_count(0)

@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.actions import card, choose_action, expect_no_overflow, get_json, pick, upload
 from tests.browser.conftest import Watch
-from tests.browser.library.test_library import one_demo_lora
+from tests.browser.library.steps import one_demo_lora
 from tests.browser.running import App, open_tab
 
 

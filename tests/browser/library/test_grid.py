@@ -7,33 +7,10 @@ from pathlib import Path
 from playwright.sync_api import Page, expect
 
 from tests.browser.actions import card, choose_action, eventually, pick, upload
-from tests.browser.library.test_library import one_demo_lora
+from tests.browser.library.steps import READ, expect_names, names_shown, one_demo_lora
 from tests.browser.running import App, open_page, open_tab
 
 GRID = "#lora-tab .cards"
-# Read the library again, as when it has changed.
-READ = """async () => {
-  const { store } = await import("./lora_ui/assets/model/store.js");
-  await store.refresh();
-}"""
-
-
-# Once all of them are built; those beyond the window come a frame later.
-NAMES = """() => {
-    const cards = [...document.querySelectorAll('#lora-tab .card[data-name]')];
-    const all = cards.length > 0 && cards.length === Number(cards[0].ariaSetSize);
-    return all ? cards.map((card) => card.dataset.name) : null;
-}"""
-
-
-def names_shown(page: Page) -> list[str]:
-    found: list[str] = page.wait_for_function(NAMES).json_value()
-    return found
-
-
-def expect_names(page: Page, *names: str) -> None:
-    """Just these are shown, in whatever order."""
-    eventually(page, lambda: sorted(names_shown(page)), sorted(names))
 
 
 def test_the_query_survives_picking_and_a_reload(page: Page, app: App) -> None:

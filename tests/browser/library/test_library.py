@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import re
-import shutil
 from pathlib import Path
 
 import pytest
@@ -20,7 +18,8 @@ from tests.browser.actions import (
     upload,
 )
 from tests.browser.conftest import Watch
-from tests.browser.running import LORAS, App, open_page, open_tab
+from tests.browser.library.steps import MARKUP, one_demo_lora, with_metadata
+from tests.browser.running import App, open_page, open_tab
 
 TRAPS = (
     "img src=x onerror=alert(1)",
@@ -28,32 +27,6 @@ TRAPS = (
     "'`; alert(4) &lt;b&gt;",
     "x" * 150,
 )
-MARKUP = "<img src=x onerror=alert(5)><script>alert(6)</script>${alert(7)}"
-
-
-def one_demo_lora(folder: Path, name: str) -> Path:
-    """A copy of a demo LoRA that is one file for both experts, under another name.
-
-    Its metadata differs too, since the library refuses a file that it holds already.
-    """
-    source = next(
-        path
-        for path in sorted(LORAS.glob("*.safetensors"))
-        if "_high" not in path.stem and "_low" not in path.stem
-    )
-    copy = Path(shutil.copy(source, folder / f"{name}.safetensors"))
-    with_metadata(copy, {"copy": name})
-    return copy
-
-
-def with_metadata(path: Path, texts: dict[str, str]) -> None:
-    """Rewrite the header of a safetensors file with these texts added."""
-    data = path.read_bytes()
-    length = int.from_bytes(data[:8], "little")
-    header = json.loads(data[8 : 8 + length])
-    header["__metadata__"] = {**header.get("__metadata__", {}), **texts}
-    text = json.dumps(header).encode()
-    path.write_bytes(len(text).to_bytes(8, "little") + text + data[8 + length :])
 
 
 def test_an_uploaded_file_becomes_a_card(page: Page, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from playwright.sync_api import Page, expect
 
 from tests.browser.actions import card, choose_action, upload
-from tests.browser.library.test_library import one_demo_lora
+from tests.browser.library.steps import one_demo_lora
 from tests.browser.running import App, open_tab
 from tests.support.loras.files import write_lora
 from wan_lora_studio.units import MB

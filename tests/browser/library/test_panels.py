@@ -19,7 +19,7 @@ from tests.browser.actions import (
     upload,
 )
 from tests.browser.conftest import Watch
-from tests.browser.library.test_library import MARKUP, one_demo_lora
+from tests.browser.library.steps import MARKUP, one_demo_lora
 from tests.browser.running import App, open_tab
 
 

@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.actions import card, choose_action, pick
-from tests.browser.library.test_library import one_demo_lora
+from tests.browser.library.steps import one_demo_lora
 from tests.browser.running import MODELS, App, open_page, open_tab
 from utils import LoRAManager, load_settings
 from wan_lora_studio.lora.storage.load_history import Measured

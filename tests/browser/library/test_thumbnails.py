@@ -10,10 +10,11 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from tests.browser.actions import card, choose_action, drag, upload
-from tests.browser.library.test_library import one_demo_lora
+from tests.browser.library.steps import one_demo_lora
 from tests.browser.running import App, open_tab
 from tests.support.result_files import metadata, write_video
 
+LONG_ENOUGH_MS = 2000  # on a card, for its preview to begin
 PLAYS = "(name) => document.querySelector(`.card[data-name='${name}'] video`)?.currentTime > 0.05"
 REPORT = {"outcome": "applied", "sha256": "a" * 64, "strengths": 1, "coverage": {}}
 
@@ -48,8 +49,9 @@ def test_a_preview_plays_while_the_pointer_is_on_the_card(page: Page, app: App) 
 def test_nothing_moves_for_who_does_not_want_it(page: Page, app: App) -> None:
     with_preview(page, app, "still")
     page.emulate_media(reduced_motion="reduce")
+    page.clock.install()
     card(page, "still").hover()
-    page.wait_for_timeout(800)
+    page.clock.fast_forward(LONG_ENOUGH_MS)
     expect(card(page, "still").locator("video")).to_have_count(0)
 
 

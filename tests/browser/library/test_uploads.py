@@ -11,7 +11,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.actions import card, choose_action, upload
 from tests.browser.conftest import Watch
-from tests.browser.library.test_library import one_demo_lora
+from tests.browser.library.steps import one_demo_lora
 from tests.browser.running import LORAS, App, open_tab
 
 

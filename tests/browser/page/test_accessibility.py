@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
@@ -22,10 +19,10 @@ from tests.browser.actions import (
     upload,
 )
 from tests.browser.conftest import Watch
-from tests.browser.library.test_library import one_demo_lora
+from tests.browser.library.steps import one_demo_lora
+from tests.browser.page.steps import serious_findings
 from tests.browser.running import (
     LORAS,
-    ROOT,
     App,
     open_tab,
     phone_page,
@@ -33,7 +30,6 @@ from tests.browser.running import (
     stop_app,
 )
 
-SERIOUS = ("serious", "critical")
 # What is smaller than a finger, with its size.
 TARGETS = """() => [...document.querySelectorAll('.tab-library :is(button, select, input)')]
     .filter((item) => item.checkVisibility() && item.type !== 'file')
@@ -48,29 +44,6 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
     process, running = start_app(tmp_path_factory.mktemp("accessible"))
     yield running
     stop_app(process)
-
-
-@pytest.fixture(scope="session")
-def axe() -> str:
-    """The source of axe-core, installed by `scripts/page-check` where it is not there yet."""
-    path = ROOT / "node_modules" / "axe-core" / "axe.min.js"
-    if not path.exists():
-        command = [sys.executable, "-m", "scripts.page_check"]
-        subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
-    return path.read_text(encoding="utf-8")
-
-
-def serious_findings(page: Page, axe: str) -> list[str]:
-    settle(page)
-    if not page.evaluate("'axe' in window"):
-        page.evaluate(axe)
-    found: dict[str, Any] = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
-    return [
-        f"{item['id']}: {node['html'][:160]}"
-        for item in found["violations"]
-        if item["impact"] in SERIOUS
-        for node in item["nodes"]
-    ]
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

@@ -7,7 +7,7 @@ from pathlib import Path
 from playwright.sync_api import Page, expect
 
 from tests.browser.actions import PROMPT, VIDEO_MS, card, get_json, stack_row
-from tests.browser.library.test_library import one_demo_lora
+from tests.browser.library.steps import one_demo_lora
 from tests.browser.running import App
 
 NAME = "by keyboard"

@@ -12,6 +12,7 @@ from tests.browser.actions import (
     expect_no_overflow,
     fill,
     get_json,
+    heard_twice,
     known,
     settle,
     write_prompt,
@@ -51,7 +52,7 @@ def test_passing_through_the_models_leaves_the_values(page: Page) -> None:
         page.locator("#model input").focus()
         page.keyboard.press("Tab")
     assert asked.value.ok
-    page.wait_for_timeout(500)
+    heard_twice(page)
     expect(page.locator("#field-steps input")).to_have_value("7")
 
 

@@ -17,12 +17,10 @@ from playwright.sync_api import Browser, Page
 
 from tests.browser.actions import expect_no_overflow, settle
 from tests.browser.looks import LOOKS, Look, context_for
-from tests.browser.page.test_accessibility import axe as axe_source
-from tests.browser.page.test_accessibility import serious_findings
+from tests.browser.page.steps import serious_findings
 from tests.browser.running import ROOT, App, open_page, start_app, stop_app
 from tests.browser.states import STATES, rest
 
-axe = axe_source
 FOLDER = ROOT / "docs" / "screenshots"
 QUALITY = 86  # of the WebP files
 PROVOKED = {"generate-refused": "422", "loras-uploads": "422", "loras-offline": "ERR_INTERNET"}

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.browser.actions import PROMPT, VIDEO_MS, eventually, nothing_runs, settle, stack_row
+from tests.browser.actions import PROMPT, VIDEO_MS, eventually, settle, stack_row
+from tests.browser.queue.steps import clear, post
 from tests.browser.running import App, open_page, open_tab, phone_page
 
 
@@ -17,20 +18,6 @@ def empty_queue(page: Page, app: App) -> Any:
     clear(page, app)
     yield
     clear(page, app)
-
-
-def clear(page: Page, app: App) -> None:
-    post(page, app, "api/queue/resume")
-    for job in page.request.get(f"{app.address}api/jobs").json():
-        post(page, app, f"api/jobs/{job['id']}/cancel")
-    nothing_runs(page)
-    post(page, app, "api/queue/clear")
-
-
-def post(page: Page, app: App, path: str, **body: Any) -> Any:
-    answer = page.request.post(f"{app.address}{path}", data=body or None)
-    assert answer.ok, answer.text()
-    return answer.json()
 
 
 def submit(page: Page, app: App, prompt: str = PROMPT, **body: Any) -> str:
