@@ -4,12 +4,13 @@
     python -m scripts.readme_pictures page       # those of the page alone
 
 `with_and_without.webp` shows one prompt and seed, bare and with the demo LoRAs; every clip is
-generated here, by the app's own code. Those of the page are put together from docs/screenshots,
-which `scripts/test tests/browser/page/test_states.py --pictures` makes.
+generated here, by the app's own code. Those of the page show a running app in both themes.
+CHROMIUM names another browser than the installed one.
 """
 
 from __future__ import annotations
 
+import io
 import sys
 import tempfile
 from pathlib import Path
@@ -17,11 +18,24 @@ from typing import Any
 
 import av
 from PIL import Image, ImageDraw, ImageFont
+from playwright.sync_api import Browser, expect, sync_playwright
 
+from tests.browser.actions import settle
+from tests.browser.looks import DESK_DARK, DESK_LIGHT, Look, context_for
+from tests.browser.running import (
+    CHROMIUM_ARGUMENTS,
+    PATIENCE_MS,
+    App,
+    open_page,
+    start_app,
+    stop_app,
+)
+from tests.browser.states import STATES, rest
+from tests.support.chromium import chromium_path
 from utils import GenerationTask, LoRAManager, ModelManager, generate_video, load_settings
 
 ROOT = Path(__file__).resolve().parent.parent
-IMAGES, SCREENSHOTS = ROOT / "docs" / "images", ROOT / "docs" / "screenshots"
+IMAGES = ROOT / "docs" / "images"
 PAGES = ("generate", "loras")  # states of the page, each in both themes
 SLANT = 0.12  # of the width, from the middle: where the light part of a picture ends
 QUALITY = 84
@@ -56,12 +70,8 @@ def sheet(frames: list[Image.Image], labels: list[str]) -> Image.Image:
     return page
 
 
-def both_themes(state: str) -> Image.Image:
+def both_themes(light: Image.Image, dark: Image.Image) -> Image.Image:
     """One state of the page, the left part in light and the right part in dark colours."""
-    light, dark = (
-        Image.open(SCREENSHOTS / f"{state}-{theme}.webp").convert("RGB")
-        for theme in ("light", "dark")
-    )
     width, height = light.size
     top, bottom = width * (0.5 + SLANT), width * (0.5 - SLANT)
     mask = Image.new("L", light.size, 0)
@@ -69,11 +79,37 @@ def both_themes(state: str) -> Image.Image:
     return Image.composite(light, dark, mask)
 
 
+def screenshot(browser: Browser, app: App, state: str, look: Look) -> Image.Image:
+    """The page in this state, as a user gets there."""
+    context = context_for(browser, look)
+    page = context.new_page()
+    open_page(page, app)
+    STATES[state](page, app)
+    settle(page)
+    with Image.open(io.BytesIO(page.screenshot())) as picture:
+        shown = picture.convert("RGB")
+    rest(page, app)
+    context.close()
+    return shown
+
+
 def make_pages() -> None:
-    for state in PAGES:
-        target = IMAGES / f"{state}.webp"
-        both_themes(state).save(target, quality=QUALITY, method=6)
-        tell(target)
+    expect.set_options(timeout=PATIENCE_MS)
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=chromium_path(), args=list(CHROMIUM_ARGUMENTS)
+        )
+        process, app = start_app(Path(folder))
+        try:
+            for state in PAGES:
+                light = screenshot(browser, app, state, DESK_LIGHT)
+                dark = screenshot(browser, app, state, DESK_DARK)
+                target = IMAGES / f"{state}.webp"
+                both_themes(light, dark).save(target, quality=QUALITY, method=6)
+                tell(target)
+        finally:
+            stop_app(process)
+            browser.close()
 
 
 def make_animation() -> None:

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.support.chromium import chromium_path
 from tests.support.fast_run import thinned
-
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 PLACES = ("/dev/shm", "/tmp", str(Path.cwd()))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
-        "--pictures", action="store_true", help="write docs/screenshots from test_states.py"
+        "--pictures", action="store_true", help="write screenshots/ from test_states.py"
     )
     parser.addoption(
         "--fast",
@@ -46,9 +43,5 @@ def other_disk(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def chromium() -> str | None:
-    """The Chromium for the page's tests; None means Playwright's own.
-
-    `scripts/test` finds or installs one and names it in CHROMIUM.
-    """
-    named = os.environ.get("CHROMIUM")
-    return named or next((path for name in BROWSERS if (path := shutil.which(name))), None)
+    """The browser's path; None means Playwright's own."""
+    return chromium_path()

@@ -22,11 +22,10 @@ class Look:
         return self.size["width"] < 600
 
 
-LOOKS = (
-    Look("light", {"width": 1360, "height": 900}, "light"),
-    Look("dark", {"width": 1360, "height": 900}, "dark"),
-    Look("phone", {"width": 360, "height": 780}, "light", 1.5),
-)
+DESK_LIGHT = Look("light", {"width": 1360, "height": 900}, "light")
+DESK_DARK = Look("dark", {"width": 1360, "height": 900}, "dark")
+PHONE = Look("phone", {"width": 360, "height": 780}, "light", 1.5)
+LOOKS = (DESK_LIGHT, DESK_DARK, PHONE)
 
 
 def context_for(browser: Browser, look: Look) -> BrowserContext:

@@ -1,7 +1,7 @@
 """Every state of the page: nothing sticks out, is too small for a finger or cannot be read.
 
 On a small phone; with `--pictures` also light and dark on a desk, and every state is written into
-`docs/screenshots`. Look at them: a finding in a picture is a bug.
+`screenshots`, which git ignores. Look at them: a finding in a picture is a bug.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tests.browser.page.steps import serious_findings
 from tests.browser.running import ROOT, App, open_page, start_app, stop_app
 from tests.browser.states import STATES, rest
 
-FOLDER = ROOT / "docs" / "screenshots"
+FOLDER = ROOT / "screenshots"
 QUALITY = 86  # of the WebP files
 PROVOKED = {"generate-refused": "422", "loras-uploads": "422", "loras-offline": "ERR_INTERNET"}
 # What a finger can hardly hit, with its size. A native range, file or hidden field is left out,
@@ -94,6 +94,7 @@ def test_a_state_is_usable_by_everybody(
     settle(page)
     if pytestconfig.getoption("pictures"):
         with Image.open(io.BytesIO(page.screenshot())) as picture:
+            FOLDER.mkdir(exist_ok=True)
             target = FOLDER / f"{visit.state}-{look.name}.webp"
             picture.convert("RGB").save(target, quality=QUALITY, method=6)
     expect_no_overflow(page)
