@@ -15,7 +15,7 @@ import { createStack } from "./stack/stack.js";
 import { createSummaryLine } from "./stack/summary_line.js";
 
 export function mount({ element, options, trigger }) {
-  element.classList.add("lora-ui", "lora-controls");
+  element.classList.add("lora-ui", "box", "lora-controls");
   element.replaceChildren(
     createPromptNotes(),
     head(),

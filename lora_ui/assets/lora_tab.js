@@ -49,7 +49,7 @@ export function mount({ element, options }) {
 function selection() {
   return el(
     "aside",
-    { class: "tab-stack", "aria-label": "Selection" },
+    { class: "box tab-stack", "aria-label": "Selection" },
     el("h2", { class: "section-title", text: "Selected for the next video" }),
     createStack("Click a card to select it."),
     createSummaryLine(),

@@ -30,6 +30,7 @@ from wan_lora_studio.wan.lora_manager import LoRAManager
 
 ENDING_SIGNALS = ("SIGTERM", "SIGBREAK")  # the latter where a console is closed on Windows
 STYLES = (
+    f"{LORA_ASSETS_URL}/tokens.css",
     f"{ASSETS_URL}/theme.css",
     f"{ASSETS_URL}/studio.css",
     f"{ASSETS_URL}/run.css",
@@ -40,6 +41,7 @@ STYLES = (
     f"{ASSETS_URL}/gallery.css",
     f"{ASSETS_URL}/viewer.css",
     f"{LORA_ASSETS_URL}/lora.css",
+    f"{LORA_ASSETS_URL}/controls.css",
     f"{LORA_ASSETS_URL}/tab.css",
     f"{LORA_ASSETS_URL}/filters.css",
     f"{LORA_ASSETS_URL}/cards.css",

@@ -22,7 +22,7 @@ export function createLibrary() {
   const grid = new CardGrid();
   const search = searchField();
   const count = el("p", { class: "grid-count muted", role: "status" });
-  const empty = el("div", { class: "grid-empty" });
+  const empty = el("div", { class: "empty-place grid-empty" });
   const tools = el(
     "div",
     { class: "grid-tools" },

@@ -15,7 +15,7 @@ const MOST_ZOOM = 4;
 export function mount({ element, options }) {
   pictureInput.models = options.models;
   const view = createView();
-  element.classList.add("lora-ui", "picture-panel");
+  element.classList.add("lora-ui", "box", "picture-panel");
   element.replaceChildren(view.head, view.drop, view.work);
   connect(view);
   const draw = () => show(element, view);

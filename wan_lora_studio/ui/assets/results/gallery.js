@@ -27,7 +27,7 @@ function createView(options) {
   return {
     ...createTools(options),
     list: el("ul", { class: "results", "aria-label": "Results" }),
-    empty: el("div", { class: "gallery-empty" }),
+    empty: el("div", { class: "empty-place gallery-empty" }),
     more: el("button", { type: "button", class: "button gallery-more", text: "Show more" }),
     cards: new Map(),
     chosen: [],

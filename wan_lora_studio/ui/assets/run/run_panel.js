@@ -61,7 +61,7 @@ function createView(element) {
     details: el("div", { class: "run-details" }),
     waiting: el("p", { class: "muted run-waiting" }),
   };
-  element.classList.add("run", "lora-ui");
+  element.classList.add("run", "box", "lora-ui");
   element.replaceChildren(
     view.problem,
     el("div", { class: "run-head" }, view.note, view.cancel, view.retry),
