@@ -20,6 +20,7 @@ import av
 from PIL import Image, ImageDraw, ImageFont
 from playwright.sync_api import Browser, expect, sync_playwright
 
+from scripts import chromium
 from tests.browser.actions import settle
 from tests.browser.looks import DESK_DARK, DESK_LIGHT, Look, context_for
 from tests.browser.running import (
@@ -31,7 +32,6 @@ from tests.browser.running import (
     stop_app,
 )
 from tests.browser.states import STATES, rest
-from tests.support.chromium import chromium_path
 from utils import GenerationTask, LoRAManager, ModelManager, generate_video, load_settings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -97,7 +97,7 @@ def make_pages() -> None:
     expect.set_options(timeout=PATIENCE_MS)
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=chromium_path(), args=list(CHROMIUM_ARGUMENTS)
+            executable_path=chromium.find(), args=list(CHROMIUM_ARGUMENTS)
         )
         process, app = start_app(Path(folder))
         try:

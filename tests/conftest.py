@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.chromium import chromium_path
+from scripts.chromium import find
 from tests.support.fast_run import thinned
 
 PLACES = ("/dev/shm", "/tmp", str(Path.cwd()))
@@ -44,4 +44,4 @@ def other_disk(tmp_path: Path) -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def chromium() -> str | None:
     """The browser's path; None means Playwright's own."""
-    return chromium_path()
+    return find()

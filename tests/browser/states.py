@@ -30,7 +30,8 @@ from tests.browser.actions import (
 from tests.browser.generate.steps import add
 from tests.browser.library.steps import one_demo_lora
 from tests.browser.queue.steps import clear, post
-from tests.browser.running import ROOT, App, open_tab
+from tests.browser.running import App, open_tab
+from tests.support.paths import ROOT
 
 UPLOADED = "evening walk"
 LORAS = {"golden_hour": "0.9", "motion_trail": "0.6"}
