@@ -8,11 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.support.machine.windows_files import stand_in
-from tests.support.paths import ROOT
+from tests.support.paths import DEMO_LORAS
 from wan_lora_studio.settings import Settings, load_settings
 from wan_lora_studio.wan.lora_manager import LoRAManager
-
-DEMO = ROOT / "loras"
 
 
 @pytest.fixture
@@ -30,5 +28,5 @@ def windows(monkeypatch: pytest.MonkeyPatch) -> None:
 def loras(settings: Settings, windows: None) -> Iterator[LoRAManager]:
     """A library that holds one of the demo's LoRAs, which came by an upload."""
     manager = LoRAManager(settings)
-    manager.upload_lora_file(DEMO / "golden_hour.safetensors", "golden_hour.safetensors")
+    manager.upload_lora_file(DEMO_LORAS / "golden_hour.safetensors", "golden_hour.safetensors")
     yield manager

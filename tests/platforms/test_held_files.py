@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from tests.platforms.conftest import DEMO
 from tests.support.machine.windows_files import RefusedByWindowsError, is_in_use, stand_in
+from tests.support.paths import DEMO_LORAS
 from tests.support.result_files import metadata, write_video
 from wan_lora_studio import filesystem
 from wan_lora_studio.errors import GenerationError, LoRAError
@@ -126,7 +126,7 @@ def test_an_upload_an_edit_a_renaming_and_a_deletion_keep_no_file_open(
     loras: LoRAManager, settings: Settings
 ) -> None:
     uploads = LoRAUploadHandler(settings, loras)
-    with (DEMO / "motion_trail.safetensors").open("rb") as file:
+    with (DEMO_LORAS / "motion_trail.safetensors").open("rb") as file:
         uploads.process_upload(file, "trail.safetensors")
     assert uploads.generate_thumbnail("trail")
     assert loras.rename_lora_file("trail", "tail")

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from tests.platforms.conftest import DEMO
 from tests.support.machine.windows_files import stand_in
+from tests.support.paths import DEMO_LORAS
 from wan_lora_studio import filesystem
 from wan_lora_studio.errors import LoRAError
 from wan_lora_studio.filesystem import file_uri
@@ -37,19 +37,19 @@ def test_a_volume_without_links_keeps_a_library(
     stand_in(monkeypatch)
     monkeypatch.setattr(os, "link", none)
     loras = LoRAManager(settings)
-    loras.upload_lora_file(DEMO / "golden_hour.safetensors", "golden_hour.safetensors")
+    loras.upload_lora_file(DEMO_LORAS / "golden_hour.safetensors", "golden_hour.safetensors")
     assert loras.rename_lora_file("golden_hour", "dusk")
     assert loras.delete_lora_file("dusk")
     assert loras.undo_delete("dusk")
     content = (settings.loras_dir / "dusk.safetensors").read_bytes()
-    assert content == (DEMO / "golden_hour.safetensors").read_bytes()
+    assert content == (DEMO_LORAS / "golden_hour.safetensors").read_bytes()
 
 
 def test_a_path_that_is_too_long_is_said_to_be(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     loras = LoRAManager(settings)
-    loras.upload_lora_file(DEMO / "golden_hour.safetensors", "golden_hour.safetensors")
+    loras.upload_lora_file(DEMO_LORAS / "golden_hour.safetensors", "golden_hour.safetensors")
     longest = len(str(settings.loras_dir)) + 100
     stand_in(monkeypatch, longest=longest)
     monkeypatch.setattr(filesystem, "LONGEST", longest)
