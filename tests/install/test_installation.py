@@ -27,7 +27,7 @@ import pytest
 from tests.support.paths import ROOT
 
 pytestmark = pytest.mark.slow  # it builds and installs the package
-SECONDS = 240
+SECONDS = 600
 MOST_MB = 40  # of the wheel; nearly all of it is the demo model and its LoRAs
 HOST_MODULES = ("utils", "ui", "app", "backend")
 USE = """
@@ -144,9 +144,10 @@ def test_the_command_says_its_version_and_its_own_name(installation: Installatio
     assert "app.py" not in told
 
 
+@pytest.mark.slow
 def test_a_video_is_made_in_any_folder(installation: Installation) -> None:
     before = installation.package_files()
-    words = ["--prompt", "a red circle moving right on a navy background", "--steps", "4"]
+    words = ["--prompt", "a red circle moving right on a navy background", "--steps", "2"]
     words += ["--lora", "golden_hour=0.8", "--seed", "7", "--out", "clip.mp4"]
     made = installation.run(installation.command, "generate", *words)
     assert made.returncode == 0, made.stderr
@@ -212,6 +213,7 @@ def address(installation: Installation) -> Iterator[str]:
             process.terminate()
 
 
+@pytest.mark.slow
 def test_the_page_is_served_and_its_worker_makes_a_video(address: str) -> None:
     assert "Wan2.2 LoRA Studio" in asked(address, "/").decode()
     for place, files in (("lora_ui", "lora_ui/assets"), ("ui", "wan_lora_studio/ui/assets")):

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.machine.windows_files import stand_in
+from tests.support.machine.windows_files import ignore_case, stand_in
 from tests.support.paths import DEMO_LORAS
 from wan_lora_studio import filesystem
 from wan_lora_studio.errors import LoRAError
@@ -78,6 +78,25 @@ def test_sqlite_opens_the_file_that_the_uri_names(tmp_path: Path) -> None:
     with closing(sqlite3.connect(f"{file_uri(path)}?mode=ro", uri=True)) as read:
         assert read.execute("SELECT name FROM sqlite_master").fetchall() == [("here",)]
     assert urllib.parse.unquote(file_uri(path)).endswith(str(path))
+
+
+def test_a_name_can_change_its_case_where_case_does_not_count(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loras = LoRAManager(settings)
+    for name in ("golden_hour", "motion_trail"):
+        loras.upload_lora_file(DEMO_LORAS / f"{name}.safetensors", f"{name}.safetensors")
+    content = (settings.loras_dir / "golden_hour.safetensors").read_bytes()
+    ignore_case(monkeypatch)
+    assert loras.rename_lora_file("golden_hour", "Golden_Hour")
+    names = {path.name for path in settings.loras_dir.glob("*.safetensors")}
+    assert names == {"Golden_Hour.safetensors", "motion_trail.safetensors"}
+    assert (settings.loras_dir / "Golden_Hour.safetensors").read_bytes() == content
+    with pytest.raises(LoRAError):
+        loras.rename_lora_file("Golden_Hour", "MOTION_TRAIL")
+    assert sorted(loras.list_available_loras()) == ["Golden_Hour", "motion_trail"]
+    assert loras.delete_lora_file("golden_hour")
+    assert loras.undo_delete("Golden_Hour")
 
 
 class WindowsEntry:

@@ -103,6 +103,23 @@ def test_a_file_is_opened_by_number_in_binary() -> None:
     assert flags == OPENS_BY_NUMBER | {"flags"}
 
 
+def test_files_are_moved_in_the_one_way_that_waits() -> None:
+    past = [
+        f"{name}: {ast.unparse(call)}"
+        for name, tree in TREES.items()
+        for call in calls(tree)
+        if name.startswith("wan_lora_studio/") and name != "wan_lora_studio/filesystem.py"
+        if ast.unparse(call.func) in ("os.rename", "os.replace")
+        or (
+            isinstance(call.func, ast.Attribute)
+            and call.func.attr in ("rename", "replace")
+            and len(call.args) == 1
+            and not call.keywords
+        )
+    ]
+    assert past == []
+
+
 @pytest.mark.parametrize("encoding", ["ascii", "cp437", "cp1252"])
 def test_a_console_that_is_not_utf_8_ends_nothing(
     monkeypatch: pytest.MonkeyPatch, encoding: str

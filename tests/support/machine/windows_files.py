@@ -71,3 +71,42 @@ def stand_in(monkeypatch: pytest.MonkeyPatch, *, longest: int | None = None) -> 
     monkeypatch.setattr(os, "link", guarded(os.link, moves=False))
     monkeypatch.setattr(filesystem, "MOVES_OPEN_FILES", False)
     monkeypatch.setattr(filesystem, "WAITS", (0.0,) * len(filesystem.WAITS))
+
+
+def ignore_case(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From now on names that differ in case alone are one, as on Windows and most Macs."""
+
+    real_link, real_lstat = os.link, os.lstat
+
+    def lexists(path: Any) -> bool:
+        try:
+            real_lstat(path)
+        except (OSError, ValueError):
+            return False
+        return True
+
+    def there(path: Any) -> Any:
+        """The entry that a name means; the name itself where there is none."""
+        if isinstance(path, int) or lexists(path):
+            return path
+        place = Path(path)
+        try:
+            siblings = list(place.parent.iterdir())
+        except OSError:
+            return path
+        return next(
+            (each for each in siblings if each.name.casefold() == place.name.casefold()), path
+        )
+
+    def found(act: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda path, *others, **more: act(there(path), *others, **more)
+
+    def link(source: Any, target: Any, **more: Any) -> None:
+        if lexists(there(target)):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target))
+        real_link(there(source), target, **more)
+
+    for name in ("stat", "lstat", "open", "unlink", "rename", "replace"):
+        monkeypatch.setattr(os, name, found(getattr(os, name)))
+    monkeypatch.setattr(os.path, "lexists", lambda path: lexists(there(path)))
+    monkeypatch.setattr(os, "link", link)

@@ -15,6 +15,7 @@ from PIL import Image
 from pydantic import BaseModel
 
 from wan_lora_studio.errors import GenerationError, StorageError
+from wan_lora_studio.filesystem import replace
 from wan_lora_studio.lora.files import NoPictureError, read_picture
 from wan_lora_studio.ui.forms.cropping import cropped, padded
 from wan_lora_studio.ui.messages import picture_gone
@@ -61,7 +62,7 @@ class PictureStore:
                 part = Path(new.name)
                 picture.save(new, "PNG")
             key = hashlib.sha256(part.read_bytes()).hexdigest()[:ID_LENGTH]
-            part.replace(self._path(key))
+            replace(part, self._path(key))
         except OSError as error:
             if part is not None:
                 part.unlink(missing_ok=True)
