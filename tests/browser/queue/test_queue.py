@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.browser.actions import PROMPT, VIDEO_MS, eventually, settle, stack_row
+from tests.browser.actions import PROMPT, VIDEO_MS, eventually, heard_twice, settle, stack_row
 from tests.browser.queue.steps import clear, post
 from tests.browser.running import App, open_page, open_tab, phone_page
 
@@ -23,6 +23,12 @@ def empty_queue(page: Page, app: App) -> Any:
 def submit(page: Page, app: App, prompt: str = PROMPT, **body: Any) -> str:
     task = {"model_type": "demo", "prompt": prompt, "steps": body.pop("steps", 2)}
     return str(post(page, app, "api/jobs", task=task, **body)["id"])
+
+
+def waiting(page: Page, app: App) -> list[str]:
+    """The server's order."""
+    status = page.request.get(f"{app.address}api/status").json()
+    return [job["id"] for job in status["queue"]]
 
 
 def open_queue(page: Page) -> None:
@@ -58,7 +64,9 @@ def test_waiting_jobs_are_ordered_edited_and_cancelled(page: Page, app: App) -> 
     expect(down).to_be_focused()
     settle(page)
     row(page, third).drag_to(row(page, second))
+    expect(page.locator(".queue .visually-hidden")).to_have_text("Moved to place 1")
     expect_order(page, third, second, first)
+    assert waiting(page, app) == [third, second, first]
 
     row(page, second).get_by_role("button", name="Edit").click()
     form = page.locator("#queue-edit")
@@ -78,6 +86,30 @@ def test_waiting_jobs_are_ordered_edited_and_cancelled(page: Page, app: App) -> 
     expect(row(page, third)).to_contain_text("Waiting")
     page.keyboard.press("Escape")
     expect(page.locator("#queue-button")).to_be_focused()
+
+
+def test_a_job_that_is_let_go_where_it_was_stays_there(page: Page, app: App) -> None:
+    post(page, app, "api/queue/pause")
+    first, second = (submit(page, app) for _ in range(2))
+    open_queue(page)
+    expect_order(page, first, second)
+    moves: list[str] = []
+    page.on("request", lambda asked: asked.url.endswith("/move") and moves.append(asked.url))
+    box = row(page, first).locator(".queue-prompt").bounding_box()
+    assert box is not None
+    x, y = box["x"] + 5, box["y"] + 5
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x, y + 12)
+    expect(row(page, first)).to_have_class("queue-row dragged")
+    page.mouse.up()
+    expect(row(page, first)).to_have_class("queue-row")
+    heard_twice(page)
+    expect_order(page, first, second)
+    assert moves == []
+    row(page, first).drag_to(row(page, second))
+    expect_order(page, second, first)
+    assert len(moves) == 1
 
 
 def test_size_loras_and_priority_of_a_waiting_job_are_changed(page: Page, app: App) -> None:
