@@ -30,8 +30,9 @@ class Ownership:
     """Of one thing, kept by it. A copy of the thing is free."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._claim: weakref.ref[Claim] | None = None
+        # A claim that ended, and after it the one that came next: no lock, which an interrupt
+        # between taking it and giving it back would keep for good.
+        self._turn = Turn()
 
     def __deepcopy__(self, memo: object) -> Ownership:
         return Ownership()
@@ -42,7 +43,7 @@ class Ownership:
     @property
     def claim(self) -> Claim | None:
         """The claim in force."""
-        claim = None if self._claim is None else self._claim()
+        claim = self._latest()
         return None if claim is None or claim.ended else claim
 
     def require_not_mine(self) -> None:
@@ -58,15 +59,47 @@ class Ownership:
         return claim is not None and claim.thread is threading.current_thread()
 
     def is_held_by(self, claim: Claim) -> bool:
-        return self._claim is not None and self._claim() is claim
+        return self._latest() is claim
 
     def offer(self, claim: Claim) -> Claim:
         """The claim in force after this one was made: itself, or that of the present owner."""
-        with self._lock:
-            present = self.claim
-            if present is None:
-                self._claim = weakref.ref(claim)
-            return present or claim
+        while True:
+            holder = self._turn.claimed_by(claim)
+            if holder is not None and not holder.ended:
+                return holder
+            self._turn = self._turn.next()
+
+    def _latest(self) -> Claim | None:
+        """The last claim that was made; None if nothing refers to it any more."""
+        turn, found = self._turn, None
+        while turn.is_taken:
+            found, turn = turn.claim, turn.next()
+        return found
+
+
+class Turn:
+    """One claim's turn, of which the next is always the same: `setdefault` lets one of several
+    threads decide, in one step."""
+
+    def __init__(self) -> None:
+        self._claims: dict[None, weakref.ref[Claim]] = {}
+        self._next: dict[None, Turn] = {}
+
+    @property
+    def is_taken(self) -> bool:
+        return bool(self._claims)
+
+    @property
+    def claim(self) -> Claim | None:
+        """None if nothing refers to it any more."""
+        return self._claims[None]()
+
+    def claimed_by(self, claim: Claim) -> Claim | None:
+        """Whose turn it is: this claim's, or that of one which was first."""
+        return self._claims.setdefault(None, weakref.ref(claim))()
+
+    def next(self) -> Turn:
+        return self._next.setdefault(None, Turn())
 
 
 class Claim:

@@ -26,6 +26,7 @@ from tests.support.loras.weights import Made
 from tests.support.tiny_models import tiny_transformer
 from wan_lora_studio.wan.adapters.apply_mode import Mode
 from wan_lora_studio.wan.adapters.stack import StackItem, applied_stack
+from wan_lora_studio.wan.ownership import Claim, Ownership, nothing
 
 OURS = str(Path("wan_lora_studio") / "wan")
 LOOKING = ("layout.py", "resolve.py", "files.py", "layer.py")  # they change nothing
@@ -108,6 +109,24 @@ def test_an_interrupt_at_any_line_leaves_every_weight_as_before(
         assert hooks(experts) == 0
         with applied_stack(experts, [], wait=False):
             pass
+
+
+def test_an_interrupt_at_any_line_of_a_claim_leaves_nothing_locked() -> None:
+    def take(thing: Ownership) -> None:
+        claim = Claim("a test", {thing: nothing})
+        try:
+            claim.take(wait=False)
+        finally:
+            claim.end()
+
+    with InterruptAt() as counting:
+        take(Ownership())
+    assert counting.count > 10
+    for at in range(counting.count):
+        thing = Ownership()
+        with suppress(KeyboardInterrupt), InterruptAt(at):
+            take(thing)
+        take(thing)
 
 
 def test_an_interrupt_while_a_schedule_moves_on(experts: Any, few: list[StackItem]) -> None:
