@@ -1,4 +1,4 @@
-"""What tests share is in tests/support: no test module is a library of another."""
+"""What tests share is in tests/support, and in steps of the page's rooms, not in test modules."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ import pytest
 from tests.support.paths import ROOT
 
 TESTS = ROOT / "tests"
-# The page's tests borrow steps from each other.
-MODULES = [path for path in sorted(TESTS.rglob("*.py")) if TESTS / "browser" not in path.parents]
+MODULES = sorted(TESTS.rglob("*.py"))
 
 
 def imported(path: Path) -> Iterator[str]:

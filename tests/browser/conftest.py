@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import pytest
 from playwright.sync_api import (
@@ -27,6 +26,7 @@ from tests.browser.running import (
     start_app,
     stop_app,
 )
+from tests.browser.watch import Watch
 
 
 @pytest.fixture(scope="session")
@@ -48,18 +48,6 @@ def browser(chromium: str | None) -> Iterator[Browser]:
         )
         yield browser
         browser.close()
-
-
-@dataclass
-class Watch:
-    """What a page must not do: complain, or ask another host."""
-
-    complaints: list[str]
-    expected: list[str]
-
-    def add(self, text: str) -> None:
-        if not any(part in text for part in self.expected):
-            self.complaints.append(text)
 
 
 @pytest.fixture

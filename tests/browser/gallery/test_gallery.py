@@ -10,8 +10,8 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.actions import get_json, settle, until
-from tests.browser.conftest import Watch
 from tests.browser.running import App, open_tab
+from tests.browser.watch import Watch
 from tests.support.result_files import metadata, write_video
 
 DEMO_LORA = "golden_hour"

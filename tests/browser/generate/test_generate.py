@@ -20,9 +20,9 @@ from tests.browser.actions import (
     wait_for_video,
     write_prompt,
 )
-from tests.browser.conftest import Watch
 from tests.browser.generate.steps import make_plain
 from tests.browser.running import App, held_up, open_page, open_tab
+from tests.browser.watch import Watch
 
 
 def two_names(page: Page) -> list[str]:

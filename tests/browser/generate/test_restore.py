@@ -21,9 +21,9 @@ from tests.browser.actions import (
     wait_for_video,
     write_prompt,
 )
-from tests.browser.conftest import Watch
 from tests.browser.generate.steps import choose_model
 from tests.browser.running import App, open_page, open_tab
+from tests.browser.watch import Watch
 from tests.support.foreign_files import INFOTEXT, drawn, png
 from tests.support.result_files import WANGP, metadata, video_bytes, write_video
 

@@ -18,9 +18,9 @@ from tests.browser.actions import (
     wait_for_video,
     write_prompt,
 )
-from tests.browser.conftest import Watch
 from tests.browser.queue.steps import clear
 from tests.browser.running import App, held_up, open_page, worker_of
+from tests.browser.watch import Watch
 
 LONG_MS = 4 * VIDEO_MS  # for a run of many steps on a machine that has other work
 

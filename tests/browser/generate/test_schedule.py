@@ -20,9 +20,9 @@ from tests.browser.actions import (
     wait_for_video,
     write_prompt,
 )
-from tests.browser.conftest import Watch
 from tests.browser.generate.steps import add
 from tests.browser.running import App
+from tests.browser.watch import Watch
 from utils import LoRASelection
 
 

@@ -23,9 +23,9 @@ from tests.browser.actions import (
     until,
     write_prompt,
 )
-from tests.browser.conftest import Watch
 from tests.browser.generate.steps import TAKE, add, expect_order, order, switch
 from tests.browser.running import App, open_page
+from tests.browser.watch import Watch
 
 PROMPT_BOX = "#prompt textarea"
 # As when the server has told of a change: the rows are drawn again.

@@ -19,9 +19,9 @@ from tests.browser.actions import (
     type_strength,
     upload,
 )
-from tests.browser.conftest import Watch
 from tests.browser.library.steps import one_demo_lora
 from tests.browser.running import App, open_page, open_tab, restart_app, start_app, stop_app
+from tests.browser.watch import Watch
 
 
 def test_the_page_outlives_a_restart_of_the_program(browser: Browser, tmp_path: Path) -> None:

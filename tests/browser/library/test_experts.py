@@ -7,9 +7,9 @@ from pathlib import Path
 from playwright.sync_api import Page, expect
 
 from tests.browser.actions import card, choose_action, expect_no_overflow, get_json, pick, upload
-from tests.browser.conftest import Watch
 from tests.browser.library.steps import one_demo_lora
 from tests.browser.running import App, open_tab
+from tests.browser.watch import Watch
 
 
 def expert_of(app: App, name: str) -> str:

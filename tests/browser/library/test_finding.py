@@ -14,9 +14,9 @@ from safetensors.numpy import load_file, save_file
 
 from benchmarks.library_trees import LAYERS, tensor_list, write_sparse
 from tests.browser.actions import VIDEO_MS, card, choose_action, eventually, get_json, settle
-from tests.browser.conftest import Watch
 from tests.browser.library.steps import READ, expect_names, names_shown
 from tests.browser.running import LORAS, App, open_page, open_tab, run_app, start_app, stop_app
+from tests.browser.watch import Watch
 from tests.support.result_files import metadata, write_video
 
 LARGE = "wan_fourteen_low_noise"

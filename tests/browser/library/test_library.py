@@ -17,9 +17,9 @@ from tests.browser.actions import (
     stack_row,
     upload,
 )
-from tests.browser.conftest import Watch
 from tests.browser.library.steps import MARKUP, one_demo_lora, with_metadata
 from tests.browser.running import App, open_page, open_tab
+from tests.browser.watch import Watch
 
 TRAPS = (
     "img src=x onerror=alert(1)",

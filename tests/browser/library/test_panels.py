@@ -18,9 +18,9 @@ from tests.browser.actions import (
     settle,
     upload,
 )
-from tests.browser.conftest import Watch
 from tests.browser.library.steps import MARKUP, one_demo_lora
 from tests.browser.running import App, open_tab
+from tests.browser.watch import Watch
 
 
 def test_edited_words_are_saved_and_only_ever_text(page: Page, app: App, tmp_path: Path) -> None:

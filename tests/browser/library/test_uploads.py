@@ -10,9 +10,9 @@ from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.actions import card, choose_action, upload
-from tests.browser.conftest import Watch
 from tests.browser.library.steps import one_demo_lora
 from tests.browser.running import LORAS, App, open_tab
+from tests.browser.watch import Watch
 
 
 def row(page: Page, name: str) -> Locator:

@@ -18,7 +18,6 @@ from tests.browser.actions import (
     settle,
     upload,
 )
-from tests.browser.conftest import Watch
 from tests.browser.library.steps import one_demo_lora
 from tests.browser.page.steps import serious_findings
 from tests.browser.running import (
@@ -29,6 +28,7 @@ from tests.browser.running import (
     start_app,
     stop_app,
 )
+from tests.browser.watch import Watch
 
 # What is smaller than a finger, with its size.
 TARGETS = """() => [...document.querySelectorAll('.tab-library :is(button, select, input)')]

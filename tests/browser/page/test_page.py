@@ -17,8 +17,8 @@ from tests.browser.actions import (
     settle,
     write_prompt,
 )
-from tests.browser.conftest import Watch
 from tests.browser.running import App, open_page, open_tab
+from tests.browser.watch import Watch
 
 # Two cores that do nothing else serve the page within five seconds of the command; a loaded
 # test machine gets more.
