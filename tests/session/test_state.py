@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from utils import GenerationError
+from tests.support.loras.files import tiny_model, write_lora
+from utils import GenerationError, LoRAManager, load_settings
 from wan_lora_studio.session.stack import StackChange
 from wan_lora_studio.session.state import LoRAUIState
 
@@ -66,3 +69,23 @@ def test_what_is_switched_off_stays_but_is_not_sent() -> None:
     assert state.version == before + 1
     assert state.get_selection_summary()["selected_loras"] == {"b": 0.5}
     assert [item["on"] for item in state.page_state()["stack"]] == [False, True]
+
+
+class Deleting(LoRAManager):
+    """A library in which somebody else deletes what is asked about, just before the answer."""
+
+    def estimate_memory_impact(self, *arguments: Any, **more: Any) -> dict[str, float]:
+        self.delete_lora_file("style")
+        return super().estimate_memory_impact(*arguments, **more)
+
+
+def test_a_lora_that_is_deleted_between_two_questions_is_missing(tmp_path: Path) -> None:
+    tiny_model(tmp_path / "models")
+    write_lora(tmp_path / "loras" / "style.safetensors")
+    settings = load_settings(loras_dir=tmp_path / "loras", models_dir=tmp_path / "models")
+    state = LoRAUIState(Deleting(settings), "demo")
+    state.update_selection("style", 1.0)
+    assert [warning["kind"] for warning in state.page_state()["warnings"]] == ["missing"]
+    assert state.loras is not None
+    state.loras.undo_delete("style")
+    assert "not in the library" in state.get_selection_summary()["compatibility_warnings"][0]

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
+from wan_lora_studio.errors import LoRANotFoundError
 from wan_lora_studio.keyword_names import either_name
 from wan_lora_studio.lora.selection import LoRASelection, accelerator_of
 from wan_lora_studio.session.selection_warnings import SelectionCheck
 from wan_lora_studio.session.stack import RunSettings, StackChange, StackEntry, checked_strength
 from wan_lora_studio.wan.lora_manager import LoRAManager
+
+T = TypeVar("T")
+LOOKS = 3  # at a selection whose LoRAs leave the library meanwhile
 
 
 @either_name
@@ -84,6 +89,9 @@ class LoRAUIState:
 
     def get_selection_summary(self) -> dict[str, Any]:
         """The selection with its costs, MB and seconds, and warnings in words."""
+        return _of_one_moment(self._summary)
+
+    def _summary(self) -> dict[str, Any]:
         check = self._check()
         costs = self._costs(check)
         del costs["estimate_error"]  # the contract names the keys
@@ -92,22 +100,23 @@ class LoRAUIState:
     def page_state(self) -> dict[str, Any]:
         """All that the page shows: the summary, and the stack with its warnings by LoRA."""
         with self._lock:
-            check = self._check()
-            warnings = check.warnings()
-            split = check.split
-            return {
-                **self._costs(check),
-                "compatibility_warnings": [warning.text for warning in warnings],
-                "version": self.version,
-                "model": self.model_type,
-                "stack": [
-                    {"name": name, **entry.to_dict()} for name, entry in self.entries.items()
-                ],
-                "warnings": [warning.to_dict() for warning in warnings],
-                "accelerated": self.accelerated,
-                "accelerators": self._accelerators(),
-                "split": None if split is None else {"high": split.high, "low": split.low},
-            }
+            return _of_one_moment(self._page_state)
+
+    def _page_state(self) -> dict[str, Any]:
+        check = self._check()
+        warnings = check.warnings()
+        split = check.split
+        return {
+            **self._costs(check),
+            "compatibility_warnings": [warning.text for warning in warnings],
+            "version": self.version,
+            "model": self.model_type,
+            "stack": [{"name": name, **entry.to_dict()} for name, entry in self.entries.items()],
+            "warnings": [warning.to_dict() for warning in warnings],
+            "accelerated": self.accelerated,
+            "accelerators": self._accelerators(),
+            "split": None if split is None else {"high": split.high, "low": split.low},
+        }
 
     def to_plain(self) -> dict[str, Any]:
         """What a restart of the program must not lose, JSON-ready."""
@@ -157,6 +166,14 @@ class LoRAUIState:
         records = SelectionCheck(everything, self.loras, self.model_type).records()
         found = {name: accelerator_of(record) for name, record in records.items()}
         return {name: item.to_dict() for name, item in found.items() if item is not None}
+
+
+def _of_one_moment(look: Callable[[], T]) -> T:
+    """What a look finds; it looks again where a LoRA left the library between two questions."""
+    for _ in range(LOOKS):
+        with suppress(LoRANotFoundError):
+            return look()
+    return look()
 
 
 def _texts(check: SelectionCheck) -> list[str]:
