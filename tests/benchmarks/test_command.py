@@ -12,6 +12,8 @@ import torch
 from benchmarks.__main__ import PARTS, main
 from benchmarks.corpus import LAYOUTS
 
+pytestmark = pytest.mark.slow  # it runs a benchmark
+
 
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:

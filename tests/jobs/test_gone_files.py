@@ -43,6 +43,7 @@ def submit(queue: JobQueue) -> Job:
     return queue.submit(GenerationTask(model_type="demo", prompt="a red circle", **fields))
 
 
+@pytest.mark.slow  # a worker with a model
 def test_a_model_folder_that_is_removed_fails_the_job_and_is_found_again(
     settings: Settings, queue: JobQueue
 ) -> None:
@@ -62,6 +63,7 @@ def test_a_model_folder_that_is_removed_fails_the_job_and_is_found_again(
     wait_for_state(queue, second.id, "done")
 
 
+@pytest.mark.slow  # a worker with a model
 def test_corrupt_files_that_appear_after_submit_change_nothing(
     settings: Settings, queue: JobQueue
 ) -> None:

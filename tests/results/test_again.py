@@ -20,6 +20,8 @@ from wan_lora_studio.wan.lora_manager import LoRAManager
 from wan_lora_studio.wan.models.loading import ModelManager
 from wan_lora_studio.wan.task import GenerationTask
 
+pytestmark = pytest.mark.slow  # each loads a model several times
+
 SELECTIONS: dict[str, dict[str, Any]] = {
     "without LoRAs": {},
     "a single file and a pair": {

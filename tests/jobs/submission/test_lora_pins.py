@@ -96,6 +96,7 @@ def pinned(settings: Settings) -> list[Path]:
     return sorted(Path(folder, name) for folder, _, names in found for name in names)
 
 
+@pytest.mark.slow  # a worker with a model
 def test_jobs_use_the_files_that_were_chosen(
     settings: Settings, loras: LoRAManager, queue: JobQueue
 ) -> None:
@@ -120,6 +121,7 @@ def test_jobs_use_the_files_that_were_chosen(
     wait_until(lambda: not pinned(settings), "the pins' end")
 
 
+@pytest.mark.slow  # a worker with a model
 def test_a_running_video_is_finished_as_it_began(
     settings: Settings, loras: LoRAManager, queue: JobQueue
 ) -> None:
@@ -173,6 +175,7 @@ def test_what_a_killed_app_left_is_swept_at_the_start(settings: Settings, idle: 
     wait_until(lambda: not pinned(settings), "the pin's end")
 
 
+@pytest.mark.slow  # a worker with a model
 def test_a_file_overwritten_in_place_fails_the_job_by_name(
     settings: Settings, queue: JobQueue
 ) -> None:
@@ -189,6 +192,7 @@ def test_a_file_overwritten_in_place_fails_the_job_by_name(
     wait_for_state(queue, after.id, "done")
 
 
+@pytest.mark.slow  # a worker with a model
 def test_a_touched_file_is_the_same_file(
     settings: Settings, loras: LoRAManager, queue: JobQueue
 ) -> None:
@@ -198,6 +202,7 @@ def test_a_touched_file_is_the_same_file(
     assert frames(queue, job)
 
 
+@pytest.mark.slow  # a worker with a model
 def test_a_configuration_beside_the_file_is_held_too(
     settings: Settings, loras: LoRAManager, queue: JobQueue
 ) -> None:
@@ -215,6 +220,7 @@ def test_a_configuration_beside_the_file_is_held_too(
     assert frames(queue, job) == expected
 
 
+@pytest.mark.slow  # a worker with a model
 def test_a_duplicate_and_an_edit_keep_what_was_held(loras: LoRAManager, queue: JobQueue) -> None:
     job = submit(queue, "first")
     loras.delete_lora_file("first")
@@ -227,6 +233,7 @@ def test_a_duplicate_and_an_edit_keep_what_was_held(loras: LoRAManager, queue: J
         queue.duplicate(job.id)
 
 
+@pytest.mark.slow  # a worker with a model
 def test_the_loras_of_every_part_are_held(loras: LoRAManager, queue: JobQueue) -> None:
     parts = tuple(
         Part(name, {"selected_loras": {name: 1.0}}) for name in ("first", "second", "pair")
@@ -276,6 +283,7 @@ def test_a_file_that_was_replaced_is_not_pinned_with_the_old_hash(
         assert found == file_sha256(library / f"{name}.safetensors") != before[name]
 
 
+@pytest.mark.slow  # a worker with a model
 def test_a_job_keeps_a_lora_of_another_disk(
     settings: Settings, other_disk: Path, loras: LoRAManager, queue: JobQueue
 ) -> None:
@@ -334,6 +342,7 @@ def test_data_folders_that_share_a_library_leave_each_other_their_links(
     assert not list(other_disk.glob(".pinned/*/*/*"))
 
 
+@pytest.mark.slow  # a worker with a model
 def test_without_hard_links_the_file_is_found_where_it_went(
     settings: Settings, loras: LoRAManager, queue: JobQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:

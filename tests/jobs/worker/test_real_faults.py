@@ -25,6 +25,8 @@ from wan_lora_studio.wan.lora_manager import LoRAManager
 from wan_lora_studio.wan.models.loading import ModelManager
 from wan_lora_studio.wan.task import GenerationTask
 
+pytestmark = pytest.mark.slow  # a worker with a model
+
 FAULTY = "tests.support.jobs.faulty_runner:FaultyRunner"
 PROMPT = "a red circle moving left on a navy background"
 LORA = "pixel_mosaic"

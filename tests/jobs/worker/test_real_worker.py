@@ -14,6 +14,8 @@ from wan_lora_studio.errors import LoRANotFoundError
 from wan_lora_studio.jobs.queue import JobQueue
 from wan_lora_studio.settings import Settings, load_settings
 
+pytestmark = pytest.mark.slow  # a worker with a model
+
 
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
