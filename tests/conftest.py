@@ -10,6 +10,7 @@ import pytest
 
 from scripts.chromium import find
 from tests.support.fast_run import thinned
+from tests.support.time_limit import TEST_SECONDS
 
 PLACES = ("/dev/shm", "/tmp", str(Path.cwd()))
 
@@ -23,6 +24,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="leave out slow tests, and most cases of the adapters' tests",
     )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Every test has a limit, where pytest-timeout is installed."""
+    if config.pluginmanager.hasplugin("timeout") and config.getoption("timeout") is None:
+        config.option.timeout = TEST_SECONDS
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
