@@ -32,6 +32,13 @@ class Context(BaseModel):
 class SelectionChange(Context):
     """The fields that a tab changed. Whoever writes a field last is right; others stay."""
 
+    session: str | None = Field(
+        default=None,
+        max_length=100,
+        description="`session` of the last answer, for a page whose browser keeps no cookie of"
+        " ours, as in a frame of another site.",
+    )
+
     loras: dict[str, dict[str, Any] | None] = Field(
         default_factory=dict,
         description="By name: strength, on, words, split; `add` for a LoRA that is not there; null"
@@ -79,7 +86,8 @@ def add_selection_routes(
     router: APIRouter, settings: Settings, loras: LoRAManager, sessions: Sessions
 ) -> None:
     def answer(key: str, state: LoRAUIState) -> JSONResponse:
-        response = JSONResponse(state.page_state(), headers={"Cache-Control": "no-store"})
+        told = {**state.page_state(), "session": key}
+        response = JSONResponse(told, headers={"Cache-Control": "no-store"})
         response.set_cookie(COOKIE, key, COOKIE_SECONDS, httponly=True, samesite="strict")
         return response
 
@@ -97,7 +105,7 @@ def add_selection_routes(
     @router.put("/api/selection", summary="Take a whole selection")
     @router.patch("/api/selection", summary="Merge what a tab changed")
     def change(request: Request, body: Annotated[SelectionChange, Body()]) -> JSONResponse:
-        key, state = sessions.open(request.cookies.get(COOKIE))
+        key, state = sessions.open(request.cookies.get(COOKIE) or body.session)
         before = state.version, state.model_type
         look(state, body)
         if body.selected_loras is not None:

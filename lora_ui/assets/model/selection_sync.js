@@ -19,6 +19,7 @@ export class Saving {
   #sending = null;
   #timer = 0;
   #again = false;
+  #session = null; // what the server knows this page by, where the browser keeps no cookie
   #channel = "BroadcastChannel" in globalThis ? new BroadcastChannel("lora-selection") : null;
 
   /** `context()` gives the form; `take(state)` and `refused(error)` get what comes back. */
@@ -90,9 +91,10 @@ export class Saving {
     this.#sending = change;
     this.#waiting = structuredClone(EMPTY);
     try {
-      const body = { ...this.#context(), ...change };
+      const body = { ...this.#context(), ...change, session: this.#session };
       const state = await request("PATCH", "api/selection", { body });
       this.#sending = null;
+      this.#session = state.session;
       localStorage.removeItem(KEPT);
       this.#take(state);
       if (isSomething(change)) this.#channel?.postMessage(state.version);
@@ -126,7 +128,7 @@ export class Saving {
   #leave() {
     if (!isSomething(this.#waiting)) return;
     this.#keep();
-    const body = { ...this.#context(), ...this.#waiting };
+    const body = { ...this.#context(), ...this.#waiting, session: this.#session };
     request("PATCH", "api/selection", { body, keepalive: true })
       .then(() => localStorage.removeItem(KEPT))
       .catch(() => {});

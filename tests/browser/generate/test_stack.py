@@ -6,7 +6,7 @@ import json
 import re
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Page, Response, Route, expect
 
 from tests.browser.actions import (
     PROMPT,
@@ -215,6 +215,24 @@ def test_two_tabs_do_not_fight(page: Page, app: App) -> None:
         [("golden_hour", 0.55, False)],
     )
     other.close()
+
+
+def test_a_browser_that_keeps_no_cookie_keeps_the_stack(page: Page, app: App) -> None:
+    """As in a frame of another site."""
+    names = ("golden_hour", "motion_trail")
+    for name in names:
+        with page.expect_response(lambda answer: is_change(answer, *names)) as answered:
+            add(page, name)
+        assert name in answered.value.json()["selected_loras"]
+        page.context.clear_cookies()
+    assert set(answered.value.json()["selected_loras"]) == set(names)
+    expect(page.locator("#lora-controls .stack-row")).to_have_count(2)
+
+
+def is_change(answer: Response, *names: str) -> bool:
+    """Whether it answers a change of one of these LoRAs."""
+    sent = answer.request.post_data or ""
+    return answer.request.method == "PATCH" and any(f'"{name}"' in sent for name in names)
 
 
 def test_nothing_is_lost_without_a_connection(page: Page, app: App, watch: Watch) -> None:

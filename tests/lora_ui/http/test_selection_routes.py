@@ -48,6 +48,21 @@ def test_two_tabs_change_different_fields(client: TestClient) -> None:
     assert last["version"] == 3
 
 
+def test_a_page_without_a_cookie_names_its_session(client: TestClient) -> None:
+    """As in a frame of another site, where the browser sends none."""
+    session = None
+    for name in ("style", "lightning_4steps"):
+        client.cookies.clear()
+        body = {"loras": {name: {"add": True, "strength": 1}}, "session": session}
+        found = client.patch("/api/selection", json=body).json()
+        session = found["session"]
+    assert set(found["selected_loras"]) == {"style", "lightning_4steps"}
+    client.cookies.clear()
+    body = {"loras": {"style": {"add": True, "strength": 1}}, "session": "made up"}
+    other = client.patch("/api/selection", json=body).json()
+    assert other["session"] not in ("made up", session)
+
+
 def test_the_form_of_the_tab_decides_the_warnings(client: TestClient) -> None:
     body = {
         "model": "demo",
