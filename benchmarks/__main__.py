@@ -16,6 +16,7 @@ import torch
 
 from benchmarks import (
     app_overhead,
+    library_changes,
     library_files,
     library_scale,
     library_upload,
@@ -52,6 +53,7 @@ LIBRARY_PARTS: Mapping[str, Callable[[LibrarySizes], PartResult]] = MappingProxy
         "scale": library_scale.measure,
         "files": library_files.measure,
         "upload": library_upload.measure,
+        "changes": library_changes.measure,
     }
 )
 

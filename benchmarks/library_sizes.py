@@ -8,14 +8,16 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class LibrarySizes:
-    """`counts` of files, ascending; `rank` of the real files that are read whole; the upload's
-    size in MB. `folder` is where all is written: the disk that is measured."""
+    """`counts` of files, ascending; `changed`, of libraries in which LoRAs are changed; `rank` of
+    the real files that are read whole; the upload's size in MB. `folder` is where all is written:
+    the disk that is measured."""
 
     counts: tuple[int, ...]
     rank: int
     upload_mb: int
     rounds: int
     folder: Path | None = None
+    changed: tuple[int, ...] = (5_000,)
 
 
 def sizes(
@@ -23,9 +25,10 @@ def sizes(
 ) -> LibrarySizes:
     """`quick` takes every step and means nothing; `full` adds 50,000 files."""
     if quick:
-        return LibrarySizes((20, 40), 1, upload_mb or 4, 2, folder)
+        return LibrarySizes((20, 40), 1, upload_mb or 4, 2, folder, (40,))
     counts = (1_000, 10_000, 50_000) if full else (1_000, 10_000)
-    return LibrarySizes(counts, 32, upload_mb or 2048, 3, folder)
+    changed = (5_000, 50_000) if full else (5_000,)
+    return LibrarySizes(counts, 32, upload_mb or 2048, 3, folder, changed)
 
 
 @dataclass(frozen=True)

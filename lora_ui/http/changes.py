@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from fastapi import APIRouter
 
 from lora_ui.http.models import (
+    Deleted,
     Done,
     Edited,
     Folder,
@@ -43,11 +44,24 @@ def for_each(named: Named, act: Act) -> Done:
     return Done(ok=all(result.ok for result in results), results=results)
 
 
+def done(named: Named, refused: Mapping[str, StudioError]) -> dict[str, Any]:
+    """The answer for a change of all of them at once; for the one LoRA, its error."""
+    for error in refused.values() if named.names is None else ():
+        raise error
+    results = [_told(name, refused.get(name)) for name in named.all]
+    return {"ok": not refused, "results": results}
+
+
+def _told(name: str, error: StudioError | None) -> Outcome:
+    plain = None if error is None else error.to_dict()
+    return Outcome.model_validate({"name": name, "ok": error is None, "error": plain})
+
+
 def _outcome(name: str, act: Act) -> Outcome:
     try:
         return Outcome(name=name, ok=True, record=act(name))
     except StudioError as error:
-        return Outcome.model_validate({"name": name, "ok": False, "error": error.to_dict()})
+        return _told(name, error)
 
 
 def _add_file_routes(router: APIRouter, loras: LoRAManager) -> None:
@@ -57,20 +71,15 @@ def _add_file_routes(router: APIRouter, loras: LoRAManager) -> None:
         return OneDone(ok=True, record=loras.record(body.new_name))
 
     @router.post("/api/loras/delete", summary="Put LoRAs into the trash")
-    def delete(body: Named) -> Done:
-        def act(name: str) -> None:
-            loras.delete_lora_file(name)
-
-        return for_each(body, act)
+    def delete(body: Named) -> Deleted:
+        """Several go in one change; `undo` is what brings them back together."""
+        found = loras.delete_loras(body.all)
+        return Deleted(**done(body, found.refused), undo=found.token)
 
     @router.post("/api/loras/undo", summary="Bring deleted LoRAs back")
     def undo(body: Undone) -> Done:
         """The newest deletion of each name, or the one with the given id."""
-
-        def act(name: str) -> None:
-            loras.undo_delete(name, body.id)
-
-        return for_each(body, act)
+        return Done(**done(body, loras.undo_deletes(body.all, body.id).refused))
 
 
 def _add_folder_routes(router: APIRouter, loras: LoRAManager) -> None:

@@ -24,6 +24,11 @@ class Named(BaseModel):
             raise ValueError("give either name or names")
         return self
 
+    @property
+    def all(self) -> list[str]:
+        """Whichever way they were given."""
+        return [self.name or ""] if self.names is None else self.names
+
 
 class Renamed(BaseModel):
     name: str = Field(description="The LoRA's name now.")
@@ -36,7 +41,7 @@ class Moved(Named):
 
 class Undone(Named):
     id: str | None = Field(
-        default=None, description="Which deletion of that name, as the trash lists it."
+        default=None, description="Which deletion of each name, as the trash or a deletion says."
     )
 
 
@@ -109,6 +114,12 @@ class Done(BaseModel):
 
     ok: bool
     results: list[Outcome] = Field(default_factory=list, description="In the order given.")
+
+
+class Deleted(Done):
+    undo: str | None = Field(
+        default=None, description="The id that brings back all of it at once, as `id` of an undo."
+    )
 
 
 class OneDone(BaseModel):

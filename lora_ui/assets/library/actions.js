@@ -25,18 +25,18 @@ export async function deleteLoras(names) {
     if (!(await confirmDialog(`Delete ${names.length} LoRAs?`, text, "Delete"))) return;
   }
   const before = new Map(store.stack.entries);
-  const gone = await many("delete", names);
+  const { done: gone, undo } = await many("delete", names);
   for (const name of gone) store.deselect(name);
   if (gone.length === 0) return;
   await store.refresh();
   toast(`${called(gone)} ${gone.length === 1 ? "was" : "were"} deleted.`, {
-    action: { label: "Undo", run: () => undoDelete(gone, before) },
+    action: { label: "Undo", run: () => undoDelete(gone, undo, before) },
   });
 }
 
 /** `before` is the stack as it was: what stood in it does so again, switched and split as then. */
-async function undoDelete(names, before) {
-  const back = await many("undo", names);
+async function undoDelete(names, id, before) {
+  const { done: back } = await many("undo", names, { id });
   await store.refresh();
   if (back.some((name) => before.has(name))) store.stack.bringBack(back, before);
   if (back.length > 0) toast(`${called(back)} ${back.length === 1 ? "is" : "are"} back.`);
@@ -45,7 +45,7 @@ async function undoDelete(names, before) {
 export async function moveLoras(names) {
   const folder = await chooseFolder(names);
   if (folder === null) return;
-  const moved = await many("move", names, { folder });
+  const { done: moved } = await many("move", names, { folder });
   if (moved.length === 0) return;
   await store.refresh();
   toast(`${called(moved)} moved to ${folder || "the top folder"}.`);
@@ -135,15 +135,19 @@ async function attempt(act) {
   }
 }
 
-/** Do it to each; tells which worked. Those that did not are said in one message. */
+/**
+ * Do it to each. Resolves to the names with which it was `done`, and the `undo` of a deletion; the
+ * others are said in one message.
+ */
 async function many(action, names, more) {
-  let results;
+  let answer;
   try {
-    results = await library.many(action, names, more);
+    answer = await library.many(action, names, more);
   } catch (error) {
     toastError(error);
-    return [];
+    return { done: [] };
   }
+  const { results, undo } = answer;
   const failed = results.filter((result) => !result.ok).map((result) => result.error);
   if (failed.length === 1) toastError(failed[0]);
   if (failed.length > 1) {
@@ -152,7 +156,7 @@ async function many(action, names, more) {
       details: failed.slice(0, 5).map((error) => error.message),
     });
   }
-  return results.filter((result) => result.ok).map((result) => result.name);
+  return { done: results.filter((result) => result.ok).map((result) => result.name), undo };
 }
 
 function called(names) {

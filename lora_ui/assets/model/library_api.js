@@ -11,12 +11,11 @@ export const toTrash = (name) => post("delete", { name });
 export const fromTrash = (name, id) => post("undo", { name, id });
 
 /**
- * Delete, undo, move {folder} or edit {changes} many at once. Resolves to one
- * `{name, ok, error, record}` for each; one that fails stops no other.
+ * Delete, undo {id}, move {folder} or edit {changes} many at once. Resolves to `results`, one
+ * `{name, ok, error, record}` for each, and to the `undo` of a deletion, an id that brings back all
+ * of it; one that fails stops no other.
  */
-export async function many(action, names, more = {}) {
-  return (await post(action, { names, ...more })).results;
-}
+export const many = (action, names, more = {}) => post(action, { names, ...more });
 
 export const trashed = () => request("GET", "api/loras/trash");
 export const emptyTrash = () => post("trash/empty", {});

@@ -18,12 +18,13 @@ from wan_lora_studio.lora.index.name_lookup import Meant, close_names, meant_by
 from wan_lora_studio.lora.index.page_data import display_data, info_summary
 from wan_lora_studio.lora.index.pins import NO_PINS, PinnedFile, PinnedLoRA, Pins
 from wan_lora_studio.lora.index.records import Prepared, held_of, record_of
-from wan_lora_studio.lora.index.scanner import ScannedFile
+from wan_lora_studio.lora.index.scanner import ScannedFile, row_of
 from wan_lora_studio.lora.index.search import search_records
 from wan_lora_studio.lora.index.thumbnail_cache import Row, ThumbnailCache
-from wan_lora_studio.lora.index.walk import Walk, extra_folders
+from wan_lora_studio.lora.index.walk import INODE_BITS, Stamp, Walk, extra_folders
 
 __all__ = [
+    "INODE_BITS",
     "NO_PINS",
     "Entry",
     "LibraryIndex",
@@ -35,6 +36,7 @@ __all__ = [
     "Prepared",
     "Row",
     "ScannedFile",
+    "Stamp",
     "Stem",
     "ThumbnailCache",
     "Walk",
@@ -47,6 +49,7 @@ __all__ = [
     "meant_by",
     "record_of",
     "renamed_stem",
+    "row_of",
     "search_records",
     "stems_of",
     "told_apart",

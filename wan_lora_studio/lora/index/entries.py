@@ -21,6 +21,8 @@ from wan_lora_studio.lora.roles import Role
 from wan_lora_studio.lora.storage import HandPairs
 
 OFFERED = 12  # halves that are offered for one
+Place = tuple[bool, int, str]  # by which entries are sorted
+Offers = Mapping[str, tuple[str, ...]]  # for a file that lacks a half, paths that may be it
 
 
 class PairedBy(StrEnum):
@@ -76,7 +78,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class _Group:
+class Group:
     """The files of one entry, by role."""
 
     files: dict[str, Settled]
@@ -112,6 +114,11 @@ class _Group:
             return plain if len(self.files) == 2 and plain else first.file.stem
         return _folder_name(first.file.folder, across=self.paired_by is PairedBy.FOLDERS)
 
+    @property
+    def printable(self) -> str:
+        """The same as it is shown, if no other has it."""
+        return _printable(self.name)
+
 
 def _folder_name(folder: str, *, across: bool) -> str:
     """A folder's name; for halves in folders of their own, without the role word."""
@@ -134,35 +141,46 @@ def make_entries(
     files: Iterable[ScannedFile], roles: Mapping[str, Role], by_hand: HandPairs | None = None
 ) -> dict[str, Entry]:
     """All entries by name. Names are unique without regard to case."""
-    by_hand = by_hand or HandPairs()
-    settled = {item.file.path: item for item in settle_roles(files, roles)}
+    return entries_of(*groups_of(files, roles, by_hand or HandPairs()))
+
+
+def groups_of(
+    files: Iterable[ScannedFile], roles: Mapping[str, Role], by_hand: HandPairs
+) -> tuple[list[Group], Offers]:
+    """Which files are one LoRA, in the order of the entries; and what is offered for halves."""
+    ordered = sorted(files, key=place_of)  # so that the same files always make the same LoRAs
+    settled = {item.file.path: item for item in settle_roles(ordered, roles)}
     groups = _paired_by_hand(settled, by_hand)
-    singles = [_Group({"both": item}) for item in settled.values() if item.half == "both"]
+    singles = [Group({"both": item}) for item in settled.values() if item.half == "both"]
     halves = [
         sorted((item for item in settled.values() if item.half == role), key=_place)
         for role in ("high", "low")
     ]
     pairs, rest = _paired(halves[0], halves[1], by_hand)
-    lone = [_Group({item.half: item}) for item in rest]
+    lone = [Group({item.half: item}) for item in rest]
     groups += [*singles, *pairs, *lone]
     groups.sort(key=lambda group: _place(group.first))
-    return _entries(groups, _offers(rest, singles, by_hand))
+    return groups, _offers(rest, singles, by_hand)
 
 
-def _place(item: Settled) -> tuple[bool, int, str]:
+def _place(item: Settled) -> Place:
+    return place_of(item.file)
+
+
+def place_of(file: ScannedFile) -> Place:
     """Files at the top come before those in folders, and those before extra folders' files
     (their paths are absolute), so that they keep their plain names."""
-    path = item.file.path
+    path = file.path
     return path[:1] == "/" or path[1:2] == ":", path.count("/"), path
 
 
-def _paired_by_hand(settled: dict[str, Settled], by_hand: HandPairs) -> list[_Group]:
+def _paired_by_hand(settled: dict[str, Settled], by_hand: HandPairs) -> list[Group]:
     """The user's pairs that are whole; their files are taken out of `settled`."""
     groups = []
     for high, low in by_hand.together:
         if high in settled and low in settled:
             files = {"high": settled.pop(high), "low": settled.pop(low)}
-            groups.append(_Group(files, PairedBy.HAND))
+            groups.append(Group(files, PairedBy.HAND))
     return groups
 
 
@@ -172,14 +190,14 @@ Identify = Callable[[Settled], Identity | None]
 
 def _paired(
     high: list[Settled], low: list[Settled], by_hand: HandPairs
-) -> tuple[list[_Group], list[Settled]]:
+) -> tuple[list[Group], list[Settled]]:
     """The pairs, and the halves that are in none."""
-    groups: list[_Group] = []
+    groups: list[Group] = []
     for way, identity in _WAYS:
         firsts, seconds = _unique(high, identity), _unique(low, identity)
         both = ((first, seconds[key]) for key, first in firsts.items() if key in seconds)
         found = [pair for pair in both if not _are_apart(*pair, by_hand)]
-        groups += [_Group({"high": one, "low": other}, way) for one, other in found]
+        groups += [Group({"high": one, "low": other}, way) for one, other in found]
         paired = {item.file.path for pair in found for item in pair}
         high = [item for item in high if item.file.path not in paired]
         low = [item for item in low if item.file.path not in paired]
@@ -262,9 +280,7 @@ _WAYS: tuple[tuple[PairedBy, Identify], ...] = (
 )
 
 
-def _offers(
-    halves: Sequence[Settled], singles: Sequence[_Group], by_hand: HandPairs
-) -> dict[str, tuple[str, ...]]:
+def _offers(halves: Sequence[Settled], singles: Sequence[Group], by_hand: HandPairs) -> Offers:
     """For files that lack a half, the paths of those that may be it."""
     found: dict[str, dict[str, None]] = {}
     for identity in (_by_distant_name, _nearly_across_folders):
@@ -291,7 +307,8 @@ def _offer(
             found.setdefault(item.file.path, {})[other.file.path] = None
 
 
-def _entries(groups: list[_Group], offers: Mapping[str, tuple[str, ...]]) -> dict[str, Entry]:
+def entries_of(groups: Sequence[Group], offers: Offers) -> dict[str, Entry]:
+    """The entries with their names; one for each group, in the same order."""
     names = _names(groups)
     by_path = {
         item.file.path: name
@@ -312,7 +329,7 @@ def _entries(groups: list[_Group], offers: Mapping[str, tuple[str, ...]]) -> dic
     }
 
 
-def _settled(group: _Group) -> Mapping[str, RoleEvidence] | None:
+def _settled(group: Group) -> Mapping[str, RoleEvidence] | None:
     """Evidence by role where it isn't the file's own; a pair by hand settles both."""
     if group.paired_by is PairedBy.HAND:
         return {role: _by_the_pair(item, role) for role, item in group.files.items()}
@@ -330,19 +347,17 @@ def _by_the_pair(item: Settled, role: str) -> RoleEvidence:
     return RoleEvidence("high" if role == "high" else "low", EvidenceSource.USER)
 
 
-def _named_offers(
-    group: _Group, offers: Mapping[str, tuple[str, ...]], by_path: Mapping[str, str]
-) -> tuple[str, ...]:
+def _named_offers(group: Group, offers: Offers, by_path: Mapping[str, str]) -> tuple[str, ...]:
     if len(group.files) != 1:
         return ()
     return tuple(by_path[path] for path in offers.get(group.first.file.path, ()) if path in by_path)
 
 
-def _names(groups: list[_Group]) -> list[str]:
+def _names(groups: Sequence[Group]) -> list[str]:
     names: list[str] = []
     taken: set[str] = set()
     for group in groups:
-        name = _printable(group.name)
+        name = group.printable
         folder = group.first.file.folder
         if name.casefold() in taken and folder:
             name = f"{name} ({_printable(_shown(folder))})"

@@ -7,9 +7,10 @@ the catalogue's texts when it is asked for. It only reads; `library.py` changes 
 from __future__ import annotations
 
 import hashlib
+import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,8 +23,9 @@ from wan_lora_studio.lora.files import (
     SidecarReading,
     file_hashes,
 )
-from wan_lora_studio.lora.index.entries import Entry, make_entries
+from wan_lora_studio.lora.index.entries import Entry
 from wan_lora_studio.lora.index.entry_files import previews_of, stems_of
+from wan_lora_studio.lora.index.entry_table import Difference, EntryTable
 from wan_lora_studio.lora.index.history import reunite
 from wan_lora_studio.lora.index.records import Prepared, searched
 from wan_lora_studio.lora.index.scanner import ScannedFile, Scanner, broken
@@ -38,10 +40,12 @@ from wan_lora_studio.lora.index.walk import (
     by_folder,
     extra_folders,
     extra_prefix,
+    parent_of,
+    relist,
     take_walk,
 )
 from wan_lora_studio.lora.inspection import Architecture
-from wan_lora_studio.lora.names import is_lora_file, name_key
+from wan_lora_studio.lora.names import composed, is_lora_file, name_key
 from wan_lora_studio.lora.storage import Catalog, FormStore, ScanCache, folder_gone
 from wan_lora_studio.settings import Settings
 
@@ -62,13 +66,25 @@ EXTRA_ADVICE = "Connect its disk, or correct its path in extra_lora_dirs or extr
 OPENING_BYTES = 64 * 1024  # opening a file takes about as long as hashing this much
 
 
+@dataclass(frozen=True)
+class Renewed:
+    """What a look at some folders has brought: names of LoRAs of which something may be new, and
+    names that are gone. `by_others`: some of it was not changed by who looked."""
+
+    names: frozenset[str]
+    gone: frozenset[str]
+    by_others: bool = False
+
+
 class LibraryIndex:
-    """Not locked: `LoRALibrary` calls it with its own lock held."""
+    """What changes it needs the turn (`library.turn`), and takes `lock` for the moment in which
+    memory changes; whoever asks holds `lock`."""
 
     def __init__(self, settings: Settings, catalog: Catalog) -> None:
         self.settings = settings
         self.root = settings.loras_dir
         self.catalog = catalog
+        self.lock = threading.RLock()
         self.findings = ScanCache(catalog)
         self.forms = FormStore(catalog)
         self.scanner = Scanner(self.root, self.findings, self.forms)
@@ -86,12 +102,14 @@ class LibraryIndex:
         self.offline = False
         self.seen = Walk({})  # the last look
         self._remade, self._mended = catalog.remade, catalog.mended
-        self._by_key: dict[str, str] = {}  # name_key -> name, made when it is needed
+        self._table = EntryTable()
+        self._walked = False  # everything was looked at since the start
         self.generation = 0  # grows with every rebuild
         self.look_took = 0.0
         self._loaded = False
         self._unread = False  # files were left out of the last publication
         self._next_look = 0.0
+        self._indexed: dict[str, Indexed] = {}
         self._index: list[Indexed] | None = None
 
     @property
@@ -109,14 +127,15 @@ class LibraryIndex:
 
     def load(self) -> bool:
         """Take over what the catalogue knows, without a look at the folder; False if done."""
-        if self._loaded:
-            return False
-        self._loaded = True
-        self.judge.look()
-        self.texts.load()
-        files, snapshot = self.scanner.load()
-        folders = {path.rpartition("/")[0] for path in snapshot if not self.is_extra(path)}
-        self._take(files, Walk(snapshot, folders=tuple(sorted(folders - {""}))))
+        with self.lock:
+            if self._loaded:
+                return False
+            self.judge.look()
+            self.texts.load()
+            files, snapshot = self.scanner.load()
+            folders = {path.rpartition("/")[0] for path in snapshot if not self.is_extra(path)}
+            self._take(files, Walk(snapshot, folders=tuple(sorted(folders - {""}))))
+            self._loaded = True
         return True
 
     def walk(self) -> Walk | None:
@@ -160,9 +179,10 @@ class LibraryIndex:
         """After a damaged catalogue was set aside, each file is read again at the next look: what
         was known of its form lay there. Until then the records stay as they were."""
         if self._mended != self.catalog.mended:
-            self._mended = self.catalog.mended
-            self.scanner.forget_saved()
-            self.files, self.seen = {}, Walk({})
+            with self.lock:
+                self._mended = self.catalog.mended
+                self.scanner.forget_saved()
+                self.files, self.seen = {}, Walk({})
 
     def differs(self, walk: Walk | None) -> bool:
         """Whether the folders have changed since the last look."""
@@ -173,11 +193,13 @@ class LibraryIndex:
     def looked(self, walk: Walk | None) -> None:
         """Note that the folders were looked at just now, and whether they could be."""
         self.offline = walk is None
+        self._walked = walk is not None
         self._next_look = time.monotonic() + max(LOOK_SECONDS, self.look_took * LOOK_SHARE)
 
     def publish(self, walk: Walk, found: Mapping[str, ScannedFile]) -> None:
         """Take over a walk with the files that were `found` new or changed in it."""
-        self.judge.look()
+        with self.lock:
+            self.judge.look()
         files: dict[str, ScannedFile] = {}
         snapshot: Snapshot = {}
         beside = []
@@ -197,7 +219,7 @@ class LibraryIndex:
             self.findings.mark(gone=gone, there=found, beside=beside)
         self._unread = snapshot != whole
         fresh = [path for path in found if path not in before]
-        files = self._reunited(self._hash_some(files), fresh)
+        files = self._reunited(self._hash_some(files, files.values()), fresh)
         self._take(files, replace(walk, snapshot=snapshot))
         self._save_anew()
 
@@ -257,20 +279,150 @@ class LibraryIndex:
         return kept | walk.snapshot
 
     def _take(self, files: dict[str, ScannedFile], walk: Walk) -> None:
-        entries = make_entries(files.values(), self.catalog.roles(), self.catalog.pairings())
-        self.seen, self.files = walk, files
-        self.names = by_folder(walk.snapshot, self.names)
-        self._beside = {path.rpartition("/")[0] for path in walk.snapshot if path not in files}
-        self.entries = {name: Prepared(entry, self) for name, entry in entries.items()}
-        self.read_made()
-        self.generation += 1
-        self._by_key.clear()
-        self._index = None
+        table = EntryTable()
+        table.fill(files.values(), self.catalog.roles(), self.catalog.pairings())
+        prepared = {name: Prepared(entry, self) for name, entry in table.entries.items()}
+        names = by_folder(walk.snapshot, self.names)
+        beside = {path.rpartition("/")[0] for path in walk.snapshot if path not in files}
+        made, data_hashes = self.catalog.made(), self.catalog.data_hashes()
+        with self.lock:
+            self.seen, self.files, self.entries, self._table = walk, files, prepared, table
+            self.names, self._beside = names, beside
+            self._made, self._data_hashes = made, data_hashes
+            self.generation += 1
+            self._indexed, self._index = {}, None
+
+    def look_at(self, paths: Collection[str], *, again: bool = False) -> Renewed | None:
+        """Bring up to date what lies in the folders of these paths, after a change of no others.
+
+        Of the files there, only `paths` and new ones are looked at; what is known of `paths`
+        has been carried along already. With `again`, their roles or pairs have changed. None if
+        everything has to be looked at.
+        """
+        if not self._walked or self._unread or self._mended != self.catalog.mended:
+            return None
+        if self._remade != self.catalog.remade:
+            return None
+        folders = {folder: self.names.get(folder, ()) for folder in map(parent_of, paths)}
+        try:
+            found = relist(self.seen, self.root, folders, paths)
+        except OSError:
+            return None
+        return None if found is None else self._publish_part(*found, folders, paths, again=again)
+
+    def _publish_part(
+        self,
+        walk: Walk,
+        part: Snapshot,
+        folders: Mapping[str, Collection[str]],
+        paths: Collection[str],
+        *,
+        again: bool,
+    ) -> Renewed:
+        before = {
+            path: self.snapshot[path]
+            for folder, names in folders.items()
+            for path in (f"{folder}/{name}" if folder else name for name in names)
+        }
+        pending = self.scanner.pending(part, self.files)
+        found: dict[str, ScannedFile] = {}
+        for batch in self.scanner.scan(part, pending) if pending else ():
+            found |= batch
+        gone = before.keys() - part.keys()
+        beside = [
+            (path, *stamp)
+            for path, stamp in part.items()
+            if before.get(path) != stamp and not is_lora_file(path)
+        ]
+        if gone or beside or found:
+            self.findings.mark(gone=gone, there=found, beside=beside)
+        files, fewer = self.files, not gone.isdisjoint(self.files)
+        if found or fewer:
+            files = {path: file for path, file in files.items() if path not in gone} | found
+            files = self._hash_some(files, [found[path] for path in found if path not in paths])
+            new = [path for path in found if path not in before and path not in paths]
+            files = self._reunited(files, new) if new else files
+        # Of `paths`, some may only be asked for, and could not even be a file's.
+        here = {path for path in paths if path in before or path in part}
+        touched = {*here, *gone, *found, *(path for path, *_ in beside)}
+        again = again or bool(found) or fewer
+        renewed = self._take_part(walk, part, files, set(folders), touched, again=again)
+        return replace(renewed, by_others=not touched <= {*paths})
+
+    def _take_part(
+        self,
+        walk: Walk,
+        part: Snapshot,
+        files: dict[str, ScannedFile],
+        folders: set[str],
+        touched: set[str],
+        *,
+        again: bool,
+    ) -> Renewed:
+        """`touched` are the paths of which anything may be new."""
+        names, beside = dict(self.names), self._beside - folders
+        for folder in folders:
+            names.pop(folder, None)
+        names |= by_folder(part, self.names)
+        beside |= {parent_of(path) for path in part if path not in files}
+        made = {path: video for path, video in self._made.items() if path not in touched}
+        made |= self.catalog.made(touched)
+        hashes = {file.sha256 for path in touched if (file := files.get(path)) and file.sha256}
+        data = self._data_hashes | self.catalog.data_hashes(hashes - self._data_hashes.keys())
+        said = (self.catalog.roles(), self.catalog.pairings()) if again else None
+        with self.lock:
+            if said is None:
+                found = Difference()
+            else:
+                found = self._table.renew(folders, files, names, *said)
+            entries = self.entries
+            if found.whole or found.gone or found.new:
+                entries = {
+                    name: entries[name]
+                    if name in entries and entries[name].entry is entry
+                    else Prepared(entry, self)
+                    for name, entry in self._table.entries.items()
+                }
+            self.seen, self.files, self.entries = walk, files, entries
+            self.names, self._beside = names, beside
+            self._made, self._data_hashes = made, data
+            self.generation += 1
+            self._index = None
+            about = set(self.entries) if found.whole else self._about(touched) | set(found.new)
+            for name in about | found.gone:
+                self._indexed.pop(name, None)
+            return Renewed(frozenset(about), found.gone - entries.keys())
+
+    def _about(self, paths: Iterable[str]) -> set[str]:
+        """The names of the LoRAs that have these files, or have them beside theirs."""
+        stems: dict[str, set[str]] = {}
+        for path in paths:
+            folder, _, name = path.rpartition("/")
+            parts = composed(name).split(".")
+            ends = range(1, len(parts) + 1)
+            stems.setdefault(folder, set()).update(".".join(parts[:end]) for end in ends)
+        return {
+            name
+            for folder, here in stems.items()
+            for name in self._table.in_folder(folder)
+            if self._stems(self.entries[name].entry) & here
+        }
+
+    @staticmethod
+    def _stems(entry: Entry) -> set[str]:
+        return {*(composed(file.stem) for file in entry.files.values()), entry.common_stem}
+
+    def with_file(self, path: str) -> str | None:
+        """The name of the LoRA that has the file at `path`."""
+        return self._table.with_file(path)
+
+    def is_named(self, key: str) -> bool:
+        """Whether a LoRA has a name with this `name_key`."""
+        return self._table.named_like(key) is not None
 
     def read_made(self) -> None:
-        """Look up again in which videos the files were used, and the hashes of their data."""
+        """Look up again in which videos the files were used."""
         self._made = self.catalog.made()
-        self._data_hashes = self.catalog.data_hashes()
 
     def made(self, entry: Entry) -> Path | None:
         """A finished video in which the LoRA was used."""
@@ -288,8 +440,7 @@ class LibraryIndex:
         """The LoRA of that name, in whatever case and form of Unicode it is given."""
         found = self.entries.get(name)
         if found is None:
-            self._by_key = self._by_key or {name_key(key): key for key in self.entries}
-            found = self.entries.get(self._by_key.get(name_key(name), ""))
+            found = self.entries.get(self._table.named_like(name_key(name)) or "")
         return found
 
     def is_missing(self, entry: Entry) -> bool:
@@ -373,12 +524,13 @@ class LibraryIndex:
     def index(self) -> list[Indexed]:
         """What a search looks through, for every LoRA."""
         if self._index is None:
-            edits = {} if self.offline else self.catalog.edits()
-            words = self.each(
-                self.entries,
+            lacking = [name for name in self.entries if name not in self._indexed]
+            edits = {} if self.offline or not lacking else self.catalog.edits()
+            self._indexed |= self.each(
+                lacking,
                 lambda item: indexed(searched(item, edits.get(item.entry.first.path, {}))),
             )
-            self._index = list(words.values())
+            self._index = [self._indexed[name] for name in self.entries]
         return self._index
 
     def each(self, names: Iterable[str], read: Callable[[Prepared], T]) -> dict[str, T]:
@@ -406,12 +558,15 @@ class LibraryIndex:
         self.entries[entry.name] = Prepared(Entry(entry.name, files), self)
         return self.entries[entry.name]
 
-    def _hash_some(self, files: Mapping[str, ScannedFile]) -> dict[str, ScannedFile]:
-        """Hash files that have no hash yet, the smallest first, as far as it goes quickly."""
-        found, budget = dict(files), HASH_BYTES_AT_ONCE
-        unhashed = [file for file in files.values() if not (file.sha256 or file.error)]
+    def _hash_some(
+        self, files: dict[str, ScannedFile], some: Iterable[ScannedFile]
+    ) -> dict[str, ScannedFile]:
+        """Hash those of some files that have no hash yet, the smallest first, as far as it goes
+        quickly."""
+        unhashed = [file for file in some if not (file.sha256 or file.error)]
         if not unhashed:
-            return found
+            return files
+        found, budget = dict(files), HASH_BYTES_AT_ONCE
         known = {_place(file): file.sha256 for file in files.values() if file.sha256}
         for file in sorted(unhashed, key=lambda item: item.stamp.size):
             sha256 = known.get(_place(file))

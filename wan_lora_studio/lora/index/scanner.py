@@ -229,11 +229,7 @@ class Scanner:
             self.root / path, name_hint=path, forms=self._cache, configured=configured
         )
         require_supported(info, name)
-        plain = info.own_plain()
-        own = json.dumps(plain, ensure_ascii=False)
-        size, mtime_ns, inode = stamp
-        found = FileRow(path, size, mtime_ns, own, None, sha256, info.form.key, inode)
-        file = self._file(_summed_up(found, plain))
+        file = self._file(row_of(path, stamp, info, sha256))
         self.forms.hold(info.form)
         return file
 
@@ -289,6 +285,15 @@ def broken(
 
 def _stem(path: str) -> str:
     return without_suffix(path.rpartition("/")[2])
+
+
+def row_of(path: str, stamp: Stamp, info: LoRAInfo, sha256: str | None) -> FileRow:
+    """What the catalogue keeps of a file that was inspected under this path."""
+    plain = info.own_plain()
+    own = json.dumps(plain, ensure_ascii=False)
+    size, mtime_ns, inode = stamp
+    row = FileRow(path, size, mtime_ns, own, None, sha256, info.form.key, inode)
+    return _summed_up(row, plain)
 
 
 def _summed_up(row: FileRow, plain: Mapping[str, Any]) -> FileRow:

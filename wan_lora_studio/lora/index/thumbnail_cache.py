@@ -18,7 +18,7 @@ from wan_lora_studio.lora.files import (
     picture_sources,
 )
 from wan_lora_studio.lora.index.records import Prepared, thumbnail_path
-from wan_lora_studio.lora.storage import Catalog
+from wan_lora_studio.lora.storage import Catalog, some_rows
 
 STALE_SECONDS = 60.0
 MARKED_AT_ONCE = 500
@@ -84,14 +84,26 @@ class ThumbnailCache:
         files = (self.root / thumbnail_path(name) for name in names)
         return next((file for file in files if file.is_file()), None)
 
-    def versions(self) -> dict[str, str]:
-        """The version that each thumbnail was made for, by LoRA name."""
+    def versions(self, names: Collection[str] | None = None) -> dict[str, str]:
+        """The version that each thumbnail was made for, by LoRA name: of all, or of these."""
         with self.catalog.transaction() as db:
-            return dict(db.execute("SELECT name, version FROM pictures").fetchall())
+            return dict(some_rows(db, "name, version", "pictures", "name", names))
 
-    def make_missing(self, entries: Iterable[Prepared], seconds: float) -> bool:
+    def forget(self, names: Iterable[str]) -> None:
+        """Remove the thumbnails of LoRAs that are gone."""
+        gone = list(names)
+        if not gone or (self.root / THUMBNAILS_FOLDER).is_symlink():
+            return
+        for name in gone:
+            (self.root / thumbnail_path(name)).unlink(missing_ok=True)
+        with self.catalog.transaction() as db:
+            _forget(db, gone)
+
+    def make_missing(self, entries: Collection[Prepared], seconds: float) -> bool:
         """Make as many as the time allows; False if some are still missing."""
-        versions, deadline = self.versions(), time.monotonic() + seconds
+        few = len(entries) <= MARKED_AT_ONCE
+        versions = self.versions([each.entry.name for each in entries] if few else None)
+        deadline = time.monotonic() + seconds
         rows: list[Row] = []
         complete = True
         for prepared in entries:

@@ -139,7 +139,7 @@ class _Twins:
         """A file whose folder says its role, by the folder without the word that states it."""
         for folder, mark in folder_marks(half.file.folder):
             if folder.endswith("*") and mark.role == half.half:
-                key = _folder_key(folder[:-1]), plain_words(half.file.stem)
+                key = folder_key(folder[:-1]), plain_words(half.file.stem)
                 self._halves.setdefault(key, {}).setdefault(half.half, half.file.path)
 
     def settle(self, file: ScannedFile, keys: Iterable[tuple[Key, RoleMark]]) -> Settled | None:
@@ -168,14 +168,14 @@ class _Twins:
         """The half that is called like this file but for its role word, if it has no other."""
         if not self._halves:
             return ""
-        for folder in dict.fromkeys((file.folder.casefold(), _folder_key(file.folder))):
+        for folder in dict.fromkeys((file.folder.casefold(), folder_key(file.folder))):
             halves = self._halves.get((folder, plain_words(file.stem)), {})
             if len(halves) == 1:
                 return next(iter(halves.values()))
         return ""
 
 
-def _folder_key(path: str) -> str:
+def folder_key(path: str) -> str:
     """A folder, of whose own name only the words count."""
     above, slash, name = path.rpartition("/")
     return f"{above}{slash}{plain_words(name)}".casefold().rstrip("/")

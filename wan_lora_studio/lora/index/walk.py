@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -88,6 +88,78 @@ def take_walk(root: Path, extra: Sequence[Path] = ()) -> Walk:
     return walker.result()
 
 
+def relist(
+    walk: Walk, root: Path, folders: Mapping[str, Iterable[str]], changed: Iterable[str]
+) -> tuple[Walk, Snapshot] | None:
+    """The walk after files of some folders have changed, and the files that are in these now.
+
+    `folders` has the names that lay in each before. All of them are listed; of files that were
+    there, only the `changed` ones are looked at. None if more than files has changed, so that
+    everything has to be walked through. Raises OSError.
+    """
+    part: Snapshot = {}
+    known = dict(walk.snapshot)
+    for path in changed:
+        known.pop(path, None)
+    snapshot, links = dict(walk.snapshot), set(walk.links)
+    unfollowed, pickles = set(walk.unfollowed), set(walk.pickles)
+    for folder, names in folders.items():
+        is_known = bool(names) if Path(folder).is_absolute() else folder in ("", *walk.folders)
+        if not is_known:
+            return None
+        found = _list_again(walk, known, root, folder)
+        if found is None:
+            return None
+        prefix = f"{folder}/" if folder else ""
+        for name in names:
+            snapshot.pop(f"{prefix}{name}", None)
+        snapshot |= found.found
+        part |= found.found
+        links = {link for link in links if parent_of(link) != folder} | found.links
+        unfollowed = {
+            each for each in unfollowed if parent_of(each.path) != folder or each.why != NO_TEXT
+        } | set(found.unfollowed)
+        pickles = {each for each in pickles if parent_of(each) != folder} | set(found.pickles)
+    renewed = replace(
+        walk,
+        snapshot=snapshot,
+        links=frozenset(links),
+        unfollowed=tuple(sorted(unfollowed)),
+        pickles=tuple(sorted(pickles)),
+    )
+    return renewed, part
+
+
+def _list_again(walk: Walk, known_files: Snapshot, root: Path, folder: str) -> _Walker | None:
+    """One folder of the library as it is now; None if another folder or link is in it, or one
+    is not there any more."""
+    prefix = f"{folder}/" if folder else ""
+    if any(prefix.startswith(away) for away in walk.offline) or _is_elsewhere(root, folder):
+        return None
+    walker = _Walker(frozenset(), known=known_files)
+    below = {place.prefix[:-1] for place in walker.look(_Place(str(root / folder), prefix))}
+    known = {other for other in walk.folders if parent_of(other) == folder}
+    followed = {link[:-1] for link in walk.linked if parent_of(link[:-1]) == folder}
+    refused = {each.path for each in walk.unfollowed if parent_of(each.path) == folder}
+    links = {place.prefix[:-1] for place in walker.waiting}
+    if walker.offline or below != known or not followed <= links <= followed | refused:
+        return None
+    return walker
+
+
+def _is_elsewhere(root: Path, folder: str) -> bool:
+    """Whether a folder of the library is not there any more, or a link by now."""
+    path = root / folder
+    steps = [path, *path.parents]
+    own = steps[: steps.index(root)] if root in steps else steps[:1]
+    return not path.is_dir() or any(step.is_symlink() for step in own)
+
+
+def parent_of(path: str) -> str:
+    """The folder in which a file or a folder lies; "" is the top."""
+    return path.rpartition("/")[0]
+
+
 def extra_prefix(folder: Path) -> str:
     """How the paths of files in an extra folder begin."""
     return f"{folder.as_posix()}/"
@@ -126,8 +198,9 @@ class _Walker:
     links: set[str] = field(default_factory=set)
     unfollowed: list[Unfollowed] = field(default_factory=list)
     pickles: list[str] = field(default_factory=list)
+    known: Mapping[str, Stamp] = field(default_factory=dict)  # files that are not looked at again
     _real: list[_Place] = field(default_factory=list)
-    _waiting: deque[_Place] = field(default_factory=deque)
+    waiting: deque[_Place] = field(default_factory=deque)
 
     def result(self) -> Walk:
         return Walk(
@@ -137,7 +210,7 @@ class _Walker:
             tuple(self.linked),
             frozenset(self.links),
             tuple(sorted(self.unfollowed)),
-            tuple(self.pickles),
+            tuple(sorted(self.pickles)),
         )
 
     def walk(self, folder: str, prefix: str, *, own: bool) -> None:
@@ -146,7 +219,7 @@ class _Walker:
         while waiting:
             place = waiting.pop()
             self._real.append(place)
-            below = list(self._look(place))
+            below = list(self.look(place))
             if own:
                 self.folders += [other.prefix[:-1] for other in below]
             else:  # the library, or another extra folder, may lie within this one
@@ -155,15 +228,15 @@ class _Walker:
 
     def follow(self) -> None:
         """Look through what the links lead to, each real folder once."""
-        if not self._waiting:
+        if not self.waiting:
             return
         seen: dict[Identity, str] = {}
         for place in self._real:
             with_identity = _identity(place.folder)
             if with_identity is not None:
                 seen.setdefault(with_identity, place.prefix)
-        while self._waiting:
-            link = self._waiting.popleft()
+        while self.waiting:
+            link = self.waiting.popleft()
             why = self._not_followed(link, seen)
             if why:
                 self.unfollowed.append(Unfollowed(link.prefix[:-1], why))
@@ -184,7 +257,7 @@ class _Walker:
                 self.unfollowed.append(Unfollowed(link.prefix[:-1], why))
                 return
             seen[identity] = place.prefix
-            waiting += reversed(list(self._look(place)))
+            waiting += reversed(list(self.look(place)))
 
     def _not_followed(self, link: _Place, seen: Mapping[Identity, str]) -> str | None:
         """Why a link to a folder is not gone through; None if it is."""
@@ -198,7 +271,7 @@ class _Walker:
             return f"leads to what is listed already, under {seen[identity][:-1] or 'the top'!r}"
         return None
 
-    def _look(self, place: _Place) -> Iterator[_Place]:
+    def look(self, place: _Place) -> Iterator[_Place]:
         """Note the files of one folder; the folders in it."""
         folder, prefix = place
         try:
@@ -224,14 +297,15 @@ class _Walker:
                     yield _Place(entry.path, f"{prefix}{name}/")
             else:
                 try:
-                    self._take(f"{prefix}{name}", _facts(entry, follow=False))
+                    self._take(f"{prefix}{name}", entry, follow=False)
                 except FileNotFoundError:
                     continue
                 except OSError:  # a folder may be listed and its files out of reach
                     self.offline.append(f"{prefix}{name}")
 
-    def _take(self, path: str, stat: os.stat_result) -> None:
-        self.found[path] = _stamp(stat)
+    def _take(self, path: str, entry: os.DirEntry[str], *, follow: bool) -> None:
+        stamp = self.known.get(path)
+        self.found[path] = stamp or _stamp(_facts(entry, follow=follow))
         if is_pickle(path):
             self.pickles.append(path)
 
@@ -244,9 +318,9 @@ class _Walker:
     def _take_link(self, entry: os.DirEntry[str], path: str) -> None:
         try:
             if entry.is_dir():
-                self._waiting.append(_Place(entry.path, f"{path}/"))
+                self.waiting.append(_Place(entry.path, f"{path}/"))
                 return
-            self._take(path, _facts(entry))
+            self._take(path, entry, follow=True)
             self.links.add(path)
         except OSError as error:
             try:

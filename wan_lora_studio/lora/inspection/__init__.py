@@ -16,7 +16,12 @@ from wan_lora_studio.lora.inspection.costs import MODES, Cost, Mode, costs_of
 from wan_lora_studio.lora.inspection.dialects import nothing_readable, read_keys, refusals
 from wan_lora_studio.lora.inspection.fused_layers import row_axes
 from wan_lora_studio.lora.inspection.info import INFO_VERSION, Form, LoRAInfo
-from wan_lora_studio.lora.inspection.inspector import FormCache, inspect_lora, require_supported
+from wan_lora_studio.lora.inspection.inspector import (
+    FormCache,
+    inspect_lora,
+    inspect_with_header,
+    require_supported,
+)
 from wan_lora_studio.lora.inspection.interface_layers import other_task
 from wan_lora_studio.lora.inspection.keys import MappedKey
 from wan_lora_studio.lora.inspection.layer_names import fused_into
@@ -83,6 +88,7 @@ __all__ = [
     "fused_into",
     "has_identity",
     "inspect_lora",
+    "inspect_with_header",
     "judge",
     "name_role",
     "nothing_readable",

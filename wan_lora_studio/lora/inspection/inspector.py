@@ -39,7 +39,7 @@ from wan_lora_studio.lora.inspection.model_hints import (
     task_hints,
 )
 from wan_lora_studio.lora.inspection.role_evidence import find_role
-from wan_lora_studio.lora.inspection.scaling import read_scaling
+from wan_lora_studio.lora.inspection.scaling import Scaling, read_scaling
 from wan_lora_studio.lora.inspection.shapes import Algebra, algebras, rank_of, shape_flaw
 
 LISTED = 20  # problems that are spelled out; the rest is counted
@@ -117,17 +117,44 @@ def inspect_lora(
         raw = raw_header(file, path.name)
         reading, metadata = (forms or FormCache()).read(raw)
         alphas = _alphas(file, raw.data_start, reading)
-    form = reading.form
-    notes = too_long(raw.left_empty)
-    description = describe(metadata, notes)
     hint = name_hint or f"{path.parent.name}/{path.name}"
-    evidence = find_role(set(reading.experts), metadata, hint, family=form.family)
+    scaling = read_scaling(path, metadata, configured=configured)
+    return _info(_Read(raw, reading, metadata, alphas), hint, scaling)
+
+
+def inspect_with_header(path: Path, name_hint: str) -> tuple[LoRAInfo, Header]:
+    """As `inspect_lora` for a file with no adapter's configuration beside it, and its header; of
+    which each part is read once."""
+    with os.fdopen(open_regular(path), "rb", buffering=0) as file:
+        raw = raw_header(file, path.name)
+        header = parse_header(raw)
+        split = split_usual(raw.text)
+        reading = _read_form(header, _form_key(raw.text if split is None else split[1]))
+        alphas = _alphas(file, raw.data_start, reading)
+    scaling = read_scaling(path, header.metadata, configured=False)
+    return _info(_Read(raw, reading, header.metadata, alphas), name_hint, scaling), header
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What was read of a file."""
+
+    raw: RawHeader
+    reading: FormReading
+    metadata: Mapping[str, str]
+    alphas: tuple[float, ...]
+
+
+def _info(read: _Read, hint: str, scaling: Scaling) -> LoRAInfo:
+    form, metadata = read.reading.form, read.metadata
+    notes = too_long(read.raw.left_empty)
+    description = describe(metadata, notes)
     return LoRAInfo(
         form=form,
-        alphas=alphas,
-        scaling=read_scaling(path, metadata, configured=configured),
-        evidence=evidence,
-        task_hints=task_hints(reading.task_hints, metadata, hint),
+        alphas=read.alphas,
+        scaling=scaling,
+        evidence=find_role(set(read.reading.experts), metadata, hint, family=form.family),
+        task_hints=task_hints(read.reading.task_hints, metadata, hint),
         description=description,
         notes=tuple(notes),
         model_hash=metadata.get("sshs_model_hash", "")[:128],

@@ -8,18 +8,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wan_lora_studio.errors import UploadError
-from wan_lora_studio.lora.index import LibraryIndex
+from wan_lora_studio.lora.index import INODE_BITS, LibraryIndex, Stamp, row_of
 from wan_lora_studio.lora.inspection import CONFIG_NAME, has_identity
-from wan_lora_studio.lora.library.renaming import taken_names
+from wan_lora_studio.lora.library.change import Change
+from wan_lora_studio.lora.library.renaming import TakenNames
 from wan_lora_studio.lora.names import free_name, is_lora_file, name_key, safe_name
 from wan_lora_studio.lora.storage import (
     Catalog,
     FileRow,
-    Journal,
     Move,
     StagedFile,
     StagedSidecar,
     save_data_hash,
+    save_forms,
 )
 
 
@@ -30,7 +31,7 @@ class Adoption:
     root: Path
     contents: LibraryIndex
     catalog: Catalog
-    intents: Journal
+    change: Change
 
     def place(
         self, staged: StagedFile, sidecars: Sequence[StagedSidecar] = (), folder: str = ""
@@ -47,13 +48,16 @@ class Adoption:
         stat = staged.path.stat()
         path = f"{folder}/{staged.filename}" if folder else staged.filename
         row = FileRow(path, stat.st_size, stat.st_mtime_ns, None, None, staged.sha256)
+        if staged.info is not None and path == staged.filename:  # its role may be in its folder
+            stamp = Stamp(stat.st_size, stat.st_mtime_ns, stat.st_ino & INODE_BITS)
+            row = row_of(path, stamp, staged.info, staged.sha256)
         target = self.root / path
         moves = [Move(staged.path, target)]
         for sidecar in sidecars:
             own = CONFIG_NAME if sidecar.ending == CONFIG_NAME else staged.stem + sidecar.ending
             moves.append(Move(sidecar.path, target.with_name(own)))
         try:
-            self.intents.carry_out(moves, lambda db: self._arrived(db, row, staged))
+            self.change.carry_out(moves, lambda db: self._arrived(db, row, staged))
         except FileExistsError as error:
             raise self._clash(staged) from error
         except OSError as error:
@@ -66,6 +70,8 @@ class Adoption:
     def _arrived(self, db: sqlite3.Connection, row: FileRow, staged: StagedFile) -> None:
         self.catalog.arrived(db, row)
         save_data_hash(db, staged.hashes)
+        if row.form and staged.info is not None:
+            save_forms(db, [staged.info.form])
 
     def _folder_for(
         self, staged: StagedFile, sidecars: Sequence[StagedSidecar], folder: str
@@ -95,12 +101,12 @@ class Adoption:
                     )
 
     def _refuse_clash(self, staged: StagedFile) -> None:
-        if name_key(staged.stem) in taken_names(self.contents):
+        if name_key(staged.stem) in TakenNames(self.contents):
             raise self._clash(staged)
 
     def _clash(self, staged: StagedFile) -> UploadError:
         beside = {name_key(name.split(".")[0]) for name in self.contents.names.get("", ())}
-        proposed = free_name(staged.stem, {*taken_names(self.contents), *beside})
+        proposed = free_name(staged.stem, TakenNames(self.contents, more=frozenset(beside)))
         return UploadError(
             f"There is another LoRA named {staged.stem!r} already.",
             suggestions=[f"Upload it as {proposed!r}, or rename or delete the other one."],

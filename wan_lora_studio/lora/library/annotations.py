@@ -16,6 +16,7 @@ from wan_lora_studio.lora.files import rewritten_webui_json
 from wan_lora_studio.lora.index import Entry, ScannedFile
 from wan_lora_studio.lora.inspection import EvidenceSource
 from wan_lora_studio.lora.library.annotation_fields import checked_changes, merged_edits
+from wan_lora_studio.lora.library.change import Change
 from wan_lora_studio.lora.library.locking import LockedLibrary
 from wan_lora_studio.lora.roles import Role
 from wan_lora_studio.lora.storage import (
@@ -44,19 +45,22 @@ class AnnotatedLibrary(LockedLibrary):
         `stem.json` of each file. Raises LoRANotFoundError or LoRAError; nothing is then changed.
         """
         checked = checked_changes(changes)
-        with self._changing():
-            entry = self._find(name).entry
+        with self._changing(name) as change:
+            entry = self._known(name).entry
             if "expert" in checked and entry.is_pair:
                 raise LoRAError(
                     f"{name} is a pair: its files are for one expert each.",
                     suggestions=["Split the pair first."],
                 )
-            old = self._catalog.edits().get(entry.first.path, {})
-            self._save_edits(entry, old, merged_edits(old, checked), checked)
+            path = entry.first.path
+            old = self._catalog.edits([path]).get(path, {})
+            self._save_edits(change, entry, old, merged_edits(old, checked), checked)
             self._settle()
             return self.record(self._name_of(entry.first.path))
 
-    def _save_edits(self, entry: Entry, old: Edits, new: Edits, changes: Edits) -> None:
+    def _save_edits(
+        self, change: Change, entry: Entry, old: Edits, new: Edits, changes: Edits
+    ) -> None:
         moves: list[Move] = []
         try:
             for file in entry.files.values():
@@ -64,7 +68,7 @@ class AnnotatedLibrary(LockedLibrary):
                     continue  # nothing is written there; the catalogue keeps the edits
                 sidecar = self.root / file.folder / f"{file.stem}.json"
                 moves += self._sidecar_moves(sidecar, old, new)
-            self._intents.carry_out(moves, lambda db: _save(db, entry, new, changes))
+            change.carry_out(moves, lambda db: _save(db, entry, new, changes))
         except OSError as error:
             discard_stages(move.source for move in moves)
             raise LoRAError(
@@ -72,6 +76,8 @@ class AnnotatedLibrary(LockedLibrary):
                 " Nothing was changed.",
                 suggestions=["Check the permissions and the disk of the LoRA folder."],
             ) from error
+        change.touch(file.path for file in entry.files.values())
+        change.again = "expert" in changes
 
     def _sidecar_moves(self, path: Path, old: Edits, new: Edits) -> list[Move]:
         """What puts the new content of a sidecar into its place; nothing if it stays."""
@@ -91,10 +97,11 @@ class AnnotatedLibrary(LockedLibrary):
         """Overrule which expert a single file is for: both, high, low; None: the evidence."""
         if role not in (None, "both", "high", "low"):
             raise LoRAError(f"{role!r} is not a role.", suggestions=["Use both, high or low."])
-        with self._changing():
-            for file in self._find(name).entry.files.values():
+        with self._changing(name) as change:
+            for file in self._known(name).entry.files.values():
                 self._catalog.set_role(file.path, role)
-            self._look(now=True)
+                change.annotate([file.path], again=True)
+            self._settle()
 
     def pair_loras(self, high_name: str, low_name: str) -> dict[str, Any]:
         """Make one LoRA of two files, whatever their names say; returns its record.
@@ -102,7 +109,7 @@ class AnnotatedLibrary(LockedLibrary):
         Raises LoRANotFoundError, or LoRAError if one of them is a pair already, cannot be read,
         or is for the other expert by its keys.
         """
-        with self._changing():
+        with self._changing(high_name, low_name) as change:
             high = self._half(high_name, "high")
             low = self._half(low_name, "low")
             if high.path == low.path:
@@ -110,7 +117,7 @@ class AnnotatedLibrary(LockedLibrary):
                     f"{high_name} cannot be both halves of a pair.",
                     suggestions=["Choose another LoRA for one of the halves."],
                 )
-            self._save_pairing(high.path, low.path, together=True)
+            self._save_pairing(change, high.path, low.path, together=True)
             return self.record(self._name_of(high.path))
 
     def split_pair(self, name: str) -> list[str]:
@@ -118,8 +125,8 @@ class AnnotatedLibrary(LockedLibrary):
 
         They are not paired again until `pair_loras` says so.
         """
-        with self._changing():
-            entry = self._find(name).entry
+        with self._changing(name) as change:
+            entry = self._known(name).entry
             if not entry.is_pair:
                 raise LoRAError(f"{name} is not a pair.", suggestions=["Choose a pair to split."])
             high, low = entry.files["high"].path, entry.files["low"].path
@@ -128,11 +135,11 @@ class AnnotatedLibrary(LockedLibrary):
                 for role, file in entry.files.items()
                 if entry.evidence(role).source is EvidenceSource.TWIN
             }
-            self._save_pairing(high, low, together=False, roles=by_twin)
+            self._save_pairing(change, high, low, together=False, roles=by_twin)
             return [self._name_of(high), self._name_of(low)]
 
     def _half(self, name: str, role: Role) -> ScannedFile:
-        entry = self._find(name).entry
+        entry = self._known(name).entry
         file = entry.first
         if entry.is_pair or file.info is None:
             why = "is a pair already" if entry.is_pair else "cannot be read"
@@ -149,7 +156,13 @@ class AnnotatedLibrary(LockedLibrary):
         return file
 
     def _save_pairing(
-        self, high: str, low: str, *, together: bool, roles: Mapping[str, Role] = NO_ROLES
+        self,
+        change: Change,
+        high: str,
+        low: str,
+        *,
+        together: bool,
+        roles: Mapping[str, Role] = NO_ROLES,
     ) -> None:
         """`roles` are set too: those that only the other half's name says."""
         with self._catalog.transaction() as db:
@@ -157,6 +170,7 @@ class AnnotatedLibrary(LockedLibrary):
             for path, role in roles.items():
                 save_role(db, path, role)
             bump_revision(db)
+        change.annotate([high, low], again=True)
         self._settle()
 
     def record_use(
@@ -166,17 +180,17 @@ class AnnotatedLibrary(LockedLibrary):
 
         `video` is what came of it, from which a LoRA without any picture takes its own.
         """
+        self._look()
         with self._lock:
-            self._look()
             strengths = {
                 found.entry.first.path: _plain(strength)
                 for name, strength in names_with_strengths.items()
                 if (found := self._contents.named(name)) is not None
             }
-            when = datetime.now(UTC).isoformat(timespec="microseconds")
-            self._catalog.record_use(strengths, when, str(video) if video else None)
-            self._contents.read_made()
-            self._seen_revision = self._catalog.revision()
+        when = datetime.now(UTC).isoformat(timespec="microseconds")
+        self._catalog.record_use(strengths, when, str(video) if video else None)
+        self._contents.read_made()
+        self._seen_revision = self._catalog.revision()
 
 
 def _save(db: sqlite3.Connection, entry: Entry, edits: Edits, changes: Edits) -> None:

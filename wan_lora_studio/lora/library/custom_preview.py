@@ -38,12 +38,12 @@ class PreviewedLibrary(AnnotatedLibrary):
         cannot be read as one of these, or nothing may be written beside the LoRA.
         """
         data = _encoded(picture_in(Path(source)))
-        with self._changing():
+        with self._changing(name) as change:
             entry = self._changeable(name).entry
             moves: list[Move] = []
             try:
                 moves = self._preview_moves(entry, data)
-                self._intents.carry_out(moves, bump_revision)
+                change.carry_out(moves, bump_revision)
             except OSError as error:
                 raise _not_written(entry.name, error) from error
             self._settle()
@@ -54,15 +54,13 @@ class PreviewedLibrary(AnnotatedLibrary):
 
         Raises LoRANotFoundError, or LoRAError if it cannot be removed.
         """
-        with self._changing():
+        with self._changing(name) as change:
             entry = self._changeable(name).entry
             own = [path for path in map(self._preview_path, entry.files.values()) if is_own(path)]
             if not own:
                 return False
             try:
-                self._intents.carry_out(
-                    [Move(path, step_path(self.root)) for path in own], bump_revision
-                )
+                change.carry_out([Move(path, step_path(self.root)) for path in own], bump_revision)
             except OSError as error:
                 raise _not_written(entry.name, error) from error
             self._settle()

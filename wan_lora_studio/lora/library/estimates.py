@@ -73,8 +73,8 @@ class EstimatingLibrary(LibraryReader):
         chosen = model_type or self.settings.default_model
         experts = self.settings.model(chosen).experts
         infos = [self.info(name) for name in names]
+        self._contents.load()
         with self._lock:
-            self._contents.load()
             architecture = self._contents.architectures.get(chosen)
         experience = self._experience()
         costs = costs_of(infos, experts, architecture, on_gpu=self._on_gpu(experience))

@@ -1,27 +1,36 @@
 """The LoRA library: what is in the folder, and every change to it.
 
-Each change holds a lock within the process and a lock file against a second instance, and
-either happens completely or leaves everything as it was.
+Each change keeps others away, those of other processes by a lock file, and either happens
+completely or leaves everything as it was. Asking does not wait for it.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Any
 
-from wan_lora_studio.errors import LoRAError
+from wan_lora_studio.errors import LoRAError, StudioError
 from wan_lora_studio.lora.index import all_paths
 from wan_lora_studio.lora.library.adding import Adoption
+from wan_lora_studio.lora.library.change import Change
 from wan_lora_studio.lora.library.custom_preview import PreviewedLibrary
 from wan_lora_studio.lora.library.folders import create_folder, folder_like
 from wan_lora_studio.lora.library.following import Following
 from wan_lora_studio.lora.library.moving import Relocation
+from wan_lora_studio.lora.library.removing import Removal, Several
 from wan_lora_studio.lora.library.renaming import Renaming
-from wan_lora_studio.lora.names import composed, name_key
-from wan_lora_studio.lora.storage import Move, StagedFile, StagedSidecar, bump_revision, stage_file
+from wan_lora_studio.lora.names import SUFFIX, composed, name_key
+from wan_lora_studio.lora.storage import (
+    Move,
+    StagedFile,
+    StagedSidecar,
+    Trashed,
+    bump_revision,
+    stage_file,
+)
 
 
 class LoRALibrary(PreviewedLibrary):
@@ -47,8 +56,8 @@ class LoRALibrary(PreviewedLibrary):
 
     def refresh(self) -> None:
         """Look at the folder and at the installed models again, now."""
-        with self._lock:
-            self._look(now=True)
+        with self._turn.for_refresh():
+            self._look_in_turn(now=True)
 
     def upload_lora_file(self, file_path: str | Path, filename: str) -> dict[str, Any]:
         """Copy a file into the library under the given name; returns its record.
@@ -65,8 +74,8 @@ class LoRALibrary(PreviewedLibrary):
         self, staged: StagedFile, folder: str = "", sidecars: Sequence[StagedSidecar] = ()
     ) -> dict[str, Any]:
         """Place a validated stage, as `place`; returns the record it belongs to."""
-        with self._changing():
-            name = self._name_of(self._place(staged, sidecars, folder))
+        with self._adding(staged, folder) as change:
+            name = self._name_of(self._place(change, staged, sidecars, folder))
             with suppress(LoRAError):
                 self.thumbnail_file(name)
             return self.record(name)
@@ -78,19 +87,24 @@ class LoRALibrary(PreviewedLibrary):
 
         Raises UploadError if its content or its name is there already; the stages then stay.
         """
-        with self._changing():
-            return self._place(staged, sidecars, folder)
+        with self._adding(staged, folder) as change:
+            return self._place(change, staged, sidecars, folder)
+
+    def _adding(self, staged: StagedFile, folder: str) -> AbstractContextManager[Change]:
+        """What else is in the library counts too: its content may be there already."""
+        path = f"{folder}/{staged.filename}" if folder else staged.filename
+        return self._changing(at=[path], everything=self._contents.is_due)
 
     def add_sidecar(self, name: str, staged: StagedSidecar) -> dict[str, Any]:
         """Place a file beside a LoRA (the first of a pair), under its name; returns its record.
 
         Raises LoRANotFoundError, or LoRAError if it is there already; the stage then stays.
         """
-        with self._changing():
+        with self._changing(name) as change:
             file = self._changeable(name).entry.first
             target = self.root / file.folder / f"{file.stem}{staged.ending}"
             try:
-                self._intents.carry_out([Move(staged.path, target)], bump_revision)
+                change.carry_out([Move(staged.path, target)], bump_revision)
             except FileExistsError as error:
                 raise LoRAError(
                     f"{target.name} is there already.",
@@ -105,9 +119,9 @@ class LoRALibrary(PreviewedLibrary):
             return self.record(self._name_of(file.path))
 
     def _place(
-        self, staged: StagedFile, sidecars: Sequence[StagedSidecar] = (), folder: str = ""
+        self, change: Change, staged: StagedFile, sidecars: Sequence[StagedSidecar], folder: str
     ) -> str:
-        adoption = Adoption(self.root, self._contents, self._catalog, self._intents)
+        adoption = Adoption(self.root, self._contents, self._catalog, change)
         path = adoption.place(staged, sidecars, folder)
         self._settle()
         return path
@@ -128,34 +142,69 @@ class LoRALibrary(PreviewedLibrary):
 
     def delete_lora_file(self, name: str) -> bool:
         """Move all files of the LoRA into the trash. `undo_delete` brings them back."""
-        with self._changing():
-            prepared = self._changeable(name)
-            self._trash.put(name, all_paths(prepared.entry, self._contents.names))
+        self.delete_loras([name]).require_all()
+        return True
+
+    def delete_loras(self, names: Sequence[str]) -> Several:
+        """Move the files of these LoRAs into the trash, all in one change.
+
+        One that is not there, or cannot be moved, stops no other. What was deleted comes back by
+        `undo_deletes` with the `token` of what is returned.
+        """
+        with self._changing(*names) as change:
+            waiting, refused = self._all_paths(names)
+            entries = Removal(self._trash, change).remove(waiting, refused)
             self._settle()
             with suppress(OSError, LoRAError):
                 self._trash.purge(self._expired())
-        return True
+        return Several(refused, entries[0].together or entries[0].id if entries else None)
+
+    def _all_paths(
+        self, names: Sequence[str]
+    ) -> tuple[dict[str, list[str]], dict[str, StudioError]]:
+        """All files of each, and why some may not be touched."""
+        found: dict[str, list[str]] = {}
+        refused: dict[str, StudioError] = {}
+        for name in names:
+            try:
+                entry = self._changeable(name).entry
+                found[entry.name] = all_paths(entry, self._contents.names)
+            except LoRAError as error:
+                refused[name] = error
+        return found, refused
 
     def undo_delete(self, name: str, entry_id: str | None = None) -> bool:
         """Restore the newest deletion of that name; never over a file that is there now.
 
         `entry_id` chooses another one, by its `id` in `list_trash`.
         """
-        with self._changing():
-            self._trash.restore(name, entry_id)
-            self._settle()
+        self.undo_deletes([name], entry_id).require_all()
         return True
+
+    def undo_deletes(self, names: Sequence[str], token: str | None = None) -> Several:
+        """Restore deletions of these names, all in one change: the newest of each, or those of
+        that token or id. One that cannot be restored stops no other."""
+        with self._changing() as change:
+            found = dict(zip(names, self._trash.found(names, token), strict=True))
+            refused = {name: each for name, each in found.items() if isinstance(each, StudioError)}
+            by_id = {each.id: each for each in found.values() if isinstance(each, Trashed)}
+            entries = list(by_id.values())
+            if entries:
+                self._trash.restore_all(entries)
+                change.annotate(path for entry in entries for path in entry.paths)
+                self._settle()
+        return Several(refused)
 
     def rename_lora_file(self, old_name: str, new_name: str) -> bool:
         """Rename all files of the LoRA; halves of a pair keep their role words. All or none.
 
         Raises LoRANotFoundError, or LoRAError for a name that is taken or not allowed.
         """
-        with self._changing():
+        with self._changing(old_name, at=[f"{new_name}{SUFFIX}"]) as change:
             prepared = self._changeable(old_name)
             if prepared.entry.name == composed(new_name):
                 return True
-            Renaming(self.root, self._contents, self._catalog, self._intents).rename(
+            Renaming(self.root, self._contents, self._catalog, change).rename(
                 prepared.entry, new_name
             )
             self._settle()
@@ -167,9 +216,9 @@ class LoRALibrary(PreviewedLibrary):
         A name that was taken from the folder, or told two apart, may change with it. Raises
         LoRANotFoundError, or LoRAError if the folder is not there or holds such files already.
         """
-        with self._changing():
+        with self._changing(name, at=[f"{folder}/{name}" if folder else name]) as change:
             prepared = self._changeable(name)
-            relocation = Relocation(self.root, self._contents, self._catalog, self._intents)
+            relocation = Relocation(self.root, self._contents, self._catalog, change)
             paths = relocation.move(prepared.entry, folder)
             if not paths:
                 return self.record(name)
@@ -184,7 +233,7 @@ class LoRALibrary(PreviewedLibrary):
         """
         with self._changing():
             folder = create_folder(self.root, folder)
-            self._settle()
+            self._settle(everything=True)
         return folder
 
     def list_trash(self) -> list[dict[str, Any]]:

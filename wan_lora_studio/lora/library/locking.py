@@ -1,15 +1,17 @@
-"""The library's two locks, and what is done whenever they are taken."""
+"""The library's locks for changes, and what is done whenever they are taken."""
 
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterator
+import threading
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 
 from filelock import FileLock, Timeout
 
 from wan_lora_studio.errors import LoRAError
-from wan_lora_studio.lora.index import Prepared, extra_folders
+from wan_lora_studio.lora.index import Prepared, all_paths, extra_folders
+from wan_lora_studio.lora.library.change import Change
 from wan_lora_studio.lora.library.estimates import EstimatingLibrary
 from wan_lora_studio.lora.storage import Journal, Trash, Trashed, folder_gone, sweep_stages
 from wan_lora_studio.settings import Settings
@@ -19,10 +21,16 @@ LOCK_SECONDS = 20.0
 
 
 class LockedLibrary(EstimatingLibrary):
-    """A library that can be changed. One lock is for this process, a file for the others."""
+    """A library that can be changed, by one at a time.
+
+    First this process's own changes wait for each other, then a file for those of others; the
+    lock on memory is held in neither wait, nor while files are moved.
+    """
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
+        self._changes = threading.RLock()
+        self._change = Change(self.root, Journal(self.root, self._catalog))
         extra = extra_folders(settings, writable=True)
         self._intents = Journal(self.root, self._catalog, extra)
         self._trash = Trash(self.root, self._catalog, self._intents, extra)
@@ -57,12 +65,15 @@ class LockedLibrary(EstimatingLibrary):
             lock.release()
 
     @contextmanager
-    def _changing(self) -> Iterator[None]:
-        """Both locks held, nothing left unfinished, and everything up to date."""
+    def _changing(
+        self, *names: str, at: Collection[str] = (), everything: bool = False
+    ) -> Iterator[Change]:
+        """The locks held, nothing left unfinished, and what is known of these LoRAs up to date,
+        and of the folders of the paths `at`; or `everything`."""
         with self._locked():
             self._catalog.require_own()
-            self._bring_up_to_date()
-            yield
+            self._bring_up_to_date(names, at, everything=everything)
+            yield self._change
 
     @contextmanager
     def _emptying(self) -> Iterator[None]:
@@ -84,14 +95,46 @@ class LockedLibrary(EstimatingLibrary):
                 self._intents.recover()
                 self._trash.sweep()
 
-    def _bring_up_to_date(self) -> None:
-        self._intents.recover()
-        self._contents.look(now=True)
+    def _bring_up_to_date(
+        self, names: Collection[str] = (), at: Collection[str] = (), *, everything: bool = False
+    ) -> None:
+        everything = self._intents.recover() or everything
+        self._contents.load()
+        if everything or not self._look_at_these(names, at):
+            changed = self._contents.look(now=True)
+            self._looked(changed=changed, now=False)
+        self._change = Change(self.root, self._intents, self._catalog.revision())
+
+    def _look_at_these(self, names: Collection[str], at: Collection[str]) -> bool:
+        """Look at the files of these LoRAs alone; False if that does not do."""
+        if self._catalog.revision() != self._seen_revision:
+            return False  # another instance has changed something
+        contents, paths = self._contents, set(at)
+        for name in names:
+            prepared = contents.named(name)
+            if prepared is None:
+                return False
+            paths.update(all_paths(prepared.entry, contents.names))
+        return self._look_at(paths)
+
+    def _look_at(self, paths: Collection[str], *, again: bool = False) -> bool:
+        """Look at these files and at what lies beside them; False if that does not do.
+
+        Others are told by the change itself, unless it finds what somebody else has done.
+        """
+        found = self._contents.look_at(paths, again=again)
+        if found is None:
+            return False
+        if found.by_others:
+            self._catalog.bump(self._seen_revision + 1)
+        self._seen_revision = self._catalog.revision()
+        self._picture(found.names, found.gone)
+        return True
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        """Both locks held."""
-        with self._lock:
+        """The locks held that keep other changes away."""
+        with self._changes:
             lock = FileLock(self.root / LOCK_NAME, timeout=LOCK_SECONDS)
             if not self.root.is_dir():  # FileLock would make a folder that is gone
                 raise folder_gone(self.root)
@@ -103,14 +146,15 @@ class LockedLibrary(EstimatingLibrary):
                     suggestions=["Try again in a moment; check the folder's permissions."],
                 ) from error
             try:
-                yield
+                with self._turn.for_change():
+                    yield
             finally:
                 lock.release()
 
     def _changeable(self, name: str) -> Prepared:
         """The LoRA, unless it lies where nothing is changed: in an extra folder, or behind a linked
         one. Raises LoRANotFoundError or LoRAError."""
-        prepared = self._find(name)
+        prepared = self._known(name)
         link = self._contents.link_above(prepared.entry)
         if link:
             raise LoRAError(
@@ -133,11 +177,15 @@ class LockedLibrary(EstimatingLibrary):
             )
         return prepared
 
+    def _known(self, name: str) -> Prepared:
+        """The LoRA, as it is known since the change began. Raises LoRANotFoundError."""
+        return self._contents.named(name) or self._find(name)
+
     def _name_of(self, path: str) -> str:
         """The name of the LoRA that has the file at `path`."""
-        for name, prepared in self._contents.entries.items():
-            if any(file.path == path for file in prepared.entry.files.values()):
-                return name
+        name = self._contents.with_file(path)
+        if name is not None:
+            return name
         raise LoRAError(
             f"{path} was saved, but the library cannot be read at the moment.",
             suggestions=["Check the disk of the LoRA folder, then refresh the library."],
@@ -147,9 +195,12 @@ class LockedLibrary(EstimatingLibrary):
     def _expired(self) -> list[Trashed]:
         return self._trash.expired(self.settings.trash_days, self.settings.trash_mb)
 
-    def _settle(self) -> None:
+    def _settle(self, *, everything: bool = False) -> None:
         """Look again after a change that has happened: what fails now does not undo it."""
+        change = self._change
+        alone = not everything and self._catalog.revision() == change.revision
         for _ in range(2):  # a fault may have passed, and the caller wants to see the change
             with suppress(OSError, LoRAError):
-                self._look(now=True)
+                if not (alone and self._look_at(change.paths, again=change.again)):
+                    self._look_in_turn(now=True)
                 return

@@ -10,10 +10,11 @@ from pathlib import Path, PurePosixPath
 from wan_lora_studio.errors import LoRAError
 from wan_lora_studio.lora.index import Entry, LibraryIndex, PairedBy, all_paths, told_apart
 from wan_lora_studio.lora.inspection import CONFIG_NAME, EvidenceSource
+from wan_lora_studio.lora.library.change import Change
 from wan_lora_studio.lora.library.folders import folder_on_disk
 from wan_lora_studio.lora.names import is_lora_file, name_key
 from wan_lora_studio.lora.roles import Role
-from wan_lora_studio.lora.storage import Catalog, Journal, missing_folders, moves_of, save_pairing
+from wan_lora_studio.lora.storage import Catalog, missing_folders, moves_of, save_pairing
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Relocation:
     root: Path
     contents: LibraryIndex
     catalog: Catalog
-    intents: Journal
+    change: Change
 
     def move(self, entry: Entry, folder: str) -> dict[str, str]:
         """All files or none; returns old path → new path.
@@ -43,7 +44,7 @@ class Relocation:
         roles = self._roles_to_keep(entry, paths)
         try:
             moves = moves_of(self.root, paths, self.contents.own_links)
-            self.intents.carry_out(moves, lambda db: self._save(db, entry, paths, roles))
+            self.change.carry_out(moves, lambda db: self._save(db, entry, paths, roles))
         except FileExistsError as error:
             raise self._clash(entry, folder, str(error.filename2 or error.filename)) from error
         except OSError as error:

@@ -55,8 +55,8 @@ class PinningLibrary(LoRALibrary):
         if pin is None:
             return super().explain_compatibility(name, model_type)
         title = self.settings.model(model_type).title
+        self._look()
         with self._lock:
-            self._look()
             architecture = self._contents.architectures.get(model_type)
         try:
             infos = pin.infos(self.root)

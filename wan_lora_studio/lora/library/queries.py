@@ -34,32 +34,39 @@ from wan_lora_studio.lora.library.prompt_loras import PromptSelection, select
 from wan_lora_studio.lora.library.view import LibraryView
 from wan_lora_studio.media import is_media
 
+MANY = 500  # records for which the whole tables are read
+
 
 class LibraryReader(LibraryView):
     """The library at `settings.loras_dir`, which is created if it is not there."""
 
     def list_available_loras(self) -> dict[str, dict[str, Any]]:
         """Every record by name, broken ones with their `status` and its reason."""
+        self._look()
         with self._lock:
-            self._look()
             return self._records(self._contents.entries)
 
     def record(self, name: str) -> dict[str, Any]:
         """One record. Raises LoRANotFoundError, with names that are close."""
-        with self._lock:
+        while True:
             name = self._find(name).entry.name
-            return self._records([name])[name]
+            with self._lock:
+                if name in self._contents.entries:
+                    return self._records([name])[name]
 
     def _records(self, names: Iterable[str]) -> dict[str, dict[str, Any]]:
-        usage = {} if self._contents.offline else self._catalog.usage()
-        edits = {} if self._contents.offline else self._catalog.edits()
+        contents, usage, edits, wanted = self._contents, {}, {}, list(names)
+        if not contents.offline:
+            some = len(wanted) <= MANY
+            paths = [contents.entries[n].entry.first.path for n in wanted] if some else None
+            usage, edits = self._catalog.usage(paths), self._catalog.edits(paths)
         held = held_of(self._applied, self._said())
 
         def record(prepared: Prepared) -> dict[str, Any]:
             path = prepared.entry.first.path
             return record_of(prepared, usage.get(path), held, edits.get(path, {}))
 
-        return self._contents.each(names, record)
+        return contents.each(wanted, record)
 
     def _said(self) -> dict[str, Any]:
         """What the worker, and this process itself, say of LoRAs."""
@@ -75,8 +82,8 @@ class LibraryReader(LibraryView):
         width, or begin a hash. Served from what is known: in a large library a look at
         the folder goes on in the background.
         """
+        self._look_for_page()
         with self._lock:
-            self._look_for_page()
             contents = self._contents
             names = (
                 search_records(contents.index(), text) if text.strip() else list(contents.entries)
@@ -115,8 +122,9 @@ class LibraryReader(LibraryView):
         for role, file in self._find(name).entry.files.items():
             hashed = self._contents.hashed(file)
             if not file.sha256 and hashed.sha256:
-                with self._lock:
-                    self._contents.look(now=True)
+                with self._turn.for_look() as mine:
+                    if mine:
+                        self._contents.look(now=True)
             found[role] = hashed.sha256 or ""
         return found
 
@@ -145,9 +153,11 @@ class LibraryReader(LibraryView):
     def explain_compatibility(self, name: str, model_type: str) -> Compatibility:
         """Verdict, reasons and coverage for a model. Raises SettingsError for an unknown one."""
         self.settings.model(model_type)
-        self._find(name)
-        with self._lock:
-            return self._contents.each([name], _verdicts)[name][model_type]
+        while True:
+            name = self._find(name).entry.name
+            with self._lock:
+                if name in self._contents.entries:
+                    return self._contents.each([name], _verdicts)[name][model_type]
 
     def validate_lora_compatibility(self, name: str, model_type: str) -> bool:
         """Whether the LoRA can be used with the model."""
@@ -158,8 +168,8 @@ class LibraryReader(LibraryView):
 
         `refresh_progress` is null, or what goes on in the background: `stage`, `done`, `total`.
         """
+        self._look_for_page()
         with self._lock:
-            self._look_for_page()
             entries = self._contents.entries
             verdicts = self._contents.each(entries, _verdicts)
             records = self._records(entries)
@@ -181,29 +191,27 @@ class LibraryReader(LibraryView):
     @property
     def shown_version(self) -> str:
         """Changes whenever `get_ui_display_data` does, but for how far a refresh has come."""
+        self._look_for_page()
         with self._lock:
-            self._look_for_page()
             held = sorted(held_of(self._applied, self._said()).items())
             seen = self._seen_revision, self._catalog.revision(), held
         return hashlib.sha256(repr(seen).encode(errors="replace")).hexdigest()[:32]
 
     def list_folders(self) -> list[str]:
         """The library's own folders, empty ones too, with forward slashes."""
-        with self._lock:
-            self._look_for_page()
-            return list(self._contents.seen.folders)
+        self._look_for_page()
+        return list(self._contents.seen.folders)
 
     @property
     def revision(self) -> int:
         """A number that grows with every change, also one made by another program."""
-        with self._lock:
-            self._look_for_page()
-            return self._seen_revision
+        self._look_for_page()
+        return self._seen_revision
 
     def recent(self, limit: int) -> list[str]:
         """Names of the LoRAs used last that are still there and usable, the newest first."""
+        self._look()
         with self._lock:
-            self._look()
             used = self._catalog.usage() if not self._contents.offline else {}
             entries = self._contents.entries
             names = [name for name, item in entries.items() if item.entry.first.path in used]
@@ -231,8 +239,8 @@ class LibraryReader(LibraryView):
 
     def find_duplicates(self) -> list[list[str]]:
         """Names of LoRAs that hold the same file, as far as the files are hashed by now."""
+        self._look()
         with self._lock:
-            self._look()
             return self._contents.duplicates()
 
     def last_strength(self, name: str) -> Any | None:
@@ -250,8 +258,8 @@ class LibraryReader(LibraryView):
     def meant(self, text: str) -> Meant | None:
         """The LoRA that a person or another program calls `text`; None if that is not clear."""
         for look in (self._look_for_page, self._look):
+            look()
             with self._lock:
-                look()
                 entries = {name: each.entry for name, each in self._contents.entries.items()}
             if (found := meant_by(text, entries)) is not None:
                 return found

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Container
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from wan_lora_studio.errors import LoRAError
 from wan_lora_studio.lora.index import Entry, LibraryIndex, Stem, renamed_stem, stems_of
 from wan_lora_studio.lora.inspection import name_role
+from wan_lora_studio.lora.library.change import Change
 from wan_lora_studio.lora.names import (
     composed,
     free_name,
@@ -17,7 +19,7 @@ from wan_lora_studio.lora.names import (
     safe_name,
 )
 from wan_lora_studio.lora.roles import Role
-from wan_lora_studio.lora.storage import Catalog, Journal, moves_of
+from wan_lora_studio.lora.storage import Catalog, moves_of
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class Renaming:
     root: Path
     contents: LibraryIndex
     catalog: Catalog
-    intents: Journal
+    change: Change
 
     def rename(self, entry: Entry, new_name: str) -> None:
         """All files or none. Raises LoRAError if the name is taken or not allowed."""
@@ -39,7 +41,7 @@ class Renaming:
         roles = self._roles_to_keep(entry, loras)
         try:
             moves = moves_of(self.root, paths, self.contents.own_links)
-            self.intents.carry_out(moves, lambda db: self.catalog.moved(db, loras, roles))
+            self.change.carry_out(moves, lambda db: self.catalog.moved(db, loras, roles))
         except FileExistsError as error:
             raise LoRAError(
                 f"{entry.name} cannot become {new_name!r}: a file of that name is there.",
@@ -60,7 +62,7 @@ class Renaming:
                 suggestions=[f"Use {safe_name(new_name)!r}, for example."],
                 context={"proposed_name": safe_name(new_name)},
             )
-        taken = taken_names(self.contents, without=entry)
+        taken = TakenNames(self.contents, entry)
         if name_key(new_name) in taken:
             proposed = free_name(new_name, taken)
             raise LoRAError(
@@ -94,13 +96,27 @@ class Renaming:
         return found
 
 
-def taken_names(contents: LibraryIndex, without: Entry | None = None) -> Collection[str]:
-    """Casefolded names that a new LoRA must not have: records, and stems of the top folder."""
-    own = {file.path for file in without.files.values()} if without else set()
-    names = {name_key(name) for name in contents.entries if not without or name != without.name}
-    stems = {
-        name_key(file.stem)
-        for file in contents.files.values()
-        if file.path not in own and not file.folder
-    }
-    return names | stems
+@dataclass(frozen=True)
+class TakenNames(Container[str]):
+    """The `name_key`s that a new LoRA must not have: those of records, and of stems of the top
+    folder, and `more`. `without` is a LoRA whose own do not count."""
+
+    contents: LibraryIndex
+    without: Entry | None = None
+    more: frozenset[str] = frozenset()
+
+    def __contains__(self, key: object) -> bool:
+        own = self.without
+        if self.contents.is_named(str(key)) and (own is None or key != name_key(own.name)):
+            return True
+        return key in self._stems or key in self.more
+
+    @cached_property
+    def _stems(self) -> set[str]:
+        own = {file.path for file in self.without.files.values()} if self.without else set()
+        names = self.contents.names.get("", ())
+        return {
+            name_key(file.stem)
+            for name in names
+            if name not in own and (file := self.contents.files.get(name))
+        }

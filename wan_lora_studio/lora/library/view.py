@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -19,6 +18,7 @@ from wan_lora_studio.lora.index import (
 )
 from wan_lora_studio.lora.library.background import Background
 from wan_lora_studio.lora.library.refresh import Refreshing
+from wan_lora_studio.lora.library.turn import Turn
 from wan_lora_studio.lora.storage import Catalog
 from wan_lora_studio.settings import Settings
 
@@ -40,9 +40,10 @@ class LibraryView:
                 f"The LoRA folder cannot be created: {error.strerror or error}.",
                 suggestions=["Set loras_dir in config.json to a folder that can be written."],
             ) from error
-        self._lock = threading.RLock()
         self._catalog = Catalog(self.root)
         self._contents = LibraryIndex(settings, self._catalog)
+        self._lock = self._contents.lock  # held only while memory is read or changed
+        self._turn = Turn()
         self._pictures = ThumbnailCache(self.root, self._catalog, settings.thumbnail_size)
         self._applied: dict[str, float] = {}
         self._worker: Callable[[], Mapping[str, Any]] = dict
@@ -63,14 +64,14 @@ class LibraryView:
 
         Returns what goes on in the background, as `refresh_progress`; None if all is done.
         """
-        with self._lock:
-            self._may_go_on = True
-            self._contents.load()
-            if not self._is_slow():
-                self._look(now=True)
+        self._may_go_on = True
+        self._contents.load()
+        with self._turn.for_look() as mine:
+            if mine and not self._is_slow():
+                self._look_in_turn(now=True)
                 self._wake_for_rest()
                 return self.refresh_progress
-            self._background.wake()
+        self._background.wake()
         return self.refresh_progress or {"stage": "looking", "done": 0, "total": 0}
 
     def _is_slow(self) -> bool:
@@ -96,8 +97,14 @@ class LibraryView:
         """Wait for what goes on in the background; False if it takes longer than `timeout`."""
         return self._background.join(timeout)
 
-    def _look(self, *, now: bool = False) -> None:
-        """Be up to date, whatever it takes."""
+    def _look(self, *, now: bool = False) -> bool:
+        """Be up to date; False if that has to wait for a change of another thread."""
+        with self._turn.for_look() as mine:
+            if mine:
+                self._look_in_turn(now=now)
+            return mine
+
+    def _look_in_turn(self, *, now: bool) -> None:
         self._may_go_on = self._may_go_on or now
         # Another instance on this folder raises the revision when it changes something.
         other = self._catalog.revision() != self._seen_revision
@@ -124,12 +131,22 @@ class LibraryView:
                 self._lacks_pictures = False
                 self._pictures.sweep(entries.keys())
 
+    def _picture(self, names: Collection[str], gone: Iterable[str]) -> None:
+        """Make the thumbnails of a few LoRAs, and remove those of others that are gone; in a
+        large library they are made when they are asked for."""
+        entries = self._contents.entries
+        some = [entries[name] for name in names if name in entries]
+        with suppress(LoRAError, OSError):
+            self._pictures.forget(gone)
+            if len(entries) <= LARGE and not self._pictures.make_missing(some, THUMBNAIL_SECONDS):
+                self._lacks_pictures = True
+
     def publish(self, walk: Walk | None, found: Mapping[str, ScannedFile], generation: int) -> bool:
         """Take over what was found in the background since that generation of the contents.
 
         False, and nothing changes, if something else has changed the contents since.
         """
-        with self._lock:
+        with self._turn.for_refresh():
             contents = self._contents
             if contents.generation != generation:
                 return False
@@ -145,7 +162,7 @@ class LibraryView:
         """Take over hashes that were computed in the background."""
         if not hashes:
             return
-        with self._lock:
+        with self._turn.for_refresh():
             self._contents.take_hashes(hashes)
             self._looked(changed=True, now=False)
 
@@ -160,6 +177,8 @@ class LibraryView:
             self._look_quickly()
 
     def _look_quickly(self) -> None:
+        if self._turn.is_for_my_change:
+            return  # which looks at what it needs
         contents = self._contents
         if contents.load() and len(contents.files) > LARGE:
             self._seen_revision = self._catalog.revision()
@@ -167,22 +186,21 @@ class LibraryView:
             return
         if not contents.is_due and self._catalog.revision() == self._seen_revision:
             return
-        if not self._is_slow():
-            self._look()
-            self._wake_for_rest()
-        elif self._may_go_on:
-            self._background.wake()
+        with self._turn.for_look() as mine:
+            if mine and not self._is_slow():
+                self._look_in_turn(now=False)
+                self._wake_for_rest()
+            elif mine and self._may_go_on:
+                self._background.wake()
 
     def _find(self, name: str) -> Prepared:
-        with self._lock:
-            self._look_for_page()
-            found = self._contents.named(name)
-            if found is None:
-                self._look()
+        for look in (self._look_for_page, self._look):
+            look()
+            with self._lock:
                 found = self._contents.named(name)
             if found is not None:
                 return found
-            names = list(self._contents.entries)
+        names = list(self._contents.entries)
         close = close_names(name, names)
         raise LoRANotFoundError(
             f"There is no LoRA named {name!r} in the library.",

@@ -15,7 +15,7 @@ from wan_lora_studio.lora.storage.catalog import (
     save_role,
 )
 from wan_lora_studio.lora.storage.edits import Edits, save_edits
-from wan_lora_studio.lora.storage.file_rows import FileRow
+from wan_lora_studio.lora.storage.file_rows import FileRow, some_rows
 from wan_lora_studio.lora.storage.journal import Journal
 from wan_lora_studio.lora.storage.links import moves_of
 from wan_lora_studio.lora.storage.load_history import (
@@ -30,7 +30,7 @@ from wan_lora_studio.lora.storage.missing_folder import folder_gone
 from wan_lora_studio.lora.storage.moves import Move, make_folder, missing_folders
 from wan_lora_studio.lora.storage.pairings import HandPairs, move_pairings, save_pairing
 from wan_lora_studio.lora.storage.received_file import ReceivedFile
-from wan_lora_studio.lora.storage.scan_cache import FormStore, ScanCache
+from wan_lora_studio.lora.storage.scan_cache import FormStore, ScanCache, save_forms
 from wan_lora_studio.lora.storage.staged_file import (
     StagedFile,
     checked_stem,
@@ -80,9 +80,11 @@ __all__ = [
     "read_loads",
     "save_data_hash",
     "save_edits",
+    "save_forms",
     "save_load",
     "save_pairing",
     "save_role",
+    "some_rows",
     "stage_file",
     "stage_stream",
     "step_path",

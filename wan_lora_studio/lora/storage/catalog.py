@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,7 +20,7 @@ from wan_lora_studio.errors import LoRAError, StorageError
 from wan_lora_studio.lora.files import Hashes
 from wan_lora_studio.lora.roles import Role
 from wan_lora_studio.lora.storage.edits import Edits, read_edits
-from wan_lora_studio.lora.storage.file_rows import FILE_COLUMNS, FileRow, insert_files
+from wan_lora_studio.lora.storage.file_rows import FILE_COLUMNS, FileRow, insert_files, some_rows
 from wan_lora_studio.lora.storage.missing_folder import folder_gone
 from wan_lora_studio.lora.storage.pairings import (
     HandPairs,
@@ -53,8 +54,9 @@ def _read_files(db: sqlite3.Connection) -> dict[str, FileRow]:
     return {row[0]: FileRow(*row) for row in rows}
 
 
-def _read_usage(db: sqlite3.Connection) -> dict[str, Usage]:
-    rows = db.execute("SELECT path, use_count, last_used, last_strength FROM usage")
+def _read_usage(db: sqlite3.Connection, paths: Collection[str] | None = None) -> dict[str, Usage]:
+    columns = "path, use_count, last_used, last_strength"
+    rows = some_rows(db, columns, "usage", "path", paths)
     return {
         path: Usage(count, used, stored_value(text, object)) for path, count, used, text in rows
     }
@@ -175,12 +177,17 @@ class Catalog:
                 (sha256, path, size, mtime_ns),
             )
 
-    def data_hashes(self) -> dict[str, str]:
-        """The hash of the tensor data alone, by that of the whole file."""
-        return self._read(lambda db: dict(db.execute("SELECT sha256, data FROM data_hashes")))
+    def data_hashes(self, sha256s: Collection[str] | None = None) -> dict[str, str]:
+        """The hash of the tensor data alone, by that of the whole file: of all, or of these."""
+        if sha256s is not None and not sha256s:
+            return {}
+        return self._read(
+            lambda db: dict(some_rows(db, "sha256, data", "data_hashes", "sha256", sha256s))
+        )
 
-    def usage(self) -> dict[str, Usage]:
-        return self._read(_read_usage)
+    def usage(self, paths: Collection[str] | None = None) -> dict[str, Usage]:
+        """By path: of all files, or of these."""
+        return self._read(partial(_read_usage, paths=paths))
 
     def record_use(self, strengths: Mapping[str, Any], when: str, video: str | None = None) -> None:
         """Count one use of each path at its strength (JSON-ready).
@@ -208,9 +215,9 @@ class Catalog:
                 )
             bump_revision(db)
 
-    def made(self) -> dict[str, str]:
-        """A finished video in which each file was used, by path."""
-        return self._read(lambda db: dict(db.execute("SELECT path, video FROM made")))
+    def made(self, paths: Collection[str] | None = None) -> dict[str, str]:
+        """A finished video in which each file was used, by path: of all, or of these."""
+        return self._read(lambda db: dict(some_rows(db, "path, video", "made", "path", paths)))
 
     def roles(self) -> dict[str, Role]:
         return self._read(lambda db: dict(db.execute("SELECT path, role FROM roles")))
@@ -221,9 +228,9 @@ class Catalog:
             save_role(db, path, role)
             bump_revision(db)
 
-    def edits(self) -> dict[str, Edits]:
-        """What the user said about each file, by path."""
-        return self._read(read_edits)
+    def edits(self, paths: Collection[str] | None = None) -> dict[str, Edits]:
+        """What the user said about each file, by path: about all, or about these."""
+        return self._read(partial(read_edits, paths=paths))
 
     def pairings(self) -> HandPairs:
         """The pairs that the user made or split."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Collection, Iterable
+from typing import Any, NamedTuple
+
+AT_ONCE = 500  # SQLite takes a limited number of parameters
 
 
 class FileRow(NamedTuple):
@@ -41,3 +43,19 @@ _PLACES = ", ".join("?" * len(FileRow._fields))
 def insert_files(db: sqlite3.Connection, rows: Iterable[FileRow]) -> None:
     """Insert or replace rows; their files are taken to be there."""
     db.executemany(f"INSERT OR REPLACE INTO files ({FILE_COLUMNS}) VALUES ({_PLACES})", rows)
+
+
+def some_rows(
+    db: sqlite3.Connection, columns: str, table: str, key: str, keys: Collection[str] | None
+) -> list[tuple[Any, ...]]:
+    """Rows of a table: all of them, or those with one of these keys."""
+    query = f"SELECT {columns} FROM {table}"
+    if keys is None:
+        return db.execute(query).fetchall()
+    found: list[tuple[Any, ...]] = []
+    wanted = list(keys)
+    for start in range(0, len(wanted), AT_ONCE):
+        some = wanted[start : start + AT_ONCE]
+        marks = ", ".join("?" * len(some))
+        found += db.execute(f"{query} WHERE {key} IN ({marks})", some).fetchall()
+    return found

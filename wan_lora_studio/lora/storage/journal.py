@@ -25,9 +25,9 @@ from wan_lora_studio.lora.storage.catalog import Catalog
 from wan_lora_studio.lora.storage.moves import (
     Move,
     is_other_case,
-    make_folder,
+    make_folders,
     missing_folders,
-    move_one,
+    move_all,
     refuse_linked,
     remove_empty,
     undo_one,
@@ -70,10 +70,8 @@ class Journal:
     def _carry_out(self, moves: Sequence[Move], then: Callable[[sqlite3.Connection], None]) -> None:
         intent = self._write(moves)
         try:
-            for folder in intent.folders:
-                make_folder(folder)
-            for move in moves:
-                move_one(move)
+            make_folders(intent.folders)
+            move_all(moves)
             _sync(moves)
             with self._catalog.transaction() as db:
                 then(db)
@@ -120,10 +118,11 @@ class Journal:
     def _write(self, moves: Sequence[Move]) -> Intent:
         _refuse_taken(moves)
         folders: dict[Path, None] = {}
-        for move in moves:
-            for root in (self._root, *self._extra):
-                folders |= dict.fromkeys(missing_folders(move.target.parent, root))
-                refuse_linked(move.source.parent, root)
+        for root in (self._root, *self._extra):
+            for parent in dict.fromkeys(move.target.parent for move in moves):
+                folders |= dict.fromkeys(missing_folders(parent, root))
+            for parent in dict.fromkeys(move.source.parent for move in moves):
+                refuse_linked(parent, root)
         with self._catalog.transaction() as db:
             cursor = db.execute(
                 "INSERT INTO intents (moves, folders) VALUES (?, ?)",

@@ -52,6 +52,42 @@ def move_one(move: Move) -> None:
     remove(source)
 
 
+def move_all(moves: Sequence[Move]) -> None:
+    """Move files in order, as `move_one` does each.
+
+    Where no move depends on another, all new names are made before the first old one goes, so
+    that each folder is synced once. At any point each file is at one of its places at least.
+    """
+    places = [place for move in moves for place in (move.source, move.target)]
+    if len(set(places)) < len(places):
+        for move in moves:
+            move_one(move)
+        return
+    linked = []
+    for move in moves:
+        if _link(move):
+            linked.append(move)
+        else:
+            move_one(move)
+    for folder in {m.target.parent for m in linked if m.source.parent != m.target.parent}:
+        sync_folder(folder)
+    for move in linked:
+        remove(move.source)
+
+
+def _link(move: Move) -> bool:
+    """Give a file its new name besides the old one; False if it has to be moved otherwise."""
+    if is_other_case(move.source, move.target):
+        return False
+    try:
+        link(move.source, move.target)
+    except OSError as error:
+        if error.errno != errno.EXDEV and error.errno not in NO_LINKS:
+            raise
+        return False
+    return True
+
+
 def _move_across(move: Move) -> None:
     """Move a file to another disk. The copy gets its name when it is whole and compared."""
     copy = copy_path(move.source, move.target)
@@ -102,6 +138,14 @@ def make_folder(folder: Path) -> None:
     """Make one folder; its name is on disk when this returns."""
     folder.mkdir()
     sync_folder(folder.parent)
+
+
+def make_folders(folders: Sequence[Path]) -> None:
+    """Make folders, outermost first; their names are on disk when this returns."""
+    for folder in folders:
+        folder.mkdir()
+    for parent in {folder.parent for folder in folders}:
+        sync_folder(parent)
 
 
 def missing_folders(folder: Path, root: Path) -> list[Path]:

@@ -6,6 +6,7 @@ or another, gets its history back.
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
@@ -83,10 +84,7 @@ class ScanCache:
     def save(self, rows: Iterable[FileRow], forms: Iterable[Form]) -> None:
         """Keep one batch of inspections with their forms."""
         with self.catalog.transaction(durable=False) as db:
-            db.executemany(
-                "INSERT OR REPLACE INTO forms VALUES (?, ?, ?)",
-                [(form.key, INFO_VERSION, form.to_json()) for form in forms],
-            )
+            save_forms(db, forms)
             insert_files(db, rows)
 
     def mark(self, *, gone: Iterable[str], there: Iterable[str], beside: Iterable[Place]) -> None:
@@ -111,3 +109,11 @@ class ScanCache:
                 "INSERT OR REPLACE INTO texts VALUES (?, ?, ?)",
                 [(stem, stamp, reading) for stem, (stamp, reading) in readings.items()],
             )
+
+
+def save_forms(db: sqlite3.Connection, forms: Iterable[Form]) -> None:
+    """Within a transaction, keep forms for good."""
+    db.executemany(
+        "INSERT OR REPLACE INTO forms VALUES (?, ?, ?)",
+        [(form.key, INFO_VERSION, form.to_json()) for form in forms],
+    )

@@ -20,10 +20,9 @@ from wan_lora_studio.lora.files import (
     Hashes,
     Hashing,
     open_regular,
-    read_header,
     validate_tensor_data,
 )
-from wan_lora_studio.lora.inspection import LoRAInfo, inspect_lora, require_supported
+from wan_lora_studio.lora.inspection import LoRAInfo, inspect_with_header, require_supported
 from wan_lora_studio.lora.names import (
     SUFFIX,
     is_lora_file,
@@ -51,6 +50,7 @@ class StagedFile:
         suffix = suffix_of(filename).casefold()
         self._file = ReceivedFile(settings, self.stem + suffix, suffix, expected_size)
         self._hash = Hashing()
+        self.info: LoRAInfo | None = None  # what the file is, by the name it was sent under
         self._open = True
 
     @property
@@ -98,7 +98,7 @@ class StagedFile:
             self._open = False
             with ThreadPoolExecutor(1) as pool:
                 syncing = pool.submit(os.fsync, self._file.descriptor)
-                info = validated(self.path, self.filename)
+                info = self.info = validated(self.path, self.filename)
             try:
                 syncing.result()
             except OSError as error:
@@ -143,8 +143,7 @@ def validated(path: Path, filename: str) -> LoRAInfo:
     """Inspect a file completely, tensor data included, under the name it will have."""
     try:
         with one_file(filename, LoRAFileError):
-            header = read_header(path)
-            info = inspect_lora(path, name_hint=filename)
+            info, header = inspect_with_header(path, filename)
             require_supported(info, filename)
             validate_tensor_data(path, header)
     except LoRAFileError as error:

@@ -11,21 +11,22 @@ import json
 import os
 import shutil
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from wan_lora_studio.errors import LoRAError, LoRANotFoundError
+from wan_lora_studio.errors import LoRAError, LoRANotFoundError, together
 from wan_lora_studio.filesystem import rename, sync_folder
 from wan_lora_studio.lora.files import read_small
 from wan_lora_studio.lora.names import name_key
 from wan_lora_studio.lora.storage.catalog import Catalog
 from wan_lora_studio.lora.storage.journal import Journal
 from wan_lora_studio.lora.storage.moves import Move, remove_empty
-from wan_lora_studio.lora.storage.staging_area import step_path, write_step
+from wan_lora_studio.lora.storage.staging_area import discard_stages, step_path, write_step
 from wan_lora_studio.units import MB
 from wan_lora_studio.untrusted_json import read_object
 
@@ -33,6 +34,7 @@ FOLDER = ".trash"
 MANIFEST = "manifest.json"
 PURGED = ".purged-"
 OUTSIDE = ".outside"
+WRITERS = 8
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,7 @@ class Trashed:
     deleted: str
     size: int = 0
     base: str = ""
+    together: str = ""  # the same for all that one request deleted
 
     @property
     def place(self) -> str:
@@ -61,8 +64,10 @@ class Trashed:
         return self.place + _stored(path)
 
     def is_meant(self, name: str, entry_id: str | None) -> bool:
-        """Whether it is of that name, and has the id if one is given."""
-        return name_key(self.name) == name_key(name) and entry_id in (None, self.id)
+        """Whether it is of that name, and has the id if one is given; which may be that of all
+        that were deleted together."""
+        ids = (None, self.id, self.together or self.id)
+        return name_key(self.name) == name_key(name) and entry_id in ids
 
     def to_plain(self) -> dict[str, Any]:
         return {
@@ -85,32 +90,66 @@ class Trash:
         self._extra = tuple(extra)
         self._catalog = catalog
         self._intents = intents
+        self._known: dict[str, Trashed | None] = {}  # by folder
 
     def put(self, name: str, paths: Sequence[str]) -> Trashed:
         """Move the files away; either all of them or, if anything fails, none."""
+        return self.put_all({name: paths})[0]
+
+    def put_all(self, loras: Mapping[str, Sequence[str]]) -> list[Trashed]:
+        """Move the files of several LoRAs away in one change: all of them or none.
+
+        Raises LoRAError; `stuck` in its context names those in the folder that is to blame.
+        """
+        batch = _new_id() if len(loras) > 1 else ""
+        steps: list[Path] = []
         try:
-            entry, moves, moved = self.moves_for(name, paths)
+            entries = [
+                Trashed(_new_id(), name, tuple(paths), _now(), 0, self._base(paths), batch)
+                for name, paths in loras.items()
+            ]
+            with ThreadPoolExecutor(WRITERS) as pool:  # so that they are synced together
+                written = [pool.submit(self._write_manifest, entry) for entry in entries]
+            steps += [each.result() for each in written if not each.exception()]
+            for each in written:
+                each.result()
+            moved = {path: entry.stored(path) for entry in entries for path in entry.paths}
+            moves = [
+                Move(step, self._folder(entry) / MANIFEST)
+                for step, entry in zip(steps, entries, strict=True)
+            ]
+            moves += [Move(self._root / old, self._root / new) for old, new in moved.items()]
             self._intents.carry_out(moves, lambda db: self._catalog.moved(db, moved, {}))
         except OSError as error:
+            discard_stages(steps)
+            stuck = _to_blame(error, {name: self._folders_of(loras[name]) for name in loras})
+            name = stuck[0] if stuck else next(iter(loras))
             raise LoRAError(
                 f"{name} could not be deleted: {error.strerror or error}. Nothing was changed.",
                 suggestions=["Check the permissions of the LoRA folder and try again."],
+                context={"stuck": stuck},
             ) from error
-        return entry
+        return entries
 
     def moves_for(
         self, name: str, paths: Sequence[str]
     ) -> tuple[Trashed, list[Move], dict[str, str]]:
         """What puts the files away, first the manifest from a step that is written now; and the
         new path of each file. For a change that is carried out by the caller. Raises OSError."""
-        now = datetime.now(UTC)
-        entry_id = f"{now:%Y%m%dT%H%M%S%f}-{uuid.uuid4().hex[:8]}"
-        entry = Trashed(entry_id, name, tuple(paths), now.isoformat(), base=self._base(paths))
-        text = json.dumps({"name": name, "paths": entry.paths, "deleted": entry.deleted})
+        entry = Trashed(_new_id(), name, tuple(paths), _now(), base=self._base(paths))
         moved = {path: entry.stored(path) for path in paths}
-        manifest = Move(write_step(self._root, text.encode()), self._folder(entry) / MANIFEST)
+        manifest = Move(self._write_manifest(entry), self._folder(entry) / MANIFEST)
         files = [Move(self._root / old, self._root / new) for old, new in moved.items()]
         return entry, [manifest, *files], moved
+
+    def _write_manifest(self, entry: Trashed) -> Path:
+        text = {"name": entry.name, "paths": entry.paths, "deleted": entry.deleted}
+        if entry.together:
+            text["together"] = entry.together
+        return write_step(self._root, json.dumps(text).encode())
+
+    def _folders_of(self, paths: Sequence[str]) -> set[str]:
+        return {str((self._root / path).parent) for path in paths}
 
     def restore(self, name: str, entry_id: str | None = None) -> Trashed:
         """Put the newest deletion of that name back where it was, or the one with that id.
@@ -118,37 +157,51 @@ class Trash:
         Raises LoRANotFoundError if there is none, LoRAError if something is in its place by
         now; in both cases nothing changes.
         """
-        entry = next(
-            (item for item in self.entries() if item.is_meant(name, entry_id)),
-            None,
-        )
+        (entry,) = self.found([name], entry_id)
+        if isinstance(entry, LoRAError):
+            raise entry
+        self.restore_all([entry])
+        return entry
+
+    def found(self, names: Sequence[str], entry_id: str | None) -> list[Trashed | LoRAError]:
+        """For each name its newest deletion, or the one with that id; or why it is not to be
+        restored: there is none, or something is in its place by now."""
+        entries = self.entries()
+        return [self._found(name, entry_id, entries) for name in names]
+
+    def _found(
+        self, name: str, entry_id: str | None, entries: Sequence[Trashed]
+    ) -> Trashed | LoRAError:
+        entry = next((item for item in entries if item.is_meant(name, entry_id)), None)
         if entry is None:
-            raise LoRANotFoundError(
+            return LoRANotFoundError(
                 f"There is no deleted LoRA named {name!r}.",
                 suggestions=["Look into the trash folder for what can be restored."],
                 context={"name": name},
             )
-        folder = self._folder(entry)
-        moved = {entry.stored(path): path for path in entry.paths}
+        if any(os.path.lexists(self._root / path) for path in entry.paths):
+            return _in_the_way(name)
+        return entry
+
+    def restore_all(self, entries: Sequence[Trashed]) -> None:
+        """Put deletions back where they were, in one change: all of them or none."""
+        moved = {entry.stored(path): path for entry in entries for path in entry.paths}
+        names = together([entry.name for entry in entries], " and ")
         try:
-            manifest = Move(folder / MANIFEST, step_path(self._root))
             files = [Move(self._root / old, self._root / new) for old, new in moved.items()]
-            self._intents.carry_out(
-                [*files, manifest], lambda db: self._catalog.moved(db, moved, {})
-            )
+            files += [
+                Move(self._folder(entry) / MANIFEST, step_path(self._root)) for entry in entries
+            ]
+            self._intents.carry_out(files, lambda db: self._catalog.moved(db, moved, {}))
         except FileExistsError as error:
-            raise LoRAError(
-                f"{name} cannot be restored: a file of its name is there again.",
-                suggestions=["Rename the file that is there now, then restore."],
-                context={"name": name},
-            ) from error
+            raise _in_the_way(names) from error
         except OSError as error:
             raise LoRAError(
-                f"{name} could not be restored: {error.strerror or error}. Nothing was changed.",
+                f"{names} could not be restored: {error.strerror or error}. Nothing was changed.",
             ) from error
-        with suppress(OSError):  # the next start sweeps what stays
-            _remove_if_empty(folder)
-        return entry
+        for entry in entries:
+            with suppress(OSError):  # the next start sweeps what stays
+                _remove_if_empty(self._folder(entry))
 
     def entries(self) -> list[Trashed]:
         """What can be restored, the newest first. A damaged entry is left alone."""
@@ -196,14 +249,26 @@ class Trash:
 
         0 is no limit. The newest deletion never expires by its size, so that it can be undone.
         """
+        if not days and not megabytes:
+            return []
         oldest = (datetime.now(UTC) - timedelta(days=days)).isoformat() if days else ""
         found, total = [], 0
-        for index, entry in enumerate(self.entries()):
+        for index, entry in enumerate(self._remembered()):
             total += entry.size
             too_much = bool(megabytes) and index > 0 and total > megabytes * MB
             if too_much or entry.deleted < oldest:
                 found.append(entry)
-        return found
+        return [entry for entry in found if self._read(self._folder(entry), entry.base)]
+
+    def _remembered(self) -> list[Trashed]:
+        """As `entries`, where each is read once; what was done to its files since does not show."""
+        before, self._known = self._known, {}
+        for base in self._bases():
+            for folder in self._folders(base):
+                place = str(folder)
+                self._known[place] = before.get(place) or self._read(folder, base)
+        found = filter(None, self._known.values())
+        return sorted(found, key=lambda entry: entry.id, reverse=True)
 
     def sweep(self) -> None:
         """Remove what a kill left of a purge or a restore. Needs that no intent is unfinished."""
@@ -234,10 +299,11 @@ class Trash:
         top = self._root / base / FOLDER
         if top.is_symlink() or not top.is_dir():
             return
-        for folder in list(top.iterdir()):
-            real = folder.is_dir() and not folder.is_symlink()
-            if real and (hidden or not folder.name.startswith(".")):
-                yield folder
+        with os.scandir(top) as listed:
+            names = [each.name for each in listed if each.is_dir(follow_symlinks=False)]
+        for name in names:
+            if hidden or not name.startswith("."):
+                yield top / name
 
     def _read(self, folder: Path, base: str) -> Trashed | None:
         if (folder / MANIFEST).is_symlink():
@@ -246,16 +312,39 @@ class Trash:
             values = read_object(read_small(folder / MANIFEST, MB))
             paths = [str(path) for path in values["paths"]]
             name, deleted = str(values["name"]), str(values["deleted"])
+            batch = str(values.get("together", ""))
         except (OSError, ValueError, KeyError, TypeError):
             return None
         own = [Path(base)] if base else self._extra
         known = [path for path in paths if Path(path).is_absolute() or not base]
         expected = [path for path in known if _is_expected(path, own)]
-        entry = Trashed(folder.name, name, tuple(expected), deleted, base=base)
+        entry = Trashed(folder.name, name, tuple(expected), deleted, 0, base, batch)
         files = [self._root / entry.stored(path) for path in expected]
         if not files or not all(os.path.lexists(path) for path in files):
             return None
         return replace(entry, size=sum(path.lstat().st_size for path in files))
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat()
+
+
+def _new_id() -> str:
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}-{uuid.uuid4().hex[:8]}"
+
+
+def _in_the_way(name: str) -> LoRAError:
+    return LoRAError(
+        f"{name} cannot be restored: a file of its name is there again.",
+        suggestions=["Rename the file that is there now, then restore."],
+        context={"name": name},
+    )
+
+
+def _to_blame(error: OSError, folders: Mapping[str, set[str]]) -> list[str]:
+    """The names of those in the folder of the file that the error is about."""
+    about = {str(Path(name).parent) for name in (error.filename, error.filename2) if name}
+    return [name for name, own in folders.items() if own & about]
 
 
 def _stored(path: str) -> str:
