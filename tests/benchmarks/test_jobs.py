@@ -5,7 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from benchmarks.__main__ import main
+
+pytestmark = pytest.mark.slow  # runs benchmarks with real workers
 
 
 def test_a_soak_counts_what_is_held_and_what_differs(tmp_path: Path) -> None:

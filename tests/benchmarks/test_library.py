@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from benchmarks.__main__ import LIBRARY_PARTS, main
 from benchmarks.library_trees import grow_tree, tensor_lists
 from wan_lora_studio.lora.files.header import read_header
 from wan_lora_studio.lora.library.library import LoRALibrary
 from wan_lora_studio.settings import load_settings
+
+pytestmark = pytest.mark.slow  # runs a benchmark
 
 
 def test_every_part_is_run(tmp_path: Path) -> None:
