@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.support.loras.files import tiny_model, write_lora
+from tests.support.machine.moved_clock import LaterClock
 from wan_lora_studio.lora.inspection.info import LoRAInfo
 from wan_lora_studio.lora.inspection.inspector import inspect_lora
 from wan_lora_studio.lora.library.library import LoRALibrary
@@ -22,8 +23,14 @@ def settings(tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-def library(settings: Settings) -> LoRALibrary:
-    return LoRALibrary(settings)
+def clock() -> LaterClock:
+    """By which `library` knows that it is time to look at its folder again."""
+    return LaterClock()
+
+
+@pytest.fixture
+def library(settings: Settings, clock: LaterClock) -> LoRALibrary:
+    return LoRALibrary(settings, clock)
 
 
 @pytest.fixture

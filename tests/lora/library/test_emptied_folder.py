@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.loras.files import write_lora
+from tests.support.machine.moved_clock import LaterClock
 from wan_lora_studio.errors import StudioError
 from wan_lora_studio.lora.library.library import LoRALibrary
 from wan_lora_studio.lora.uploads.handler import LoRAUploadHandler
@@ -33,11 +34,11 @@ def empty(root: Path) -> None:
             path.unlink()
 
 
-def look(library: LoRALibrary) -> set[str]:
+def look(library: LoRALibrary, clock: LaterClock) -> set[str]:
     """As a page does that asks some time later."""
-    library._contents._next_look = 0.0
+    clock.pass_time()
     library.get_ui_display_data()
-    library._contents._next_look = 0.0
+    clock.pass_time()
     return {name for name, each in library.list_available_loras().items() if each["status"] == "ok"}
 
 
@@ -63,25 +64,25 @@ def use(library: LoRALibrary) -> None:
 
 
 def test_an_emptied_folder_says_so_and_takes_new_files(
-    two: LoRALibrary, root: Path, tmp_path: Path
+    clock: LaterClock, two: LoRALibrary, root: Path, tmp_path: Path
 ) -> None:
     empty(root)
-    assert look(two) == set()
+    assert look(two, clock) == set()
     use(two)
     assert [text for text in texts(two) if "was emptied or replaced" in text]
     source = write_lora(tmp_path / "source.safetensors", seed=5)
     assert LoRAUploadHandler(two.settings, two).process_upload(source, "new.safetensors")
-    assert look(two) == {"new"}
+    assert look(two, clock) == {"new"}
     assert texts(two) == []
     two.delete_lora_file("new")
     two.undo_delete("new")
     write_lora(root / "a.safetensors")
-    assert look(two) == {"a", "new"}
+    assert look(two, clock) == {"a", "new"}
     assert set(LoRALibrary(two.settings).list_available_loras()) == {"a", "new"}
 
 
 def test_the_first_thing_after_emptying_may_be_any(
-    library: LoRALibrary, settings: Settings, root: Path
+    clock: LaterClock, library: LoRALibrary, settings: Settings, root: Path
 ) -> None:
     acts: list[Callable[[LoRALibrary], object]] = [
         lambda each: each.get_ui_display_data(), lambda each: each.list_available_loras(),
@@ -96,15 +97,15 @@ def test_the_first_thing_after_emptying_may_be_any(
         library.finish_refresh(60)
         empty(root)
         act(library)
-        assert look(library) == set()
+        assert look(library, clock) == set()
 
 
 def test_a_catalogue_that_is_removed_is_made_again_with_what_is_there(
-    two: LoRALibrary, root: Path
+    clock: LaterClock, two: LoRALibrary, root: Path
 ) -> None:
     for path in root.glob(".catalog*"):
         path.unlink()
-    assert look(two) == {"a", "b"}
+    assert look(two, clock) == {"a", "b"}
     assert texts(two) == []
     assert set(two._catalog.files()) == {"a.safetensors", "sub/b.safetensors"}
     assert LoRALibrary(two.settings)._contents.scanner.load()[0].keys() == {
@@ -113,10 +114,10 @@ def test_a_catalogue_that_is_removed_is_made_again_with_what_is_there(
 
 
 def test_a_folder_that_is_away_says_so_and_comes_back(
-    two: LoRALibrary, root: Path, tmp_path: Path
+    clock: LaterClock, two: LoRALibrary, root: Path, tmp_path: Path
 ) -> None:
     away = root.rename(root.with_name("away"))
-    assert look(two) == set()
+    assert look(two, clock) == set()
     assert {each["status"] for each in two.list_available_loras().values()} == {"missing"}
     assert texts(two) == [f"The LoRA folder {root} is not there."]
     for change in (
@@ -131,27 +132,31 @@ def test_a_folder_that_is_away_says_so_and_comes_back(
         assert caught.value.suggestions
     assert not root.exists()
     away.rename(root)
-    assert look(two) == {"a", "b"}
+    assert look(two, clock) == {"a", "b"}
     assert texts(two) == []
     assert two.record("a")["title"] == "Mine"
 
 
-def test_another_folder_in_its_place_is_taken(two: LoRALibrary, root: Path) -> None:
+def test_another_folder_in_its_place_is_taken(
+    clock: LaterClock, two: LoRALibrary, root: Path
+) -> None:
     away = root.rename(root.with_name("away"))
     write_lora(root / "other.safetensors", seed=7)
-    assert look(two) == {"other"}
+    assert look(two, clock) == {"other"}
     two.rename_lora_file("other", "renamed")
-    assert look(two) == {"renamed"}
+    assert look(two, clock) == {"renamed"}
     shutil.rmtree(root)
     away.rename(root)
-    assert look(two) == {"a", "b"}
+    assert look(two, clock) == {"a", "b"}
     assert two.record("a")["title"] == "Mine"
 
 
-def test_an_extra_folder_that_is_not_there_is_named(settings: Settings, tmp_path: Path) -> None:
+def test_an_extra_folder_that_is_not_there_is_named(
+    clock: LaterClock, settings: Settings, tmp_path: Path
+) -> None:
     folders = (ExtraFolder(path=tmp_path / "none"),)
-    library = LoRALibrary(settings.model_copy(update={"extra_lora_dirs": folders}))
+    library = LoRALibrary(settings.model_copy(update={"extra_lora_dirs": folders}), clock)
     assert texts(library) == [f"{tmp_path / 'none'} cannot be read at the moment."]
     write_lora(tmp_path / "none" / "a.safetensors")
-    assert look(library) == {"a"}
+    assert look(library, clock) == {"a"}
     assert texts(library) == []

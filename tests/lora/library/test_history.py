@@ -18,6 +18,7 @@ from tests.support.loras.files import (
     write_lora,
     write_safetensors,
 )
+from tests.support.machine.moved_clock import LaterClock
 from wan_lora_studio.lora.index.library_index import HASH_BYTES_AT_ONCE
 from wan_lora_studio.lora.library.library import LoRALibrary
 from wan_lora_studio.settings import Settings
@@ -47,14 +48,14 @@ def test_large_files_are_hashed_in_the_background(library: LoRALibrary, root: Pa
 
 
 def test_hashing_can_be_cancelled_and_goes_on_after_a_refresh(
-    library: LoRALibrary, root: Path
+    clock: LaterClock, library: LoRALibrary, root: Path
 ) -> None:
     write_large(root / "big.safetensors")
     library.get_ui_display_data()
     library.cancel_refresh()
     assert library.refresh_progress is None
     library.refresh()
-    library._contents._next_look = 0.0  # as if a second had passed
+    clock.pass_time()
     library.get_ui_display_data()
     assert library.finish_refresh(WAIT)
     assert library.record("big")["sha256"]

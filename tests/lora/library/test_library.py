@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from tests.support.loras.files import add_pair, diffusion_pipe, musubi, write_lora
+from tests.support.machine.moved_clock import LaterClock
 from wan_lora_studio.errors import LoRAError, LoRAFileError, LoRANotFoundError, SettingsError
 from wan_lora_studio.lora.library.library import LoRALibrary
 from wan_lora_studio.lora.storage.schema import CATALOG
@@ -159,17 +160,19 @@ def test_verdicts_without_the_model(tmp_path: Path) -> None:
     assert "not installed" in found.reasons[0]
 
 
-def test_files_dropped_by_other_programs_appear_and_go(library: LoRALibrary, root: Path) -> None:
+def test_files_dropped_by_other_programs_appear_and_go(
+    clock: LaterClock, library: LoRALibrary, root: Path
+) -> None:
     before = library.revision
     assert library.list_available_loras() == {}
     write_lora(root / "new.safetensors")
-    library._contents._next_look = 0.0  # as if a second had passed
+    clock.pass_time()
     assert "new" in library.list_available_loras()
     after = library.revision
     assert after > before
     assert library.revision == after
     (root / "new.safetensors").unlink()
-    library._contents._next_look = 0.0
+    clock.pass_time()
     assert library.list_available_loras() == {}
     assert library.revision > after
 

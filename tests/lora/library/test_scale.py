@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.loras.files import add_pair, diffusion_pipe, write_lora
+from tests.support.machine.moved_clock import LaterClock
 from wan_lora_studio.lora.library.library import LoRALibrary
 from wan_lora_studio.lora.library.view import LARGE
 from wan_lora_studio.settings import Settings
@@ -76,13 +77,13 @@ def test_what_was_read_before_a_cancel_is_kept(library: LoRALibrary, large: Path
 
 
 def test_after_a_cancel_nothing_goes_on_until_it_is_asked_for(
-    library: LoRALibrary, large: Path
+    clock: LaterClock, library: LoRALibrary, large: Path
 ) -> None:
     library.refresh()
     write_lora(large / "new.safetensors", seed=1)
     library.cancel_refresh()
     for _ in range(3):
-        library._contents._next_look = 0.0  # as if a while had passed
+        clock.pass_time()
         assert len(library.get_ui_display_data()["loras"]) == COUNT
         assert library.refresh_progress is None
     assert library.begin_refresh() is not None

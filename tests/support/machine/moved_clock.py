@@ -1,4 +1,4 @@
-"""Stands for a system clock that is set while the app runs, as a time server or a person does."""
+"""Clocks that a test moves: the system's, as a person or a time server does, and a library's."""
 
 from __future__ import annotations
 
@@ -18,3 +18,16 @@ def clock_moved(seconds: float) -> Iterator[None]:
         yield
     finally:
         time.time = real
+
+
+class LaterClock:
+    """A library's clock; `pass_time` stands for waiting."""
+
+    def __init__(self) -> None:
+        self._later = 0.0
+
+    def __call__(self) -> float:
+        return time.monotonic() + self._later
+
+    def pass_time(self, seconds: float = 3600.0) -> None:
+        self._later += seconds

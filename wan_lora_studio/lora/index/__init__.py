@@ -13,7 +13,7 @@ from wan_lora_studio.lora.index.entry_files import (
     stems_of,
     told_apart,
 )
-from wan_lora_studio.lora.index.library_index import LibraryIndex
+from wan_lora_studio.lora.index.library_index import Clock, LibraryIndex
 from wan_lora_studio.lora.index.name_lookup import Meant, close_names, meant_by
 from wan_lora_studio.lora.index.page_data import display_data, info_summary
 from wan_lora_studio.lora.index.pins import NO_PINS, PinnedFile, PinnedLoRA, Pins
@@ -26,6 +26,7 @@ from wan_lora_studio.lora.index.walk import INODE_BITS, Stamp, Walk, extra_folde
 __all__ = [
     "INODE_BITS",
     "NO_PINS",
+    "Clock",
     "Entry",
     "LibraryIndex",
     "Meant",

@@ -54,6 +54,7 @@ LOOK_SHARE = 20  # looking takes at most one part in this many of the time
 HASH_BYTES_AT_ONCE = 64 * 1024 * 1024
 GONE = Stamp(0, 0)
 T = TypeVar("T")
+Clock = Callable[[], float]
 EMPTIED_ADVICE = (
     "Put the LoRA files back: they show again within seconds.",
     "Titles, tags and favourites come back with the folder's .catalog.sqlite.",
@@ -80,7 +81,9 @@ class LibraryIndex:
     """What changes it needs the turn (`library.turn`), and takes `lock` for the moment in which
     memory changes; whoever asks holds `lock`."""
 
-    def __init__(self, settings: Settings, catalog: Catalog) -> None:
+    def __init__(self, settings: Settings, catalog: Catalog, clock: Clock = time.monotonic) -> None:
+        """`clock` is what says when it is time to look again, in seconds."""
+        self._clock = clock
         self.settings = settings
         self.root = settings.loras_dir
         self.catalog = catalog
@@ -123,7 +126,7 @@ class LibraryIndex:
     @property
     def is_due(self) -> bool:
         """Whether it is time to look at the folder again."""
-        return self._mended != self.catalog.mended or time.monotonic() >= self._next_look
+        return self._mended != self.catalog.mended or self._clock() >= self._next_look
 
     def load(self) -> bool:
         """Take over what the catalogue knows, without a look at the folder; False if done."""
@@ -140,13 +143,13 @@ class LibraryIndex:
 
     def walk(self) -> Walk | None:
         """What lies in the folders now; None if the library's own cannot be reached."""
-        started = time.monotonic()
+        started = self._clock()
         try:
             return take_walk(self.root, self.extra)
         except OSError:
             return None
         finally:
-            self.look_took = time.monotonic() - started
+            self.look_took = self._clock() - started
 
     def look(self, *, now: bool = False) -> bool:
         """Bring everything up to date if it is time to, or `now`. True if a file changed.
@@ -194,7 +197,7 @@ class LibraryIndex:
         """Note that the folders were looked at just now, and whether they could be."""
         self.offline = walk is None
         self._walked = walk is not None
-        self._next_look = time.monotonic() + max(LOOK_SECONDS, self.look_took * LOOK_SHARE)
+        self._next_look = self._clock() + max(LOOK_SECONDS, self.look_took * LOOK_SHARE)
 
     def publish(self, walk: Walk, found: Mapping[str, ScannedFile]) -> None:
         """Take over a walk with the files that were `found` new or changed in it."""

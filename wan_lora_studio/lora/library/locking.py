@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import errno
 import threading
+import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 
 from filelock import FileLock, Timeout
 
 from wan_lora_studio.errors import LoRAError
-from wan_lora_studio.lora.index import Prepared, all_paths, extra_folders
+from wan_lora_studio.lora.index import Clock, Prepared, all_paths, extra_folders
 from wan_lora_studio.lora.library.change import Change
 from wan_lora_studio.lora.library.estimates import EstimatingLibrary
 from wan_lora_studio.lora.storage import Journal, Trash, Trashed, folder_gone, sweep_stages
@@ -27,8 +28,8 @@ class LockedLibrary(EstimatingLibrary):
     lock on memory is held in neither wait, nor while files are moved.
     """
 
-    def __init__(self, settings: Settings) -> None:
-        super().__init__(settings)
+    def __init__(self, settings: Settings, clock: Clock = time.monotonic) -> None:
+        super().__init__(settings, clock)
         self._changes = threading.RLock()
         self._change = Change(self.root, Journal(self.root, self._catalog))
         extra = extra_folders(settings, writable=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from wan_lora_studio.errors import LoRAError, LoRANotFoundError
 from wan_lora_studio.lora.files import Hashes
 from wan_lora_studio.lora.index import (
+    Clock,
     LibraryIndex,
     Prepared,
     ScannedFile,
@@ -30,7 +32,7 @@ MANY_NEW = 64  # the same for files that have to be read
 class LibraryView:
     """State and looking; what is asked for is in `LibraryReader`."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, clock: Clock = time.monotonic) -> None:
         self.settings = settings
         self.root = settings.loras_dir
         try:
@@ -41,7 +43,7 @@ class LibraryView:
                 suggestions=["Set loras_dir in config.json to a folder that can be written."],
             ) from error
         self._catalog = Catalog(self.root)
-        self._contents = LibraryIndex(settings, self._catalog)
+        self._contents = LibraryIndex(settings, self._catalog, clock)
         self._lock = self._contents.lock  # held only while memory is read or changed
         self._turn = Turn()
         self._pictures = ThumbnailCache(self.root, self._catalog, settings.thumbnail_size)
