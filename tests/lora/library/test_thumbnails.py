@@ -74,9 +74,11 @@ def test_thumbnails_of_what_is_gone_are_swept(library: LoRALibrary, root: Path) 
         write_lora(root / f"{name}.safetensors", seed=index)
     library.refresh()
     folder = root / ".thumbnails"
-    (folder / "stranger.webp").write_bytes(b"old")
     library.delete_lora_file("a")
     library.rename_lora_file("b", "z")
+    assert {path.name for path in folder.iterdir()} == {"c.webp", "z.webp"}
+    (folder / "stranger.webp").write_bytes(b"old")
+    library.refresh()
     assert {path.name for path in folder.iterdir()} == {"c.webp", "z.webp"}
     library.undo_delete("a")
     assert {path.name for path in folder.iterdir()} == {"a.webp", "c.webp", "z.webp"}
