@@ -10,6 +10,8 @@ import pytest
 from benchmarks.__main__ import PAGE_PARTS, main
 from benchmarks.page_servers import grow_library
 
+pytestmark = pytest.mark.slow  # it visits pages with a browser
+
 
 def test_both_pages_are_visited(
     tmp_path: Path, chromium: str | None, monkeypatch: pytest.MonkeyPatch

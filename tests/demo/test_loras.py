@@ -79,6 +79,7 @@ def test_the_accelerator_has_trained_full_parts(
 
 
 @pytest.mark.parametrize("name", list(EFFECTS))
+@pytest.mark.slow  # it makes videos
 def test_the_effect_grows_with_strength(
     name: str, demo_paths: Paths, demo_pipeline: WanPipeline, plain_videos: Tensor
 ) -> None:
@@ -90,6 +91,7 @@ def test_the_effect_grows_with_strength(
     assert (half < whole).all(), rows
 
 
+@pytest.mark.slow  # it makes videos
 def test_the_accelerator_comes_closer_with_strength(
     demo_paths: Paths, demo_pipeline: WanPipeline
 ) -> None:
@@ -99,6 +101,7 @@ def test_the_accelerator_comes_closer_with_strength(
     assert distances[2] < distances[0]
 
 
+@pytest.mark.slow  # it makes videos
 def test_merging_is_undone(demo_paths: Paths, demo_pipeline: WanPipeline) -> None:
     before = {name: p.clone() for name, p in demo_pipeline.transformer.named_parameters()}
     with merged(demo_pipeline, [demo_paths.loras / "golden_hour.safetensors"], 1.0):
