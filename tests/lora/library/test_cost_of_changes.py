@@ -145,3 +145,20 @@ def test_what_another_instance_changed_is_looked_at_first(
     other.edit_lora_metadata("one", {"notes": "where it is now"})
     assert (root / "sub" / "one_high_noise.json").is_file()
     assert not (root / "one_high_noise.json").exists()
+
+
+def test_an_upload_is_inspected_before_it_is_placed_and_not_again(
+    library: LoRALibrary, root: Path, tmp_path: Path
+) -> None:
+    write_lora(root / "here.safetensors")
+    source = write_lora(tmp_path / "new.safetensors", seed=1)
+    library.refresh()
+    with counted_calls(root) as counted:
+        record = library.upload_lora_file(source, "new.safetensors")
+    assert record["status"] == "ok"
+    assert counted.opened.count("new.safetensors") == 1  # for a picture in its header
+    assert "here.safetensors" not in counted.opened
+    known = library.record("new")
+    library.refresh()
+    assert library.record("new") == known
+    assert LoRALibrary(library.settings).record("new") == known

@@ -108,6 +108,7 @@ class LibraryIndex:
         self._table = EntryTable()
         self._walked = False  # everything was looked at since the start
         self.generation = 0  # grows with every rebuild
+        self.seen_revision = -1  # the catalogue's, when what is known was last made equal to it
         self.look_took = 0.0
         self._loaded = False
         self._unread = False  # files were left out of the last publication

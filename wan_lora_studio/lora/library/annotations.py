@@ -190,7 +190,7 @@ class AnnotatedLibrary(LockedLibrary):
         when = datetime.now(UTC).isoformat(timespec="microseconds")
         self._catalog.record_use(strengths, when, str(video) if video else None)
         self._contents.read_made()
-        self._seen_revision = self._catalog.revision()
+        self._contents.seen_revision = self._catalog.revision()
 
 
 def _save(db: sqlite3.Connection, entry: Entry, edits: Edits, changes: Edits) -> None:

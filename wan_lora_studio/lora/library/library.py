@@ -254,7 +254,7 @@ class LoRALibrary(PreviewedLibrary):
             if dict(applied) != self._applied:
                 self._applied = dict(applied)
                 self._catalog.bump()
-                self._seen_revision = self._catalog.revision()
+                self._contents.seen_revision = self._catalog.revision()
 
     def follow_worker(self, loras: Callable[[], Mapping[str, Any]]) -> None:
         """Take what records tell of loading and applying from `loras`, asked each time: by name,

@@ -108,7 +108,7 @@ class LockedLibrary(EstimatingLibrary):
 
     def _look_at_these(self, names: Collection[str], at: Collection[str]) -> bool:
         """Look at the files of these LoRAs alone; False if that does not do."""
-        if self._catalog.revision() != self._seen_revision:
+        if self._catalog.revision() != self._contents.seen_revision:
             return False  # another instance has changed something
         contents, paths = self._contents, set(at)
         for name in names:
@@ -127,8 +127,8 @@ class LockedLibrary(EstimatingLibrary):
         if found is None:
             return False
         if found.by_others:
-            self._catalog.bump(self._seen_revision + 1)
-        self._seen_revision = self._catalog.revision()
+            self._catalog.bump(self._contents.seen_revision + 1)
+        self._contents.seen_revision = self._catalog.revision()
         self._picture(found.names, found.gone)
         return True
 

@@ -175,7 +175,7 @@ class LibraryReader(LibraryView):
             records = self._records(entries)
             return display_data(
                 self.settings,
-                revision=self._seen_revision,
+                revision=self._contents.seen_revision,
                 records=records,
                 verdicts=verdicts,
                 recent=_recent(records, self.settings.recent_loras),
@@ -194,7 +194,7 @@ class LibraryReader(LibraryView):
         self._look_for_page()
         with self._lock:
             held = sorted(held_of(self._applied, self._said()).items())
-            seen = self._seen_revision, self._catalog.revision(), held
+            seen = self._contents.seen_revision, self._catalog.revision(), held
         return hashlib.sha256(repr(seen).encode(errors="replace")).hexdigest()[:32]
 
     def list_folders(self) -> list[str]:
@@ -206,7 +206,7 @@ class LibraryReader(LibraryView):
     def revision(self) -> int:
         """A number that grows with every change, also one made by another program."""
         self._look_for_page()
-        return self._seen_revision
+        return self._contents.seen_revision
 
     def recent(self, limit: int) -> list[str]:
         """Names of the LoRAs used last that are still there and usable, the newest first."""

@@ -51,7 +51,6 @@ class LibraryView:
         self._worker: Callable[[], Mapping[str, Any]] = dict
         # What this process applies, each use by a key of its own; as `follow_worker` takes it.
         self._here: dict[int, Callable[[], Mapping[str, Any]]] = {}
-        self._seen_revision = -1
         self._background = Background(Refreshing(self))
         self._may_go_on = True
         self._lacks_pictures = True
@@ -109,21 +108,21 @@ class LibraryView:
     def _look_in_turn(self, *, now: bool) -> None:
         self._may_go_on = self._may_go_on or now
         # Another instance on this folder raises the revision when it changes something.
-        other = self._catalog.revision() != self._seen_revision
+        other = self._catalog.revision() != self._contents.seen_revision
         changed = self._contents.look(now=now or (other and not self._contents.offline))
         self._looked(changed=changed, now=now)
 
     def _looked(self, *, changed: bool, now: bool) -> None:
         if self._contents.offline:
             # The counter is out of reach; what the page sees still has to grow once.
-            self._seen_revision += 1 if changed else 0
+            self._contents.seen_revision += 1 if changed else 0
             return
         if changed or now:
-            self._catalog.bump(self._seen_revision + 1)
+            self._catalog.bump(self._contents.seen_revision + 1)
             self._lacks_pictures = True
             if len(self._contents.entries) <= LARGE:
                 self._make_some_pictures()
-        self._seen_revision = self._catalog.revision()
+        self._contents.seen_revision = self._catalog.revision()
 
     def _make_some_pictures(self) -> None:
         """Make thumbnails for a moment; the others are made in the background."""
@@ -153,7 +152,7 @@ class LibraryView:
             if contents.generation != generation:
                 return False
             changed = contents.differs(walk) or bool(found)
-            other = self._catalog.revision() != self._seen_revision
+            other = self._catalog.revision() != self._contents.seen_revision
             if walk is not None and (changed or other):
                 contents.publish(walk, found)
             contents.looked(walk)
@@ -183,10 +182,10 @@ class LibraryView:
             return  # which looks at what it needs
         contents = self._contents
         if contents.load() and len(contents.files) > LARGE:
-            self._seen_revision = self._catalog.revision()
+            self._contents.seen_revision = self._catalog.revision()
         if self._background.is_running:
             return
-        if not contents.is_due and self._catalog.revision() == self._seen_revision:
+        if not contents.is_due and self._catalog.revision() == self._contents.seen_revision:
             return
         with self._turn.for_look() as mine:
             if mine and not self._is_slow():
