@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from diffusers import WanPipeline
 
@@ -9,6 +10,8 @@ from demo import captions, split
 from demo.analysis import look_at
 from demo.evaluate import Sampling, make_videos, vae_quality
 from demo.paths import Paths
+
+pytestmark = pytest.mark.slow  # it makes videos
 
 MEGABYTE = 1_000_000
 

@@ -15,6 +15,8 @@ from PIL import Image
 
 from tests.support.paths import ROOT
 
+pytestmark = pytest.mark.slow  # it serves the app and makes videos
+
 PAGE = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 ADDRESS = "http://127.0.0.1:7860"  # as in the page; the test's app has a port of its own

@@ -28,6 +28,8 @@ from wan_lora_studio.wan.generation.video_file import read_metadata
 from wan_lora_studio.wan.lora_manager import LoRAManager
 from wan_lora_studio.wan.task import GenerationTask, Progress
 
+pytestmark = pytest.mark.slow  # it makes many videos
+
 
 def no_database(library: Path) -> None:
     for path in library.glob(".catalog.sqlite*"):

@@ -19,6 +19,8 @@ from tests.support.studio import Studio, decoded
 from wan_lora_studio.settings import Settings
 from wan_lora_studio.wan.models.loading import ModelManager
 
+pytestmark = pytest.mark.slow  # it makes many videos
+
 Frames = np.ndarray[Any, Any]
 SCHEDULE = [[0.0, 0.2], [0.5, 1.5]]
 
