@@ -162,3 +162,14 @@ def test_an_upload_is_inspected_before_it_is_placed_and_not_again(
     library.refresh()
     assert library.record("new") == known
     assert LoRALibrary(library.settings).record("new") == known
+
+
+def test_what_went_together_stays_together_however_large(settings: Settings, root: Path) -> None:
+    library = LoRALibrary(settings.model_copy(update={"trash_mb": 0.000001}))
+    for seed, name in enumerate("abcd"):
+        write_lora(root / f"{name}.safetensors", seed=seed)
+    token = library.delete_loras(["a", "b", "c"]).token
+    assert not library.undo_deletes(["a", "b", "c"], token).refused
+    library.delete_loras(["a", "b", "c"])
+    library.delete_lora_file("d")
+    assert [entry["name"] for entry in library.list_trash()] == ["d"]

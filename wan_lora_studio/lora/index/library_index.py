@@ -342,7 +342,9 @@ class LibraryIndex:
             self.findings.mark(gone=gone, there=found, beside=beside)
         files, fewer = self.files, not gone.isdisjoint(self.files)
         if found or fewer:
-            files = {path: file for path, file in files.items() if path not in gone} | found
+            files = files | found
+            for path in gone:
+                files.pop(path, None)
             files = self._hash_some(files, [found[path] for path in found if path not in paths])
             new = [path for path in found if path not in before and path not in paths]
             files = self._reunited(files, new) if new else files
@@ -380,7 +382,11 @@ class LibraryIndex:
             else:
                 found = self._table.renew(folders, files, names, *said)
             entries = self.entries
-            if found.whole or found.gone or found.new:
+            if found.gone and not found.new and not found.whole:
+                entries = dict(entries)
+                for name in found.gone:
+                    entries.pop(name, None)
+            elif found.whole or found.new:
                 entries = {
                     name: entries[name]
                     if name in entries and entries[name].entry is entry

@@ -20,7 +20,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wan_lora_studio.errors import LoRAError
-from wan_lora_studio.filesystem import sync_folder
 from wan_lora_studio.lora.storage.catalog import Catalog
 from wan_lora_studio.lora.storage.moves import (
     Move,
@@ -30,6 +29,7 @@ from wan_lora_studio.lora.storage.moves import (
     move_all,
     refuse_linked,
     remove_empty,
+    sync_folders,
     undo_one,
 )
 from wan_lora_studio.lora.storage.staging_area import discard_stages
@@ -181,6 +181,5 @@ def _refuse_taken(moves: Sequence[Move]) -> None:
 
 
 def _sync(moves: Sequence[Move]) -> None:
-    for folder in {path.parent for move in moves for path in (move.source, move.target)}:
-        if folder.is_dir():
-            sync_folder(folder)
+    folders = {path.parent for move in moves for path in (move.source, move.target)}
+    sync_folders([folder for folder in folders if folder.is_dir()])

@@ -5,7 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from wan_lora_studio.lora.storage.cross_device import (
     discard_copies,
     is_copy,
 )
+
+FEW, AT_ONCE = 4, 16  # folders that are synced one by one; threads that sync more
 
 
 @dataclass(frozen=True)
@@ -69,8 +72,7 @@ def move_all(moves: Sequence[Move]) -> None:
             linked.append(move)
         else:
             move_one(move)
-    for folder in {m.target.parent for m in linked if m.source.parent != m.target.parent}:
-        sync_folder(folder)
+    sync_folders({m.target.parent for m in linked if m.source.parent != m.target.parent})
     for move in linked:
         remove(move.source)
 
@@ -144,8 +146,18 @@ def make_folders(folders: Sequence[Path]) -> None:
     """Make folders, outermost first; their names are on disk when this returns."""
     for folder in folders:
         folder.mkdir()
-    for parent in {folder.parent for folder in folders}:
-        sync_folder(parent)
+    sync_folders({folder.parent for folder in folders})
+
+
+def sync_folders(folders: Collection[Path]) -> None:
+    """Sync them, side by side where there are many: the disk then does several at once."""
+    if len(folders) <= FEW:
+        for folder in folders:
+            sync_folder(folder)
+        return
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        for done in [pool.submit(sync_folder, folder) for folder in folders]:
+            done.result()
 
 
 def missing_folders(folder: Path, root: Path) -> list[Path]:

@@ -247,15 +247,19 @@ class Trash:
     def expired(self, days: float, megabytes: float) -> list[Trashed]:
         """What is older than `days`, or over `megabytes` in all, counted from the newest.
 
-        0 is no limit. The newest deletion never expires by its size, so that it can be undone.
+        0 is no limit. The newest deletion never expires by its size, with all that went together
+        with it, so that it can be undone.
         """
         if not days and not megabytes:
             return []
         oldest = (datetime.now(UTC) - timedelta(days=days)).isoformat() if days else ""
         found, total = [], 0
-        for index, entry in enumerate(self._remembered()):
+        known = self._remembered()
+        newest = known[0] if known else None
+        for entry in known:
             total += entry.size
-            too_much = bool(megabytes) and index > 0 and total > megabytes * MB
+            undoable = entry is newest or (newest and entry.together == newest.together != "")
+            too_much = bool(megabytes) and not undoable and total > megabytes * MB
             if too_much or entry.deleted < oldest:
                 found.append(entry)
         return [entry for entry in found if self._read(self._folder(entry), entry.base)]
