@@ -340,7 +340,7 @@ class LibraryIndex:
         ]
         if gone or beside or found:
             self.findings.mark(gone=gone, there=found, beside=beside)
-        files, fewer = self.files, not gone.isdisjoint(self.files)
+        files, fewer = self.files, any(path in self.files for path in gone)
         if found or fewer:
             files = files | found
             for path in gone:

@@ -98,28 +98,31 @@ def relist(
     everything has to be walked through. Raises OSError.
     """
     part: Snapshot = {}
-    known = dict(walk.snapshot)
-    for path in changed:
-        known.pop(path, None)
-    snapshot, links = dict(walk.snapshot), set(walk.links)
+    before: Snapshot = {}
+    changed, links = set(changed), set(walk.links)
     unfollowed, pickles = set(walk.unfollowed), set(walk.pickles)
     for folder, names in folders.items():
         is_known = bool(names) if Path(folder).is_absolute() else folder in ("", *walk.folders)
         if not is_known:
             return None
+        prefix = f"{folder}/" if folder else ""
+        here = {path: walk.snapshot[path] for path in (f"{prefix}{name}" for name in names)}
+        known = {path: stamp for path, stamp in here.items() if path not in changed}
         found = _list_again(walk, known, root, folder)
         if found is None:
             return None
-        prefix = f"{folder}/" if folder else ""
-        for name in names:
-            snapshot.pop(f"{prefix}{name}", None)
-        snapshot |= found.found
+        before |= here
         part |= found.found
         links = {link for link in links if parent_of(link) != folder} | found.links
         unfollowed = {
             each for each in unfollowed if parent_of(each.path) != folder or each.why != NO_TEXT
         } | set(found.unfollowed)
         pickles = {each for each in pickles if parent_of(each) != folder} | set(found.pickles)
+    snapshot = walk.snapshot
+    if part != before:  # a copy of all takes time in a large library
+        snapshot = {**snapshot, **part}
+        for path in before.keys() - part.keys():
+            del snapshot[path]
     renewed = replace(
         walk,
         snapshot=snapshot,
