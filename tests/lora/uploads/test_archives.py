@@ -163,7 +163,7 @@ def test_an_entry_that_cannot_be_trusted_is_refused_by_name(
     refused = [item["error"]["message"] for item in outcomes if item["status"] == "refused"]
     assert len(refused) == 1 and problem in refused[0]
     assert visible(root) == {"fine.safetensors"}
-    assert not list(tmp_path.glob("out*")) and not list(tmp_path.parent.glob("out*"))
+    assert not list(tmp_path.glob("out.*")) and not list(tmp_path.parent.glob("out.*"))
 
 
 def test_names_that_are_one_on_some_systems(
