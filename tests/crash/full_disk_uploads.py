@@ -52,7 +52,7 @@ class Disk:
     def left(self) -> list[str]:
         """All files but the library's own."""
         found = (path.relative_to(self.root) for path in self.root.rglob("*") if path.is_file())
-        own = (".catalog.sqlite", ".lock", ".thumbnails/")
+        own = (".catalog.", ".lock", ".thumbnails/")
         return sorted(str(path) for path in found if not str(path).startswith(own))
 
 

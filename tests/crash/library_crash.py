@@ -210,10 +210,11 @@ def work(settings: Settings, world: World, random_: random.Random, pipe: int) ->
 
 def one_fault(settings: Settings, operation: Operation, point: KillPoint) -> int:
     """DONE if the point was not reached, DONE + 1 if the operation succeeded nevertheless."""
-    library = LoRALibrary(settings)
-    library.refresh()
     try:
         with points(point):
+            library = LoRALibrary(settings)
+            library.refresh()
+            point.is_armed = True
             perform(library, operation)
     except (StudioError, OSError):
         return FAILED

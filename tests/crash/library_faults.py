@@ -14,7 +14,7 @@ from typing import Any
 from unittest import mock
 
 CALLS = ("link", "unlink", "rename", "replace", "fsync", "write", "mkdir", "rmdir", "fchmod")
-CHANGING = ("INSERT", "UPDATE", "DELETE")
+CHANGING = ("INSERT", "UPDATE", "DELETE", "COMMIT")
 
 
 @dataclass
@@ -25,12 +25,15 @@ class KillPoint:
     number: int
     passed: int = 0
     error: int = errno.EIO
+    is_armed: bool = False  # before that, nothing counts
 
     @property
     def reached(self) -> bool:
         return self.passed > self.number
 
     def hit(self, failure: Callable[[], Exception]) -> None:
+        if not self.is_armed:
+            return
         self.passed += 1
         if self.passed - 1 != self.number:
             return
@@ -41,7 +44,8 @@ class KillPoint:
 
 @contextmanager
 def points(point: KillPoint) -> Iterator[None]:
-    """Within, every step of the operating system and every statement that changes rows counts."""
+    """Within, every step of the operating system and every statement that changes rows counts once
+    the point is armed, on connections that were opened within."""
 
     def io_error() -> Exception:
         return OSError(point.error, os.strerror(point.error))
