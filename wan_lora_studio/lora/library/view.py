@@ -51,9 +51,9 @@ class LibraryView:
         self._worker: Callable[[], Mapping[str, Any]] = dict
         # What this process applies, each use by a key of its own; as `follow_worker` takes it.
         self._here: dict[int, Callable[[], Mapping[str, Any]]] = {}
-        self._background = Background(Refreshing(self))
+        self._background = Background(Refreshing(self._contents, self._pictures, self))
         self._may_go_on = True
-        self._lacks_pictures = True
+        self.lacks_pictures = True
 
     @property
     def refresh_progress(self) -> dict[str, Any] | None:
@@ -81,9 +81,9 @@ class LibraryView:
 
     def _wake_for_rest(self) -> None:
         """What need not be waited for goes on in the background."""
-        if self._lacks_pictures and len(self._contents.entries) <= LARGE:
+        if self.lacks_pictures and len(self._contents.entries) <= LARGE:
             self._make_some_pictures()
-        if self._may_go_on and (self._lacks_pictures or self._contents.unhashed()):
+        if self._may_go_on and (self.lacks_pictures or self._contents.unhashed()):
             self._background.wake()
 
     def cancel_refresh(self) -> None:
@@ -119,7 +119,7 @@ class LibraryView:
             return
         if changed or now:
             self._catalog.bump(self._contents.seen_revision + 1)
-            self._lacks_pictures = True
+            self.lacks_pictures = True
             if len(self._contents.entries) <= LARGE:
                 self._make_some_pictures()
         self._contents.seen_revision = self._catalog.revision()
@@ -129,7 +129,7 @@ class LibraryView:
         entries = self._contents.entries
         with suppress(LoRAError):
             if self._pictures.make_missing(entries.values(), THUMBNAIL_SECONDS):
-                self._lacks_pictures = False
+                self.lacks_pictures = False
                 self._pictures.sweep(entries.keys())
 
     def _picture(self, names: Collection[str], gone: Iterable[str]) -> None:
@@ -140,7 +140,7 @@ class LibraryView:
         with suppress(LoRAError, OSError):
             self._pictures.forget(gone)
             if len(entries) <= LARGE and not self._pictures.make_missing(some, THUMBNAIL_SECONDS):
-                self._lacks_pictures = True
+                self.lacks_pictures = True
 
     def publish(self, walk: Walk | None, found: Mapping[str, ScannedFile], generation: int) -> bool:
         """Take over what was found in the background since that generation of the contents.
