@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -58,14 +59,22 @@ EVENTS = (
 
 
 class Watch:
-    """Notes every path that this process opens or changes while it watches."""
+    """Notes every path that is opened or changed while it watches, but by threads that were there
+    before: the background work of another test's library may not be done."""
 
     def __init__(self) -> None:
         self.paths: set[str] | None = None
+        self._others: set[int | None] = set()
         sys.addaudithook(self._hook)
 
+    def begin(self) -> None:
+        self._others = {thread.ident for thread in threading.enumerate()} - {threading.get_ident()}
+        self.paths = set()
+
     def _hook(self, event: str, arguments: tuple[Any, ...]) -> None:
-        if self.paths is not None and event in EVENTS:
+        if self.paths is None or event not in EVENTS:
+            return
+        if threading.get_ident() not in self._others:
             self.paths |= {str(item) for item in arguments[:2] if isinstance(item, str | Path)}
 
     def outside(self, root: Path, code: Path) -> set[str]:
@@ -150,7 +159,7 @@ def test_every_operation_refuses_every_hostile_name(
     library.thumbnail_file("keep")
     before = inside(root)
     acts = list(operations(library, source))
-    watch.paths = set()
+    watch.begin()
     try:
         for name in NAMES:
             for number, act in enumerate(acts):
@@ -176,7 +185,7 @@ def test_uploads_under_hostile_names_stay_inside(
     handler = LoRAUploadHandler(library.settings, library)
     around = [path for path in inside(tmp_path) if not path.startswith("loras/")]
     stored = 0
-    watch.paths = set()
+    watch.begin()
     try:
         for name in NAMES:
             for act in (_upload_together, _upload_into_folder):
@@ -226,7 +235,7 @@ def test_folders_of_hostile_names_stay_inside(
     write_lora(root / "keep.safetensors", seed=1)
     library.refresh()
     around = inside(tmp_path)
-    watch.paths = set()
+    watch.begin()
     try:
         for name in NAMES:
             for act in (library.create_folder, lambda to: library.move_lora_file("keep", to)):
