@@ -89,6 +89,9 @@ class PromptReader {
   }
 
   #take(sent, found) {
+    const now = prompts();
+    // What was typed during the answer is read by itself, with these LoRAs still in it.
+    if (FIELDS.some((name) => now[name] !== sent[name])) return;
     const names = Object.keys(found.selected_loras);
     const restore = store.stack.restorer();
     keepingCaret(() =>

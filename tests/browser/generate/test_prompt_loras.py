@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.actions import eventually, known, saved, stack_row, write_prompt
 from tests.browser.running import App
@@ -31,6 +31,24 @@ def test_a_typed_lora_becomes_a_row_and_undo_writes_it_again(page: Page, app: Ap
     box.press_sequentially(" <lora:golden_hour:1>")  # another one is taken with it
     expect(stack_row(page, "golden_hour")).to_be_visible()
     expect(stack_row(page, "pixel_mosaic")).to_be_visible()
+
+
+def test_what_is_typed_during_the_answer_takes_nothing_twice(page: Page) -> None:
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/api/selection/prompt", hold, times=1)
+    box = page.locator(PROMPT_BOX)
+    with page.expect_request("**/api/selection/prompt"):
+        box.press_sequentially("a fox <lora:pixel_mosaic:0.8>")
+    box.press_sequentially(", red")
+    known(page, prompt="a fox <lora:pixel_mosaic:0.8>, red")
+    held[0].continue_()
+    expect(box).to_have_value("a fox, red, pixel mosaic")
+    expect(stack_row(page, "pixel_mosaic")).to_be_visible()
+    expect(page.get_by_role("button", name="Undo")).to_have_count(1)
 
 
 def test_a_pasted_prompt_is_read_at_once(page: Page, app: App) -> None:
