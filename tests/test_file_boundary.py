@@ -36,6 +36,7 @@ def test_errors_in_words_and_interrupts_go_on() -> None:
         assert caught.value is error
 
 
-def test_nothing_wrong() -> None:
-    with one_file("a", LoRAFileError):
-        assert True
+def test_what_is_read_well_is_left_alone() -> None:
+    with one_file("a", LoRAFileError) as given:
+        read = b"text"
+    assert (given, read) == (None, b"text")

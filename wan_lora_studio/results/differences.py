@@ -1,4 +1,4 @@
-"""Differences: what of a video's run its settings alone do not bring back, in words."""
+"""Differences: what a video's settings alone cannot reproduce, in words."""
 
 from __future__ import annotations
 

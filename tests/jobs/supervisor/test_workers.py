@@ -77,6 +77,9 @@ def test_each_job_runs_once_whichever_worker_is_idle(settings: Settings, pair: J
     for job_id in ids:
         wait_for_state(pair, job_id, "done")
     assert sorted(begun_runs(settings)) == sorted(ids)
-    made = lambda: sum(tally.videos.get("done", 0) for tally in pair.tallies())  # noqa: E731
+
+    def made() -> int:
+        return sum(tally.videos.get("done", 0) for tally in pair.tallies())
+
     wait_until(lambda: made() == 20, "all of them counted")
     assert pair.counts() == {"done": 20}

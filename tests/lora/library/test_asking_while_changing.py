@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -75,12 +75,12 @@ def held_by_a_handle_of_this_process(root: Path) -> Iterator[None]:
 
 @pytest.mark.parametrize("holder", [held_by_another_process, held_by_a_handle_of_this_process])
 def test_while_a_change_waits_for_another_program(
-    stored: LoRALibrary, root: Path, holder: Callable[[Path], Iterator[None]]
+    stored: LoRALibrary, root: Path, holder: Callable[[Path], AbstractContextManager[None]]
 ) -> None:
     before = answers(stored)
     waits = threading.Event()
     change = threading.Thread(target=stored.rename_lora_file, args=("a", "z"))
-    with holder(root):  # type: ignore[attr-defined]
+    with holder(root):
         with opening(".lock", waits.set, by=change):
             change.start()
             assert waits.wait(WAIT)

@@ -258,8 +258,8 @@ def status_of(error: StudioError | None) -> str:
 
 @dataclass(frozen=True)
 class Held:
-    """`loaded` from when a run has taken it until the run ends; `applied` while it is in force.
-    `strength` is that of the expert in which it is stronger at the beginning."""
+    """`loaded` is true from when a run takes it until the run ends, `applied` while it is applied.
+    `strength` is the larger of the two experts' strengths at the start of the run."""
 
     loaded: bool = False
     applied: bool = False

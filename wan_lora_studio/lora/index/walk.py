@@ -151,7 +151,7 @@ def _list_again(walk: Walk, known_files: Snapshot, root: Path, folder: str) -> _
 
 
 def _is_elsewhere(root: Path, folder: str) -> bool:
-    """Whether a folder of the library is not there any more, or a link by now."""
+    """Whether a folder of the library is gone or has become a link."""
     path = root / folder
     steps = [path, *path.parents]
     own = steps[: steps.index(root)] if root in steps else steps[:1]

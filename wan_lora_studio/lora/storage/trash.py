@@ -164,8 +164,8 @@ class Trash:
         return entry
 
     def found(self, names: Sequence[str], entry_id: str | None) -> list[Trashed | LoRAError]:
-        """For each name its newest deletion, or the one with that id; or why it is not to be
-        restored: there is none, or something is in its place by now."""
+        """For each name its newest deletion, or the one with that id; or why it cannot be
+        restored: there is none, or its place has been taken."""
         entries = self.entries()
         return [self._found(name, entry_id, entries) for name in names]
 
