@@ -6,3 +6,22 @@ from pathlib import Path
 
 ASSETS = Path(__file__).parent / "assets"
 ASSETS_URL = "/lora_ui/assets"
+
+# In this order: what comes later wins where two rules are alike.
+STYLES = (
+    "tokens.css",
+    "colours.css",
+    "lora.css",
+    "controls.css",
+    "tab.css",
+    "filters.css",
+    "cards.css",
+    "uploads.css",
+    "stack.css",
+    "strength.css",
+    "schedule.css",
+    "sets.css",
+    "dialogs.css",
+    "details.css",
+)
+HOST_STYLES = (*STYLES, "host_theme.css")  # in a page that is not ours: its colours and its font

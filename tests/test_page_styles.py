@@ -13,7 +13,8 @@ from tests.support.paths import ROOT
 EXTENSION = ROOT / "lora_ui"
 HOST = ROOT / "wan_lora_studio" / "ui"
 TOKENS = EXTENSION / "assets" / "tokens.css"
-COLOURS = HOST / "assets" / "theme.css"
+COLOURS = EXTENSION / "assets" / "colours.css"
+HOST_THEME = EXTENSION / "assets" / "host_theme.css"
 # It stands in the page itself, before the tokens are there.
 FIRST = HOST / "assets" / "first_paint.css"
 # Classes of Gradio's own elements, which the host moves and colours.
@@ -39,6 +40,12 @@ NAMED = {
     "column-gap": "--studio-space-",
     "border-radius": "--studio-radius",
 }
+# What the extension puts into a page. The id, which no element has, makes its rules stronger than
+# those that a host has for all buttons, say.
+ROOTS = ":is(.lora-ui, .lora-dialog, .lora-popover, .lora-toasts, #lora)"
+PANEL = ".script-panel"  # Gradio's block around it
+# Where custom properties may stand, since nothing but ours reads them.
+PAGE = {":root", ":root.dark", "body", "body.dark"}
 SAME_AT_MOST = 7  # declarations of two rules; more is one look that is written twice
 SELECTED = re.compile(r"\.([a-zA-Z][\w-]*)")
 NUMBER = re.compile(r"(?<![\w.-])-?(\d+(?:\.\d+)?(?:px)?)(?![\w.%-])")
@@ -64,6 +71,49 @@ def rules_in(text: str, sheet: str) -> Iterator[Rule]:
         lines = [" ".join(line.split()) for line in body.split(";") if line.strip()]
         pairs = tuple((name, value) for name, _, value in (x.partition(": ") for x in lines))
         yield Rule(sheet, " ".join(selector.split()), pairs)
+
+
+def nested(text: str) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Each rule's selector with those around it, the outermost first, and its declarations."""
+    plain = re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)
+    around: list[str] = []
+    bodies: list[str] = []
+    for words, end in re.findall(r"([^{};]*)([{};])", plain):
+        if end == "{":
+            around.append(" ".join(words.split()))
+            bodies.append("")
+        elif end == ";":
+            bodies[-1] += words.strip() + ";"
+        else:
+            yield tuple(around), bodies.pop() + words.strip()
+            around.pop()
+
+
+def astray(text: str) -> list[str]:
+    """Rules that may change an element of a page that is not ours."""
+    return [" / ".join(around) for around, body in nested(text) if body and not ours(around, body)]
+
+
+def ours(around: tuple[str, ...], body: str) -> bool:
+    selectors = [words for words in around if not words.startswith("@")]
+    if any(words.startswith("@keyframes lora-") for words in around):
+        return True
+    if set(listed(selectors[0])) <= PAGE:
+        return re.sub(r"--studio-[^;]*(;|$)", "", body) == ""
+    if selectors[0] == ROOTS:
+        return all(stays_inside(one) for words in selectors[1:] for one in listed(words))
+    return all(one.startswith(PANEL) for one in listed(selectors[0])) and len(selectors) == 1
+
+
+def listed(selector: str) -> list[str]:
+    """The parts of a list of selectors; a comma in brackets parts nothing."""
+    return re.split(r",\s*(?![^()]*\))", selector)
+
+
+def stays_inside(selector: str) -> bool:
+    """Whether it selects, in a nested rule, the roots and what is in them only."""
+    after = re.split(r"&\S*", selector)[-1] if "&" in selector else f" {selector}"
+    return re.match(r"\s*[+~]", after) is None and "(&" not in selector
 
 
 def all_rules() -> list[Rule]:
@@ -132,11 +182,16 @@ def test_every_class_is_given_to_an_element() -> None:
     assert for_nothing(all_rules(), sources) == set()
 
 
+def test_the_extension_changes_nothing_of_the_page_around_it() -> None:
+    texts = {path.name: path.read_text(encoding="utf-8") for path in EXTENSION.rglob("*.css")}
+    assert [f"{name}: {rule}" for name, text in texts.items() for rule in astray(text)] == []
+
+
 def test_every_custom_property_is_defined_and_used() -> None:
     texts = {path: path.read_text(encoding="utf-8") for path in sheets()}
     defined = {
         name
-        for path in (TOKENS, COLOURS)
+        for path in (TOKENS, COLOURS, HOST_THEME)
         for name in re.findall(r"^\s*(--studio-[\w-]+):", texts[path], re.MULTILINE)
     }
     python = [path.read_text(encoding="utf-8") for path in HOST.rglob("*.py")]
@@ -163,3 +218,30 @@ def test_what_is_wrong_is_found() -> None:
     same = tuple((str(number), "1px") for number in range(SAME_AT_MOST + 1))
     twice = [Rule("x.css", ".a", same), Rule("y.css", ".b", same), Rule("y.css", ".c", same[1:])]
     assert written_twice(twice) == ["x.css .a and y.css .b"]
+
+
+def test_a_rule_that_goes_astray_is_found() -> None:
+    text = f"""
+    :root, body.dark {{ --studio-text: red; }} :root {{ --studio-text: red; color: red }}
+    .icon {{ width: 1px }} /* .note {{ width: 1px }} */
+    .script-panel, .script-panel > div {{ border: 0 }} .script-panel, p {{ border: 0 }}
+    @keyframes lora-wait {{ to {{ opacity: 0 }} }} @keyframes wait {{ to {{ opacity: 0 }} }}
+    {ROOTS} {{
+        color: red;
+        .icon, &.box:is(p, a) > p {{ width: 1px; &:hover {{ width: 2px }} }}
+        @media (width <= 9px) {{ .dark & {{ color: red }} p, & ~ p {{ color: red }} }}
+        + p {{ color: red }}
+        p:not(&) {{ color: red }}
+    }}
+    @media (width <= 9px) {{ p {{ color: red }} }}
+    """
+    assert astray(text) == [
+        ":root",
+        ".icon",
+        ".script-panel, p",
+        "@keyframes wait / to",
+        f"{ROOTS} / @media (width <= 9px) / p, & ~ p",
+        f"{ROOTS} / + p",
+        f"{ROOTS} / p:not(&)",
+        "@media (width <= 9px) / p",
+    ]

@@ -19,6 +19,7 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from lora_ui.static import ASSETS_URL as LORA_ASSETS_URL
+from lora_ui.static import STYLES as LORA_STYLES
 from wan_lora_studio.jobs.queue import JobQueue
 from wan_lora_studio.lora.uploads import LoRAUploadHandler
 from wan_lora_studio.settings import Settings
@@ -30,28 +31,15 @@ from wan_lora_studio.wan.lora_manager import LoRAManager
 
 ENDING_SIGNALS = ("SIGTERM", "SIGBREAK")  # the latter where a console is closed on Windows
 STYLES = (
-    f"{LORA_ASSETS_URL}/tokens.css",
-    f"{ASSETS_URL}/theme.css",
-    f"{ASSETS_URL}/studio.css",
-    f"{ASSETS_URL}/run.css",
-    f"{ASSETS_URL}/inputs.css",
-    f"{ASSETS_URL}/parts.css",
-    f"{ASSETS_URL}/batch.css",
-    f"{ASSETS_URL}/queue.css",
-    f"{ASSETS_URL}/gallery.css",
-    f"{ASSETS_URL}/viewer.css",
-    f"{LORA_ASSETS_URL}/lora.css",
-    f"{LORA_ASSETS_URL}/controls.css",
-    f"{LORA_ASSETS_URL}/tab.css",
-    f"{LORA_ASSETS_URL}/filters.css",
-    f"{LORA_ASSETS_URL}/cards.css",
-    f"{LORA_ASSETS_URL}/uploads.css",
-    f"{LORA_ASSETS_URL}/stack.css",
-    f"{LORA_ASSETS_URL}/strength.css",
-    f"{LORA_ASSETS_URL}/schedule.css",
-    f"{LORA_ASSETS_URL}/sets.css",
-    f"{LORA_ASSETS_URL}/dialogs.css",
-    f"{LORA_ASSETS_URL}/details.css",
+    "theme.css",
+    "studio.css",
+    "run.css",
+    "inputs.css",
+    "parts.css",
+    "batch.css",
+    "queue.css",
+    "gallery.css",
+    "viewer.css",
 )
 
 
@@ -86,7 +74,9 @@ def build_app(
 
 
 def _head() -> str:
-    links = [f'<link rel="stylesheet" href=".{path}">' for path in STYLES]
+    addresses = [f"{LORA_ASSETS_URL}/{name}" for name in LORA_STYLES]
+    addresses += [f"{ASSETS_URL}/{name}" for name in STYLES]
+    links = [f'<link rel="stylesheet" href=".{address}">' for address in addresses]
     title = f'<meta name="application-name" content="{TITLE}">'
     # A linked stylesheet may come after the first frame, and what it moves would jump.
     first = f"<style>{(ASSETS / 'first_paint.css').read_text(encoding='utf-8')}</style>"

@@ -82,11 +82,20 @@ const PATHS = {
 
 const SVG = "http://www.w3.org/2000/svg";
 
+/** Small and in outline by its attributes alone, should the css come late. */
+const ICON = {
+  viewBox: "0 0 20 20",
+  width: 18,
+  height: 18,
+  fill: "none",
+  stroke: "currentColor",
+  class: "icon",
+  "aria-hidden": "true",
+};
+
 export function icon(name) {
   const svg = document.createElementNS(SVG, "svg");
-  svg.setAttribute("viewBox", "0 0 20 20");
-  svg.setAttribute("aria-hidden", "true");
-  svg.setAttribute("class", "icon");
+  for (const [key, value] of Object.entries(ICON)) svg.setAttribute(key, value);
   const path = document.createElementNS(SVG, "path");
   path.setAttribute("d", PATHS[name]);
   svg.append(path);

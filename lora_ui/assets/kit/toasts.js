@@ -39,7 +39,7 @@ export function toastError(error) {
 /** Where toasts are shown: in an open dialog, since what is outside of it cannot be clicked. */
 function region() {
   let found = document.getElementById("lora-toasts");
-  if (!found) found = el("div", { id: "lora-toasts", class: "toasts" });
+  if (!found) found = el("div", { id: "lora-toasts", class: "lora-toasts" });
   const dialog = [...document.querySelectorAll("dialog[open]")].pop();
   const host = dialog ?? document.body;
   if (found.parentElement !== host) host.append(found);

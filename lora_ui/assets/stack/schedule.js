@@ -120,6 +120,8 @@ export function smallCurve(points, expert) {
     {
       class: `small-curve curve-${expert}`,
       viewBox: `0 0 ${width} ${height}`,
+      width,
+      height,
       "aria-hidden": true,
     },
     svg("path", { class: "curve-zero", d: `M${x(0)} ${y(0)}H${x(1)}` }),

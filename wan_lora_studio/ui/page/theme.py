@@ -1,6 +1,6 @@
 """Theme: colours, type and spacing for Gradio's own components.
 
-The same values as custom properties, for our own elements, are in `assets/theme.css`.
+The same values as custom properties, for our own elements, are in `lora_ui/assets/colours.css`.
 """
 
 from __future__ import annotations
