@@ -86,7 +86,8 @@ ROOMS = {
     "wan.generation": "wan.memory wan.models wan.lora_manager wan.task lora.selection lora.files"
     " lora.roles",
     "wan.memory": "wan.models wan.lora_manager wan.task lora.files",
-    "wan.lora_manager": "wan.adapters wan.ownership wan.task lora.library lora.selection",
+    "wan.lora_manager": "wan.adapters wan.ownership wan.task lora.library lora.index"
+    " lora.selection",
     "wan.models": "wan.adapters wan.ownership",
     "wan.adapters": "wan.ownership lora.storage lora.selection lora.inspection lora.files"
     " lora.roles",

@@ -20,6 +20,7 @@ from lora_ui.http.router import create_lora_router
 from tests.crash.full_disk_uploads import Disk
 from tests.support.loras.files import write_lora
 from utils import LoRAManager, LoRAUploadHandler
+from wan_lora_studio.lora.storage import Catalog
 
 NAMES = ("one", "two", "kept", "new")
 
@@ -42,7 +43,7 @@ def main(folder: Path, sources: Path, *, restarted: bool, cut_off: bool) -> dict
     loras.delete_lora_file("two")
     found: dict[str, Any] = {}
     if cut_off:
-        with loras._catalog.transaction() as db:
+        with Catalog(loras.root).transaction() as db:
             moves = json.dumps([[".staging/x", ".trash/x"]])
             db.execute("INSERT INTO intents (moves, folders) VALUES (?, '[]')", (moves,))
     disk.fill()
@@ -64,7 +65,7 @@ def main(folder: Path, sources: Path, *, restarted: bool, cut_off: bool) -> dict
         found["at last"] = sorted(loras.list_available_loras())
     restarted_library = LoRAManager(disk.settings)
     found["after a restart"] = sorted(restarted_library.list_available_loras())
-    found["edits"] = sorted(restarted_library._catalog.edits())
+    found["edits"] = sorted(Catalog(restarted_library.root).edits())
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import cached_property
@@ -17,8 +18,10 @@ from wan_lora_studio.errors import (
     LoRANotFoundError,
 )
 from wan_lora_studio.keyword_names import either_name
-from wan_lora_studio.lora.library import PinningLibrary
+from wan_lora_studio.lora.index import Clock, Pins
+from wan_lora_studio.lora.library import LibraryParts, LoRALibrary
 from wan_lora_studio.lora.selection import LoRASelection
+from wan_lora_studio.settings import Settings
 from wan_lora_studio.units import MB
 from wan_lora_studio.wan.ownership import Check, nothing
 from wan_lora_studio.wan.task import GenerationTask, unreadable_prompt
@@ -29,16 +32,46 @@ if TYPE_CHECKING:
     from wan_lora_studio.wan.adapters import AdapterCache, AppliedStack, StackItem, WantedMode
 
 
-@either_name
-class LoRAManager(PinningLibrary):
-    """The LoRA library rooted at `settings.loras_dir`, and its application to a pipeline."""
+@dataclasses.dataclass(frozen=True)
+class ParsedFiles:
+    """Holds the cache of a manager and its views, which needs torch and is made on first use."""
+
+    settings: Settings
 
     @cached_property
-    def adapter_cache(self) -> AdapterCache:
-        """The parsed files that are kept from one use to the next."""
+    def cache(self) -> AdapterCache:
         from wan_lora_studio.wan.adapters import AdapterCache
 
         return AdapterCache(int(self.settings.lora_cache_mb * MB))
+
+
+@either_name
+class LoRAManager(LoRALibrary):
+    """The LoRA library rooted at `settings.loras_dir`, and its application to a pipeline."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Clock = time.monotonic,
+        *,
+        parts: LibraryParts | None = None,
+        parsed: ParsedFiles | None = None,
+    ) -> None:
+        """`parts` and `parsed` are those of another manager, for a view of it."""
+        super().__init__(settings, clock, parts=parts)
+        self._parsed = parsed or ParsedFiles(settings)
+
+    def with_pins(self, pins: Pins) -> LoRAManager:
+        """A view of this library where each of these names means its pinned files.
+
+        It shares everything with this one but what those names mean.
+        """
+        return LoRAManager(self.settings, parts=self._parts.pinned(pins), parsed=self._parsed)
+
+    @property
+    def adapter_cache(self) -> AdapterCache:
+        """The parsed files that are kept from one use to the next."""
+        return self._parsed.cache
 
     def checked(self, task: GenerationTask) -> GenerationTask:
         """The task with every default filled in, ready to run with its LoRAs.
@@ -183,11 +216,8 @@ class LoRAManager(PinningLibrary):
             meter=meter,
         ) as stack:
             stack.lora_metadata = self.texts_of([item.name for item in items])
-            try:
-                self._here[id(stack)] = stack.held
+            with self.reporting(stack.held):
                 yield stack
-            finally:
-                self._here.pop(id(stack), None)
             measured = meter.measured(stack.mode, stack.resident_bytes())
         if model_type is not None:
             with suppress(LoRAError):  # of no consequence for what was asked for

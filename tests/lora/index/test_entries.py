@@ -278,7 +278,7 @@ def test_work_grows_with_the_number_of_files(
 ) -> None:
     fill(root, ["one"])
     library.refresh()
-    (known,) = library._contents.files.values()
+    (known,) = library.scanned("one").values()
 
     def calls(count: int) -> int:
         files = []

@@ -11,7 +11,9 @@ import pytest
 from tests.support.loras.files import write_lora
 from tests.support.machine.moved_clock import LaterClock
 from wan_lora_studio.errors import StudioError
+from wan_lora_studio.lora.index.library_index import LibraryIndex
 from wan_lora_studio.lora.library.library import LoRALibrary
+from wan_lora_studio.lora.storage.catalog import Catalog
 from wan_lora_studio.lora.uploads.handler import LoRAUploadHandler
 from wan_lora_studio.settings import ExtraFolder, Settings
 
@@ -107,10 +109,10 @@ def test_a_catalogue_that_is_removed_is_made_again_with_what_is_there(
         path.unlink()
     assert look(two, clock) == {"a", "b"}
     assert texts(two) == []
-    assert set(two._catalog.files()) == {"a.safetensors", "sub/b.safetensors"}
-    assert LoRALibrary(two.settings)._contents.scanner.load()[0].keys() == {
-        "a.safetensors", "sub/b.safetensors",
-    }  # fmt: skip
+    assert set(Catalog(root).files()) == {"a.safetensors", "sub/b.safetensors"}
+    known = LibraryIndex(two.settings, Catalog(root))
+    known.load()  # without a look at the folder
+    assert known.files.keys() == {"a.safetensors", "sub/b.safetensors"}
 
 
 def test_a_folder_that_is_away_says_so_and_comes_back(

@@ -9,6 +9,7 @@ import pytest
 from tests.support.loras.files import tiny_model, write_lora
 from wan_lora_studio.errors import LoRANotFoundError
 from wan_lora_studio.lora.library.library import LoRALibrary
+from wan_lora_studio.lora.storage.catalog import Catalog
 from wan_lora_studio.lora.storage.load_history import KEPT, TELLS_SPEED, Measured
 from wan_lora_studio.settings import Settings, load_settings
 
@@ -70,12 +71,12 @@ def test_the_error_is_of_what_was_shown_so_it_falls_with_experience(library: LoR
 def test_time_is_learned_from_loads_that_read_their_files(library: LoRALibrary) -> None:
     lesson = library.estimate(["a"]).lessons["merge"]
     assert lesson.seconds_factor == 1
-    with library._catalog.transaction() as db:
+    with Catalog(library.root).transaction() as db:
         db.execute("DELETE FROM loads")
     loads = [(True, 2.0, 1.0), (True, 2.2, 1.0), (False, 0.1, 1.0)]
     for cold, seconds, _ in loads:
         library.record_load(["a"], "demo", measured(library, cold=cold, seconds=seconds))
-    with library._catalog.transaction() as db:
+    with Catalog(library.root).transaction() as db:
         db.execute("UPDATE loads SET raw_seconds=1.0, shown_seconds=1.0")
     lesson = library.estimate(["a"]).lessons["merge"]
     assert lesson.seconds_factor == pytest.approx(2.1)
@@ -120,7 +121,7 @@ def test_experience_outlives_the_app_and_is_bounded(
     for _ in range(3):
         library.record_load(["a"], "demo", one)
     assert LoRALibrary(settings).estimate_memory_impact(["a"])["loads_seen"] == 3
-    with library._catalog.transaction() as db:
+    with Catalog(library.root).transaction() as db:
         columns = "model_type, mode, device, cold, seconds, host, gpu, raw_seconds, raw_host,"
         columns += " raw_gpu, shown_seconds, shown_host, shown_gpu"
         for _ in range(8):

@@ -21,6 +21,8 @@ from tests.support.loras.files import (
 from tests.support.machine.moved_clock import LaterClock
 from wan_lora_studio.lora.index.library_index import HASH_BYTES_AT_ONCE
 from wan_lora_studio.lora.library.library import LoRALibrary
+from wan_lora_studio.lora.library.lookup import records_of
+from wan_lora_studio.lora.library.shared_index import SharedIndex
 from wan_lora_studio.settings import Settings
 
 WAIT = 120.0
@@ -147,17 +149,18 @@ def test_a_corrupt_sidecar_never_hides_its_lora(
     assert library.find_loras("a")["names"] == ["a"]
 
 
-def test_a_folder_that_cannot_be_read_keeps_its_loras(library: LoRALibrary, root: Path) -> None:
+def test_a_folder_that_cannot_be_read_keeps_its_loras(settings: Settings, root: Path) -> None:
     write_lora(root / "sub" / "a.safetensors")
     write_lora(root / "b.safetensors", seed=1)
-    library.refresh()
-    walk = library._contents.walk()
+    shared = SharedIndex(settings)
+    shared.refresh()
+    walk = shared.index.walk()
     assert walk is not None
     # As where the folder's server does not answer: scandir fails, but not for want of the folder.
     snapshot = {path: stamp for path, stamp in walk.snapshot.items() if path[0] == "b"}
     unreachable = type(walk)(snapshot, ("sub/",))
-    library.publish(unreachable, {}, library._contents.generation)
-    records = library._records(library._contents.entries)
+    shared.publish(unreachable, {}, shared.index.generation)
+    records = records_of(shared, shared.index.entries)
     assert {name: record["status"] for name, record in records.items()} == {
         "a": "missing",
         "b": "ok",

@@ -13,7 +13,7 @@ import pytest
 from tests.support.loras.files import add_pair, diffusion_pipe, write_lora
 from tests.support.machine.moved_clock import LaterClock
 from wan_lora_studio.lora.library.library import LoRALibrary
-from wan_lora_studio.lora.library.view import LARGE
+from wan_lora_studio.lora.library.shared_index import LARGE, SharedIndex
 from wan_lora_studio.settings import Settings
 
 COUNT = LARGE + 50
@@ -92,16 +92,16 @@ def test_after_a_cancel_nothing_goes_on_until_it_is_asked_for(
 
 
 def test_a_background_look_that_is_out_of_date_changes_nothing(
-    library: LoRALibrary, root: Path
+    settings: Settings, root: Path
 ) -> None:
     write_lora(root / "a.safetensors")
-    library.refresh()
-    contents = library._contents
-    generation, walk = contents.generation, contents.walk()
+    shared = SharedIndex(settings)
+    shared.refresh()
+    generation, walk = shared.index.generation, shared.index.walk()
     write_lora(root / "b.safetensors", seed=1)
-    library.refresh()
-    assert not library.publish(walk, {}, generation)
-    assert set(library.list_available_loras()) == {"a", "b"}
+    shared.refresh()
+    assert not shared.publish(walk, {}, generation)
+    assert set(shared.index.entries) == {"a", "b"}
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,9 @@ from tests.support.loras.files import write_lora
 from tests.support.loras.pictures import BLUE, GREEN, RED, looks_like, picture, thumbnail, video
 from wan_lora_studio.errors import LoRAError, LoRANotFoundError
 from wan_lora_studio.lora.files import thumbnails
-from wan_lora_studio.lora.library import view as looking
-from wan_lora_studio.lora.library.custom_preview import is_own
+from wan_lora_studio.lora.library import shared_index as looking
 from wan_lora_studio.lora.library.library import LoRALibrary
+from wan_lora_studio.lora.library.preview_file import is_own
 from wan_lora_studio.settings import Settings, load_settings
 
 

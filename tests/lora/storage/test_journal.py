@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 from collections.abc import Callable
@@ -155,13 +156,14 @@ def test_the_next_change_of_another_instance_takes_a_cut_off_one_back(
     root = settings.loras_dir
     for seed, name in enumerate("ab"):
         write_lora(root / f"{name}.safetensors", seed=seed)
-    first, second = LoRALibrary(settings), LoRALibrary(settings)
+    second = LoRALibrary(settings)
     assert set(second.list_available_loras()) == {"a", "b"}
-    moves = [Move(root / "a.safetensors", root / "new" / "a.safetensors")]
-    first._intents._write(moves)  # and there it dies, half way through
-    (root / "new").mkdir()
-    os.link(moves[0].source, moves[0].target)
+    with Catalog(root).transaction() as db:  # what is written before the first file moves
+        moves = json.dumps([["a.safetensors", "new/a.safetensors"]])
+        db.execute("INSERT INTO intents (moves, folders) VALUES (?, ?)", (moves, '["new"]'))
+    (root / "new").mkdir()  # and there it dies, half way through
+    os.link(root / "a.safetensors", root / "new" / "a.safetensors")
     assert second.rename_lora_file("b", "c")
     assert set(second.list_available_loras()) == {"a", "c"}
     assert not (root / "new").exists()
-    assert not second._intents.recover()
+    assert not Journal(root, Catalog(root)).recover()

@@ -14,6 +14,7 @@ from tests.support.loras.files import beside_writable_folder, lora_of_others, wr
 from wan_lora_studio.errors import LoRAError
 from wan_lora_studio.lora.library.library import LoRALibrary
 from wan_lora_studio.lora.storage import cross_device as crossing
+from wan_lora_studio.lora.storage.catalog import Catalog
 from wan_lora_studio.lora.storage.cross_device import copy_path
 from wan_lora_studio.lora.storage.moves import Move, move_one, undo_one
 from wan_lora_studio.settings import Settings
@@ -55,7 +56,7 @@ def test_a_move_into_the_library_takes_everything(
     }
     moved = (settings.loras_dir / "theirs.safetensors").stat()
     assert (moved.st_mtime_ns, moved.st_mode) == (times.st_mtime_ns, times.st_mode)
-    assert library._catalog.files()["theirs.safetensors"].sha256 == sha256["both"]
+    assert Catalog(library.root).files()["theirs.safetensors"].sha256 == sha256["both"]
     assert library.sha256("theirs") == sha256
 
 
@@ -88,12 +89,12 @@ def test_the_trash_of_both_disks_is_one(
         library.delete_lora_file(f"lora {number}")
     listed = [entry["name"] for entry in library.list_trash()]
     assert listed == ["lora 2", "lora 1", "lora 0"]
-    known = library._catalog.files()
+    known = Catalog(library.root).files()
     assert sum("/.trash/" in path for path in known) == 1
     assert library.empty_trash() == 3
     assert library.list_trash() == []
     assert not [name for name in contents(extra) if name.startswith(".trash")]
-    assert not [path for path in library._catalog.files() if ".trash/" in path]
+    assert not [path for path in Catalog(library.root).files() if ".trash/" in path]
 
 
 def test_what_a_kill_left_of_a_purge_is_swept(

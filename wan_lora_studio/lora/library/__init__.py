@@ -5,10 +5,9 @@ It knows nothing of HTTP, Gradio or torch.
 
 from __future__ import annotations
 
-from wan_lora_studio.lora.library.library import LoRALibrary
-from wan_lora_studio.lora.library.pinned import PinningLibrary
+from wan_lora_studio.lora.library.library import LibraryParts, LoRALibrary
 
 __all__ = [
+    "LibraryParts",
     "LoRALibrary",
-    "PinningLibrary",
 ]

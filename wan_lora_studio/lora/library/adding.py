@@ -4,33 +4,84 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Collection, Sequence
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
-from wan_lora_studio.errors import UploadError
-from wan_lora_studio.lora.index import INODE_BITS, LibraryIndex, Stamp, row_of
+from wan_lora_studio.errors import LoRAError, UploadError
+from wan_lora_studio.lora.index import INODE_BITS, Stamp, row_of
 from wan_lora_studio.lora.inspection import CONFIG_NAME, has_identity
 from wan_lora_studio.lora.library.change import Change
+from wan_lora_studio.lora.library.changes import Changes
 from wan_lora_studio.lora.library.renaming import TakenNames
 from wan_lora_studio.lora.names import free_name, is_lora_file, name_key, safe_name
 from wan_lora_studio.lora.storage import (
-    Catalog,
     FileRow,
     Move,
     StagedFile,
     StagedSidecar,
+    bump_revision,
     save_data_hash,
     save_forms,
 )
+
+
+def adopt(
+    changes: Changes, staged: StagedFile, sidecars: Sequence[StagedSidecar], folder: str
+) -> dict[str, Any]:
+    """Place a validated stage, as `place`; the record that it belongs to."""
+    with _adding(changes, staged, folder) as change:
+        path = Adoption(change).place(staged, sidecars, folder)
+        with suppress(LoRAError):
+            change.shared.thumbnails.file(change.known(change.name_at(path)))
+        return change.record_at(path)
+
+
+def place(
+    changes: Changes, staged: StagedFile, sidecars: Sequence[StagedSidecar], folder: str
+) -> str:
+    """Place a validated stage with what goes beside it; its path.
+
+    Raises UploadError if its content or its name is there already; the stages then stay.
+    """
+    with _adding(changes, staged, folder) as change:
+        return Adoption(change).place(staged, sidecars, folder)
+
+
+def add_sidecar(changes: Changes, name: str, staged: StagedSidecar) -> dict[str, Any]:
+    """Place a file beside a LoRA (the first of a pair), under its name; the record.
+
+    Raises LoRANotFoundError, or LoRAError if it is there already; the stage then stays.
+    """
+    with changes.change(name) as change:
+        file = change.changeable(name).entry.first
+        target = change.root / file.folder / f"{file.stem}{staged.ending}"
+        try:
+            change.carry_out([Move(staged.path, target)], bump_revision)
+        except FileExistsError as error:
+            raise LoRAError(
+                f"{target.name} is there already.",
+                suggestions=["Keep the one that is there, or remove it first."],
+            ) from error
+        except OSError as error:
+            raise LoRAError(
+                f"{target.name} could not be placed: {error.strerror or error}.",
+                suggestions=["Check that the LoRA folder is writable and its disk not full."],
+            ) from error
+        change.settle()
+        return change.record_at(file.path)
+
+
+def _adding(changes: Changes, staged: StagedFile, folder: str) -> AbstractContextManager[Change]:
+    """What else is in the library counts too: its content may be there already."""
+    path = f"{folder}/{staged.filename}" if folder else staged.filename
+    return changes.change(at=[path], everything=changes.look_is_due)
 
 
 @dataclass(frozen=True)
 class Adoption:
     """Takes a staged file into the library's top folder."""
 
-    root: Path
-    contents: LibraryIndex
-    catalog: Catalog
     change: Change
 
     def place(
@@ -51,7 +102,7 @@ class Adoption:
         if staged.info is not None and path == staged.filename:  # its role may be in its folder
             stamp = Stamp(stat.st_size, stat.st_mtime_ns, stat.st_ino & INODE_BITS)
             row = row_of(path, stamp, staged.info, staged.sha256)
-        target = self.root / path
+        target = self.change.root / path
         moves = [Move(staged.path, target)]
         for sidecar in sidecars:
             own = CONFIG_NAME if sidecar.ending == CONFIG_NAME else staged.stem + sidecar.ending
@@ -65,10 +116,11 @@ class Adoption:
                 f"{staged.filename} could not be placed: {error.strerror or error}.",
                 suggestions=["Check that the LoRA folder is writable and its disk is not full."],
             ) from error
+        self.change.settle()
         return path
 
     def _arrived(self, db: sqlite3.Connection, row: FileRow, staged: StagedFile) -> None:
-        self.catalog.arrived(db, row)
+        self.change.catalog.arrived(db, row)
         save_data_hash(db, staged.hashes)
         if row.form and staged.info is not None:
             save_forms(db, [staged.info.form])
@@ -78,22 +130,22 @@ class Adoption:
     ) -> str:
         """The folder, or a new one in it if the LoRA cannot share that with others: an
         `adapter_config.json` changes how every LoRA beside it is read."""
-        here: Collection[str] = self.contents.names.get(folder, ())
+        here: Collection[str] = self.change.index.names.get(folder, ())
         brings = any(sidecar.ending == CONFIG_NAME for sidecar in sidecars)
         shared = any(map(is_lora_file, here))
         if not (CONFIG_NAME in here or (brings and (shared or not folder))):
             return folder
         named = has_identity(staged.stem)
         above, _, last = (folder, "", staged.stem) if named else folder.rpartition("/")
-        taken = {name_key(path.name) for path in (self.root / above).iterdir()}
+        taken = {name_key(path.name) for path in (self.change.root / above).iterdir()}
         own = free_name(safe_name(last), taken)
         return f"{above}/{own}" if above else own
 
     def _refuse_duplicate(self, staged: StagedFile) -> None:
-        for name, prepared in self.contents.entries.items():
+        for name, prepared in self.change.index.entries.items():
             for file in prepared.entry.files.values():
                 same_size = file.stamp.size == staged.size
-                if same_size and self.contents.hashed(file).sha256 == staged.sha256:
+                if same_size and self.change.index.hashed(file).sha256 == staged.sha256:
                     raise UploadError(
                         f"{staged.filename} is in the library already, as {name!r}.",
                         suggestions=[f"Use {name!r}."],
@@ -101,12 +153,12 @@ class Adoption:
                     )
 
     def _refuse_clash(self, staged: StagedFile) -> None:
-        if name_key(staged.stem) in TakenNames(self.contents):
+        if name_key(staged.stem) in TakenNames(self.change.index):
             raise self._clash(staged)
 
     def _clash(self, staged: StagedFile) -> UploadError:
-        beside = {name_key(name.split(".")[0]) for name in self.contents.names.get("", ())}
-        proposed = free_name(staged.stem, TakenNames(self.contents, more=frozenset(beside)))
+        beside = {name_key(name.split(".")[0]) for name in self.change.index.names.get("", ())}
+        proposed = free_name(staged.stem, TakenNames(self.change.index, more=frozenset(beside)))
         return UploadError(
             f"There is another LoRA named {staged.stem!r} already.",
             suggestions=[f"Upload it as {proposed!r}, or rename or delete the other one."],

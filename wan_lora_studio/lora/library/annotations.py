@@ -6,6 +6,7 @@ import os
 import sqlite3
 import stat
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
@@ -17,7 +18,8 @@ from wan_lora_studio.lora.index import Entry, ScannedFile
 from wan_lora_studio.lora.inspection import EvidenceSource
 from wan_lora_studio.lora.library.annotation_fields import checked_changes, merged_edits
 from wan_lora_studio.lora.library.change import Change
-from wan_lora_studio.lora.library.locking import LockedLibrary
+from wan_lora_studio.lora.library.changes import Changes
+from wan_lora_studio.lora.library.shared_index import SharedIndex
 from wan_lora_studio.lora.roles import Role
 from wan_lora_studio.lora.storage import (
     Edits,
@@ -34,41 +36,66 @@ from wan_lora_studio.lora.storage import (
 NO_ROLES: Mapping[str, Role] = MappingProxyType({})
 
 
-class AnnotatedLibrary(LockedLibrary):
-    """A library with what is known of its files beyond their content."""
+def edit_metadata(changes: Changes, name: str, edits: Mapping[str, Any]) -> dict[str, Any]:
+    """Save what the user says about a LoRA; its record."""
+    checked = checked_changes(edits)
+    with changes.change(name) as change:
+        return change.record_at(Annotation(change).edit(name, checked))
 
-    def edit_lora_metadata(self, name: str, changes: Mapping[str, Any]) -> dict[str, Any]:
-        """Save what the user says about a LoRA; returns its record.
 
-        `changes` maps a field of `edits.FIELDS` to its value, or to None to take the edit back.
-        The catalogue keeps all of it; what A1111 and Forge have a key for is also written to
-        `stem.json` of each file. Raises LoRANotFoundError or LoRAError; nothing is then changed.
+def set_role(changes: Changes, name: str, role: Role | None) -> None:
+    """Overrule which expert a single file is for: both, high, low; None: the evidence."""
+    if role not in (None, "both", "high", "low"):
+        raise LoRAError(f"{role!r} is not a role.", suggestions=["Use both, high or low."])
+    with changes.change(name) as change:
+        Annotation(change).set_role(name, role)
+
+
+def pair_loras(changes: Changes, high_name: str, low_name: str) -> dict[str, Any]:
+    """Make one LoRA of two files, whatever their names say; its record."""
+    with changes.change(high_name, low_name) as change:
+        return change.record_at(Annotation(change).pair(high_name, low_name))
+
+
+def split_pair(changes: Changes, name: str) -> list[str]:
+    """Make two LoRAs of a pair; their names, high noise first."""
+    with changes.change(name) as change:
+        return [change.name_at(path) for path in Annotation(change).split(name)]
+
+
+@dataclass(frozen=True)
+class Annotation:
+    """Adds to what is known of files beyond their content, in a library that is being changed."""
+
+    change: Change
+
+    def edit(self, name: str, changes: Edits) -> str:
+        """Save checked edits of a LoRA; the path of its first file.
+
+        The catalogue keeps all of them; what A1111 and Forge have a key for is also written to
+        `stem.json` of each file.
         """
-        checked = checked_changes(changes)
-        with self._changing(name) as change:
-            entry = self._known(name).entry
-            if "expert" in checked and entry.is_pair:
-                raise LoRAError(
-                    f"{name} is a pair: its files are for one expert each.",
-                    suggestions=["Split the pair first."],
-                )
-            path = entry.first.path
-            old = self._catalog.edits([path]).get(path, {})
-            self._save_edits(change, entry, old, merged_edits(old, checked), checked)
-            self._settle()
-            return self.record(self._name_of(entry.first.path))
+        entry = self.change.known(name).entry
+        if "expert" in changes and entry.is_pair:
+            raise LoRAError(
+                f"{name} is a pair: its files are for one expert each.",
+                suggestions=["Split the pair first."],
+            )
+        path = entry.first.path
+        old = self.change.catalog.edits([path]).get(path, {})
+        self._save_edits(entry, old, merged_edits(old, changes), changes)
+        self.change.settle()
+        return path
 
-    def _save_edits(
-        self, change: Change, entry: Entry, old: Edits, new: Edits, changes: Edits
-    ) -> None:
+    def _save_edits(self, entry: Entry, old: Edits, new: Edits, changes: Edits) -> None:
         moves: list[Move] = []
         try:
             for file in entry.files.values():
-                if self._contents.is_fixed(file.path):
+                if self.change.index.is_fixed(file.path):
                     continue  # nothing is written there; the catalogue keeps the edits
-                sidecar = self.root / file.folder / f"{file.stem}.json"
+                sidecar = self.change.root / file.folder / f"{file.stem}.json"
                 moves += self._sidecar_moves(sidecar, old, new)
-            change.carry_out(moves, lambda db: _save(db, entry, new, changes))
+            self.change.carry_out(moves, lambda db: _save(db, entry, new, changes))
         except OSError as error:
             discard_stages(move.source for move in moves)
             raise LoRAError(
@@ -76,8 +103,8 @@ class AnnotatedLibrary(LockedLibrary):
                 " Nothing was changed.",
                 suggestions=["Check the permissions and the disk of the LoRA folder."],
             ) from error
-        change.touch(file.path for file in entry.files.values())
-        change.again = "expert" in changes
+        self.change.touch(file.path for file in entry.files.values())
+        self.change.again = "expert" in changes
 
     def _sidecar_moves(self, path: Path, old: Edits, new: Edits) -> list[Move]:
         """What puts the new content of a sidecar into its place; nothing if it stays."""
@@ -88,58 +115,46 @@ class AnnotatedLibrary(LockedLibrary):
         mode = None
         if os.path.lexists(path):
             mode = stat.S_IMODE(path.lstat().st_mode)
-            moves.append(Move(path, step_path(self.root)))
+            moves.append(Move(path, step_path(self.change.root)))
         if content:
-            moves.append(Move(write_step(self.root, content, mode), path))
+            moves.append(Move(write_step(self.change.root, content, mode), path))
         return moves
 
     def set_role(self, name: str, role: Role | None) -> None:
-        """Overrule which expert a single file is for: both, high, low; None: the evidence."""
-        if role not in (None, "both", "high", "low"):
-            raise LoRAError(f"{role!r} is not a role.", suggestions=["Use both, high or low."])
-        with self._changing(name) as change:
-            for file in self._known(name).entry.files.values():
-                self._catalog.set_role(file.path, role)
-                change.annotate([file.path], again=True)
-            self._settle()
+        """Overrule which expert the LoRA's files are for; None: the evidence."""
+        for file in self.change.known(name).entry.files.values():
+            self.change.catalog.set_role(file.path, role)
+            self.change.annotate([file.path], again=True)
+        self.change.settle()
 
-    def pair_loras(self, high_name: str, low_name: str) -> dict[str, Any]:
-        """Make one LoRA of two files, whatever their names say; returns its record.
+    def pair(self, high_name: str, low_name: str) -> str:
+        """Make one LoRA of two files, whatever their names say; the path of its first file."""
+        high = self._half(high_name, "high")
+        low = self._half(low_name, "low")
+        if high.path == low.path:
+            raise LoRAError(
+                f"{high_name} cannot be both halves of a pair.",
+                suggestions=["Choose another LoRA for one of the halves."],
+            )
+        self._save_pairing(high.path, low.path, together=True)
+        return high.path
 
-        Raises LoRANotFoundError, or LoRAError if one of them is a pair already, cannot be read,
-        or is for the other expert by its keys.
-        """
-        with self._changing(high_name, low_name) as change:
-            high = self._half(high_name, "high")
-            low = self._half(low_name, "low")
-            if high.path == low.path:
-                raise LoRAError(
-                    f"{high_name} cannot be both halves of a pair.",
-                    suggestions=["Choose another LoRA for one of the halves."],
-                )
-            self._save_pairing(change, high.path, low.path, together=True)
-            return self.record(self._name_of(high.path))
-
-    def split_pair(self, name: str) -> list[str]:
-        """Make two LoRAs of a pair; returns their names, high noise first.
-
-        They are not paired again until `pair_loras` says so.
-        """
-        with self._changing(name) as change:
-            entry = self._known(name).entry
-            if not entry.is_pair:
-                raise LoRAError(f"{name} is not a pair.", suggestions=["Choose a pair to split."])
-            high, low = entry.files["high"].path, entry.files["low"].path
-            by_twin = {
-                file.path: entry.evidence(role).role
-                for role, file in entry.files.items()
-                if entry.evidence(role).source is EvidenceSource.TWIN
-            }
-            self._save_pairing(change, high, low, together=False, roles=by_twin)
-            return [self._name_of(high), self._name_of(low)]
+    def split(self, name: str) -> tuple[str, str]:
+        """Make two LoRAs of a pair; the paths of their files, high noise first."""
+        entry = self.change.known(name).entry
+        if not entry.is_pair:
+            raise LoRAError(f"{name} is not a pair.", suggestions=["Choose a pair to split."])
+        high, low = entry.files["high"].path, entry.files["low"].path
+        by_twin = {
+            file.path: entry.evidence(role).role
+            for role, file in entry.files.items()
+            if entry.evidence(role).source is EvidenceSource.TWIN
+        }
+        self._save_pairing(high, low, together=False, roles=by_twin)
+        return high, low
 
     def _half(self, name: str, role: Role) -> ScannedFile:
-        entry = self._known(name).entry
+        entry = self.change.known(name).entry
         file = entry.first
         if entry.is_pair or file.info is None:
             why = "is a pair already" if entry.is_pair else "cannot be read"
@@ -156,41 +171,33 @@ class AnnotatedLibrary(LockedLibrary):
         return file
 
     def _save_pairing(
-        self,
-        change: Change,
-        high: str,
-        low: str,
-        *,
-        together: bool,
-        roles: Mapping[str, Role] = NO_ROLES,
+        self, high: str, low: str, *, together: bool, roles: Mapping[str, Role] = NO_ROLES
     ) -> None:
         """`roles` are set too: those that only the other half's name says."""
-        with self._catalog.transaction() as db:
+        with self.change.catalog.transaction() as db:
             save_pairing(db, high, low, together=together)
             for path, role in roles.items():
                 save_role(db, path, role)
             bump_revision(db)
-        change.annotate([high, low], again=True)
-        self._settle()
+        self.change.annotate([high, low], again=True)
+        self.change.settle()
 
-    def record_use(
-        self, names_with_strengths: Mapping[str, Any], video: Path | None = None
-    ) -> None:
-        """Count one use of each LoRA at its strength. Names that are gone are passed over.
 
-        `video` is what came of it, from which a LoRA without any picture takes its own.
-        """
-        self._look()
-        with self._lock:
-            strengths = {
-                found.entry.first.path: _plain(strength)
-                for name, strength in names_with_strengths.items()
-                if (found := self._contents.named(name)) is not None
-            }
-        when = datetime.now(UTC).isoformat(timespec="microseconds")
-        self._catalog.record_use(strengths, when, str(video) if video else None)
-        self._contents.read_made()
-        self._contents.seen_revision = self._catalog.revision()
+def record_use(
+    shared: SharedIndex, names_with_strengths: Mapping[str, Any], video: Path | None
+) -> None:
+    """Count one use of each LoRA at its strength. Names that are gone are passed over."""
+    shared.look()
+    with shared.lock:
+        strengths = {
+            found.entry.first.path: _plain(strength)
+            for name, strength in names_with_strengths.items()
+            if (found := shared.index.named(name)) is not None
+        }
+    when = datetime.now(UTC).isoformat(timespec="microseconds")
+    shared.catalog.record_use(strengths, when, str(video) if video else None)
+    shared.index.read_made()
+    shared.index.seen_revision = shared.catalog.revision()
 
 
 def _save(db: sqlite3.Connection, entry: Entry, edits: Edits, changes: Edits) -> None:

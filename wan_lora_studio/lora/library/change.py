@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from wan_lora_studio.lora.storage import Journal, Move
+from wan_lora_studio.errors import LoRAError
+from wan_lora_studio.lora.index import LibraryIndex, Prepared
+from wan_lora_studio.lora.library.lookup import CurrentLookup
+from wan_lora_studio.lora.library.shared_index import SharedIndex
+from wan_lora_studio.lora.storage import Catalog, Move, Trash
 
 Then = Callable[[sqlite3.Connection], None]
 
@@ -20,15 +26,65 @@ class Change:
     moved, replaced or annotated; `again` that roles or pairs have changed.
     """
 
-    root: Path
-    journal: Journal
+    shared: SharedIndex
+    trash: Trash
     revision: int = 0
     paths: set[str] = field(default_factory=set)
     again: bool = False
 
+    @property
+    def root(self) -> Path:
+        return self.shared.root
+
+    @property
+    def index(self) -> LibraryIndex:
+        return self.shared.index
+
+    @property
+    def catalog(self) -> Catalog:
+        return self.shared.catalog
+
+    def known(self, name: str) -> Prepared:
+        """The LoRA, as it is known since the change began. Raises LoRANotFoundError."""
+        return self.index.named(name) or self.shared.find(name)
+
+    def changeable(self, name: str) -> Prepared:
+        """The LoRA, unless it lies where nothing is changed: in an extra folder, or behind a linked
+        one. Raises LoRANotFoundError or LoRAError."""
+        prepared = self.known(name)
+        link = self.index.link_above(prepared.entry)
+        if link:
+            raise LoRAError(
+                f"{name} lies behind the linked folder {link}, where nothing is changed.",
+                suggestions=[
+                    "Change the file by hand, where the link leads to.",
+                    'Add that folder to extra_lora_dirs as {"path": ..., "writable": true}.',
+                ],
+                context={"name": name, "folder": link},
+            )
+        if self.index.is_read_only(prepared.entry):
+            raise LoRAError(
+                f"{name} lies in {prepared.entry.first.folder}, one of extra_lora_dirs, where"
+                " nothing is changed.",
+                suggestions=[
+                    "Change the file there by hand, or upload a copy to the library.",
+                    'Give the folder in config.json as {"path": ..., "writable": true}.',
+                ],
+                context={"name": name, "folder": prepared.entry.first.folder},
+            )
+        return prepared
+
+    def name_at(self, path: str) -> str:
+        """The name of the LoRA that has the file at `path` by now. Raises LoRAError."""
+        return name_at(self.index, path)
+
+    def record_at(self, path: str) -> dict[str, Any]:
+        """The record of that LoRA."""
+        return CurrentLookup(self.shared).record(self.name_at(path))
+
     def carry_out(self, moves: Sequence[Move], then: Then) -> None:
         """As the journal does: all of the moves and rows, or nothing. One revision."""
-        self.journal.carry_out(moves, then)
+        self.shared.journal.carry_out(moves, then)
         self.touch(self._plain(path) for move in moves for path in (move.source, move.target))
         self.revision += 1
 
@@ -42,9 +98,30 @@ class Change:
         """Files that are looked at again; not those in hidden folders, which no record shows."""
         self.paths |= {path for path in paths if not _is_hidden(path)}
 
+    def settle(self, *, everything: bool = False) -> None:
+        """Look again after a change that has happened: what fails now does not undo it."""
+        alone = not everything and self.catalog.revision() == self.revision
+        for _ in range(2):  # a fault may have passed, and the caller wants to see the change
+            with suppress(OSError, LoRAError):
+                if not (alone and self.shared.look_at(self.paths, again=self.again)):
+                    self.shared.look_in_turn(now=True)
+                return
+
     def _plain(self, path: Path) -> str:
         inside = path.is_relative_to(self.root)
         return (path.relative_to(self.root) if inside else path).as_posix()
+
+
+def name_at(index: LibraryIndex, path: str) -> str:
+    """The name of the LoRA that has the file at `path`. Raises LoRAError if it is not known."""
+    name = index.with_file(path)
+    if name is not None:
+        return name
+    raise LoRAError(
+        f"{path} was saved, but the library cannot be read at the moment.",
+        suggestions=["Check the disk of the LoRA folder, then refresh the library."],
+        context={"saved": path},
+    )
 
 
 def _is_hidden(path: str) -> bool:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
 
 from wan_lora_studio.errors import LoRAError
 from wan_lora_studio.lora.inspection import MODES, Cost, Mode, costs_of
-from wan_lora_studio.lora.library.queries import LibraryReader
+from wan_lora_studio.lora.library.lookup import Lookup
+from wan_lora_studio.lora.library.shared_index import SharedIndex
 from wan_lora_studio.lora.storage import Experience, Lesson, Load, Measured, read_loads, save_load
 from wan_lora_studio.units import MB
 
@@ -51,37 +51,34 @@ class Estimate:
         return {name: round(value, 3) for name, value in found.items()}
 
 
-class EstimatingLibrary(LibraryReader):
-    """A library that learns from every use what the next one will cost."""
+@dataclass(frozen=True)
+class Estimates:
+    """Learns from every use what the next one will cost."""
 
-    def estimate_memory_impact(
-        self, names: Iterable[str], model_type: str | None = None
-    ) -> dict[str, float]:
-        """What these LoRAs add together, with the error of such estimates so far.
+    shared: SharedIndex
+    lookup: Lookup
 
-        `gpu_mb`, `host_mb`, `total_mb` (both) and `load_seconds` are for the mode in which they
-        will probably be applied; `merge_…` and `runtime_…` for each. `file_mb`: their tensors.
-        `load_error` and `memory_error` are relative, the median over `loads_seen` real loads;
-        `runtime_expected` is 1 or 0. Raises LoRANotFoundError, or a file's own error.
-        """
+    def numbers(self, names: Iterable[str], model_type: str | None) -> dict[str, float]:
+        """What these LoRAs add together; all zero for none. Raises as `estimate`."""
         chosen = list(names)
         found = self.estimate(chosen, model_type).to_plain()
         return found if chosen else dict.fromkeys(found, 0.0)
 
     def estimate(self, names: Iterable[str], model_type: str | None = None) -> Estimate:
-        """The same as a value. Raises as `estimate_memory_impact`."""
-        chosen = model_type or self.settings.default_model
-        experts = self.settings.model(chosen).experts
-        infos = [self.info(name) for name in names]
-        self._contents.load()
-        with self._lock:
-            architecture = self._contents.architectures.get(chosen)
-        experience = self._experience()
+        """The same as a value. Raises LoRANotFoundError, or a file's own error."""
+        settings, index = self.shared.settings, self.shared.index
+        chosen = model_type or settings.default_model
+        experts = settings.model(chosen).experts
+        infos = [self.lookup.info(name) for name in names]
+        index.load()
+        with self.shared.lock:
+            architecture = index.architectures.get(chosen)
+        experience = self.experience()
         costs = costs_of(infos, experts, architecture, on_gpu=self._on_gpu(experience))
         lessons = {mode: experience.lesson(chosen, mode) for mode in MODES}
         return Estimate(self._expected(experience, chosen), costs.file, costs.by_mode, lessons)
 
-    def record_load(self, names: Iterable[str], model_type: str, measured: Measured) -> None:
+    def learn(self, names: Iterable[str], model_type: str, measured: Measured) -> None:
         """Remember what a use of these LoRAs really cost. Raises as `estimate` does."""
         chosen = list(names)
         if not chosen:
@@ -93,26 +90,23 @@ class EstimatingLibrary(LibraryReader):
             measured.seconds, measured.host, measured.gpu,
             raw.seconds, raw.host, raw.gpu, shown.seconds, shown.host, shown.gpu,
         )  # fmt: skip
-        with self._catalog.transaction() as db:
+        with self.shared.catalog.transaction() as db:
             save_load(db, load)
 
-    def loads_seen(self) -> list[dict[str, Any]]:
-        """What was measured so far, the newest first: shown and real, for a diagnosis."""
-        return [vars(load) for load in self._experience().loads]
-
-    def _experience(self) -> Experience:
-        if self._contents.offline:
+    def experience(self) -> Experience:
+        """What was measured so far; nothing where the catalogue cannot be read."""
+        if self.shared.index.offline:
             return Experience()
-        with suppress(LoRAError), self._catalog.transaction() as db:
+        with suppress(LoRAError), self.shared.catalog.transaction() as db:
             return read_loads(db)
         return Experience()  # estimates without what was learned
 
     def _expected(self, experience: Experience, model_type: str) -> Mode:
-        wanted = self.settings.lora_mode
+        wanted = self.shared.settings.lora_mode
         if wanted != "auto":
             return wanted
         return experience.last_mode(model_type) or "merge"
 
     def _on_gpu(self, experience: Experience) -> bool:
-        device = self.settings.device
+        device = self.shared.settings.device
         return experience.on_gpu() if device == "auto" else device.startswith("cuda")

@@ -6,6 +6,7 @@ import re
 from pathlib import Path, PurePosixPath
 
 from wan_lora_studio.errors import LoRAError
+from wan_lora_studio.lora.library.changes import Changes
 from wan_lora_studio.lora.names import (
     composed,
     is_lora_file,
@@ -90,7 +91,15 @@ def _of_other_form(folder: Path, name: str) -> str:
     return next((other.name for other in there if composed(other.name) == name), name)
 
 
-def create_folder(root: Path, folder: str) -> str:
+def create_folder(changes: Changes, folder: str) -> str:
+    """Make a folder, with those above it; its path in the library."""
+    with changes.change() as change:
+        made = make_new_folder(change.root, folder)
+        change.settle(everything=True)
+    return made
+
+
+def make_new_folder(root: Path, folder: str) -> str:
     """Make a folder and what is missing above it; its path in the library.
 
     Raises LoRAError; nothing is then left.

@@ -12,8 +12,8 @@ from pathlib import Path, PurePosixPath
 
 from wan_lora_studio.lora.files import WEBUI_KEYS, companion_kind, rewritten_webui_json
 from wan_lora_studio.lora.index import LibraryIndex
-from wan_lora_studio.lora.library.custom_preview import SUFFIX as PREVIEW
-from wan_lora_studio.lora.library.custom_preview import is_own
+from wan_lora_studio.lora.library.preview_file import SUFFIX as PREVIEW
+from wan_lora_studio.lora.library.preview_file import is_own
 from wan_lora_studio.lora.names import without_suffix
 from wan_lora_studio.lora.storage import Edits, Move
 

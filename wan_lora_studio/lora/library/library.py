@@ -1,4 +1,4 @@
-"""The LoRA library: what is in the folder, and every change to it.
+"""The LoRA library: everything that people and programs ask of it, and every change to it.
 
 Each change keeps others away, those of other processes by a lock file, and either happens
 completely or leaves everything as it was. Asking does not wait for it.
@@ -7,57 +7,251 @@ completely or leaves everything as it was. Asking does not wait for it.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, suppress
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-from wan_lora_studio.errors import LoRAError, StudioError
-from wan_lora_studio.lora.index import all_paths
-from wan_lora_studio.lora.library.adding import Adoption
-from wan_lora_studio.lora.library.change import Change
-from wan_lora_studio.lora.library.custom_preview import PreviewedLibrary
-from wan_lora_studio.lora.library.folders import create_folder, folder_like
-from wan_lora_studio.lora.library.following import Following
-from wan_lora_studio.lora.library.moving import Relocation
-from wan_lora_studio.lora.library.removing import Removal, Several
-from wan_lora_studio.lora.library.renaming import Renaming
-from wan_lora_studio.lora.names import SUFFIX, composed, name_key
-from wan_lora_studio.lora.storage import (
-    Move,
-    StagedFile,
-    StagedSidecar,
-    Trashed,
-    bump_revision,
-    stage_file,
+from wan_lora_studio.lora.index import Clock, Meant, Pins, ScannedFile
+from wan_lora_studio.lora.inspection import BlockCoverage, Compatibility, LoRAInfo
+from wan_lora_studio.lora.library.adding import add_sidecar, adopt, place
+from wan_lora_studio.lora.library.annotations import (
+    edit_metadata,
+    pair_loras,
+    record_use,
+    set_role,
+    split_pair,
 )
+from wan_lora_studio.lora.library.change import name_at
+from wan_lora_studio.lora.library.changes import Changes
+from wan_lora_studio.lora.library.custom_preview import clear_preview, set_preview
+from wan_lora_studio.lora.library.estimates import Estimate, Estimates
+from wan_lora_studio.lora.library.folders import create_folder, folder_like
+from wan_lora_studio.lora.library.lookup import CurrentLookup, Lookup
+from wan_lora_studio.lora.library.moving import move_lora
+from wan_lora_studio.lora.library.pinned import PinnedLookup
+from wan_lora_studio.lora.library.prompt_loras import PromptSelection
+from wan_lora_studio.lora.library.queries import Queries
+from wan_lora_studio.lora.library.removing import Several, delete_loras, empty_trash, undo_deletes
+from wan_lora_studio.lora.library.renaming import rename_lora
+from wan_lora_studio.lora.library.shared_index import SharedIndex
+from wan_lora_studio.lora.library.use_reports import Report
+from wan_lora_studio.lora.names import name_key
+from wan_lora_studio.lora.roles import Role
+from wan_lora_studio.lora.storage import Measured, StagedFile, StagedSidecar, stage_file
+from wan_lora_studio.settings import Settings
 
 
-class LoRALibrary(PreviewedLibrary):
-    """The library at `settings.loras_dir`, with the methods that change it."""
+@dataclass(frozen=True)
+class LibraryParts:
+    """What a library is made of, and a view of it shares: all but what a name means."""
 
-    def _looked(self, *, changed: bool, now: bool) -> None:
-        if self._contents.moved and not self._contents.offline:
-            self._follow()
-        super()._looked(changed=changed, now=now)
+    shared: SharedIndex
+    changes: Changes
+    lookup: Lookup
 
-    def _follow(self) -> None:
-        """Bring what the app wrote beside a LoRA to where another program has moved it.
+    @classmethod
+    def of(cls, settings: Settings, clock: Clock) -> Self:
+        """Raises LoRAError if the folder cannot be made."""
+        shared = SharedIndex(settings, clock)
+        return cls(shared, Changes(shared), CurrentLookup(shared))
 
-        If that cannot be done now, the next look tries again; the edits are in the catalogue.
-        """
-        with suppress(LoRAError, OSError), self._if_unlocked():
-            following = Following(self.root, self._contents, self._catalog.edits())
-            moves = following.moves(self._contents.moved)
-            if moves:
-                self._intents.carry_out(moves, bump_revision)
-                self._contents.look(now=True)
-            self._contents.moved.clear()
+    def pinned(self, pins: Pins) -> Self:
+        """The same, where each of these names means its pinned files."""
+        return replace(self, lookup=PinnedLookup(self.shared, CurrentLookup(self.shared), pins))
+
+
+class LoRALibrary:
+    """The library at `settings.loras_dir`, which is created if it is not there.
+
+    Names are record names, never paths. All methods may be called from any thread.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Clock = time.monotonic,
+        *,
+        parts: LibraryParts | None = None,
+    ) -> None:
+        """`clock` says when it is time to look at the folder again. `parts` are those of another
+        library object, for a view of it."""
+        self._parts = parts or LibraryParts.of(settings, clock)
+        self._shared, self._changes = self._parts.shared, self._parts.changes
+        self._lookup = self._parts.lookup
+        self._queries = Queries(self._shared, self._lookup)
+        self._estimates = Estimates(self._shared, self._lookup)
+        self.settings = settings
+        self.root = settings.loras_dir
+
+    # Looking at the folder
+
+    @property
+    def refresh_progress(self) -> dict[str, Any] | None:
+        """What goes on in the background: `stage`, `done` and `total`; None if nothing does."""
+        return self._shared.refresh_progress
 
     def refresh(self) -> None:
         """Look at the folder and at the installed models again, now."""
-        with self._turn.for_refresh():
-            self._look_in_turn(now=True)
+        self._shared.refresh()
+
+    def begin_refresh(self) -> dict[str, Any] | None:
+        """Look at the folder again without waiting where that takes long.
+
+        Returns what goes on in the background, as `refresh_progress`; None if all is done.
+        """
+        return self._shared.begin_refresh()
+
+    def cancel_refresh(self) -> None:
+        """Stop what goes on in the background; what was found until now is kept.
+
+        The rest waits for `refresh`, or for the next change that is made here.
+        """
+        self._shared.cancel_refresh()
+
+    def finish_refresh(self, timeout: float | None = None) -> bool:
+        """Wait for what goes on in the background; False if it takes longer than `timeout`."""
+        return self._shared.finish_refresh(timeout)
+
+    # Asking for one LoRA
+
+    def record(self, name: str) -> dict[str, Any]:
+        """One record. Raises LoRANotFoundError, with names that are close."""
+        return self._lookup.record(name)
+
+    def files(self, name: str) -> dict[str, Path]:
+        """Absolute paths by role: `both`, or `high` and/or `low`."""
+        return self._lookup.files(name)
+
+    def scanned(self, name: str) -> dict[str, ScannedFile]:
+        """The files by role, as they were when they were looked at last."""
+        return dict(self._shared.find(name).entry.files)
+
+    def info(self, name: str) -> dict[str, LoRAInfo]:
+        """What each file is, by role. Raises the file's own error if it is broken."""
+        return self._lookup.info(name)
+
+    def sha256(self, name: str) -> dict[str, str]:
+        """The SHA256 of each file, by role; computed on first use, then remembered."""
+        return self._lookup.sha256(name)
+
+    def get_lora_metadata(self, name: str) -> dict[str, Any]:
+        """The record, with what each file holds: header texts, layers, ignored and unknown."""
+        return self._queries.metadata(name)
+
+    def explain_compatibility(self, name: str, model_type: str) -> Compatibility:
+        """Verdict, reasons and coverage for a model. Raises SettingsError for an unknown one."""
+        return self._lookup.explain_compatibility(name, model_type)
+
+    def validate_lora_compatibility(self, name: str, model_type: str) -> bool:
+        """Whether the LoRA can be used with the model."""
+        return self.explain_compatibility(name, model_type).compatible
+
+    def block_coverage(self, name: str, model_type: str) -> dict[str, list[BlockCoverage]]:
+        """By expert, what of each block of the model the LoRA changes; {} if it cannot be said.
+
+        Raises as `info` does, and SettingsError for an unknown model.
+        """
+        return self._queries.block_coverage(name, model_type)
+
+    def last_strength(self, name: str) -> Any | None:
+        """The strength of the last use, in the form of a selection; None if never used."""
+        return self._queries.last_strength(name)
+
+    def usual_strength(self, name: str) -> Any:
+        """What a LoRA begins with: its last strength, else its preferred one, else the default."""
+        return self._queries.usual_strength(name)
+
+    def thumbnail_file(self, name: str) -> Path:
+        """The thumbnail's file, made now if it is missing or out of date."""
+        return self._queries.thumbnail_file(name)
+
+    def preview_video(self, name: str) -> Path | None:
+        """The video beside the LoRA that shows what it does, if there is one."""
+        return self._queries.preview_video(name)
+
+    def name_at(self, path: str) -> str:
+        """The name of the LoRA that has the file at `path`, relative to the library."""
+        with self._shared.lock:
+            return name_at(self._shared.index, path)
+
+    # Asking for many
+
+    def list_available_loras(self) -> dict[str, dict[str, Any]]:
+        """Every record by name, broken ones with their `status` and its reason."""
+        return self._queries.records()
+
+    def find_loras(self, text: str = "", *, offset: int = 0, limit: int = 60) -> dict[str, Any]:
+        """One page of the records that match: `total`, `names` and `loras` (the records).
+
+        Every word of `text` has to be in one of `search.FIELDS`, without regard to case and
+        width, or begin a hash. Served from what is known: in a large library a look at
+        the folder goes on in the background.
+        """
+        return self._queries.page(text, offset, limit)
+
+    def get_ui_display_data(self) -> dict[str, Any]:
+        """Everything a page shows, JSON-ready: revision, loras with verdicts, recent, models.
+
+        `refresh_progress` is null, or what goes on in the background: `stage`, `done`, `total`.
+        """
+        return self._queries.display_data()
+
+    @property
+    def shown_version(self) -> str:
+        """Changes whenever `get_ui_display_data` does, but for how far a refresh has come."""
+        return self._queries.shown_version()
+
+    @property
+    def revision(self) -> int:
+        """A number that grows with every change, also one made by another program."""
+        return self._queries.revision()
+
+    def recent(self, limit: int) -> list[str]:
+        """Names of the LoRAs used last that are still there and usable, the newest first."""
+        return self._queries.recent(limit)
+
+    def find_duplicates(self) -> list[list[str]]:
+        """Names of LoRAs that hold the same file, as far as the files are hashed by now."""
+        return self._queries.duplicates()
+
+    def meant(self, text: str) -> Meant | None:
+        """The LoRA that a person or another program calls `text`; None if that is not clear."""
+        return self._queries.meant(text)
+
+    def loras_in_prompt(self, prompt: str) -> PromptSelection:
+        """The LoRAs that a prompt names, such as `<lora:style:0.8>`, and the prompt without."""
+        return self._queries.in_prompt(prompt)
+
+    # What LoRAs cost
+
+    def estimate_memory_impact(
+        self, names: Iterable[str], model_type: str | None = None
+    ) -> dict[str, float]:
+        """What these LoRAs add together, with the error of such estimates so far.
+
+        `gpu_mb`, `host_mb`, `total_mb` (both) and `load_seconds` are for the mode in which they
+        will probably be applied; `merge_…` and `runtime_…` for each. `file_mb`: their tensors.
+        `load_error` and `memory_error` are relative, the median over `loads_seen` real loads;
+        `runtime_expected` is 1 or 0. Raises LoRANotFoundError, or a file's own error.
+        """
+        return self._estimates.numbers(names, model_type)
+
+    def estimate(self, names: Iterable[str], model_type: str | None = None) -> Estimate:
+        """The same as a value. Raises as `estimate_memory_impact`."""
+        return self._estimates.estimate(names, model_type)
+
+    def record_load(self, names: Iterable[str], model_type: str, measured: Measured) -> None:
+        """Remember what a use of these LoRAs really cost. Raises as `estimate` does."""
+        self._estimates.learn(names, model_type, measured)
+
+    def loads_seen(self) -> list[dict[str, Any]]:
+        """What was measured so far, the newest first: shown and real, for a diagnosis."""
+        return [vars(load) for load in self._estimates.experience().loads]
+
+    # Adding
 
     def upload_lora_file(self, file_path: str | Path, filename: str) -> dict[str, Any]:
         """Copy a file into the library under the given name; returns its record.
@@ -74,11 +268,7 @@ class LoRALibrary(PreviewedLibrary):
         self, staged: StagedFile, folder: str = "", sidecars: Sequence[StagedSidecar] = ()
     ) -> dict[str, Any]:
         """Place a validated stage, as `place`; returns the record it belongs to."""
-        with self._adding(staged, folder) as change:
-            name = self._name_of(self._place(change, staged, sidecars, folder))
-            with suppress(LoRAError):
-                self.thumbnail_file(name)
-            return self.record(name)
+        return adopt(self._changes, staged, sidecars, folder)
 
     def place(
         self, staged: StagedFile, sidecars: Sequence[StagedSidecar] = (), folder: str = ""
@@ -87,49 +277,43 @@ class LoRALibrary(PreviewedLibrary):
 
         Raises UploadError if its content or its name is there already; the stages then stay.
         """
-        with self._adding(staged, folder) as change:
-            return self._place(change, staged, sidecars, folder)
-
-    def _adding(self, staged: StagedFile, folder: str) -> AbstractContextManager[Change]:
-        """What else is in the library counts too: its content may be there already."""
-        path = f"{folder}/{staged.filename}" if folder else staged.filename
-        return self._changing(at=[path], everything=self._contents.is_due)
+        return place(self._changes, staged, sidecars, folder)
 
     def add_sidecar(self, name: str, staged: StagedSidecar) -> dict[str, Any]:
         """Place a file beside a LoRA (the first of a pair), under its name; returns its record.
 
         Raises LoRANotFoundError, or LoRAError if it is there already; the stage then stays.
         """
-        with self._changing(name) as change:
-            file = self._changeable(name).entry.first
-            target = self.root / file.folder / f"{file.stem}{staged.ending}"
-            try:
-                change.carry_out([Move(staged.path, target)], bump_revision)
-            except FileExistsError as error:
-                raise LoRAError(
-                    f"{target.name} is there already.",
-                    suggestions=["Keep the one that is there, or remove it first."],
-                ) from error
-            except OSError as error:
-                raise LoRAError(
-                    f"{target.name} could not be placed: {error.strerror or error}.",
-                    suggestions=["Check that the LoRA folder is writable and its disk not full."],
-                ) from error
-            self._settle()
-            return self.record(self._name_of(file.path))
+        return add_sidecar(self._changes, name, staged)
 
-    def _place(
-        self, change: Change, staged: StagedFile, sidecars: Sequence[StagedSidecar], folder: str
-    ) -> str:
-        adoption = Adoption(self.root, self._contents, self._catalog, change)
-        path = adoption.place(staged, sidecars, folder)
-        self._settle()
-        return path
+    # Names and folders
 
-    def name_at(self, path: str) -> str:
-        """The name of the LoRA that has the file at `path`, relative to the library."""
-        with self._lock:
-            return self._name_of(path)
+    def rename_lora_file(self, old_name: str, new_name: str) -> bool:
+        """Rename all files of the LoRA; halves of a pair keep their role words. All or none.
+
+        Raises LoRANotFoundError, or LoRAError for a name that is taken or not allowed.
+        """
+        rename_lora(self._changes, old_name, new_name)
+        return True
+
+    def move_lora_file(self, name: str, folder: str) -> dict[str, Any]:
+        """Move all files of the LoRA into a folder that is there ("" is the top); the record.
+
+        A name that was taken from the folder, or told two apart, may change with it. Raises
+        LoRANotFoundError, or LoRAError if the folder is not there or holds such files already.
+        """
+        return move_lora(self._changes, name, folder)
+
+    def list_folders(self) -> list[str]:
+        """The library's own folders, empty ones too, with forward slashes."""
+        return self._queries.folders()
+
+    def create_folder(self, folder: str) -> str:
+        """Make a folder, with those above it; returns its path in the library.
+
+        Raises LoRAError for one that is there already, or whose name is not allowed.
+        """
+        return create_folder(self._changes, folder)
 
     def folder_like(self, folder: str) -> str:
         """A folder's path as it can be in the library: with the spelling of folders that are
@@ -139,6 +323,8 @@ class LoRALibrary(PreviewedLibrary):
     def folder_names(self) -> set[str]:
         """The names in the library's top folder, casefolded."""
         return {name_key(entry.name) for entry in os.scandir(self.root)}
+
+    # Deleting and bringing back
 
     def delete_lora_file(self, name: str) -> bool:
         """Move all files of the LoRA into the trash. `undo_delete` brings them back."""
@@ -151,27 +337,7 @@ class LoRALibrary(PreviewedLibrary):
         One that is not there, or cannot be moved, stops no other. What was deleted comes back by
         `undo_deletes` with the `token` of what is returned.
         """
-        with self._changing(*names) as change:
-            waiting, refused = self._all_paths(names)
-            entries = Removal(self._trash, change).remove(waiting, refused)
-            self._settle()
-            with suppress(OSError, LoRAError):
-                self._trash.purge(self._expired())
-        return Several(refused, entries[0].together or entries[0].id if entries else None)
-
-    def _all_paths(
-        self, names: Sequence[str]
-    ) -> tuple[dict[str, list[str]], dict[str, StudioError]]:
-        """All files of each, and why some may not be touched."""
-        found: dict[str, list[str]] = {}
-        refused: dict[str, StudioError] = {}
-        for name in names:
-            try:
-                entry = self._changeable(name).entry
-                found[entry.name] = all_paths(entry, self._contents.names)
-            except LoRAError as error:
-                refused[name] = error
-        return found, refused
+        return delete_loras(self._changes, names)
 
     def undo_delete(self, name: str, entry_id: str | None = None) -> bool:
         """Restore the newest deletion of that name; never over a file that is there now.
@@ -184,79 +350,82 @@ class LoRALibrary(PreviewedLibrary):
     def undo_deletes(self, names: Sequence[str], token: str | None = None) -> Several:
         """Restore deletions of these names, all in one change: the newest of each, or those of
         that token or id. One that cannot be restored stops no other."""
-        with self._changing() as change:
-            found = dict(zip(names, self._trash.found(names, token), strict=True))
-            refused = {name: each for name, each in found.items() if isinstance(each, StudioError)}
-            by_id = {each.id: each for each in found.values() if isinstance(each, Trashed)}
-            entries = list(by_id.values())
-            if entries:
-                self._trash.restore_all(entries)
-                change.annotate(path for entry in entries for path in entry.paths)
-                self._settle()
-        return Several(refused)
-
-    def rename_lora_file(self, old_name: str, new_name: str) -> bool:
-        """Rename all files of the LoRA; halves of a pair keep their role words. All or none.
-
-        Raises LoRANotFoundError, or LoRAError for a name that is taken or not allowed.
-        """
-        with self._changing(old_name, at=[f"{new_name}{SUFFIX}"]) as change:
-            prepared = self._changeable(old_name)
-            if prepared.entry.name == composed(new_name):
-                return True
-            Renaming(self.root, self._contents, self._catalog, change).rename(
-                prepared.entry, new_name
-            )
-            self._settle()
-        return True
-
-    def move_lora_file(self, name: str, folder: str) -> dict[str, Any]:
-        """Move all files of the LoRA into a folder that is there ("" is the top); the record.
-
-        A name that was taken from the folder, or told two apart, may change with it. Raises
-        LoRANotFoundError, or LoRAError if the folder is not there or holds such files already.
-        """
-        with self._changing(name, at=[f"{folder}/{name}" if folder else name]) as change:
-            prepared = self._changeable(name)
-            relocation = Relocation(self.root, self._contents, self._catalog, change)
-            paths = relocation.move(prepared.entry, folder)
-            if not paths:
-                return self.record(name)
-            self._settle()
-            first = prepared.entry.first.path
-            return self.record(self._name_of(paths.get(first, first)))
-
-    def create_folder(self, folder: str) -> str:
-        """Make a folder, with those above it; returns its path in the library.
-
-        Raises LoRAError for one that is there already, or whose name is not allowed.
-        """
-        with self._changing():
-            folder = create_folder(self.root, folder)
-            self._settle(everything=True)
-        return folder
+        return undo_deletes(self._changes, names, token)
 
     def list_trash(self) -> list[dict[str, Any]]:
         """What `undo_delete` can bring back, the newest first: `id`, `name`, `files`,
         `deleted` (ISO 8601, UTC), `size_mb`."""
-        return [entry.to_plain() for entry in self._trash.entries()]
+        return [entry.to_plain() for entry in self._changes.trash.entries()]
 
     def empty_trash(self) -> int:
         """Delete for good everything that is in the trash; returns how many LoRAs that were."""
-        with self._emptying():
-            entries = self._trash.entries()
-            self._trash.purge(entries)
-        return len(entries)
+        return empty_trash(self._changes)
+
+    # What people and runs add to a LoRA
+
+    def edit_lora_metadata(self, name: str, changes: Mapping[str, Any]) -> dict[str, Any]:
+        """Save what the user says about a LoRA; returns its record.
+
+        `changes` maps a field of `annotation_fields.FIELDS` to its value, or to None to take the
+        edit back. Raises LoRANotFoundError or LoRAError; nothing is then changed.
+        """
+        return edit_metadata(self._changes, name, changes)
+
+    def set_role(self, name: str, role: Role | None) -> None:
+        """Overrule which expert a single file is for: both, high, low; None: the evidence."""
+        set_role(self._changes, name, role)
+
+    def pair_loras(self, high_name: str, low_name: str) -> dict[str, Any]:
+        """Make one LoRA of two files, whatever their names say; returns its record.
+
+        Raises LoRANotFoundError, or LoRAError if one of them is a pair already, cannot be read,
+        or is for the other expert by its keys.
+        """
+        return pair_loras(self._changes, high_name, low_name)
+
+    def split_pair(self, name: str) -> list[str]:
+        """Make two LoRAs of a pair; returns their names, high noise first.
+
+        They are not paired again until `pair_loras` says so.
+        """
+        return split_pair(self._changes, name)
+
+    def set_thumbnail(self, name: str, source: str | Path) -> dict[str, Any]:
+        """Take a picture, or a video's first frame, as the LoRA's picture; returns its record.
+
+        `source` may have any name; it is only read. Raises LoRANotFoundError, or LoRAError if it
+        cannot be read as one of these, or nothing may be written beside the LoRA.
+        """
+        return set_preview(self._changes, name, Path(source))
+
+    def clear_thumbnail(self, name: str) -> bool:
+        """Take back the picture that `set_thumbnail` wrote; False if there is none.
+
+        Raises LoRANotFoundError, or LoRAError if it cannot be removed.
+        """
+        return clear_preview(self._changes, name)
+
+    def record_use(
+        self, names_with_strengths: Mapping[str, Any], video: Path | None = None
+    ) -> None:
+        """Count one use of each LoRA at its strength. Names that are gone are passed over.
+
+        `video` is what came of it, from which a LoRA without any picture takes its own.
+        """
+        record_use(self._shared, names_with_strengths, video)
+
+    # What is applied now
 
     def set_status(self, applied: Mapping[str, float]) -> None:
         """Say which LoRAs are applied, and how strongly, where no worker is followed."""
-        with self._lock:
-            if dict(applied) != self._applied:
-                self._applied = dict(applied)
-                self._catalog.bump()
-                self._contents.seen_revision = self._catalog.revision()
+        if self._shared.uses.say(applied):
+            self._shared.tell()
 
     def follow_worker(self, loras: Callable[[], Mapping[str, Any]]) -> None:
         """Take what records tell of loading and applying from `loras`, asked each time: by name,
         `{"state": "applied" or another, "strength": strength}`."""
-        self._worker = loras
+        self._shared.uses.follow(loras)
+
+    def reporting(self, report: Report) -> AbstractContextManager[None]:
+        """Inside, records tell what `report` says too, as that of `follow_worker`."""
+        return self._shared.uses.of(report)

@@ -6,24 +6,34 @@ import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from wan_lora_studio.errors import LoRAError
-from wan_lora_studio.lora.index import Entry, LibraryIndex, PairedBy, all_paths, told_apart
+from wan_lora_studio.lora.index import Entry, PairedBy, all_paths, told_apart
 from wan_lora_studio.lora.inspection import CONFIG_NAME, EvidenceSource
 from wan_lora_studio.lora.library.change import Change
+from wan_lora_studio.lora.library.changes import Changes
 from wan_lora_studio.lora.library.folders import folder_on_disk
 from wan_lora_studio.lora.names import is_lora_file, name_key
 from wan_lora_studio.lora.roles import Role
-from wan_lora_studio.lora.storage import Catalog, missing_folders, moves_of, save_pairing
+from wan_lora_studio.lora.storage import missing_folders, moves_of, save_pairing
+
+
+def move_lora(changes: Changes, name: str, folder: str) -> dict[str, Any]:
+    """Move all files of a LoRA into a folder that is there ("" is the top); the record."""
+    with changes.change(name, at=[f"{folder}/{name}" if folder else name]) as change:
+        entry = change.changeable(name).entry
+        paths = Relocation(change).move(entry, folder)
+        if paths:
+            change.settle()
+        first = entry.first.path
+        return change.record_at(paths.get(first, first))
 
 
 @dataclass(frozen=True)
 class Relocation:
     """Moves all files of a LoRA into another folder of the library."""
 
-    root: Path
-    contents: LibraryIndex
-    catalog: Catalog
     change: Change
 
     def move(self, entry: Entry, folder: str) -> dict[str, str]:
@@ -31,19 +41,19 @@ class Relocation:
 
         Raises LoRAError if the folder is not there, or a file of the same name is in it.
         """
-        folder = folder_on_disk(self.root, folder)
+        folder = folder_on_disk(self.change.root, folder)
         self._refuse_folder(folder)
         prefix = f"{folder}/" if folder else ""
-        names = told_apart(entry, self.contents.names)
+        names = told_apart(entry, self.change.index.names)
         paths = {
             path: f"{prefix}{names.get(path, PurePosixPath(path).name)}"
-            for path in all_paths(entry, self.contents.names)
+            for path in all_paths(entry, self.change.index.names)
         }
         paths = {old: new for old, new in paths.items() if old != new}
         self._refuse_clash(entry, folder, paths)
         roles = self._roles_to_keep(entry, paths)
         try:
-            moves = moves_of(self.root, paths, self.contents.own_links)
+            moves = moves_of(self.change.root, paths, self.change.index.own_links)
             self.change.carry_out(moves, lambda db: self._save(db, entry, paths, roles))
         except FileExistsError as error:
             raise self._clash(entry, folder, str(error.filename2 or error.filename)) from error
@@ -62,15 +72,15 @@ class Relocation:
         roles: Mapping[str, Role],
     ) -> None:
         """Within a transaction. A pair that its names alone do not make stays one by hand."""
-        self.catalog.moved(db, paths, roles)
+        self.change.catalog.moved(db, paths, roles)
         if entry.paired_by in (PairedBy.FOLDERS, PairedBy.NEAR_NAME):
             high, low = (entry.files[role].path for role in ("high", "low"))
             save_pairing(db, paths.get(high, high), paths.get(low, low), together=True)
 
     def _refuse_folder(self, folder: str) -> None:
-        path = self.root / folder
+        path = self.change.root / folder
         try:
-            there = not missing_folders(path, self.root)
+            there = not missing_folders(path, self.change.root)
         except OSError as error:
             raise LoRAError(
                 f"{folder!r} is a symbolic link, which may lead out of the library.",
@@ -85,7 +95,7 @@ class Relocation:
 
     def _refuse_clash(self, entry: Entry, folder: str, paths: dict[str, str]) -> None:
         own = {PurePosixPath(path).name for path in paths if _folder_of(path) == folder}
-        there = {name_key(name) for name in self.contents.names.get(folder, frozenset()) - own}
+        there = {name_key(name) for name in self.change.index.names.get(folder, frozenset()) - own}
         targets = [name_key(PurePosixPath(path).name) for path in paths.values()]
         taken = next((name for name in targets if name in there or targets.count(name) > 1), None)
         if taken:

@@ -1,65 +1,59 @@
-"""LoRA files that are held for a run, whatever becomes of the library meanwhile."""
+"""Pinned lookup: LoRA files that are held for a run, whatever becomes of the library meanwhile."""
 
 from __future__ import annotations
 
-import copy
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from wan_lora_studio.errors import LoRAError
 from wan_lora_studio.lora.files import file_sha256
-from wan_lora_studio.lora.index import NO_PINS, Pins
+from wan_lora_studio.lora.index import Pins
 from wan_lora_studio.lora.inspection import Compatibility, LoRAInfo, judge
-from wan_lora_studio.lora.library.library import LoRALibrary
+from wan_lora_studio.lora.library.lookup import Lookup
+from wan_lora_studio.lora.library.shared_index import SharedIndex
 
 
-class PinningLibrary(LoRALibrary):
-    """A library of which one can have a view in which some names mean pinned files."""
+@dataclass(frozen=True)
+class PinnedLookup:
+    """A view in which the names of `pins` mean their pinned files, and all others what they mean
+    to `others`."""
 
-    _pins: Pins = NO_PINS
-
-    def with_pins(self, pins: Pins) -> Self:
-        """This library, where each of these names means its pinned files.
-
-        The view shares everything else with this one, and serves for looking and applying.
-        """
-        view = copy.copy(self)
-        view._pins = dict(pins)
-        return view
+    shared: SharedIndex
+    others: Lookup
+    pins: Pins
 
     def record(self, name: str) -> dict[str, Any]:
-        pin = self._pins.get(name)
-        return super().record(name) if pin is None else pin.record
+        pin = self.pins.get(name)
+        return self.others.record(name) if pin is None else pin.record
 
     def files(self, name: str) -> dict[str, Path]:
-        pin = self._pins.get(name)
-        if pin is None:
-            return super().files(name)
-        return pin.paths(self.root)
+        pin = self.pins.get(name)
+        return self.others.files(name) if pin is None else pin.paths(self.shared.root)
 
     def info(self, name: str) -> dict[str, LoRAInfo]:
-        pin = self._pins.get(name)
-        return super().info(name) if pin is None else pin.infos(self.root)
+        pin = self.pins.get(name)
+        return self.others.info(name) if pin is None else pin.infos(self.shared.root)
 
     def sha256(self, name: str) -> dict[str, str]:
-        pin = self._pins.get(name)
+        pin = self.pins.get(name)
         if pin is None:
-            return super().sha256(name)
+            return self.others.sha256(name)
         return {
-            role: file.sha256 or file_sha256(file.found(self.root))
+            role: file.sha256 or file_sha256(file.found(self.shared.root))
             for role, file in pin.files.items()
         }
 
     def explain_compatibility(self, name: str, model_type: str) -> Compatibility:
-        pin = self._pins.get(name)
+        pin = self.pins.get(name)
         if pin is None:
-            return super().explain_compatibility(name, model_type)
-        title = self.settings.model(model_type).title
-        self._look()
-        with self._lock:
-            architecture = self._contents.architectures.get(model_type)
+            return self.others.explain_compatibility(name, model_type)
+        title = self.shared.settings.model(model_type).title
+        self.shared.look()
+        with self.shared.lock:
+            architecture = self.shared.index.architectures.get(model_type)
         try:
-            infos = pin.infos(self.root)
+            infos = pin.infos(self.shared.root)
         except LoRAError as error:
             return Compatibility(model_type, False, "no", (error.message,))
         if architecture is None:

@@ -11,7 +11,9 @@ from wan_lora_studio.errors import LoRAError
 from wan_lora_studio.lora.index import Entry, LibraryIndex, Stem, renamed_stem, stems_of
 from wan_lora_studio.lora.inspection import name_role
 from wan_lora_studio.lora.library.change import Change
+from wan_lora_studio.lora.library.changes import Changes
 from wan_lora_studio.lora.names import (
+    SUFFIX,
     composed,
     free_name,
     name_key,
@@ -19,29 +21,35 @@ from wan_lora_studio.lora.names import (
     safe_name,
 )
 from wan_lora_studio.lora.roles import Role
-from wan_lora_studio.lora.storage import Catalog, moves_of
+from wan_lora_studio.lora.storage import moves_of
+
+
+def rename_lora(changes: Changes, old_name: str, new_name: str) -> None:
+    """Rename all files of a LoRA; halves of a pair keep their role words."""
+    with changes.change(old_name, at=[f"{new_name}{SUFFIX}"]) as change:
+        entry = change.changeable(old_name).entry
+        if entry.name != composed(new_name):
+            Renaming(change).rename(entry, new_name)
+            change.settle()
 
 
 @dataclass(frozen=True)
 class Renaming:
     """Gives all files of a LoRA another stem, each in its own folder."""
 
-    root: Path
-    contents: LibraryIndex
-    catalog: Catalog
     change: Change
 
     def rename(self, entry: Entry, new_name: str) -> None:
         """All files or none. Raises LoRAError if the name is taken or not allowed."""
         new_name = composed(new_name)
         self._refuse_bad_name(entry, new_name)
-        stems = stems_of(entry, self.contents.names)
+        stems = stems_of(entry, self.change.index.names)
         paths = self._plan(entry, stems, new_name)
         loras = {file.path: paths[file.path] for file in entry.files.values()}
         roles = self._roles_to_keep(entry, loras)
         try:
-            moves = moves_of(self.root, paths, self.contents.own_links)
-            self.change.carry_out(moves, lambda db: self.catalog.moved(db, loras, roles))
+            moves = moves_of(self.change.root, paths, self.change.index.own_links)
+            self.change.carry_out(moves, lambda db: self.change.catalog.moved(db, loras, roles))
         except FileExistsError as error:
             raise LoRAError(
                 f"{entry.name} cannot become {new_name!r}: a file of that name is there.",
@@ -62,7 +70,7 @@ class Renaming:
                 suggestions=[f"Use {safe_name(new_name)!r}, for example."],
                 context={"proposed_name": safe_name(new_name)},
             )
-        taken = TakenNames(self.contents, entry)
+        taken = TakenNames(self.change.index, entry)
         if name_key(new_name) in taken:
             proposed = free_name(new_name, taken)
             raise LoRAError(
