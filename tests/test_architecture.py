@@ -62,9 +62,16 @@ ROOMS = {
     # the extension
     "lora_ui.routes": "lora_ui.http",
     "lora_ui.state": "session",
-    "lora_ui.generation_controls": "lora_ui.lora_tab lora_ui.script_panel",
-    "lora_ui.lora_tab": "lora_ui.script_panel",
+    "lora_ui.extension": "lora_ui.generation_controls lora_ui.hosting lora_ui.http"
+    " lora_ui.lora_tab lora_ui.panels lora_ui.selection_value lora_ui.uses wan.adapters"
+    " wan.lora_manager",
+    "lora_ui.generation_controls": "lora_ui.panels lora_ui.selection_value",
+    "lora_ui.lora_tab": "lora_ui.panels",
+    "lora_ui.panels": "lora_ui.script_panel lora_ui.static",
     "lora_ui.script_panel": "lora_ui.static",
+    "lora_ui.selection_value": "lora.selection",
+    "lora_ui.uses": "wan.adapters wan.lora_manager lora.selection",
+    "lora_ui.hosting": "lora_ui.http",
     "lora_ui.http": "lora_ui.static session results wan.lora_manager wan.steps lora.uploads"
     " lora.selection",
     "lora_ui.static": "",
@@ -132,6 +139,8 @@ CONTRACT = {
     "UnsupportedLoRAError", "UploadError", "VRAMError", "generate_video",
     "handle_error_with_recovery", "load_settings",
 }  # fmt: skip
+# For another Gradio app.
+FOR_A_HOST = {"LoRAExtension"}
 # What the page needs beyond the contract.
 FOR_THE_PAGE = {
     "Accelerator",
@@ -348,8 +357,8 @@ def test_entry_point_and_face_stay_small(name: str) -> None:
 
 def test_the_face_is_what_was_agreed() -> None:
     assert utils.__all__ == sorted(utils.__all__)
-    assert set(utils.__all__) == CONTRACT | FOR_THE_PAGE
+    assert set(utils.__all__) == CONTRACT | FOR_THE_PAGE | FOR_A_HOST
     assert all(getattr(utils, name) is not None for name in utils.__all__)
-    assert set(FIRST_USE) == set(utils.__all__)
+    assert set(FIRST_USE) | FOR_A_HOST == set(utils.__all__)
     with pytest.raises(AttributeError):
         _ = utils.no_such_name

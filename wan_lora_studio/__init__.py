@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from wan_lora_studio.first_use import on_first_use
 
 if TYPE_CHECKING:
+    from lora_ui.extension import LoRAExtension
     from wan_lora_studio.backups import Copies
     from wan_lora_studio.diagnostic_text import diagnostics
     from wan_lora_studio.documents import Documents
@@ -82,6 +83,7 @@ __all__ = [
     "IncompatibleLoRAError",
     "JobQueue",
     "LoRAError",
+    "LoRAExtension",
     "LoRAFileError",
     "LoRALoadingError",
     "LoRAManager",
@@ -198,4 +200,5 @@ __getattr__ = on_first_use(
         "unsupported_in": "lora.selection",
         "versions": "installed_versions",
     },
+    {"LoRAExtension": "lora_ui.extension"},
 )

@@ -8,14 +8,18 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 
-def on_first_use(package: str, places: Mapping[str, str]) -> Callable[[str], Any]:
+def on_first_use(
+    package: str, places: Mapping[str, str], elsewhere: Mapping[str, str] | None = None
+) -> Callable[[str], Any]:
     """A `__getattr__` for the package: each name of `places` comes from the module named there,
-    which lies in the package."""
+    which lies in the package; each of `elsewhere` from one that does not."""
+    modules = {name: f"{package}.{place}" for name, place in places.items()}
+    modules |= elsewhere or {}
 
     def load(name: str) -> Any:
-        if name not in places:
+        if name not in modules:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        value = getattr(importlib.import_module(f"{package}.{places[name]}"), name)
+        value = getattr(importlib.import_module(modules[name]), name)
         setattr(sys.modules[package], name, value)
         return value
 

@@ -6,6 +6,7 @@ import { toast } from "./kit/toasts.js";
 import { form } from "./model/form.js";
 import { titleOf } from "./model/lora_text.js";
 import { store } from "./model/store.js";
+import { connectValue } from "./model/value.js";
 import { acceleratorText, putBack } from "./stack/accelerators.js";
 import { compareWithout, openSweep } from "./stack/compare_dialog.js";
 import { openPicker } from "./stack/picker.js";
@@ -14,19 +15,23 @@ import { openSets } from "./stack/sets_dialog.js";
 import { createStack } from "./stack/stack.js";
 import { createSummaryLine } from "./stack/summary_line.js";
 
-export function mount({ element, options, trigger }) {
-  element.classList.add("lora-ui", "box", "lora-controls");
-  element.replaceChildren(
-    createPromptNotes(),
+export function mount({ element, options, trigger, props, watch }) {
+  const started = store.start(options);
+  const { fill, compare } = store.features;
+  const parts = [
+    fill && createPromptNotes(),
     head(),
-    acceleratedLine(),
+    fill && acceleratedLine(),
     createStack("None selected. Add one here, or pick cards on the LoRAs tab."),
     createSummaryLine(),
-    comparisons(),
-  );
+    compare && comparisons(),
+  ];
+  element.classList.add("lora-ui", "box", "lora-controls");
+  element.replaceChildren(...parts.filter(Boolean));
+  connectValue(props, watch, started);
+  if (!fill) return;
   form.connect(() => trigger("fill"));
   form.change(() => null); // to know the values from the beginning
-  store.start(options);
 }
 
 function head() {

@@ -19,6 +19,7 @@ import { createSummaryLine } from "./stack/summary_line.js";
 import { createUploads } from "./uploads/uploads.js";
 
 export function mount({ element, options }) {
+  store.start(options);
   const uploads = createUploads();
   const library = createLibrary();
   library.tools.prepend(chooseButton(uploads.take));
@@ -43,7 +44,6 @@ export function mount({ element, options }) {
   );
   connectKeys(element, library, (action, name) => act(action, name, library.grid));
   acceptDrops(element, (files, target) => takeDrop(files, target, uploads));
-  store.start(options);
 }
 
 function selection() {
@@ -53,7 +53,7 @@ function selection() {
     el("h2", { class: "section-title", text: "Selected for the next video" }),
     createStack("Click a card to select it."),
     createSummaryLine(),
-    createWorkerPanel(),
+    ...(store.features.worker ? [createWorkerPanel()] : []),
   );
 }
 

@@ -5,6 +5,7 @@ Names only, never paths. It knows nothing of the app that hosts it.
 
 from __future__ import annotations
 
+from lora_ui.http.host_route import PREFIX, HostRoute, Served
 from lora_ui.http.models import Found
 from lora_ui.http.responses import (
     FRESH,
@@ -15,16 +16,25 @@ from lora_ui.http.responses import (
     refuse_request,
 )
 from lora_ui.http.router import create_lora_router, lora_assets
+from lora_ui.http.same_origin import FOREIGN_PAGE, is_foreign_change
 from lora_ui.http.served_files import served
+from lora_ui.http.sub_app import Shown, create_sub_app
 
 __all__ = [
+    "FOREIGN_PAGE",
     "FRESH",
     "IMMUTABLE",
+    "PREFIX",
     "ErrorRoute",
     "Found",
+    "HostRoute",
     "RevalidatedFiles",
+    "Served",
+    "Shown",
     "create_lora_router",
+    "create_sub_app",
     "error_response",
+    "is_foreign_change",
     "lora_assets",
     "refuse_request",
     "served",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
@@ -15,7 +14,7 @@ from lora_ui.http.feed import Feed
 from lora_ui.http.finding import add_find_routes
 from lora_ui.http.models import OneDone
 from lora_ui.http.responses import ErrorRoute, RevalidatedFiles
-from lora_ui.http.selection import add_selection_routes
+from lora_ui.http.selection import USUAL_COOKIE, SessionCookie, add_selection_routes
 from lora_ui.http.sets import add_sets_routes
 from lora_ui.http.thumbnails import add_thumbnail_routes
 from lora_ui.http.uploads import Sent, receive_sidecar, receive_upload
@@ -36,6 +35,8 @@ def create_lora_router(
     uploads: LoRAUploadHandler,
     sessions: Sessions | None = None,
     results: ResultLibrary | None = None,
+    *,
+    cookie: SessionCookie = USUAL_COOKIE,
 ) -> APIRouter:
     """All routes of the LoRA page. Register them before Gradio is mounted.
 
@@ -48,7 +49,7 @@ def create_lora_router(
     add_change_routes(router, loras)
     add_find_routes(router, loras)
     add_thumbnail_routes(router, loras, results)
-    add_selection_routes(router, settings, loras, sessions)
+    add_selection_routes(router, loras, sessions, cookie)
     add_sets_routes(router, settings, loras)
     _add_upload_route(router, uploads)
     return router
@@ -57,7 +58,10 @@ def create_lora_router(
 def kept_sessions(settings: Settings, loras: LoRAManager) -> Sessions:
     """Sessions that a restart of the program does not lose."""
     documents = Documents(settings.data_dir / SESSIONS_FILE)
-    make = partial(LoRAUIState, loras, settings.default_model)
+
+    def make() -> LoRAUIState:
+        return LoRAUIState(loras, loras.settings.default_model)
+
     return Sessions(make, documents=documents)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Request
@@ -14,9 +15,19 @@ from wan_lora_studio.settings import Settings
 from wan_lora_studio.wan.lora_manager import LoRAManager
 from wan_lora_studio.wan.steps import split_steps
 
-COOKIE = "lora_session"
 MOST_PROMPT = 100_000
 COOKIE_SECONDS = 30 * 24 * 3600
+
+
+@dataclass(frozen=True)
+class SessionCookie:
+    """How the browser keeps which session is its own. `path` None: below the routes themselves."""
+
+    name: str = "lora_session"
+    path: str | None = "/"
+
+
+USUAL_COOKIE = SessionCookie()
 
 
 class Context(BaseModel):
@@ -83,29 +94,31 @@ class AcceleratorMark(BaseModel):
 
 
 def add_selection_routes(
-    router: APIRouter, settings: Settings, loras: LoRAManager, sessions: Sessions
+    router: APIRouter, loras: LoRAManager, sessions: Sessions, cookie: SessionCookie
 ) -> None:
     def answer(key: str, state: LoRAUIState) -> JSONResponse:
         told = {**state.page_state(), "session": key}
         response = JSONResponse(told, headers={"Cache-Control": "no-store"})
-        response.set_cookie(COOKIE, key, COOKIE_SECONDS, httponly=True, samesite="strict")
+        response.set_cookie(
+            cookie.name, key, COOKIE_SECONDS, path=cookie.path, httponly=True, samesite="strict"
+        )
         return response
 
     def look(state: LoRAUIState, context: Context) -> None:
-        if context.model in settings.models:
+        if context.model in loras.settings.models:
             state.model_type = context.model
         if context.run:
             state.run = RunSettings.from_plain(context.run)
 
     @router.get("/api/selection", summary="The stack of this browser session")
     def read(request: Request) -> JSONResponse:
-        return answer(*sessions.open(request.cookies.get(COOKIE)))
+        return answer(*sessions.open(request.cookies.get(cookie.name)))
 
     # PUT and PATCH are one: a whole selection is one of the things that a change may hold.
     @router.put("/api/selection", summary="Take a whole selection")
     @router.patch("/api/selection", summary="Merge what a tab changed")
     def change(request: Request, body: Annotated[SelectionChange, Body()]) -> JSONResponse:
-        key, state = sessions.open(request.cookies.get(COOKIE) or body.session)
+        key, state = sessions.open(request.cookies.get(cookie.name) or body.session)
         before = state.version, state.model_type
         look(state, body)
         if body.selected_loras is not None:
@@ -121,7 +134,9 @@ def add_selection_routes(
     @router.post("/api/selection/strength", summary="Read a strength in WanGP's notation")
     def typed(body: Annotated[TypedStrength, Body()]) -> dict[str, Any]:
         """`;` separates high and low noise, `,` values that share the steps of their phase."""
-        return {"strength": parse_multipliers(body.text, 1, handover=_handover(settings, body))[0]}
+        return {
+            "strength": parse_multipliers(body.text, 1, handover=_handover(loras.settings, body))[0]
+        }
 
     @router.post("/api/selection/prompt", summary="Read the LoRAs that prompts name")
     def prompt(body: Annotated[Prompts, Body()]) -> ReadPrompts:

@@ -3,6 +3,7 @@
 import { unlessPressed } from "../kit/defer_redraw.js";
 import { el, icon } from "../kit/dom.js";
 import { megabytes, plural } from "../kit/format.js";
+import { keptForGood } from "../kit/kept.js";
 import { libraryFacts } from "../model/library_facts.js";
 import { found, query, SORTS } from "../model/library_query.js";
 import { marks } from "../model/marked.js";
@@ -105,7 +106,7 @@ function sortField() {
 }
 
 function densityButtons(grid) {
-  const kept = localStorage.getItem(DENSITY_KEY);
+  const kept = keptForGood.get(DENSITY_KEY);
   const buttons = Object.entries(DENSITIES).map(([key, { label, glyph }]) => {
     const button = el(
       "button",
@@ -122,7 +123,7 @@ function densityButtons(grid) {
     return button;
   });
   const choose = (density) => {
-    localStorage.setItem(DENSITY_KEY, density);
+    keptForGood.set(DENSITY_KEY, density);
     grid.setDensity(density);
     for (const button of buttons) {
       button.setAttribute("aria-pressed", String(button.dataset.density === grid.density));

@@ -1,4 +1,5 @@
 /** What the grid is asked for: words, filters, folder and order. Kept for this browser tab. */
+import { keptForTab } from "../kit/kept.js";
 import { fit, fits, knownKind, usable } from "./lora_text.js";
 import { store } from "./store.js";
 
@@ -78,14 +79,14 @@ class LibraryQuery extends EventTarget {
 
   #changed() {
     const plain = { text: this.text, sort: this.sort, ...this.#filters() };
-    sessionStorage.setItem(KEY, JSON.stringify(plain));
+    keptForTab.set(KEY, JSON.stringify(plain));
     this.dispatchEvent(new Event("change"));
   }
 
   #restore() {
     let kept = {};
     try {
-      kept = JSON.parse(sessionStorage.getItem(KEY) ?? "{}");
+      kept = JSON.parse(keptForTab.get(KEY) ?? "{}");
     } catch {
       // Written by another version; begin anew.
     }

@@ -108,6 +108,7 @@ export class Selection {
   /** Take a whole selection; the prompt is left as it is. */
   replace(items) {
     const names = new Set(items.map(({ name }) => name));
+    const before = this.strengths;
     for (const name of this.entries.keys()) if (!names.has(name)) this.#saving.note(name, null);
     this.entries = new Map(
       items.map(({ name, strength, on = true, split = false }) => {
@@ -118,6 +119,9 @@ export class Selection {
     );
     this.#saving.noteOrder([...this.entries.keys()]);
     this.setAccelerated(null); // the form is replaced too
+    for (const [name, strength] of this.strengths) {
+      if (before.has(name) && !same(strength, before.get(name))) this.#tell("strength", { name });
+    }
   }
 
   setStrength(name, strength) {

@@ -5,6 +5,7 @@
  * is sent again until the server has it.
  */
 import { request } from "../kit/api.js";
+import { keptForGood, ownName } from "../kit/kept.js";
 
 const SAVE_AFTER_MS = 120;
 const RETRY_MS = 2000;
@@ -20,7 +21,8 @@ export class Saving {
   #timer = 0;
   #again = false;
   #session = null; // what the server knows this page by, where the browser keeps no cookie
-  #channel = "BroadcastChannel" in globalThis ? new BroadcastChannel("lora-selection") : null;
+  #channel =
+    "BroadcastChannel" in globalThis ? new BroadcastChannel(ownName("lora-selection")) : null;
 
   /** `context()` gives the form; `take(state)` and `refused(error)` get what comes back. */
   constructor(context, take, refused) {
@@ -95,7 +97,7 @@ export class Saving {
       const state = await request("PATCH", "api/selection", { body });
       this.#sending = null;
       this.#session = state.session;
-      localStorage.removeItem(KEPT);
+      keptForGood.remove(KEPT);
       this.#take(state);
       if (isSomething(change)) this.#channel?.postMessage(state.version);
     } catch (error) {
@@ -121,7 +123,7 @@ export class Saving {
   }
 
   #keep() {
-    if (isSomething(this.#waiting)) localStorage.setItem(KEPT, JSON.stringify(this.#waiting));
+    if (isSomething(this.#waiting)) keptForGood.set(KEPT, JSON.stringify(this.#waiting));
   }
 
   /** The page goes: the browser still sends this, and if not, the next page does. */
@@ -130,7 +132,7 @@ export class Saving {
     this.#keep();
     const body = { ...this.#context(), ...this.#waiting, session: this.#session };
     request("PATCH", "api/selection", { body, keepalive: true })
-      .then(() => localStorage.removeItem(KEPT))
+      .then(() => keptForGood.remove(KEPT))
       .catch(() => {});
   }
 }
@@ -161,7 +163,7 @@ function isSomething(change) {
 
 function keptChanges() {
   try {
-    const kept = JSON.parse(localStorage.getItem(KEPT) ?? "null");
+    const kept = JSON.parse(keptForGood.get(KEPT) ?? "null");
     return kept && typeof kept.loras === "object" ? { ...EMPTY, ...kept } : null;
   } catch {
     return null;

@@ -21,6 +21,7 @@ class Store extends EventTarget {
     (error) => toastError(error),
   );
   options = { strength: { min: -1, max: 2, default: 1 }, models: {}, defaultModel: "" };
+  features = {}; // what the page around has: worker, compare, results, fill
   model = "";
   duplicates = [];
   folders = []; // paths, with those that hold no LoRA
@@ -43,8 +44,11 @@ class Store extends EventTarget {
   #readEnded = 0;
   #readTook = 0;
 
-  /** Load once; every part of the page may call this. */
+  /** Load once; every part of the page calls this before it builds anything. */
   start(options) {
+    for (const [name, there] of Object.entries(options.features ?? {})) {
+      this.features[name] ||= there;
+    }
     if (!this.#started) {
       this.options = { ...this.options, ...options };
       this.model ||= options.defaultModel;

@@ -16,10 +16,10 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from lora_ui.http import FOREIGN_PAGE, is_foreign_change
 from wan_lora_studio.ui.static import LOOPBACK
 
 HEALTH = "/healthz"  # for a watchdog that has no login; it tells nothing
-SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -65,10 +65,8 @@ class Guard:
         host = _host_name(headers.get("host", ""))
         if self._access.hosts is not None and host not in self._access.hosts:
             return 400, "This address is not served here. Open the one that the program printed."
-        origin = headers.get("origin")
-        changing = scope.get("method", "GET") not in SAFE_METHODS or scope["type"] == "websocket"
-        if changing and origin is not None and urlsplit(origin).netloc != headers.get("host"):
-            return 403, "This request came from another site's page."
+        if is_foreign_change(scope):
+            return 403, FOREIGN_PAGE
         login = None if scope.get("path") == HEALTH else self._access.login
         if login and not _logged_in(headers, login):
             return 401, "A user name and a password are needed."
