@@ -19,7 +19,7 @@ from tests.support.loras.files import (
     write_safetensors,
 )
 from tests.support.machine.moved_clock import LaterClock
-from wan_lora_studio.lora.index.library_index import HASH_BYTES_AT_ONCE
+from wan_lora_studio.lora.index.file_hashing import HASH_BYTES_AT_ONCE
 from wan_lora_studio.lora.library.library import LoRALibrary
 from wan_lora_studio.lora.library.lookup import records_of
 from wan_lora_studio.lora.library.shared_index import SharedIndex

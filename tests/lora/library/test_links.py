@@ -15,7 +15,7 @@ import pytest
 from tests.support.loras.files import tiny_model, write_lora
 from wan_lora_studio.errors import LoRAError
 from wan_lora_studio.lora.files.hashing import Hashes
-from wan_lora_studio.lora.index import library_index as contents
+from wan_lora_studio.lora.index import file_hashing as hashing
 from wan_lora_studio.lora.index import walk as walking
 from wan_lora_studio.lora.library.library import LoRALibrary
 from wan_lora_studio.lora.storage.catalog import Catalog
@@ -265,13 +265,13 @@ def test_one_file_under_two_names_is_hashed_once(
     write_lora(root / "a.safetensors")
     link(root / "b.safetensors", "a.safetensors")
     hashed: list[Path] = []
-    real = contents.file_hashes
+    real = hashing.file_hashes
 
     def counted(path: Path) -> Hashes:
         hashed.append(path)
         return real(path)
 
-    monkeypatch.setattr(contents, "file_hashes", counted)
+    monkeypatch.setattr(hashing, "file_hashes", counted)
     library.refresh()
     assert library.find_duplicates() == [["a", "b"]]
     assert len(hashed) == 1

@@ -9,23 +9,27 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from wan_lora_studio.errors import LoRAFileError, StudioError, together
+from wan_lora_studio.errors import LoRAFileError, StudioError
 from wan_lora_studio.file_boundary import one_file
 from wan_lora_studio.lora.files import (
-    CONVERT_A_PICKLE,
-    PICKLE_RISK,
     Hashes,
     SidecarReading,
-    file_hashes,
 )
 from wan_lora_studio.lora.index.entries import Entry
 from wan_lora_studio.lora.index.entry_files import previews_of, stems_of
 from wan_lora_studio.lora.index.entry_table import Difference, EntryTable
+from wan_lora_studio.lora.index.file_hashing import FileHashing, place_of
+from wan_lora_studio.lora.index.folder_notes import (
+    note_on_gone,
+    notes_on_catalog,
+    notes_on_extra,
+    notes_on_unshown,
+)
 from wan_lora_studio.lora.index.history import reunite
 from wan_lora_studio.lora.index.records import Prepared, searched
 from wan_lora_studio.lora.index.scanner import ScannedFile, Scanner, broken
@@ -46,25 +50,14 @@ from wan_lora_studio.lora.index.walk import (
 )
 from wan_lora_studio.lora.inspection import Architecture
 from wan_lora_studio.lora.names import composed, is_lora_file, name_key
-from wan_lora_studio.lora.storage import Catalog, FormStore, ScanCache, folder_gone
+from wan_lora_studio.lora.storage import Catalog, FormStore, ScanCache
 from wan_lora_studio.settings import Settings
 
 LOOK_SECONDS = 1.0
 LOOK_SHARE = 20  # looking takes at most one part in this many of the time
-HASH_BYTES_AT_ONCE = 64 * 1024 * 1024
 GONE = Stamp(0, 0)
 T = TypeVar("T")
 Clock = Callable[[], float]
-EMPTIED_ADVICE = (
-    "Put the LoRA files back: they show again within seconds.",
-    "Titles, tags and favourites come back with the folder's .catalog.sqlite.",
-)
-REFUSED = (
-    "The LoRAs are listed without their titles, tags, favourites, pairs and uses, and nothing in"
-    " the library can be changed."
-)
-EXTRA_ADVICE = "Connect its disk, or correct its path in extra_lora_dirs or extra_model_paths."
-OPENING_BYTES = 64 * 1024  # opening a file takes about as long as hashing this much
 
 
 @dataclass(frozen=True)
@@ -92,6 +85,7 @@ class LibraryIndex:
         self.forms = FormStore(catalog)
         self.scanner = Scanner(self.root, self.findings, self.forms)
         self.texts = Texts(self.root, self.findings)
+        self._hashing = FileHashing(self.root, catalog)
         self.judge = Judge(settings)
         self.extra = extra_folders(settings)
         self._fixed = tuple(map(extra_prefix, extra_folders(settings, writable=False)))
@@ -223,7 +217,7 @@ class LibraryIndex:
             self.findings.mark(gone=gone, there=found, beside=beside)
         self._unread = snapshot != whole
         fresh = [path for path in found if path not in before]
-        files = self._reunited(self._hash_some(files, files.values()), fresh)
+        files = self._reunited(self._hashing.some(files, files.values()), fresh)
         self._take(files, replace(walk, snapshot=snapshot))
         self._save_anew()
 
@@ -243,9 +237,9 @@ class LibraryIndex:
         """
         files = dict(self.files)
         known = {file: found for file, found in hashes.items() if files.get(file.path) is file}
-        current = {_place(file): found for file, found in known.items()}
-        same = [file for file in files.values() if not file.sha256 and _place(file) in current]
-        files |= {file.path: self._with_hash(file, *current[_place(file)]) for file in same}
+        current = {place_of(file): found for file, found in known.items()}
+        same = [file for file in files.values() if not file.sha256 and place_of(file) in current]
+        files |= {file.path: self._hashing.keep(file, *current[place_of(file)]) for file in same}
         files = self._reunited(files, [file.path for file in same])
         self._take(files, self.seen)
 
@@ -262,7 +256,7 @@ class LibraryIndex:
         """The usable files whose hash is not known, the smallest first; of those that are one
         file under several names, one."""
         files = [f for f in self.files.values() if not (f.sha256 or f.error)]
-        found = sorted({_place(f): f for f in files}.values(), key=lambda f: f.stamp.size)
+        found = sorted({place_of(f): f for f in files}.values(), key=lambda f: f.stamp.size)
         offline = self.seen.offline
         return [f for f in found if not _below(f.path, offline)] if offline else found
 
@@ -345,7 +339,7 @@ class LibraryIndex:
             files = files | found
             for path in gone:
                 files.pop(path, None)
-            files = self._hash_some(files, [found[path] for path in found if path not in paths])
+            files = self._hashing.some(files, [found[path] for path in found if path not in paths])
             new = [path for path in found if path not in before and path not in paths]
             files = self._reunited(files, new) if new else files
         # Of `paths`, some may only be asked for, and could not even be a file's.
@@ -487,26 +481,16 @@ class LibraryIndex:
         """What is to be said of the folders: that they are away or were emptied, and which links,
         names and pickles show nothing and have no card."""
         if self.offline:
-            gone = folder_gone(self.root)
-            return [_note(str(self.root), gone.message, *gone.suggestions)]
-        away = {extra_prefix(folder): str(folder) for folder in self.extra}
-        found = [
-            _note(folder, f"{folder} cannot be read at the moment.", EXTRA_ADVICE)
-            for prefix, folder in away.items()
-            if prefix in self.seen.offline
+            return [note_on_gone(self.root)]
+        return [
+            *notes_on_extra(self.extra, self.seen),
+            *notes_on_catalog(self.root, self.catalog, is_empty=not self.entries),
+            *notes_on_unshown(self.seen, self.files),
         ]
-        if self.catalog.remade and not self.entries:
-            text = f"The LoRA folder {self.root} was emptied or replaced while the app was running."
-            found.append(_note(str(self.root), text, *EMPTIED_ADVICE))
-        fault = self.catalog.fault
-        if fault is not None and fault.kind == "newer":
-            found.append(_note(str(self.catalog.path), f"{fault.said} {REFUSED}", fault.suggestion))
-        found += [
-            _note(path, f"{path} {why}.", advice)
-            for path, why, advice in self.seen.unfollowed
-            if path not in self.files
-        ]
-        return found + _about_pickles(self.seen.pickles)
+
+    def hashed(self, file: ScannedFile) -> ScannedFile:
+        """The file with its SHA256; read once, then from the catalogue."""
+        return self._hashing.one(file)
 
     def verdicts(self, entry: Entry) -> Verdicts:
         return self.judge.verdicts(entry)
@@ -567,66 +551,6 @@ class LibraryIndex:
         self.files |= {file.path: file for file in files.values()}
         self.entries[entry.name] = Prepared(Entry(entry.name, files), self)
         return self.entries[entry.name]
-
-    def _hash_some(
-        self, files: dict[str, ScannedFile], some: Iterable[ScannedFile]
-    ) -> dict[str, ScannedFile]:
-        """Hash those of some files that have no hash yet, the smallest first, as far as it goes
-        quickly."""
-        unhashed = [file for file in some if not (file.sha256 or file.error)]
-        if not unhashed:
-            return files
-        found, budget = dict(files), HASH_BYTES_AT_ONCE
-        known = {_place(file): file.sha256 for file in files.values() if file.sha256}
-        for file in sorted(unhashed, key=lambda item: item.stamp.size):
-            sha256 = known.get(_place(file))
-            if sha256:
-                found[file.path] = self._with_hash(file, sha256)
-                continue
-            budget -= file.stamp.size + OPENING_BYTES
-            if budget < 0:
-                break
-            hashed = found[file.path] = self.hashed(file)
-            if hashed.sha256:
-                known[_place(file)] = hashed.sha256
-        return found
-
-    def hashed(self, file: ScannedFile) -> ScannedFile:
-        """The file with its SHA256; read once, then from the catalogue.
-
-        A file that changed meanwhile keeps an empty hash until it is looked at again.
-        """
-        if file.sha256:
-            return file
-        try:
-            hashes = file_hashes(self.root / file.path)
-        except LoRAFileError:
-            return file
-        return self._with_hash(file, *hashes)
-
-    def _with_hash(self, file: ScannedFile, sha256: str, data: str | None = None) -> ScannedFile:
-        self.catalog.save_hash(file.path, file.stamp.size, file.stamp.mtime_ns, sha256, data)
-        return replace(file, sha256=sha256)
-
-
-def _about_pickles(paths: Sequence[str]) -> list[dict[str, Any]]:
-    """One note, however many there are: another program's folder may be full of them."""
-    if not paths:
-        return []
-    are, what = ("is", "it is a PyTorch pickle")
-    if len(paths) > 1:
-        are, what = "are", "they are PyTorch pickles"
-    text = f"{together(paths, ', ')} {are} not shown. By name, {what}, and {PICKLE_RISK}."
-    return [_note(paths[0], text, *CONVERT_A_PICKLE)]
-
-
-def _note(path: str, text: str, *suggestions: str) -> dict[str, Any]:
-    return {"path": path, "text": text, "suggestions": list(suggestions)}
-
-
-def _place(file: ScannedFile) -> Stamp | str:
-    """Equal for what is one file under several names, such as a link and what it leads to."""
-    return file.stamp if file.stamp.inode else file.path
 
 
 def _below(path: str, folders: Iterable[str]) -> bool:

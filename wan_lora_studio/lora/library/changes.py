@@ -64,7 +64,7 @@ class Changes:
     def purge_expired(self) -> None:
         """Delete for good what has been in the trash for too long. Raises LoRAError or OSError."""
         settings = self._shared.settings
-        self.trash.purge(self.trash.expired(settings.trash_days, settings.trash_mb))
+        self.trash.purge(self.trash.listing.expired(settings.trash_days, settings.trash_mb))
 
     def _clean_up(self) -> None:
         """Take back what a dead process left unfinished, and remove what it left lying about.

@@ -355,7 +355,7 @@ class LoRALibrary:
     def list_trash(self) -> list[dict[str, Any]]:
         """What `undo_delete` can bring back, the newest first: `id`, `name`, `files`,
         `deleted` (ISO 8601, UTC), `size_mb`."""
-        return [entry.to_plain() for entry in self._changes.trash.entries()]
+        return [entry.to_plain() for entry in self._changes.trash.listing.all()]
 
     def empty_trash(self) -> int:
         """Delete for good everything that is in the trash; returns how many LoRAs that were."""

@@ -47,7 +47,7 @@ def undo_deletes(changes: Changes, names: Sequence[str], token: str | None) -> S
 def empty_trash(changes: Changes) -> int:
     """Delete for good everything that is in the trash; how many LoRAs that were."""
     with changes.emptying():
-        entries = changes.trash.entries()
+        entries = changes.trash.listing.all()
         changes.trash.purge(entries)
     return len(entries)
 

@@ -46,7 +46,8 @@ from wan_lora_studio.lora.storage.staging_area import (
     sweep_stages,
     write_step,
 )
-from wan_lora_studio.lora.storage.trash import Trash, Trashed
+from wan_lora_studio.lora.storage.trash import Trash
+from wan_lora_studio.lora.storage.trash_entries import Trashed
 
 __all__ = [
     "MOVED_TABLES",

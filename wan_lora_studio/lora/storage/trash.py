@@ -1,8 +1,7 @@
 """Deleted LoRAs: moved into `<loras_dir>/.trash/<id>/` with a manifest, until restored or purged.
 
-One of an extra folder on another disk goes into a `.trash` there, so that nothing is copied. What
-is known of the files (use, edits, roles) follows them there and back. Needs the library's lock for
-every change.
+What is known of the files (use, edits, roles) follows them there and back. Needs the library's lock
+for every change.
 """
 
 from __future__ import annotations
@@ -11,72 +10,22 @@ import json
 import os
 import shutil
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
-from pathlib import Path, PurePosixPath
-from typing import Any
+from datetime import UTC, datetime
+from pathlib import Path
 
 from wan_lora_studio.errors import LoRAError, LoRANotFoundError, together
 from wan_lora_studio.filesystem import rename, sync_folder
-from wan_lora_studio.lora.files import read_small
-from wan_lora_studio.lora.names import name_key
 from wan_lora_studio.lora.storage.catalog import Catalog
 from wan_lora_studio.lora.storage.journal import Journal
 from wan_lora_studio.lora.storage.moves import Move, remove_empty
 from wan_lora_studio.lora.storage.staging_area import discard_stages, step_path, write_step
-from wan_lora_studio.units import MB
-from wan_lora_studio.untrusted_json import read_object
+from wan_lora_studio.lora.storage.trash_entries import MANIFEST, Trashed, TrashEntries
 
-FOLDER = ".trash"
-MANIFEST = "manifest.json"
 PURGED = ".purged-"
-OUTSIDE = ".outside"
 WRITERS = 8
-
-
-@dataclass(frozen=True)
-class Trashed:
-    """One deletion. `paths` are relative to the library; `deleted` is ISO 8601, UTC; bytes.
-
-    `base` is the extra folder in which its files are kept, "" for the library itself.
-    """
-
-    id: str
-    name: str
-    paths: tuple[str, ...]
-    deleted: str
-    size: int = 0
-    base: str = ""
-    together: str = ""  # the same for all that one request deleted
-
-    @property
-    def place(self) -> str:
-        """How the paths of its files begin while they are in the trash."""
-        return f"{self.base}/{FOLDER}/{self.id}/" if self.base else f"{FOLDER}/{self.id}/"
-
-    def stored(self, path: str) -> str:
-        """Where the file from `path` lies."""
-        if self.base:
-            return self.place + path.removeprefix(f"{self.base}/")
-        return self.place + _stored(path)
-
-    def is_meant(self, name: str, entry_id: str | None) -> bool:
-        """Whether it is of that name, and has the id if one is given; which may be that of all
-        that were deleted together."""
-        ids = (None, self.id, self.together or self.id)
-        return name_key(self.name) == name_key(name) and entry_id in ids
-
-    def to_plain(self) -> dict[str, Any]:
-        return {
-            "id": self.id,
-            "name": self.name,
-            "files": list(self.paths),
-            "deleted": self.deleted,
-            "size_mb": round(self.size / MB, 3),
-        }
 
 
 class Trash:
@@ -87,10 +36,9 @@ class Trash:
     ) -> None:
         """`extra` are folders outside the library from which files may come."""
         self._root = root
-        self._extra = tuple(extra)
+        self.listing = TrashEntries(root, extra)
         self._catalog = catalog
         self._intents = intents
-        self._known: dict[str, Trashed | None] = {}  # by folder
 
     def put(self, name: str, paths: Sequence[str]) -> Trashed:
         """Move the files away; either all of them or, if anything fails, none."""
@@ -105,7 +53,9 @@ class Trash:
         steps: list[Path] = []
         try:
             entries = [
-                Trashed(_new_id(), name, tuple(paths), _now(), 0, self._base(paths), batch)
+                Trashed(
+                    _new_id(), name, tuple(paths), _now(), 0, self.listing.base_of(paths), batch
+                )
                 for name, paths in loras.items()
             ]
             with ThreadPoolExecutor(WRITERS) as pool:  # so that they are synced together
@@ -115,7 +65,7 @@ class Trash:
                 each.result()
             moved = {path: entry.stored(path) for entry in entries for path in entry.paths}
             moves = [
-                Move(step, self._folder(entry) / MANIFEST)
+                Move(step, self.listing.folder(entry) / MANIFEST)
                 for step, entry in zip(steps, entries, strict=True)
             ]
             moves += [Move(self._root / old, self._root / new) for old, new in moved.items()]
@@ -136,9 +86,9 @@ class Trash:
     ) -> tuple[Trashed, list[Move], dict[str, str]]:
         """What puts the files away, first the manifest from a step that is written now; and the
         new path of each file. For a change that is carried out by the caller. Raises OSError."""
-        entry = Trashed(_new_id(), name, tuple(paths), _now(), base=self._base(paths))
+        entry = Trashed(_new_id(), name, tuple(paths), _now(), base=self.listing.base_of(paths))
         moved = {path: entry.stored(path) for path in paths}
-        manifest = Move(self._write_manifest(entry), self._folder(entry) / MANIFEST)
+        manifest = Move(self._write_manifest(entry), self.listing.folder(entry) / MANIFEST)
         files = [Move(self._root / old, self._root / new) for old, new in moved.items()]
         return entry, [manifest, *files], moved
 
@@ -166,7 +116,7 @@ class Trash:
     def found(self, names: Sequence[str], entry_id: str | None) -> list[Trashed | LoRAError]:
         """For each name its newest deletion, or the one with that id; or why it cannot be
         restored: there is none, or its place has been taken."""
-        entries = self.entries()
+        entries = self.listing.all()
         return [self._found(name, entry_id, entries) for name in names]
 
     def _found(
@@ -190,7 +140,8 @@ class Trash:
         try:
             files = [Move(self._root / old, self._root / new) for old, new in moved.items()]
             files += [
-                Move(self._folder(entry) / MANIFEST, step_path(self._root)) for entry in entries
+                Move(self.listing.folder(entry) / MANIFEST, step_path(self._root))
+                for entry in entries
             ]
             self._intents.carry_out(files, lambda db: self._catalog.moved(db, moved, {}))
         except FileExistsError as error:
@@ -201,14 +152,7 @@ class Trash:
             ) from error
         for entry in entries:
             with suppress(OSError):  # the next start sweeps what stays
-                _remove_if_empty(self._folder(entry))
-
-    def entries(self) -> list[Trashed]:
-        """What can be restored, the newest first. A damaged entry is left alone."""
-        read = (
-            self._read(folder, base) for base in self._bases() for folder in self._folders(base)
-        )
-        return sorted(filter(None, read), key=lambda entry: entry.id, reverse=True)
+                _remove_if_empty(self.listing.folder(entry))
 
     def purge(self, entries: Sequence[Trashed]) -> None:
         """Delete for good, in this order. Each entry goes at once, by its renaming; its files
@@ -220,7 +164,7 @@ class Trash:
                 self._forget(gone, entry)
 
     def _hide(self, entry: Trashed) -> Path:
-        folder = self._folder(entry)
+        folder = self.listing.folder(entry)
         gone = folder.with_name(f"{PURGED}{entry.id}")
         try:
             rename(folder, gone)
@@ -244,89 +188,15 @@ class Trash:
             self._catalog.forget_below(entry.place)
             shutil.rmtree(gone, ignore_errors=True)
 
-    def expired(self, days: float, megabytes: float) -> list[Trashed]:
-        """What is older than `days`, or over `megabytes` in all, counted from the newest.
-
-        0 is no limit. The newest deletion never expires by its size, with all that went together
-        with it, so that it can be undone.
-        """
-        if not days and not megabytes:
-            return []
-        oldest = (datetime.now(UTC) - timedelta(days=days)).isoformat() if days else ""
-        found, total = [], 0
-        known = self._remembered()
-        newest = known[0] if known else None
-        for entry in known:
-            total += entry.size
-            undoable = entry is newest or (newest and entry.together == newest.together != "")
-            too_much = bool(megabytes) and not undoable and total > megabytes * MB
-            if too_much or entry.deleted < oldest:
-                found.append(entry)
-        return [entry for entry in found if self._read(self._folder(entry), entry.base)]
-
-    def _remembered(self) -> list[Trashed]:
-        """As `entries`, where each is read once; what was done to its files since does not show."""
-        before, self._known = self._known, {}
-        for base in self._bases():
-            for folder in self._folders(base):
-                place = str(folder)
-                self._known[place] = before.get(place) or self._read(folder, base)
-        found = filter(None, self._known.values())
-        return sorted(found, key=lambda entry: entry.id, reverse=True)
-
     def sweep(self) -> None:
         """Remove what a kill left of a purge or a restore. Needs that no intent is unfinished."""
-        for base in self._bases():
-            for folder in self._folders(base, hidden=True):
+        for base in self.listing.bases():
+            for folder in self.listing.folders(base, hidden=True):
                 if folder.name.startswith(PURGED):
                     gone = Trashed(folder.name.removeprefix(PURGED), "", (), "", base=base)
                     self._forget(folder, gone)
                 elif not folder.name.startswith("."):
                     _remove_if_empty(folder)
-
-    def _base(self, paths: Sequence[str]) -> str:
-        """Where these files are kept once they are deleted: on their own disk if they share one."""
-        for folder in self._extra:
-            if all(Path(path).is_relative_to(folder) for path in paths):
-                elsewhere = folder.stat().st_dev != self._root.stat().st_dev
-                return folder.as_posix() if elsewhere else ""
-        return ""
-
-    def _bases(self) -> Iterator[str]:
-        yield ""
-        yield from (folder.as_posix() for folder in self._extra)
-
-    def _folder(self, entry: Trashed) -> Path:
-        return self._root / entry.place
-
-    def _folders(self, base: str, *, hidden: bool = False) -> Iterator[Path]:
-        top = self._root / base / FOLDER
-        if top.is_symlink() or not top.is_dir():
-            return
-        with os.scandir(top) as listed:
-            names = [each.name for each in listed if each.is_dir(follow_symlinks=False)]
-        for name in names:
-            if hidden or not name.startswith("."):
-                yield top / name
-
-    def _read(self, folder: Path, base: str) -> Trashed | None:
-        if (folder / MANIFEST).is_symlink():
-            return None  # the trash makes no links of its own
-        try:
-            values = read_object(read_small(folder / MANIFEST, MB))
-            paths = [str(path) for path in values["paths"]]
-            name, deleted = str(values["name"]), str(values["deleted"])
-            batch = str(values.get("together", ""))
-        except (OSError, ValueError, KeyError, TypeError):
-            return None
-        own = [Path(base)] if base else self._extra
-        known = [path for path in paths if Path(path).is_absolute() or not base]
-        expected = [path for path in known if _is_expected(path, own)]
-        entry = Trashed(folder.name, name, tuple(expected), deleted, 0, base, batch)
-        files = [self._root / entry.stored(path) for path in expected]
-        if not files or not all(os.path.lexists(path) for path in files):
-            return None
-        return replace(entry, size=sum(path.lstat().st_size for path in files))
 
 
 def _now() -> str:
@@ -349,25 +219,6 @@ def _to_blame(error: OSError, folders: Mapping[str, set[str]]) -> list[str]:
     """The names of those in the folder of the file that the error is about."""
     about = {str(Path(name).parent) for name in (error.filename, error.filename2) if name}
     return [name for name, own in folders.items() if own & about]
-
-
-def _stored(path: str) -> str:
-    """Where in a deletion's folder the file from `path` lies; one of an extra folder is told
-    apart by a name that the library cannot have."""
-    if not Path(path).is_absolute():
-        return path
-    return f"{OUTSIDE}/{path.replace(':', '').lstrip('/')}"
-
-
-def _is_expected(path: str, extra: Sequence[Path]) -> bool:
-    """Whether a file may be put back to `path`: within the library, or an extra folder."""
-    place = PurePosixPath(path)
-    if Path(path).is_absolute():
-        folder = next((each for each in extra if Path(path).is_relative_to(each)), None)
-        if folder is None:
-            return False
-        place = PurePosixPath(Path(path).relative_to(folder).as_posix())
-    return bool(place.parts) and not any(part[0] in "./" for part in place.parts)
 
 
 def _empty(folder: Path) -> None:
