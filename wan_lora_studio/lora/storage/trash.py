@@ -40,10 +40,6 @@ class Trash:
         self._catalog = catalog
         self._intents = intents
 
-    def put(self, name: str, paths: Sequence[str]) -> Trashed:
-        """Move the files away; either all of them or, if anything fails, none."""
-        return self.put_all({name: paths})[0]
-
     def put_all(self, loras: Mapping[str, Sequence[str]]) -> list[Trashed]:
         """Move the files of several LoRAs away in one change: all of them or none.
 
@@ -100,18 +96,6 @@ class Trash:
 
     def _folders_of(self, paths: Sequence[str]) -> set[str]:
         return {str((self._root / path).parent) for path in paths}
-
-    def restore(self, name: str, entry_id: str | None = None) -> Trashed:
-        """Put the newest deletion of that name back where it was, or the one with that id.
-
-        Raises LoRANotFoundError if there is none, LoRAError if something is in its place by
-        now; in both cases nothing changes.
-        """
-        (entry,) = self.found([name], entry_id)
-        if isinstance(entry, LoRAError):
-            raise entry
-        self.restore_all([entry])
-        return entry
 
     def found(self, names: Sequence[str], entry_id: str | None) -> list[Trashed | LoRAError]:
         """For each name its newest deletion, or the one with that id; or why it cannot be
