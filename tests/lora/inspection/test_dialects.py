@@ -233,11 +233,38 @@ def test_names_that_only_look_like_wrapped_ones(key: str) -> None:
 
 
 def test_a_variants_layer_is_ignored_by_name_and_counted() -> None:
-    vace = [f"vace_blocks.{n}.self_attn.q.lora_{half}.weight" for n in (0, 1) for half in "AB"]
-    reading = read_keys([*musubi(blocks=1), *vace])
-    assert set(reading.ignored) == set(vace)
-    assert all("VACE" in reason for reason in reading.ignored.values())
+    added = [f"blocks.{n}.cross_attn.k_ip.lora_{half}.weight" for n in (0, 1) for half in "AB"]
+    reading = read_keys([*musubi(blocks=1), *added])
+    assert set(reading.ignored) == set(added)
+    assert all("an IP adapter" in reason for reason in reading.ignored.values())
     assert reading.unread == {None: 2}
+
+
+@pytest.mark.parametrize(
+    ("key", "module"),
+    [
+        ("vace_blocks.7.self_attn.q.lora_A.default.weight", "vace_blocks.7.attn1.to_q"),
+        ("pipe.vace.vace_blocks.7.ffn.0.lora_A.default.weight", "vace_blocks.7.ffn.net.0.proj"),
+        ("transformer.vace_blocks.0.proj_in.lora_A.weight", "vace_blocks.0.proj_in"),
+        ("diffusion_model.vace_blocks.0.before_proj.lora_B.weight", "vace_blocks.0.proj_in"),
+        ("diffusion_model.vace_blocks.7.after_proj.lora_B.weight", "vace_blocks.7.proj_out"),
+        (
+            "lora_unet__vace_blocks_7_cross_attn_k_img.lora_up.weight",
+            "vace_blocks.7.attn2.add_k_proj",
+        ),
+        ("lora_unet_vace_blocks_0_after_proj.lora_up.weight", "vace_blocks.0.proj_out"),
+        ("lora_unet__vace_patch_embedding.lora_up.weight", "vace_patch_embedding"),
+    ],
+)
+def test_a_layer_of_vace_in_each_naming(key: str, module: str) -> None:
+    (found,) = read_keys([key]).mapped
+    assert found.module == module
+
+
+@pytest.mark.parametrize("name", ["before_proj", "proj_in", "after_proj"])
+def test_only_blocks_of_vace_have_projections_around_them(name: str) -> None:
+    key = f"diffusion_model.blocks.0.{name}.lora_A.weight"
+    assert read_keys([key]).unknown == (key,)
 
 
 def test_a_fused_layer_and_one_of_its_projections_are_a_conflict() -> None:

@@ -44,9 +44,9 @@ ALGEBRAS = {
 STAND_IN = {f"{Q}_loras.{half}.weight": (4, DIM) for half in ("down", "up")}
 # keys of files in which nothing can be read → what they are said to be
 NOTHING = {
-    "vace_blocks.0.self_attn.q.lora_A.weight": "VACE",
-    "lora_unet_vace_blocks_0_self_attn_q.lora_down.weight": "VACE",
-    "diffusion_model.vace_patch_embedding.lora_A.weight": "VACE",
+    "vace_blocks.0.mystery.lora_A.weight": "VACE",
+    "lora_unet_vace_blocks_0_mystery.lora_down.weight": "VACE",
+    "diffusion_model.vace_patch_embedding.mystery.lora_A.weight": "VACE",
     "diffusion_model.face_adapter.fuser_blocks.0.linear1_q.lora_A.weight": "Wan2.2-Animate",
     "blocks.0.audio_cross_attn.q_linear.lora_A.weight": "audio-driven",
     "lora_te1_text_model_encoder_layers_0_mlp_fc1.lora_up.weight": "a text encoder only",

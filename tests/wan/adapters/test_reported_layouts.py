@@ -21,7 +21,7 @@ from torch import Tensor
 from tests.support.applying import TOLERANCE, apply, difference, item
 from tests.support.loras.key_tables import spelled
 from tests.support.loras.weights import ORIGINAL_NAMES, ORIGINAL_NORMS, ORIGINAL_ROOTS
-from wan_lora_studio.errors import UnsupportedLoRAError
+from wan_lora_studio.errors import IncompatibleLoRAError, UnsupportedLoRAError
 from wan_lora_studio.lora.inspection.architectures import architecture_from_config
 from wan_lora_studio.lora.inspection.compatibility import judge
 from wan_lora_studio.lora.inspection.inspector import inspect_lora, require_supported
@@ -40,13 +40,13 @@ DTYPES = {
 REFUSED = {
     "W14": "a layer replaced as a whole",
     "W30": "Stand-In",
-    "W31": "VACE",
     "W32": "scaled float8",
     "W34": "quanto",
     "W35": "float8 whose scales are missing",
     "W36a": "OFT is", "W36b": "OFT is", "W36c": "BOFT", "W36d": "GLoRA", "W36e": "IA3",
     "W37a": "OFT is", "W37b": "OFT is", "W37c": "BOFT", "W37d": "GLoRA", "W37e": "IA3",
 }  # fmt: skip
+FOR_VACE = "W31"
 # (layers that are applied, layers that the file names) where those differ.
 PARTLY = {"W04": (20, 21), "W12": (20, 24), "W15": (20, 24), "W16": (27, 36), "W17": (20, 21)}
 CONFIG = {
@@ -187,7 +187,7 @@ def output(model: Any) -> Tensor:
 
 
 @pytest.mark.parametrize(
-    "case", [case for case in CASES if case_id(case) not in REFUSED], ids=case_id
+    "case", [case for case in CASES if case_id(case) not in {FOR_VACE, *REFUSED}], ids=case_id
 )
 def test_what_is_applied_is_exact(case: dict[str, Any], mode: Mode, tmp_path: Path) -> None:
     tensors = tensors_of(case)
@@ -225,6 +225,23 @@ def test_what_is_applied_is_exact(case: dict[str, Any], mode: Mode, tmp_path: Pa
     assert verdict.to_dict()["coverage"] == report["coverage"]
     assert verdict.ignored.keys() == report["ignored"].keys()
     assert list(verdict.unknown) == report["unknown"]
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case_id(case) == FOR_VACE], ids=case_id)
+def test_what_is_for_vace_alone_says_so(case: dict[str, Any], mode: Mode, tmp_path: Path) -> None:
+    path = tmp_path / case["file"]
+    save_file(tensors_of(case), str(path))
+    info = inspect_lora(path)
+    require_supported(info, path.name)
+    architecture = architecture_from_config("t", "T", ("high",), {**CONFIG, **case["model"][0]})
+    found = judge({"both": info}, "tiny", architecture)
+    assert found.verdict == "no"
+    assert "VACE" in " ".join(found.reasons)
+    with (
+        pytest.raises(IncompatibleLoRAError, match="VACE"),
+        apply(models(case), [item("a", 1.0, both=path)], mode),
+    ):
+        pytest.fail("it was applied")
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if case_id(case) in REFUSED], ids=case_id)

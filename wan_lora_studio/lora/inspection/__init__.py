@@ -8,12 +8,14 @@ from __future__ import annotations
 from wan_lora_studio.lora.inspection.architectures import (
     Architecture,
     architecture_for,
+    architecture_from_config,
     config_path,
 )
 from wan_lora_studio.lora.inspection.block_coverage import BlockCoverage, coverage_by_block
 from wan_lora_studio.lora.inspection.compatibility import Compatibility, judge
 from wan_lora_studio.lora.inspection.costs import MODES, Cost, Mode, costs_of
 from wan_lora_studio.lora.inspection.dialects import nothing_readable, read_keys, refusals
+from wan_lora_studio.lora.inspection.foreign_kinds import variant_reason
 from wan_lora_studio.lora.inspection.fused_layers import row_axes
 from wan_lora_studio.lora.inspection.info import INFO_VERSION, Form, LoRAInfo
 from wan_lora_studio.lora.inspection.inspector import (
@@ -79,6 +81,7 @@ __all__ = [
     "RoleMark",
     "Scaling",
     "architecture_for",
+    "architecture_from_config",
     "check_config",
     "config_of",
     "config_path",
@@ -102,5 +105,6 @@ __all__ = [
     "row_axes",
     "says_one_expert",
     "shape_flaw",
+    "variant_reason",
     "without_role_words",
 ]

@@ -1,6 +1,7 @@
 """Architectures: the parameters and shapes of each Wan transformer, computed without torch.
 
-Source: diffusers `WanTransformer3DModel` (0.42). A test compares this with the real class.
+Source: diffusers `WanTransformer3DModel` and `WanVACETransformer3DModel` (0.42). A test compares
+this with the real classes.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from wan_lora_studio.untrusted_json import UntrustedJSONError, read_object
 
 TEXT_DIM = 4096
 FREQ_DIM = 256
+VACE_CHANNELS = 96
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,8 @@ CONFIGS: Mapping[str, tuple[str, tuple[str, ...], Mapping[str, Any]]] = MappingP
 def architecture_from_config(
     name: str, title: str, experts: tuple[str, ...], config: Mapping[str, Any]
 ) -> Architecture:
-    """Compute the parameters of a `WanTransformer3DModel` with this config.
+    """Compute the parameters of a `WanTransformer3DModel` with this config; of a
+    `WanVACETransformer3DModel` where the config has `vace_layers`.
 
     Missing entries have the class's defaults. Raises ModelLoadError if a size is no number.
     """
@@ -140,6 +143,12 @@ def _parameters(config: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
     found |= _condition_embedder(dim, config)
     for index in range(int(config.get("num_layers") or 40)):
         found |= _block(f"blocks.{index}", dim, config)
+    if config.get("vace_layers") is not None:
+        control = int(config.get("vace_in_channels") or VACE_CHANNELS)
+        found["vace_patch_embedding.weight"] = (dim, control, *patch)
+        found["vace_patch_embedding.bias"] = (dim,)
+        for index in range(len(config["vace_layers"])):
+            found |= _vace_block(f"vace_blocks.{index}", dim, config, first=index == 0)
     found |= _linear("proj_out", dim, out * prod(patch))
     found["scale_shift_table"] = (1, 2, dim)
     return found
@@ -192,3 +201,11 @@ def _block(path: str, dim: int, config: Mapping[str, Any]) -> dict[str, tuple[in
     found |= _linear(f"{path}.ffn.net.2", ffn, dim)
     found[f"{path}.scale_shift_table"] = (1, 6, dim)
     return found
+
+
+def _vace_block(
+    path: str, dim: int, config: Mapping[str, Any], *, first: bool
+) -> dict[str, tuple[int, ...]]:
+    """A block like any other, with a projection after it, and one before the first."""
+    found = _block(path, dim, config) | _linear(f"{path}.proj_out", dim, dim)
+    return found | _linear(f"{path}.proj_in", dim, dim) if first else found

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from wan_lora_studio.lora.inspection.architectures import Architecture
 from wan_lora_studio.lora.inspection.dialects import nothing_readable
+from wan_lora_studio.lora.inspection.foreign_kinds import variant_reason
 from wan_lora_studio.lora.inspection.info import LoRAInfo
 from wan_lora_studio.lora.inspection.interface_layers import other_task
 from wan_lora_studio.lora.inspection.layers import LayerGroup
@@ -18,6 +19,7 @@ Verdict = Literal["fits", "partly", "no", "unknown"]
 NAMED = 3  # layers that a reason names before it counts the rest
 NO_IMAGE_LAYER = "a layer for Wan2.1's image embedding, which this model does not have"
 NO_LAYER = "this model has no such layer"
+NO_EXPERT = "this model has no {}-noise expert"
 
 
 @dataclass(frozen=True)
@@ -88,8 +90,7 @@ def judge(
         expert: _compare(_layers_for(infos, expert), architecture, _unread_for(infos, expert))
         for expert in architecture.experts
     }
-    problems = tuple(problem for info in infos.values() for problem in info.problems)
-    return _verdict(infos, model_type, architecture, findings, problems)
+    return _verdict(infos, model_type, architecture, findings)
 
 
 def _layers_for(infos: Mapping[str, LoRAInfo], expert: str) -> Iterator[LayerGroup]:
@@ -99,6 +100,18 @@ def _layers_for(infos: Mapping[str, LoRAInfo], expert: str) -> Iterator[LayerGro
         for layer in info.layers:
             if layer.expert is None or layer.expert == expert:
                 yield layer
+
+
+def _without_expert(infos: Mapping[str, LoRAInfo], experts: tuple[str, ...]) -> dict[str, str]:
+    """The keys of layers for an expert that the model does not have, and which that is."""
+    found: dict[str, str] = {}
+    for role, info in infos.items():
+        for layer in info.layers:
+            wanted = layer.expert or role
+            if wanted not in ("both", *experts):
+                for _, number in layer.modules():
+                    found |= dict.fromkeys(layer.keys(number), NO_EXPERT.format(wanted))
+    return found
 
 
 def _unread_for(infos: Mapping[str, LoRAInfo], expert: str) -> int:
@@ -128,9 +141,7 @@ def _compare(layers: Iterator[LayerGroup], architecture: Architecture, unread: i
         problem = mismatch(layer.shapes, *shapes)
         for module, number in layer.modules():
             if not architecture.has(module):
-                image = any(name in module for name in IMAGE_LAYERS)
-                reason = NO_IMAGE_LAYER if image else NO_LAYER
-                found.absent |= dict.fromkeys(layer.keys(number), reason)
+                found.absent |= dict.fromkeys(layer.keys(number), _why_absent(module))
             elif problem is None:
                 found.matched += 1
         if problem is not None:
@@ -140,14 +151,21 @@ def _compare(layers: Iterator[LayerGroup], architecture: Architecture, unread: i
     return found
 
 
+def _why_absent(module: str) -> str:
+    if any(name in module for name in IMAGE_LAYERS):
+        return NO_IMAGE_LAYER
+    return variant_reason(module) or NO_LAYER
+
+
 def _verdict(
     infos: Mapping[str, LoRAInfo],
     model_type: str,
     architecture: Architecture,
     findings: Mapping[str, _Findings],
-    problems: tuple[str, ...],
 ) -> Compatibility:
+    problems = [problem for info in infos.values() for problem in info.problems]
     absent = {key: why for found in findings.values() for key, why in found.absent.items()}
+    absent |= _without_expert(infos, architecture.experts)
     ignored = {key: why for info in infos.values() for key, why in info.ignored.items()} | absent
     unknown = tuple(dict.fromkeys(key for info in infos.values() for key in info.unknown))
     refusals = [*problems, *_wrong_shapes(infos, findings, architecture)]
@@ -197,6 +215,10 @@ def _nothing_fits(
     misfits = dict.fromkeys(item for found in findings.values() for item in found.misfits)
     if misfits:
         return f"None of its layers fits {architecture.title}: {'; '.join(misfits)}."
+    absent = {why: key for found in findings.values() for key, why in found.absent.items()}
+    if len(absent) == 1 and NO_LAYER not in absent:
+        ((why, key),) = absent.items()
+        return f"Nothing in it can be used: {why} ({key})."
     return f"No layer of the file is in {architecture.title}."
 
 

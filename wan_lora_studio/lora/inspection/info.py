@@ -16,7 +16,7 @@ from wan_lora_studio.lora.inspection.role_evidence import Expert, RoleEvidence
 from wan_lora_studio.lora.inspection.scaling import Scaling
 from wan_lora_studio.lora.inspection.shapes import Algebra
 
-INFO_VERSION = 7  # to be raised whenever the reading of files changes
+INFO_VERSION = 8  # to be raised whenever the reading of files changes
 DESCRIBED = tuple(item.name for item in fields(Description))
 
 

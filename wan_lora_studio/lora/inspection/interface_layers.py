@@ -18,6 +18,7 @@ _IMAGE = "condition_embedder.image_embedder"
 FREE: Mapping[str, tuple[bool, bool]] = MappingProxyType(
     {
         "patch_embedding": (False, True),
+        "vace_patch_embedding": (False, True),
         "proj_out": (True, False),
         f"{_IMAGE}.norm1": (True, True),
         f"{_IMAGE}.ff.net.0.proj": (True, True),
@@ -45,7 +46,7 @@ def other_task(module: str, shapes: Shapes, weight: Shape | None, bias: Shape | 
         return None
     if rows <= {weight[0]} and columns <= {prod(weight[1:])}:
         return None
-    if module == "patch_embedding":
+    if module.endswith("patch_embedding"):
         made, there = (count // kernel for count in (*columns, prod(weight[1:])))
         return f"{module} is made for {made} input channels, and this model has {there}"
     made_for = "×".join(map(str, (*rows, *columns)))

@@ -34,7 +34,7 @@ HOLDERS: Mapping[str, ExpertMark | None] = MappingProxyType({
 })  # fmt: skip
 # `lora_unet__` is VideoX-Fun's; what follows a plain `lora_unet_` may begin with an underscore.
 _HEAD = re.compile(
-    r"lora_unet__(?=blocks|[a-z]+_embedding|time_proj|head|img_emb)"
+    r"lora_unet__(?=(?:vace_)?blocks|vace_patch|[a-z]+_embedding|time_proj|head|img_emb)"
     r"|lora_(?:unet|transformer(?:_[12](?=_))?|dit2?)_|lycoris_"
 )
 _PASSING = "|".join(name.strip("_") for name in TRANSPARENT)

@@ -1,6 +1,7 @@
 """Layer names of a Wan transformer: original and underscored → diffusers.
 
-Source of the map: diffusers `scripts/convert_wan_to_diffusers.py`. Original `norm3` is diffusers'
+Source of the map: diffusers `scripts/convert_wan_to_diffusers.py`. VACE has a second row of blocks,
+`vace_blocks`, which are blocks with a projection before and after. Original `norm3` is diffusers'
 `norm2`, the only block norm with weights, so `norm2` in either naming means that one too.
 FastVideo has names of its own (`configs/models/dits/wanvideo.py`): a block's self-attention is
 spread over the block, as `to_q` and so on.
@@ -76,6 +77,9 @@ DIFFUSERS_BLOCK = {
     **{f"attn{n}.{name}": f"attn{n}.to_{name}" for n in "12" for name in ("qkv", "kv")},
     **_FASTVIDEO_BLOCK,
 }
+# What VACE's blocks have beyond those of every Wan model.
+_VACE_ORIGINAL = {"before_proj": "proj_in", "after_proj": "proj_out"}
+_VACE_DIFFUSERS = {name: name for name in _VACE_ORIGINAL.values()}
 ORIGINAL_ROOT = {
     "time_embedding.0": "condition_embedder.time_embedder.linear_1",
     "time_embedding.2": "condition_embedder.time_embedder.linear_2",
@@ -90,6 +94,7 @@ ORIGINAL_ROOT = {
     "head.head": "proj_out",
     "head.modulation": "scale_shift_table",
     "patch_embedding": "patch_embedding",
+    "vace_patch_embedding": "vace_patch_embedding",
 }
 _EMBEDDERS = "condition_embedder"
 DIFFUSERS_ROOT = {
@@ -106,8 +111,9 @@ DIFFUSERS_ROOT = {
 
 # Parameters that belong to no layer of their own: `module` is then the parameter's own path.
 
-_DOTTED_BLOCK = re.compile(r"blocks\.(0|[1-9][0-9]{0,3})\.(.+)")
-_UNDERSCORED_BLOCK = re.compile(r"blocks_(0|[1-9][0-9]{0,3})_(.+)")
+# DiffSynth-Studio holds VACE's blocks in a model of their own, `vace`.
+_DOTTED_BLOCK = re.compile(r"(?:vace\.(?=vace_))?(vace_)?blocks\.(0|[1-9][0-9]{0,3})\.(.+)")
+_UNDERSCORED_BLOCK = re.compile(r"(vace_)?blocks_(0|[1-9][0-9]{0,3})_(.+)")
 
 
 def _underscored(*tables: Mapping[str, str]) -> Mapping[str, str]:
@@ -120,19 +126,32 @@ def _underscored(*tables: Mapping[str, str]) -> Mapping[str, str]:
 
 UNDERSCORED_BLOCK = _underscored(ORIGINAL_BLOCK, DIFFUSERS_BLOCK)
 UNDERSCORED_ROOT = _underscored(ORIGINAL_ROOT, DIFFUSERS_ROOT)
+_VACE_UNDERSCORED = _underscored(_VACE_ORIGINAL, _VACE_DIFFUSERS)
 
 
 def resolve_dotted(path: str) -> tuple[str, Naming] | None:
     """The diffusers path of a dotted layer name, and the naming it was written in."""
-    tables = ((ORIGINAL_BLOCK, ORIGINAL_ROOT), (DIFFUSERS_BLOCK, DIFFUSERS_ROOT))
+    tables = (
+        (ORIGINAL_BLOCK, _VACE_ORIGINAL, ORIGINAL_ROOT),
+        (DIFFUSERS_BLOCK, _VACE_DIFFUSERS, DIFFUSERS_ROOT),
+    )
     namings: tuple[Naming, Naming] = ("original", "diffusers")
     match = _DOTTED_BLOCK.fullmatch(path)
-    for naming, (block, root) in zip(namings, tables, strict=True):
-        if match and match[2] in block:
-            return f"blocks.{match[1]}.{block[match[2]]}", naming
+    for naming, (block, vace, root) in zip(namings, tables, strict=True):
+        if match and (tail := _in_block(match, block, vace)):
+            return tail, naming
         if path in root:
             return root[path], naming
     return None
+
+
+def _in_block(
+    match: re.Match[str], block: Mapping[str, str], vace: Mapping[str, str]
+) -> str | None:
+    """The path of a block's layer; `vace` has the layers that only VACE's blocks have."""
+    row, number, name = match[1] or "", match[2], match[3]
+    tail = block.get(name) or (vace.get(name) if row else None)
+    return f"{row}blocks.{number}.{tail}" if tail else None
 
 
 def resolve_underscored(path: str) -> str | None:
@@ -143,8 +162,7 @@ def resolve_underscored(path: str) -> str | None:
     path = path.replace(".", "_")
     match = _UNDERSCORED_BLOCK.fullmatch(path)
     if match:
-        tail = UNDERSCORED_BLOCK.get(match[2])
-        return None if tail is None else f"blocks.{match[1]}.{tail}"
+        return _in_block(match, UNDERSCORED_BLOCK, _VACE_UNDERSCORED)
     return UNDERSCORED_ROOT.get(path)
 
 

@@ -8,7 +8,13 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from wan_lora_studio.errors import LoRAFileError, UnsupportedLoRAError
-from wan_lora_studio.lora.inspection import fused_into, other_task, row_axes, shape_flaw
+from wan_lora_studio.lora.inspection import (
+    fused_into,
+    other_task,
+    row_axes,
+    shape_flaw,
+    variant_reason,
+)
 from wan_lora_studio.wan.adapters.delta import WeightDelta
 from wan_lora_studio.wan.adapters.diff import DiffDelta
 from wan_lora_studio.wan.adapters.dora import DoRADelta
@@ -120,7 +126,8 @@ def read_layer(layer: Layer, shapes: Shapes) -> LayerReading:
     changes = []
     for parameter, part, delta in _deltas(layer, algebra, weight, bias, shapes):
         if delta is None:
-            ignored[layer.keys[part]] = f"this model has no {parameter}"
+            why = variant_reason(layer.module) or f"this model has no {parameter}"
+            ignored[layer.keys[part]] = why
         else:
             changes.append(Change(parameter, delta))
     return LayerReading(tuple(changes), ignored)
