@@ -93,8 +93,9 @@ ROOMS = {
     "wan.generation": "wan.memory wan.models wan.lora_manager wan.task lora.selection lora.files"
     " lora.roles",
     "wan.memory": "wan.models wan.lora_manager wan.task lora.files",
-    "wan.lora_manager": "wan.adapters wan.ownership wan.task lora.library lora.index"
-    " lora.selection",
+    "wan.lora_manager": "wan.pipeline_facts wan.adapters wan.ownership wan.task lora.library"
+    " lora.index lora.selection",
+    "wan.pipeline_facts": "wan.adapters lora.index lora.inspection lora.roles",
     "wan.models": "wan.adapters wan.ownership",
     "wan.adapters": "wan.ownership lora.storage lora.selection lora.inspection lora.files"
     " lora.roles",

@@ -171,8 +171,9 @@ def add_selection_routes(
 
 def _handover(settings: Settings, context: Context) -> float | None:
     """The share of the steps after which the low-noise expert takes over."""
-    row = settings.models.get(context.model or settings.default_model)
-    if row is None or row.boundary_ratio is None:
+    named = context.model if context.model in settings.models else settings.default_model
+    row = settings.model(str(named))
+    if row.boundary_ratio is None:
         return None
     run = RunSettings.from_plain(context.run)
     steps, shift = run.steps or row.steps, run.flow_shift or row.flow_shift

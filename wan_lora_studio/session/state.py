@@ -110,7 +110,7 @@ class LoRAUIState:
             **self._costs(check),
             "compatibility_warnings": [warning.text for warning in warnings],
             "version": self.version,
-            "model": self.model_type,
+            "model": self._model,
             "stack": [{"name": name, **entry.to_dict()} for name, entry in self.entries.items()],
             "warnings": [warning.to_dict() for warning in warnings],
             "accelerated": self.accelerated,
@@ -138,9 +138,16 @@ class LoRAUIState:
         if self.loras is not None and plain["model"] in self.loras.settings.models:
             self.model_type = plain["model"]
 
+    @property
+    def _model(self) -> str | None:
+        """The model that was chosen; the library's default where it has that one no more."""
+        if self.loras is None or self.model_type in (None, *self.loras.settings.models):
+            return self.model_type
+        return self.loras.settings.default_model
+
     def _check(self) -> SelectionCheck:
         selection = LoRASelection.parse(self.selected_loras)
-        return SelectionCheck(selection, self.loras, self.model_type, self.run)
+        return SelectionCheck(selection, self.loras, self._model, self.run)
 
     def _costs(self, check: SelectionCheck) -> dict[str, Any]:
         """MB that the selection adds while it is applied, seconds to load it, and how far
@@ -149,7 +156,7 @@ class LoRAUIState:
         error = {"loads": 0, "seconds": 0.0, "memory": 0.0}
         usable = [name for name, found in check.records().items() if found["status"] == "ok"]
         if self.loras is not None and usable:
-            cost = self.loras.estimate_memory_impact(usable, model_type=self.model_type)
+            cost = self.loras.estimate_memory_impact(usable, model_type=self._model)
             memory, seconds = cost["total_mb"], cost["load_seconds"]
             seen, time_error = int(cost["loads_seen"]), cost["load_error"]
             error = {"loads": seen, "seconds": time_error, "memory": cost["memory_error"]}
@@ -163,7 +170,7 @@ class LoRAUIState:
     def _accelerators(self) -> dict[str, dict[str, Any]]:
         """The settings of each accelerator in the stack, also of one that is switched off."""
         everything = LoRASelection.parse({name: e.strength for name, e in self.entries.items()})
-        records = SelectionCheck(everything, self.loras, self.model_type).records()
+        records = SelectionCheck(everything, self.loras, self._model).records()
         found = {name: accelerator_of(record) for name, record in records.items()}
         return {name: item.to_dict() for name, item in found.items() if item is not None}
 

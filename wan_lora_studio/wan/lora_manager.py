@@ -24,6 +24,7 @@ from wan_lora_studio.lora.selection import LoRASelection
 from wan_lora_studio.settings import Settings
 from wan_lora_studio.units import MB
 from wan_lora_studio.wan.ownership import Check, nothing
+from wan_lora_studio.wan.pipeline_facts import PipelineFacts, given_model
 from wan_lora_studio.wan.task import GenerationTask, unreadable_prompt
 
 PROMPTS = ("prompt", "negative_prompt")
@@ -72,6 +73,16 @@ class LoRAManager(LoRALibrary):
     def adapter_cache(self) -> AdapterCache:
         """The parsed files that are kept from one use to the next."""
         return self._parsed.cache
+
+    def set_model(self, model_type: str | None, facts: PipelineFacts | None = None) -> bool:
+        """Judge LoRAs for this model alone from now on, by the facts of the pipeline that holds it.
+
+        Verdicts, coverage, estimates, warnings and `settings.models` are those of the model as
+        soon as this returns. Without facts the model is one of the settings' table; with neither,
+        all of that table count again. Without a `model_type` the facts name one. False if nothing
+        changed by it. Raises SettingsError for a model that is neither known nor described.
+        """
+        return self.use_model(given_model(model_type, facts))
 
     def checked(self, task: GenerationTask) -> GenerationTask:
         """The task with every default filled in, ready to run with its LoRAs.

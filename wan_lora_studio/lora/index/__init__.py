@@ -21,6 +21,7 @@ from wan_lora_studio.lora.index.records import Held, Prepared, held_of, record_o
 from wan_lora_studio.lora.index.scanner import ScannedFile, row_of
 from wan_lora_studio.lora.index.search import search_records
 from wan_lora_studio.lora.index.thumbnail_cache import Row, ThumbnailCache
+from wan_lora_studio.lora.index.verdicts import GivenModel
 from wan_lora_studio.lora.index.walk import INODE_BITS, Stamp, Walk, extra_folders
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "NO_PINS",
     "Clock",
     "Entry",
+    "GivenModel",
     "Held",
     "LibraryIndex",
     "Meant",

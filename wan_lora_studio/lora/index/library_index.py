@@ -77,7 +77,6 @@ class LibraryIndex:
     def __init__(self, settings: Settings, catalog: Catalog, clock: Clock = time.monotonic) -> None:
         """`clock` is what says when it is time to look again, in seconds."""
         self._clock = clock
-        self.settings = settings
         self.root = settings.loras_dir
         self.catalog = catalog
         self.lock = threading.RLock()
@@ -109,6 +108,10 @@ class LibraryIndex:
         self._next_look = 0.0
         self._indexed: dict[str, Indexed] = {}
         self._index: list[Indexed] | None = None
+
+    @property
+    def settings(self) -> Settings:
+        return self.judge.settings
 
     @property
     def architectures(self) -> dict[str, Architecture | None]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from wan_lora_studio.errors import ModelLoadError
 from wan_lora_studio.file_boundary import one_file
@@ -15,23 +15,62 @@ from wan_lora_studio.lora.inspection import (
     config_path,
     judge,
 )
-from wan_lora_studio.settings import Settings
+from wan_lora_studio.settings import ModelEntry, Settings
 
 IN_MEMORY = 2048
 
 Verdicts = dict[str, Compatibility]  # by model_type
 
 
-@dataclass
+@dataclass(frozen=True)
+class GivenModel:
+    """The one model of a program that has loaded it itself.
+
+    `row` None stands for the settings' own row of that name. `architecture` None: it could not
+    be read, and `unread` says why, or it is that of the settings' model.
+    """
+
+    model_type: str
+    row: ModelEntry | None = None
+    architecture: Architecture | None = None
+    unread: str = ""
+
+    def within(self, settings: Settings) -> Settings:
+        """The settings with this model alone. Raises SettingsError if they do not know it."""
+        row = self.row or settings.model(self.model_type)
+        alone = {"models": {self.model_type: row}, "default_model": self.model_type}
+        return settings.model_copy(update=alone)
+
+
 class Judge:
     """Knows the models. A verdict depends on the forms of a LoRA's files and on their roles."""
 
-    settings: Settings
-    architectures: dict[str, Architecture | None] = field(default_factory=dict)
-    _computed: dict[tuple[str, int, int], Architecture | None] = field(default_factory=dict)
-    _verdicts: OrderedDict[tuple[tuple[str, str | None], ...], Verdicts] = field(
-        default_factory=OrderedDict
-    )
+    def __init__(self, settings: Settings) -> None:
+        self.settings = self._told = settings  # with the models that there are now, and at first
+        self.architectures: dict[str, Architecture | None] = {}
+        self.changes = 0  # how often other models were given
+        self._given: GivenModel | None = None
+        self._computed: dict[tuple[str, int, int], Architecture | None] = {}
+        self._verdicts: OrderedDict[tuple[tuple[str, str | None], ...], Verdicts] = OrderedDict()
+
+    def give(self, given: GivenModel | None) -> bool:
+        """From now on there is this model alone, or with None those of the settings.
+
+        False if that is so already. Raises SettingsError for a model that is not known.
+        """
+        if given == self._given:
+            return False
+        self.settings = self._told if given is None else given.within(self._told)
+        self._given = given
+        self._verdicts.clear()  # also those for a model of equal shapes: they name it
+        self.changes += 1
+        self.look()
+        return True
+
+    def take_settings(self, settings: Settings) -> None:
+        """Go by other settings, with the model that was given."""
+        self._told = settings
+        self.settings = settings if self._given is None else self._given.within(settings)
 
     def look(self) -> None:
         """Look at the installed models again."""
@@ -40,8 +79,17 @@ class Judge:
             self._verdicts.clear()
         self.architectures = found
 
+    def unknown(self, model_type: str) -> Compatibility:
+        """The verdict where the model could not be looked at."""
+        title = self.settings.model(model_type).title
+        what = (self._given.unread if self._given else "") or f"{title} is not installed"
+        why = f"{what[:1].upper()}{what[1:]}, so it is not known whether this fits."
+        return Compatibility(model_type, False, "unknown", (why,))
+
     def _architecture(self, model_type: str) -> Architecture | None:
         """The model's architecture, computed anew only if its local config changed."""
+        if self._given is not None and self._given.row is not None:
+            return self._given.architecture
         try:
             found = config_path(self.settings, model_type).stat()
             stamp = (model_type, found.st_mtime_ns, found.st_size)
@@ -76,9 +124,7 @@ class Judge:
         found = {}
         for model_type, architecture in self.architectures.items():
             if architecture is None:
-                title = self.settings.model(model_type).title
-                why = f"{title} is not installed, so it is not known whether this fits."
-                found[model_type] = Compatibility(model_type, False, "unknown", (why,))
+                found[model_type] = self.unknown(model_type)
             else:
                 found[model_type] = judge(infos, model_type, architecture)
         return found

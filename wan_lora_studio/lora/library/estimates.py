@@ -68,11 +68,12 @@ class Estimates:
         """The same as a value. Raises LoRANotFoundError, or a file's own error."""
         settings, index = self.shared.settings, self.shared.index
         chosen = model_type or settings.default_model
-        experts = settings.model(chosen).experts
+        row = settings.model(chosen)
         infos = [self.lookup.info(name) for name in names]
         index.load()
         with self.shared.lock:
             architecture = index.architectures.get(chosen)
+        experts = row.experts if architecture is None else architecture.experts
         experience = self.experience()
         costs = costs_of(infos, experts, architecture, on_gpu=self._on_gpu(experience))
         lessons = {mode: experience.lesson(chosen, mode) for mode in MODES}

@@ -9,12 +9,13 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
-from wan_lora_studio.lora.index import Clock, Meant, Pins, ScannedFile
+from wan_lora_studio.errors import LoRAError
+from wan_lora_studio.lora.index import Clock, GivenModel, Meant, Pins, ScannedFile
 from wan_lora_studio.lora.inspection import BlockCoverage, Compatibility, LoRAInfo
 from wan_lora_studio.lora.library.adding import add_sidecar, adopt, place
 from wan_lora_studio.lora.library.annotations import (
@@ -83,8 +84,16 @@ class LoRALibrary:
         self._lookup = self._parts.lookup
         self._queries = Queries(self._shared, self._lookup)
         self._estimates = Estimates(self._shared, self._lookup)
-        self.settings = settings
         self.root = settings.loras_dir
+
+    @property
+    def settings(self) -> Settings:
+        """With the models that there are now: those of the settings, or the one that was given."""
+        return self._shared.settings
+
+    @settings.setter
+    def settings(self, settings: Settings) -> None:
+        self._shared.index.judge.take_settings(settings)
 
     # Looking at the folder
 
@@ -413,6 +422,20 @@ class LoRALibrary:
         `video` is what came of it, from which a LoRA without any picture takes its own.
         """
         record_use(self._shared, names_with_strengths, video)
+
+    # Which model there is
+
+    def use_model(self, given: GivenModel | None) -> bool:
+        """Judge for this model alone from now on; with None for those of the settings again.
+
+        False if that is so already. Raises SettingsError for a model that is not known.
+        """
+        with self._shared.lock:
+            if not self._shared.index.judge.give(given):
+                return False
+        with suppress(LoRAError):  # `shown_version` changes all the same
+            self._shared.catalog.bump()
+        return True
 
     # What is applied now
 

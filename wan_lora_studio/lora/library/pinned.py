@@ -48,7 +48,7 @@ class PinnedLookup:
         pin = self.pins.get(name)
         if pin is None:
             return self.others.explain_compatibility(name, model_type)
-        title = self.shared.settings.model(model_type).title
+        self.shared.settings.model(model_type)
         self.shared.look()
         with self.shared.lock:
             architecture = self.shared.index.architectures.get(model_type)
@@ -57,6 +57,5 @@ class PinnedLookup:
         except LoRAError as error:
             return Compatibility(model_type, False, "no", (error.message,))
         if architecture is None:
-            why = f"{title} is not installed, so it is not known whether this fits."
-            return Compatibility(model_type, False, "unknown", (why,))
+            return self.shared.index.judge.unknown(model_type)
         return judge(infos, model_type, architecture)

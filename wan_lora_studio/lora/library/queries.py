@@ -86,7 +86,8 @@ class Queries:
         self.shared.look_for_page()
         with self.shared.lock:
             held = sorted(self.shared.uses.held().items())
-            seen = self.shared.index.seen_revision, self.shared.catalog.revision(), held
+            index = self.shared.index
+            seen = index.seen_revision, self.shared.catalog.revision(), held, index.judge.changes
         return hashlib.sha256(repr(seen).encode(errors="replace")).hexdigest()[:32]
 
     def folders(self) -> list[str]:

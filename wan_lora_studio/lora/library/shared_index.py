@@ -44,7 +44,6 @@ class SharedIndex:
     """
 
     def __init__(self, settings: Settings, clock: Clock = time.monotonic) -> None:
-        self.settings = settings
         self.root = settings.loras_dir
         try:
             self.root.mkdir(parents=True, exist_ok=True)
@@ -65,6 +64,11 @@ class SharedIndex:
         self.lacks_pictures = True
         self._background = Background(Refreshing(self.index, self.thumbnails, self))
         self._may_go_on = True
+
+    @property
+    def settings(self) -> Settings:
+        """With the models that there are now."""
+        return self.index.settings
 
     @property
     def refresh_progress(self) -> dict[str, Any] | None:

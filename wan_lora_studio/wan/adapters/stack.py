@@ -18,6 +18,7 @@ from wan_lora_studio.wan.adapters.custody import custody_of
 from wan_lora_studio.wan.adapters.layout import Layout
 from wan_lora_studio.wan.adapters.merge import MergedExpert
 from wan_lora_studio.wan.adapters.metering import LoadMeter
+from wan_lora_studio.wan.adapters.pipeline_parts import transformers_of
 from wan_lora_studio.wan.adapters.plan import Plan
 from wan_lora_studio.wan.adapters.resolve import Resolved, StackItem, resolve
 from wan_lora_studio.wan.adapters.runtime import Residency, RuntimeExpert
@@ -25,8 +26,6 @@ from wan_lora_studio.wan.adapters.step_clock import StepClock, StepDriver, detac
 from wan_lora_studio.wan.ownership import Check, Claim, nothing
 
 __all__ = ["AppliedStack", "StackItem", "applied_stack"]
-
-TRANSFORMERS: dict[Expert, str] = {"high": "transformer", "low": "transformer_2"}
 
 
 class ExpertState(Protocol):
@@ -284,12 +283,8 @@ def applied_stack(
 
 
 def _transformers(pipeline: Any) -> dict[Expert, nn.Module]:
-    """By expert; one that serves as both experts is one."""
-    found: dict[Expert, nn.Module] = {}
-    for expert in EXPERTS:
-        model = getattr(pipeline, TRANSFORMERS[expert], None)
-        if model is not None and model not in found.values():
-            found[expert] = model
+    """By expert. Raises LoRALoadingError if the pipeline has none."""
+    found: dict[Expert, nn.Module] = transformers_of(pipeline)
     if not found:
         raise LoRALoadingError("The pipeline has no transformer to apply LoRAs to.")
     return found
