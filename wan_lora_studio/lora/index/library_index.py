@@ -378,18 +378,7 @@ class LibraryIndex:
                 found = Difference()
             else:
                 found = self._table.renew(folders, files, names, *said)
-            entries = self.entries
-            if found.gone and not found.new and not found.whole:
-                entries = dict(entries)
-                for name in found.gone:
-                    entries.pop(name, None)
-            elif found.whole or found.new:
-                entries = {
-                    name: entries[name]
-                    if name in entries and entries[name].entry is entry
-                    else Prepared(entry, self)
-                    for name, entry in self._table.entries.items()
-                }
+            entries = self._prepared_anew(found)
             self.seen, self.files, self.entries = walk, files, entries
             self.names, self._beside = names, beside
             self._made, self._data_hashes = made, data
@@ -399,6 +388,28 @@ class LibraryIndex:
             for name in about | found.gone:
                 self._indexed.pop(name, None)
             return Renewed(frozenset(about), found.gone - entries.keys())
+
+    def _prepared_anew(self, found: Difference) -> dict[str, Prepared]:
+        """What is listed, in the table's order; what has not changed keeps what it has read."""
+        known = self.entries
+        if found.whole:
+            return {
+                name: old
+                if (old := known.get(name)) is not None and old.entry is entry
+                else Prepared(entry, self)
+                for name, entry in self._table.entries.items()
+            }
+        if not found.gone and not found.new:
+            return known
+        kept = dict(known)
+        for name in found.gone:
+            kept.pop(name, None)
+        kept |= {name: Prepared(entry, self) for name, entry in found.new.items()}
+        if not found.new:
+            return kept
+        # Without a line of Python for each LoRA, of which there may be many thousands.
+        ordered: dict[str, Any] = {**self._table.entries}
+        return ordered | kept
 
     def _about(self, paths: Iterable[str]) -> set[str]:
         """The names of the LoRAs that have these files, or have them beside theirs."""
