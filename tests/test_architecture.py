@@ -26,7 +26,7 @@ GROUND = {
     "extra_model_paths": "filesystem",
     "file_boundary": "errors",
     "filesystem": "",
-    "first_use": "",
+    "lazy_exports": "",
     "folder_rules": "",
     "installed_versions": "",
     "keyword_names": "",

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from wan_lora_studio.lora.index.near_names import distant_name, near_name, shared_name
+from wan_lora_studio.lora.index.names_of_halves import distant_name, near_name, shared_name
 from wan_lora_studio.lora.index.scanner import ScannedFile
 from wan_lora_studio.lora.index.twins import Settled, folder_marks, plain_words, settle_roles
 from wan_lora_studio.lora.inspection import EvidenceSource, RoleEvidence, has_identity, name_role

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from wan_lora_studio.lora.index.near_names import near_name
+from wan_lora_studio.lora.index.names_of_halves import near_name
 from wan_lora_studio.lora.index.twins import folder_key, folder_marks
 
 

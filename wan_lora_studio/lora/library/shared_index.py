@@ -23,8 +23,8 @@ from wan_lora_studio.lora.index import (
     extra_folders,
 )
 from wan_lora_studio.lora.library.background import Background
-from wan_lora_studio.lora.library.following import Following
 from wan_lora_studio.lora.library.library_lock import LibraryLock
+from wan_lora_studio.lora.library.moved_companions import Following
 from wan_lora_studio.lora.library.refresh import Refreshing
 from wan_lora_studio.lora.library.turn import Turn
 from wan_lora_studio.lora.library.use_reports import UseReports

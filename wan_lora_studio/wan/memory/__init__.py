@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from wan_lora_studio.first_use import on_first_use
+from wan_lora_studio.lazy_exports import on_first_use
 from wan_lora_studio.wan.memory.footprint import Footprint, Forecast
 
 if TYPE_CHECKING:

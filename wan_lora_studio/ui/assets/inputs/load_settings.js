@@ -3,7 +3,7 @@ import { el, icon } from "../../../lora_ui/assets/kit/dom.js";
 import { acceptDrops } from "../../../lora_ui/assets/kit/drop_zone.js";
 import { toastError } from "../../../lora_ui/assets/kit/toasts.js";
 import { pictureInput } from "./picture.js";
-import { restoreFromFile, takeWithSettings } from "./restore.js";
+import { restoreFromFile, takeWithSettings } from "./result_settings.js";
 
 const PICTURES = ["png", "jpg", "jpeg", "webp", "gif", "avif"];
 const SETTINGS = /\.(mp4|m4v|webm|json|txt)$/i;

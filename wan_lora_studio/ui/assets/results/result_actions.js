@@ -6,7 +6,7 @@ import { toast, toastError } from "../../../lora_ui/assets/kit/toasts.js";
 import { store } from "../../../lora_ui/assets/model/store.js";
 import { openTab } from "../base/tabs.js";
 import { offerPicture } from "../inputs/picture.js";
-import { restore } from "../inputs/restore.js";
+import { restore } from "../inputs/result_settings.js";
 import { results } from "./results.js";
 
 function path(result, action = "") {

@@ -1,4 +1,4 @@
-"""First use: names of a package that are loaded when they are asked for (PEP 562)."""
+"""Lazy exports: names of a package that are loaded when they are asked for (PEP 562)."""
 
 from __future__ import annotations
 
