@@ -1,4 +1,4 @@
-"""Moved companions: what the app wrote beside a LoRA follows it when another program moved or renamed its file.
+"""Moved companions: what the app wrote beside a LoRA follows its file that others have moved.
 
 That is the user's edits in `stem.json` and the picture that was chosen. Files of others stay
 where they are: whoever moved the LoRA left them there.
