@@ -23,6 +23,7 @@ import gradio as gr
 from gradio.context import get_blocks_context
 
 from lora_ui.generation_controls import create_generation_controls
+from lora_ui.host_model import HostModel
 from lora_ui.hosting import attach_to, belongs_to, extensions_of, launched, serve_after_reload
 from lora_ui.http import PREFIX, Shown, create_sub_app
 from lora_ui.lora_tab import _create_lora_tab
@@ -64,13 +65,13 @@ class LoRAExtension:
         name: str | None = None,
     ) -> None:
         self._given = settings
-        self._model_type = model_type
+        self._model = HostModel(model_type)
         self._pipeline = pipeline
         self._lock = threading.RLock()
         self._uses = Uses()
         self._libraries = 0
         self._panels: frozenset[str] = frozenset()
-        made = _settings(loras_dir, model_type, settings)
+        made = _settings(loras_dir, settings)
         self.key = _key(made.loras_dir) if name is None else _checked(name)
         self._show(made)
 
@@ -86,7 +87,7 @@ class LoRAExtension:
 
     @loras_dir.setter
     def loras_dir(self, folder: str | Path) -> None:
-        self._show(_settings(folder, self._model_type, self._given))
+        self._show(_settings(folder, self._given))
 
     @property
     def pipeline(self) -> Any:
@@ -176,6 +177,7 @@ class LoRAExtension:
         after so many seconds, raises InUseError. Raises a LoRAError that names the LoRA, and
         GenerationError for what is no strength. Use the pipeline in the thread that entered.
         """
+        self._tell_model()
         model = self.loras.settings.default_model
         return self._uses.applied(self.loras, pipe, picked, mode, wait=wait, model_type=model)
 
@@ -184,13 +186,19 @@ class LoRAExtension:
         loras = LoRAManager(settings)
         loras.follow_worker(self._uses.states)
         with self._lock:
+            self._model.tell(loras, self._pipeline)
             self._libraries += 1
-            shown = Shown(self.key, str(self._libraries), loras, self._uses.states)
+            shown = Shown(self.key, str(self._libraries), loras, self._states)
             self._loras, self._sub_app = loras, create_sub_app(shown)
-            self._tell_model()
 
     def _tell_model(self) -> None:
-        """Have the library judge by the pipeline."""
+        """Have the library judge by the pipeline, in which the host may exchange parts."""
+        self._model.tell(self._loras, self._pipeline)
+
+    def _states(self) -> Mapping[str, Any]:
+        """What pages ask for again and again."""
+        self._tell_model()
+        return self._uses.states()
 
     def _keep(self, panel: gr.HTML) -> None:
         belongs_to(panel, self)
@@ -219,9 +227,7 @@ class LoRAExtension:
             )
 
 
-def _settings(
-    loras_dir: str | Path, model_type: str | None, given: Settings | Mapping[str, Any] | None
-) -> Settings:
+def _settings(loras_dir: str | Path, given: Settings | Mapping[str, Any] | None) -> Settings:
     """The settings of one library. Those of the studio on this computer have no part in them."""
     if isinstance(given, Settings):
         fields = {name: getattr(given, name) for name in Settings.model_fields}
@@ -231,14 +237,7 @@ def _settings(
     if not isinstance(given, Settings):
         # Beside the library: what lies in it is listed, or of its own kind.
         fields.setdefault("data_dir", folder.parent / f".{folder.name}-studio")
-    settings = load_settings(SHIPPED_CONFIG, **fields)
-    return (
-        settings
-        if model_type is None
-        else settings.model_copy(
-            update={"models": {model_type: settings.model(model_type)}, "default_model": model_type}
-        )
-    )
+    return load_settings(SHIPPED_CONFIG, **fields)
 
 
 def _key(loras_dir: Path) -> str:

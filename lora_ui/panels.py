@@ -76,16 +76,6 @@ def _page_options(settings: Settings) -> dict[str, object]:
             "default": settings.default_strength,
         },
         "maxUploadBytes": from_mb(settings.max_upload_mb),
-        "models": {
-            name: {
-                "title": row.title,
-                "experts": list(row.experts),
-                "steps": row.steps,
-                "flow_shift": row.flow_shift,
-                "guidance_scale": row.guidance_scale,
-                "guidance_scale_2": row.guidance_scale_2,
-            }
-            for name, row in settings.models.items()
-        },
+        "models": {name: row.shown() for name, row in settings.models.items()},
         "defaultModel": settings.default_model,
     }

@@ -62,14 +62,15 @@ ROOMS = {
     # the extension
     "lora_ui.routes": "lora_ui.http",
     "lora_ui.state": "session",
-    "lora_ui.extension": "lora_ui.generation_controls lora_ui.hosting lora_ui.http"
-    " lora_ui.lora_tab lora_ui.panels lora_ui.selection_value lora_ui.uses wan.adapters"
-    " wan.lora_manager",
+    "lora_ui.extension": "lora_ui.generation_controls lora_ui.host_model lora_ui.hosting"
+    " lora_ui.http lora_ui.lora_tab lora_ui.panels lora_ui.selection_value lora_ui.uses"
+    " wan.adapters wan.lora_manager",
     "lora_ui.generation_controls": "lora_ui.panels lora_ui.selection_value",
     "lora_ui.lora_tab": "lora_ui.panels",
     "lora_ui.panels": "lora_ui.script_panel lora_ui.static",
     "lora_ui.script_panel": "lora_ui.static",
     "lora_ui.selection_value": "lora.selection",
+    "lora_ui.host_model": "wan.lora_manager wan.pipeline_facts",
     "lora_ui.uses": "wan.adapters wan.lora_manager lora.selection",
     "lora_ui.hosting": "lora_ui.http",
     "lora_ui.http": "lora_ui.static session results wan.lora_manager wan.steps lora.uploads"

@@ -101,6 +101,17 @@ class ModelEntry(BaseModel):
         """Roles of the model's transformers, in the order in which they sample."""
         return ("high",) if self.boundary_ratio is None else ("high", "low")
 
+    def shown(self) -> dict[str, Any]:
+        """What a page knows of the model."""
+        return {
+            "title": self.title,
+            "experts": list(self.experts),
+            "steps": self.steps,
+            "flow_shift": self.flow_shift,
+            "guidance_scale": self.guidance_scale,
+            "guidance_scale_2": self.guidance_scale_2,
+        }
+
 
 class ExtraFolder(BaseModel):
     """A folder of LoRAs beside the library. A path alone is one whose files are never changed."""

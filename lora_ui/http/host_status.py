@@ -26,11 +26,8 @@ def create_host_status_router(
         rev: Annotated[str, Query(description="The `rev` of the last answer.")] = "",
     ) -> Response:
         """What is applied now, which library is shown, and its revision. Meant to be polled."""
-        told = {
-            "library": loras.revision,
-            "shown": library,
-            "loras": dict(applied()),
-        }
+        states = dict(applied())  # first: it may find another model in the host
+        told = {"library": loras.revision, "shown": library, "loras": states}
         current = f"{zlib.crc32(json.dumps(told, sort_keys=True).encode()):08x}"
         if rev == current:
             return Response(status_code=204, headers=FRESH)

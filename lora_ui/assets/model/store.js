@@ -105,12 +105,22 @@ class Store extends EventTarget {
       this.folders = data.folders ?? [];
       this.notes = data.notes ?? [];
       this.search = data.search;
+      this.#takeModels(data.models);
       this.progress = data.refresh_progress;
       this.loaded = true;
       this.#revision = data.revision;
     }
     this.#tell("library");
     this.stack.refresh();
+  }
+
+  /** A host may have another model now than it had when the page was built. */
+  #takeModels(models) {
+    const before = this.options.models;
+    this.options.models = Object.fromEntries(
+      models.map(({ model_type: name, ...row }) => [name, { ...before[name], ...row }]),
+    );
+    if (!(this.model in this.options.models)) this.setModel(models[0]?.model_type);
   }
 
   /** The server's library is at `revision`; read it again if that is news. */

@@ -66,9 +66,8 @@ def display_data(
         "models": [
             {
                 "model_type": model_type,
-                "title": entry.title,
-                "experts": list(entry.experts),
                 "known": installed.get(model_type, False),
+                **entry.shown(),
             }
             for model_type, entry in settings.models.items()
         ],

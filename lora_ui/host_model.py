@@ -1,0 +1,32 @@
+"""Host model: which model a host has in memory, as its library is told of it."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from wan_lora_studio.wan.lora_manager import LoRAManager
+from wan_lora_studio.wan.pipeline_facts import PipelineFacts, facts_of
+
+
+class HostModel:
+    """Read from the host's pipeline, and again when something else is in its place."""
+
+    def __init__(self, model_type: str | None) -> None:
+        """`model_type` is the host's name for the model; without a pipeline, one of the table."""
+        self._named = model_type
+        self._lock = threading.Lock()
+        self._facts: PipelineFacts | None = None
+
+    def tell(self, loras: LoRAManager, pipeline: Any) -> None:
+        """Have the library judge by the pipeline as it is now. Costs next to nothing while it
+        has the same transformers."""
+        with self._lock:
+            loras.set_model(self._named, self._read(pipeline))
+
+    def _read(self, pipeline: Any) -> PipelineFacts | None:
+        if pipeline is None:
+            self._facts = None
+        elif self._facts is None or not self._facts.same_as(pipeline):
+            self._facts = facts_of(pipeline)
+        return self._facts
