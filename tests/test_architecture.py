@@ -51,12 +51,12 @@ ROOMS = {
     "ui.server": "ui.page ui.http ui.messages ui.static lora_ui.static jobs.queue wan.lora_manager"
     " lora.uploads",
     "ui.page": "ui.http ui.forms ui.messages ui.static lora_ui.http lora_ui.lora_tab"
-    " lora_ui.generation_controls lora_ui.script_panel lora_ui.static jobs.queue results"
-    " wan.lora_manager",
-    "ui.http": "ui.forms ui.messages ui.static lora_ui.http lora_ui.static jobs.queue results"
-    " wan.lora_manager wan.memory lora.uploads",
+    " lora_ui.generation_controls lora_ui.script_panel lora_ui.static jobs.news jobs.queue"
+    " jobs.job results wan.lora_manager lora.uploads lora.selection",
+    "ui.http": "ui.forms ui.messages ui.static lora_ui.http lora_ui.static jobs.news jobs.queue"
+    " jobs.job results wan.lora_manager wan.memory lora.uploads",
     "ui.forms": "ui.messages jobs.queue jobs.job results wan.lora_manager wan.models wan.task"
-    " lora.files",
+    " lora.files lora.selection",
     "ui.messages": "",
     "ui.static": "",
     # the extension
@@ -78,6 +78,7 @@ ROOMS = {
     "lora_ui.static": "",
     "session": "wan.lora_manager wan.steps lora.selection",
     # the queue
+    "jobs.news": "jobs.queue jobs.job",
     "jobs.queue": "jobs.submission jobs.supervisor jobs.worker jobs.store jobs.status jobs.job"
     " wan.lora_manager wan.memory wan.task",
     "jobs.supervisor": "jobs.worker jobs.store jobs.status jobs.protocol jobs.job results wan.task"

@@ -18,6 +18,7 @@ from lora_ui.http.responses import (
 from lora_ui.http.router import create_lora_router, lora_assets
 from lora_ui.http.same_origin import FOREIGN_PAGE, is_foreign_change
 from lora_ui.http.served_files import served
+from lora_ui.http.sets import SavedSet, listed
 from lora_ui.http.sub_app import Shown, create_sub_app
 
 __all__ = [
@@ -29,12 +30,14 @@ __all__ = [
     "Found",
     "HostRoute",
     "RevalidatedFiles",
+    "SavedSet",
     "Served",
     "Shown",
     "create_lora_router",
     "create_sub_app",
     "error_response",
     "is_foreign_change",
+    "listed",
     "lora_assets",
     "refuse_request",
     "served",

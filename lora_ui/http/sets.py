@@ -29,6 +29,11 @@ class SavedSet(BaseModel):
     loras: list[SetLoRA]
     replace: bool = Field(default=False, description="Whether to write over a set of that name.")
 
+    def save(self, sets: LoRASets, loras: LoRAManager) -> str:
+        """Keep it; gives the name that it has now."""
+        items = [_item(lora, loras) for lora in self.loras]
+        return sets.save(self.name, items, replace=self.replace)
+
 
 class SetName(BaseModel):
     name: str
@@ -47,11 +52,7 @@ def add_sets_routes(router: APIRouter, settings: Settings, loras: LoRAManager) -
     sets = LoRASets(settings)
 
     def everything(**more: Any) -> dict[str, Any]:
-        listed = [
-            {"name": name, "loras": [item.to_dict() for item in items]}
-            for name, items in sets.list().items()
-        ]
-        return {"sets": listed, **more}
+        return {"sets": listed(sets), **more}
 
     @router.get("/api/sets", summary="Every set")
     def read() -> dict[str, Any]:
@@ -59,8 +60,7 @@ def add_sets_routes(router: APIRouter, settings: Settings, loras: LoRAManager) -
 
     @router.post("/api/sets", summary="Save a set")
     def save(body: Annotated[SavedSet, Body()]) -> dict[str, Any]:
-        items = [_item(lora, loras) for lora in body.loras]
-        return everything(name=sets.save(body.name, items, replace=body.replace))
+        return everything(name=body.save(sets, loras))
 
     @router.post("/api/sets/rename", summary="Rename a set")
     def rename(body: Annotated[NewSetName, Body()]) -> dict[str, Any]:
@@ -81,6 +81,14 @@ def add_sets_routes(router: APIRouter, settings: Settings, loras: LoRAManager) -
         known = loras.list_available_loras()
         found = sets.add_file(body.text, body.filename, known)
         return everything(name=found.name, prompt=found.prompt, notes=list(found.notes))
+
+
+def listed(sets: LoRASets) -> list[dict[str, Any]]:
+    """Every set with what it holds, as it is answered."""
+    return [
+        {"name": name, "loras": [item.to_dict() for item in items]}
+        for name, items in sets.list().items()
+    ]
 
 
 def _item(lora: SetLoRA, loras: LoRAManager) -> SetItem:

@@ -39,7 +39,9 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     folder = tmp_path_factory.mktemp("api")
     shutil.copytree(ROOT / "loras", folder / "loras", ignore=shutil.ignore_patterns(".*"))
     shutil.copy(ROOT / "loras" / "pixel_mosaic.safetensors", folder / "my_style.safetensors")
-    (folder / "loras" / "pixel_mosaic.safetensors").unlink()  # the same file is taken only once
+    shutil.copy(ROOT / "loras" / "motion_trail.safetensors", folder / "my_other_style.safetensors")
+    for name in ("pixel_mosaic", "motion_trail"):  # the same file is taken only once
+        (folder / "loras" / f"{name}.safetensors").unlink()
     Image.new("RGB", (64, 64), "orange").save(folder / "cover.png")
     folders = [f"--{name}-dir={folder / name}" for name in ("loras", "outputs", "data")]
     command = [sys.executable, "app.py", "--port=0", "--no-browser", *folders]
@@ -82,6 +84,7 @@ def test_the_shell_examples_run_one_after_another(served: Served) -> None:
 def test_the_python_examples_run(served: Served, text: str) -> None:
     said = run(served, [sys.executable, "-"], text)
     assert "neon_outline ['demo']" in said
+    assert ("/save_set" in text) == ("{'dawn': 0.8, 'golden_hour': 0.5}" in said)
 
 
 def test_no_block_of_the_page_is_left_out() -> None:
@@ -89,11 +92,17 @@ def test_no_block_of_the_page_is_left_out() -> None:
     assert len(BLOCKS) * 2 == PAGE.count("```")
 
 
-def test_every_route_of_the_library_has_an_example() -> None:
+def test_every_operation_has_an_example() -> None:
     for action in (
         *("upload", "rename", "edit", "delete", "undo", "pair", "split", "thumbnail", "folders"),
         *("move", "trash", "search", "details", "refresh"),
     ):
         assert f"/api/loras/{action}" in PAGE
+    for endpoint in (
+        *("generate", "submit", "job", "wait", "cancel", "retry", "status", "loras", "results"),
+        *("upload", "rename", "edit", "delete", "undo", "pair", "split", "sets", "save_set"),
+        *("delete_set", "thumbnail", "set_thumbnail", "clear_thumbnail"),
+    ):
+        assert f'api_name="/{endpoint}"' in PAGE
     for address in ("/api/sets", "/api/sets/export", "/api/jobs", "/api/status", "/metrics"):
         assert f"$studio{address}" in PAGE

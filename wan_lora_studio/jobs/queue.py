@@ -235,6 +235,10 @@ class JobQueue:
         """The newest first."""
         return [self._live(job) for job in self._store.newest(limit)]
 
+    def revision(self) -> int:
+        """Another number after every change but progress, whoever made it."""
+        return self._store.revision()
+
     def pictures(self) -> set[str]:
         """The hashes of the input pictures that jobs hold."""
         return {Path(place).stem for place in self._store.held()[0]}

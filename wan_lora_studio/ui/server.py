@@ -27,6 +27,7 @@ from wan_lora_studio.ui.http import Access, GradioRoutes, Guard, build_api
 from wan_lora_studio.ui.messages import address_unusable, password_needed, port_taken
 from wan_lora_studio.ui.page import build_page, preload_links, studio_theme
 from wan_lora_studio.ui.static import ASSETS, ASSETS_URL, LOOPBACK, TITLE
+from wan_lora_studio.units import from_mb
 from wan_lora_studio.wan.lora_manager import LoRAManager
 
 ENDING_SIGNALS = ("SIGTERM", "SIGBREAK")  # the latter where a console is closed on Windows
@@ -57,7 +58,7 @@ def build_app(
     app.router.routes.append(GradioRoutes())
     gr.mount_gradio_app(
         app,
-        build_page(settings, loras, queue),
+        build_page(settings, loras, uploads, queue),
         path="/",
         theme=studio_theme(),
         head=_head(),
@@ -68,7 +69,7 @@ def build_app(
         show_error=True,
         ssr_mode=False,
         mcp_server=False,
-        max_file_size="64mb",
+        max_file_size=from_mb(settings.max_upload_mb),
     )
     return app
 

@@ -134,6 +134,47 @@ def test_cancel_and_retry(client: TestClient) -> None:
     assert client.post("/api/queue/clear").json() == {"count": 1}
 
 
+def test_waiting_ends_with_a_change_of_the_state(client: TestClient) -> None:
+    job = submit(client, task={**TASK, "prompt": "steps 3"})["id"]
+    seen = []
+    while (seen[-1:] or ["queued"])[0] in ("queued", "running"):
+        seen.append(client.get(f"/api/jobs/{job}", params={"wait": 60}).json()["state"])
+    # Each answer brought news; it may have begun before the first question.
+    assert seen in (["running", "done"], ["done"])
+    assert client.get(f"/api/jobs/{job}", params={"wait": 60}).json()["result"]
+    assert client.get(f"/api/jobs/{'0' * 32}", params={"wait": 60}).status_code == 404
+
+
+@pytest.mark.parametrize("wait", ["0", "-1", "nan"])
+def test_a_wait_of_no_time_is_none(client: TestClient, wait: str) -> None:
+    paused(client)
+    job = submit(client)["id"]
+    answer = client.get(f"/api/jobs/{job}", params={"wait": wait})
+    assert (answer.status_code, answer.json()["state"]) == (200, "queued")
+
+
+def test_a_job_names_a_set(client: TestClient, settings: Settings) -> None:
+    for name in ("dusk", "fog"):
+        weights = musubi(dim_scale=10, only=("self_attn.q",))
+        write_lora(settings.loras_dir / f"{name}.safetensors", weights, {"name": name})
+    paused(client)
+    loras = [{"name": "dusk", "strength": 0.8}, {"name": "fog", "strength": 0.3, "on": False}]
+    client.post("/api/sets", json={"name": "evening", "loras": loras})
+    task = {**TASK, "set": "evening"}
+    assert submit(client, task=task)["task"]["selected_loras"] == {"dusk": 0.8}
+    own = submit(client, task={**task, "selected_loras": {"dusk": 0.1, "fog": 1.0}})
+    assert own["task"]["selected_loras"] == {"dusk": 0.1, "fog": 1.0}
+    said = submit(client, task={**task, "prompt": "quick <lora:dusk:0.4>"})
+    assert said["task"]["selected_loras"] == {"dusk": 0.4}
+    parts = [{"changes": {}}, {"changes": {"set": "evening"}}]
+    made = submit(client, task={**TASK, "set": ""}, parts=parts)["parts"]
+    held = [part["changes"].get("selected_loras") for part in made]
+    assert held == [None, {"dusk": 0.8}]
+    refused = client.post("/api/jobs", json={"task": {**TASK, "set": "night"}})
+    assert refused.status_code == 404
+    assert "no set 'night'" in refused.json()["error"]["message"]
+
+
 @pytest.mark.parametrize(
     ("method", "path", "body", "expected"),
     [

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -12,14 +15,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from gradio_client import Client
+from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
+from PIL import Image
 
 from tests.support.jobs.scripted_queue import wait_until
 from tests.support.paths import ROOT
 from tests.support.result_files import metadata, write_video
 
-DEMO_LORA = ROOT / "loras" / "golden_hour.safetensors"
+LORAS = ROOT / "loras"
+DEMO_LORA = LORAS / "golden_hour.safetensors"
+PAIR_HALVES = [LORAS / f"neon_outline_{half}_noise.safetensors" for half in ("high", "low")]
+SHOWN, IN_A_SET = LORAS / "pixel_mosaic.safetensors", LORAS / "motion_trail.safetensors"
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +37,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def client(folder: Path) -> Iterator[Client]:
     command = [sys.executable, "-m", "tests.support.scripted_app", str(folder)]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+    own = {**os.environ, "GRADIO_TEMP_DIR": str(folder / "gradio")}
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, env=own) as process:
         assert process.stdout is not None
         address = process.stdout.readline().strip()
         try:
@@ -50,8 +58,11 @@ def status(client: Client) -> dict[str, Any]:
 def test_only_what_is_meant_for_it_is_named(client: Client) -> None:
     named = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
     assert set(named) == {
-        *("/submit", "/job", "/cancel", "/retry", "/generate"),
+        *("/submit", "/job", "/wait", "/cancel", "/retry", "/generate"),
         *("/status", "/loras", "/results"),
+        *("/upload", "/rename", "/delete", "/undo", "/edit", "/pair", "/split"),
+        *("/thumbnail", "/set_thumbnail", "/clear_thumbnail"),
+        *("/sets", "/save_set", "/delete_set"),
     }
     names = [item["parameter_name"] for item in named["/submit"]["parameters"]]
     assert names == ["task", "parts", "priority"]
@@ -99,6 +110,80 @@ def test_loras_and_results_are_found(client: Client, folder: Path) -> None:
     assert page["total"] == 2 and len(page["results"]) == 1
     (rest,) = client.predict("fox", page["next"], 5, api_name="/results")["results"]
     assert {rest["prompt"], page["results"][0]["prompt"]} == {"a neon fox", "a other fox"}
+
+
+def test_waiting_ends_with_a_change_of_the_state(client: Client) -> None:
+    job = client.predict({"model_type": "demo", "prompt": "slow"}, api_name="/submit")
+    states = [job["state"]]
+    while states[-1] != "running":
+        states.append(client.predict(job["id"], 60, api_name="/wait")["state"])
+    waiting = client.submit(job["id"], api_name="/wait")
+    client.predict(job["id"], api_name="/cancel")
+    assert waiting.result(timeout=120)["state"] == "cancelled"
+    assert client.predict(job["id"], api_name="/wait")["state"] == "cancelled"
+
+
+def uploads_of_gradio(folder: Path) -> list[Path]:
+    """What calls have sent and still lies about."""
+    return [path for path in (folder / "gradio").rglob("*") if path.is_file()]
+
+
+def test_a_lora_comes_is_changed_goes_and_comes_back(client: Client, folder: Path) -> None:
+    sent = handle_file(str(PAIR_HALVES[0]))
+    record = client.predict(sent, "styles", "mine.safetensors", api_name="/upload")
+    assert (record["name"], "path" in record) == ("mine", False)
+    assert (folder / "loras" / "styles" / "mine.safetensors").is_file()
+    assert client.predict("mine", "dusk", api_name="/rename")["name"] == "dusk"
+    edited = client.predict("dusk", {"title": "Dusk", "tags": ["light"]}, api_name="/edit")
+    assert edited["metadata"]["tags"] == ["light"]
+    token = client.predict("dusk", api_name="/delete")["undo"]
+    assert client.predict("dusk", api_name="/loras")["total"] == 0
+    assert client.predict(["dusk"], token, api_name="/undo")[0]["name"] == "dusk"
+    other = client.predict(handle_file(str(PAIR_HALVES[1])), api_name="/upload")
+    pair = client.predict("dusk", other["name"], api_name="/pair")
+    assert set(pair["files"]) == {"high", "low"}
+    assert len(client.predict(pair["name"], api_name="/split")) == 2
+    assert uploads_of_gradio(folder) == []
+
+
+def test_a_picture_is_chosen_shown_and_taken_back(client: Client, folder: Path) -> None:
+    (folder / "loras").mkdir(exist_ok=True)
+    client.predict(handle_file(str(SHOWN)), api_name="/upload")
+    drawn = client.predict(SHOWN.stem, api_name="/thumbnail")
+    cover = folder / "cover.png"
+    Image.new("RGB", (64, 64), "orange").save(cover)
+    client.predict(SHOWN.stem, handle_file(str(cover)), api_name="/set_thumbnail")
+    chosen = base64.b64decode(client.predict(SHOWN.stem, api_name="/thumbnail"))
+    with Image.open(io.BytesIO(chosen)) as picture:
+        assert picture.format == "WEBP"
+        assert picture.convert("RGB").getpixel((5, 5))[2] < 60  # type: ignore[index]
+    client.predict(SHOWN.stem, api_name="/clear_thumbnail")
+    assert client.predict(SHOWN.stem, api_name="/thumbnail") == drawn
+    assert uploads_of_gradio(folder) == []
+
+
+def test_a_set_is_kept_used_in_a_job_and_forgotten(client: Client) -> None:
+    client.predict(handle_file(str(IN_A_SET)), "", "warm.safetensors", api_name="/upload")
+    held = [{"name": "warm", "strength": 0.5}]
+    assert client.predict("evening", held, api_name="/save_set") == "evening"
+    with pytest.raises(AppError, match="already"):
+        client.predict("evening", held, api_name="/save_set")
+    assert [each["name"] for each in client.predict(api_name="/sets")] == ["evening"]
+    task = {"model_type": "demo", "prompt": "quick", "set": "evening"}
+    job = client.predict(task, api_name="/submit")
+    assert job["task"]["selected_loras"] == {"warm": 0.5}
+    assert client.predict("evening", api_name="/delete_set")[0]["name"] == "warm"
+    with pytest.raises(AppError, match="no set 'evening'"):
+        client.predict(task, api_name="/submit")
+
+
+def test_a_file_that_was_not_sent_is_not_taken(client: Client, folder: Path) -> None:
+    own = folder / "own.safetensors"
+    shutil.copy(DEMO_LORA, own)
+    for endpoint, given in (("/upload", []), ("/set_thumbnail", ["golden_hour"])):
+        with pytest.raises(AppError, match="No file came with this call"):
+            client.predict(*given, {"path": str(own)}, api_name=endpoint)
+    assert own.is_file()
 
 
 def test_a_waiting_call_holds_up_no_other(client: Client) -> None:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field, model_validator
 
 from wan_lora_studio.errors import RequestError
 from wan_lora_studio.jobs.job import Part
+from wan_lora_studio.lora.selection import LoRASets
 from wan_lora_studio.settings import Settings
 from wan_lora_studio.ui.forms.input_pictures import PictureStore
 from wan_lora_studio.wan.task import GenerationTask
@@ -18,6 +19,9 @@ from wan_lora_studio.wan.task import GenerationTask
 WHOLE = ("width", "height", "num_frames", "fps", "steps", "seed")
 EMPTY = (None, "")
 TASK_FIELDS = [item.name for item in dataclasses.fields(GenerationTask)]
+SET = "set"  # the name of a LoRA set, which stands for what it holds
+KEPT = ("prompt", SET)  # what an empty one of them means is no default of the model
+FORM_FIELDS = [*TASK_FIELDS, SET]
 MOST_NAMED = 20
 
 
@@ -37,7 +41,8 @@ class Submission(BaseModel):
     task: dict[str, Any] = Field(
         description="Fields of a generation task. model_type and prompt are enough; what is left"
         " out is the model's default. `image` is the id of a stored picture, or `{id, fit, box}`:"
-        " fit is crop, with box {x, y, width, height} in fractions of the picture, or pad.",
+        " fit is crop, with box {x, y, width, height} in fractions of the picture, or pad."
+        " `set` names a LoRA set; the prompt and selected_loras win over it.",
         examples=[{"model_type": "demo", "prompt": "a red circle moving left", "seed": 7}],
     )
     parts: list[PartForm] = Field(
@@ -64,6 +69,7 @@ class TaskForms:
 
     def __init__(self, pictures: PictureStore, settings: Settings) -> None:
         self._pictures, self._models = pictures, settings.models
+        self._sets = LoRASets(settings)
 
     def batch(self, form: Submission) -> tuple[GenerationTask, list[Part]]:
         """The task and the parts that the form asks for; the queue checks them.
@@ -89,12 +95,13 @@ class TaskForms:
 
     def changes(self, changes: dict[str, Any], base: Mapping[str, Any]) -> dict[str, Any]:
         """Changed fields of `base`; an empty one is set to None, the model's default."""
-        emptied = [key for key, value in changes.items() if value in EMPTY and key != "prompt"]
+        emptied = [key for key, value in changes.items() if value in EMPTY and key not in KEPT]
         return {**dict.fromkeys(emptied), **self._values(changes, base)}
 
     def _values(self, form: dict[str, Any], base: Mapping[str, Any]) -> dict[str, Any]:
         """A task's fields as Python has them."""
         require_known(form)
+        form = self._with_set(form)
         values = {key: _value(key, value) for key, value in form.items() if value not in EMPTY}
         if "image" in values:
             size = self._size({**base, **form})
@@ -102,6 +109,15 @@ class TaskForms:
         if form.get("negative_prompt") == "":
             values["negative_prompt"] = ""
         return values
+
+    def _with_set(self, form: dict[str, Any]) -> dict[str, Any]:
+        """The fields with what a set holds that they name. Raises LoRAError for an unknown set."""
+        name, own = form.get(SET), form.get("selected_loras")
+        fields = {key: value for key, value in form.items() if key != SET}
+        if name in EMPTY or not (own in EMPTY or isinstance(own, Mapping)):
+            return fields
+        held = {item.name: item.strength for item in self._sets.get(str(name)) if item.on}
+        return {**fields, "selected_loras": {**held, **(own or {})}}
 
     def _size(self, fields: Mapping[str, Any]) -> tuple[Any, Any]:
         entry = self._models.get(str(fields.get("model_type")))
@@ -114,9 +130,9 @@ class TaskForms:
 
 def require_known(fields: Mapping[str, Any], beginning: str = "A") -> None:
     """Raises RequestError that names every field that no task has, with one that is close."""
-    unknown = [name for name in fields if name not in TASK_FIELDS]
+    unknown = [name for name in fields if name not in FORM_FIELDS]
     if unknown:
-        close = {name: difflib.get_close_matches(name, TASK_FIELDS, n=1) for name in unknown}
+        close = {name: difflib.get_close_matches(name, FORM_FIELDS, n=1) for name in unknown}
         raise RequestError(
             f"{beginning} task has no field {', '.join(map(repr, unknown[:MOST_NAMED]))}.",
             cause="An unknown field may be a typo, so it is refused instead of ignored.",

@@ -1,7 +1,7 @@
 """Gradio's routes, and which of them are open: the page and the Gradio client need few.
 
-The others take a size, a path or a file and do with it what they are asked: an icon of 100,000
-pixels a side takes 15 GB. They are answered with 404 and never reach Gradio. An address of ours
+The others take a size or a path and do with it what they are asked: an icon of 100,000 pixels a
+side takes 15 GB. They are answered with 404 and never reach Gradio. An address of ours
 goes on, so that it can be answered in our words.
 """
 
@@ -22,7 +22,7 @@ OPEN = frozenset(
             f"/gradio_api/{name}"
             for name in (
                 "app_id", "cancel", "info", "info/", "login_check", "login_check/", "openapi.json",
-                "reset", "reset/", "startup-events", "theme.css", "user", "user/",
+                "reset", "reset/", "startup-events", "theme.css", "upload", "user", "user/",
             )
         ),
     }

@@ -8,6 +8,8 @@ from fastapi import APIRouter, Body, Query, Response
 from fastapi.responses import JSONResponse
 
 from lora_ui.http import ErrorRoute
+from wan_lora_studio.jobs.job import Job
+from wan_lora_studio.jobs.news import JobNews
 from wan_lora_studio.jobs.queue import JobQueue
 from wan_lora_studio.ui.forms import Submission, TaskForms
 from wan_lora_studio.ui.http.job_models import (
@@ -92,6 +94,8 @@ def _with_doubts(job: dict[str, Any], doubts: list[str]) -> dict[str, Any]:
 
 
 def _add_looking(router: APIRouter, queue: JobQueue) -> None:
+    news = JobNews(queue)
+
     @router.get("/api/jobs", tags=["jobs"], responses={200: {"model": list[JobAnswer]}})
     def jobs(
         limit: Annotated[int, Query(description="At most so many, up to 500.")] = 20,
@@ -105,9 +109,18 @@ def _add_looking(router: APIRouter, queue: JobQueue) -> None:
     @router.get(
         "/api/jobs/{job_id}", tags=["jobs"], responses={200: {"model": JobAnswer}, **NOT_FOUND}
     )
-    def job(job_id: JobId) -> Response:
-        """One job, with its progress while it runs."""
-        return _job(queue, job_id)
+    async def job(
+        job_id: JobId,
+        wait: Annotated[
+            float, Query(description="Seconds, up to 60, for a change of its state.")
+        ] = 0.0,
+    ) -> Response:
+        """One job, with its progress while it runs.
+
+        With `wait`, the answer to one that waits or runs comes once its state is another, or
+        when the time is over."""
+        found = await news.job(job_id, wait)
+        return JSONResponse(_plain(found), headers=FRESH)
 
     @router.get(
         "/api/jobs/{job_id}/preview",
@@ -187,12 +200,11 @@ def _add_queue(router: APIRouter, queue: JobQueue) -> None:
         return JSONResponse({"count": queue.clear((body or Clear()).states)})
 
 
-def _job(queue: JobQueue, job_id: str) -> Response:
-    return JSONResponse(_found(queue, job_id), headers=FRESH)
-
-
 def _found(queue: JobQueue, job_id: str) -> dict[str, Any]:
-    job = queue.get(job_id)
+    return _plain(queue.get(job_id))
+
+
+def _plain(job: Job | None) -> dict[str, Any]:
     if job is None:
         raise job_not_found("There is no run with this id.")
     return dict(job.to_dict())

@@ -6,6 +6,7 @@ import gradio as gr
 
 from lora_ui.lora_tab import _create_lora_tab
 from wan_lora_studio.jobs.queue import JobQueue
+from wan_lora_studio.lora.uploads import LoRAUploadHandler
 from wan_lora_studio.results import ResultLibrary
 from wan_lora_studio.settings import Settings
 from wan_lora_studio.ui.forms import PictureStore, TaskForms
@@ -16,9 +17,17 @@ from wan_lora_studio.ui.page.status_line import create_status_line
 from wan_lora_studio.ui.static import TITLE
 from wan_lora_studio.wan.lora_manager import LoRAManager
 
+# Files that a call of the Gradio client sent and never used: how often they are looked for, and
+# the age at which they go, in seconds.
+UNUSED_FILES = (600, 3600)
 
-def build_page(settings: Settings, loras: LoRAManager, queue: JobQueue) -> gr.Blocks:
-    page = gr.Blocks(title=TITLE, fill_width=True, analytics_enabled=False)
+
+def build_page(
+    settings: Settings, loras: LoRAManager, uploads: LoRAUploadHandler, queue: JobQueue
+) -> gr.Blocks:
+    page = gr.Blocks(
+        title=TITLE, fill_width=True, analytics_enabled=False, delete_cache=UNUSED_FILES
+    )
     with page:
         create_status_line(settings)
         with gr.Tabs(elem_id="studio-tabs"):
@@ -29,5 +38,5 @@ def build_page(settings: Settings, loras: LoRAManager, queue: JobQueue) -> gr.Bl
             with gr.Tab("Gallery", id="gallery"):
                 create_gallery_tab(settings)
         forms = TaskForms(PictureStore(settings.data_dir / "pictures"), settings)
-        add_client_api(queue, forms, loras, ResultLibrary(settings))
+        add_client_api(queue, forms, loras, uploads, ResultLibrary(settings))
     return page
