@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,18 +23,21 @@ import gradio as gr
 from gradio.context import get_blocks_context
 
 from lora_ui.generation_controls import create_generation_controls
+from lora_ui.host_fields import known_fields, wire_comparison, wire_fields
 from lora_ui.host_model import HostModel
 from lora_ui.hosting import attach_to, belongs_to, extensions_of, launched, serve_after_reload
-from lora_ui.http import PREFIX, Shown, create_sub_app
+from lora_ui.http import PREFIX, GiveVideos, Shown, create_sub_app, videos_of
 from lora_ui.lora_tab import _create_lora_tab
 from lora_ui.panels import Features, Place
 from lora_ui.selection_value import SelectionValue
 from lora_ui.uses import Uses
 from wan_lora_studio.errors import SettingsError
+from wan_lora_studio.results import ResultLibrary
 from wan_lora_studio.settings import SHIPPED_CONFIG, Settings, load_settings
 from wan_lora_studio.wan.lora_manager import LoRAManager
 
 if TYPE_CHECKING:
+    from gradio.components import Component
     from starlette.types import ASGIApp
 
     from wan_lora_studio.wan.adapters import AppliedStack, WantedMode
@@ -51,6 +54,11 @@ class LoRAExtension:
     differ from the defaults, or a whole `Settings`. `name` tells extensions apart whose
     addresses would be the same; without it the folder does.
 
+    What the host does not have is not shown, unless it gives it: `generate` and `fill` as
+    `controls` takes them, and as `results` its videos, which a LoRA's details show and take
+    pictures from: a `ResultLibrary`, or a function that gives the paths of the videos that were
+    made with the LoRA of a name, and of all for "", the newest first.
+
     Raises SettingsError. Writes nothing but the library's folder, and beside it a hidden one
     with what the page keeps for its users.
     """
@@ -63,8 +71,13 @@ class LoRAExtension:
         *,
         settings: Settings | Mapping[str, Any] | None = None,
         name: str | None = None,
+        generate: Callable[..., Any] | None = None,
+        fill: Mapping[str, Component] | None = None,
+        results: ResultLibrary | GiveVideos | None = None,
     ) -> None:
         self._given = settings
+        self._generate, self._fill = generate, fill
+        self._videos = None if results is None else videos_of(results)
         self._model = HostModel(model_type)
         self._pipeline = pipeline
         self._lock = threading.RLock()
@@ -127,15 +140,38 @@ class LoRAExtension:
             )
         self._keep(_create_lora_tab(self.loras.settings, self._place("lora-tab")))
 
-    def controls(self) -> SelectionValue:
+    def controls(
+        self,
+        *,
+        fill: Mapping[str, Component] | None = None,
+        generate: Callable[..., Any] | None = None,
+        inputs: Sequence[Component] = (),
+        outputs: Component | Sequence[Component] | None = None,
+    ) -> SelectionValue:
         """Build the controls of what is selected; gives their component.
 
         Its value is `{name: strength}`: an input of any event, an output too, and of the Gradio
         client. Call it within `gr.Blocks`, near the button that generates.
+
+        `fill` are fields of the page by what they are: prompt, negative_prompt, steps,
+        guidance_scale, guidance_scale_2, flow_shift. Trigger words then go into the prompt,
+        LoRAs that are written into it become part of the selection, and an accelerator's
+        settings can be used.
+
+        `generate(parts, *inputs)` makes several videos for `outputs`, and adds buttons that
+        compare: with and without the LoRAs, and a LoRA at several strengths. Each part is
+        `{"label": text, "loras": {name: strength}}`. It is an event as any other of Gradio's.
         """
         self._require_blocks("controls")
-        made = create_generation_controls(self.loras.settings, self._place("lora-controls"))
+        fields = known_fields(self._fill or {} if fill is None else fill)
+        generate = generate or self._generate
+        place = self._place("lora-controls", compare=generate is not None, fill=bool(fields))
+        made = create_generation_controls(self.loras.settings, place)
         self._keep(made)
+        if fields:
+            wire_fields(made, fields, place)
+        if generate is not None:
+            wire_comparison(made, generate, inputs, outputs, place)
         return made
 
     def attach(self, app: Any) -> None:
@@ -188,7 +224,7 @@ class LoRAExtension:
         with self._lock:
             self._model.tell(loras, self._pipeline)
             self._libraries += 1
-            shown = Shown(self.key, str(self._libraries), loras, self._states)
+            shown = Shown(self.key, str(self._libraries), loras, self._states, self._videos)
             self._loras, self._sub_app = loras, create_sub_app(shown)
 
     def _tell_model(self) -> None:
@@ -204,9 +240,10 @@ class LoRAExtension:
         belongs_to(panel, self)
         self._panels = self._panels | {str(panel.elem_id)}
 
-    def _place(self, panel: str) -> Place:
+    def _place(self, panel: str, *, compare: bool = False, fill: bool = False) -> Place:
         """Where a panel goes; a second one of its kind on a page has an id of its own."""
-        features = Features(worker=False, compare=False, results=False, fill=False)
+        results = self._videos is not None
+        features = Features(worker=False, compare=compare, results=results, fill=fill)
         here = self._panels_here()
         suffixes = (f"-{self.key}", *(f"-{self.key}-{number}" for number in range(2, MOST_PANELS)))
         suffix = next(each for each in suffixes if f"{panel}{each}" not in here)

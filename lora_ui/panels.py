@@ -56,7 +56,7 @@ def extension_panel(
     if not place.base:
         return script_panel(name, module, options=options, **more)
     # The host's page has none of the styles, and nothing that asks how things stand.
-    hosted = {"panel": name, "styles": list(HOST_STYLES)}
+    hosted = {"hosted": True, "panel": name, "styles": list(HOST_STYLES)}
     return script_panel(
         f"{name}{place.suffix}",
         "hosted_panel.js",

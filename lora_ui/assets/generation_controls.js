@@ -29,9 +29,11 @@ export function mount({ element, options, trigger, props, watch }) {
   element.classList.add("lora-ui", "box", "lora-controls");
   element.replaceChildren(...parts.filter(Boolean));
   connectValue(props, watch, started);
+  form.comparing = () => trigger("compare");
   if (!fill) return;
   form.connect(() => trigger("fill"));
   form.change(() => null); // to know the values from the beginning
+  if (options.hosted) form.begin();
 }
 
 function head() {

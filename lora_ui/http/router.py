@@ -16,12 +16,11 @@ from lora_ui.http.models import OneDone
 from lora_ui.http.responses import ErrorRoute, RevalidatedFiles
 from lora_ui.http.selection import USUAL_COOKIE, SessionCookie, add_selection_routes
 from lora_ui.http.sets import add_sets_routes
-from lora_ui.http.thumbnails import add_thumbnail_routes
+from lora_ui.http.thumbnails import Finished, add_thumbnail_routes
 from lora_ui.http.uploads import Sent, receive_sidecar, receive_upload
 from lora_ui.static import ASSETS
 from wan_lora_studio.documents import Documents
 from wan_lora_studio.lora.uploads import LoRAUploadHandler
-from wan_lora_studio.results import ResultLibrary
 from wan_lora_studio.session import LoRAUIState, Sessions
 from wan_lora_studio.settings import Settings
 from wan_lora_studio.wan.lora_manager import LoRAManager
@@ -34,7 +33,7 @@ def create_lora_router(
     loras: LoRAManager,
     uploads: LoRAUploadHandler,
     sessions: Sessions | None = None,
-    results: ResultLibrary | None = None,
+    results: Finished | None = None,
     *,
     cookie: SessionCookie = USUAL_COOKIE,
 ) -> APIRouter:

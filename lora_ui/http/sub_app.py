@@ -9,13 +9,13 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 
+from lora_ui.http.host_results import Videos, create_host_results_router
 from lora_ui.http.host_status import create_host_status_router
 from lora_ui.http.responses import refuse_request
 from lora_ui.http.router import create_lora_router, kept_sessions, lora_assets
 from lora_ui.http.selection import SessionCookie
 from lora_ui.static import ASSETS_URL
 from wan_lora_studio.lora.uploads import LoRAUploadHandler
-from wan_lora_studio.results import ResultLibrary
 from wan_lora_studio.wan.lora_manager import LoRAManager
 
 
@@ -30,7 +30,7 @@ class Shown:
     library: str
     loras: LoRAManager
     applied: Callable[[], Mapping[str, Any]]
-    results: ResultLibrary | None = None
+    videos: Videos | None = None
 
 
 def create_sub_app(shown: Shown) -> FastAPI:
@@ -44,11 +44,13 @@ def create_sub_app(shown: Shown) -> FastAPI:
             loras,
             LoRAUploadHandler(settings, loras),
             kept_sessions(settings, loras),
-            results=shown.results,
+            results=shown.videos,
             # Below the routes, wherever the host has them: a proxy may add to the path.
             cookie=SessionCookie(f"lora_session_{shown.key}", path=None),
         )
     )
     app.include_router(create_host_status_router(loras, shown.applied, shown.library))
+    if shown.videos is not None:
+        app.include_router(create_host_results_router(loras, shown.videos))
     app.mount(ASSETS_URL, lora_assets())
     return app

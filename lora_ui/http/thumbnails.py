@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from pathlib import Path
+from typing import Any, Protocol
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import FileResponse
@@ -14,16 +15,21 @@ from lora_ui.http.models import OneDone
 from lora_ui.http.responses import IMMUTABLE
 from lora_ui.http.served_files import served
 from wan_lora_studio.errors import LoRANotFoundError, UploadError
-from wan_lora_studio.results import ResultLibrary
 from wan_lora_studio.units import from_mb
 from wan_lora_studio.wan.lora_manager import LoRAManager
 
 MAX_BYTES = from_mb(200)
 
 
-def add_thumbnail_routes(
-    router: APIRouter, loras: LoRAManager, results: ResultLibrary | None
-) -> None:
+class Finished(Protocol):
+    """Finished videos, each with a picture of it."""
+
+    def get(self, result_id: str, /) -> Any: ...
+
+    def poster(self, result: Any, /) -> Path: ...
+
+
+def add_thumbnail_routes(router: APIRouter, loras: LoRAManager, results: Finished | None) -> None:
     """`results` are the finished videos that a picture can be taken from."""
 
     @router.get(

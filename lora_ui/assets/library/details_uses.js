@@ -1,4 +1,5 @@
 /** The videos that were made with a LoRA. */
+import { address } from "../kit/api.js";
 import { el } from "../kit/dom.js";
 import { plural } from "../kit/format.js";
 import * as library from "../model/library_api.js";
@@ -10,7 +11,7 @@ const SHOWN = 8;
 export function usesSection(name) {
   const text = el("p", { class: "muted", text: usedText(name) });
   const list = el("ul", { class: "uses" });
-  ask(name, text, list);
+  if (store.features.results) ask(name, text, list);
   return el(
     "section",
     { class: "details-uses" },
@@ -39,21 +40,21 @@ function usedText(name) {
 }
 
 function use(result) {
-  const said = `${result.prompt}, seed ${result.seed}`;
+  const said = saidOf(result);
   return el(
     "li",
     {},
     el(
       "a",
-      { href: relative(result.video_url), target: "_blank", rel: "noopener", title: said },
+      { href: address(result.video_url), target: "_blank", rel: "noopener", title: said },
       result.poster_url
-        ? el("img", { src: relative(result.poster_url), alt: said, loading: "lazy" })
+        ? el("img", { src: address(result.poster_url), alt: said, loading: "lazy" })
         : el("span", { class: "no-thumbnail", text: "Video" }),
     ),
   );
 }
 
-/** The server's addresses begin at its root; the page may be behind a path prefix. */
-function relative(url) {
-  return new URL(String(url ?? "").replace(/^\//, ""), document.baseURI).href;
+/** A video in words. */
+export function saidOf({ prompt, seed }) {
+  return seed === null ? prompt : `${prompt}, seed ${seed}`;
 }

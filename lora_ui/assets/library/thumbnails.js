@@ -1,11 +1,13 @@
 /** The picture of a card: from a file, from a finished video, or what the library finds itself. */
 
+import { address } from "../kit/api.js";
 import { openDialog } from "../kit/dialogs.js";
 import { el, icon } from "../kit/dom.js";
 import { toast, toastError } from "../kit/toasts.js";
 import * as library from "../model/library_api.js";
 import { thumbnail, titleOf } from "../model/lora_text.js";
 import { store } from "../model/store.js";
+import { saidOf } from "./details_uses.js";
 
 const KINDS = "image/png,image/jpeg,image/webp,image/gif,video/mp4,video/webm";
 const SHOWN = 24;
@@ -36,7 +38,7 @@ export function chooseThumbnail(name) {
         { class: "thumbnail-ways" },
         el("p", {
           class: "muted",
-          text: "A picture or video, which can be dropped here too, or one of your videos.",
+          text: `A picture or video, which can be dropped here too${store.features.results ? ", or one of your videos" : ""}.`,
         }),
         el("div", { class: "details-buttons" }, choose, automatic, input),
       ),
@@ -48,7 +50,9 @@ export function chooseThumbnail(name) {
   const change = async (act) => (await act()) && dialog.close();
   input.addEventListener("change", () => change(() => setThumbnail(name, input.files[0])));
   dialog.addEventListener("drop", () => dialog.close());
-  list(name, videos, (result) => change(() => fromResult(name, result)));
+  if (store.features.results) {
+    list(name, videos, (result) => change(() => fromResult(name, result)));
+  }
 }
 
 /** Take a picture or a video, whose first frame counts. Says how it went; true if it did. */
@@ -114,12 +118,14 @@ function group(title, results, take) {
 }
 
 function choice(result, take) {
-  const said = `${result.prompt}, seed ${result.seed}`;
-  const src = new URL(result.poster_url, document.baseURI).href;
+  const said = saidOf(result);
+  const picture = result.poster_url
+    ? el("img", { src: address(result.poster_url), alt: "", loading: "lazy" })
+    : el("span", { class: "no-thumbnail", text: "Video" });
   const made = el(
     "button",
     { type: "button", class: "thumbnail-video", title: said, "aria-label": said },
-    el("img", { src, alt: "", loading: "lazy" }),
+    picture,
   );
   made.addEventListener("click", () => take(result));
   return made;

@@ -11,6 +11,8 @@ const SHOWN_AFTER_MS = 3000; // by then the host surely shows what it was given
 class Form extends EventTarget {
   values = {};
   restored = false; // whether the fields hold what an earlier visit left in them
+  parts = []; // of the videos that were asked for last: label, changes
+  comparing = null; // has the page make those parts
   #wishes = [];
   #ask = null;
   #asked = false;
@@ -80,9 +82,14 @@ class Form extends EventTarget {
 
   /** Make one video for each of the parts that `makeParts(values)` returns, as one job. */
   batch(makeParts) {
-    this.change((values) => {
-      this.dispatchEvent(new CustomEvent("batch", { detail: makeParts(values) }));
-    });
+    const submit = (values) => {
+      const detail = makeParts(values);
+      this.parts = detail.parts;
+      this.dispatchEvent(new CustomEvent("batch", { detail }));
+      this.comparing?.();
+    };
+    if (this.#ask === null) submit(this.values);
+    else this.change(submit);
   }
 }
 

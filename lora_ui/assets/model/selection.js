@@ -22,7 +22,7 @@ export class Selection {
   #saving;
   #run = "";
 
-  /** `library` has `byName`, `model` and `startStrength(name)`. */
+  /** `library` has `byName`, `model`, `features` and `startStrength(name)`. */
   constructor(library, tell, refused) {
     this.#library = library;
     this.#tell = tell;
@@ -199,6 +199,7 @@ export class Selection {
 
   /** The words that are to be put in for a LoRA: those that the prompt lacks. */
   #wordsFor(name) {
+    if (!this.#library.features.fill) return [];
     const owned = new Set([...this.entries.values()].flatMap((entry) => entry.words));
     return lacking(this.#library.byName.get(name)).filter((word) => !owned.has(word));
   }
@@ -243,7 +244,7 @@ export class Selection {
     );
     this.entries = new Map([...entries].map(([name, { add, ...entry }]) => [name, entry]));
     this.accelerated = accelerated;
-    if (!first) followWords(before, this.entries);
+    if (!first && this.#library.features.fill) followWords(before, this.entries);
     if (rows) this.#changed();
     else {
       for (const [name, entry] of moved) {

@@ -230,9 +230,10 @@ async function importFile(view, input) {
   show(view, answer);
   toast(`The set ${answer.name} is imported.`, {
     details: [...answer.notes, answer.prompt && `Its prompt: ${answer.prompt}`].filter(Boolean),
-    action: answer.prompt
-      ? { label: "Use its prompt", run: () => form.change(() => ({ prompt: answer.prompt })) }
-      : null,
+    action:
+      answer.prompt && store.features.fill
+        ? { label: "Use its prompt", run: () => form.change(() => ({ prompt: answer.prompt })) }
+        : null,
   });
 }
 

@@ -3,6 +3,7 @@
 import { unlessPressed } from "../kit/defer_redraw.js";
 import { delegate, el } from "../kit/dom.js";
 import { isDragging, makeSortable, movedBy } from "../kit/drag_order.js";
+import { copyText } from "../library/actions.js";
 import { form } from "../model/form.js";
 import { store } from "../model/store.js";
 import { partFor, shownExperts, strengthFor } from "../model/strengths.js";
@@ -96,6 +97,7 @@ function clicked(target) {
     store.stack.reshape(name, { strength: flattened(strength, expert) });
   }
   if (action === "word") stack.toggleWord(name, word);
+  if (action === "copy-word") copyText(word, "The trigger word is copied.");
   if (action === "menu") openRowMenu(name, target);
   if (action === "accelerate") applyAccelerator(name);
   if (action === "put-back") putBack();

@@ -39,6 +39,7 @@ export function signature(name, entry) {
     store.model,
     store.loaded && refused(card, store.model),
     entry.on,
+    store.features.fill,
     shownExperts(entry, card, store.experts),
     differs(entry.strength) || entry.split,
     parts.map((part) => (isScheduled(part) ? part : 0)),
@@ -87,6 +88,8 @@ function title(name, card) {
 function words(name, card) {
   const found = triggerWords(card);
   if (found.length === 0) return null;
+  // Where there is no prompt to put them into, they are there to be copied.
+  const action = store.features.fill ? "word" : "copy-word";
   return el(
     "div",
     { class: "stack-words", role: "group", "aria-label": `Trigger words of ${name}` },
@@ -94,7 +97,8 @@ function words(name, card) {
       el("button", {
         type: "button",
         class: "word",
-        dataset: { action: "word", word },
+        dataset: { action, word },
+        title: store.features.fill ? null : `Copy this trigger word of ${name}`,
         text: word,
       }),
     ),
@@ -102,6 +106,7 @@ function words(name, card) {
 }
 
 export function showWords(row, name) {
+  if (!store.features.fill) return;
   for (const chip of row?.querySelectorAll(".word") ?? []) {
     const there = holds(form.values.prompt, chip.dataset.word);
     chip.setAttribute("aria-pressed", String(there));
@@ -163,7 +168,7 @@ function strengths(name, entry, card) {
 /** The button that applies an accelerator's settings, or puts the old ones back. */
 function accelerator(name) {
   const found = store.summary?.accelerators?.[name];
-  if (!found) return null;
+  if (!found || !store.features.fill) return null;
   const applied = store.stack.accelerated?.name === name;
   if (applied) return null;
   return el(
@@ -185,9 +190,13 @@ export function openRowMenu(name, button) {
   const names = [...store.stack.entries.keys()];
   const place = names.indexOf(name);
   const move = (by) => store.stack.reorder(movedBy(names, name, by));
-  openMenu(button, `More for ${name}`, [
+  const items = [
     { label: "Details", glyph: "info", disabled: !known, run: () => showDetails(name) },
-    { label: "Strength sweep", glyph: "compare", run: () => openSweep(name) },
+    store.features.compare && {
+      label: "Strength sweep",
+      glyph: "compare",
+      run: () => openSweep(name),
+    },
     { label: "Slider range", glyph: "curve", disabled: !known, run: () => askRange(name) },
     {
       label: fast ? "This is no accelerator" : "This is an accelerator",
@@ -200,5 +209,10 @@ export function openRowMenu(name, button) {
     { label: "Move down", disabled: place === names.length - 1, run: () => move(1) },
     null,
     { label: "Remove", glyph: "close", run: () => store.deselect(name) },
-  ]);
+  ];
+  openMenu(
+    button,
+    `More for ${name}`,
+    items.filter((item) => item !== false && item !== undefined),
+  );
 }
