@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterator
 from typing import Any
 
 from fastapi import Request
 from gradio.routes import App
 from starlette.routing import Mount
+from starlette.types import Message
 
-USER = "/gradio_api/user"
+LOGIN_CHECK = "/gradio_api/login_check"
 
 
 async def may_come_in(request: Request, panels: frozenset[str]) -> bool:
@@ -42,11 +42,20 @@ def _element_ids(app: App) -> frozenset[str]:
 
 
 async def _is_welcome(app: App, request: Request) -> bool:
-    """As Gradio's own `login_check` decides."""
+    """What Gradio's own page would be told, asked of it with the same headers."""
     if app.auth is None and app.auth_dependency is None:
         return True
-    for route in app.routes:
-        if getattr(route, "path", None) == USER:
-            user = getattr(route, "endpoint")(request)  # noqa: B009 - of no type that has it
-            return (await user if inspect.isawaitable(user) else user) is not None
-    return False
+    status = []
+
+    async def send(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            status.append(message["status"])
+
+    asked = {"method": "GET", "path": LOGIN_CHECK, "raw_path": LOGIN_CHECK.encode()}
+    rest = {"query_string": b"", "root_path": ""}
+    await app({**request.scope, **asked, **rest}, _nothing_more, send)
+    return status == [200]
+
+
+async def _nothing_more() -> Message:
+    return {"type": "http.request", "body": b"", "more_body": False}
