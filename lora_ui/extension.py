@@ -213,6 +213,8 @@ class LoRAExtension:
         after so many seconds, raises InUseError. Raises a LoRAError that names the LoRA, and
         GenerationError for what is no strength. Use the pipeline in the thread that entered.
         """
+        if self.pipeline is None:
+            self._model.learn(self.loras, pipe)
         self._tell_model()
         model = self.loras.settings.default_model
         return self._uses.applied(self.loras, pipe, picked, mode, wait=wait, model_type=model)

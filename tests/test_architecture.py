@@ -62,9 +62,10 @@ ROOMS = {
     # the extension
     "lora_ui.routes": "lora_ui.http",
     "lora_ui.state": "session",
-    "lora_ui.extension": "lora_ui.generation_controls lora_ui.host_model lora_ui.hosting"
-    " lora_ui.http lora_ui.lora_tab lora_ui.panels lora_ui.selection_value lora_ui.uses"
-    " wan.adapters wan.lora_manager",
+    "lora_ui.extension": "lora_ui.generation_controls lora_ui.host_fields lora_ui.host_model"
+    " lora_ui.hosting lora_ui.http lora_ui.lora_tab lora_ui.panels lora_ui.selection_value"
+    " lora_ui.uses results wan.adapters wan.lora_manager",
+    "lora_ui.host_fields": "lora_ui.panels lora_ui.selection_value lora_ui.static",
     "lora_ui.generation_controls": "lora_ui.panels lora_ui.selection_value",
     "lora_ui.lora_tab": "lora_ui.panels",
     "lora_ui.panels": "lora_ui.script_panel lora_ui.static",
