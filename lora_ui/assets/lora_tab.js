@@ -43,7 +43,9 @@ export function mount({ element, options }) {
     ),
   );
   connectKeys(element, library, (action, name) => act(action, name, library.grid));
-  acceptDrops(element, (files, target) => takeDrop(files, target, uploads));
+  acceptDrops(element, (files, target) => takeDrop(files, target, uploads), {
+    inside: store.hosted,
+  });
 }
 
 function selection() {

@@ -1,6 +1,7 @@
 /** Files and folders dropped anywhere on an element, or chosen with its buttons. */
 
 import { actionButton, el, icon } from "./dom.js";
+import { ownName } from "./kept.js";
 import { openMenu } from "./menu.js";
 import { ACCEPTED, isWanted } from "./upload_groups.js";
 
@@ -13,8 +14,8 @@ export function folderOf(file) {
 
 /** The upload button with its menu; `take(files)` gets what was chosen. */
 export function chooseButton(take) {
-  const files = fileInput("lora-file", { accept: ACCEPTED.join(",") });
-  const folder = fileInput("lora-folder", { webkitdirectory: true });
+  const files = fileInput(ownName("lora-file"), { accept: ACCEPTED.join(",") });
+  const folder = fileInput(ownName("lora-folder"), { webkitdirectory: true });
   const button = el(
     "button",
     { type: "button", class: "button button-primary choose-main" },
@@ -56,16 +57,19 @@ function fileInput(id, more) {
 
 /**
  * Let files be dropped while `zone` is shown, wherever in the window: a drop that misses would
- * otherwise make the browser leave the page. The zone is `dropping` while they hover.
+ * otherwise make the browser leave the page. The zone is `dropping` while they hover. With
+ * `inside`, what is dropped elsewhere belongs to others.
  */
-export function acceptDrops(zone, take) {
+export function acceptDrops(zone, take, { inside = false } = {}) {
   let depth = 0;
   const show = (change) => {
     depth = Math.max(0, change === 0 ? 0 : depth + change);
     zone.classList.toggle("dropping", depth > 0);
   };
   const isOurs = (event) =>
-    zone.offsetParent !== null && event.dataTransfer?.types.includes("Files");
+    zone.offsetParent !== null &&
+    event.dataTransfer?.types.includes("Files") &&
+    (!inside || zone.contains(event.target) || isOurDialog(event.target));
   document.addEventListener("dragenter", (event) => isOurs(event) && show(1));
   document.addEventListener("dragleave", (event) => isOurs(event) && show(-1));
   document.addEventListener("dragover", (event) => isOurs(event) && event.preventDefault());
@@ -76,6 +80,12 @@ export function acceptDrops(zone, take) {
     const { target } = event;
     take(await droppedFiles(event.dataTransfer), target);
   });
+}
+
+/** A dialog stands outside of the zone, and takes a picture for a LoRA. */
+function isOurDialog(target) {
+  const dialog = target instanceof Element ? target.closest("[data-thumbnail-of]") : null;
+  return dialog?.dataset.extension === ownName("");
 }
 
 async function droppedFiles(transfer) {

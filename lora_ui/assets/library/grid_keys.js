@@ -1,5 +1,6 @@
 /** The library under the keyboard. */
 import { marks } from "../model/marked.js";
+import { store } from "../model/store.js";
 
 const MOVES = new Set([
   "ArrowLeft",
@@ -30,6 +31,7 @@ export function connectKeys(root, { grid, search }, act) {
   });
   document.addEventListener("keydown", (event) => {
     if (root.offsetParent === null || isElsewhere(event)) return;
+    if (store.hosted && !root.contains(event.target)) return;
     if (event.key === "/") {
       event.preventDefault();
       search.focus();

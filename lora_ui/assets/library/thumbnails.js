@@ -3,6 +3,7 @@
 import { address } from "../kit/api.js";
 import { openDialog } from "../kit/dialogs.js";
 import { el, icon } from "../kit/dom.js";
+import { ownName } from "../kit/kept.js";
 import { toast, toastError } from "../kit/toasts.js";
 import * as library from "../model/library_api.js";
 import { thumbnail, titleOf } from "../model/lora_text.js";
@@ -47,6 +48,7 @@ export function chooseThumbnail(name) {
     { className: "dialog-thumbnail" },
   );
   dialog.dataset.thumbnailOf = name; // where a dropped file belongs
+  dialog.dataset.extension = ownName(""); // and to which library, should a page have two
   const change = async (act) => (await act()) && dialog.close();
   input.addEventListener("change", () => change(() => setThumbnail(name, input.files[0])));
   dialog.addEventListener("drop", () => dialog.close());

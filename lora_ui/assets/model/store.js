@@ -57,6 +57,11 @@ class Store extends EventTarget {
     return this.#started;
   }
 
+  /** Whether the page is another app's, whose keys and files are not ours. */
+  get hosted() {
+    return this.options.hosted === true;
+  }
+
   get experts() {
     return this.options.models[this.model]?.experts ?? ["high"];
   }
