@@ -140,6 +140,9 @@ def test_a_compiled_model_is_the_one_inside() -> None:
     plain = facts_of(pipeline_of("WanPipeline", model))
     compiled = facts_of(SimpleNamespace(transformer=torch.compile(model, backend="eager")))
     assert compiled.architecture == plain.architecture
+    for number, block in enumerate(model.blocks):
+        model.blocks[number] = torch.compile(block, backend="eager")
+    assert facts_of(model).architecture == plain.architecture
 
 
 def test_a_quantised_model_is_as_large_as_before() -> None:

@@ -198,4 +198,4 @@ def test_a_half_of_a_pair_is_named_where_one_expert_cannot_take_it(
     told(loras, "2.1 t2v")
     found = loras.explain_compatibility("pair", "host")
     assert (found.verdict, found.compatible) == ("partly", True)
-    assert any("no low-noise expert" in reason for reason in found.reasons)
+    assert any("low-noise half is left out" in reason for reason in found.reasons)

@@ -45,6 +45,13 @@ def by_block(model: Any, backend: str) -> Any:
     return model
 
 
+def block_by_block(model: Any, backend: str) -> Any:
+    """Each block with another module around it, as older scripts do."""
+    for number, block in enumerate(model.blocks):
+        model.blocks[number] = torch.compile(block, backend=backend)
+    return model
+
+
 @pytest.fixture(autouse=True)
 def fresh_dynamo() -> Iterator[None]:
     torch._dynamo.reset()
@@ -53,7 +60,9 @@ def fresh_dynamo() -> Iterator[None]:
     torch._dynamo.reset()
 
 
-@pytest.fixture(params=[wrapped, in_place, by_block], ids=lambda kind: kind.__name__)
+@pytest.fixture(
+    params=[wrapped, in_place, by_block, block_by_block], ids=lambda kind: kind.__name__
+)
 def kind(request: pytest.FixtureRequest) -> Compile:
     found: Compile = request.param
     return found
@@ -81,7 +90,7 @@ def graphs() -> int:
 
 def loras(pipeline: Any) -> dict[str, Made]:
     shapes = {
-        name.removeprefix("_orig_mod."): tuple(value.shape)
+        name.replace("_orig_mod.", ""): tuple(value.shape)
         for name, value in pipeline.transformer.named_parameters()
     }
     return {

@@ -15,7 +15,6 @@ from wan_lora_studio.lora.inspection.block_coverage import BlockCoverage, covera
 from wan_lora_studio.lora.inspection.compatibility import Compatibility, judge
 from wan_lora_studio.lora.inspection.costs import MODES, Cost, Mode, costs_of
 from wan_lora_studio.lora.inspection.dialects import nothing_readable, read_keys, refusals
-from wan_lora_studio.lora.inspection.foreign_kinds import variant_reason
 from wan_lora_studio.lora.inspection.fused_layers import row_axes
 from wan_lora_studio.lora.inspection.info import INFO_VERSION, Form, LoRAInfo
 from wan_lora_studio.lora.inspection.inspector import (
@@ -27,6 +26,7 @@ from wan_lora_studio.lora.inspection.inspector import (
 from wan_lora_studio.lora.inspection.interface_layers import other_task
 from wan_lora_studio.lora.inspection.keys import MappedKey
 from wan_lora_studio.lora.inspection.layer_names import fused_into
+from wan_lora_studio.lora.inspection.model_hints import another_models_layer
 from wan_lora_studio.lora.inspection.role_evidence import (
     BY_FOLDERS,
     BY_HAND,
@@ -80,6 +80,7 @@ __all__ = [
     "RoleEvidence",
     "RoleMark",
     "Scaling",
+    "another_models_layer",
     "architecture_for",
     "architecture_from_config",
     "check_config",
@@ -105,6 +106,5 @@ __all__ = [
     "row_axes",
     "says_one_expert",
     "shape_flaw",
-    "variant_reason",
     "without_role_words",
 ]

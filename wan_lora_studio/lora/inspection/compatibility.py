@@ -8,16 +8,15 @@ from typing import Any, Literal
 
 from wan_lora_studio.lora.inspection.architectures import Architecture
 from wan_lora_studio.lora.inspection.dialects import nothing_readable
-from wan_lora_studio.lora.inspection.foreign_kinds import variant_reason
 from wan_lora_studio.lora.inspection.info import LoRAInfo
 from wan_lora_studio.lora.inspection.interface_layers import other_task
 from wan_lora_studio.lora.inspection.layers import LayerGroup
-from wan_lora_studio.lora.inspection.model_hints import IMAGE_LAYERS
+from wan_lora_studio.lora.inspection.model_hints import another_models_layer
 from wan_lora_studio.lora.inspection.shapes import mismatch, shape_flaw
+from wan_lora_studio.lora.roles import EXPERTS
 
 Verdict = Literal["fits", "partly", "no", "unknown"]
 NAMED = 3  # layers that a reason names before it counts the rest
-NO_IMAGE_LAYER = "a layer for Wan2.1's image embedding, which this model does not have"
 NO_LAYER = "this model has no such layer"
 NO_EXPERT = "this model has no {}-noise expert"
 
@@ -141,7 +140,9 @@ def _compare(layers: Iterator[LayerGroup], architecture: Architecture, unread: i
         problem = mismatch(layer.shapes, *shapes)
         for module, number in layer.modules():
             if not architecture.has(module):
-                found.absent |= dict.fromkeys(layer.keys(number), _why_absent(module))
+                found.absent |= dict.fromkeys(
+                    layer.keys(number), another_models_layer(module) or NO_LAYER
+                )
             elif problem is None:
                 found.matched += 1
         if problem is not None:
@@ -149,12 +150,6 @@ def _compare(layers: Iterator[LayerGroup], architecture: Architecture, unread: i
             if present:
                 found.wrong.append((present[0], len(present), problem))
     return found
-
-
-def _why_absent(module: str) -> str:
-    if any(name in module for name in IMAGE_LAYERS):
-        return NO_IMAGE_LAYER
-    return variant_reason(module) or NO_LAYER
 
 
 def _verdict(
@@ -243,7 +238,12 @@ def _notes(
     for expert, found in findings.items():
         if found.matched == 0:
             notes.append(f"It has nothing for the {expert}-noise expert, which stays as it is.")
+    halves = {NO_EXPERT.format(expert): expert for expert in EXPERTS}
     for reason in dict.fromkeys(ignored.values()):
+        if reason in halves:
+            half = f"Its {halves[reason]}-noise half is left out"
+            notes.append(f"{half}: {architecture.title} has one transformer, not two.")
+            continue
         count = sum(1 for why in ignored.values() if why == reason)
         are = "key is" if count == 1 else "keys are"
         notes.append(f"{count} {are} ignored: {reason}.")

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import PurePath
 
+from wan_lora_studio.lora.inspection.foreign_kinds import variant_reason
 from wan_lora_studio.lora.inspection.layers import LayerGroup
 from wan_lora_studio.lora.inspection.role_evidence import stem_and_folder
 from wan_lora_studio.lora.inspection.shapes import matrix, shape_flaw
@@ -22,6 +23,7 @@ WRITERS = (
 )  # fmt: skip
 VECTORS = ("norm2", "norm_q", "norm_k", "norm_added_k", "scale_shift_table")
 IMAGE_LAYERS = ("add_k_proj", "add_v_proj", "norm_added_k", "image_embedder")
+NO_IMAGE_LAYER = "a layer for Wan2.1's image embedding, which this model does not have"
 INPUT_CHANNELS = {16: "t2v", 36: "i2v", 48: "ti2v"}  # of the latent video that each model reads
 WIDTH_OF_TI2V = 3072
 FIELDS = (
@@ -38,6 +40,13 @@ _WORDS = re.compile(
 def family_of(width: int | None) -> str:
     """The family of models with this hidden size, in a word; "unknown" without one."""
     return FAMILIES.get(width, f"width {width}") if width else "unknown"
+
+
+def another_models_layer(module: str) -> str | None:
+    """Why a model lacks this layer; None for one that every Wan model has."""
+    if any(name in module for name in IMAGE_LAYERS):
+        return NO_IMAGE_LAYER
+    return variant_reason(module)
 
 
 def hidden_size(layers: Iterable[LayerGroup]) -> int | None:

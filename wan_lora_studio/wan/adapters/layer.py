@@ -9,11 +9,11 @@ from torch import Tensor
 
 from wan_lora_studio.errors import LoRAFileError, UnsupportedLoRAError
 from wan_lora_studio.lora.inspection import (
+    another_models_layer,
     fused_into,
     other_task,
     row_axes,
     shape_flaw,
-    variant_reason,
 )
 from wan_lora_studio.wan.adapters.delta import WeightDelta
 from wan_lora_studio.wan.adapters.diff import DiffDelta
@@ -126,7 +126,7 @@ def read_layer(layer: Layer, shapes: Shapes) -> LayerReading:
     changes = []
     for parameter, part, delta in _deltas(layer, algebra, weight, bias, shapes):
         if delta is None:
-            why = variant_reason(layer.module) or f"this model has no {parameter}"
+            why = another_models_layer(layer.module) or f"this model has no {parameter}"
             ignored[layer.keys[part]] = why
         else:
             changes.append(Change(parameter, delta))

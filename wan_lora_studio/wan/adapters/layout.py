@@ -11,6 +11,8 @@ from torch import nn
 from wan_lora_studio.wan.adapters.layer import Shapes
 from wan_lora_studio.wan.adapters.parameter_homes import Home, homes_of, is_streamed
 
+WRAPPED = "._orig_mod"  # in the path of a part that torch.compile has wrapped
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -29,11 +31,18 @@ class Layout:
 
     @classmethod
     def of(cls, model: nn.Module) -> Layout:
-        """A compiled model is a wrapper around the one whose weights count, or marked itself."""
+        """A compiled model is a wrapper around the one whose weights count, or marked itself; so is
+        a compiled part of one, which has the path of what it wraps."""
         inner = unwrapped(model)
-        modules = dict(inner.named_modules(remove_duplicate=False))
-        compiled = inner is not model or any(
-            getattr(module, "_compiled_call_impl", None) is not None for module in modules.values()
+        found = dict(inner.named_modules(remove_duplicate=False))
+        modules = {path.replace(WRAPPED, ""): module for path, module in found.items()}
+        compiled = (
+            inner is not model
+            or len(modules) < len(found)
+            or any(
+                getattr(module, "_compiled_call_impl", None) is not None
+                for module in modules.values()
+            )
         )
         everywhere = homes_of(modules)
         paths: dict[int, str] = {}

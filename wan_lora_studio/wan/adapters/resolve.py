@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from wan_lora_studio.errors import IncompatibleLoRAError, LoRAError
-from wan_lora_studio.lora.inspection import variant_reason
+from wan_lora_studio.lora.inspection import another_models_layer
 from wan_lora_studio.lora.roles import EXPERTS, Expert
 from wan_lora_studio.lora.selection import Strength
 from wan_lora_studio.wan.adapters.factors import AdapterFile, source_of
@@ -196,7 +196,7 @@ def _resolve_item(
             for layer in layers:
                 reading = read_layer(layer, layouts[expert].shapes)
                 report.ignored.update(reading.ignored)
-                misfits.append(reading.misfit or variant_reason(layer.module))
+                misfits.append(reading.misfit or another_models_layer(layer.module))
                 matched += bool(reading.changes)
                 for change in reading.changes:
                     effect = Effect(index, file.source, change.delta)
