@@ -10,6 +10,7 @@ import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import sysconfig
@@ -23,8 +24,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from gradio_client import Client
 
+from lora_ui.static import ASSETS_URL
+from tests.support.loras.variants import lora_for
 from tests.support.paths import ROOT
+from tests.support.tiny_models import tiny_transformer
 
 pytestmark = pytest.mark.slow  # it builds and installs the package
 SECONDS = 600
@@ -194,6 +199,84 @@ def test_another_project_imports_it_beside_modules_of_the_same_names(
     assert (installation.host / "styles" / "mine.safetensors").is_file()
 
 
+@dataclass(frozen=True)
+class Host:
+    """A running one: its address, where the extension's routes are, whose its four modules are,
+    and where ours comes from."""
+
+    address: str
+    routes: str
+    owners: list[str]
+    ours: str
+
+
+@pytest.fixture(scope="module")
+def host(installation: Installation) -> Iterator[Host]:
+    shutil.copy(ROOT / "tests" / "install" / "host_program.py", installation.host / "main.py")
+    python = str(installation.programs / "python")
+    with subprocess.Popen(
+        [python, "main.py", str(free_port())],
+        cwd=installation.host,
+        env={**installation.variables(), "GRADIO_ANALYTICS_ENABLED": "False"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        try:
+            address, key, owners, ours = json.loads(process.stdout.readline())
+            yield Host(address, f"{address}lora-studio/{key}", owners, ours)
+        finally:
+            process.terminate()
+
+
+def test_a_hosts_page_has_its_own_modules_and_ours(host: Host, installation: Installation) -> None:
+    assert host.owners == ["host"] * len(HOST_MODULES)
+    assert Path(host.ours).is_relative_to(installation.packages)
+
+
+def test_a_hosts_page_serves_every_file_of_the_extension(host: Host) -> None:
+    page = asked(host.address, "").decode()
+    assert host.routes.rpartition("/")[2] in page
+    folder = ROOT / "lora_ui" / "assets"
+    for path in (path for path in folder.rglob("*") if path.suffix in (".js", ".css")):
+        name = path.relative_to(folder).as_posix()
+        assert asked(host.routes, f"{ASSETS_URL}/{name}") == path.read_bytes()
+    assert json.loads(asked(host.routes, "/api/status"))["loras"] == {}
+
+
+def test_a_lora_uploaded_in_a_host_is_applied_to_its_pipeline(host: Host, tmp_path: Path) -> None:
+    made = lora_for(tiny_transformer())
+    content = made.save(tmp_path / "a.safetensors").read_bytes()
+    assert json.loads(asked(host.routes, "/api/loras"))["models"][0]["known"]
+    answer = asked(host.routes, "/api/loras/upload?filename=glow.safetensors", content)
+    record = json.loads(answer)["record"]
+    assert (record["name"], record["status"]) == ("glow", "ok")
+    (model,) = record["compatible_models"]
+    fit = json.loads(asked(host.routes, f"/api/loras/details?name=glow&model={model}"))["fit"]
+    assert fit["verdict"] == "fits"
+    client = Client(host.address, verbose=False, analytics_enabled=False)
+    try:
+        done = client.predict({"glow": 0.5}, api_name="/generate")
+    finally:
+        client.close()
+    assert set(done["changed"]) == made.exact["high"].keys()
+    assert done["coverage"] == {"glow": fit["coverage"]}
+    assert done["restored"]
+    (card,) = (
+        card
+        for card in json.loads(asked(host.routes, "/api/loras"))["loras"]
+        if card["name"] == "glow"
+    )
+    assert (card["use_count"], card["last_strength"]) == (1, 0.5)
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
 @pytest.fixture
 def address(installation: Installation) -> Iterator[str]:
     command = [installation.command, "--port", "0", "--no-browser"]
@@ -234,9 +317,12 @@ def test_the_page_is_served_and_its_worker_makes_a_video(address: str) -> None:
     assert state == "done"
 
 
-def asked(address: str, path: str, body: dict[str, Any] | None = None) -> bytes:
-    data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(address + path, data, {"Content-Type": "application/json"})
+def asked(address: str, path: str, body: dict[str, Any] | bytes | None = None) -> bytes:
+    """The answer to a GET; to a POST of JSON, or a PUT of bytes."""
+    data = json.dumps(body).encode() if isinstance(body, dict) else body
+    method = "PUT" if isinstance(body, bytes) else None
+    kind = {"Content-Type": "application/json"}
+    request = urllib.request.Request(address + path, data, kind, method=method)
     with urllib.request.urlopen(request, timeout=SECONDS) as answer:
         found: bytes = answer.read()
     return found
