@@ -16,11 +16,10 @@ LOGIN_CHECK = "/gradio_api/login_check"
 async def may_come_in(request: Request, panels: frozenset[str]) -> bool:
     """Whether the request would be shown a page with one of the panels, by their `elem_id`."""
     apps = list(_gradio_apps(request.scope.get("app")))
-    with_panels = [app for app in apps if _element_ids(app) & panels]
-    pages = with_panels or apps
-    if not pages:
+    if not any(map(_asks_for_login, apps)):
         return True
-    for page in pages:
+    with_panels = [app for app in apps if _element_ids(app) & panels]
+    for page in with_panels or apps:
         if await _is_welcome(page, request):
             return True
     return False
@@ -41,9 +40,13 @@ def _element_ids(app: App) -> frozenset[str]:
     return frozenset(block.elem_id for block in blocks if block.elem_id is not None)
 
 
+def _asks_for_login(app: App) -> bool:
+    return app.auth is not None or app.auth_dependency is not None
+
+
 async def _is_welcome(app: App, request: Request) -> bool:
     """What Gradio's own page would be told, asked of it with the same headers."""
-    if app.auth is None and app.auth_dependency is None:
+    if not _asks_for_login(app):
         return True
     status = []
 

@@ -5,9 +5,23 @@ import { toast, toastError } from "../kit/toasts.js";
 import { form } from "../model/form.js";
 import { store } from "../model/store.js";
 
-/** "4 steps, guidance 1, flow shift 3". */
+/** "4 steps, guidance 1, flow shift 3"; of what the page has no field for, nothing. */
 export function acceleratorText({ steps, guidance, flow_shift: shift }) {
-  return `${plural(steps, "step")}, guidance ${guidance}, flow shift ${shift}`;
+  const words = {
+    steps: plural(steps, "step"),
+    guidance_scale: `guidance ${guidance}`,
+    flow_shift: `flow shift ${shift}`,
+  };
+  return Object.values(there(words)).join(", ");
+}
+
+/** Those of the fields that the page has. */
+function there(fields) {
+  const known = Object.keys(form.values);
+  const found = Object.entries(fields).filter(
+    ([name]) => known.length === 0 || known.includes(name),
+  );
+  return Object.fromEntries(found);
 }
 
 /** Steps, guidance, flow shift and strength of the accelerator; other LoRAs stay. */
@@ -17,12 +31,12 @@ export function applyAccelerator(name) {
   if (!wanted || !entry) return;
   form.change((values) => {
     const two = store.experts.length === 2;
-    const changes = {
+    const changes = there({
       steps: wanted.steps,
       guidance_scale: wanted.guidance,
       ...(two && { guidance_scale_2: wanted.guidance }),
       flow_shift: wanted.flow_shift,
-    };
+    });
     remember(name, entry, values, changes);
     store.stack.switch(name, true);
     store.stack.reshape(name, { strength: wanted.strength, split: false });

@@ -39,7 +39,7 @@ export function signature(name, entry) {
     store.model,
     store.loaded && refused(card, store.model),
     entry.on,
-    store.features.fill,
+    store.features.fill && Object.keys(form.values),
     shownExperts(entry, card, store.experts),
     differs(entry.strength) || entry.split,
     parts.map((part) => (isScheduled(part) ? part : 0)),
@@ -170,7 +170,8 @@ function accelerator(name) {
   const found = store.summary?.accelerators?.[name];
   if (!found || !store.features.fill) return null;
   const applied = store.stack.accelerated?.name === name;
-  if (applied) return null;
+  const text = acceleratorText(found);
+  if (applied || text === "") return null;
   return el(
     "div",
     { class: "stack-fast" },
@@ -178,7 +179,7 @@ function accelerator(name) {
       type: "button",
       class: "button",
       dataset: { action: "accelerate" },
-      text: `Use its settings: ${acceleratorText(found)}`,
+      text: `Use its settings: ${text}`,
     }),
   );
 }

@@ -3,9 +3,12 @@
 import { el } from "../kit/dom.js";
 import * as format from "../kit/format.js";
 import { errorText, loadText } from "../model/cost_text.js";
+import { form } from "../model/form.js";
 import { store } from "../model/store.js";
 
 const GRAVE = ["missing", "broken", "unfit"];
+// What a warning goes by; a page of another app may keep it to itself.
+const ABOUT = { guidance: "guidance_scale", "no-step": "steps" };
 
 export function createSummaryLine() {
   const total = el("p", { class: "summary-total muted" });
@@ -20,14 +23,20 @@ export function createSummaryLine() {
     if (total.hidden) return;
     setText(total, totals(summary, stack));
     total.title = errorText(summary.estimate_error);
-    const key = JSON.stringify(summary.warnings);
+    const shown = (summary.warnings ?? []).filter(isKnown);
+    const key = JSON.stringify(shown);
     if (warnings.dataset.key === key) return;
     warnings.dataset.key = key;
-    warnings.replaceChildren(...(summary.warnings ?? []).map(warning));
+    warnings.replaceChildren(...shown.map(warning));
   };
   for (const event of ["summary", "selection", "connection"]) store.addEventListener(event, draw);
   draw();
   return root;
+}
+
+/** Whether it is about something that the page has told. */
+function isKnown({ kind }) {
+  return !store.hosted || !(kind in ABOUT) || ABOUT[kind] in form.values;
 }
 
 function warning({ kind, text }) {
