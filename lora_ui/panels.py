@@ -8,7 +8,7 @@ from typing import Any
 import gradio as gr
 
 from lora_ui.script_panel import script_panel
-from lora_ui.static import ASSETS_URL, HOST_STYLES
+from lora_ui.static import ASSETS_URL, HOST_STYLES, module_names
 from wan_lora_studio.settings import Settings
 from wan_lora_studio.units import from_mb
 
@@ -56,7 +56,7 @@ def extension_panel(
     if not place.base:
         return script_panel(name, module, options=options, **more)
     # The host's page has none of the styles, and nothing that asks how things stand.
-    hosted = {"hosted": True, "panel": name, "styles": list(HOST_STYLES)}
+    hosted = {"hosted": True, "panel": name, "styles": list(HOST_STYLES), "modules": module_names()}
     return script_panel(
         f"{name}{place.suffix}",
         "hosted_panel.js",

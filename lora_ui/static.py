@@ -25,3 +25,8 @@ STYLES = (
     "details.css",
 )
 HOST_STYLES = (*STYLES, "host_theme.css")  # in a page that is not ours: its colours and its font
+
+
+def module_names() -> list[str]:
+    """The scripts of the page, relative to the assets."""
+    return sorted(path.relative_to(ASSETS).as_posix() for path in ASSETS.rglob("*.js"))
