@@ -34,6 +34,7 @@ TASKS: Mapping[tuple[int, int], str] = MappingProxyType(  # by channels in and o
     {(16, 16): "T2V", (36, 16): "I2V", (48, 48): "TI2V", (32, 16): "Fun Control",
      (48, 16): "Fun Control", (52, 16): "Fun Control"}
 )  # fmt: skip
+_OF_PEFT = re.compile(r"\.lora_(?:[AB]|magnitude_vector|embedding_[AB])\.")  # of LoRAs in it
 _FIRST_LAYER = re.compile(r"blocks\.\d+\.attn1\.to_q\.weight")
 # What the model table calls these; others are called after their title.
 MODEL_TYPES: Mapping[str, str] = MappingProxyType({
@@ -268,7 +269,8 @@ def _shapes(model: Any) -> tuple[dict[str, tuple[int, ...]] | None, str]:
     from wan_lora_studio.wan.adapters import Layout, config_of_part
 
     if isinstance(model, nn.Module):
-        shapes = dict(Layout.of(model).shapes)
+        found = Layout.of(model).shapes
+        shapes = {name: shape for name, shape in found.items() if not _OF_PEFT.search(name)}
         if all(name in shapes for name in MAKES_A_WAN):
             return shapes, ""
         return None, f"{_named(model)} has no layers of a diffusers Wan transformer"

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+from peft import LoraConfig
 from torch import Tensor
 
 from tests.support.applying import (
@@ -23,7 +24,7 @@ from tests.support.applying import (
     merged_weights,
     same_bytes,
 )
-from tests.support.loras.variants import SPELLINGS, lora_for
+from tests.support.loras.variants import SPELLINGS, linears_of, lora_for
 from tests.support.loras.weights import Made
 from tests.support.model_kinds import (
     CONTROL_CHANNELS,
@@ -291,3 +292,29 @@ def test_a_transformer_in_place_of_a_pipeline(mode: Mode, tmp_path: Path) -> Non
     with apply(model, [item("a", 0.7, both=made.save(tmp_path / "a.safetensors"))], mode):
         assert difference(run(model), goal) <= TOLERANCE
     assert all(same_bytes(value, before[name]) for name, value in model.state_dict().items())
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_lora_that_the_host_has_loaded_itself_stays_in_force(mode: Mode, tmp_path: Path) -> None:
+    """By diffusers' own loader, which puts peft's layers around the model's."""
+    found = pipeline("2.1 t2v")
+    plain = facts_of(found).architecture
+    made = lora_for(found.transformer)
+    names = [name for name in linears_of(found.transformer) if "attn1" in name]
+    found.transformer.add_adapter(LoraConfig(r=2, target_modules=names, init_lora_weights=False))
+    own = run(found.transformer)
+    said = said_of(made.save(tmp_path / "a.safetensors"), found)
+    assert said.verdict == "fits"
+    assert facts_of(found).architecture == plain
+    merged = copy.deepcopy(found.transformer)
+    for name, change in made.exact["high"].items():
+        layer = merged.get_submodule(name.removesuffix(".weight"))
+        weight = getattr(layer, "base_layer", layer).weight
+        weight.data = (weight.double() + 0.6 * change(weight.double())).float()
+    goal, before = run(merged), bytes_of(found)
+    with apply(found, [item("a", 0.6, both=tmp_path / "a.safetensors")], mode) as stack:
+        assert difference(run(found.transformer), goal) <= TOLERANCE
+        assert stack.loras["a"]["coverage"] == said.to_dict()["coverage"]
+    assert torch.equal(run(found.transformer), own)
+    after = bytes_of(found)
+    assert [name for name, value in before.items() if not same_bytes(after[name], value)] == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,7 +12,8 @@ from torch import nn
 from wan_lora_studio.wan.adapters.layer import Shapes
 from wan_lora_studio.wan.adapters.parameter_homes import Home, homes_of, is_streamed
 
-WRAPPED = "._orig_mod"  # in the path of a part that torch.compile has wrapped
+COMPILED = "._orig_mod"  # in the path of a part that torch.compile has wrapped
+WRAPPERS = re.compile(rf"\{COMPILED}\b|\.base_layer\b")
 
 
 @dataclass(frozen=True)
@@ -32,13 +34,14 @@ class Layout:
     @classmethod
     def of(cls, model: nn.Module) -> Layout:
         """A compiled model is a wrapper around the one whose weights count, or marked itself; so is
-        a compiled part of one, which has the path of what it wraps."""
+        a compiled part of one. What is wrapped, by torch.compile or by peft, has the path of its
+        wrapper, which comes before it."""
         inner = unwrapped(model)
         found = dict(inner.named_modules(remove_duplicate=False))
-        modules = {path.replace(WRAPPED, ""): module for path, module in found.items()}
+        modules = {WRAPPERS.sub("", path): module for path, module in found.items()}
         compiled = (
             inner is not model
-            or len(modules) < len(found)
+            or any(COMPILED in path for path in found)
             or any(
                 getattr(module, "_compiled_call_impl", None) is not None
                 for module in modules.values()
