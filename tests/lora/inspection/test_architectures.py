@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from diffusers import WanTransformer3DModel
+from diffusers import WanTransformer3DModel, WanVACETransformer3DModel
 
 from tests.support.loras.files import TINY_CONFIG, tiny_model
 from tests.support.paths import ROOT
@@ -34,8 +34,9 @@ MODELS: dict[str, Mapping[str, Any]] = {
 
 def parameters_of_the_class(config: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
     given = {key: value for key, value in config.items() if not key.startswith("_")}
+    kind = WanVACETransformer3DModel if "vace_layers" in config else WanTransformer3DModel
     with torch.device("meta"):
-        model = WanTransformer3DModel(**given)
+        model = kind(**given)
     return {name: tuple(value.shape) for name, value in model.named_parameters()}
 
 

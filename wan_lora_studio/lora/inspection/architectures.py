@@ -84,6 +84,16 @@ CONFIGS: Mapping[str, tuple[str, tuple[str, ...], Mapping[str, Any]]] = MappingP
             _ONE,
             _config(40, 40, 13824, in_channels=36, image_dim=1280, added_kv_proj_dim=5120),
         ),
+        "wan2.1-vace-1.3B": (
+            "Wan2.1 VACE-1.3B",
+            _ONE,
+            _config(12, 30, 8960, vace_layers=tuple(range(0, 30, 2)), vace_in_channels=96),
+        ),
+        "wan2.1-vace-14B": (
+            "Wan2.1 VACE-14B",
+            _ONE,
+            _config(40, 40, 13824, vace_layers=tuple(range(0, 40, 5)), vace_in_channels=96),
+        ),
     }
 )
 
