@@ -11,12 +11,15 @@ export function connectValue(props, watch, started) {
     if (known && !same(props.value, store.selected())) props.value = plain(store.selected());
   };
   for (const event of ["selection", "strength", "summary"]) store.addEventListener(event, tell);
-  watch("value", async () => {
+  const take = async () => {
+    // Now: what was kept is told before long. A cleared field is empty, as one not yet filled is.
+    const wanted = props.value ? plain(props.value) : known && {};
     await started;
-    const wanted = props.value && plain(props.value);
     if (wanted && !same(wanted, store.selected())) store.replace(wanted);
     tell();
-  });
+  };
+  watch("value", take);
+  take(); // what an event has set before this was there
   started.then(() => {
     known = true;
     tell();
