@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from wan_lora_studio.wan.adapters import AppliedStack, WantedMode
 
 MOST_PANELS = 1000  # of a page
+# Where Gradio renders pages with Node, that stands before Python and passes on what is below.
+GRADIO_API = "/gradio_api"
 NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,60}[a-z0-9])?")
 
 
@@ -249,7 +251,7 @@ class LoRAExtension:
         here = self._panels_here()
         suffixes = (f"-{self.key}", *(f"-{self.key}-{number}" for number in range(2, MOST_PANELS)))
         suffix = next(each for each in suffixes if f"{panel}{each}" not in here)
-        return Place(features, f"{PREFIX}/{self.key}", suffix)
+        return Place(features, f"{GRADIO_API}{PREFIX}/{self.key}", suffix)
 
     def _panels_here(self) -> frozenset[str]:
         """The ids of elements of the page that is being built."""
