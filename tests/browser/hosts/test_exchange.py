@@ -1,0 +1,49 @@
+"""What is exchanged while the page is open: the pipeline, the library's files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.hosts.conftest import Visit
+from tests.browser.hosts.running import GRADIO, HOSTS, Host, running, with_demo_loras
+from tests.browser.hosts.steps import card, library
+from tests.browser.library.steps import one_demo_lora
+
+
+@pytest.fixture(scope="module")
+def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
+    folder = with_demo_loras(tmp_path_factory.mktemp("exchange"))
+    with running(folder, [str(HOSTS / "exchange.py")], GRADIO) as found:
+        yield found
+
+
+def load(page: Page, name: str) -> None:
+    page.get_by_role("button", name=name, exact=True).click()
+    expect(page.get_by_label("Said")).to_have_value("loaded")
+
+
+def test_the_verdicts_follow_the_pipeline(host: Host, visit: Visit) -> None:
+    page = visit(host.address)
+    shown = card(page, "golden_hour")
+    expect(shown).to_be_visible()  # before there is any model
+    load(page, "Demo")
+    expect(shown).not_to_contain_class("card-unfit")
+    load(page, "Narrow")
+    expect(shown).to_contain_class("card-unfit")
+    load(page, "Demo")
+    expect(shown).not_to_contain_class("card-unfit")
+
+
+def test_the_library_s_files_are_exchanged(host: Host, visit: Visit) -> None:
+    page = visit(host.address)
+    expect(card(page, "golden_hour")).to_be_visible()
+    for file in host.loras.glob("*.safetensors"):
+        file.unlink()
+    one_demo_lora(host.loras, "another")
+    library(page).get_by_role("button", name="More for the library").click()
+    page.get_by_role("menuitem", name="Look through the folder again").click()
+    expect(card(page, "another")).to_be_visible()
+    expect(card(page, "golden_hour")).to_have_count(0)

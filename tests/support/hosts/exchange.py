@@ -1,0 +1,30 @@
+"""A host whose pipeline comes later, and is exchanged for another while the page is open."""
+
+import os
+from pathlib import Path
+
+import gradio as gr
+from diffusers import WanPipeline
+
+from tests.support.tiny_models import save_tiny_model
+from wan_lora_studio import LoRAExtension
+
+lora = LoRAExtension(loras_dir=os.environ["LORAS"])
+demo_model = WanPipeline.from_pretrained(os.environ["MODEL"])
+narrow_model = WanPipeline.from_pretrained(save_tiny_model(Path.cwd() / "narrow"))
+
+
+def load(pipeline):
+    lora.pipeline = pipeline
+    return "loaded"
+
+
+with gr.Blocks() as demo:
+    said = gr.Textbox(label="Said")
+    gr.Button("Demo").click(lambda: load(demo_model), None, said)
+    gr.Button("Narrow").click(lambda: load(narrow_model), None, said)
+    lora.controls()
+    lora.tab()
+
+if __name__ == "__main__":
+    lora.launch(demo)
