@@ -46,7 +46,13 @@ function use(result) {
     {},
     el(
       "a",
-      { href: address(result.video_url), target: "_blank", rel: "noopener", title: said },
+      {
+        href: address(result.video_url),
+        target: "_blank",
+        rel: "noopener",
+        title: said,
+        "aria-label": said,
+      },
       result.poster_url
         ? el("img", { src: address(result.poster_url), alt: said, loading: "lazy" })
         : el("span", { class: "no-thumbnail", text: "Video" }),
