@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from lora_ui.turns import Turns
 from wan_lora_studio.errors import LoRAError
 from wan_lora_studio.lora.selection import LoRASelection
 from wan_lora_studio.wan.lora_manager import LoRAManager
@@ -25,6 +26,7 @@ class Uses:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self._turns = Turns()
         self._now: dict[int, Callable[[], States]] = {}
         self._failed: States = {}  # those that could not be applied, until they are used again
 
@@ -53,7 +55,10 @@ class Uses:
         self._say(id(key), lambda: {name: {"state": "waiting"} for name in plain}, plain)
         entered = False
         try:
-            with loras.applied(pipeline, plain, mode, model_type=model_type, wait=wait) as stack:
+            with (
+                self._turns.taken(_transformers(pipeline), wait),
+                loras.applied(pipeline, plain, mode, model_type=model_type, wait=wait) as stack,
+            ):
                 entered = True
                 self._say(id(key), stack.held)
                 yield stack
@@ -76,6 +81,13 @@ class Uses:
         blamed: list[str] = [named] if isinstance(named, str) and named in used else list(used)
         with self._lock:
             self._failed |= {n: {"state": "failed", "reason": error.message} for n in blamed}
+
+
+def _transformers(pipeline: Any) -> list[Any]:
+    """What one use at a time may have."""
+    from wan_lora_studio.wan.adapters import transformers_of
+
+    return list(transformers_of(pipeline).values())
 
 
 def _note_use(loras: LoRAManager, selected: Mapping[str, Any]) -> None:

@@ -72,7 +72,8 @@ ROOMS = {
     "lora_ui.script_panel": "lora_ui.static",
     "lora_ui.selection_value": "lora.selection",
     "lora_ui.host_model": "wan.lora_manager wan.pipeline_facts",
-    "lora_ui.uses": "wan.adapters wan.lora_manager lora.selection",
+    "lora_ui.turns": "",
+    "lora_ui.uses": "lora_ui.turns wan.adapters wan.lora_manager lora.selection",
     "lora_ui.hosting": "lora_ui.http",
     "lora_ui.http": "lora_ui.static session results wan.lora_manager wan.steps lora.uploads"
     " lora.selection",

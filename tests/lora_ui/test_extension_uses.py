@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from pathlib import Path
 from typing import Any
 
@@ -154,6 +157,38 @@ def test_the_pipeline_has_one_owner_at_a_time(lora: LoRAExtension, pipe: Any) ->
         order.append("second")
     thread.join()
     assert order == ["first", "second"]
+
+
+def test_a_generator_keeps_its_turn_from_thread_to_thread(lora: LoRAExtension, pipe: Any) -> None:
+    """As Gradio runs one: each part in a thread of its pool, which may serve others between."""
+
+    def event() -> Iterator[str]:
+        with lora.applied(pipe, {"style": BOTH}) as report:
+            yield "started"
+            assert report.held()["style"]["strength"] == BOTH
+            yield "made"
+
+    before, parts = weights(pipe), event()
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(copy_context().run, next, parts).result() == "started"
+        # The same thread, for somebody else; and one that waits when that thread is gone.
+        with pytest.raises(InUseError, match="is in use:"):
+            pool.submit(copy_context().run, at_once, lora, pipe).result()
+    with ThreadPoolExecutor(1) as others:
+        waiting = others.submit(order_of, lora, pipe)
+        assert next(parts) == "made"
+        assert list(parts) == [] and waiting.result() == ["style"]
+    assert same(weights(pipe), before)
+
+
+def at_once(lora: LoRAExtension, pipe: Any) -> None:
+    with lora.applied(pipe, {}, wait=False):
+        pytest.fail("somebody else has the pipeline")
+
+
+def order_of(lora: LoRAExtension, pipe: Any) -> list[str]:
+    with lora.applied(pipe, {"style": 1.0}) as report:
+        return list(report.loras)
 
 
 def test_a_pipeline_that_is_used_tells_of_the_model(lora: LoRAExtension, pipe: Any) -> None:
