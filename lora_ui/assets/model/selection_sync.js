@@ -5,11 +5,12 @@
  * is sent again until the server has it.
  */
 import { request } from "../kit/api.js";
-import { keptForGood, ownName } from "../kit/kept.js";
+import { keptForGood, keptForTab, ownName } from "../kit/kept.js";
 
 const SAVE_AFTER_MS = 120;
 const RETRY_MS = 2000;
 const KEPT = "lora-unsaved";
+const SESSION = "lora-session";
 const EMPTY = { loras: {}, order: null };
 
 export class Saving {
@@ -20,7 +21,8 @@ export class Saving {
   #sending = null;
   #timer = 0;
   #again = false;
-  #session = null; // what the server knows this page by, where the browser keeps no cookie
+  // What the server knows this tab by, where the browser keeps no cookie, after a reload too.
+  #session = keptForTab.get(SESSION);
   #channel =
     "BroadcastChannel" in globalThis ? new BroadcastChannel(ownName("lora-selection")) : null;
 
@@ -96,6 +98,7 @@ export class Saving {
       const body = { ...this.#context(), ...change, session: this.#session };
       const state = await request("PATCH", "api/selection", { body });
       this.#sending = null;
+      if (state.session !== this.#session) keptForTab.set(SESSION, state.session);
       this.#session = state.session;
       keptForGood.remove(KEPT);
       this.#take(state);

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Response, expect
 
 from tests.browser.actions import drag
 from tests.browser.hosts.conftest import Visit
@@ -107,6 +107,22 @@ def test_the_hosts_videos_are_in_the_details_and_give_thumbnails(page: Page) -> 
     page.get_by_role("menuitem", name="Set thumbnail").click()
     page.get_by_role("button", name="golden_hour.mp4").click()
     expect(page.locator(".toast").last).to_contain_text("has a new picture")
+
+
+def test_a_tab_finds_its_selection_again_without_a_cookie(page: Page) -> None:
+    pick(page, "golden_hour")
+    with page.expect_response(is_saved):
+        pick(page, "pixel_mosaic")
+    for _ in range(2):
+        page.context.clear_cookies()
+        page.reload()
+        for name in ("golden_hour", "pixel_mosaic"):
+            expect(row(page, name)).to_be_visible()
+
+
+def is_saved(answer: Response) -> bool:
+    asked = answer.request
+    return asked.method == "PATCH" and "pixel_mosaic" in str(asked.post_data) and answer.ok
 
 
 def test_a_host_that_gives_nothing_shows_nothing_of_it(workbench: Host, visit: Visit) -> None:
