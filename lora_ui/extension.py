@@ -212,8 +212,9 @@ class LoRAExtension:
         cards show what is applied; what came to its end counts as used.
 
         A pipeline has one owner at a time: this waits for others, and with `wait=False`, or
-        after so many seconds, raises InUseError. Raises a LoRAError that names the LoRA, and
-        GenerationError for what is no strength. Use the pipeline in the thread that entered.
+        after so many seconds, raises InUseError. An event that yields inside keeps it, in
+        whichever threads Gradio runs its parts. Raises a LoRAError that names the LoRA, and
+        GenerationError for what is no strength.
         """
         if self.pipeline is None:
             self._model.learn(self.loras, pipe)
