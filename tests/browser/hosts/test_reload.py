@@ -25,6 +25,7 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
         yield found
         server.terminate()  # gradio leaves it alone
         server.wait()
+        found.process.wait()  # ends by itself then; a signal on its way out is a traceback of its
 
 
 def test_the_selection_and_the_library_are_there_after_a_reload(
