@@ -6,6 +6,7 @@ belongs to no thread: it lasts until its context is left.
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 import weakref
@@ -58,9 +59,30 @@ class Turns:
 
 
 def _acquire(lock: threading.Lock, deadline: float | None) -> None:
+    if lock.acquire(blocking=False):
+        return
+    if _holds_up_an_event_loop():
+        raise _in_event_loop()
     left = -1.0 if deadline is None else max(0.0, deadline - time.monotonic())
     if not lock.acquire(timeout=left):
         raise InUseError("The model is in use: LoRAs are applied to its pipeline.")
+
+
+def _holds_up_an_event_loop() -> bool:
+    """Whether waiting here would hold up an event loop, and with it the owner that runs there."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+def _in_event_loop() -> InUseError:
+    return InUseError(
+        "The model is in use, and an async function cannot wait for it here.",
+        cause="Nothing else of the event loop would run meanwhile, nor the owner.",
+        suggestions=["Apply LoRAs in a plain function, and call it with asyncio.to_thread()."],
+    )
 
 
 def _nested() -> InUseError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -179,6 +180,21 @@ def test_a_generator_keeps_its_turn_from_thread_to_thread(lora: LoRAExtension, p
         assert next(parts) == "made"
         assert list(parts) == [] and waiting.result() == ["style"]
     assert same(weights(pipe), before)
+
+
+def test_async_functions_never_wait_for_each_other(lora: LoRAExtension, pipe: Any) -> None:
+    async def event() -> str:
+        with lora.applied(pipe, {"style": 1.0}):
+            await asyncio.sleep(0)  # as for the pipeline, in a thread of its own
+            return "made"
+
+    async def two() -> list[str | BaseException]:
+        return await asyncio.gather(event(), event(), return_exceptions=True)
+
+    first, second = asyncio.run(two())
+    assert first == "made"
+    assert isinstance(second, InUseError)
+    assert "asyncio.to_thread" in second.suggestions[0]
 
 
 def at_once(lora: LoRAExtension, pipe: Any) -> None:
