@@ -61,7 +61,7 @@ def save_tiny_model(folder: Path, kind: Kind = "t2v", seed: int = 0) -> Path:
     pipeline = pipeline_class(
         tokenizer=_tokenizer(),
         text_encoder=_text_encoder(),
-        vae=_vae(),
+        vae=tiny_vae(),
         scheduler=UniPCMultistepScheduler(
             prediction_type="flow_prediction", use_flow_sigmas=True, flow_shift=3.0
         ),
@@ -125,7 +125,7 @@ def _tokenizer() -> PreTrainedTokenizerFast:
     )
 
 
-def _vae() -> Any:
+def tiny_vae() -> Any:
     return AutoencoderKLWan(
         base_dim=8,
         z_dim=Z_DIM,

@@ -153,12 +153,14 @@ def facts_of(pipeline: Any) -> PipelineFacts:
 
     models: dict[Expert, Any] = transformers_of(pipeline)
     experts, boundary = _experts(models, pipeline)
-    parameters, unread = _parameters(models, pipeline)
+    found, unread = _parameters(models, pipeline)
+    parameters = next(iter(found.values()), None)
     title = UNNAMED if parameters is None else _title(parameters, experts, boundary)
     kind = MODEL_TYPES.get(title) or _type_of(title)
     architecture = None
     if parameters is not None:
-        architecture = Architecture(kind, title, experts, parameters)
+        others = {expert: each for expert, each in found.items() if each != parameters}
+        architecture = Architecture(kind, title, experts, parameters, others)
     return PipelineFacts(
         title=title,
         model_type=kind,
@@ -247,18 +249,17 @@ def _defaults(pipeline: Any) -> RunDefaults:
 
 def _parameters(
     models: Mapping[Expert, Any], pipeline: Any
-) -> tuple[dict[str, tuple[int, ...]] | None, str]:
-    """The shapes that LoRAs are compared with, or None and why there are none."""
+) -> tuple[dict[str, dict[str, tuple[int, ...]]], str]:
+    """The shapes that LoRAs are compared with, by expert; without any, and why there are none."""
     if not models:
-        return None, f"{_named(pipeline)} has no transformer at the moment"
-    found = {}
+        return {}, f"{_named(pipeline)} has no transformer at the moment"
+    found: dict[str, dict[str, tuple[int, ...]]] = {}
     for expert, model in models.items():
         shapes, why = _shapes(model)
         if shapes is None:
-            return None, why
+            return {}, why
         found[expert] = shapes
-    first = next(iter(found.values()))
-    return first, ""
+    return found, ""
 
 
 def _shapes(model: Any) -> tuple[dict[str, tuple[int, ...]] | None, str]:

@@ -26,10 +26,17 @@ from tests.support.applying import (
 )
 from tests.support.loras.variants import SPELLINGS, linears_of, lora_for
 from tests.support.loras.weights import Made
-from tests.support.model_kinds import CONTROL_CHANNELS, IMAGE_DIM, KINDS, of_config
+from tests.support.model_kinds import (
+    CONTROL_CHANNELS,
+    IMAGE_DIM,
+    KINDS,
+    of_config,
+    pipeline_of,
+    vace_model,
+)
 from tests.support.tiny_models import TEXT_DIM
 from wan_lora_studio.errors import LoRAError
-from wan_lora_studio.lora.inspection import Compatibility, inspect_lora, judge
+from wan_lora_studio.lora.inspection import Compatibility, coverage_by_block, inspect_lora, judge
 from wan_lora_studio.wan.adapters.apply_mode import Mode
 from wan_lora_studio.wan.pipeline_facts import facts_of
 
@@ -228,6 +235,25 @@ def test_of_a_pair_a_single_model_takes_the_high_noise_half(kind: str, tmp_path:
     assert done["ignored"].keys() == said.ignored.keys()
     alone = judge({"low": infos["low"]}, "host", architecture)
     assert alone.verdict == "fits"
+
+
+def test_each_expert_is_compared_with_what_it_has(tmp_path: Path) -> None:
+    """As a host that controls the high-noise steps alone."""
+    found = pipeline_of("WanPipeline", vace_model(), of_config(num_layers=3), 0.875)
+    path = lora_for(found.transformer).save(tmp_path / "a.safetensors")
+    said = said_of(path, found)
+    assert said.verdict == "partly"
+    matched = {expert: part.matched for expert, part in said.coverage.items()}
+    assert matched["low"] < matched["high"] == said.coverage["high"].total
+    with apply(found, [item("a", 1.0, both=path)]) as stack:
+        done = stack.loras["a"]
+    assert done["coverage"] == said.to_dict()["coverage"]
+    assert done["ignored"].keys() == said.ignored.keys()
+    architecture = facts_of(found).architecture
+    assert architecture is not None
+    bars = coverage_by_block({"both": inspect_lora(path)}, architecture)
+    lost = {expert: sum(bar.lost for bar in row) for expert, row in bars.items()}
+    assert lost == {"high": 0, "low": matched["high"] - matched["low"]}
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -7,7 +7,7 @@ this with the real classes.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from math import prod
 from pathlib import Path
@@ -26,12 +26,20 @@ VACE_CHANNELS = 96
 @dataclass(frozen=True)
 class Architecture:
     """A model as LoRAs see it. `experts` are its transformers' roles in sampling order;
-    `parameters` maps `blocks.0.attn1.to_q.weight` and the like to shapes."""
+    `parameters` maps `blocks.0.attn1.to_q.weight` and the like to shapes, for every expert but
+    those that `others` has parameters for."""
 
     name: str
     title: str
     experts: tuple[str, ...]
     parameters: dict[str, tuple[int, ...]]
+    others: Mapping[str, dict[str, tuple[int, ...]]] = field(default_factory=dict)
+
+    def of(self, expert: str) -> Architecture:
+        """That of one expert."""
+        if expert not in self.others:
+            return self
+        return Architecture(self.name, self.title, (expert,), self.others[expert])
 
     @property
     def width(self) -> int:

@@ -40,9 +40,9 @@ def coverage_by_block(
     """
     if len(architecture.experts) == len(infos) == 1:
         infos = {"both": next(iter(infos.values()))}
-    layers = _matrices(architecture)
     return {
-        expert: _of_expert(infos, expert, architecture, layers) for expert in architecture.experts
+        expert: _of_expert(infos, expert, architecture.of(expert))
+        for expert in architecture.experts
     }
 
 
@@ -64,8 +64,8 @@ def _of_expert(
     infos: Mapping[str, LoRAInfo],
     expert: str,
     architecture: Architecture,
-    layers: Mapping[int | None, int],
 ) -> list[BlockCoverage]:
+    layers = _matrices(architecture)
     changed: Counter[int | None] = Counter()
     lost: Counter[int | None] = Counter()
     for module, taken in _modules(infos, expert, architecture).items():

@@ -86,7 +86,9 @@ def judge(
     if len(architecture.experts) == len(infos) == 1:
         infos = {"both": next(iter(infos.values()))}
     findings = {
-        expert: _compare(_layers_for(infos, expert), architecture, _unread_for(infos, expert))
+        expert: _compare(
+            _layers_for(infos, expert), architecture.of(expert), _unread_for(infos, expert)
+        )
         for expert in architecture.experts
     }
     return _verdict(infos, model_type, architecture, findings)

@@ -53,7 +53,7 @@ def costs_of(
     file_bytes = sum(info.tensor_bytes for _, info in infos)
     touched = 0
     if architecture is not None:
-        touched = sum(_touched_bytes(infos, expert, architecture) for expert in experts)
+        touched = sum(_touched_bytes(infos, expert, architecture.of(expert)) for expert in experts)
     resident = max(
         (sum(_expert_bytes(role, info, expert) for role, info in infos) for expert in experts),
         default=0,
