@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.hosts.conftest import Visit
 from tests.browser.hosts.running import GRADIO, HOSTS, Host, running, with_demo_loras
-from tests.browser.hosts.steps import card, library
+from tests.browser.hosts.steps import card, library, upload
 from tests.browser.library.steps import one_demo_lora
 
 
@@ -47,3 +48,14 @@ def test_the_library_s_files_are_exchanged(host: Host, visit: Visit) -> None:
     page.get_by_role("menuitem", name="Look through the folder again").click()
     expect(card(page, "another")).to_be_visible()
     expect(card(page, "golden_hour")).to_have_count(0)
+
+
+def test_another_library_is_shown(host: Host, visit: Visit, tmp_path: Path) -> None:
+    page = visit(host.address)
+    expect(card(page, "another")).to_be_visible()
+    page.get_by_role("button", name="Others", exact=True).click()
+    expect(page.get_by_label("Said")).to_have_value("shown")
+    expect(card(page, "another")).to_have_count(0)
+    upload(page, one_demo_lora(tmp_path, "of the others"))
+    assert (host.folder / "others" / "of the others.safetensors").is_file()
+    assert not (host.loras / "of the others.safetensors").exists()

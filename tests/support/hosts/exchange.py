@@ -19,10 +19,16 @@ def load(pipeline):
     return "loaded"
 
 
+def show(folder):
+    lora.loras_dir = folder
+    return "shown"
+
+
 with gr.Blocks() as demo:
     said = gr.Textbox(label="Said")
     gr.Button("Demo").click(lambda: load(demo_model), None, said)
     gr.Button("Narrow").click(lambda: load(narrow_model), None, said)
+    gr.Button("Others").click(lambda: show("others"), None, said)
     lora.controls()
     lora.tab()
 
