@@ -73,7 +73,7 @@ def run_app(folder: Path, *arguments: str) -> tuple[subprocess.Popen[bytes], App
         process = subprocess.Popen(
             command, cwd=folder, stdout=file, stderr=subprocess.STDOUT, env=_environment()
         )
-    address = _wait_for_address(process, log)
+    address = wait_for_address(process, log)
     took = time.monotonic() - began
     return process, App(address, places["loras"], places["outputs"], took, given)
 
@@ -89,14 +89,18 @@ def _environment() -> dict[str, str]:
     return {**kept, "PYTHONUNBUFFERED": "1"}
 
 
-def _wait_for_address(process: subprocess.Popen[bytes], log: Path) -> str:
+def wait_for_address(
+    process: subprocess.Popen[bytes], log: Path, ready: re.Pattern[str] = READY
+) -> str:
+    """The address that the process says in its log, once it is ready."""
     end = time.monotonic() + START_SECONDS
     while time.monotonic() < end and process.poll() is None:
-        if found := READY.search(log.read_text()):
+        if found := ready.search(log.read_text(encoding="utf-8", errors="replace")):
             return found.group(1)
         time.sleep(0.05)
     process.kill()
-    raise AssertionError(f"the app did not start: {log.read_text()}")
+    process.wait()
+    raise AssertionError(f"the app did not start: {log.read_text(encoding='utf-8')}")
 
 
 def stop_app(process: subprocess.Popen[bytes]) -> None:

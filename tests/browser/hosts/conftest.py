@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,11 +10,10 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
 
 from tests.browser.hosts.reference import Reference
 from tests.browser.hosts.running import GRADIO, HOSTS, Host, running, with_demo_loras
+from tests.browser.hosts.steps import Visit
 from tests.browser.looks import DESK_LIGHT, Look, context_for
 from tests.browser.running import PATIENCE_MS
 from tests.browser.watch import Watch
-
-Visit = Callable[..., Page]
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,6 @@ import shutil
 import socket
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
@@ -16,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.browser.running import LORAS, MODELS, START_SECONDS, stop_app
+from tests.browser.running import LORAS, MODELS, stop_app, wait_for_address
 from tests.support.paths import ROOT
 
 EXAMPLES = ROOT / "examples"
@@ -74,13 +73,7 @@ def start(
             stderr=subprocess.STDOUT,
             env={**variables(folder), **more},
         )
-    end = time.monotonic() + START_SECONDS
-    while time.monotonic() < end and process.poll() is None:
-        if found := ready.search(log.read_text(encoding="utf-8", errors="replace")):
-            return process, found[1].rstrip("/") + "/"
-        time.sleep(0.05)
-    stop_app(process)
-    raise AssertionError(f"the host did not start: {log.read_text(encoding='utf-8')}")
+    return process, wait_for_address(process, log, ready).rstrip("/") + "/"
 
 
 def variables(folder: Path) -> Mapping[str, str]:

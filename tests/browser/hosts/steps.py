@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import TypeAlias
 
@@ -12,6 +13,7 @@ from tests.browser.actions import VIDEO_MS
 from tests.browser.hosts.reference import WISH, Frames, Wish, decoded
 
 Place: TypeAlias = Page | FrameLocator | Locator
+Visit: TypeAlias = Callable[..., Page]  # of an address, as somebody else
 
 
 def open_tab(place: Place, name: str) -> None:

@@ -10,9 +10,8 @@ import pytest
 from playwright.sync_api import Locator, Page, Response, expect
 
 from tests.browser.actions import drag
-from tests.browser.hosts.conftest import Visit
 from tests.browser.hosts.running import GRADIO, HOSTS, Host, running, with_demo_loras
-from tests.browser.hosts.steps import card, cards, controls, library, open_tab, pick, row
+from tests.browser.hosts.steps import Visit, card, cards, controls, library, open_tab, pick, row
 from tests.browser.watch import Watch
 from tests.support.result_files import metadata, write_video
 

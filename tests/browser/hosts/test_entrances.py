@@ -12,7 +12,6 @@ import gradio
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.hosts.conftest import Visit
 from tests.browser.hosts.running import (
     GRADIO,
     HOSTS,
@@ -22,7 +21,7 @@ from tests.browser.hosts.running import (
     status_of,
     with_demo_loras,
 )
-from tests.browser.hosts.steps import open_tab, pick, type_strength, upload
+from tests.browser.hosts.steps import Visit, open_tab, pick, type_strength, upload
 from tests.browser.library.steps import one_demo_lora
 
 COMMAND = [str(HOSTS / "workbench.py")]

@@ -8,10 +8,10 @@ from typing import Any
 from gradio_client import Client
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.hosts.conftest import Visit
 from tests.browser.hosts.running import Host
 from tests.browser.hosts.steps import (
     Place,
+    Visit,
     open_tab,
     pick,
     row,

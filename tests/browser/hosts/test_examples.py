@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.hosts.conftest import Visit
 from tests.browser.hosts.reference import Reference, apart, warmth
 from tests.browser.hosts.running import EXAMPLES, GRADIO, UVICORN, Host, free_port, running
 from tests.browser.hosts.steps import (
     Place,
+    Visit,
     card,
     generate,
     open_tab,

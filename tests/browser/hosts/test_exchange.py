@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.hosts.conftest import Visit
 from tests.browser.hosts.running import GRADIO, HOSTS, Host, running, with_demo_loras
-from tests.browser.hosts.steps import card, library, upload
+from tests.browser.hosts.steps import Visit, card, library, upload
 from tests.browser.library.steps import one_demo_lora
 
 

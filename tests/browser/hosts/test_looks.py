@@ -6,9 +6,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.actions import expect_no_overflow, settle
-from tests.browser.hosts.conftest import Visit
 from tests.browser.hosts.running import Host
-from tests.browser.hosts.steps import card, controls, library, open_tab, pick, row
+from tests.browser.hosts.steps import Visit, card, controls, library, open_tab, pick, row
 from tests.browser.looks import DESK_DARK, LOOKS, Look
 
 # What axe finds in the parts that are ours.

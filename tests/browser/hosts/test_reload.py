@@ -9,9 +9,8 @@ import psutil
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.hosts.conftest import Visit
 from tests.browser.hosts.running import GRADIO, HOSTS, Host, running, with_demo_loras
-from tests.browser.hosts.steps import open_tab, pick, strength_box, type_strength, upload
+from tests.browser.hosts.steps import Visit, open_tab, pick, strength_box, type_strength, upload
 from tests.browser.library.steps import one_demo_lora
 
 

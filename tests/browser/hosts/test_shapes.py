@@ -8,9 +8,8 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.hosts.conftest import Visit
 from tests.browser.hosts.running import HOSTS, UVICORN, Host, running, with_demo_loras
-from tests.browser.hosts.steps import Place, open_tab, pick, row, strength_box, type_strength
+from tests.browser.hosts.steps import Place, Visit, open_tab, pick, row, strength_box, type_strength
 
 NAME = "golden_hour"
 

@@ -9,9 +9,8 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.hosts.conftest import Visit
 from tests.browser.hosts.running import HOSTS, UVICORN, Host, running, with_demo_loras
-from tests.browser.hosts.steps import card, cards, pick, row, type_strength, upload
+from tests.browser.hosts.steps import Visit, card, cards, pick, row, type_strength, upload
 from tests.browser.library.steps import one_demo_lora
 
 
