@@ -176,8 +176,9 @@ class Settings(BaseModel):
     workers: int = Field(
         ge=0, le=64, description="Worker processes; 0 means one per GPU, or one without a GPU."
     )
-    offload: Literal["auto", "none", "model"] = Field(
-        description="Keep the model in GPU memory (none), move parts on use (model), or decide."
+    offload: Literal["auto", "none", "model", "group"] = Field(
+        description="Keep the model in GPU memory (none), move parts there on use (model) or single"
+        " blocks (group, which needs least of it), or decide by what there is (auto)."
     )
     local_files_only: bool = Field(description="Never contact the model hub.")
     max_upload_mb: float = Field(

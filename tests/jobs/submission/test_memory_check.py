@@ -106,18 +106,18 @@ def test_on_a_gpu_its_own_memory_counts(settings: Settings, host: Any) -> None:
     full = {"gpu_total": 24 * GB, "gpu_used": 20 * GB}
     found = estimate({}, settings, loras, worker("demo", "none", **full))
     assert found is not None and found.offload == "auto" and found.width_bytes == 2
-    assert found.available == 4 * GB + weights(settings, 2) and not found.offloaded
+    assert found.available == 4 * GB + weights(settings, 2) and found.placed == "none"
     found = estimate({}, settings, loras, worker("demo", "model", **full))
-    assert found is not None and found.offloaded and found.available == 4 * GB
+    assert found is not None and found.placed == "model" and found.available == 4 * GB
 
 
-@pytest.mark.parametrize(("share", "offloaded"), [(0.79, False), (0.81, True)])
+@pytest.mark.parametrize(("share", "placed"), [(0.79, "none"), (0.81, "model"), (8, "group")])
 def test_a_model_that_is_not_loaded_yet_counts_as_it_will_be_placed(
-    share: float, offloaded: bool, settings: Settings, host: Any
+    share: float, placed: str, settings: Settings, host: Any
 ) -> None:
     total = int(weights(settings, 2) / share)
     found = estimate({}, settings, LoRAManager(settings), worker(gpu_total=total, gpu_used=0))
-    assert found is not None and found.offloaded is offloaded and found.available == total
+    assert found is not None and found.placed == placed and found.available == total
 
 
 def test_nothing_is_claimed_of_a_gpu_that_was_not_looked_at(settings: Settings, host: Any) -> None:

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 import torch
-from diffusers import DiffusionPipeline
+from diffusers import DiffusionPipeline, ModelMixin
+
+from wan_lora_studio.wan.models import streaming
 
 GB = 10**9
 
@@ -44,5 +46,18 @@ class PretendGPU:
             self.moved.append("offload")
             real_offload(pipeline, device="cpu")
 
+        real_module_to, real_groups = ModelMixin.to, streaming.apply_group_offloading
+
+        def module_to(module: Any, *args: Any, **options: Any) -> Any:
+            places = ["cpu" if str(each).startswith("cuda") else each for each in args]
+            return real_module_to(module, *places, **options)
+
+        def groups(module: Any, **options: Any) -> None:
+            self.moved.append("groups")
+            told = {"onload_device": torch.device("cpu"), "use_stream": False}
+            real_groups(module, **{**options, **told, "low_cpu_mem_usage": False})
+
+        monkeypatch.setattr(ModelMixin, "to", module_to)
+        monkeypatch.setattr(streaming, "apply_group_offloading", groups)
         monkeypatch.setattr(DiffusionPipeline, "to", to)
         monkeypatch.setattr(DiffusionPipeline, "enable_model_cpu_offload", offload)

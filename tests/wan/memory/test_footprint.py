@@ -17,7 +17,7 @@ from wan_lora_studio.settings import SHIPPED_CONFIG
 from wan_lora_studio.wan.memory.footprint import Footprint, Forecast
 from wan_lora_studio.wan.memory.forecast import exhausted, foresee, require_possible, warning
 from wan_lora_studio.wan.models.loading import ModelManager
-from wan_lora_studio.wan.models.offload import is_offloaded
+from wan_lora_studio.wan.models.offload import offload_for
 from wan_lora_studio.wan.task import GenerationTask, Progress
 
 GB = 10**9
@@ -31,6 +31,12 @@ A14B = Footprint(
     dim=5120,
     width=96,
     token=16,
+    streamed={  # two blocks, and what is outside of all; two of the largest tensors
+        "transformer": 930_000_000,
+        "transformer_2": 930_000_000,
+        "text_encoder": 2_100_000_000,
+        "vae": 126_892_531,
+    },
 )
 
 
@@ -52,7 +58,8 @@ def test_more_frames_pixels_and_loras_need_more() -> None:
         more = dataclasses.replace(usual, task=dataclasses.replace(usual.task, **changes))
         assert more.needed > usual.needed
     assert dataclasses.replace(usual, loras=GB).needed == usual.needed + GB
-    assert dataclasses.replace(usual, offloaded=True).needed < usual.needed / 1.5
+    parts, blocks = (dataclasses.replace(usual, placed=each).needed for each in ("model", "group"))
+    assert blocks < parts / 1.9 and parts < usual.needed / 1.5
 
 
 def test_what_makes_it_fit_comes_first_then_what_saves_most() -> None:
@@ -77,15 +84,15 @@ def test_what_makes_it_fit_only_together_is_named_together() -> None:
         "and use a smaller size: 640×352 instead of 1280×720."
     )
     done = dataclasses.replace(tight.task, width=640, height=352)
-    changed = dataclasses.replace(tight, task=done, offloaded=True)
+    changed = dataclasses.replace(tight, task=done, placed="model")
     assert changed.fits and together.saved == tight.needed - changed.needed
     assert together.words.rstrip(".") in warning(tight)
 
 
 def test_together_may_take_a_still_smaller_size_or_nothing_at_all() -> None:
-    offloaded = dataclasses.replace(forecast(0, offload="model"), offloaded=True)
+    offloaded = dataclasses.replace(forecast(0, offload="group"), placed="group")
     weights = offloaded.weights_alone
-    smaller = dataclasses.replace(offloaded, available=weights + 3 * GB // 2).changes()[0]
+    smaller = dataclasses.replace(offloaded, available=weights + GB // 2).changes()[0]
     assert smaller.fits and "480×256 instead of 1280×720" in smaller.words
     hopeless = dataclasses.replace(offloaded, available=weights // 2).changes()
     assert hopeless and not any(change.fits for change in hopeless)
@@ -97,31 +104,36 @@ def test_the_setting_that_is_advised_is_another_one() -> None:
 
     assert '"offload" to "auto" or "model"' in words(offload="none")
     assert '"offload" to "model"' in words(offload="auto") and '"auto"' not in words(offload="auto")
-    assert "offload" not in words(offload="auto", offloaded=True) + words()
+    assert '"offload" to "group"' in words(offload="auto", placed="model")
+    assert "offload" not in words(offload="auto", placed="group") + words()
 
 
 @pytest.mark.parametrize(
     ("setting", "cuda", "total", "expected"),
     [
-        ("auto", True, 24, True),
-        ("auto", True, 80, True),
-        ("auto", True, 96, False),
-        ("model", True, 96, True),
-        ("none", True, 24, False),
-        ("auto", False, 24, False),
-        ("model", False, 24, False),
+        ("auto", True, 12, "group"),
+        ("auto", True, 32, "group"),
+        ("auto", True, 40, "model"),
+        ("auto", True, 80, "model"),
+        ("auto", True, 96, "none"),
+        ("model", True, 96, "model"),
+        ("group", True, 96, "group"),
+        ("none", True, 24, "none"),
+        ("auto", False, 24, "none"),
+        ("model", False, 24, "none"),
+        ("group", False, 24, "none"),
     ],
 )
 def test_weights_wait_on_the_host_where_they_leave_too_little_room(
-    setting: str, cuda: bool, total: int, expected: bool
+    setting: str, cuda: bool, total: int, expected: str
 ) -> None:
-    weights = sum(A14B.weights(2).values())  # 69 GB
-    assert is_offloaded(setting, cuda=cuda, weights=weights, total=total * GB) is expected
+    weights = A14B.weights(2)  # 69 GB
+    assert offload_for(setting, cuda=cuda, weights=weights, total=total * GB) == expected
 
 
-@pytest.mark.parametrize(("share", "offloaded"), [(0.79, False), (0.81, True)])
+@pytest.mark.parametrize(("share", "placed"), [(0.79, "none"), (0.81, "model"), (8, "group")])
 def test_before_it_is_loaded_a_model_counts_as_it_will_be_placed(
-    share: float, offloaded: bool, studio: Studio, monkeypatch: pytest.MonkeyPatch
+    share: float, placed: str, studio: Studio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = studio.settings.model_copy(update={"device": "cuda", "offload": "auto"})
     weights = sum(Footprint.of(settings.model_folder("t2v")).weights(2).values())
@@ -132,11 +144,11 @@ def test_before_it_is_loaded_a_model_counts_as_it_will_be_placed(
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (gpu.total_memory, gpu.total_memory))
     task = GenerationTask(model_type="t2v", prompt="x").resolved(settings)
     found = foresee(task, ModelManager(settings), studio.loras)
-    assert found is not None and found.offloaded is offloaded and found.offload == "auto"
+    assert found is not None and found.placed == placed and found.offload == "auto"
 
 
 def test_the_size_that_is_named_fits_and_takes_half() -> None:
-    tight = forecast(55 * GB, offloaded=True)
+    tight = forecast(55 * GB, placed="model")
     small = dataclasses.replace(tight, task=tight.fitting())
     assert small.fits and small.task.width % 16 == small.task.height % 16 == 0
     assert (small.task.width or 0) < 1280 and small.task.num_frames == 81

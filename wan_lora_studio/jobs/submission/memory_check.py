@@ -18,11 +18,12 @@ from wan_lora_studio.settings import Settings
 from wan_lora_studio.units import MB
 from wan_lora_studio.wan.lora_manager import LoRAManager
 from wan_lora_studio.wan.memory import Footprint, Forecast
-from wan_lora_studio.wan.models import ACTIVATION_SHARE, is_offloaded
+from wan_lora_studio.wan.models import ACTIVATION_SHARE, Offload, offload_for
 from wan_lora_studio.wan.task import GenerationTask
 
 LARGEST = 100_000
 INDEX = "model_index.json"
+OFFLOADED: tuple[Offload, ...] = ("model", "group")
 
 
 def estimate(
@@ -48,7 +49,7 @@ def estimate(
         footprint,
         _free(worker.memory, cuda) + _freeable(worker, settings, cuda),
         width_bytes=width,
-        offloaded=_offloaded(worker, settings, task.model_type, footprint),
+        placed=_placed(worker, settings, task.model_type, footprint),
         offload=settings.offload if cuda else "",
         loras=sum(costs.values()),
         largest_lora=max(costs.items(), key=lambda item: item[1], default=("", 0)),
@@ -90,22 +91,22 @@ def _freeable(worker: WorkerStatus, settings: Settings, cuda: bool) -> int:
     if worker.model is None or worker.model not in settings.models:
         return 0
     folder = settings.model_folder(worker.model)
-    if worker.offload == "model" or not (folder / INDEX).is_file():
+    if worker.offload in OFFLOADED or not (folder / INDEX).is_file():
         return 0
     found = footprint_of(folder)
     return sum(found.weights(2 if cuda else _host_width(found)).values())
 
 
-def _offloaded(
+def _placed(
     worker: WorkerStatus, settings: Settings, model_type: str, footprint: Footprint
-) -> bool:
+) -> Offload:
     """As the model is held now, or as it would be placed."""
     if worker.model == model_type:
-        return worker.offload == "model"
-    return is_offloaded(
+        return next((each for each in OFFLOADED if each == worker.offload), "none")
+    return offload_for(
         settings.offload,
         cuda="gpu_total" in worker.memory,
-        weights=sum(footprint.weights(2).values()),
+        weights=footprint.weights(2),
         total=worker.memory.get("gpu_total", 0),
     )
 

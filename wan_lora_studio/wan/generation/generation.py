@@ -220,8 +220,8 @@ class _Run:
             self._task,
             self.recovery.prompt,
             tuple(self.recovery.selection),
-            # With offloaded parts the decoder would swap the transformer out at every step.
-            Previewer(pipeline, enabled=wanted, decode=not model.offloaded),
+            # Where whole parts move, the decoder would swap the transformer out at every step.
+            Previewer(pipeline, enabled=wanted, decode=model.offload != "model"),
             self._stages.report,
             self._stages.cancel,
         )

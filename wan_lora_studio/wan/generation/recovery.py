@@ -25,12 +25,13 @@ from wan_lora_studio.wan.memory import (
     require_possible,
     warning,
 )
-from wan_lora_studio.wan.models import ModelManager
+from wan_lora_studio.wan.models import ModelManager, Offload
 from wan_lora_studio.wan.task import GenerationTask
 
 logger = logging.getLogger(__name__)
 
 BEFORE_DECODING = ("load", "apply", "text", "sample")
+PLACED: dict[str, Offload] = {"offload": "model", "group_offload": "group"}  # by measure
 OUTCOMES: dict[str, Outcome] = {"fallback": "fallback", "skip": "skipped"}
 
 
@@ -95,7 +96,7 @@ class Recovery:
         model = self._models.current
         if model is None or not model.makeshift or model.model_type != self._task.model_type:
             return forecast
-        there = dataclasses.replace(forecast, offloaded=False)
+        there = dataclasses.replace(forecast, placed="none")
         if there.fits and self._models.bring_back(model):
             return there
         detail = (
@@ -138,8 +139,9 @@ class Recovery:
         measure = self._ladder.next_measure(stage)
         if measure is not None:
             self._add(measure)
-            if measure["action"] == "offload" and self._forecast is not None:
-                self._forecast = dataclasses.replace(self._forecast, offloaded=True)
+            placed = PLACED.get(measure["action"])
+            if placed is not None and self._forecast is not None:
+                self._forecast = dataclasses.replace(self._forecast, placed=placed)
         elif self._models.settings.reduce_loras and self.selection and stage in BEFORE_DECODING:
             name = largest(list(self.selection), self._task.model_type, self._loras)
             reason = LoRALoadingError("memory ran out, and reduce_loras allows to leave it out.")

@@ -1,7 +1,8 @@
 """Fallbacks when memory ran out, one measure after the other, each told to the user.
 
-The order: free what is cached, decode in tiles, move the model's parts to the GPU on use, and,
-only if the settings allow it, leave LoRAs out. Each is taken at most once per run.
+The order: free what is cached, decode in tiles, move the model's parts to the GPU on use, then
+its single blocks, and, only if the settings allow it, leave LoRAs out. Each is taken at most once
+per run.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ class MemoryFallbacks:
             ("free_caches", self._freed),
             ("vae_tiling", self._tile),
             ("offload", self._offload),
+            ("group_offload", self._stream),
         )
         for action, take in measures:
             if action in self._taken:
@@ -75,6 +77,17 @@ class MemoryFallbacks:
         return (
             f"Memory ran out ({stage}): the model's parts now wait in the computer's memory and "
             "are moved to the GPU when they are used, which is slower."
+        )
+
+    def _stream(self, stage: str) -> str:
+        model = self._models.current
+        if stage in ("decode", "write") or model is None:
+            return ""  # the blocks of the transformers are not in the way there
+        if not self._models.offload(model, "group"):
+            return ""
+        return (
+            f"Memory ran out ({stage}): the model's blocks are now brought to the GPU one by one, "
+            "which needs least of its memory and is slower."
         )
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -20,6 +22,7 @@ from typing import Any
 from wan_lora_studio.errors import LoRAError
 from wan_lora_studio.lora.files import read_header
 from wan_lora_studio.units import MB
+from wan_lora_studio.wan.models import Offload
 from wan_lora_studio.wan.task import FRAME_STRIDE, GenerationTask
 
 WEIGHT_SUFFIXES = (".safetensors", ".bin")
@@ -28,9 +31,23 @@ DECODE_FIXED = 250 * MB
 VALUES_PER_TOKEN = 12  # values per token and model dimension, in one forward pass
 SCALES = (0.875, 0.75, 0.625, 0.5, 0.375, 0.25)
 SMALLER = (0.5, 0.375, 0.25)  # of the sides, in what is advised
-OFFLOAD = {  # what to advise under this setting
-    "none": 'Set "offload" to "auto" or "model" in config.json, which is slower.',
-    "auto": 'Set "offload" to "model" in config.json, which is slower.',
+BLOCK = re.compile(r"(?:^|\.)blocks\.\d+\.")
+AT_ONCE = 2  # blocks on the GPU where they are streamed: the one that computes, and the next
+OFFLOAD: dict[Offload, tuple[Offload, dict[str, str]]] = {  # what to advise, by the setting
+    "none": (
+        "model",
+        {
+            "none": 'Set "offload" to "auto" or "model" in config.json, which is slower.',
+            "auto": 'Set "offload" to "model" in config.json, which is slower.',
+        },
+    ),
+    "model": (
+        "group",
+        dict.fromkeys(
+            ("none", "auto", "model"),
+            'Set "offload" to "group" in config.json, which needs the least GPU memory.',
+        ),
+    ),
 }
 
 
@@ -39,13 +56,15 @@ class Footprint:
     """What of a model's folder decides how much memory it takes.
 
     `parameters` counts by component; `dim` and `width` are of the transformer and the decoder;
-    `token` is the side in pixels of what one token stands for.
+    `token` is the side in pixels of what one token stands for. `streamed` counts what is on the
+    GPU at once of a component that is brought there block by block.
     """
 
     parameters: Mapping[str, int]
     dim: int
     width: int
     token: int
+    streamed: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
     def of(cls, folder: Path) -> Footprint:
@@ -53,18 +72,26 @@ class Footprint:
         transformer, vae = _config(folder / "transformer"), _config(folder / "vae")
         heads = int(transformer.get("num_attention_heads", 40))
         patch = transformer.get("patch_size") or [1, 2, 2]
+        counts = {part.name: _counts(part) for part in sorted(folder.iterdir()) if part.is_dir()}
         return cls(
-            {part.name: _parameters(part) for part in sorted(folder.iterdir()) if part.is_dir()},
+            {name: whole for name, (whole, _) in counts.items()},
             heads * int(transformer.get("attention_head_dim", 128)),
             int(vae.get("decoder_base_dim") or vae.get("base_dim") or 96),
             int(vae.get("scale_factor_spatial") or 8) * int(patch[-1]),
+            {name: part for name, (_, part) in counts.items()},
         )
 
     def weights(self, width_bytes: int) -> dict[str, int]:
         """Bytes by component, where all but the decoder have numbers of `width_bytes`."""
+        return self._bytes(self.parameters, width_bytes)
+
+    def weights_at_once(self, width_bytes: int) -> dict[str, int]:
+        """The same of what is on the GPU at once where weights are streamed; all of the decoder."""
+        return self._bytes({**self.parameters, **self.streamed}, width_bytes)
+
+    def _bytes(self, counts: Mapping[str, int], width_bytes: int) -> dict[str, int]:
         return {
-            name: count * (4 if name == "vae" else width_bytes)
-            for name, count in self.parameters.items()
+            name: count * (4 if name == "vae" else width_bytes) for name, count in counts.items()
         }
 
     def sampling(self, task: GenerationTask, width_bytes: int) -> int:
@@ -104,14 +131,14 @@ class Forecast:
     """What a run needs where it computes, against what there is. Bytes.
 
     `loras` is what the selected LoRAs add, `largest_lora` the name and bytes of the largest;
-    `offload` is the setting of that name, "" where there is no GPU.
+    `placed` says what waits on the host, `offload` is the setting, "" where there is no GPU.
     """
 
     task: GenerationTask
     footprint: Footprint
     available: int
     width_bytes: int = 2
-    offloaded: bool = False
+    placed: Offload = "none"
     offload: str = ""
     loras: int = 0
     largest_lora: tuple[str, int] = ("", 0)
@@ -122,14 +149,16 @@ class Forecast:
         """At the stage that needs most."""
         weights = self.footprint.weights(self.width_bytes)
         sampling, decoding = self._activations
-        if not self.offloaded:
+        if self.placed == "none":
             return sum(weights.values()) + self.loras + max(sampling, decoding)
-        transformers = max((n for name, n in weights.items() if "transformer" in name), default=0)
-        return max(
-            weights.get("text_encoder", 0),
-            transformers + self.loras + sampling,
-            weights.get("vae", 0) + decoding,
-        )
+        decoder = weights.get("vae", 0)
+        if self.placed == "group":
+            weights = self.footprint.weights_at_once(self.width_bytes)
+        experts = max((n for name, n in weights.items() if "transformer" in name), default=0)
+        most = (weights.get("text_encoder", 0), experts + self.loras + sampling, decoding)
+        if self.placed == "group":  # where the decoder stays
+            return decoder + max(most)
+        return max(*most[:2], decoder + decoding)
 
     @property
     def _activations(self) -> tuple[int, int]:
@@ -145,9 +174,21 @@ class Forecast:
     @property
     def weights_alone(self) -> int:
         """Bytes of weights that must be there at once; known exactly."""
-        weights = self.footprint.weights(self.width_bytes).values()
-        can_offload = self.offload in ("auto", "model")
-        return max(weights, default=0) if self.offloaded or can_offload else sum(weights)
+        weights = self.footprint.weights(self.width_bytes)
+        if self.placed == "group" or self.offload in ("auto", "group"):
+            parts = self.footprint.weights_at_once(self.width_bytes)
+            decoder = parts.pop("vae", 0)
+            return decoder + max(parts.values(), default=0)
+        if self.placed == "model" or self.offload == "model":
+            return max(weights.values(), default=0)
+        return sum(weights.values())
+
+    @property
+    def host_weights(self) -> int:
+        """Bytes of weights that wait in the computer's own memory."""
+        if self.placed == "none":
+            return 0
+        return sum(self.footprint.weights(self.width_bytes).values())
 
     def changes(self) -> list[Change]:
         """What would save memory: what makes it fit first, then by how much it saves.
@@ -205,8 +246,9 @@ class Forecast:
             _, less_high, less_wide = _size(smaller)
             words = f"Use a smaller size: {less_wide}×{less_high} instead of {width}×{height}."
             found.append(_Saving(words, {"width": less_wide, "height": less_high}))
-        if self.offload in OFFLOAD and not self.offloaded:
-            found.append(_Saving(OFFLOAD[self.offload], run={"offloaded": True}))
+        further, words_by_setting = OFFLOAD.get(self.placed, (self.placed, {}))
+        if self.offload in words_by_setting:
+            found.append(_Saving(words_by_setting[self.offload], run={"placed": further}))
         name, size = self.largest_lora
         if name:
             words = f"Leave out {name}, the largest of the LoRAs."
@@ -242,15 +284,30 @@ def _config(folder: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _parameters(folder: Path) -> int:
-    """How many numbers a component's weight files hold; half of the bytes where it can't be told
-    (pickles of bf16)."""
-    total = 0
+def _counts(folder: Path) -> tuple[int, int]:
+    """How many numbers a component's weight files hold, half of the bytes where it can't be told
+    (pickles of bf16); and how many are needed at once where they are streamed: those outside of
+    blocks and two blocks, or all of the decoder, or two of the largest tensors of another part."""
+    total = outside = largest = 0
+    blocks: dict[str, int] = defaultdict(int)
     for path in folder.iterdir():
         if path.suffix not in WEIGHT_SUFFIXES or not path.is_file():
             continue
         try:
-            total += sum(prod(entry.shape) for entry in read_header(path).tensors.values())
+            tensors = read_header(path).tensors
         except LoRAError:
             total += path.stat().st_size // 2
-    return total
+            largest = total
+            continue
+        for name, entry in tensors.items():
+            count = prod(entry.shape)
+            total, largest = total + count, max(largest, count)
+            if block := BLOCK.search(name):
+                blocks[name[: block.end()]] += count
+            else:
+                outside += count
+    if folder.name == "vae":
+        return total, total
+    if blocks:
+        return total, min(total, outside + AT_ONCE * max(blocks.values()))
+    return total, min(total, AT_ONCE * largest)

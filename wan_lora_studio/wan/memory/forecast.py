@@ -16,7 +16,7 @@ from wan_lora_studio.wan.models import (
     ModelManager,
     choose_device,
     free_memory,
-    is_offloaded,
+    offload_for,
     total_memory,
     weight_type,
     weights_in_memory,
@@ -39,10 +39,10 @@ def foresee(task: GenerationTask, models: ModelManager, loras: LoRAManager) -> F
     width = loaded.pipeline.transformer.dtype if loaded else weight_type(folder, device)
     costs = _lora_costs(task, loras, "gpu_mb" if cuda else "total_mb")
     footprint = Footprint.of(folder)
-    placed_so = is_offloaded(
+    placed_so = offload_for(
         settings.offload,
         cuda=cuda,
-        weights=sum(footprint.weights(width.itemsize).values()),
+        weights=footprint.weights(width.itemsize),
         total=total_memory(device),
     )
     return Forecast(
@@ -50,7 +50,7 @@ def foresee(task: GenerationTask, models: ModelManager, loras: LoRAManager) -> F
         footprint,
         free_memory(device) + _freeable(current),
         width_bytes=width.itemsize,
-        offloaded=loaded.offloaded if loaded else placed_so,
+        placed=loaded.offload if loaded else placed_so,
         offload=settings.offload if cuda else "",
         loras=sum(costs.values()),
         largest_lora=max(costs.items(), key=lambda item: item[1], default=("", 0)),
@@ -59,10 +59,12 @@ def foresee(task: GenerationTask, models: ModelManager, loras: LoRAManager) -> F
 
 
 def require_possible(forecast: Forecast, settings: Settings) -> None:
-    """Raise VRAMError where the weights alone are more than the machine has.
+    """Raise VRAMError where the weights alone are more than the machine has, on the device or in
+    its own memory.
 
     Everything else is tried: the forecast is an estimate, the weights are not.
     """
+    _require_host(forecast)
     device = choose_device(settings.device)
     most = total_memory(device)
     if device.type != "cuda":
@@ -78,6 +80,25 @@ def require_possible(forecast: Forecast, settings: Settings) -> None:
             *[change.words for change in forecast.changes() if change.fits],
         ],
         context={"stage": "load", "needed": forecast.weights_alone, "available": most},
+    )
+
+
+def _require_host(forecast: Forecast) -> None:
+    """Raise VRAMError where the weights that wait on the host are more than it has."""
+    memory, swap = int(psutil.virtual_memory().total), int(psutil.swap_memory().total)
+    needed = forecast.host_weights
+    if needed <= memory + swap:
+        return
+    missing = needed - memory - swap
+    raise VRAMError(
+        f"The model cannot be held: its weights take {_gb(needed)} of the computer's memory, and "
+        f"there are {_gb(memory)}, with {_gb(swap)} of swap.",
+        cause="The weights wait there, as the GPU has not enough memory for all of them.",
+        suggestions=[
+            "Choose a smaller model.",
+            f"Add at least {_gb(missing)} of memory, or of swap, which is much slower.",
+        ],
+        context={"stage": "load", "needed": needed, "available": memory + swap},
     )
 
 
@@ -139,7 +160,7 @@ def _freeable(current: LoadedModel | None) -> int:
     """What the model in memory holds there: it is used, or makes way for another."""
     if current is None or current.offloaded:
         return 0
-    return weights_in_memory(current.pipeline)
+    return sum(weights_in_memory(current.pipeline).values())
 
 
 def _lora_costs(task: GenerationTask, loras: LoRAManager, key: str) -> dict[str, int]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from wan_lora_studio.lazy_exports import on_first_use
 from wan_lora_studio.wan.models.identity import installed_fingerprint
-from wan_lora_studio.wan.models.offload import ACTIVATION_SHARE, is_offloaded
+from wan_lora_studio.wan.models.offload import ACTIVATION_SHARE, Offload, offload_for
 
 if TYPE_CHECKING:
     from wan_lora_studio.wan.models.device_memory import (
@@ -26,11 +26,12 @@ __all__ = [
     "ACTIVATION_SHARE",
     "LoadedModel",
     "ModelManager",
+    "Offload",
     "choose_device",
     "free_memory",
     "installed_fingerprint",
-    "is_offloaded",
     "is_out_of_memory",
+    "offload_for",
     "release_memory",
     "total_memory",
     "weight_type",

@@ -60,14 +60,13 @@ def weights_on_disk(folder: Path) -> int:
     )
 
 
-def weights_in_memory(pipeline: Any) -> int:
-    """Bytes of all parameters of a pipeline's components."""
-    return sum(
-        parameter.numel() * parameter.element_size()
-        for component in pipeline.components.values()
-        if isinstance(component, torch.nn.Module)
-        for parameter in component.parameters()
-    )
+def weights_in_memory(pipeline: Any) -> dict[str, int]:
+    """Bytes of the parameters of each of a pipeline's components."""
+    return {
+        name: sum(parameter.numel() * parameter.element_size() for parameter in part.parameters())
+        for name, part in pipeline.components.items()
+        if isinstance(part, torch.nn.Module)
+    }
 
 
 def release_memory() -> None:

@@ -6,7 +6,7 @@ import logging
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import diffusers
 import torch
@@ -26,20 +26,21 @@ from wan_lora_studio.wan.models.device_memory import (
     weights_on_disk,
 )
 from wan_lora_studio.wan.models.identity import ModelIdentity
-from wan_lora_studio.wan.models.offload import ACTIVATION_SHARE, is_offloaded
+from wan_lora_studio.wan.models.offload import ACTIVATION_SHARE, Offload, offload_for
+from wan_lora_studio.wan.models.streaming import stop_streaming, stream
 from wan_lora_studio.wan.ownership import Check, Ownership, nothing, owning
 
 logger = logging.getLogger(__name__)
 
-Offload = Literal["none", "model"]
+ORDER: tuple[Offload, ...] = ("none", "model", "group")  # from the fastest to the smallest
 
 
 @dataclass
 class LoadedModel:
     """A pipeline in memory. `device` is where it computes.
 
-    `offload` says whether its parts stay there (none) or wait on the host (model); `makeshift`
-    that they wait only because memory ran out.
+    `offload` says whether its parts stay there (none), wait on the host (model), or all but the
+    blocks that compute do (group); `makeshift` that they wait only because memory ran out.
     """
 
     model_type: str
@@ -69,7 +70,7 @@ class LoadedModel:
             boundary_ratio=config.boundary_ratio,
             expand_timesteps=config.expand_timesteps,
         )
-        if self.offloaded:
+        if self.offload == "model":
             pipeline.enable_model_cpu_offload(device=self.device)
         return pipeline
 
@@ -163,21 +164,23 @@ class ModelManager:
             self._model.pipeline.vae.clear_cache()
         release_memory()
 
-    def offload(self, model: LoadedModel) -> bool:
-        """Have the parts of a model on a GPU moved there on use, from now on.
+    def offload(self, model: LoadedModel, offload: Offload = "model") -> bool:
+        """Have more of a model on a GPU wait on the host, from now on.
 
         False where there is nothing to be won or the settings forbid it.
         """
-        if model.device.type != "cuda" or model.offloaded or self._settings.offload == "none":
+        forbidden = model.device.type != "cuda" or self._settings.offload == "none"
+        if forbidden or ORDER.index(model.offload) >= ORDER.index(offload):
             return False
-        model.pipeline.enable_model_cpu_offload(device=model.device)
-        model.offload, model.makeshift = "model", True
+        self._put(model.pipeline, model.device, offload, now=model.offload)
+        model.offload, model.makeshift = offload, True
         return True
 
     def bring_back(self, model: LoadedModel) -> bool:
         """Take `offload` back: every part is on the GPU again. False, and all as before, where
         they do not fit."""
-        model.pipeline.remove_all_hooks()
+        before = model.offload
+        self._release(model.pipeline, before)
         fits = True
         try:
             model.pipeline.to(model.device)
@@ -188,7 +191,8 @@ class ModelManager:
         if fits:
             model.offload, model.makeshift = "none", False
         else:
-            model.pipeline.enable_model_cpu_offload(device=model.device)
+            model.pipeline.to("cpu")
+            self._put(model.pipeline, model.device, before)
             release_memory()
         return fits
 
@@ -262,24 +266,43 @@ class ModelManager:
         return pipeline
 
     def _place(self, pipeline: Any, device: torch.device) -> tuple[Offload, bool]:
-        """Put the pipeline on its device, or have its parts moved there on use: which of the two,
-        and whether the second only because memory ran out."""
-        too_large = is_offloaded(
+        """Put the pipeline on its device, or have its parts brought there on use: what waits, and
+        whether only because memory ran out."""
+        offload = offload_for(
             self._settings.offload,
             cuda=device.type == "cuda",
             weights=weights_in_memory(pipeline),
             total=total_memory(device),
         )
-        makeshift, self._makeshift = self._makeshift and not too_large, False
+        makeshift, self._makeshift = self._makeshift and offload == "none", False
         self._refused = False
-        if too_large or makeshift:
+        if makeshift:
+            offload = "model"
+        self._refused = device.type == "cuda" and offload == "none"
+        self._put(pipeline, device, offload)
+        self._refused = False
+        return offload, makeshift
+
+    def _put(
+        self, pipeline: Any, device: torch.device, offload: Offload, *, now: Offload = "none"
+    ) -> None:
+        """Put a pipeline where it is to wait, from where it waits `now`."""
+        self._release(pipeline, now)
+        if offload == "none":
+            pipeline.to(device)
+        elif offload == "model":
             logger.info("the weights do not fit %s: parts are moved there on use", device)
             pipeline.enable_model_cpu_offload(device=device)
-            return "model", makeshift
-        self._refused = device.type == "cuda"
-        pipeline.to(device)
-        self._refused = False
-        return "none", False
+        else:
+            logger.info("the weights do not fit %s: each block is brought there on use", device)
+            pipeline.to("cpu")
+            stream(pipeline, device)
+
+    def _release(self, pipeline: Any, offload: Offload) -> None:
+        if offload == "model":
+            pipeline.remove_all_hooks()
+        elif offload == "group":
+            stop_streaming(pipeline)
 
 
 def weight_type(folder: Path, device: torch.device) -> torch.dtype:

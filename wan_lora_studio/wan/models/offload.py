@@ -5,13 +5,25 @@ One rule for the page's estimate, the worker's forecast and the loading itself; 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Literal
+
+Offload = Literal["none", "model", "group"]
 ACTIVATION_SHARE = 0.8  # of a device's memory for weights: the rest is for what is computed
 
 
-def is_offloaded(setting: str, *, cuda: bool, weights: int, total: int) -> bool:
-    """Whether a model's parts wait on the host and are moved to the GPU on use.
+def offload_for(setting: str, *, cuda: bool, weights: Mapping[str, int], total: int) -> Offload:
+    """What of a model waits on the host: nothing, the parts that are not in use (model), or all
+    but the blocks that compute at the moment (group).
 
-    `setting` is the settings' `offload`; `weights` and the GPU's `total` memory are in bytes.
+    `setting` is the settings' `offload`; `weights`, by component, and the GPU's `total` memory
+    are in bytes.
     """
-    too_large = weights > ACTIVATION_SHARE * total
-    return cuda and (setting == "model" or (setting == "auto" and too_large))
+    if not cuda or setting == "none":
+        return "none"
+    if setting in ("model", "group"):
+        return "model" if setting == "model" else "group"
+    room = ACTIVATION_SHARE * total
+    if sum(weights.values()) <= room:
+        return "none"
+    return "model" if max(weights.values(), default=0) <= room else "group"
