@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -50,6 +52,22 @@ def test_a_model_folder_tells_its_sizes() -> None:
     assert found.parameters["transformer"] == found.parameters["transformer_2"] > 1_000_000
     assert (found.width, found.token) == (16, 16) and found.dim > 0
     assert found.weights(4)["vae"] == found.weights(2)["vae"], "the decoder is fp32 in any case"
+
+
+@pytest.mark.parametrize("kind", ["2.1", "2.2"])
+def test_decoding_takes_what_was_foreseen(kind: str) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "tests.support.machine.decoding_growth",
+        kind,
+        "48",
+        "384",
+        "5",
+    ]
+    told = subprocess.run(command, cwd=SHIPPED_CONFIG.parent, capture_output=True, check=True)
+    growth, foreseen = map(int, told.stdout.split())
+    assert foreseen == pytest.approx(growth, rel=0.15)
 
 
 def test_more_frames_pixels_and_loras_need_more() -> None:

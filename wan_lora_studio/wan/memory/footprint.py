@@ -27,6 +27,7 @@ from wan_lora_studio.wan.task import FRAME_STRIDE, GenerationTask
 
 WEIGHT_SUFFIXES = (".safetensors", ".bin")
 DECODE_PER_PIXEL = 52  # values of fp32 per pixel and channel of the decoder's first width
+DECODE_PER_PATCHED_PIXEL = 18  # the same where the decoder works on patches of 2×2, as the 5B's
 DECODE_FIXED = 250 * MB
 VALUES_PER_TOKEN = 12  # values per token and model dimension, in one forward pass
 SCALES = (0.875, 0.75, 0.625, 0.5, 0.375, 0.25)
@@ -56,14 +57,16 @@ class Footprint:
     """What of a model's folder decides how much memory it takes.
 
     `parameters` counts by component; `dim` and `width` are of the transformer and the decoder;
-    `token` is the side in pixels of what one token stands for. `streamed` counts what is on the
-    GPU at once of a component that is brought there block by block.
+    `token` is the side in pixels of what one token stands for; `per_pixel` counts what decoding
+    takes for each pixel and channel. `streamed` counts what is on the GPU at once of a component
+    that is brought there block by block.
     """
 
     parameters: Mapping[str, int]
     dim: int
     width: int
     token: int
+    per_pixel: int = DECODE_PER_PIXEL
     streamed: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
@@ -78,6 +81,7 @@ class Footprint:
             heads * int(transformer.get("attention_head_dim", 128)),
             int(vae.get("decoder_base_dim") or vae.get("base_dim") or 96),
             int(vae.get("scale_factor_spatial") or 8) * int(patch[-1]),
+            DECODE_PER_PATCHED_PIXEL if (vae.get("patch_size") or 1) > 1 else DECODE_PER_PIXEL,
             {name: part for name, (_, part) in counts.items()},
         )
 
@@ -103,7 +107,7 @@ class Footprint:
     def decoding(self, task: GenerationTask) -> int:
         """Bytes that decoding takes beside the weights."""
         frames, height, width = _size(task)
-        features = height * width * self.width * 4 * DECODE_PER_PIXEL
+        features = height * width * self.width * 4 * self.per_pixel
         pixels = 3 * frames * height * width * 3 * 4  # the video, joined and converted
         return DECODE_FIXED + features + pixels
 
