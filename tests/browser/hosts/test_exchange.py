@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.hosts.running import GRADIO, HOSTS, Host, running, with_demo_loras
-from tests.browser.hosts.steps import Visit, card, library, upload
+from tests.browser.hosts.steps import Visit, card, library, pick, row, upload
 from tests.browser.library.steps import one_demo_lora
 
 
@@ -35,6 +35,22 @@ def test_the_verdicts_follow_the_pipeline(host: Host, visit: Visit) -> None:
     expect(shown).to_contain_class("card-unfit")
     load(page, "Demo")
     expect(shown).not_to_contain_class("card-unfit")
+
+
+def test_they_follow_a_transformer_that_is_exchanged_in_place(host: Host, visit: Visit) -> None:
+    """The model is then one of another name."""
+    page = visit(host.address)
+    load(page, "Demo")
+    shown = card(page, "golden_hour")
+    expect(shown).not_to_contain_class("card-unfit")
+    pick(page, "golden_hour")
+    expect(row(page, "golden_hour")).not_to_contain_class("card-unfit")
+    page.get_by_role("button", name="Exchange", exact=True).click()
+    expect(shown).to_contain_class("card-unfit")
+    expect(row(page, "golden_hour")).to_contain_text("Wan 2.2 T2V A14B")
+    load(page, "Demo")
+    expect(shown).not_to_contain_class("card-unfit")
+    expect(row(page, "golden_hour")).not_to_contain_text("A14B")
 
 
 def test_the_library_s_files_are_exchanged(host: Host, visit: Visit) -> None:

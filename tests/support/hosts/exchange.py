@@ -4,7 +4,8 @@ import os
 from pathlib import Path
 
 import gradio as gr
-from diffusers import WanPipeline
+import torch
+from diffusers import WanPipeline, WanTransformer3DModel
 
 from tests.support.tiny_models import save_tiny_model
 from wan_lora_studio import LoRAExtension
@@ -12,9 +13,13 @@ from wan_lora_studio import LoRAExtension
 lora = LoRAExtension(loras_dir=os.environ["LORAS"])
 demo_model = WanPipeline.from_pretrained(os.environ["MODEL"])
 narrow_model = WanPipeline.from_pretrained(save_tiny_model(Path.cwd() / "narrow"))
+demo_transformer = demo_model.transformer
+with torch.device("meta"):
+    large_transformer = WanTransformer3DModel()  # of 14B, without memory for its weights
 
 
 def load(pipeline):
+    demo_model.transformer = demo_transformer
     lora.pipeline = pipeline
     return "loaded"
 
@@ -24,11 +29,17 @@ def show(folder):
     return "shown"
 
 
+def exchange():
+    lora.pipeline.transformer = large_transformer
+    return "exchanged"
+
+
 with gr.Blocks() as demo:
     said = gr.Textbox(label="Said")
     gr.Button("Demo").click(lambda: load(demo_model), None, said)
     gr.Button("Narrow").click(lambda: load(narrow_model), None, said)
     gr.Button("Others").click(lambda: show("others"), None, said)
+    gr.Button("Exchange").click(exchange, None, said)
     lora.controls()
     lora.tab()
 
