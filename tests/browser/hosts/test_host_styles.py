@@ -12,9 +12,8 @@ from gradio import themes
 from playwright.sync_api import Page, expect
 
 from tests.browser.actions import settle
-from tests.browser.hosts.conftest import Visit
 from tests.browser.hosts.running import GRADIO, HOSTS, Host, running, with_demo_loras
-from tests.browser.hosts.steps import card, open_tab, pick, row
+from tests.browser.hosts.steps import Visit, card, open_tab, pick, row
 from tests.browser.looks import DESK_DARK, DESK_LIGHT, PHONE, Look
 
 THEMES = ("Base", "Citrus", "Default", "Glass", "Monochrome", "Ocean", "Origin", "Soft")
