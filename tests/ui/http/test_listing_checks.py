@@ -13,7 +13,7 @@ from tests.support.loras.files import write_lora
 from tests.support.result_files import metadata, write_video
 from utils import LoRAManager, ResultLibrary, ResultQuery, Settings, load_settings
 from wan_lora_studio.lora.index.records import Prepared
-from wan_lora_studio.lora.library import queries as reading
+from wan_lora_studio.lora.library import lookup as reading
 from wan_lora_studio.lora.storage.catalog import NAME
 from wan_lora_studio.ui.http.listing_checks import Listing
 
