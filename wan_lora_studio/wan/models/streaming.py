@@ -1,7 +1,8 @@
 """Streaming: a pipeline whose weights are on the GPU only for the blocks that compute.
 
-The transformers go block by block, the text encoder layer by layer, by diffusers' group offload;
-the decoder, which is small, stays. Never to disk: what LoRAs change would be read back as it was.
+The transformers go block by block, the encoders of text and picture layer by layer, by diffusers'
+group offload; the decoder, which is small, stays. Never to disk: what LoRAs change would be read
+back as it was.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from diffusers.hooks.group_offloading import (
 )
 
 BLOCKS = ("transformer", "transformer_2")
-LAYERS = ("text_encoder",)
+LAYERS = ("text_encoder", "image_encoder")
 PINNED_TIMES = 2.2  # of the weights: themselves and a copy that the GPU can read, and some room
 
 
