@@ -61,6 +61,9 @@ def _printable(value: str) -> str:
 Folder = Annotated[Path, BeforeValidator(_usable_path)]
 
 
+Precision = Literal["bf16", "fp8"]
+
+
 class ModelEntry(BaseModel):
     """One row of the model table."""
 
@@ -79,6 +82,11 @@ class ModelEntry(BaseModel):
     )
     architecture: str = Field(description="Row of the architecture table for LoRA verdicts.")
     image: Literal["none", "optional", "required"] = Field(description="Use of an input picture.")
+    precision: Precision = Field(
+        default="bf16",
+        description="Of the transformers' weights: bf16 (fp32 on a CPU that has room for it), or"
+        " fp8, which takes half the memory and changes the picture a little.",
+    )
     boundary_ratio: float | None = Field(
         gt=0, lt=1, description="Share of the noise range below which the low expert runs."
     )

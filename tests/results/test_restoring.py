@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from tests.support.result_files import WANGP, metadata
 from wan_lora_studio.results.reading import facts_of
 from wan_lora_studio.results.restoring import Restored, restore
@@ -146,6 +148,15 @@ def test_other_files_of_the_model_are_told() -> None:
         assert len(found.notes) == count
         assert all(SETTINGS.models["demo"].title in note for note in found.notes)
     assert restore(facts_of(metadata()), {}, SETTINGS, ONE).notes == []
+
+
+@pytest.mark.parametrize(
+    ("then", "told"), [("bf16", False), (None, False), (7, False), ("fp8", True)]
+)
+def test_weights_of_another_precision_are_told(then: Any, told: bool) -> None:
+    data = {**metadata(), "environment": {"precision": then}}
+    notes = restore(facts_of(data), {}, SETTINGS).notes
+    assert [("fp8" in note and "bf16" in note) for note in notes] == [True] * told
 
 
 def test_one_half_of_a_pair_that_is_another_file_is_told() -> None:

@@ -18,6 +18,18 @@ def of_the_model(facts: VideoFacts, title: str, fingerprint: str | None) -> list
     ]
 
 
+def of_the_precision(facts: VideoFacts, title: str, precision: str) -> list[str]:
+    """`precision` is that of the model's weights here. Videos of old say nothing of theirs."""
+    environment = facts.metadata.get("environment")
+    then = environment.get("precision") if isinstance(environment, dict) else None
+    if not isinstance(then, str) or then == precision:
+        return []
+    return [
+        f"The weights of {title} were in {then} when this video was made, and are in {precision} "
+        "here: the frames will not be the same."
+    ]
+
+
 def of_the_decoding(facts: VideoFacts) -> list[str]:
     environment, recoveries = facts.metadata.get("environment"), facts.metadata.get("recoveries")
     measures = recoveries if isinstance(recoveries, list) else []

@@ -14,7 +14,12 @@ from typing import Any, Literal
 from wan_lora_studio.errors import GenerationError, LoRAError
 from wan_lora_studio.lora.library import LoRALibrary
 from wan_lora_studio.lora.selection import LoRASelection
-from wan_lora_studio.results.differences import of_left_out, of_the_decoding, of_the_model
+from wan_lora_studio.results.differences import (
+    of_left_out,
+    of_the_decoding,
+    of_the_model,
+    of_the_precision,
+)
 from wan_lora_studio.results.facts import UsedLoRA, VideoFacts
 from wan_lora_studio.settings import Settings
 
@@ -83,7 +88,9 @@ def restore(
     )
     model = restored.fields.get("model_type")
     if model in settings.models:
-        restored.notes.extend(of_the_model(facts, settings.models[model].title, fingerprint))
+        row = settings.models[model]
+        restored.notes.extend(of_the_model(facts, row.title, fingerprint))
+        restored.notes.extend(of_the_precision(facts, row.title, row.precision))
     elif model is not None:
         del restored.fields["model_type"]
         restored.notes.append(f"There is no model {model!r} here; the model is left as it is.")

@@ -54,20 +54,18 @@ def test_a_model_folder_tells_its_sizes() -> None:
     assert found.weights(4)["vae"] == found.weights(2)["vae"], "the decoder is fp32 in any case"
 
 
-@pytest.mark.parametrize("kind", ["2.1", "2.2"])
-def test_decoding_takes_what_was_foreseen(kind: str) -> None:
-    command = [
-        sys.executable,
-        "-m",
-        "tests.support.machine.decoding_growth",
-        kind,
-        "48",
-        "384",
-        "5",
-    ]
-    told = subprocess.run(command, cwd=SHIPPED_CONFIG.parent, capture_output=True, check=True)
+@pytest.mark.parametrize("video", [("2.1", 256, 5), ("2.2", 384, 9)])
+def test_decoding_takes_what_was_foreseen(video: tuple[str, int, int]) -> None:
+    kind, side, frames = video
+    program = [sys.executable, "-m", "tests.support.machine.decoding_growth"]
+    told = subprocess.run(
+        [*program, kind, "48", str(side), str(frames)],
+        cwd=SHIPPED_CONFIG.parent,
+        capture_output=True,
+        check=True,
+    )
     growth, foreseen = map(int, told.stdout.split())
-    assert foreseen == pytest.approx(growth, rel=0.15)
+    assert foreseen == pytest.approx(growth, rel=0.2)  # one run differs from the next by a tenth
 
 
 def test_more_frames_pixels_and_loras_need_more() -> None:
@@ -163,6 +161,16 @@ def test_before_it_is_loaded_a_model_counts_as_it_will_be_placed(
     task = GenerationTask(model_type="t2v", prompt="x").resolved(settings)
     found = foresee(task, ModelManager(settings), studio.loras)
     assert found is not None and found.placed == placed and found.offload == "auto"
+
+
+def test_weights_of_eight_bits_take_half() -> None:
+    demo = SHIPPED_CONFIG.parent / "models" / "demo"
+    wide, narrow = (Footprint.of(demo, each).weights(2) for each in ("bf16", "fp8"))
+    for name in ("transformer", "transformer_2"):
+        assert narrow[name] * 2 == wide[name]
+    assert (narrow["vae"], narrow["text_encoder"]) == (wide["vae"], wide["text_encoder"])
+    pair = sum(dataclasses.replace(A14B, fp8=True).weights(2).values())
+    assert 40 * GB < pair < 41 * GB, "what the README says"
 
 
 def test_the_size_that_is_named_fits_and_takes_half() -> None:

@@ -7,12 +7,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from tests.support.machine.full_memory import FullMemory
 from tests.support.machine.pretend_gpu import PretendGPU
 from tests.support.offloading import moves_make_copies, weights_hash
 from tests.support.studio import Studio, decoded
+from wan_lora_studio.results import read_facts
 from wan_lora_studio.settings import Settings
 from wan_lora_studio.wan.memory.footprint import Footprint
 from wan_lora_studio.wan.models.loading import LoadedModel, ModelManager
@@ -69,6 +71,27 @@ def test_videos_are_those_of_a_model_on_the_gpu(
         assert weights_hash(model_of(blocks).pipeline) == before
     assert model_of(blocks).offload == "group" and "groups" in gpu.moved
     assert {model_of(whole).offload, results[1].recoveries == []} == {"none", True}
+
+
+@pytest.mark.parametrize("offload", ["none", "group"])
+def test_weights_of_eight_bits_make_a_video_too(
+    offload: str, studio_settings: Settings, gpu: PretendGPU, tmp_path: Path
+) -> None:
+    row = studio_settings.model("t2v").model_copy(update={"precision": "fp8"})
+    settings = studio_settings.model_copy(update={"models": {**studio_settings.models, "t2v": row}})
+    studio = studio_with(settings, offload, tmp_path)
+    model = studio.models.load("t2v")
+    before = weights_hash(model.pipeline)
+    videos = []
+    for selection in SELECTIONS:
+        result = studio.run(selected_loras=selection, steps=STEPS)
+        videos.append(decoded(result.video_path))
+        assert weights_hash(model.pipeline) == before
+    assert all(not np.array_equal(videos[0], video) for video in videos[1:])
+    linear = model.pipeline.transformer_2.blocks[0].ffn.net[0].proj
+    assert linear.weight.dtype == torch.float8_e4m3fn
+    with Path(result.video_path).open("rb") as file:
+        assert read_facts(file).metadata["environment"]["precision"] == "fp8"
 
 
 def test_loras_go_beside_weights_that_move(

@@ -14,7 +14,7 @@ import psutil
 
 from wan_lora_studio.errors import LoRAError
 from wan_lora_studio.jobs.status import WorkerStatus
-from wan_lora_studio.settings import Settings
+from wan_lora_studio.settings import Precision, Settings
 from wan_lora_studio.units import MB
 from wan_lora_studio.wan.lora_manager import LoRAManager
 from wan_lora_studio.wan.memory import Footprint, Forecast
@@ -41,7 +41,7 @@ def estimate(
     looked = "gpu_total" in worker.memory if cuda else bool(worker.memory)
     if not looked or not (folder / INDEX).is_file():
         return None
-    footprint = footprint_of(folder)
+    footprint = footprint_of(folder, settings.model(task.model_type).precision)
     width = 2 if cuda else _host_width(footprint)
     costs = _lora_costs(task, loras, "gpu_mb" if cuda else "total_mb")
     return Forecast(
@@ -57,14 +57,14 @@ def estimate(
     )
 
 
-def footprint_of(folder: Path) -> Footprint:
+def footprint_of(folder: Path, precision: Precision = "bf16") -> Footprint:
     """Read once for each state of the folder's index."""
-    return _read(folder, (folder / INDEX).stat().st_mtime_ns)
+    return _read(folder, precision, (folder / INDEX).stat().st_mtime_ns)
 
 
 @lru_cache(maxsize=8)
-def _read(folder: Path, _mtime_ns: int) -> Footprint:
-    return Footprint.of(folder)
+def _read(folder: Path, precision: Precision, _mtime_ns: int) -> Footprint:
+    return Footprint.of(folder, precision)
 
 
 def _sized(fields: Mapping[str, Any], settings: Settings) -> GenerationTask:
@@ -93,7 +93,7 @@ def _freeable(worker: WorkerStatus, settings: Settings, cuda: bool) -> int:
     folder = settings.model_folder(worker.model)
     if worker.offload in OFFLOADED or not (folder / INDEX).is_file():
         return 0
-    found = footprint_of(folder)
+    found = footprint_of(folder, settings.model(worker.model).precision)
     return sum(found.weights(2 if cuda else _host_width(found)).values())
 
 

@@ -43,6 +43,7 @@ def environment_facts(model: LoadedModel) -> dict[str, Any]:
             for name, part in parts.items()
             if part is not None
         },
+        "precision": model.entry.precision,
         "offload": model.offload,
         "vae_tiling": bool(getattr(model.pipeline.vae, "use_tiling", False)),
     }

@@ -21,6 +21,7 @@ from typing import Any
 
 from wan_lora_studio.errors import LoRAError
 from wan_lora_studio.lora.files import read_header
+from wan_lora_studio.settings import Precision
 from wan_lora_studio.units import MB
 from wan_lora_studio.wan.models import Offload
 from wan_lora_studio.wan.task import FRAME_STRIDE, GenerationTask
@@ -59,7 +60,7 @@ class Footprint:
     `parameters` counts by component; `dim` and `width` are of the transformer and the decoder;
     `token` is the side in pixels of what one token stands for; `per_pixel` counts what decoding
     takes for each pixel and channel. `streamed` counts what is on the GPU at once of a component
-    that is brought there block by block.
+    that is brought there block by block. `fp8`: the transformers have numbers of one byte.
     """
 
     parameters: Mapping[str, int]
@@ -68,9 +69,10 @@ class Footprint:
     token: int
     per_pixel: int = DECODE_PER_PIXEL
     streamed: Mapping[str, int] = field(default_factory=dict)
+    fp8: bool = False
 
     @classmethod
-    def of(cls, folder: Path) -> Footprint:
+    def of(cls, folder: Path, precision: Precision = "bf16") -> Footprint:
         """Read from the folder's configurations and file headers; no weights are read."""
         transformer, vae = _config(folder / "transformer"), _config(folder / "vae")
         heads = int(transformer.get("num_attention_heads", 40))
@@ -83,6 +85,7 @@ class Footprint:
             int(vae.get("scale_factor_spatial") or 8) * int(patch[-1]),
             DECODE_PER_PATCHED_PIXEL if (vae.get("patch_size") or 1) > 1 else DECODE_PER_PIXEL,
             {name: part for name, (_, part) in counts.items()},
+            precision == "fp8",
         )
 
     def weights(self, width_bytes: int) -> dict[str, int]:
@@ -94,9 +97,12 @@ class Footprint:
         return self._bytes({**self.parameters, **self.streamed}, width_bytes)
 
     def _bytes(self, counts: Mapping[str, int], width_bytes: int) -> dict[str, int]:
-        return {
-            name: count * (4 if name == "vae" else width_bytes) for name, count in counts.items()
-        }
+        return {name: count * self._width(name, width_bytes) for name, count in counts.items()}
+
+    def _width(self, component: str, width_bytes: int) -> int:
+        if component == "vae":
+            return 4
+        return 1 if self.fp8 and component.startswith("transformer") else width_bytes
 
     def sampling(self, task: GenerationTask, width_bytes: int) -> int:
         """Bytes that a forward pass takes beside the weights. Some of it is fp32 in any case."""

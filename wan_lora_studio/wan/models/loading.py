@@ -32,6 +32,7 @@ from wan_lora_studio.wan.ownership import Check, Ownership, nothing, owning
 
 logger = logging.getLogger(__name__)
 
+EXPERTS = ("transformer", "transformer_2")
 ORDER: tuple[Offload, ...] = ("none", "model", "group")  # from the fastest to the smallest
 
 
@@ -248,6 +249,7 @@ class ModelManager:
         try:
             pipeline = pipeline_class.from_pretrained(
                 folder,
+                **(_narrow_experts(folder, dtype) if entry.precision == "fp8" else {}),
                 # Wan's VAE loses visible quality below fp32.
                 dtype={"default": dtype, "vae": torch.float32},
                 local_files_only=True,
@@ -303,6 +305,23 @@ class ModelManager:
             pipeline.remove_all_hooks()
         elif offload == "group":
             stop_streaming(pipeline)
+
+
+def _narrow_experts(folder: Path, dtype: torch.dtype) -> dict[str, Any]:
+    """The transformers with weights in fp8, which compute in `dtype`.
+
+    They are read one after the other, so that only one is in memory at its full size.
+    """
+    found = {}
+    for name in EXPERTS:
+        if (folder / name / "config.json").is_file():
+            found[name] = diffusers.WanTransformer3DModel.from_pretrained(
+                folder, subfolder=name, torch_dtype=dtype, local_files_only=True
+            )
+            found[name].enable_layerwise_casting(
+                storage_dtype=torch.float8_e4m3fn, compute_dtype=dtype
+            )
+    return found
 
 
 def weight_type(folder: Path, device: torch.device) -> torch.dtype:
