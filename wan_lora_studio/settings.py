@@ -64,6 +64,9 @@ Folder = Annotated[Path, BeforeValidator(_usable_path)]
 Precision = Literal["bf16", "fp8"]
 
 
+WeightPath = Annotated[str, BeforeValidator(_usable_path)]
+
+
 class ModelEntry(BaseModel):
     """One row of the model table."""
 
@@ -77,6 +80,11 @@ class ModelEntry(BaseModel):
     )
     repo: str | None = Field(description="Hub repository used when the folder is not there.")
     revision: str | None = Field(description="Hub revision; null means the newest.")
+    weights: Mapping[Literal["transformer", "transformer_2"], WeightPath] = Field(
+        default_factory=dict,
+        description="Safetensors files with the weights of transformers in place of the folder's,"
+        " as other tools keep them; relative paths count from models_dir.",
+    )
     pipeline: Literal["WanPipeline", "WanImageToVideoPipeline"] = Field(
         description="The diffusers pipeline class."
     )
@@ -275,6 +283,11 @@ class Settings(BaseModel):
     def model_folder(self, model_type: str) -> Path:
         """Where the model's local folder is, or would be."""
         return self.models_dir / Path(self.model(model_type).path).expanduser()
+
+    def weight_files(self, model_type: str) -> dict[str, Path]:
+        """The files whose weights replace those of the folder, by component."""
+        named = self.model(model_type).weights
+        return {part: self.models_dir / Path(path).expanduser() for part, path in named.items()}
 
 
 def load_settings(config: str | Path | None = None, **overrides: Any) -> Settings:

@@ -47,7 +47,7 @@ def worker(model: str | None = None, offload: str = "", **gpu: int) -> WorkerSta
 
 
 def weights(settings: Settings, width: int) -> int:
-    return sum(footprint_of(settings.model_folder("demo")).weights(width).values())
+    return sum(footprint_of(settings, "demo").weights(width).values())
 
 
 def test_nothing_is_claimed_before_a_worker_has_looked(settings: Settings, host: Any) -> None:

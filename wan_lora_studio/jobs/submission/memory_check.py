@@ -41,7 +41,7 @@ def estimate(
     looked = "gpu_total" in worker.memory if cuda else bool(worker.memory)
     if not looked or not (folder / INDEX).is_file():
         return None
-    footprint = footprint_of(folder, settings.model(task.model_type).precision)
+    footprint = footprint_of(settings, task.model_type)
     width = 2 if cuda else _host_width(footprint)
     costs = _lora_costs(task, loras, "gpu_mb" if cuda else "total_mb")
     return Forecast(
@@ -57,14 +57,19 @@ def estimate(
     )
 
 
-def footprint_of(folder: Path, precision: Precision = "bf16") -> Footprint:
+def footprint_of(settings: Settings, model_type: str) -> Footprint:
     """Read once for each state of the folder's index."""
-    return _read(folder, precision, (folder / INDEX).stat().st_mtime_ns)
+    folder = settings.model_folder(model_type)
+    files = tuple(settings.weight_files(model_type).items())
+    precision = settings.model(model_type).precision
+    return _read(folder, precision, files, (folder / INDEX).stat().st_mtime_ns)
 
 
 @lru_cache(maxsize=8)
-def _read(folder: Path, precision: Precision, _mtime_ns: int) -> Footprint:
-    return Footprint.of(folder, precision)
+def _read(
+    folder: Path, precision: Precision, files: tuple[tuple[str, Path], ...], _mtime_ns: int
+) -> Footprint:
+    return Footprint.of(folder, precision, dict(files))
 
 
 def _sized(fields: Mapping[str, Any], settings: Settings) -> GenerationTask:
@@ -93,7 +98,7 @@ def _freeable(worker: WorkerStatus, settings: Settings, cuda: bool) -> int:
     folder = settings.model_folder(worker.model)
     if worker.offload in OFFLOADED or not (folder / INDEX).is_file():
         return 0
-    found = footprint_of(folder, settings.model(worker.model).precision)
+    found = footprint_of(settings, worker.model)
     return sum(found.weights(2 if cuda else _host_width(found)).values())
 
 

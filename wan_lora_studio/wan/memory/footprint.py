@@ -11,12 +11,13 @@ import dataclasses
 import json
 import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import combinations
 from math import prod
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from wan_lora_studio.errors import LoRAError
@@ -72,12 +73,24 @@ class Footprint:
     fp8: bool = False
 
     @classmethod
-    def of(cls, folder: Path, precision: Precision = "bf16") -> Footprint:
-        """Read from the folder's configurations and file headers; no weights are read."""
+    def of(
+        cls,
+        folder: Path,
+        precision: Precision = "bf16",
+        files: Mapping[str, Path] = MappingProxyType({}),
+    ) -> Footprint:
+        """Read from the folder's configurations and file headers; no weights are read. `files` are
+        in place of the folder's, by component."""
         transformer, vae = _config(folder / "transformer"), _config(folder / "vae")
         heads = int(transformer.get("num_attention_heads", 40))
         patch = transformer.get("patch_size") or [1, 2, 2]
-        counts = {part.name: _counts(part) for part in sorted(folder.iterdir()) if part.is_dir()}
+        counts = {
+            part.name: _counts(
+                part.name, [files[part.name]] if part.name in files else part.iterdir()
+            )
+            for part in sorted(folder.iterdir())
+            if part.is_dir()
+        }
         return cls(
             {name: whole for name, (whole, _) in counts.items()},
             heads * int(transformer.get("attention_head_dim", 128)),
@@ -294,13 +307,13 @@ def _config(folder: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _counts(folder: Path) -> tuple[int, int]:
+def _counts(component: str, paths: Iterable[Path]) -> tuple[int, int]:
     """How many numbers a component's weight files hold, half of the bytes where it can't be told
     (pickles of bf16); and how many are needed at once where they are streamed: those outside of
     blocks and two blocks, or all of the decoder, or two of the largest tensors of another part."""
     total = outside = largest = 0
     blocks: dict[str, int] = defaultdict(int)
-    for path in folder.iterdir():
+    for path in paths:
         if path.suffix not in WEIGHT_SUFFIXES or not path.is_file():
             continue
         try:
@@ -316,7 +329,7 @@ def _counts(folder: Path) -> tuple[int, int]:
                 blocks[name[: block.end()]] += count
             else:
                 outside += count
-    if folder.name == "vae":
+    if component == "vae":
         return total, total
     if blocks:
         return total, min(total, outside + AT_ONCE * max(blocks.values()))

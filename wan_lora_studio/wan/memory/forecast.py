@@ -38,7 +38,9 @@ def foresee(task: GenerationTask, models: ModelManager, loras: LoRAManager) -> F
     cuda = device.type == "cuda"
     width = loaded.pipeline.transformer.dtype if loaded else weight_type(folder, device)
     costs = _lora_costs(task, loras, "gpu_mb" if cuda else "total_mb")
-    footprint = Footprint.of(folder, settings.model(task.model_type).precision)
+    footprint = Footprint.of(
+        folder, settings.model(task.model_type).precision, settings.weight_files(task.model_type)
+    )
     placed_so = offload_for(
         settings.offload,
         cuda=cuda,

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import BinaryIO
 
 from wan_lora_studio.settings import Settings
@@ -14,6 +16,7 @@ INDEX = "model_index.json"
 IDENTIFYING = (".json", ".safetensors", ".bin", ".model")
 WHOLE_UP_TO = 64 << 20  # bytes; of larger files the two ends are read
 END = 1 << 20  # bytes
+NO_FILES: Mapping[str, Path] = MappingProxyType({})
 COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
@@ -22,16 +25,19 @@ class ModelIdentity:
     """`revision` is the hub's commit, None where the folder doesn't tell it.
 
     `fingerprint` is a SHA256 over the names, sizes and contents of the model's files; of files
-    over 64 MB over their first and last megabyte.
+    over 64 MB over their first and last megabyte. Files of weights that a row names count too.
     """
 
     revision: str | None
     fingerprint: str
 
     @classmethod
-    def of(cls, folder: Path, wanted: str | None = None) -> ModelIdentity:
-        """The identity of a diffusers folder; `wanted` is the revision that was asked for."""
-        return cls(_revision(folder) or wanted, _fingerprint(folder))
+    def of(
+        cls, folder: Path, wanted: str | None = None, files: Mapping[str, Path] = NO_FILES
+    ) -> ModelIdentity:
+        """The identity of a diffusers folder; `wanted` is the revision that was asked for, `files`
+        have weights in place of the folder's, by component."""
+        return cls(_revision(folder) or wanted, _fingerprint(folder, files))
 
 
 def installed_fingerprint(settings: Settings, model_type: str) -> str | None:
@@ -40,7 +46,8 @@ def installed_fingerprint(settings: Settings, model_type: str) -> str | None:
         return None
     try:
         folder = _installed(settings, model_type)
-        return None if folder is None else _fingerprint(folder)
+        files = settings.weight_files(model_type)
+        return None if folder is None else _fingerprint(folder, files)
     except OSError:
         return None
 
@@ -70,19 +77,26 @@ def _revision(folder: Path) -> str | None:
     return first if COMMIT.fullmatch(first) else None
 
 
-def _fingerprint(folder: Path) -> str:
+def _fingerprint(folder: Path, files: Mapping[str, Path]) -> str:
     found = hashlib.sha256()
     for path in sorted(folder.rglob("*")):
         inside = path.relative_to(folder)
         if path.suffix not in IDENTIFYING or inside.parts[0].startswith(".") or not path.is_file():
             continue
-        found.update(f"{inside.as_posix()}\0{path.stat().st_size}\0".encode())
-        with path.open("rb") as file:
-            _add(found, file, path.stat().st_size)
+        _add(found, inside.as_posix(), path)
+    for component, path in sorted(files.items()):
+        _add(found, component, path)
     return found.hexdigest()
 
 
-def _add(found: hashlib._Hash, file: BinaryIO, size: int) -> None:
+def _add(found: hashlib._Hash, name: str, path: Path) -> None:
+    size = path.stat().st_size
+    found.update(f"{name}\0{size}\0".encode())
+    with path.open("rb") as file:
+        _add_content(found, file, size)
+
+
+def _add_content(found: hashlib._Hash, file: BinaryIO, size: int) -> None:
     if size <= WHOLE_UP_TO:
         found.update(file.read())
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,7 @@ from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
 from wan_lora_studio.errors import ModelLoadError
+from wan_lora_studio.lora.roles import Expert
 from wan_lora_studio.settings import ModelEntry, Settings
 from wan_lora_studio.wan.adapters import Custody, custody_of
 from wan_lora_studio.wan.models.device_memory import (
@@ -28,11 +30,12 @@ from wan_lora_studio.wan.models.device_memory import (
 from wan_lora_studio.wan.models.identity import ModelIdentity
 from wan_lora_studio.wan.models.offload import ACTIVATION_SHARE, Offload, offload_for
 from wan_lora_studio.wan.models.streaming import stop_streaming, stream
+from wan_lora_studio.wan.models.weight_file import WeightFile
 from wan_lora_studio.wan.ownership import Check, Ownership, nothing, owning
 
 logger = logging.getLogger(__name__)
 
-EXPERTS = ("transformer", "transformer_2")
+EXPERTS: dict[str, Expert] = {"transformer": "high", "transformer_2": "low"}
 ORDER: tuple[Offload, ...] = ("none", "model", "group")  # from the fastest to the smallest
 
 
@@ -141,13 +144,13 @@ class ModelManager:
         return [custody_of(part) for part in parts if part is not None]
 
     def _loaded(self, model_type: str) -> LoadedModel:
-        entry = self._settings.model(model_type)
+        entry, files = self._settings.model(model_type), self._weight_files(model_type)
         folder = self.locate(model_type)
         self.unload()
         device = choose_device(self._settings.device)
-        pipeline = self._read(entry, folder, device)
+        pipeline = self._read(entry, folder, files, device)
         offload, makeshift = self._place(pipeline, device)
-        identity = ModelIdentity.of(folder, entry.revision)
+        identity = ModelIdentity.of(folder, entry.revision, files)
         self._model = LoadedModel(
             model_type, entry, folder, pipeline, device, offload, identity, makeshift
         )
@@ -226,6 +229,7 @@ class ModelManager:
                     entry.repo,
                     revision=entry.revision,
                     local_files_only=self._settings.local_files_only,
+                    ignore_patterns=[f"{part}/*.safetensors" for part in entry.weights] or None,
                 )
             )
         except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError) as error:
@@ -240,7 +244,21 @@ class ModelManager:
                 context={"folder": str(folder), "repo": entry.repo, "cause": str(error)},
             ) from error
 
-    def _read(self, entry: ModelEntry, folder: Path, device: torch.device) -> Any:
+    def _weight_files(self, model_type: str) -> dict[str, Path]:
+        """Those that the row names. Raises ModelLoadError for one that is not there."""
+        files = self._settings.weight_files(model_type)
+        for path in files.values():
+            if not path.is_file():
+                raise ModelLoadError(
+                    f"The weights of {self._settings.model(model_type).title!r} are not at {path}.",
+                    suggestions=["Put the file there, or correct the row of the model table."],
+                    context={"file": str(path)},
+                )
+        return files
+
+    def _read(
+        self, entry: ModelEntry, folder: Path, files: Mapping[str, Path], device: torch.device
+    ) -> Any:
         # A run reports its stages itself.
         diffusers.utils.logging.disable_progress_bar()
         transformers.utils.logging.disable_progress_bar()
@@ -249,7 +267,7 @@ class ModelManager:
         try:
             pipeline = pipeline_class.from_pretrained(
                 folder,
-                **(_narrow_experts(folder, dtype) if entry.precision == "fp8" else {}),
+                **_own_experts(entry, folder, files, dtype),
                 # Wan's VAE loses visible quality below fp32.
                 dtype={"default": dtype, "vae": torch.float32},
                 local_files_only=True,
@@ -307,17 +325,39 @@ class ModelManager:
             stop_streaming(pipeline)
 
 
-def _narrow_experts(folder: Path, dtype: torch.dtype) -> dict[str, Any]:
-    """The transformers with weights in fp8, which compute in `dtype`.
+def _own_experts(
+    entry: ModelEntry, folder: Path, files: Mapping[str, Path], dtype: torch.dtype
+) -> dict[str, Any]:
+    """The transformers that are not just as the folder has them: from files of their own, or with
+    weights in fp8, which compute in `dtype`. Raises ModelLoadError.
 
     They are read one after the other, so that only one is in memory at its full size.
     """
-    found = {}
-    for name in EXPERTS:
-        if (folder / name / "config.json").is_file():
-            found[name] = diffusers.WanTransformer3DModel.from_pretrained(
+    found: dict[str, Any] = {}
+    if not files and entry.precision == "bf16":
+        return found
+    experts = {
+        name: expert
+        for name, expert in EXPERTS.items()
+        if (folder / name / "config.json").is_file()
+    }
+    model = diffusers.WanTransformer3DModel
+    configs = {name: model.load_config(folder / name, local_files_only=True) for name in experts}
+    # All headers first, so that what is refused costs no reading.
+    matched = {
+        name: WeightFile.of(files[name], configs[name], expert if len(experts) > 1 else None)
+        for name, expert in experts.items()
+        if name in files
+    }
+    for name in experts:
+        found[name] = (
+            matched[name].load(configs[name], dtype)
+            if name in matched
+            else model.from_pretrained(
                 folder, subfolder=name, torch_dtype=dtype, local_files_only=True
             )
+        )
+        if entry.precision == "fp8":
             found[name].enable_layerwise_casting(
                 storage_dtype=torch.float8_e4m3fn, compute_dtype=dtype
             )
