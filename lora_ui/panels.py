@@ -52,7 +52,7 @@ def extension_panel(
     name: str, module: str, settings: Settings, place: Place, **more: Any
 ) -> gr.HTML:
     """A panel that `module` fills; `more` as `script_panel` takes it."""
-    options = {**_page_options(settings), "features": asdict(place.features)}
+    options = {**page_options(settings), "features": asdict(place.features)}
     if not place.base:
         return script_panel(name, module, options=options, **more)
     # The host's page has none of the styles, and nothing that asks how things stand.
@@ -67,7 +67,7 @@ def extension_panel(
     )
 
 
-def _page_options(settings: Settings) -> dict[str, object]:
+def page_options(settings: Settings) -> dict[str, object]:
     """What the page's scripts need to know about the settings."""
     return {
         "strength": {

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lora_ui.lora_tab import page_options
+from lora_ui.panels import page_options
 from tests.support.loras.files import write_lora
 from tests.support.paths import ROOT
 from utils import LoRAManager
