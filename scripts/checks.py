@@ -2,7 +2,7 @@
 
     python start.py test                       all of it
     python start.py test --fast                what takes minutes: no browser, no crash loops, and
-                                               some cases of the adapters' tests instead of all
+                                               some cases of the model's tests instead of all
     python start.py test tests/jobs -k cancel  arguments go to pytest
 
 The first run installs what that needs.

@@ -116,7 +116,7 @@ def test_waiting_ends_with_a_change_of_the_state(client: Client) -> None:
     job = client.predict({"model_type": "demo", "prompt": "slow"}, api_name="/submit")
     states = [job["state"]]
     while states[-1] != "running":
-        states.append(client.predict(job["id"], 60, api_name="/wait")["state"])
+        states.append(client.predict(job["id"], 1, api_name="/wait")["state"])
     waiting = client.submit(job["id"], api_name="/wait")
     client.predict(job["id"], api_name="/cancel")
     assert waiting.result(timeout=120)["state"] == "cancelled"

@@ -99,6 +99,7 @@ def test_what_was_sampled_is_kept_while_decoding_is_tried_again(studio: Studio) 
     assert not vae.use_tiling and vae.tile_sample_min_height == 256, "for this run only"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("stage", "step"), [*((name, 0) for name in STAGES[1:]), ("sample", 2)])
 def test_memory_that_stays_full_ends_the_run_with_a_size_that_fits(
     stage: str, step: int, studio: Studio

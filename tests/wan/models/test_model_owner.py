@@ -35,6 +35,7 @@ class Running:
         return self.result.result()
 
 
+@pytest.mark.slow
 def test_threads_that_generate_at_once_take_turns(studio: Studio) -> None:
     """With a library each; every video is as if made alone, and the weights come back."""
     alone = [decoded(studio.run(selected_loras=loras, steps=STEPS).video_path) for loras in RUNS]

@@ -17,6 +17,8 @@ from wan_lora_studio.settings import Settings
 from wan_lora_studio.wan.memory.footprint import Footprint
 from wan_lora_studio.wan.models.loading import LoadedModel, ModelManager
 
+pytestmark = pytest.mark.slow  # it makes many videos
+
 
 @pytest.fixture
 def gpu(monkeypatch: pytest.MonkeyPatch) -> PretendGPU:

@@ -19,7 +19,7 @@ from wan_lora_studio.settings import Settings
 from wan_lora_studio.wan.memory.footprint import Footprint
 from wan_lora_studio.wan.models.loading import LoadedModel, ModelManager
 
-KINDS = ("t2v", "i2v", "ti2v")
+KINDS = ("t2v", *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("i2v", "ti2v")))
 SELECTIONS: tuple[dict[str, Any], ...] = (
     {},
     {"kohya_pair": 0.8},
