@@ -294,9 +294,12 @@ def test_health_says_what_cannot_be_listed(client: TestClient, settings: Setting
     write_video(settings.outputs_dir, "a", metadata())
     assert client.get("/api/results").json()["total"] == 1
     settings.outputs_dir.rename(settings.outputs_dir.with_name("elsewhere"))
-    wait_until(lambda: client.get("/api/results").status_code != 200, "the folder missed")
-    answer = client.get("/healthz")
-    assert answer.status_code == 503
+
+    def failing() -> Any:
+        answer = client.get("/healthz")
+        return answer if answer.status_code == 503 else None
+
+    answer = wait_until(failing, "the folder missed")
     assert answer.json() == {
         "status": "failing",
         "problems": ["The gallery cannot be listed. The outputs folder is not there."],
