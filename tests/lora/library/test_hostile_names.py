@@ -147,6 +147,7 @@ def test_there_are_enough_names() -> None:
     assert len(NAMES) >= 200
 
 
+@pytest.mark.slow
 def test_every_operation_refuses_every_hostile_name(
     library: LoRALibrary, root: Path, tmp_path: Path, watch: Watch
 ) -> None:
@@ -177,6 +178,7 @@ def test_every_operation_refuses_every_hostile_name(
     assert inside(root) == before
 
 
+@pytest.mark.slow
 def test_uploads_under_hostile_names_stay_inside(
     library: LoRALibrary, root: Path, tmp_path: Path, watch: Watch
 ) -> None:

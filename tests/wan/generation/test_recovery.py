@@ -57,6 +57,7 @@ def with_policy(studio: Studio, **settings: Any) -> Studio:
     return own
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stage", STAGES)
 def test_memory_that_runs_out_once_is_told_and_the_video_is_the_same(
     stage: str, studio: Studio

@@ -73,6 +73,7 @@ def test_videos_are_those_of_a_model_on_the_gpu(
     assert {model_of(whole).offload, results[1].recoveries == []} == {"none", True}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("offload", ["none", "group"])
 def test_weights_of_eight_bits_make_a_video_too(
     offload: str, studio_settings: Settings, gpu: PretendGPU, tmp_path: Path
@@ -117,6 +118,7 @@ def test_what_runs_out_of_memory_twice_goes_on_block_by_block(
     assert np.array_equal(decoded(result.video_path), decoded(again.video_path))
 
 
+@pytest.mark.slow
 def test_it_stays_so_while_there_is_no_room(
     studio_settings: Settings, gpu: PretendGPU, tmp_path: Path
 ) -> None:

@@ -91,6 +91,7 @@ def pair_of(
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("prefix", PREFIXES)
 @pytest.mark.parametrize("rename", [wans_own, str], ids=["wan's names", "diffusers' names"])
 def test_the_video_is_that_of_the_folder(
