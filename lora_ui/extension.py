@@ -277,7 +277,7 @@ def _settings(loras_dir: str | Path, given: Settings | Mapping[str, Any] | None)
         fields = dict(given or {})
     fields["loras_dir"] = folder = Path(loras_dir).expanduser().resolve()
     if not isinstance(given, Settings):
-        # Beside the library: what lies in it is listed, or of its own kind.
+        # Beside the library, not inside it, where every file and folder is shown.
         fields.setdefault("data_dir", folder.parent / f".{folder.name}-studio")
     return load_settings(SHIPPED_CONFIG, **fields)
 

@@ -31,7 +31,7 @@ class Turns:
         """Hold all of them, at once or when their holders are done with them.
 
         Raises InUseError at once with `wait=False`, after so many seconds with a number, and
-        where this very call holds one of them.
+        if the call that asks already holds one of them.
         """
         locks = self._locks_of(things)
         mine = self._mine.get()

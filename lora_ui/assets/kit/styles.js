@@ -2,7 +2,7 @@
 
 const loading = new Map(); // address → when it is there
 
-/** Link each file of the assets once; done when all are in force, or cannot be had. */
+/** Add a link for each stylesheet once. Resolves when all have loaded or failed. */
 export function loadStyles(names) {
   return Promise.all(names.map((name) => linked(new URL(`../${name}`, import.meta.url).href)));
 }

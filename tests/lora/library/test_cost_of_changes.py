@@ -34,6 +34,7 @@ def large(library: LoRALibrary, root: Path) -> LoRALibrary:
     return library
 
 
+@pytest.mark.slow
 def test_one_change_looks_at_its_own_folder_only(large: LoRALibrary, root: Path) -> None:
     changes: list[tuple[str, Change, set[str]]] = [
         ("style 50", lambda n: large.edit_lora_metadata(n, {"notes": "mine"}), {"set01"}),
@@ -62,6 +63,7 @@ def test_one_change_looks_at_its_own_folder_only(large: LoRALibrary, root: Path)
         }
 
 
+@pytest.mark.slow
 def test_many_deletions_are_one_change_and_come_back_at_once(
     large: LoRALibrary, root: Path
 ) -> None:
@@ -124,6 +126,7 @@ def test_those_of_a_folder_that_is_stuck_stop_no_other(
     assert len(library.list_trash()) == 2
 
 
+@pytest.mark.slow
 def test_a_file_of_another_program_is_found_by_a_change_beside_it(
     large: LoRALibrary, root: Path
 ) -> None:

@@ -31,6 +31,7 @@ def large(root: Path) -> Path:
     return root
 
 
+@pytest.mark.slow
 def test_a_first_look_goes_on_in_the_background(library: LoRALibrary, large: Path) -> None:
     before = library.get_ui_display_data()
     assert before["refresh_progress"] is None or before["refresh_progress"]["stage"]
@@ -41,6 +42,7 @@ def test_a_first_look_goes_on_in_the_background(library: LoRALibrary, large: Pat
     assert library.find_loras(limit=10)["total"] == COUNT
 
 
+@pytest.mark.slow
 def test_a_restart_serves_what_is_known_and_then_looks(
     library: LoRALibrary, large: Path, settings: Settings
 ) -> None:
@@ -59,6 +61,7 @@ def test_a_restart_serves_what_is_known_and_then_looks(
     assert again.refresh_progress is None
 
 
+@pytest.mark.slow
 def test_files_of_one_form_share_what_is_known_of_it(library: LoRALibrary, large: Path) -> None:
     library.refresh()
     infos = [library.info(name)["both"] for name in ("first", "style 7")]
@@ -69,6 +72,7 @@ def test_files_of_one_form_share_what_is_known_of_it(library: LoRALibrary, large
     assert first is second
 
 
+@pytest.mark.slow
 def test_what_was_read_before_a_cancel_is_kept(library: LoRALibrary, large: Path) -> None:
     library.get_ui_display_data()
     library.cancel_refresh()
@@ -76,6 +80,7 @@ def test_what_was_read_before_a_cancel_is_kept(library: LoRALibrary, large: Path
     assert len(library.list_available_loras()) == COUNT
 
 
+@pytest.mark.slow
 def test_after_a_cancel_nothing_goes_on_until_it_is_asked_for(
     clock: LaterClock, library: LoRALibrary, large: Path
 ) -> None:
@@ -178,6 +183,7 @@ def test_rows_without_what_a_list_needs_are_read_all_the_same(
     assert again.record("style")["files"] == before["files"]
 
 
+@pytest.mark.slow
 def test_sidecar_texts_are_kept_over_a_restart(
     library: LoRALibrary, large: Path, settings: Settings
 ) -> None:

@@ -75,7 +75,7 @@ class Change:
         return prepared
 
     def name_at(self, path: str) -> str:
-        """The name of the LoRA that has the file at `path` by now. Raises LoRAError."""
+        """The name of the LoRA that now has the file at `path`. Raises LoRAError."""
         return name_at(self.index, path)
 
     def record_at(self, path: str) -> dict[str, Any]:

@@ -223,7 +223,7 @@ class LoRALibrary:
         return self._queries.recent(limit)
 
     def find_duplicates(self) -> list[list[str]]:
-        """Names of LoRAs that hold the same file, as far as the files are hashed by now."""
+        """Names of LoRAs that hold the same file. Files not hashed yet are left out."""
         return self._queries.duplicates()
 
     def meant(self, text: str) -> Meant | None:

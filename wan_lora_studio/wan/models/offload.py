@@ -13,8 +13,8 @@ ACTIVATION_SHARE = 0.8  # of a device's memory for weights: the rest is for what
 
 
 def offload_for(setting: str, *, cuda: bool, weights: Mapping[str, int], total: int) -> Offload:
-    """What of a model waits on the host: nothing, the parts that are not in use (model), or all
-    but the blocks that compute at the moment (group).
+    """Which weights stay on the host until they are needed: none, those of the parts that are not
+    in use (model), or those of all but the blocks that are computing (group).
 
     `setting` is the settings' `offload`; `weights`, by component, and the GPU's `total` memory
     are in bytes.
