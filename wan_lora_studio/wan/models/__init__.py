@@ -20,7 +20,8 @@ if TYPE_CHECKING:
         total_memory,
         weights_in_memory,
     )
-    from wan_lora_studio.wan.models.loading import LoadedModel, ModelManager, weight_type
+    from wan_lora_studio.wan.models.loading import LoadedModel, ModelManager
+    from wan_lora_studio.wan.models.reading import weight_type
 
 __all__ = [
     "ACTIVATION_SHARE",
@@ -48,7 +49,7 @@ __getattr__ = on_first_use(
         "is_out_of_memory": "device_memory",
         "release_memory": "device_memory",
         "total_memory": "device_memory",
-        "weight_type": "loading",
+        "weight_type": "reading",
         "weights_in_memory": "device_memory",
     },
 )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,12 +9,7 @@ from typing import Any
 
 import diffusers
 import torch
-import transformers
-from huggingface_hub import snapshot_download
-from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
-from wan_lora_studio.errors import ModelLoadError
-from wan_lora_studio.lora.roles import Expert
 from wan_lora_studio.settings import ModelEntry, Settings
 from wan_lora_studio.wan.adapters import Custody, custody_of
 from wan_lora_studio.wan.models.device_memory import (
@@ -25,17 +18,14 @@ from wan_lora_studio.wan.models.device_memory import (
     release_memory,
     total_memory,
     weights_in_memory,
-    weights_on_disk,
 )
 from wan_lora_studio.wan.models.identity import ModelIdentity
-from wan_lora_studio.wan.models.offload import ACTIVATION_SHARE, Offload, offload_for
-from wan_lora_studio.wan.models.streaming import stop_streaming, stream
-from wan_lora_studio.wan.models.weight_file import WeightFile
+from wan_lora_studio.wan.models.location import locate, weight_files
+from wan_lora_studio.wan.models.offload import Offload, offload_for
+from wan_lora_studio.wan.models.placement import put, release
+from wan_lora_studio.wan.models.reading import read_pipeline
 from wan_lora_studio.wan.ownership import Check, Ownership, nothing, owning
 
-logger = logging.getLogger(__name__)
-
-EXPERTS: dict[str, Expert] = {"transformer": "high", "transformer_2": "low"}
 ORDER: tuple[Offload, ...] = ("none", "model", "group")  # from the fastest to the smallest
 
 
@@ -144,11 +134,11 @@ class ModelManager:
         return [custody_of(part) for part in parts if part is not None]
 
     def _loaded(self, model_type: str) -> LoadedModel:
-        entry, files = self._settings.model(model_type), self._weight_files(model_type)
-        folder = self.locate(model_type)
+        entry, files = self._settings.model(model_type), weight_files(self._settings, model_type)
+        folder = locate(self._settings, model_type)
         self.unload()
         device = choose_device(self._settings.device)
-        pipeline = self._read(entry, folder, files, device)
+        pipeline = read_pipeline(entry, folder, files, device)
         offload, makeshift = self._place(pipeline, device)
         identity = ModelIdentity.of(folder, entry.revision, files)
         self._model = LoadedModel(
@@ -176,7 +166,7 @@ class ModelManager:
         forbidden = model.device.type != "cuda" or self._settings.offload == "none"
         if forbidden or ORDER.index(model.offload) >= ORDER.index(offload):
             return False
-        self._put(model.pipeline, model.device, offload, now=model.offload)
+        put(model.pipeline, model.device, offload, now=model.offload)
         model.offload, model.makeshift = offload, True
         return True
 
@@ -184,7 +174,7 @@ class ModelManager:
         """Take `offload` back: every part is on the GPU again. False, and all as before, where
         they do not fit."""
         before = model.offload
-        self._release(model.pipeline, before)
+        release(model.pipeline, before)
         fits = True
         try:
             model.pipeline.to(model.device)
@@ -196,7 +186,7 @@ class ModelManager:
             model.offload, model.makeshift = "none", False
         else:
             model.pipeline.to("cpu")
-            self._put(model.pipeline, model.device, before)
+            put(model.pipeline, model.device, before)
             release_memory()
         return fits
 
@@ -207,83 +197,6 @@ class ModelManager:
         """
         self._makeshift = wanted and self._refused and self._settings.offload != "none"
         return self._makeshift
-
-    def locate(self, model_type: str) -> Path:
-        """The model's folder, downloading it from the hub if it is not there.
-
-        Raises ModelLoadError that says where to put it or how to download it.
-        """
-        entry = self._settings.model(model_type)
-        folder = self._settings.model_folder(model_type)
-        if (folder / "model_index.json").is_file():
-            return folder
-        if entry.repo is None:
-            raise ModelLoadError(
-                f"The model {entry.title!r} is not at {folder}.",
-                suggestions=["Put its diffusers folder (with model_index.json) there."],
-                context={"folder": str(folder)},
-            )
-        try:
-            return Path(
-                snapshot_download(
-                    entry.repo,
-                    revision=entry.revision,
-                    local_files_only=self._settings.local_files_only,
-                    ignore_patterns=[f"{part}/*.safetensors" for part in entry.weights] or None,
-                )
-            )
-        except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError) as error:
-            raise ModelLoadError(
-                f"The model {entry.title!r} is neither at {folder} nor could it be downloaded "
-                f"from {entry.repo}.",
-                suggestions=[
-                    f"Download it where there is a network: hf download {entry.repo} "
-                    f"--local-dir {folder}",
-                    "Check the network connection and, for gated models, `hf auth login`.",
-                ],
-                context={"folder": str(folder), "repo": entry.repo, "cause": str(error)},
-            ) from error
-
-    def _weight_files(self, model_type: str) -> dict[str, Path]:
-        """Those that the row names. Raises ModelLoadError for one that is not there."""
-        files = self._settings.weight_files(model_type)
-        for path in files.values():
-            if not path.is_file():
-                raise ModelLoadError(
-                    f"The weights of {self._settings.model(model_type).title!r} are not at {path}.",
-                    suggestions=["Put the file there, or correct the row of the model table."],
-                    context={"file": str(path)},
-                )
-        return files
-
-    def _read(
-        self, entry: ModelEntry, folder: Path, files: Mapping[str, Path], device: torch.device
-    ) -> Any:
-        # A run reports its stages itself.
-        diffusers.utils.logging.disable_progress_bar()
-        transformers.utils.logging.disable_progress_bar()
-        dtype = weight_type(folder, device)
-        pipeline_class = getattr(diffusers, entry.pipeline)
-        try:
-            pipeline = pipeline_class.from_pretrained(
-                folder,
-                **_own_experts(entry, folder, files, dtype),
-                # Wan's VAE loses visible quality below fp32.
-                dtype={"default": dtype, "vae": torch.float32},
-                local_files_only=True,
-            )
-        except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
-            if is_out_of_memory(error):
-                raise  # the folder is not to blame
-            raise ModelLoadError(
-                f"The model folder {folder} cannot be loaded: {error}",
-                suggestions=["Download the model again; a file may be missing or cut short."],
-                context={"folder": str(folder)},
-            ) from error
-        if getattr(pipeline, "transformer_2", None) is not None:
-            pipeline.register_to_config(boundary_ratio=entry.boundary_ratio)
-        pipeline.set_progress_bar_config(disable=True)
-        return pipeline
 
     def _place(self, pipeline: Any, device: torch.device) -> tuple[Offload, bool]:
         """Put the pipeline on its device, or have its parts brought there on use: what waits, and
@@ -299,75 +212,6 @@ class ModelManager:
         if makeshift:
             offload = "model"
         self._refused = device.type == "cuda" and offload == "none"
-        self._put(pipeline, device, offload)
+        put(pipeline, device, offload)
         self._refused = False
         return offload, makeshift
-
-    def _put(
-        self, pipeline: Any, device: torch.device, offload: Offload, *, now: Offload = "none"
-    ) -> None:
-        """Put a pipeline where it is to wait, from where it waits `now`."""
-        self._release(pipeline, now)
-        if offload == "none":
-            pipeline.to(device)
-        elif offload == "model":
-            logger.info("the weights do not fit %s: parts are moved there on use", device)
-            pipeline.enable_model_cpu_offload(device=device)
-        else:
-            logger.info("the weights do not fit %s: each block is brought there on use", device)
-            pipeline.to("cpu")
-            stream(pipeline, device)
-
-    def _release(self, pipeline: Any, offload: Offload) -> None:
-        if offload == "model":
-            pipeline.remove_all_hooks()
-        elif offload == "group":
-            stop_streaming(pipeline)
-
-
-def _own_experts(
-    entry: ModelEntry, folder: Path, files: Mapping[str, Path], dtype: torch.dtype
-) -> dict[str, Any]:
-    """The transformers that are not just as the folder has them: from files of their own, or with
-    weights in fp8, which compute in `dtype`. Raises ModelLoadError.
-
-    They are read one after the other, so that only one is in memory at its full size.
-    """
-    found: dict[str, Any] = {}
-    if not files and entry.precision == "bf16":
-        return found
-    experts = {
-        name: expert
-        for name, expert in EXPERTS.items()
-        if (folder / name / "config.json").is_file()
-    }
-    model = diffusers.WanTransformer3DModel
-    configs = {name: model.load_config(folder / name, local_files_only=True) for name in experts}
-    # All headers first, so that what is refused costs no reading.
-    matched = {
-        name: WeightFile.of(files[name], configs[name], expert if len(experts) > 1 else None)
-        for name, expert in experts.items()
-        if name in files
-    }
-    for name in experts:
-        found[name] = (
-            matched[name].load(configs[name], dtype)
-            if name in matched
-            else model.from_pretrained(
-                folder, subfolder=name, torch_dtype=dtype, local_files_only=True
-            )
-        )
-        if entry.precision == "fp8":
-            found[name].enable_layerwise_casting(
-                storage_dtype=torch.float8_e4m3fn, compute_dtype=dtype
-            )
-    return found
-
-
-def weight_type(folder: Path, device: torch.device) -> torch.dtype:
-    """bf16 on a GPU; on a CPU fp32, which it computes faster, where that fits."""
-    if device.type == "cuda":
-        return torch.bfloat16
-    # On disk the large models are bf16: as fp32 they take twice the space.
-    fits = 2 * weights_on_disk(folder) < ACTIVATION_SHARE * total_memory(device)
-    return torch.float32 if fits else torch.bfloat16
