@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -9,8 +10,9 @@ from typing import Any
 import psutil
 import pytest
 import torch
-from accelerate import cpu_offload
+from accelerate import cpu_offload, cpu_offload_with_hook
 from diffusers import WanTransformer3DModel
+from torch import Tensor
 
 from tests.support.applying import MODES, assert_bit_identical, item, shapes_of, state, two_experts
 from tests.support.loras import weights as lora_weights
@@ -18,6 +20,7 @@ from tests.support.tiny_models import tiny_transformer
 from wan_lora_studio.errors import LoRALoadingError
 from wan_lora_studio.wan.adapters.cache import AdapterCache
 from wan_lora_studio.wan.adapters.custody import custody_of
+from wan_lora_studio.wan.adapters.pristine import Checkpoint
 from wan_lora_studio.wan.adapters.stack import applied_stack
 
 SCHEDULE = [[0.0, 1.0], [0.5, 0.3]]
@@ -103,6 +106,27 @@ def test_weights_that_are_moved_in_for_each_step_are_not_called_quantised(file: 
         assert stack.mode_reason == "the model's weights move between host and device"
 
 
+def test_weights_that_are_moved_in_as_a_whole_ask_for_runtime(file: Path) -> None:
+    pipeline = two_experts()
+    for model in (pipeline.transformer, pipeline.transformer_2):
+        cpu_offload_with_hook(model, execution_device=torch.device("cpu"))
+    with applied_stack(pipeline, [item("a", 0.5, both=file)]) as stack:
+        assert (stack.mode, stack.mode_reason) == (
+            "runtime",
+            "the model's weights move between host and device",
+        )
+    with applied_stack(pipeline, [item("a", 0.5, both=file)], mode="merge") as stack:
+        assert stack.mode == "merge"
+
+
+def test_a_compiled_model_that_moves_as_a_whole_is_merged(file: Path) -> None:
+    pipeline = two_experts()
+    pipeline.transformer.compile(backend="eager")
+    cpu_offload_with_hook(pipeline.transformer, execution_device=torch.device("cpu"))
+    with applied_stack(pipeline, [item("a", 0.5, both=file)]) as stack:
+        assert stack.mode == "merge"
+
+
 def test_streamed_weights_ask_for_runtime(file: Path) -> None:
     pipeline = two_experts()
     for model in (pipeline.transformer, pipeline.transformer_2):
@@ -132,6 +156,35 @@ def test_short_memory_takes_the_checkpoint_and_without_one_runtime(
     with applied_stack(two_experts(), [item("a", 0.5, both=file)]) as stack:
         assert stack.mode == "runtime"
         assert "no memory" in stack.mode_reason
+
+
+@pytest.mark.usefixtures("no_memory")
+def test_each_switch_reads_each_touched_weight_once(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipeline = saved_experts(tmp_path)
+    read, reads = Checkpoint.read, Counter[tuple[int, str]]()
+
+    def counted(checkpoint: Checkpoint, name: str, like: Tensor) -> Tensor | None:
+        reads[id(checkpoint), name] += 1
+        return read(checkpoint, name, like)
+
+    monkeypatch.setattr(Checkpoint, "read", counted)
+    for strength in (0.5, -1.0):  # one run after the other
+        with applied_stack(pipeline, [item("a", strength, both=file)]) as stack:
+            assert "read again" in stack.mode_reason
+            applied = taken(reads)
+            stack.change([item("a", 0.25, both=file)])
+            assert taken(reads) == applied
+        assert taken(reads) == applied
+        assert set(applied.values()) == {1}
+
+
+def taken(reads: Counter[tuple[int, str]]) -> dict[tuple[int, str], int]:
+    """What was counted since the last time."""
+    found = dict(reads)
+    reads.clear()
+    return found
 
 
 @pytest.mark.usefixtures("no_memory")

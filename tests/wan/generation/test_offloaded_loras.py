@@ -66,11 +66,11 @@ def settings(studio_settings: Settings, tmp_path_factory: pytest.TempPathFactory
 
 @pytest.fixture(scope="module")
 def resident(settings: Settings, picture: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """kind, mode -> the frames of each run where the weights stay."""
+    """kind -> the frames of each run where the weights stay."""
 
     @functools.cache
-    def frames(kind: str, mode: str) -> list[Frames]:
-        studio = fresh(settings, tmp_path_factory.mktemp("resident"), mode)
+    def frames(kind: str) -> list[Frames]:
+        studio = fresh(settings, tmp_path_factory.mktemp("resident"), "runtime")
         loaded(studio, kind)
         return list(videos(studio, kind, picture))
 
@@ -111,8 +111,7 @@ def videos(studio: Studio, kind: str, picture: Path) -> Any:
 def test_every_run_is_as_where_the_weights_stay(
     kind: str, storage: str, resident: Any, moving: Studio, picture: Path
 ) -> None:
-    mode = "auto" if storage == "model" else "runtime"
-    wanted = resident(kind, mode)
+    wanted = resident(kind)
     assert not np.array_equal(wanted[0], wanted[1])
     pipeline = loaded(moving, kind)
     before = weights_hash(pipeline)

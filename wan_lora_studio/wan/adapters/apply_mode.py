@@ -73,7 +73,7 @@ def _pick(
     if wanted == "auto":
         if fixed:
             return Choice("runtime", f"the model's weights are {kind}, which a merge would round")
-        if any(layout.streamed for layout in layouts.values()):
+        if any(layout.moves for layout in layouts.values()):
             return Choice("runtime", "the model's weights move between host and device")
         if scheduled and not any(layout.compiled for layout in layouts.values()):
             return Choice("runtime", "the strengths change during the run")

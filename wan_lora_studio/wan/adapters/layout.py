@@ -10,7 +10,7 @@ from functools import cached_property
 from torch import nn
 
 from wan_lora_studio.wan.adapters.layer import Shapes
-from wan_lora_studio.wan.adapters.parameter_homes import Home, homes_of, is_streamed
+from wan_lora_studio.wan.adapters.parameter_homes import Home, homes_of, is_streamed, moves_whole
 
 COMPILED = "._orig_mod"  # in the path of a part that torch.compile has wrapped
 WRAPPERS = re.compile(rf"\{COMPILED}\b|\.base_layer\b")
@@ -66,9 +66,11 @@ class Layout:
         return found
 
     @cached_property
-    def streamed(self) -> bool:
-        """Whether single layers are brought to the device on use."""
-        return is_streamed(self.modules)
+    def moves(self) -> bool:
+        """Whether the weights, or single layers of them, are brought to the device on use."""
+        # Beside the weights of a compiled model there is no way; those that move whole can be
+        # merged into.
+        return is_streamed(self.modules) or (moves_whole(self.model) and not self.compiled)
 
     def linear(self, parameter: str) -> str | None:
         """The path of the linear layer that the parameter belongs to, if it is only in such."""

@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 
 import torch
+from accelerate.hooks import CpuOffload
 from torch import Tensor, nn
 
 
@@ -113,6 +114,11 @@ def is_streamed(modules: Mapping[str, nn.Module]) -> bool:
         if path
         for hook in _accelerate_hooks(module)
     )
+
+
+def moves_whole(model: nn.Module) -> bool:
+    """Whether all of the model is brought to the device on use (model offload)."""
+    return any(isinstance(hook, CpuOffload) for hook in _accelerate_hooks(model))
 
 
 def _groups(modules: Iterable[nn.Module]) -> Iterator[Any]:

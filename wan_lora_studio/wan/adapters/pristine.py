@@ -103,15 +103,10 @@ class Pristine:
     def take(self, name: str) -> Tensor:
         """W0 of a parameter, on the host. The first call must come before the first change."""
         if name not in self._touched:
-            on_disk = self._on_disk(name)
-            if not on_disk:
-                self._copy(name)
-            # Not before: what could not be copied is never written, and needs no restoring.
-            self._touched[name] = on_disk
+            return self._first(name)
         if not self._touched[name]:
             return self._copies[name]
-        assert self._checkpoint is not None
-        found = self._checkpoint.read(name, self._homes[name].value)
+        found = self._read(name)
         if found is None:
             raise OSError(f"the model's checkpoint changed while it was in use: {name} is gone")
         return found
@@ -133,16 +128,24 @@ class Pristine:
         if self._checkpoint is not None:
             self._checkpoint.close()
 
-    def _on_disk(self, name: str) -> bool:
-        if self._checkpoint is None:
-            return False
+    def _first(self, name: str) -> Tensor:
+        """W0 while it is still what is in memory: read where the checkpoint has the same bytes,
+        copied else. A copy from an earlier use serves if it is still true."""
         parameter = self._homes[name].value
-        found = self._checkpoint.read(name, parameter)
-        return found is not None and torch.equal(found.to(parameter.device), parameter)
+        found = self._read(name)
+        on_disk = found is not None and torch.equal(found.to(parameter.device), parameter)
+        if not on_disk:
+            found = self._copies.get(name)
+            if found is None or not torch.equal(found.to(parameter.device), parameter):
+                found = parameter.to("cpu", copy=True)
+            self._copies[name] = found
+        assert found is not None
+        # Not before: what could not be copied is never written, and needs no restoring.
+        self._touched[name] = on_disk
+        return found
 
-    def _copy(self, name: str) -> None:
-        """A copy of the parameter as it is now; one from an earlier use if it is still true."""
-        parameter = self._homes[name].value
-        kept = self._copies.get(name)
-        if kept is None or not torch.equal(kept.to(parameter.device), parameter):
-            self._copies[name] = parameter.to("cpu", copy=True)
+    def _read(self, name: str) -> Tensor | None:
+        """What the checkpoint has; each call reads it anew."""
+        if self._checkpoint is None:
+            return None
+        return self._checkpoint.read(name, self._homes[name].value)
