@@ -139,6 +139,21 @@ def test_a_disk_that_is_full_while_writing(queue: JobQueue, settings: Settings, 
     assert_all_is_well(queue, settings, good, failed)
 
 
+def test_a_worker_that_is_killed_while_it_decodes_goes_on_from_there(queue: JobQueue) -> None:
+    task = small(f"dies at decode: {PROMPT}")
+    killed = ended(queue, task)
+    assert killed.state == "interrupted"
+    queue.retry(killed.id)
+    again = wait_for_state(queue, killed.id, "done", "failed")
+    assert any("goes on from there" in note for note in again.progress["notes"])
+    whole = ended(queue, small(task.prompt))
+    assert not whole.progress["notes"]
+    assert np.array_equal(frames(again), frames(whole))
+    assert again.result is not None and whole.result is not None
+    assert again.result["timings"].keys() == whole.result["timings"].keys()
+    assert again.result["loras"] == whole.result["loras"]
+
+
 def test_a_clock_that_goes_back_while_a_job_runs(queue: JobQueue) -> None:
     """In the worker it does at the first step, in the app before the job ends."""
     job = queue.submit(small(f"clock at sample: {PROMPT}"))

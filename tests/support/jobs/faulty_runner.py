@@ -1,7 +1,8 @@
 """The real runner on hardware that fails: the prompt says where.
 
 `full at STAGE: …` has no memory at that stage until the ladder has nothing left; `full once at
-STAGE: …` only the first time. `disk at write: …` has no disk, `clock at STAGE: …` a clock that goes
+STAGE: …` only the first time. `dies at STAGE: …` is killed there the first
+time. `disk at write: …` has no disk, `clock at STAGE: …` a clock that goes
 back a day there. After each run the state of the model is noted in `states.txt`, so that a test
 can compare it.
 """
@@ -11,6 +12,8 @@ from __future__ import annotations
 import gc
 import hashlib
 import json
+import os
+import signal
 from collections.abc import Callable
 from contextlib import ExitStack, nullcontext
 from typing import Any
@@ -66,6 +69,9 @@ class FaultyRunner(GenerationRunner):
             lifted.enter_context(full_disk(2000))
         elif fault == "clock":
             lifted.enter_context(clock_moved(-DAY))
+        elif fault == "dies" and not (mark := self._settings.data_dir / "died").exists():
+            mark.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
         elif (fault, stage) == ("full", "write"):  # not torch's memory, but the encoder's
             lifted.enter_context(full_memory(1 << 20))
 

@@ -19,8 +19,9 @@ from wan_lora_studio.errors import (
     handle_error_with_recovery,
 )
 from wan_lora_studio.wan.generation.decoding import Previewer, decode_latents
-from wan_lora_studio.wan.generation.output_checks import require_picture
-from wan_lora_studio.wan.generation.provenance import machine_facts, metadata
+from wan_lora_studio.wan.generation.kept_latents import Kept, KeptLatents
+from wan_lora_studio.wan.generation.output_checks import Whereabouts, require_picture
+from wan_lora_studio.wan.generation.provenance import machine_facts, made_from, metadata
 from wan_lora_studio.wan.generation.recovery import Recovery
 from wan_lora_studio.wan.generation.sampling import Cancel, OnProgress, Sampler, check_cancel
 from wan_lora_studio.wan.generation.stages import Stages
@@ -104,6 +105,7 @@ class _Run:
         self._task = _checked(task, loras)
         stages.begin(self._task, loras.doubts(self._task))
         self.recovery = Recovery(self._task, models, loras, stages, undo)
+        self._kept = KeptLatents(models.settings.data_dir / "latents", self._task.id)
         self._reports: dict[str, dict[str, Any]] = {}
         self._measured: dict[str, Any] = {}
 
@@ -129,6 +131,9 @@ class _Run:
         with self._stages.timed("load", self._load_message()):
             model = self._models.load(self._task.model_type)
             pipeline = model.pipeline_for(image=bool(self._task.image))
+        origin = self._origin(model)
+        if (kept := self._kept.find(origin)) is not None:
+            return self._taken_up(kept)
         with contextlib.ExitStack() as applied:
             with self._stages.timed("apply"):
                 selection = self.recovery.selection
@@ -151,7 +156,30 @@ class _Run:
                 "lora_memory_usage": stack.lora_memory_usage,
                 "lora_load_time": stack.lora_load_time,
             }
+        self._kept.keep(latents, origin, self._told())
         return latents
+
+    def _origin(self, model: LoadedModel) -> dict[str, Any]:
+        items = self._loras.stack_items(self.recovery.selection)
+        return made_from(self._task, model, {item.name: item.sha256 for item in items})
+
+    def _told(self) -> dict[str, Any]:
+        """What of the run so far the result will say."""
+        return {
+            "reports": self._reports,
+            "measured": self._measured,
+            "recoveries": self.recovery.taken,
+            "timings": self._stages.timings,
+            "whereabouts": dataclasses.asdict(self._stages.whereabouts),
+        }
+
+    def _taken_up(self, kept: Kept) -> Tensor:
+        """Go on from an earlier try, which was sampled to the end with these very LoRAs."""
+        told = kept.told
+        self._reports, self._measured = told["reports"], told["measured"]
+        self._stages.take_up(told["timings"], Whereabouts(**told["whereabouts"]))
+        self.recovery.take_up(told["recoveries"])
+        return kept.latents
 
     @handle_error_with_recovery({VRAMError: _decoding_with_less})
     def frames(self, latents: Tensor) -> Frames:
@@ -176,6 +204,7 @@ class _Run:
             told = metadata(task, model, self._outcome(frames, reports))
             write_result(files, frames, int(self._task.fps or 1), told)
         logger.info("video written to %s", files.video)
+        self._kept.drop()
         self._note_use(files.video)
         return GenerationResult(
             video_path=str(files.video),

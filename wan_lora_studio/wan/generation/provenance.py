@@ -15,6 +15,8 @@ from wan_lora_studio.wan.models import LoadedModel, free_memory, total_memory
 from wan_lora_studio.wan.task import GenerationTask
 
 METADATA_FORMAT = 2
+MEASURED = ("lora_memory_usage", "lora_load_time", "lora_metadata")  # fields of a task
+MOVING = ("offload", "vae_tiling")  # facts of the environment that change no latents
 PARTS = ("transformer", "transformer_2", "text_encoder", "vae")
 
 
@@ -64,6 +66,23 @@ def machine_facts(device: torch.device) -> dict[str, Any]:
 def device_name(device: torch.device) -> str:
     """The accelerator's product name; the kind of device elsewhere."""
     return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+
+
+def made_from(
+    task: GenerationTask, model: LoadedModel, loras: Mapping[str, Mapping[str, str]]
+) -> dict[str, Any]:
+    """All that decides a run's latents, JSON-ready. `loras` are the hashes of those in force, by
+    name and role."""
+    wanted = task.to_dict()
+    environment = environment_facts(model)
+    return {
+        "task": {name: wanted[name] for name in wanted if name not in MEASURED},
+        "loras": {name: dict(hashes) for name, hashes in loras.items()},
+        "model": model_facts(model),
+        "picture": picture_facts(task),
+        "environment": {name: environment[name] for name in environment if name not in MOVING},
+        "versions": versions(),
+    }
 
 
 def metadata(

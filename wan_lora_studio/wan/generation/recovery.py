@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+from collections.abc import Iterable
 from contextlib import ExitStack
 from typing import Any
 
@@ -116,6 +117,10 @@ class Recovery:
             except LoRAError as error:
                 error.context.setdefault("lora", name)
                 raise
+
+    def take_up(self, measures: Iterable[dict[str, Any]]) -> None:
+        """Those that an earlier try of this run took, and that this one goes on from."""
+        self.taken += [measure for measure in measures if measure not in self.taken]
 
     def leave_out(self, failure: LoRAError) -> None:
         """Go on without the LoRA that failed, or without all if it is not one alone.

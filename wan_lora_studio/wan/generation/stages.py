@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 import logging
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from wan_lora_studio.errors import StudioError, VRAMError
 from wan_lora_studio.wan.generation.output_checks import Whereabouts
@@ -15,6 +15,8 @@ from wan_lora_studio.wan.models import is_out_of_memory
 from wan_lora_studio.wan.task import GenerationTask, Progress
 
 logger = logging.getLogger(__name__)
+
+TOTAL = "total"  # among the timings
 
 WORDS = {
     "load": "the model was loaded",
@@ -52,12 +54,21 @@ class Stages:
     @property
     def timings(self) -> dict[str, float]:
         """Seconds by stage, tries that failed included, and in all so far."""
-        return {**self._timings, "total": time.monotonic() - self._started}
+        return {**self._timings, TOTAL: time.monotonic() - self._started}
 
     @property
     def whereabouts(self) -> Whereabouts:
         """The last step that was made."""
         return Whereabouts(self._last.step, self._steps, self._last.expert or "high", self.loras)
+
+    def take_up(self, timings: Mapping[str, float], where: Whereabouts) -> None:
+        """Go on from the last step of an earlier try; `timings` are of it, and count too."""
+        for stage, spent in timings.items():
+            if stage != TOTAL:
+                self._timings[stage] = self._timings.get(stage, 0.0) + spent
+        self._started -= timings[TOTAL]
+        self._last = Progress("sample", where.step, where.steps, where.expert)
+        self.say("decode", "An earlier try had sampled this video, so it goes on from there.")
 
     def begin(self, task: GenerationTask, notes: Iterable[str] = ()) -> None:
         """`notes` go with all progress, from before the first step."""
