@@ -245,3 +245,24 @@ def test_the_rest_of_the_folder_may_lack_their_weights(
     assert ModelManager(settings_with(folder, files, tmp_path)).load("t2v").pipeline.transformer_2
     with pytest.raises(ModelLoadError):
         ModelManager(settings_with(folder, {}, tmp_path)).load("t2v")
+
+
+def test_one_expert_without_weights_is_named_before_any_are_read(
+    experts: dict[str, Tensors], tmp_path: Path
+) -> None:
+    save_tiny_model(tmp_path / "bare" / "t2v", "t2v")
+    high = pair_of(experts, dict, tmp_path)["transformer"]
+    gone = tmp_path / "bare" / "t2v" / "transformer_2" / "diffusion_pytorch_model.safetensors"
+    gone.unlink()
+    models = ModelManager(settings_with(tmp_path / "bare", {"transformer": high}, tmp_path))
+    with pytest.raises(ModelLoadError, match="The weights of the low-noise expert are missing"):
+        models.load("t2v")
+
+
+def test_a_file_of_the_older_model_is_refused_by_its_name(
+    folder: Path, experts: dict[str, Tensors], tmp_path: Path
+) -> None:
+    older = saved(experts["transformer"], tmp_path / "Wan2_1-T2V-14B_fp16.safetensors")
+    models = ModelManager(settings_with(folder, {"transformer": older}, tmp_path))
+    with pytest.raises(ModelLoadError, match=r"for Wan 2\.1"):
+        models.load("t2v")

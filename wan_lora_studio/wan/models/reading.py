@@ -10,14 +10,11 @@ import diffusers
 import torch
 import transformers
 
-from wan_lora_studio.errors import ModelLoadError
-from wan_lora_studio.lora.roles import Expert
 from wan_lora_studio.settings import ModelEntry
-from wan_lora_studio.wan.models.device_memory import is_out_of_memory, total_memory, weights_on_disk
+from wan_lora_studio.wan.models.device_memory import total_memory, weights_on_disk
+from wan_lora_studio.wan.models.experts import expert_readers
+from wan_lora_studio.wan.models.load_errors import reading
 from wan_lora_studio.wan.models.offload import ACTIVATION_SHARE
-from wan_lora_studio.wan.models.weight_file import WeightFile
-
-EXPERTS: dict[str, Expert] = {"transformer": "high", "transformer_2": "low"}
 
 
 def read_pipeline(
@@ -33,65 +30,21 @@ def read_pipeline(
     transformers.utils.logging.disable_progress_bar()
     dtype = weight_type(folder, device)
     pipeline_class = getattr(diffusers, entry.pipeline)
-    try:
+    readers = expert_readers(entry, folder, files, dtype)
+    # One after the other, so that only one is in memory at its full size.
+    experts = {name: reader.read() for name, reader in readers.items()}
+    with reading(folder):
         pipeline = pipeline_class.from_pretrained(
             folder,
-            **_own_experts(entry, folder, files, dtype),
+            **experts,
             # Wan's VAE loses visible quality below fp32.
             dtype={"default": dtype, "vae": torch.float32},
             local_files_only=True,
         )
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
-        if is_out_of_memory(error):
-            raise  # the folder is not to blame
-        raise ModelLoadError(
-            f"The model folder {folder} cannot be loaded: {error}",
-            suggestions=["Download the model again; a file may be missing or cut short."],
-            context={"folder": str(folder)},
-        ) from error
     if getattr(pipeline, "transformer_2", None) is not None:
         pipeline.register_to_config(boundary_ratio=entry.boundary_ratio)
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
-
-
-def _own_experts(
-    entry: ModelEntry, folder: Path, files: Mapping[str, Path], dtype: torch.dtype
-) -> dict[str, Any]:
-    """The transformers that are not just as the folder has them: from files of their own, or with
-    weights in fp8, which compute in `dtype`. Raises ModelLoadError.
-
-    They are read one after the other, so that only one is in memory at its full size.
-    """
-    found: dict[str, Any] = {}
-    if not files and entry.precision == "bf16":
-        return found
-    experts = {
-        name: expert
-        for name, expert in EXPERTS.items()
-        if (folder / name / "config.json").is_file()
-    }
-    model = diffusers.WanTransformer3DModel
-    configs = {name: model.load_config(folder / name, local_files_only=True) for name in experts}
-    # All headers first, so that what is refused costs no reading.
-    matched = {
-        name: WeightFile.of(files[name], configs[name], expert if len(experts) > 1 else None)
-        for name, expert in experts.items()
-        if name in files
-    }
-    for name in experts:
-        found[name] = (
-            matched[name].load(configs[name], dtype)
-            if name in matched
-            else model.from_pretrained(
-                folder, subfolder=name, torch_dtype=dtype, local_files_only=True
-            )
-        )
-        if entry.precision == "fp8":
-            found[name].enable_layerwise_casting(
-                storage_dtype=torch.float8_e4m3fn, compute_dtype=dtype
-            )
-    return found
 
 
 def weight_type(folder: Path, device: torch.device) -> torch.dtype:

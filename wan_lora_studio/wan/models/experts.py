@@ -1,0 +1,102 @@
+"""Experts: the transformers of a row, each with where its weights are and how it is read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import diffusers
+import torch
+
+from wan_lora_studio.errors import ModelLoadError
+from wan_lora_studio.lora.roles import Expert
+from wan_lora_studio.settings import ModelEntry, Precision
+from wan_lora_studio.wan.models.load_errors import reading
+from wan_lora_studio.wan.models.weight_file import WeightFile
+
+EXPERTS: dict[str, Expert] = {"transformer": "high", "transformer_2": "low"}
+WEIGHT_ENDINGS = (".safetensors", ".bin")
+
+
+@dataclass(frozen=True)
+class ExpertReader:
+    """One transformer that can be read: `file` has its weights, or the folder, where it is None.
+
+    What its header says has been matched with the model already. It computes in `dtype`.
+    """
+
+    name: str
+    folder: Path
+    config: Mapping[str, Any]
+    file: WeightFile | None
+    precision: Precision
+    dtype: torch.dtype
+
+    def read(self) -> Any:
+        """The transformer on the host, each time anew. Raises ModelLoadError."""
+        model = self._from_folder() if self.file is None else self._from_file(self.file)
+        if self.precision == "fp8":
+            model.enable_layerwise_casting(
+                storage_dtype=torch.float8_e4m3fn, compute_dtype=self.dtype
+            )
+        return model
+
+    def _from_folder(self) -> Any:
+        with reading(self.folder):
+            return diffusers.WanTransformer3DModel.from_pretrained(
+                self.folder, subfolder=self.name, torch_dtype=self.dtype, local_files_only=True
+            )
+
+    def _from_file(self, file: WeightFile) -> Any:
+        return file.load(self.config, self.dtype)
+
+
+def expert_readers(
+    entry: ModelEntry, folder: Path, files: Mapping[str, Path], dtype: torch.dtype
+) -> dict[str, ExpertReader]:
+    """A row's transformers by component, in the order in which they sample.
+
+    `files` are weights in place of the folder's. All headers are read here, so that what is
+    refused costs no reading. Raises ModelLoadError.
+    """
+    experts = {
+        name: expert
+        for name, expert in EXPERTS.items()
+        if (folder / name / "config.json").is_file()
+    }
+    for name, expert in experts.items():
+        if name not in files and not _has_weights(folder / name):
+            raise _missing(folder / name, expert if len(experts) > 1 else None)
+    found = {}
+    for name, expert in experts.items():
+        with reading(folder):
+            config = diffusers.WanTransformer3DModel.load_config(
+                folder / name, local_files_only=True
+            )
+        file = (
+            WeightFile.of(files[name], config, expert if len(experts) > 1 else None)
+            if name in files
+            else None
+        )
+        found[name] = ExpertReader(name, folder, config, file, entry.precision, dtype)
+    return found
+
+
+def _has_weights(folder: Path) -> bool:
+    return any(path.suffix in WEIGHT_ENDINGS for path in folder.iterdir())
+
+
+def _missing(folder: Path, expert: Expert | None) -> ModelLoadError:
+    which = f"the {expert}-noise expert" if expert else "the transformer"
+    return ModelLoadError(
+        f"The weights of {which} are missing: there are none in {folder}, and the row of the model "
+        f"table names no file for them.",
+        suggestions=[
+            f'Name the file of {which} under "weights" in the row of the model table: each expert '
+            "needs its own.",
+            "Or download the model's folder again, with its weights.",
+        ],
+        context={"folder": str(folder)},
+    )

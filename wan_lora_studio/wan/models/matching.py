@@ -1,0 +1,94 @@
+"""Matching: a weight file's tensors with those of the model it is for, by names and shapes alone.
+
+Whatever does not match is refused by its name, before weights are read.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import diffusers
+from accelerate import init_empty_weights
+from diffusers.loaders.single_file_utils import convert_wan_transformer_to_diffusers
+
+from wan_lora_studio.errors import ModelLoadError, together
+from wan_lora_studio.lora.inspection import name_role
+from wan_lora_studio.lora.roles import Expert
+
+Shape = tuple[int, ...]
+PREFIXES = ("model.diffusion_model.", "diffusion_model.")
+OF_2_1 = re.compile(r"wan[ ._-]?2[._]?1(?!\d)", re.IGNORECASE)
+
+
+def empty_transformer(config: Mapping[str, Any]) -> Any:
+    """The transformer of a configuration, without memory for its weights."""
+    with init_empty_weights(include_buffers=False):
+        return diffusers.WanTransformer3DModel.from_config(dict(config))
+
+
+def transformer_names(names: set[str]) -> dict[str, str]:
+    """Those of diffusers' transformer, to those of the file."""
+    prefix = next((p for p in PREFIXES if all(name.startswith(p) for name in names)), "")
+    plain = {name.removeprefix(prefix): name for name in names}
+    if any(".self_attn." in name for name in plain):
+        plain = convert_wan_transformer_to_diffusers(plain)
+    return plain
+
+
+def require_same(path: Path, shapes: Mapping[str, Shape], model: Any) -> None:
+    """Raise ModelLoadError unless the file has each of the model's tensors, and no others.
+
+    `shapes` are the file's, by the model's names.
+    """
+    wanted = {name: tuple(value.shape) for name, value in model.state_dict().items()}
+    missing, more = sorted(wanted.keys() - shapes.keys()), sorted(shapes.keys() - wanted.keys())
+    other = [n for n in wanted if n in shapes and wanted[n] != shapes[n]]
+    if other:
+        name = other[0]
+        raise unusable(
+            path,
+            f"it is for a model of another size: {name} is {_size(shapes[name])} in it, and "
+            f"{_size(wanted[name])} in this model",
+        )
+    if missing:
+        raise unusable(path, f"{some(missing)} are missing in it")
+    if more:
+        raise unusable(path, f"this model has no {some(more)}; it is for another kind of model")
+
+
+def require_expert(path: Path, expert: Expert | None) -> None:
+    """Raise ModelLoadError where the file's name says that it is not for this expert of two."""
+    if expert is None:
+        return
+    if OF_2_1.search(path.stem):
+        raise unusable(
+            path, "its name says that it is for Wan 2.1, and this model is of Wan 2.2's two experts"
+        )
+    stated = name_role(path.stem)
+    if stated is not None and stated.role not in ("both", expert):
+        raise unusable(
+            path, f"its name says that it is for {stated.role} noise, and it is given for {expert}"
+        )
+
+
+def some(names: Sequence[str]) -> str:
+    return together(names, ", ")
+
+
+def unusable(path: Path, why: str, *suggestions: str) -> ModelLoadError:
+    return ModelLoadError(
+        f"The weights in {path.name} cannot be used: {why}.",
+        suggestions=suggestions
+        or (
+            "Choose the file for this model and this expert in the row of the model table.",
+            "If it is the right one, download it again.",
+        ),
+        context={"file": str(path)},
+    )
+
+
+def _size(shape: Shape) -> str:
+    return "×".join(map(str, shape)) or "one number"
