@@ -33,12 +33,13 @@ GROUND = {
     "logs": "filesystem settings redaction units",
     "media": "filesystem",
     "redaction": "",
-    "settings": "shipped extra_model_paths folder_rules untrusted_json errors",
+    "settings": "shipped extra_model_paths folder_rules untrusted_json weight_source errors",
     "shipped": "filesystem",
     "sqlite_file": "filesystem damaged_files storage_faults errors",
     "storage_faults": "command_name filesystem errors",
     "units": "",
     "untrusted_json": "units",
+    "weight_source": "",
 }
 # Each room, from the top down, and the rooms that it may import. `lora_ui` is the extension's
 # package, all others lie in `wan_lora_studio`. A room is a folder with a face, or one module.

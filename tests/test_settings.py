@@ -34,7 +34,10 @@ def test_the_shipped_file_holds_every_setting() -> None:
     shipped = json.loads(SHIPPED_CONFIG.read_text(encoding="utf-8"))
     assert set(shipped) == set(Settings.model_fields)
     for row in shipped["models"].values():
-        assert set(row) == set(ModelEntry.model_fields)
+        if "like" in row:
+            assert set(row) <= {"like", *ModelEntry.model_fields}
+        else:
+            assert set(row) == set(ModelEntry.model_fields)
     assert load_settings().default_model == "demo"
 
 
@@ -99,6 +102,51 @@ def test_a_user_adds_a_model_and_changes_one(tmp_path: Path) -> None:
     assert settings.model("demo").steps == 7
     assert settings.model("demo").width == 128
     assert "t2v-A14B" in settings.models
+
+
+def test_a_row_is_like_another_with_what_a_user_changed_in_that(tmp_path: Path) -> None:
+    rows = {
+        "t2v-A14B": {"steps": 7, "path": "/mine"},
+        "own": {"like": "t2v-A14B-q5", "title": "Own", "weights": {"transformer": "x.gguf"}},
+    }
+    settings = load_settings(write(tmp_path / "own.json", models=rows), models_dir=tmp_path)
+    own, plain = settings.model("own"), settings.model("t2v-A14B")
+    assert own == plain.model_copy(update={"title": "Own", "weights": {"transformer": "x.gguf"}})
+    assert (own.steps, own.path) == (7, "/mine")
+    assert settings.model("t2v-A14B-q5").path == "/mine"
+    assert set(settings.weight_files("t2v-A14B-q5")) == {"transformer", "transformer_2"}
+
+
+@pytest.mark.parametrize(
+    ("rows", "why"),
+    [
+        ({"a": {"like": "gone"}}, "a is to be like 'gone', which is no row"),
+        ({"a": {"like": ["demo"]}}, "which is no row"),
+        ({"a": {"like": "b"}, "b": {"like": "a"}}, "which is like it in turn"),
+        ({"a": {"like": "a"}}, "which is like it in turn"),
+        ({"demo": {"lik": "t2v-A14B"}}, "did you mean like?"),
+    ],
+)
+def test_a_row_that_is_like_nothing_is_told(
+    tmp_path: Path, rows: dict[str, object], why: str
+) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load_settings(write(tmp_path / "own.json", models=rows, port="many"))
+    assert why in caught.value.message
+    assert "port:" in caught.value.message
+
+
+def test_each_expert_of_a_ready_row_has_its_own_file() -> None:
+    settings = load_settings()
+    for name, row in settings.models.items():
+        sources = row.weight_sources
+        if not sources:
+            continue
+        assert set(sources) == {"transformer", "transformer_2"}, name
+        high, low = (sources[part].path.lower() for part in ("transformer", "transformer_2"))
+        assert high != low
+        assert high.replace("high", "low") == low
+        assert name.split("-")[0] in high  # t2v or i2v
 
 
 def test_every_problem_is_told_at_once(tmp_path: Path) -> None:

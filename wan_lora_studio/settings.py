@@ -29,6 +29,7 @@ from wan_lora_studio.extra_model_paths import lora_folders
 from wan_lora_studio.folder_rules import folder_problems, path_problem
 from wan_lora_studio.shipped import SHIPPED, own_folder, shipped_model
 from wan_lora_studio.untrusted_json import UntrustedJSONError, read_json, read_object
+from wan_lora_studio.weight_source import WeightSource
 
 CONFIG_NAME = "config.json"
 SHIPPED_CONFIG = SHIPPED / CONFIG_NAME
@@ -36,6 +37,7 @@ ENVIRONMENT_PREFIX = "WAN_LORA_"
 LOGIN_VARIABLE = "WAN_LORA_LOGIN"  # of the page's login, which is no setting
 MOST_DAYS = 100_000.0  # a calendar holds no more
 MOST_MB = 1e9
+LIKE = "like"  # in a row as it is written: of which other row it is a variant
 PATH_LIST_FIELDS = ("extra_lora_dirs", "extra_model_paths")
 PATH_FIELDS = ("loras_dir", "outputs_dir", "models_dir", "data_dir")
 
@@ -64,7 +66,14 @@ Folder = Annotated[Path, BeforeValidator(_usable_path)]
 Precision = Literal["bf16", "fp8"]
 
 
-WeightPath = Annotated[str, BeforeValidator(_usable_path)]
+def _usable_source(value: Any) -> Any:
+    if isinstance(value, str):
+        WeightSource.of(value)  # raises what is wrong with it
+    return _usable_path(value)
+
+
+WeightPath = Annotated[str, BeforeValidator(_usable_source)]
+Component = Literal["transformer", "transformer_2", "text_encoder", "vae"]
 
 
 class ModelEntry(BaseModel):
@@ -80,10 +89,11 @@ class ModelEntry(BaseModel):
     )
     repo: str | None = Field(description="Hub repository used when the folder is not there.")
     revision: str | None = Field(description="Hub revision; null means the newest.")
-    weights: Mapping[Literal["transformer", "transformer_2"], WeightPath] = Field(
+    weights: Mapping[Component, WeightPath] = Field(
         default_factory=dict,
-        description="Safetensors files with the weights of transformers in place of the folder's,"
-        " as other tools keep them; relative paths count from models_dir.",
+        description="Files with weights in place of the folder's, as other tools keep them, for"
+        " transformer, transformer_2, text_encoder and vae: a path, which counts from models_dir if"
+        " it is relative, or OWNER/NAME:FILE of the hub.",
     )
     pipeline: Literal["WanPipeline", "WanImageToVideoPipeline"] = Field(
         description="The diffusers pipeline class."
@@ -117,6 +127,11 @@ class ModelEntry(BaseModel):
         """Roles of the model's transformers, in the order in which they sample."""
         return ("high",) if self.boundary_ratio is None else ("high", "low")
 
+    @property
+    def weight_sources(self) -> dict[str, WeightSource]:
+        """Where the weights come from that are not the folder's, by component."""
+        return {part: WeightSource.of(written) for part, written in self.weights.items()}
+
     def shown(self) -> dict[str, Any]:
         """What a page knows of the model."""
         return {
@@ -127,6 +142,31 @@ class ModelEntry(BaseModel):
             "guidance_scale": self.guidance_scale,
             "guidance_scale_2": self.guidance_scale_2,
         }
+
+
+def _model_table(value: Any) -> Any:
+    """The rows in full: one with `like` has what it does not name itself from that other row."""
+    rows = _from_json_text(value)
+    if not isinstance(rows, dict):
+        return rows
+    return {name: _in_full(name, rows) for name in rows}
+
+
+def _in_full(name: str, rows: Mapping[str, Any]) -> Any:
+    chain = [name]
+    row = rows[name]
+    while isinstance(row, dict) and LIKE in row:
+        other = row[LIKE]
+        if not isinstance(other, str) or not isinstance(rows.get(other), dict):
+            raise ValueError(  # noqa: TRY004 - as other wrong values
+                f"{name} is to be like {other!r}, which is no row"
+            )
+        if other in chain:
+            raise ValueError(f"{name} is like {other}, which is like it in turn")
+        chain.append(other)
+        own = {key: given for key, given in row.items() if key != LIKE}
+        row = {**rows[other], **own}
+    return row
 
 
 class ExtraFolder(BaseModel):
@@ -252,7 +292,7 @@ class Settings(BaseModel):
         le=86_400.0,
         description="Seconds a cancelled job may take to stop before its worker is replaced.",
     )
-    models: Annotated[dict[str, ModelEntry], BeforeValidator(_from_json_text)] = Field(
+    models: Annotated[dict[str, ModelEntry], BeforeValidator(_model_table)] = Field(
         description="The model table, by model_type."
     )
 
@@ -285,9 +325,13 @@ class Settings(BaseModel):
         return self.models_dir / Path(self.model(model_type).path).expanduser()
 
     def weight_files(self, model_type: str) -> dict[str, Path]:
-        """The files whose weights replace those of the folder, by component."""
-        named = self.model(model_type).weights
-        return {part: self.models_dir / Path(path).expanduser() for part, path in named.items()}
+        """The files whose weights replace those of the folder, by component: where they are, or
+        would be."""
+        sources = self.model(model_type).weight_sources
+        return {
+            part: source.on_this_machine(self.models_dir) or source.places(self.models_dir)[0]
+            for part, source in sources.items()
+        }
 
 
 def load_settings(config: str | Path | None = None, **overrides: Any) -> Settings:
@@ -353,7 +397,7 @@ def _shipped_values() -> dict[str, Any]:
         ) from error
     values = _read(SHIPPED_CONFIG, own)
     for row in values["models"].values():
-        if folder := shipped_model(row["path"]):
+        if "path" in row and (folder := shipped_model(row["path"])):
             row["path"] = str(folder)
     return values
 
@@ -460,7 +504,8 @@ def _problems(error: ValidationError) -> list[str]:
         place = ".".join(str(part) for part in item["loc"])
         text = item["msg"].removeprefix("Value error, ")
         if item["type"] == "extra_forbidden":
-            known = ModelEntry.model_fields if len(item["loc"]) > 1 else Settings.model_fields
+            in_row = len(item["loc"]) > 1
+            known = (*ModelEntry.model_fields, LIKE) if in_row else Settings.model_fields
             text = f"there is no such setting{_nearest(str(item['loc'][-1]), known)}"
         found.append(f"{place}: {text}" if place else text)
     return found

@@ -227,9 +227,11 @@ def test_real_models_tell_families_apart(inspect: Callable[..., LoRAInfo]) -> No
     }
     info = inspect(wide)
     assert info.family == "wan-14B"
-    fits = [m for m in settings.models if m != "demo"]
-    fits = [m for m in fits if judge({"both": info}, m, architecture_for(settings, m)).compatible]
-    assert fits == ["t2v-A14B", "i2v-A14B"]
+    rows = {name: row.architecture for name, row in settings.models.items() if name != "demo"}
+    fits = [m for m in rows if judge({"both": info}, m, architecture_for(settings, m)).compatible]
+    wanted = {"wan2.2-t2v-A14B", "wan2.2-i2v-A14B", "wan2.1-t2v-14B"}
+    assert fits == [name for name, architecture in rows.items() if architecture in wanted]
+    assert {rows[name] for name in fits} == wanted
 
 
 def test_scale_from_peft_configuration(tmp_path: Path) -> None:
