@@ -63,6 +63,9 @@ def _printable(value: str) -> str:
 Folder = Annotated[Path, BeforeValidator(_usable_path)]
 
 
+Attention = Literal["native", "flash", "flash_3", "sage", "xformers"]
+
+
 Precision = Literal["bf16", "fp8"]
 
 
@@ -235,6 +238,21 @@ class Settings(BaseModel):
     offload: Literal["auto", "none", "model", "group"] = Field(
         description="Keep the model in GPU memory (none), move parts there on use (model) or single"
         " blocks (group, which needs least of it), or decide by what there is (auto)."
+    )
+    attention: Attention = Field(
+        description="Who computes the transformers' attention: torch (native), or a package that"
+        " you install, which is faster and changes the picture a little; where it does not work on"
+        " this machine, torch does."
+    )
+    compile_blocks: bool = Field(
+        description="Compile the transformers' blocks when a model stays on the GPU: its first run"
+        " takes minutes longer, later ones are faster."
+    )
+    first_block_cache: float = Field(
+        ge=0,
+        le=1,
+        description="Leave out the rest of a step whose first block changes by less than this"
+        " share: 0.05 to 0.1 is faster and changes the picture; 0 computes every step.",
     )
     local_files_only: bool = Field(description="Never contact the model hub.")
     max_upload_mb: float = Field(

@@ -159,6 +159,22 @@ def test_weights_of_another_precision_are_told(then: Any, told: bool) -> None:
     assert [("fp8" in note and "bf16" in note) for note in notes] == [True] * told
 
 
+@pytest.mark.parametrize(
+    ("then", "told"),
+    [
+        ({"attention": "native", "first_block_cache": 0.0}, []),
+        ({"attention": "sage", "first_block_cache": 0}, ["sage"]),
+        ({"attention": "native", "first_block_cache": 0.08}, ["0.08"]),
+        ({"attention": 7, "first_block_cache": "0.1"}, []),
+        ({}, []),
+    ],
+)
+def test_what_was_faster_is_told(then: dict[str, Any], told: list[str]) -> None:
+    notes = restore(facts_of({**metadata(), "environment": then}), {}, SETTINGS).notes
+    assert len(notes) == len(told)
+    assert all(word in note for word, note in zip(told, notes, strict=True))
+
+
 def test_one_half_of_a_pair_that_is_another_file_is_told() -> None:
     then = {"style": {"high": ONE, "low": TWO}}
     found = restored({"style": record(ONE, THREE, pair="style")}, {"style": 1.0}, then)

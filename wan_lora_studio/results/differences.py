@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wan_lora_studio.results.facts import UsedLoRA, VideoFacts
+from wan_lora_studio.results.facts import UsedLoRA, VideoFacts, is_number
 
 TILING = "vae_tiling"  # as the measure is called, and the setting of the decoder
 
@@ -28,6 +28,25 @@ def of_the_precision(facts: VideoFacts, title: str, precision: str) -> list[str]
         f"The weights of {title} were in {then} when this video was made, and are in {precision} "
         "here: the frames will not be the same."
     ]
+
+
+def of_the_speed(facts: VideoFacts, attention: str, first_block_cache: float) -> list[str]:
+    """The settings here, against what was in force. Videos of old say nothing of theirs."""
+    environment = facts.metadata.get("environment")
+    then = environment if isinstance(environment, dict) else {}
+    found = []
+    computed, cached = then.get("attention"), then.get("first_block_cache")
+    if isinstance(computed, str) and computed != attention:
+        found.append(
+            f'Attention was computed in the "{computed}" way when this video was made, and the '
+            f'settings here say "{attention}": the frames will not be quite the same.'
+        )
+    if is_number(cached) and cached != first_block_cache:
+        found.append(
+            f"The first-block cache was {cached:g} when this video was made, and is "
+            f"{first_block_cache:g} here: the frames will not be the same."
+        )
+    return found
 
 
 def of_the_decoding(facts: VideoFacts) -> list[str]:

@@ -19,6 +19,7 @@ from wan_lora_studio.results.differences import (
     of_the_decoding,
     of_the_model,
     of_the_precision,
+    of_the_speed,
 )
 from wan_lora_studio.results.facts import UsedLoRA, VideoFacts
 from wan_lora_studio.settings import Settings
@@ -94,6 +95,7 @@ def restore(
     elif model is not None:
         del restored.fields["model_type"]
         restored.notes.append(f"There is no model {model!r} here; the model is left as it is.")
+    restored.notes.extend(of_the_speed(facts, settings.attention, settings.first_block_cache))
     restored.notes.extend(of_the_decoding(facts))
     library = _Library(records)
     for lora in facts.loras:

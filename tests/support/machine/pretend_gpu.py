@@ -10,7 +10,7 @@ import pytest
 import torch
 from diffusers import DiffusionPipeline, ModelMixin
 
-from wan_lora_studio.wan.models import streaming
+from wan_lora_studio.wan.models import speed, streaming
 
 GB = 10**9
 
@@ -57,6 +57,8 @@ class PretendGPU:
             told = {"onload_device": torch.device("cpu"), "use_stream": False}
             real_groups(module, **{**options, **told, "low_cpu_mem_usage": False})
 
+        real_compiler = speed._try_compiler
+        monkeypatch.setattr(speed, "_try_compiler", lambda _: real_compiler(torch.device("cpu")))
         monkeypatch.setattr(ModelMixin, "to", module_to)
         monkeypatch.setattr(streaming, "apply_group_offloading", groups)
         monkeypatch.setattr(DiffusionPipeline, "to", to)

@@ -25,6 +25,7 @@ from wan_lora_studio.wan.generation.provenance import machine_facts, made_from, 
 from wan_lora_studio.wan.generation.recovery import Recovery
 from wan_lora_studio.wan.generation.sampling import Cancel, OnProgress, Sampler, check_cancel
 from wan_lora_studio.wan.generation.stages import Stages
+from wan_lora_studio.wan.generation.step_cache import first_block_cache
 from wan_lora_studio.wan.generation.video_file import Frames, ResultFiles, write_result
 from wan_lora_studio.wan.lora_manager import LoRAManager
 from wan_lora_studio.wan.models import LoadedModel, ModelManager
@@ -131,6 +132,8 @@ class _Run:
         with self._stages.timed("load", self._load_message()):
             model = self._models.load(self._task.model_type)
             pipeline = model.pipeline_for(image=bool(self._task.image))
+            for remark in model.speed.remarks:
+                self._stages.say("load", remark)
         origin = self._origin(model)
         if (kept := self._kept.find(origin)) is not None:
             return self._taken_up(kept)
@@ -149,7 +152,10 @@ class _Run:
             sampler = self._sampler(model, pipeline)
             with self._stages.timed("text"):
                 embeddings = sampler.encode_prompt()
-            with self._stages.timed("sample"):
+            with (
+                self._stages.timed("sample"),
+                first_block_cache(pipeline, self._models.settings.first_block_cache),
+            ):
                 latents = sampler.sample(*embeddings)
             self._reports = stack.loras
             self._measured = {
@@ -161,7 +167,8 @@ class _Run:
 
     def _origin(self, model: LoadedModel) -> dict[str, Any]:
         items = self._loras.stack_items(self.recovery.selection)
-        return made_from(self._task, model, {item.name: item.sha256 for item in items})
+        hashes = {item.name: item.sha256 for item in items}
+        return made_from(self._task, model, self._models.settings, hashes)
 
     def _told(self) -> dict[str, Any]:
         """What of the run so far the result will say."""
@@ -201,7 +208,8 @@ class _Run:
         task = self._as_measured()
         with self._stages.timed("write"):
             model = self._models.load(self._task.model_type)
-            told = metadata(task, model, self._outcome(frames, reports))
+            outcome = self._outcome(frames, reports)
+            told = metadata(task, model, self._models.settings, outcome)
             write_result(files, frames, int(self._task.fps or 1), told)
         logger.info("video written to %s", files.video)
         self._kept.drop()

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from wan_lora_studio.installed_versions import versions
+from wan_lora_studio.settings import Settings
 from wan_lora_studio.wan.models import LoadedModel, free_memory, total_memory
 from wan_lora_studio.wan.task import GenerationTask
 
@@ -32,7 +33,7 @@ def model_facts(model: LoadedModel) -> dict[str, Any]:
     }
 
 
-def environment_facts(model: LoadedModel) -> dict[str, Any]:
+def environment_facts(model: LoadedModel, settings: Settings) -> dict[str, Any]:
     """What it ran on. Frames are the same where all of this and the versions are."""
     parts = {name: getattr(model.pipeline, name, None) for name in PARTS}
     return {
@@ -46,6 +47,9 @@ def environment_facts(model: LoadedModel) -> dict[str, Any]:
             if part is not None
         },
         "precision": model.entry.precision,
+        "attention": model.speed.attention,
+        "compiled": model.speed.compiled,
+        "first_block_cache": settings.first_block_cache,
         "offload": model.offload,
         "vae_tiling": bool(getattr(model.pipeline.vae, "use_tiling", False)),
     }
@@ -69,12 +73,15 @@ def device_name(device: torch.device) -> str:
 
 
 def made_from(
-    task: GenerationTask, model: LoadedModel, loras: Mapping[str, Mapping[str, str]]
+    task: GenerationTask,
+    model: LoadedModel,
+    settings: Settings,
+    loras: Mapping[str, Mapping[str, str]],
 ) -> dict[str, Any]:
     """All that decides a run's latents, JSON-ready. `loras` are the hashes of those in force, by
     name and role."""
     wanted = task.to_dict()
-    environment = environment_facts(model)
+    environment = environment_facts(model, settings)
     return {
         "task": {name: wanted[name] for name in wanted if name not in MEASURED},
         "loras": {name: dict(hashes) for name, hashes in loras.items()},
@@ -86,7 +93,7 @@ def made_from(
 
 
 def metadata(
-    task: GenerationTask, model: LoadedModel, outcome: Mapping[str, Any]
+    task: GenerationTask, model: LoadedModel, settings: Settings, outcome: Mapping[str, Any]
 ) -> dict[str, Any]:
     """The JSON in the MP4 and beside it.
 
@@ -100,7 +107,7 @@ def metadata(
         "model": model_facts(model),
         **outcome,
         "picture": picture_facts(task),
-        "environment": environment_facts(model),
+        "environment": environment_facts(model, settings),
         "versions": versions(),
     }
 

@@ -84,7 +84,7 @@ class Stages:
 
     def say(self, stage: str, message: str) -> None:
         """Tell what is being done about a failure, from now on with all progress."""
-        self._notes += (message,)
+        self._notes += () if message in self._notes else (message,)
         self.report(Progress(stage=stage, steps=self._steps, message=message))
 
     @contextlib.contextmanager

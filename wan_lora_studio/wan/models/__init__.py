@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     )
     from wan_lora_studio.wan.models.loading import LoadedModel, ModelManager
     from wan_lora_studio.wan.models.reading import weight_type
+    from wan_lora_studio.wan.models.speed import transformers_in
 
 __all__ = [
     "ACTIVATION_SHARE",
@@ -35,6 +36,7 @@ __all__ = [
     "offload_for",
     "release_memory",
     "total_memory",
+    "transformers_in",
     "weight_type",
     "weights_in_memory",
 ]
@@ -49,6 +51,7 @@ __getattr__ = on_first_use(
         "is_out_of_memory": "device_memory",
         "release_memory": "device_memory",
         "total_memory": "device_memory",
+        "transformers_in": "speed",
         "weight_type": "reading",
         "weights_in_memory": "device_memory",
     },

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +25,7 @@ from wan_lora_studio.wan.models.location import locate, weight_files
 from wan_lora_studio.wan.models.offload import Offload, offload_for
 from wan_lora_studio.wan.models.placement import put, release
 from wan_lora_studio.wan.models.reading import read_pipeline
+from wan_lora_studio.wan.models.speed import Speed, speed_up, uncompile
 from wan_lora_studio.wan.ownership import Check, Ownership, nothing, owning
 
 ORDER: tuple[Offload, ...] = ("none", "model", "group")  # from the fastest to the smallest
@@ -45,6 +47,7 @@ class LoadedModel:
     offload: Offload
     identity: ModelIdentity = field(repr=False)
     makeshift: bool = False
+    speed: Speed = field(default_factory=Speed)
 
     @property
     def offloaded(self) -> bool:
@@ -141,8 +144,9 @@ class ModelManager:
         pipeline = read_pipeline(entry, folder, files, device)
         offload, makeshift = self._place(pipeline, device)
         identity = ModelIdentity.of(folder, entry.revision, files)
+        speed = speed_up(pipeline, self._settings, device, offload)
         self._model = LoadedModel(
-            model_type, entry, folder, pipeline, device, offload, identity, makeshift
+            model_type, entry, folder, pipeline, device, offload, identity, makeshift, speed
         )
         return self._model
 
@@ -166,8 +170,10 @@ class ModelManager:
         forbidden = model.device.type != "cuda" or self._settings.offload == "none"
         if forbidden or ORDER.index(model.offload) >= ORDER.index(offload):
             return False
+        uncompile(model.pipeline)  # LoRAs go beside weights that move
         put(model.pipeline, model.device, offload, now=model.offload)
         model.offload, model.makeshift = offload, True
+        model.speed = dataclasses.replace(model.speed, compiled=False)
         return True
 
     def bring_back(self, model: LoadedModel) -> bool:
@@ -184,6 +190,7 @@ class ModelManager:
             fits = False
         if fits:
             model.offload, model.makeshift = "none", False
+            model.speed = speed_up(model.pipeline, self._settings, model.device, "none")
         else:
             model.pipeline.to("cpu")
             put(model.pipeline, model.device, before)
