@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.loras.files import tiny_model, write_lora
 from wan_lora_studio.errors import SettingsError
-from wan_lora_studio.extra_model_paths import MAX_BYTES, lora_folders
+from wan_lora_studio.extra_model_paths import MAX_BYTES, program_folders
 from wan_lora_studio.lora.library.library import LoRALibrary
 from wan_lora_studio.settings import load_settings
 
@@ -49,7 +49,7 @@ def test_sections_lines_defaults_and_backslashes(tmp_path: Path) -> None:
         tmp_path, "webui/models/Lora", "webui/models/LyCORIS", "comfy/models/loras"
     )
     file = written(tmp_path / "extra.yaml", TWO_SECTIONS.format(top=tmp_path))
-    assert lora_folders(file) == (loras, lora, lycoris)
+    assert program_folders(file).loras == (loras, lora, lycoris)
 
 
 def test_home_variables_and_a_byte_order_mark(
@@ -59,13 +59,13 @@ def test_home_variables_and_a_byte_order_mark(
     monkeypatch.setenv("MODELS", str(tmp_path / "m"))
     one, two, three = folders(tmp_path, "c/loras", "m/loras", "m/x y")
     text = "\ufeffa: {base_path: ~/c, loras: loras}\nb: {loras: ['${MODELS}/loras', '$MODELS/x y']}"
-    assert lora_folders(written(tmp_path / "e.yaml", text)) == (one, two, three)
+    assert program_folders(written(tmp_path / "e.yaml", text)).loras == (one, two, three)
 
 
 def test_a_file_without_section_names(tmp_path: Path) -> None:
     (loras,) = folders(tmp_path, "comfy/loras")
     file = written(tmp_path / "e.yaml", f"base_path: {tmp_path}/comfy\nloras: loras/\nvae: vae\n")
-    assert lora_folders(file) == (loras,)
+    assert program_folders(file).loras == (loras,)
 
 
 def test_a_folder_that_nobody_made_is_left_out_and_one_on_a_disk_that_is_away_is_not(
@@ -77,7 +77,7 @@ def test_a_folder_that_nobody_made_is_left_out_and_one_on_a_disk_that_is_away_is
         f"a:\n  base_path: {tmp_path}/c\n  loras: |\n    there\n    not made\n"
         "b:\n  base_path: /not/mounted\n  loras: loras\n",
     )  # fmt: skip
-    assert lora_folders(file) == (there, Path("/not/mounted/loras"))
+    assert program_folders(file).loras == (there, Path("/not/mounted/loras"))
 
 
 BAD = {
@@ -127,7 +127,7 @@ def test_no_file_and_no_regular_file(tmp_path: Path) -> None:
         "": "holds none of",
     }.items():
         with pytest.raises(ValueError, match=why):
-            lora_folders(tmp_path / path)
+            program_folders(tmp_path / path)
 
 
 @pytest.mark.parametrize(
@@ -135,13 +135,52 @@ def test_no_file_and_no_regular_file(tmp_path: Path) -> None:
     ["models/loras", "models/Lora", "Models/Lora", "Data/Models/Lora", "loras"],
 )
 def test_a_program_is_found_by_its_folder(tmp_path: Path, kept: str) -> None:
-    assert lora_folders(folders(tmp_path, kept)[0].parents[kept.count("/")]) == (tmp_path / kept,)
+    assert program_folders(folders(tmp_path, kept)[0].parents[kept.count("/")]).loras == (
+        tmp_path / kept,
+    )
 
 
 def test_a_programs_own_file_counts_too(tmp_path: Path) -> None:
     one, two = folders(tmp_path, "app/models/loras", "elsewhere")
     written(tmp_path / "app" / "extra_model_paths.yaml", f"a: {{loras: {two}}}")
-    assert lora_folders(tmp_path / "app") == (one, two)
+    assert program_folders(tmp_path / "app").loras == (one, two)
+
+
+COMFY = """
+comfyui:
+    base_path: {top}/comfy
+    loras: models/loras
+    diffusion_models: |
+        models/diffusion_models
+        models/unet
+    text_encoders: models/clip
+    vae: models/vae
+    upscale_models: models/upscale_models
+"""
+
+
+def test_the_folders_of_models_are_named_beside_those_of_loras(tmp_path: Path) -> None:
+    kinds = ("loras", "diffusion_models", "unet", "clip", "vae", "upscale_models")
+    loras, *models, _ = folders(tmp_path, *(f"comfy/models/{kind}" for kind in kinds))
+    found = program_folders(written(tmp_path / "e.yaml", COMFY.format(top=tmp_path)))
+    assert (found.loras, found.models) == ((loras,), tuple(models))
+
+
+@pytest.mark.parametrize(
+    "kept", ["models/diffusion_models", "models/unet", "diffusion_models", "ckpts"]
+)
+def test_a_program_without_loras_is_found_by_its_models(tmp_path: Path, kept: str) -> None:
+    (place,) = folders(tmp_path, kept)
+    assert program_folders(tmp_path).models == (place,)
+    settings = load_settings(extra_model_paths=[tmp_path], loras_dir=tmp_path / "mine")
+    assert (settings.model_folders, settings.lora_folders) == ((place,), ())
+
+
+def test_a_model_in_wans_own_layout_is_a_folder_of_models(tmp_path: Path) -> None:
+    folders(tmp_path, "pair/high_noise_model", "pair/low_noise_model", "single")
+    written(tmp_path / "single" / "diffusion_pytorch_model.safetensors.index.json", "{}")
+    for name in ("pair", "single"):
+        assert program_folders(tmp_path / name).models == (tmp_path / name,)
 
 
 def test_the_loras_are_listed_and_not_changed(

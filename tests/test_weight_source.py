@@ -73,6 +73,23 @@ def test_a_file_of_the_hub_is_found_in_its_cache(
     assert settings_with(tmp_path, HUB).weight_files("own") == {"transformer": file}
 
 
+@pytest.mark.parametrize("place", ["unet/high-Q5_K_M.gguf", "unet/HighNoise/high-Q5_K_M.gguf"])
+def test_a_file_of_the_hub_that_another_program_has_is_used(tmp_path: Path, place: str) -> None:
+    path = tmp_path / "ComfyUI" / "models" / place
+    path.parent.mkdir(parents=True)
+    path.touch()
+    (tmp_path / "own.json").write_text(
+        json.dumps(
+            {
+                "extra_model_paths": ["ComfyUI"],
+                "models": {"own": {"like": "ti2v-5B", "weights": {"transformer": HUB}}},
+            }
+        )
+    )
+    settings = load_settings(tmp_path / "own.json", models_dir=tmp_path / "models")
+    assert settings.weight_files("own") == {"transformer": path}
+
+
 def test_one_that_is_nowhere_would_go_into_the_folder_of_its_repository(tmp_path: Path) -> None:
     found = settings_with(tmp_path, HUB).weight_files("own")
     assert found == {"transformer": tmp_path / "models/A.Model_GGUF/HighNoise/high-Q5_K_M.gguf"}

@@ -1,4 +1,4 @@
-"""Extra model paths: where another program keeps its LoRAs, by its yaml file or its folder.
+"""Extra model paths: where another program keeps LoRAs and models, by its yaml file or its folder.
 
 ComfyUI's file has sections, each with a `base_path` and, by kind of model, paths below it:
 https://docs.comfy.org/development/core-concepts/models. As there, `~` and `$NAME` are replaced,
@@ -11,6 +11,7 @@ import os
 import re
 import stat
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
 from typing import Any
 
@@ -20,6 +21,7 @@ from wan_lora_studio.filesystem import READ
 
 YAML_NAME = "extra_model_paths.yaml"
 KEYS = ("loras", "lora")
+MODEL_KEYS = ("diffusion_models", "unet", "text_encoders", "clip", "vae")
 MAX_BYTES = 256 * 1024
 MAX_ALIASES = 20  # nested ones can stand for billions of values
 MAX_FOLDERS = 100
@@ -34,43 +36,97 @@ KNOWN_FOLDERS = (
     "Data/Models/LyCORIS",
     "loras",  # WanGP
 )
+# The same of models, their text encoders and their VAEs. Which is which, the files say.
+KNOWN_MODEL_FOLDERS = (
+    "models/diffusion_models",  # ComfyUI
+    "models/unet",
+    "models/text_encoders",
+    "models/clip",
+    "models/vae",
+    "models/VAE",  # Forge
+    "models/text_encoder",
+    "Models/diffusion_models",  # SwarmUI
+    "Models/unet",
+    "Models/clip",
+    "Models/VAE",
+    "Models/DiffusionModels",  # the shared folder of Stability Matrix
+    "Models/Unet",
+    "Models/TextEncoders",
+    "Data/Models/DiffusionModels",  # Stability Matrix
+    "Data/Models/Unet",
+    "Data/Models/TextEncoders",
+    "Data/Models/VAE",
+    "diffusion_models",  # the folder of ComfyUI's models itself
+    "unet",
+    "text_encoders",
+    "clip",
+    "vae",
+    "ckpts",  # WanGP
+)
+# Where Wan's own layout keeps the experts, in shards with an index each.
+EXPERT_FOLDERS = ("high_noise_model", "low_noise_model")
+SHARDS = "diffusion_pytorch_model.safetensors.index.json"
 _UNSET = re.compile(r"\$(?:\{\w+\}|\w+)|%\w+%")
 
 
-def lora_folders(path: Path) -> tuple[Path, ...]:
-    """The LoRA folders that a YAML file names, or that are in a program's folder; the default
-    ones first. A folder that is named is left out if only it is missing, not its base.
+@dataclass(frozen=True)
+class ProgramFolders:
+    """Folders of a program, with LoRAs and with models; the default ones first."""
+
+    loras: tuple[Path, ...]
+    models: tuple[Path, ...]
+
+
+def program_folders(path: Path) -> ProgramFolders:
+    """The folders that a YAML file names, or that are in a program's folder. One that is named is
+    left out if only it is missing, not its base.
 
     Raises ValueError, which says what is wrong with the file.
     """
-    found = list(_in_program(path) if path.is_dir() else _in_file(path))
-    if not found:
-        known = ", ".join(KNOWN_FOLDERS)
-        what = f"holds none of {known}" if path.is_dir() else "names no LoRA folder that is there"
-        raise ValueError(f"{path} {what}")
-    if len(found) > MAX_FOLDERS:
-        raise ValueError(f"{path} names more than {MAX_FOLDERS} LoRA folders")
-    return tuple(dict.fromkeys(found))
+    loras, models = (
+        tuple(
+            dict.fromkeys(_in_program(path, known, keys) if path.is_dir() else _in_file(path, keys))
+        )
+        for known, keys in ((KNOWN_FOLDERS, KEYS), (KNOWN_MODEL_FOLDERS, MODEL_KEYS))
+    )
+    if path.is_dir() and is_wan_layout(path):
+        models = (path, *models)
+    if not loras and not models:
+        if path.is_dir():
+            known = ", ".join((*KNOWN_FOLDERS, *KNOWN_MODEL_FOLDERS))
+            raise ValueError(f"{path} holds none of {known}")
+        raise ValueError(f"{path} names no LoRA folder and no folder of models that is there")
+    for folders in (loras, models):
+        if len(folders) > MAX_FOLDERS:
+            raise ValueError(f"{path} names more than {MAX_FOLDERS} folders of a kind")
+    return ProgramFolders(loras, models)
 
 
-def _in_program(folder: Path) -> Iterator[Path]:
+def is_wan_layout(folder: Path) -> bool:
+    """Whether it is a model as Wan's own repositories have it, of one transformer or two."""
+    return (folder / SHARDS).is_file() or all((folder / name).is_dir() for name in EXPERT_FOLDERS)
+
+
+def _in_program(
+    folder: Path, known_folders: tuple[str, ...], keys: tuple[str, ...]
+) -> Iterator[Path]:
     there: list[Path] = []
-    for known in KNOWN_FOLDERS:
+    for known in known_folders:
         place = folder / known
         # Names that differ in case only are one folder on some systems.
         if place.is_dir() and not any(place.samefile(other) for other in there):
             there.append(place)
     yield from there
     if (folder / YAML_NAME).is_file():
-        yield from _in_file(folder / YAML_NAME)
+        yield from _in_file(folder / YAML_NAME, keys)
 
 
-def _in_file(path: Path) -> Iterator[Path]:
+def _in_file(path: Path, keys: tuple[str, ...]) -> Iterator[Path]:
     sections = _sections(_read(path), path)
     for default in (True, False):
         for section in sections:
             if (section.get("is_default") is True) is default:
-                yield from _in_section(section, path)
+                yield from _in_section(section, path, keys)
 
 
 def _sections(content: Any, path: Path) -> list[Mapping[str, Any]]:
@@ -78,17 +134,17 @@ def _sections(content: Any, path: Path) -> list[Mapping[str, Any]]:
         raise ValueError(  # noqa: TRY004 - as other broken content
             f"{path} holds no sections with a base_path and paths by kind of model"
         )
-    if any(key in content for key in KEYS):
+    if any(key in content for key in (*KEYS, *MODEL_KEYS)):
         return [content]  # the section's name was left out
     return [section for section in content.values() if isinstance(section, dict)]
 
 
-def _in_section(section: Mapping[str, Any], path: Path) -> Iterator[Path]:
+def _in_section(section: Mapping[str, Any], path: Path, keys: tuple[str, ...]) -> Iterator[Path]:
     base = section.get("base_path")
     if base is not None and not isinstance(base, str):
         raise ValueError(f"{path}: base_path is no text")
     top = path.parent / (_written_here(base, path) if base else "")
-    for key in KEYS:
+    for key in keys:
         for text in _texts(section.get(key), key, path):
             place = top / _written_here(text, path)
             # A disk that is away may come back; a folder that nobody made says nothing.

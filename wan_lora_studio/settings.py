@@ -25,7 +25,7 @@ from pydantic import (
 )
 
 from wan_lora_studio.errors import SettingsError
-from wan_lora_studio.extra_model_paths import lora_folders
+from wan_lora_studio.extra_model_paths import program_folders
 from wan_lora_studio.folder_rules import folder_problems, path_problem
 from wan_lora_studio.shipped import SHIPPED, own_folder, shipped_model
 from wan_lora_studio.untrusted_json import UntrustedJSONError, read_json, read_object
@@ -152,7 +152,10 @@ def _model_table(value: Any) -> Any:
     rows = _from_json_text(value)
     if not isinstance(rows, dict):
         return rows
-    return {name: _in_full(name, rows) for name in rows}
+    plain = {
+        name: row.model_dump() if isinstance(row, ModelEntry) else row for name, row in rows.items()
+    }
+    return {name: _in_full(name, plain) for name in plain}
 
 
 def _in_full(name: str, rows: Mapping[str, Any]) -> Any:
@@ -187,20 +190,22 @@ class ExtraFolder(BaseModel):
 
 
 class ModelPaths(BaseModel):
-    """Where another program keeps its LoRAs: its `path`, and the `folders` that were found by it
-    when the settings were read."""
+    """Where another program keeps its files: its `path`, and the `folders` with LoRAs and the
+    `models` with models that were found by it when the settings were read."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     path: Path
     folders: tuple[Path, ...]
+    models: tuple[Path, ...] = ()
 
     @model_validator(mode="before")
     @classmethod
     def _from_path(cls, value: Any) -> Any:
         if not isinstance(value, str | Path):
             return value
-        return {"path": value, "folders": lora_folders(Path(_usable_path(value)))}
+        found = program_folders(Path(_usable_path(value)))
+        return {"path": value, "folders": found.loras, "models": found.models}
 
 
 class Settings(BaseModel):
@@ -220,8 +225,8 @@ class Settings(BaseModel):
         ' {"path": ..., "writable": true}.'
     )
     extra_model_paths: Annotated[tuple[ModelPaths, ...], BeforeValidator(_from_json_text)] = Field(
-        description="Where other programs keep LoRAs, which are listed and never changed: their"
-        " extra_model_paths.yaml, or their folder."
+        description="Where other programs keep LoRAs and models, which are used and never changed:"
+        " their extra_model_paths.yaml, or their folder."
     )
     outputs_dir: Folder = Field(description="Where videos are written.")
     models_dir: Folder = Field(description="Where local model folders are looked for.")
@@ -327,6 +332,12 @@ class Settings(BaseModel):
         theirs = [folder for paths in self.extra_model_paths for folder in paths.folders]
         return self.extra_lora_dirs + tuple(ExtraFolder(path=folder) for folder in theirs)
 
+    @property
+    def model_folders(self) -> tuple[Path, ...]:
+        """All folders in which other programs keep models."""
+        found = (folder for paths in self.extra_model_paths for folder in paths.models)
+        return tuple(dict.fromkeys(found))
+
     def model(self, model_type: str) -> ModelEntry:
         """The table row of `model_type`. Raises SettingsError if there is none."""
         try:
@@ -344,10 +355,11 @@ class Settings(BaseModel):
 
     def weight_files(self, model_type: str) -> dict[str, Path]:
         """The files whose weights replace those of the folder, by component: where they are, or
-        would be."""
+        would be. A folder stands for the shards in it."""
         sources = self.model(model_type).weight_sources
         return {
-            part: source.on_this_machine(self.models_dir) or source.places(self.models_dir)[0]
+            part: source.on_this_machine(self.models_dir, self.model_folders)
+            or source.places(self.models_dir)[0]
             for part, source in sources.items()
         }
 

@@ -38,13 +38,21 @@ class WeightSource:
         name = PurePosixPath(self.path).name
         return folder / self.path, models_dir / self.path, models_dir / name
 
-    def on_this_machine(self, models_dir: Path) -> Path | None:
-        """The first place that has it, the hub's cache after the others; None if none has."""
+    def on_this_machine(self, models_dir: Path, others: tuple[Path, ...] = ()) -> Path | None:
+        """The first place that has it; None if none has.
+
+        A file of the hub is looked for in the folders of `others`, by its path and by its name,
+        and in the hub's cache at last.
+        """
         for place in self.places(models_dir):
             if place.exists():
                 return place
         if self.repo is None:
             return None
+        for folder in others:
+            for name in (self.path, PurePosixPath(self.path).name):
+                if (folder / name).is_file():
+                    return folder / name
         from huggingface_hub import try_to_load_from_cache
 
         cached = try_to_load_from_cache(self.repo, self.path)
