@@ -1,4 +1,4 @@
-"""`python -m benchmarks lora|library|page|jobs|soak [--quick] [--only NAME ...] [--json FILE]`"""
+"""`python -m benchmarks SUBJECT [--quick] [--only NAME ...] [--json FILE]`"""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ import torch
 
 from benchmarks import (
     app_overhead,
+    gpu,
     library_changes,
     library_files,
     library_scale,
@@ -30,6 +31,7 @@ from benchmarks import (
     soak,
 )
 from benchmarks.app_overhead import JobsSizes, jobs_sizes
+from benchmarks.gpu import GpuSizes, gpu_sizes
 from benchmarks.library_sizes import LibrarySizes, PageSizes, page_sizes, sizes
 from benchmarks.machine import describe
 from benchmarks.report import PartResult
@@ -69,7 +71,9 @@ SOAK_PARTS: Mapping[str, Callable[[SoakSizes], PartResult]] = MappingProxyType(
     {"soak": soak.measure}
 )
 
-EVERY_PART = [*PARTS, *LIBRARY_PARTS, *PAGE_PARTS, *JOBS_PARTS, *SOAK_PARTS]
+GPU_PARTS: Mapping[str, Callable[[GpuSizes], PartResult]] = MappingProxyType({"gpu": gpu.measure})
+
+EVERY_PART = [*PARTS, *LIBRARY_PARTS, *PAGE_PARTS, *JOBS_PARTS, *SOAK_PARTS, *GPU_PARTS]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -102,6 +106,9 @@ def _parts(options: argparse.Namespace, settings: Settings) -> dict[str, Callabl
     if options.subject == "soak":
         many = soak_sizes(quick=options.quick, jobs=options.jobs, folder=options.folder)
         return {name: partial(measure, many) for name, measure in SOAK_PARTS.items()}
+    if options.subject == "gpu":
+        card = gpu_sizes(quick=options.quick)
+        return {name: partial(measure, card) for name, measure in GPU_PARTS.items()}
     chosen = sizes(
         quick=options.quick, full=options.full, upload_mb=options.upload_mb, folder=options.folder
     )
@@ -125,7 +132,7 @@ def _threads(count: int) -> Iterator[None]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("subject", choices=["lora", "library", "page", "jobs", "soak"])
+    parser.add_argument("subject", choices=["lora", "library", "page", "jobs", "soak", "gpu"])
     parser.add_argument("--quick", action="store_true", help="tiny models; only to see it run")
     parser.add_argument(
         "--only",

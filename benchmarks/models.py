@@ -66,11 +66,18 @@ def build(shape: ModelShape, *, device: torch.device, seed: int = 0) -> Any:
     As diffusers loads it: the weights in the shape's dtype, the modules that Wan keeps in fp32
     in fp32.
     """
+    model = without_weights(shape)
+    _fill(model, shape, device, torch.Generator().manual_seed(seed))
+    return model.to(device).eval().requires_grad_(False)
+
+
+def without_weights(shape: ModelShape) -> Any:
+    """The same model, whose parameters have a shape and nothing else."""
     from accelerate import init_empty_weights
     from diffusers import WanTransformer3DModel
 
     with init_empty_weights(include_buffers=False):
-        model = WanTransformer3DModel(
+        return WanTransformer3DModel(
             patch_size=(1, 2, 2),
             num_attention_heads=shape.heads,
             attention_head_dim=shape.head_dim,
@@ -81,8 +88,6 @@ def build(shape: ModelShape, *, device: torch.device, seed: int = 0) -> Any:
             ffn_dim=shape.ffn_dim,
             num_layers=shape.blocks,
         )
-    _fill(model, shape, device, torch.Generator().manual_seed(seed))
-    return model.to(device).eval().requires_grad_(False)
 
 
 def _fill(
