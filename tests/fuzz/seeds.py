@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import struct
 import zipfile
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -87,6 +88,23 @@ def foreign() -> tuple[bytes, ...]:
         b"\x1a\x45\xdf\xa3\x80\x18\x53\x80\x67\xff\x12\x54\xc3\x67\x9e\x73\x73\x9b\x67\xc8\x98"
         b'\x45\xa3\x87COMMENT\x44\x87\x8b{"prompt":1}',
     )
+
+
+def gguf_files() -> tuple[bytes, ...]:
+    """Of one tensor in blocks, with values of several types, and one that claims too much."""
+    values = b"".join(
+        struct.pack("<Q", len(key)) + key + rest
+        for key, rest in (
+            (b"general.alignment", struct.pack("<II", 4, 32)),
+            (b"text", struct.pack("<IQ", 8, 2) + b"ab"),
+            (b"comfy.gguf.orig_shape.a", struct.pack("<IIQii", 9, 5, 2, 2, 32)),
+            (b"texts", struct.pack("<IIQQ", 9, 8, 1, 1) + b"a"),
+        )
+    )
+    tensor = struct.pack("<Q", 1) + b"a" + struct.pack("<IQQIQ", 2, 32, 2, 8, 0)
+    start = b"GGUF" + struct.pack("<IQQ", 3, 1, 4) + values + tensor
+    whole = start.ljust(-(-len(start) // 32) * 32, b"\0") + bytes(68)
+    return whole, b"GGUF" + struct.pack("<IQQ", 3, 2**40, 2**40)
 
 
 def zips() -> tuple[bytes, ...]:
@@ -191,6 +209,7 @@ TARGETS: Mapping[str, Target] = MappingProxyType(
             (b"\x031 0;1 0.5,1", b"\x021;0;1 | 1", b"\x01# a\n1e5", b"\x05" + LONG, b"\x021,,;-.5"),
         ),
         "selection": Target(targets.selection, STRENGTHS),
+        "gguf": Target(targets.gguf_header, gguf_files(), longest=2000),
         "names": Target(
             targets.names,
             (

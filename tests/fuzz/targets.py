@@ -55,6 +55,7 @@ from wan_lora_studio.results.rows import row_values
 from wan_lora_studio.results.wangp_settings import facts_of_wangp, is_wangp
 from wan_lora_studio.settings import Settings, load_settings
 from wan_lora_studio.untrusted_json import Limits, UntrustedJSONError, read_json, read_object
+from wan_lora_studio.wan.models.gguf_header import read_gguf_header
 from wan_lora_studio.wan.task import GenerationTask
 
 Reader = Callable[[bytes], None]
@@ -256,6 +257,14 @@ def selection(data: bytes) -> None:
     found = LoRASelection.parse(values).to_plain()
     written(found)
     assert LoRASelection.parse(found).to_plain() == found
+
+
+def gguf_header(data: bytes) -> None:
+    path = _scratch("a.gguf")
+    path.write_bytes(data)
+    found = read_gguf_header(path)
+    written([found.kind, list(found.tensors)])
+    assert all(t.start + t.size <= len(data) for t in found.tensors.values())
 
 
 def names(data: bytes) -> None:

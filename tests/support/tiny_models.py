@@ -21,18 +21,23 @@ Z_DIM = 4
 TEXT_DIM = 16
 
 
-def tiny_transformer(in_channels: int = Z_DIM, layers: int = 2, seed: int = 0) -> Any:
-    """A WanTransformer3DModel of 2 heads of 16, with random weights of every kind."""
+def tiny_transformer(
+    in_channels: int = Z_DIM, layers: int = 2, seed: int = 0, width: int = 32
+) -> Any:
+    """A WanTransformer3DModel of 2 heads, with random weights of every kind.
+
+    Blocks of K-quants are 256 numbers, which fit a `width` of that.
+    """
     torch.manual_seed(seed)
     model = WanTransformer3DModel(
         patch_size=(1, 2, 2),
         num_attention_heads=2,
-        attention_head_dim=16,
+        attention_head_dim=width // 2,
         in_channels=in_channels,
         out_channels=Z_DIM,
         text_dim=TEXT_DIM,
         freq_dim=32,
-        ffn_dim=48,
+        ffn_dim=48 if width < 256 else width,
         num_layers=layers,
         rope_max_seq_len=64,
     )
@@ -52,7 +57,7 @@ def tiny_inputs(in_channels: int = Z_DIM, timestep: float = 900.0) -> dict[str, 
     }
 
 
-def save_tiny_model(folder: Path, kind: Kind = "t2v", seed: int = 0) -> Path:
+def save_tiny_model(folder: Path, kind: Kind = "t2v", seed: int = 0, width: int = 32) -> Path:
     """Write a whole pipeline; two experts for t2v and i2v, one for ti2v."""
     torch.manual_seed(seed)
     one_expert = kind == "ti2v"
@@ -65,8 +70,10 @@ def save_tiny_model(folder: Path, kind: Kind = "t2v", seed: int = 0) -> Path:
         scheduler=UniPCMultistepScheduler(
             prediction_type="flow_prediction", use_flow_sigmas=True, flow_shift=3.0
         ),
-        transformer=tiny_transformer(channels, seed=seed),
-        transformer_2=None if one_expert else tiny_transformer(channels, seed=seed + 1),
+        transformer=tiny_transformer(channels, seed=seed, width=width),
+        transformer_2=None
+        if one_expert
+        else tiny_transformer(channels, seed=seed + 1, width=width),
         boundary_ratio=None if one_expert else 0.875,
         expand_timesteps=one_expert,
     )

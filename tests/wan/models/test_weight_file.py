@@ -15,43 +15,17 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from tests.support.own_names import wans_own
 from tests.support.studio import Studio, decoded
 from tests.support.tiny_models import save_tiny_model, table_row, tiny_transformer
 from wan_lora_studio.errors import ModelLoadError
 from wan_lora_studio.settings import Settings, load_settings
 from wan_lora_studio.wan.memory import Footprint
 from wan_lora_studio.wan.models import ModelManager
-from wan_lora_studio.wan.models.weight_file import WeightFile
+from wan_lora_studio.wan.models.transformer_file import match_transformer
 
 Tensors = dict[str, Tensor]
-WORDS = (  # diffusers', Wan's own
-    ("condition_embedder.time_embedder.linear_1", "time_embedding.0"),
-    ("condition_embedder.time_embedder.linear_2", "time_embedding.2"),
-    ("condition_embedder.text_embedder.linear_1", "text_embedding.0"),
-    ("condition_embedder.text_embedder.linear_2", "text_embedding.2"),
-    ("condition_embedder.time_proj", "time_projection.1"),
-    ("attn1", "self_attn"),
-    ("attn2", "cross_attn"),
-    (".to_out.0.", ".o."),
-    (".to_q.", ".q."),
-    (".to_k.", ".k."),
-    (".to_v.", ".v."),
-    ("ffn.net.0.proj", "ffn.0"),
-    ("ffn.net.2", "ffn.2"),
-    ("proj_out", "head.head"),
-    (".norm2.", ".norm_."),
-    (".norm3.", ".norm2."),
-    (".norm_.", ".norm3."),
-)
 PREFIXES = ("", "model.diffusion_model.", "diffusion_model.")
-
-
-def wans_own(name: str) -> str:
-    if name.endswith("scale_shift_table"):
-        return name.replace("scale_shift_table", "modulation" if "." in name else "head.modulation")
-    for theirs, own in WORDS:
-        name = name.replace(theirs, own)
-    return name
 
 
 @pytest.fixture(scope="module")
@@ -157,7 +131,8 @@ def test_as_bf16_they_are_what_diffusers_makes_of_the_folder(
         {wans_own(n): v for n, v in experts["transformer"].items()}, tmp_path / "a.safetensors"
     )
     config = diffusers.WanTransformer3DModel.load_config(folder / "t2v" / "transformer")
-    found = WeightFile.of(path, config, None).load(config, torch.bfloat16).state_dict()
+    file = match_transformer(path, config, None)
+    found = file.load(folder / "t2v" / "transformer", torch.bfloat16).state_dict()
     wanted = diffusers.WanTransformer3DModel.from_pretrained(
         folder / "t2v", subfolder="transformer", torch_dtype=torch.bfloat16
     ).state_dict()

@@ -14,7 +14,8 @@ from wan_lora_studio.errors import ModelLoadError
 from wan_lora_studio.lora.roles import Expert
 from wan_lora_studio.settings import ModelEntry, Precision
 from wan_lora_studio.wan.models.load_errors import reading
-from wan_lora_studio.wan.models.weight_file import WeightFile
+from wan_lora_studio.wan.models.refusals import unusable
+from wan_lora_studio.wan.models.transformer_file import TransformerFile, match_transformer
 
 EXPERTS: dict[str, Expert] = {"transformer": "high", "transformer_2": "low"}
 WEIGHT_ENDINGS = (".safetensors", ".bin")
@@ -29,14 +30,17 @@ class ExpertReader:
 
     name: str
     folder: Path
-    config: Mapping[str, Any]
-    file: WeightFile | None
+    file: TransformerFile | None
     precision: Precision
     dtype: torch.dtype
 
     def read(self) -> Any:
         """The transformer on the host, each time anew. Raises ModelLoadError."""
-        model = self._from_folder() if self.file is None else self._from_file(self.file)
+        model = (
+            self._from_folder()
+            if self.file is None
+            else self.file.load(self.folder / self.name, self.dtype)
+        )
         if self.precision == "fp8":
             model.enable_layerwise_casting(
                 storage_dtype=torch.float8_e4m3fn, compute_dtype=self.dtype
@@ -48,9 +52,6 @@ class ExpertReader:
             return diffusers.WanTransformer3DModel.from_pretrained(
                 self.folder, subfolder=self.name, torch_dtype=self.dtype, local_files_only=True
             )
-
-    def _from_file(self, file: WeightFile) -> Any:
-        return file.load(self.config, self.dtype)
 
 
 def expert_readers(
@@ -76,11 +77,17 @@ def expert_readers(
                 folder / name, local_files_only=True
             )
         file = (
-            WeightFile.of(files[name], config, expert if len(experts) > 1 else None)
+            match_transformer(files[name], config, expert if len(experts) > 1 else None)
             if name in files
             else None
         )
-        found[name] = ExpertReader(name, folder, config, file, entry.precision, dtype)
+        if file is not None and file.quantised and entry.precision != "bf16":
+            raise unusable(
+                files[name],
+                f'its weights are quantised already, and the row asks for "{entry.precision}"',
+                'Set "precision" to "bf16" in the row: a GGUF file stays in its own bits.',
+            )
+        found[name] = ExpertReader(name, folder, file, entry.precision, dtype)
     return found
 
 

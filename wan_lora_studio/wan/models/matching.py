@@ -6,7 +6,7 @@ Whatever does not match is refused by its name, before weights are read.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,9 @@ import diffusers
 from accelerate import init_empty_weights
 from diffusers.loaders.single_file_utils import convert_wan_transformer_to_diffusers
 
-from wan_lora_studio.errors import ModelLoadError, together
 from wan_lora_studio.lora.inspection import name_role
 from wan_lora_studio.lora.roles import Expert
+from wan_lora_studio.wan.models.refusals import some, unusable
 
 Shape = tuple[int, ...]
 PREFIXES = ("model.diffusion_model.", "diffusion_model.")
@@ -72,22 +72,6 @@ def require_expert(path: Path, expert: Expert | None) -> None:
         raise unusable(
             path, f"its name says that it is for {stated.role} noise, and it is given for {expert}"
         )
-
-
-def some(names: Sequence[str]) -> str:
-    return together(names, ", ")
-
-
-def unusable(path: Path, why: str, *suggestions: str) -> ModelLoadError:
-    return ModelLoadError(
-        f"The weights in {path.name} cannot be used: {why}.",
-        suggestions=suggestions
-        or (
-            "Choose the file for this model and this expert in the row of the model table.",
-            "If it is the right one, download it again.",
-        ),
-        context={"file": str(path)},
-    )
 
 
 def _size(shape: Shape) -> str:

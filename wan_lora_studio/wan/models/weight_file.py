@@ -1,13 +1,13 @@
-"""Weight file: one transformer's weights in a single safetensors file, as other tools keep them.
+"""Weight file: a component's weights in safetensors files of their own, as other tools keep them.
 
-Read are Wan's own names and diffusers', behind the prefixes that are in use, in any float type,
-and ComfyUI's scaled fp8, whose scales are applied. All that can be refused is refused by the
-header, before weights are read.
+They are one file, or a folder of shards. Read are any float type and ComfyUI's scaled fp8, whose
+scales are applied. All that can be refused is refused by the headers, before weights are read.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,80 +17,117 @@ from safetensors import safe_open
 from torch import Tensor
 
 from wan_lora_studio.errors import LoRAError
-from wan_lora_studio.lora.files import read_header
-from wan_lora_studio.lora.roles import Expert
-from wan_lora_studio.wan.models.matching import (
-    empty_transformer,
-    require_expert,
-    require_same,
-    some,
-    transformer_names,
-    unusable,
-)
+from wan_lora_studio.lora.files import TensorEntry, open_regular, read_header
+from wan_lora_studio.wan.models.matching import require_same
+from wan_lora_studio.wan.models.refusals import some, unusable
 
+Naming = Callable[[set[str]], dict[str, str]]  # the file's names -> {the model's: the file's}
 SCALES = (".scale_weight", ".weight_scale")  # of the weight of the same layer
 LEFT_OUT = (".scale_input", ".input_scale", ".comfy_quant")  # what is for computing in fp8
 MARKS = ("scaled_fp8",)
+PICKLES = (b"PK\x03\x04", b"\x80")  # how they begin
 FLOATS = frozenset({"F64", "F32", "F16", "BF16", "F8_E4M3", "F8_E5M2"})
 
 
 @dataclass(frozen=True)
 class WeightFile:
-    """A file whose tensors are those of a model. `names` maps the model's names to the file's,
-    `scales` the file's names of weights to those of their scales."""
+    """Files whose tensors are those of a model.
+
+    `names` maps the model's names to the files', `scales` the files' names of weights to those of
+    their scales, and `places` the files' names to the file that each is in.
+    """
 
     path: Path
     names: Mapping[str, str]
     scales: Mapping[str, str]
+    places: Mapping[str, Path]
 
     @classmethod
-    def of(cls, path: Path, config: Mapping[str, Any], expert: Expert | None) -> WeightFile:
-        """Match the file's header with a transformer's configuration.
+    def of(cls, path: Path, model: Any, naming: Naming, ignored: frozenset[str]) -> WeightFile:
+        """Match the headers with a model, which needs no weights.
 
-        `expert` is the one that the file is for, where there are two. Raises ModelLoadError.
+        `ignored` are names of tensors that are no weights. Raises ModelLoadError.
         """
-        try:
-            header = read_header(path)
-        except LoRAError as error:
-            raise unusable(path, error.message) from error
-        require_expert(path, expert)
-        shapes = {name: tuple(entry.shape) for name, entry in header.tensors.items()}
-        strange = sorted(
-            name for name, entry in header.tensors.items() if entry.dtype not in FLOATS
-        )
+        entries, places = _entries(path, ignored)
+        strange = sorted(name for name, entry in entries.items() if entry.dtype not in FLOATS)
         if strange:
-            kinds = some(sorted({header.tensors[name].dtype for name in strange}))
+            kinds = some(sorted({entries[name].dtype for name in strange}))
             raise unusable(path, f"{some(strange)} are of the type {kinds}, which is not read")
-        weights = {name for name in shapes if not name.endswith((*SCALES, *LEFT_OUT, *MARKS))}
+        weights = {name for name in entries if not name.endswith((*SCALES, *LEFT_OUT, *MARKS))}
         scales = {
             f"{name.removesuffix(ending)}.weight": name
-            for name in shapes
+            for name in entries
             for ending in SCALES
             if name.endswith(ending)
         }
         if lost := sorted(scales.keys() - weights):
             raise unusable(path, f"there are scales of {some(lost)}, which are not there")
-        names = transformer_names(weights)
-        own_shapes = {own: shapes[theirs] for own, theirs in names.items()}
-        require_same(path, own_shapes, empty_transformer(config))
-        return cls(path, names, scales)
+        names = naming(weights)
+        shapes = {own: tuple(entries[theirs].shape) for own, theirs in names.items()}
+        require_same(path, shapes, model)
+        return cls(path, names, scales, places)
 
-    def load(self, config: Mapping[str, Any], dtype: torch.dtype) -> Any:
-        """The transformer with these weights on the host, read one by one. Raises
-        ModelLoadError."""
-        model = empty_transformer(config)
-        wide = frozenset(type(model)._keep_in_fp32_modules or ())
-        state: dict[str, Tensor] = {}
+    def read(self, type_of: Callable[[str], torch.dtype]) -> dict[str, Tensor]:
+        """The weights by the model's names, read one by one, each as `type_of` says for its name.
+
+        Raises ModelLoadError.
+        """
+        return dict(self._tensors(type_of))
+
+    def _tensors(self, type_of: Callable[[str], torch.dtype]) -> Iterator[tuple[str, Tensor]]:
+        own_names = {theirs: own for own, theirs in self.names.items()}
+        for path in sorted(set(self.places.values())):
+            try:
+                with safe_open(path, framework="pt") as file:
+                    for theirs, place in self.places.items():
+                        if place != path or (own := own_names.get(theirs)) is None:
+                            continue
+                        tensor = file.get_tensor(theirs)
+                        if (scale := self.scales.get(theirs)) is not None:
+                            tensor = tensor.float() * self._scale(scale, tensor)
+                        # A copy, so that nothing of it is the file itself, which may be replaced.
+                        yield own, tensor.to(type_of(own), copy=True)
+            except (OSError, RuntimeError) as error:
+                raise unusable(path, f"it cannot be read: {error}") from error
+
+    def _scale(self, name: str, weight: Tensor) -> Tensor:
+        """Of the whole weight, or of each of its rows."""
+        with safe_open(self.places[name], framework="pt") as file:
+            scale: Tensor = file.get_tensor(name).float()
+        return scale if scale.numel() == 1 else scale.reshape(-1, *[1] * (weight.ndim - 1))
+
+
+def _entries(path: Path, ignored: frozenset[str]) -> tuple[dict[str, TensorEntry], dict[str, Path]]:
+    """What the headers list, by name, and the file that each is in."""
+    entries: dict[str, TensorEntry] = {}
+    places: dict[str, Path] = {}
+    for each in shards(path):
         try:
-            with safe_open(self.path, framework="pt") as file:
-                for own, theirs in self.names.items():
-                    tensor = file.get_tensor(theirs)
-                    if (scale := self.scales.get(theirs)) is not None:
-                        tensor = tensor.float() * file.get_tensor(scale).float()
-                    kept = not wide.isdisjoint(own.split("."))
-                    # A copy, so that nothing of it is the file itself, which may be replaced.
-                    state[own] = tensor.to(torch.float32 if kept else dtype, copy=True)
-        except (OSError, RuntimeError) as error:
-            raise unusable(self.path, f"it cannot be read: {error}") from error
-        model.load_state_dict(state, assign=True)
-        return model.eval()
+            tensors = read_header(each).tensors
+        except LoRAError as error:
+            raise unusable(path, error.message.rstrip("."), *_instead(each)) from error
+        if twice := sorted(tensors.keys() & places.keys()):
+            raise unusable(path, f"{some(twice)} are there twice")
+        entries.update({name: found for name, found in tensors.items() if name not in ignored})
+        places.update(dict.fromkeys(tensors, each))
+    return entries, places
+
+
+def shards(path: Path) -> list[Path]:
+    """The file itself, or a folder's safetensors files."""
+    return sorted(path.glob("*.safetensors")) if path.is_dir() else [path]
+
+
+def _instead(path: Path) -> tuple[str, ...]:
+    """What to do about a pickle, which is never opened: it may run code that is hidden in it."""
+    try:
+        with os.fdopen(open_regular(path), "rb") as file:
+            start = file.read(4)
+    except (LoRAError, OSError):
+        return ()
+    if not start.startswith(PICKLES):
+        return ()
+    return (
+        "Name a .safetensors file of the same weights: pickles such as .pth are never opened.",
+        "Or leave this entry out of the row, so that the model folder's own are used.",
+    )
