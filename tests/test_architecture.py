@@ -101,10 +101,11 @@ ROOMS = {
     "wan.lora_manager": "wan.pipeline_facts wan.adapters wan.ownership wan.task lora.library"
     " lora.index lora.selection",
     "wan.pipeline_facts": "wan.adapters lora.index lora.inspection lora.roles",
-    "wan.models": "wan.adapters wan.ownership lora.inspection lora.files lora.roles",
+    "wan.models": "model_store wan.adapters wan.ownership lora.inspection lora.files lora.roles",
     "wan.adapters": "wan.ownership lora.storage lora.selection lora.inspection lora.files"
     " lora.roles",
     "wan.ownership": "",
+    "model_store": "lora.files",
     "wan.task": "lora.selection",
     "wan.steps": "",
     # LoRA files

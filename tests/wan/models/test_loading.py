@@ -8,7 +8,9 @@ from pathlib import Path
 import diffusers
 import pytest
 import torch
+from huggingface_hub import constants
 
+from tests.support.hub import FakeHub, model_files, serving
 from tests.support.tiny_models import save_tiny_model, table_row
 from wan_lora_studio.errors import ModelLoadError, SettingsError, VRAMError
 from wan_lora_studio.settings import Settings, load_settings
@@ -76,13 +78,27 @@ def test_a_missing_local_model_says_where_it_belongs(tmp_path: Path) -> None:
     assert caught.value.suggestions
 
 
-def test_no_network_says_how_to_download(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "cache"))
-    settings = load_settings(models_dir=tmp_path, device="cpu", local_files_only=True)
-    with pytest.raises(ModelLoadError) as caught:
+def test_a_model_that_is_not_here_says_how_to_get_it_and_nothing_is_downloaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    settings = load_settings(models_dir=tmp_path, device="cpu")
+    with (
+        serving(FakeHub("Wan-AI/Wan2.2-T2V-A14B-Diffusers", model_files())) as hub,
+        pytest.raises(ModelLoadError) as caught,
+    ):
+        monkeypatch.setattr(constants, "ENDPOINT", hub.url)
         ModelManager(settings).load("t2v-A14B")
-    text = " ".join((caught.value.message, *caught.value.suggestions))
-    assert "hf download Wan-AI/Wan2.2-T2V-A14B-Diffusers --local-dir" in text
+    assert "models download t2v-A14B" in " ".join(caught.value.suggestions)
+    assert (hub.listed, hub.asked) == (0, [])
+
+
+def test_a_model_that_is_here_in_part_is_not_loaded(tmp_path: Path) -> None:
+    folder = save_tiny_model(tmp_path / "demo")
+    (folder / "vae" / "diffusion_pytorch_model.safetensors").unlink()
+    with pytest.raises(ModelLoadError) as caught:
+        ModelManager(load_settings(models_dir=tmp_path, device="cpu")).load("demo")
+    assert "vae/*.safetensors" in caught.value.cause
 
 
 def test_a_broken_folder_is_named(settings: Settings, tmp_path: Path) -> None:

@@ -10,9 +10,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import BinaryIO
 
+from wan_lora_studio.model_store import installed_folder
 from wan_lora_studio.settings import Settings
 
-INDEX = "model_index.json"
 IDENTIFYING = (".json", ".safetensors", ".bin", ".model")
 WHOLE_UP_TO = 64 << 20  # bytes; of larger files the two ends are read
 END = 1 << 20  # bytes
@@ -45,24 +45,11 @@ def installed_fingerprint(settings: Settings, model_type: str) -> str | None:
     if model_type not in settings.models:
         return None
     try:
-        folder = _installed(settings, model_type)
+        folder = installed_folder(settings, model_type)
         files = settings.weight_files(model_type)
         return None if folder is None else _fingerprint(folder, files)
     except OSError:
         return None
-
-
-def _installed(settings: Settings, model_type: str) -> Path | None:
-    """The folder that a run would load it from, without downloading anything."""
-    folder, entry = settings.model_folder(model_type), settings.model(model_type)
-    if (folder / INDEX).is_file():
-        return folder
-    if entry.repo is None:
-        return None
-    from huggingface_hub import try_to_load_from_cache
-
-    found = try_to_load_from_cache(entry.repo, INDEX, revision=entry.revision)
-    return Path(found).parent if isinstance(found, str) else None
 
 
 def _revision(folder: Path) -> str | None:

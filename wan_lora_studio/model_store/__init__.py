@@ -1,0 +1,15 @@
+"""Model store: which files of the rows of the model table are here, and how to get the others.
+
+It asks the hub, fetches, verifies and removes. It loads no model, needs no torch, and knows
+neither tasks nor the page.
+"""
+
+from __future__ import annotations
+
+from wan_lora_studio.model_store.row_state import RowFiles, installed_folder, row_files
+
+__all__ = [
+    "RowFiles",
+    "installed_folder",
+    "row_files",
+]

@@ -1,0 +1,158 @@
+"""Removal: a row's files leave the disk, but for those that other rows or programs need."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from wan_lora_studio.errors import ModelLoadError
+from wan_lora_studio.filesystem import remove
+from wan_lora_studio.model_store.listing import INDEX, RemoteFile, needed
+from wan_lora_studio.model_store.notes import NOTES, PARTS, remove_note
+from wan_lora_studio.model_store.plan import no_source
+from wan_lora_studio.model_store.row_state import Source, row_files, sources
+from wan_lora_studio.settings import Settings
+
+
+@dataclass(frozen=True)
+class Removal:
+    """What goes, and what stays because the rows in `sharing` need it. `size` is in bytes."""
+
+    files: tuple[Path, ...]
+    size: int
+    sharing: tuple[str, ...]
+
+
+def removable(settings: Settings, model_type: str, in_use: Iterable[str] = ()) -> Removal:
+    """What removing a row would take from the disk.
+
+    Kept are files of other rows that are whole, or `in_use`, and files that a row names by their
+    path. Raises ModelLoadError where nothing of it can be removed here.
+    """
+    found = sources(settings, model_type)
+    if not found:
+        raise no_source(settings, model_type)
+    for source in found:
+        _require_ours(settings, model_type, source)
+    own = {file: source for source in found for file in _local(source)}
+    kept: dict[Path, str] = {}
+    for name in settings.models:
+        if name != model_type:
+            kept |= dict.fromkeys(_needed_by(settings, name, name in set(in_use)), name)
+    going = [file for file in own if file.resolve() not in kept]
+    parts = [part for source in found for part in _parts(source)]
+    if not going and not parts:
+        raise _nothing(settings, model_type, own, kept)
+    sharing = {kept[file.resolve()] for file in own if file.resolve() in kept}
+    return Removal(
+        # The index first: what is removed in part is never taken for whole.
+        (*sorted(going, key=lambda file: (file.name != INDEX, file)), *parts),
+        sum(file.stat().st_size for file in (*going, *parts)),
+        tuple(name for name in settings.models if name in sharing),
+    )
+
+
+def remove_row(settings: Settings, model_type: str, in_use: Iterable[str] = ()) -> Removal:
+    """Do that. Raises as `removable`, and ModelLoadError for a file that cannot be removed."""
+    removal = removable(settings, model_type, in_use)
+    folders = {source.folder for source in sources(settings, model_type)}
+    for file in removal.files:
+        try:
+            remove(file, missing_ok=True)
+            for folder in folders:
+                if file.is_relative_to(folder):
+                    remove_note(folder, file.relative_to(folder).as_posix())
+        except OSError as error:
+            raise ModelLoadError(
+                f"{file} cannot be removed.",
+                cause=f"{error.strerror or error}.",
+                suggestions=["Close what has it open, then remove the model again."],
+                context={"file": str(file), "reason": "disk"},
+            ) from error
+    for folder in folders:
+        _drop_empty(folder)
+    return removal
+
+
+def _require_ours(settings: Settings, model_type: str, source: Source) -> None:
+    ours = settings.models_dir.resolve()
+    place = source.folder.resolve()
+    if not place.is_relative_to(ours) or place == ours:
+        raise ModelLoadError(
+            f"{settings.model(model_type).title} is not removed: {source.folder} is outside of"
+            f" {settings.models_dir}.",
+            cause="Another program may use it.",
+            suggestions=["Delete that folder yourself if nothing else needs it."],
+            context={"folder": str(source.folder), "reason": "not_ours"},
+        )
+
+
+def _local(source: Source) -> list[Path]:
+    """The files of a source that are here, by its own rule of what is needed, and those of it that
+    were found damaged."""
+    if source.only:
+        return [file for path in source.only if (file := source.folder / path).is_file()]
+    if not source.folder.is_dir():
+        return []
+    paths = [path for path in source.folder.rglob("*") if path.is_file()]
+    inside = {path.relative_to(source.folder).as_posix(): path for path in paths}
+    listed = [RemoteFile(name.removesuffix(".damaged"), 0, name) for name in inside]
+    return [inside[file.etag] for file in needed(listed, source.without_weights)]
+
+
+def _needed_by(settings: Settings, name: str, in_use: bool) -> list[Path]:
+    """Files that another row needs, by their real paths."""
+    files = settings.weight_files(name)
+    named = [
+        files[part]
+        for part, source in settings.model(name).weight_sources.items()
+        if source.repo is None
+    ]
+    if in_use or row_files(settings, name).state == "here":
+        named += [file for source in sources(settings, name) for file in _local(source)]
+    return [path.resolve() for path in named]
+
+
+def _parts(source: Source) -> list[Path]:
+    return sorted((source.folder / PARTS).glob("*.part"))
+
+
+def _drop_empty(folder: Path) -> None:
+    """Folders that hold nothing, notes of files that are gone apart."""
+    if not folder.is_dir():
+        return
+    for name in (".lock", ".gitignore", "CACHEDIR.TAG"):
+        for path in (folder / NOTES.parts[0]).rglob(f"*{name}"):
+            remove(path, missing_ok=True)
+    for place, folders, files in os.walk(folder, topdown=False):
+        if not files and not any((Path(place) / each).exists() for each in folders):
+            Path(place).rmdir()
+
+
+def _nothing(
+    settings: Settings, model_type: str, own: Iterable[Path], kept: dict[Path, str]
+) -> ModelLoadError:
+    title = settings.model(model_type).title
+    found = row_files(settings, model_type)
+    if sharing := sorted({kept[file.resolve()] for file in own}):
+        return ModelLoadError(
+            f"Nothing of {title} is removed: {', '.join(sharing)} needs all of its files.",
+            cause="Rows may share the encoder, the decoder and others.",
+            suggestions=[f"Remove {sharing[0]} first."],
+            context={"reason": "shared"},
+        )
+    if found.state == "here":
+        return ModelLoadError(
+            f"{title} is not removed: it lies in the hub's cache, which other programs share.",
+            cause=f"It is at {found.folder}.",
+            suggestions=["Remove it with: hf cache rm"],
+            context={"folder": str(found.folder), "reason": "not_ours"},
+        )
+    return ModelLoadError(
+        f"Nothing of {title} is here.",
+        cause=f"There are no files of it at {found.folder}.",
+        suggestions=["Choose a model that is here."],
+        context={"reason": "absent"},
+    )

@@ -1,0 +1,99 @@
+"""Row state: where the files of a row of the model table are, and which are missing.
+
+Only this machine is looked at. A row's folder is the one in models_dir, or, where that is not
+whole, the hub's cache, which other programs share.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Literal
+
+from wan_lora_studio.model_store.listing import INDEX
+from wan_lora_studio.model_store.model_folder import missing_files
+from wan_lora_studio.settings import Settings
+
+State = Literal["here", "partly", "absent"]
+
+
+@dataclass(frozen=True)
+class Source:
+    """A repository, and the folder that its files belong into: those that are named, or those
+    that a diffusers folder is loaded from, without the weights of some components."""
+
+    repo: str
+    revision: str | None
+    folder: Path
+    only: tuple[str, ...] = ()
+    without_weights: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class RowFiles:
+    """`folder` is where the row is loaded from, or would be; `missing` names files in words."""
+
+    state: State
+    folder: Path
+    missing: tuple[str, ...]
+
+
+def row_files(settings: Settings, model_type: str) -> RowFiles:
+    """How things stand for a row. Raises SettingsError for an unknown one."""
+    folder, missing = _folder(settings, model_type)
+    files = settings.weight_files(model_type)
+    lacking = [str(path) for path in files.values() if not path.exists()]
+    missing = (*missing, *lacking)
+    if not missing:
+        return RowFiles("here", folder, ())
+    begun = len(lacking) < len(files) or _holds_files(folder)
+    return RowFiles("partly" if begun else "absent", folder, missing)
+
+
+def sources(settings: Settings, model_type: str) -> tuple[Source, ...]:
+    """The repositories that a row's files come from, in the order of their download."""
+    entry, files = settings.model(model_type), settings.weight_files(model_type)
+    named: dict[tuple[str, Path], list[str]] = defaultdict(list)
+    for part, weights in entry.weight_sources.items():
+        place = weights.places(settings.models_dir)[0]
+        # One that lies elsewhere is somebody's, and never changed.
+        if weights.repo is not None and files[part] == place:
+            folder = place.parents[len(PurePosixPath(weights.path).parts) - 1]
+            named[weights.repo, folder].append(weights.path)
+    found = [Source(repo, None, folder, tuple(paths)) for (repo, folder), paths in named.items()]
+    if entry.repo is not None:
+        folder = settings.model_folder(model_type)
+        # Last, so that a row whose index is there has its own weights too.
+        found.append(
+            Source(entry.repo, entry.revision, folder, without_weights=frozenset(entry.weights))
+        )
+    return tuple(found)
+
+
+def installed_folder(settings: Settings, model_type: str) -> Path | None:
+    """The folder that a run would load a row from, if its index is there."""
+    folder, _ = _folder(settings, model_type)
+    return folder if (folder / INDEX).is_file() else None
+
+
+def _folder(settings: Settings, model_type: str) -> tuple[Path, tuple[str, ...]]:
+    entry, own = settings.model(model_type), settings.model_folder(model_type)
+    missing = missing_files(own, entry.weights)
+    cached = _cached(entry.repo, entry.revision) if missing and entry.repo else None
+    if cached is not None:
+        missing_there = missing_files(cached, entry.weights)
+        if not missing_there or not (own / INDEX).is_file():
+            return cached, missing_there
+    return own, missing
+
+
+def _cached(repo: str, revision: str | None) -> Path | None:
+    from huggingface_hub import try_to_load_from_cache
+
+    found = try_to_load_from_cache(repo, INDEX, revision=revision)
+    return Path(found).parent if isinstance(found, str) else None
+
+
+def _holds_files(folder: Path) -> bool:
+    return folder.is_dir() and any(path.is_file() for path in folder.rglob("*"))
