@@ -47,8 +47,8 @@ ROOMS = {
     # the app
     "__main__": "ui.command_line",
     "ui.command_line": "ui.server ui.forms ui.messages jobs.queue jobs.supervisor wan.generation"
-    " wan.lora_manager wan.models wan.task lora.uploads lora.library lora.inspection"
-    " lora.selection",
+    " wan.found_models wan.lora_manager wan.models wan.task lora.uploads lora.library"
+    " lora.inspection lora.selection",
     "ui.server": "ui.page ui.http ui.messages ui.static lora_ui.static jobs.queue wan.lora_manager"
     " lora.uploads",
     "ui.page": "ui.http ui.forms ui.messages ui.static lora_ui.http lora_ui.lora_tab"
@@ -101,6 +101,7 @@ ROOMS = {
     "wan.lora_manager": "wan.pipeline_facts wan.adapters wan.ownership wan.task lora.library"
     " lora.index lora.selection",
     "wan.pipeline_facts": "wan.adapters lora.index lora.inspection lora.roles",
+    "wan.found_models": "wan.models lora.index lora.inspection lora.files",
     "wan.models": "model_store wan.adapters wan.ownership lora.inspection lora.files lora.roles",
     "wan.adapters": "wan.ownership lora.storage lora.selection lora.inspection lora.files"
     " lora.roles",

@@ -61,9 +61,10 @@ if TYPE_CHECKING:
         restore,
     )
     from wan_lora_studio.session import LoRAUIState
-    from wan_lora_studio.settings import Settings, load_settings
+    from wan_lora_studio.settings import Settings
     from wan_lora_studio.units import from_mb
     from wan_lora_studio.untrusted_json import UntrustedJSONError, read_json, read_object
+    from wan_lora_studio.wan.found_models import load_settings
     from wan_lora_studio.wan.generation import generate_video
     from wan_lora_studio.wan.lora_manager import LoRAManager
     from wan_lora_studio.wan.models import ModelManager, installed_fingerprint
@@ -186,7 +187,7 @@ __getattr__ = on_first_use(
         "hashed_records": "results",
         "installed_fingerprint": "wan.models",
         "is_running": "jobs.supervisor",
-        "load_settings": "settings",
+        "load_settings": "wan.found_models",
         "open_media": "media",
         "parse_multipliers": "lora.selection",
         "read_facts": "results",

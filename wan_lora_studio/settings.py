@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -364,12 +364,18 @@ class Settings(BaseModel):
         }
 
 
-def load_settings(config: str | Path | None = None, **overrides: Any) -> Settings:
+FindRows = Callable[[Settings], Mapping[str, Any]]
+
+
+def load_settings(
+    config: str | Path | None = None, *, found: FindRows | None = None, **overrides: Any
+) -> Settings:
     """Read the settings.
 
     Without a `config`, an installed app reads the config.json of the user's folder if there is one.
-    `overrides` are fields by name; None means "not given". Raises SettingsError that names
-    every bad key and value at once.
+    `overrides` are fields by name; None means "not given". `found` says which rows the model table
+    gets for what other programs keep. Raises SettingsError that names every bad key and value at
+    once.
     """
     values = _shipped_values()
     if config is not None and (problem := path_problem(config)):
@@ -381,6 +387,8 @@ def load_settings(config: str | Path | None = None, **overrides: Any) -> Setting
     given = {key: value for key, value in overrides.items() if value is not None}
     values = _merged(values, _absolute(given))
     problems = _misspelt_variables()
+    if found is not None:
+        values = _with_rows(values, found)
     try:
         settings = Settings.model_validate(values)
     except ValidationError as error:
@@ -390,6 +398,18 @@ def load_settings(config: str | Path | None = None, **overrides: Any) -> Setting
     if problems:
         raise _unusable(path, problems)
     return settings
+
+
+def _with_rows(values: dict[str, Any], found: FindRows) -> dict[str, Any]:
+    """The values with the rows that are found for them, as far as they are usable at all."""
+    if not values.get("extra_model_paths"):
+        return values
+    try:
+        rows = _from_json_text(values.get("models"))
+        alone = Settings.model_validate({**values, "default_model": next(iter(rows))})
+    except (ValueError, TypeError, StopIteration):
+        return values  # what is wrong is said when all of it is read
+    return {**values, "models": {**rows, **found(alone)}}
 
 
 def _unusable(config: Path, problems: list[str]) -> SettingsError:

@@ -15,6 +15,7 @@ from wan_lora_studio.lora.index.entry_files import (
 )
 from wan_lora_studio.lora.index.library_index import Clock, LibraryIndex
 from wan_lora_studio.lora.index.name_lookup import Meant, close_names, meant_by
+from wan_lora_studio.lora.index.named_files import entries_by_name
 from wan_lora_studio.lora.index.page_data import display_data, info_summary
 from wan_lora_studio.lora.index.pins import NO_PINS, PinnedFile, PinnedLoRA, Pins
 from wan_lora_studio.lora.index.records import Held, Prepared, held_of, record_of
@@ -47,6 +48,7 @@ __all__ = [
     "all_paths",
     "close_names",
     "display_data",
+    "entries_by_name",
     "extra_folders",
     "held_of",
     "info_summary",

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from wan_lora_studio.errors import LoRAFileError, StudioError, released
 from wan_lora_studio.file_boundary import one_file
@@ -38,6 +38,14 @@ READERS = 4
 AT_ONCE = 16  # files that a reader takes at a time
 
 
+class Forms(Protocol):
+    """The forms of files, by key."""
+
+    def get(self, key: str) -> Form:
+        """Raises KeyError if it is not known."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class ScannedFile:
     """One LoRA file, in little memory. Exactly one of `form` and `error` is there.
@@ -48,7 +56,7 @@ class ScannedFile:
 
     path: str
     stamp: Stamp
-    forms: FormStore
+    forms: Forms
     form: str | None
     own: str
     error: StudioError | None

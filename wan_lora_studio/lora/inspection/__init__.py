@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from wan_lora_studio.lora.inspection.architectures import (
     Architecture,
+    TransformerShape,
     architecture_for,
     architecture_from_config,
     config_path,
+    known_shapes,
 )
 from wan_lora_studio.lora.inspection.block_coverage import BlockCoverage, coverage_by_block
 from wan_lora_studio.lora.inspection.compatibility import Compatibility, judge
@@ -36,6 +38,7 @@ from wan_lora_studio.lora.inspection.role_evidence import (
     EvidenceStrength,
     Expert,
     RoleEvidence,
+    find_role,
     folder_evidence,
     has_identity,
 )
@@ -80,6 +83,7 @@ __all__ = [
     "RoleEvidence",
     "RoleMark",
     "Scaling",
+    "TransformerShape",
     "another_models_layer",
     "architecture_for",
     "architecture_from_config",
@@ -88,12 +92,14 @@ __all__ = [
     "config_path",
     "costs_of",
     "coverage_by_block",
+    "find_role",
     "folder_evidence",
     "fused_into",
     "has_identity",
     "inspect_lora",
     "inspect_with_header",
     "judge",
+    "known_shapes",
     "name_role",
     "nothing_readable",
     "other_task",

@@ -98,6 +98,33 @@ CONFIGS: Mapping[str, tuple[str, tuple[str, ...], Mapping[str, Any]]] = MappingP
 )
 
 
+@dataclass(frozen=True)
+class TransformerShape:
+    """By what a transformer's kind is told from its weights. `image`: it has layers for the
+    features of an input picture."""
+
+    width: int
+    in_channels: int
+    blocks: int
+    ffn: int
+    image: bool
+
+
+def known_shapes() -> dict[str, TransformerShape]:
+    """Those of the known models that have no layers for control, by architecture."""
+    found = {}
+    for name, (_, _, config) in CONFIGS.items():
+        if "vace_layers" not in config:
+            found[name] = TransformerShape(
+                128 * config["num_attention_heads"],
+                config.get("in_channels", 16),
+                config["num_layers"],
+                config["ffn_dim"],
+                "image_dim" in config,
+            )
+    return found
+
+
 def architecture_from_config(
     name: str, title: str, experts: tuple[str, ...], config: Mapping[str, Any]
 ) -> Architecture:

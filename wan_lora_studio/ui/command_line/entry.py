@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -13,16 +14,19 @@ from wan_lora_studio.installed_versions import versions
 from wan_lora_studio.jobs.queue import JobQueue
 from wan_lora_studio.logs import start_logging
 from wan_lora_studio.lora.uploads import LoRAUploadHandler
-from wan_lora_studio.settings import Settings, load_settings
+from wan_lora_studio.settings import Settings
 from wan_lora_studio.shipped import put_demo_loras
 from wan_lora_studio.ui.command_line.arguments import build_parser, read_login, settings_overrides
 from wan_lora_studio.ui.command_line.generate import run_generate
 from wan_lora_studio.ui.command_line.loras import run_loras
 from wan_lora_studio.ui.command_line.restore import run_restore
 from wan_lora_studio.ui.messages import in_words
+from wan_lora_studio.wan.found_models import found_models, load_settings
 from wan_lora_studio.wan.lora_manager import LoRAManager
 
 INTERRUPTED = 130
+
+logger = logging.getLogger(__name__)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -34,6 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         config = {"config": arguments.config} if "config" in arguments else {}
         settings = load_settings(**config, **settings_overrides(arguments))
         start_logging(settings, "app", log_level)
+        log_left_out(settings)
         if arguments.command == "generate":
             begin_library(settings)
             return run_generate(arguments, settings)
@@ -50,6 +55,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("\nInterrupted.", file=sys.stderr)
         return INTERRUPTED
+
+
+def log_left_out(settings: Settings) -> None:
+    """What lies in other programs' folders and is no row of the model table."""
+    for each in found_models(settings).left_out if settings.model_folders else ():
+        logger.info("%s is not offered: %s. %s", each.path, each.why, each.advice)
 
 
 def keep_printing() -> None:

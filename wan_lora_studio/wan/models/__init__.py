@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from wan_lora_studio.lazy_exports import on_first_use
+from wan_lora_studio.wan.models.gguf_header import read_gguf_header
 from wan_lora_studio.wan.models.identity import installed_fingerprint
 from wan_lora_studio.wan.models.offload import ACTIVATION_SHARE, Offload, offload_for
 
@@ -34,6 +35,7 @@ __all__ = [
     "installed_fingerprint",
     "is_out_of_memory",
     "offload_for",
+    "read_gguf_header",
     "release_memory",
     "total_memory",
     "transformers_in",
