@@ -33,6 +33,12 @@ from wan_lora_studio.wan.task import GenerationResult, GenerationTask, unreadabl
 
 logger = logging.getLogger(__name__)
 
+READ = {
+    "text_encoder": "the text encoder",
+    "transformer": "the high-noise expert",
+    "transformer_2": "the low-noise expert",
+}
+
 
 def generate_video(
     task: GenerationTask,
@@ -149,14 +155,7 @@ class _Run:
                         check=self.check,
                     )
                 )
-            sampler = self._sampler(model, pipeline)
-            with self._stages.timed("text"):
-                embeddings = sampler.encode_prompt()
-            with (
-                self._stages.timed("sample"),
-                first_block_cache(pipeline, self._models.settings.first_block_cache),
-            ):
-                latents = sampler.sample(*embeddings)
+            latents = self._sampled(model, pipeline)
             self._reports = stack.loras
             self._measured = {
                 "lora_memory_usage": stack.lora_memory_usage,
@@ -164,6 +163,24 @@ class _Run:
             }
         self._kept.keep(latents, origin, self._told())
         return latents
+
+    def _sampled(self, model: LoadedModel, pipeline: Any) -> Tensor:
+        """Of the parts that are on call, the text encoder goes before the first step."""
+        sampler = self._sampler(model, pipeline)
+        with model.on_call.used(self._reading):
+            with self._stages.timed("text"):
+                embeddings = sampler.encode_prompt()
+                model.on_call.let_go()
+            with (
+                self._stages.timed("sample"),
+                first_block_cache(pipeline, self._models.settings.first_block_cache),
+            ):
+                return sampler.sample(*embeddings)
+
+    def _reading(self, component: str) -> None:
+        """A part of the model is about to be read, which takes as long as loading it."""
+        self.check()
+        self._stages.wait_for(f"Reading {READ[component]}")
 
     def _origin(self, model: LoadedModel) -> dict[str, Any]:
         items = self._loras.stack_items(self.recovery.selection)

@@ -44,6 +44,7 @@ class Stages:
         self._started = time.monotonic()
         self._timings: dict[str, float] = {}
         self._steps = 0
+        self._stage = "load"
         self._last = Progress(stage="load")
         self._notes: tuple[str, ...] = ()
 
@@ -87,11 +88,24 @@ class Stages:
         self._notes += () if message in self._notes else (message,)
         self.report(Progress(stage=stage, steps=self._steps, message=message))
 
+    def wait_for(self, message: str) -> None:
+        """Tell what the present stage waits for, until there is other progress."""
+        self.report(
+            Progress(
+                stage=self._stage,
+                step=self._last.step,
+                steps=self._steps,
+                expert=self._last.expert,
+                message=message,
+            )
+        )
+
     @contextlib.contextmanager
     def timed(self, stage: str, message: str = "") -> Iterator[None]:
         """One stage. Raises CancelledByUser before it, VRAMError where memory runs out in it."""
         check_cancel(self.cancel)
         started = time.monotonic()
+        self._stage = stage
         try:
             self.report(Progress(stage=stage, steps=self._steps, message=message))
             logger.info("stage %s", stage)

@@ -63,10 +63,15 @@ def weights_on_disk(folder: Path) -> int:
 def weights_in_memory(pipeline: Any) -> dict[str, int]:
     """Bytes of the parameters of each of a pipeline's components."""
     return {
-        name: sum(parameter.numel() * parameter.element_size() for parameter in part.parameters())
+        name: parameter_bytes(part)
         for name, part in pipeline.components.items()
         if isinstance(part, torch.nn.Module)
     }
+
+
+def parameter_bytes(part: torch.nn.Module) -> int:
+    """Bytes of a part's parameters, also where they are still to be read."""
+    return sum(parameter.numel() * parameter.element_size() for parameter in part.parameters())
 
 
 def release_memory() -> None:

@@ -13,7 +13,9 @@ import torch
 from wan_lora_studio.errors import ModelLoadError
 from wan_lora_studio.lora.roles import Expert
 from wan_lora_studio.settings import ModelEntry, Precision
+from wan_lora_studio.wan.models.device_memory import parameter_bytes
 from wan_lora_studio.wan.models.load_errors import reading
+from wan_lora_studio.wan.models.matching import empty_transformer
 from wan_lora_studio.wan.models.refusals import unusable
 from wan_lora_studio.wan.models.transformer_file import TransformerFile, match_transformer
 
@@ -36,16 +38,37 @@ class ExpertReader:
 
     def read(self) -> Any:
         """The transformer on the host, each time anew. Raises ModelLoadError."""
-        model = (
+        return self._stored(
             self._from_folder()
             if self.file is None
             else self.file.load(self.folder / self.name, self.dtype)
         )
+
+    def _stored(self, model: Any) -> Any:
+        """The transformer with its weights in the row's precision."""
         if self.precision == "fp8":
             model.enable_layerwise_casting(
                 storage_dtype=torch.float8_e4m3fn, compute_dtype=self.dtype
             )
         return model
+
+    @property
+    def nbytes(self) -> int:
+        """What its weights take in memory."""
+        return parameter_bytes(self.empty())
+
+    def empty(self) -> Any:
+        """The same without values, for which there is no memory."""
+        with reading(self.folder):
+            config = diffusers.WanTransformer3DModel.load_config(
+                self.folder / self.name, local_files_only=True
+            )
+        model = empty_transformer(config)
+        wide = frozenset(type(model)._keep_in_fp32_modules or ())
+        for path, parameter in model.named_parameters():
+            if wide.isdisjoint(path.split(".")):
+                parameter.data = parameter.data.to(self.dtype)
+        return self._stored(model.eval())
 
     def _from_folder(self) -> Any:
         with reading(self.folder):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,11 +21,13 @@ from wan_lora_studio.wan.models.device_memory import (
     total_memory,
     weights_in_memory,
 )
+from wan_lora_studio.wan.models.host_memory import HostMemory
 from wan_lora_studio.wan.models.identity import ModelIdentity
 from wan_lora_studio.wan.models.location import locate, weight_files
 from wan_lora_studio.wan.models.offload import Offload, offload_for
+from wan_lora_studio.wan.models.on_call import OnCall
 from wan_lora_studio.wan.models.placement import put, release
-from wan_lora_studio.wan.models.reading import read_pipeline
+from wan_lora_studio.wan.models.reading import RowReader
 from wan_lora_studio.wan.models.speed import Speed, speed_up, uncompile
 from wan_lora_studio.wan.ownership import Check, Ownership, nothing, owning
 
@@ -37,6 +40,7 @@ class LoadedModel:
 
     `offload` says whether its parts stay there (none), wait on the host (model), or all but the
     blocks that compute do (group); `makeshift` that they wait only because memory ran out.
+    `on_call` holds the parts that are in memory only while they are used.
     """
 
     model_type: str
@@ -48,6 +52,7 @@ class LoadedModel:
     identity: ModelIdentity = field(repr=False)
     makeshift: bool = False
     speed: Speed = field(default_factory=Speed)
+    on_call: OnCall = field(default_factory=OnCall, repr=False)
 
     @property
     def offloaded(self) -> bool:
@@ -141,14 +146,30 @@ class ModelManager:
         folder = locate(self._settings, model_type)
         self.unload()
         device = choose_device(self._settings.device)
-        pipeline = read_pipeline(entry, folder, files, device)
+        reader = RowReader.of(entry, folder, files, device)
+        pipeline, on_call = reader.read(self._on_call(reader.sizes(), device))
         offload, makeshift = self._place(pipeline, device)
         identity = ModelIdentity.of(folder, entry.revision, files)
         speed = speed_up(pipeline, self._settings, device, offload)
         self._model = LoadedModel(
-            model_type, entry, folder, pipeline, device, offload, identity, makeshift, speed
+            model_type,
+            entry,
+            folder,
+            pipeline,
+            device,
+            offload,
+            identity,
+            makeshift,
+            speed,
+            on_call,
         )
         return self._model
+
+    def _on_call(self, sizes: Mapping[str, int], device: torch.device) -> tuple[str, ...]:
+        """The components that are read when they are called, by what waits on the host."""
+        if device.type != "cpu":
+            return ()
+        return HostMemory(sizes, total_memory(device)).on_call[:1]
 
     def unload(self) -> None:
         """Drop the model in memory, when who makes a video with it is done."""

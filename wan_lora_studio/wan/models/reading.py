@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,39 +13,74 @@ import transformers
 
 from wan_lora_studio.settings import ModelEntry
 from wan_lora_studio.wan.models.device_memory import total_memory, weights_on_disk
+from wan_lora_studio.wan.models.encoder import EncoderReader
 from wan_lora_studio.wan.models.experts import expert_readers
+from wan_lora_studio.wan.models.host_memory import ENCODER
 from wan_lora_studio.wan.models.load_errors import reading
 from wan_lora_studio.wan.models.offload import ACTIVATION_SHARE
+from wan_lora_studio.wan.models.on_call import OnCall, PartReader
 
 
-def read_pipeline(
-    entry: ModelEntry, folder: Path, files: Mapping[str, Path], device: torch.device
-) -> Any:
-    """The pipeline of a row, on the host, of the kind that it computes in on the device.
+@dataclass(frozen=True)
+class RowReader:
+    """The pipeline of a row, whose large parts can each be read by itself; `parts` by component.
 
-    `files` are weights in place of the folder's, by component. Raises ModelLoadError for a broken
-    folder or file.
+    It computes in `dtype`.
     """
-    # A run reports its stages itself.
-    diffusers.utils.logging.disable_progress_bar()
-    transformers.utils.logging.disable_progress_bar()
-    dtype = weight_type(folder, device)
-    pipeline_class = getattr(diffusers, entry.pipeline)
-    readers = expert_readers(entry, folder, files, dtype)
-    # One after the other, so that only one is in memory at its full size.
-    experts = {name: reader.read() for name, reader in readers.items()}
-    with reading(folder):
-        pipeline = pipeline_class.from_pretrained(
-            folder,
-            **experts,
-            # Wan's VAE loses visible quality below fp32.
-            dtype={"default": dtype, "vae": torch.float32},
-            local_files_only=True,
-        )
-    if getattr(pipeline, "transformer_2", None) is not None:
-        pipeline.register_to_config(boundary_ratio=entry.boundary_ratio)
-    pipeline.set_progress_bar_config(disable=True)
-    return pipeline
+
+    entry: ModelEntry
+    folder: Path
+    dtype: torch.dtype
+    parts: Mapping[str, PartReader]
+
+    @classmethod
+    def of(
+        cls, entry: ModelEntry, folder: Path, files: Mapping[str, Path], device: torch.device
+    ) -> RowReader:
+        """Reads headers only, so that what is refused costs no reading.
+
+        `files` are weights in place of the folder's, by component. Raises ModelLoadError.
+        """
+        # A run reports its stages itself.
+        diffusers.utils.logging.disable_progress_bar()
+        transformers.utils.logging.disable_progress_bar()
+        dtype = weight_type(folder, device)
+        parts: dict[str, PartReader] = {**expert_readers(entry, folder, files, dtype)}
+        if (encoder := EncoderReader.of(folder, dtype)) is not None:
+            parts[ENCODER] = encoder
+        return cls(entry, folder, dtype, parts)
+
+    def sizes(self) -> dict[str, int]:
+        """Bytes that the weights take in memory, by component. Raises ModelLoadError."""
+        others = {
+            part.name: weights_on_disk(part)
+            for part in self.folder.iterdir()
+            if part.is_dir() and part.name not in self.parts
+        }
+        return {**others, **{name: reader.nbytes for name, reader in self.parts.items()}}
+
+    def read(self, on_call: Sequence[str] = ()) -> tuple[Any, OnCall]:
+        """The pipeline on the host, of the kind that it computes in on its device; and those of
+        its parts that are `on_call`, which are read only when they are called.
+
+        Raises ModelLoadError for a broken folder or file.
+        """
+        called = OnCall({name: self.parts[name] for name in on_call})
+        # One after the other, so that only one is in memory at its full size.
+        given = {name: reader.read() for name, reader in self.parts.items() if name not in on_call}
+        with reading(self.folder):
+            pipeline = getattr(diffusers, self.entry.pipeline).from_pretrained(
+                self.folder,
+                **given,
+                **called.modules,
+                # Wan's VAE loses visible quality below fp32.
+                dtype={"default": self.dtype, "vae": torch.float32},
+                local_files_only=True,
+            )
+        if getattr(pipeline, "transformer_2", None) is not None:
+            pipeline.register_to_config(boundary_ratio=self.entry.boundary_ratio)
+        pipeline.set_progress_bar_config(disable=True)
+        return pipeline, called
 
 
 def weight_type(folder: Path, device: torch.device) -> torch.dtype:

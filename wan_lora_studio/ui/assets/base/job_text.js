@@ -34,7 +34,8 @@ export function progressText(job) {
     words.push(message || STAGES[stage] || "Starting");
   } else {
     words.push(`Step ${step} of ${steps}`);
-    if (expert) words.push(`${expert} noise expert`);
+    if (message) words.push(message);
+    else if (expert) words.push(`${expert} noise expert`);
     if (isKnown(left) && step < steps) words.push(`${seconds(left)} left`);
   }
   if (part && isKnown(all)) words.push(`${seconds(all)} left for all`);
