@@ -55,7 +55,8 @@ class Job:
     """A video, or a batch of them, that was asked for, and what became of it.
 
     `progress` is `Progress.to_dict()` and `preview_version`, which grows with every preview
-    picture; for a batch also `part` (from 1), `parts`, `label` and `batch_seconds_left`. `result`
+    picture, with `run_seconds_left` and `share` of all stages; for a batch also `part` (from 1),
+    `parts`, `label` and `batch_seconds_left`. `result`
     is `GenerationResult.to_dict()`, for a batch None: each part has its own. `error` is
     `StudioError.to_dict()`. Times are seconds since 1970. `position` is the place in the queue
     from 1; 0 once it has left it. A higher `priority` runs first.

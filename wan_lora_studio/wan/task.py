@@ -125,7 +125,8 @@ class Progress:
     """Where a run is.
 
     `stage` is one of load, apply, text, sample, decode, write; `expert` is the transformer that
-    made the step (high or low); `seconds_left` counts to the end of sampling; `preview` is a
+    made the step (high or low), `high_steps` how many of the steps are the high one's (None with
+    one transformer); `seconds_left` counts to the end of sampling; `preview` is a
     JPEG of the middle frame as it looks now. `notes` tell what is in doubt, and what was done about
     failures so far; `left_out` for each LoRA that is not used any more why that is.
     """
@@ -134,6 +135,7 @@ class Progress:
     step: int = 0
     steps: int = 0
     expert: str | None = None
+    high_steps: int | None = None
     seconds_left: float | None = None
     message: str = ""
     preview: bytes | None = None

@@ -20,9 +20,9 @@ export function megabytes(count) {
   return bytes((Number(count) || 0) * MB);
 }
 
-export function seconds(count) {
+export function seconds(count, digits = 1) {
   const value = Math.max(0, Number(count) || 0);
-  if (value < 10) return `${value.toFixed(1)} s`;
+  if (value < 10) return `${value.toFixed(digits)} s`;
   if (value < 90) return `${Math.round(value)} s`;
   const minutes = Math.floor(value / 60);
   if (minutes < 60) return `${minutes} min ${Math.round(value % 60)} s`;

@@ -1,14 +1,11 @@
-/** Strengths over the steps: points `[[fraction, strength], ...]`, and their line. */
+/** Strengths over the steps: points `[[fraction, strength], ...]`, and how they are changed. */
 
-import { isScheduled, rounded } from "../model/strengths.js";
+import { svg } from "../kit/svg.js";
+import { stepPath, valueAt } from "../model/strength_line.js";
+import { rounded } from "../model/strengths.js";
 
 const MOST_SHAPE_POINTS = 5;
-const SVG = "http://www.w3.org/2000/svg";
 const SMALL = { width: 72, height: 22, edge: 3 };
-
-export function pointsOf(part) {
-  return isScheduled(part) ? part.map((point) => [...point]) : [[0, part]];
-}
 
 /** A number where the strength never changes, else the points; the first holds from the start. */
 export function partOf(points) {
@@ -83,29 +80,6 @@ function ramp(first, last, [from, to], steps) {
     const value = first + ((last - first) * index) / (count - 1);
     return [index === 0 ? 0 : at, Math.round(value * 100) / 100];
   });
-}
-
-export function svg(tag, attributes = {}, ...children) {
-  const element = document.createElementNS(SVG, tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (value !== null && value !== undefined && value !== false) element.setAttribute(name, value);
-  }
-  element.append(...children);
-  return element;
-}
-
-/** The path of points `[[fraction, strength], ...]` from one fraction to another. */
-export function stepPath(points, x, y, from = 0, to = 1) {
-  const inside = points.filter(([at]) => at > from && at < to);
-  let path = `M${x(from)} ${y(valueAt(points, from))}`;
-  for (const [at, value] of inside) path += `H${x(at)}V${y(value)}`;
-  return `${path}H${x(to)}`;
-}
-
-/** The strength at a fraction; before the first point it is the first point's. */
-function valueAt(points, fraction) {
-  const passed = points.filter(([at]) => at <= fraction + 1e-9);
-  return (passed.at(-1) ?? points[0])[1];
 }
 
 /** A picture of the line, as wide as a word. */

@@ -1,6 +1,8 @@
 /** The large curve of the schedule editor: steps across, strength upwards, points to move. */
 import * as format from "../kit/format.js";
-import { moved, removed, stepOf, stepPath, svg } from "./schedule.js";
+import { svg } from "../kit/svg.js";
+import { stepPath } from "../model/strength_line.js";
+import { moved, removed, stepOf } from "./schedule.js";
 
 const HEIGHT = 220;
 const EDGE = { left: 46, right: 14, top: 26, bottom: 26 };

@@ -7,6 +7,7 @@ import * as format from "../kit/format.js";
 import { form } from "../model/form.js";
 import { titleOf } from "../model/lora_text.js";
 import { store } from "../model/store.js";
+import { pointsOf } from "../model/strength_line.js";
 import {
   differs,
   parsed,
@@ -15,7 +16,7 @@ import {
   shownExperts,
   shownPart,
 } from "../model/strengths.js";
-import { added, fractionOf, moved, partOf, pointsOf, removed, SHAPES, stepOf } from "./schedule.js";
+import { added, fractionOf, moved, partOf, removed, SHAPES, stepOf } from "./schedule.js";
 import { drawSchedule } from "./schedule_drawing.js";
 import { rangeOf } from "./strength_control.js";
 

@@ -183,6 +183,7 @@ def test_progress_tells_stages_steps_and_experts(studio: Studio) -> None:
     steps = [progress for progress in seen if progress.stage == "sample" and progress.step]
     assert [progress.step for progress in steps] == [1, 2, 3, 4]
     assert [progress.expert for progress in steps] == ["high", "high", "low", "low"]
+    assert {progress.high_steps for progress in steps} == {2}
     assert steps[-1].seconds_left == 0
     assert (steps[0].preview or b"").startswith(b"\xff\xd8")
 

@@ -62,6 +62,10 @@ class JobStore:
         """The newest first."""
         return self._read("ORDER BY seq DESC LIMIT ?", limit)
 
+    def done_lately(self, limit: int = 20) -> list[Job]:
+        """Jobs that made all their videos, the newest first."""
+        return self._read("WHERE state='done' ORDER BY finished DESC LIMIT ?", limit)
+
     def in_state(self, *states: JobState) -> list[Job]:
         """In the order of the queue."""
         marks = ", ".join("?" * len(states))

@@ -19,6 +19,8 @@ from wan_lora_studio.jobs.supervisor.current_job import Run
 from wan_lora_studio.jobs.supervisor.instances import Instances
 from wan_lora_studio.jobs.supervisor.outcomes import batch_outcome, unexpected
 from wan_lora_studio.jobs.supervisor.recovery import Recovery
+from wan_lora_studio.jobs.supervisor.run_clock import RunClock
+from wan_lora_studio.jobs.supervisor.stage_times import STAGES, StageTimes
 from wan_lora_studio.jobs.supervisor.worker_keeper import WorkerKeeper
 from wan_lora_studio.logs import logged_job
 from wan_lora_studio.settings import Settings
@@ -28,6 +30,7 @@ logger = logging.getLogger(__name__)
 TICK_SECONDS = 0.25
 RECOVERY_SECONDS = 5.0
 SAVE_SECONDS = 1.0
+COUNT_SECONDS = 1.0  # between two times left that are told while the worker reports nothing
 ENDINGS: dict[str, JobState] = {"done": "done", "failed": "failed", "cancelled": "cancelled"}
 
 
@@ -60,6 +63,8 @@ class Supervisor:
         self._expected: tuple[str, ...] | None = None
         self._preloaded: tuple[str, ...] = ()
         self._run: Run | None = None
+        self._times = StageTimes(store.done_lately)
+        self._loading: tuple[str, float] | None = None  # a model that is loaded, and since when
         self._recover_at = 0.0
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._work, name="job-supervisor", daemon=True)
@@ -120,6 +125,7 @@ class Supervisor:
         self._recover()
         self._keeper.ensure()
         self._watch_cancel()
+        self._count_down()
         self._give_work()
         if self._board.worker.trouble:
             self._board.show(trouble="", detail="")
@@ -174,9 +180,12 @@ class Supervisor:
         elif report.kind == "accepted" and self._run is not None:
             self._run.begun = True
             self._run.pace.begin()
+            if self._run.clock is not None:
+                self._run.clock.begin()
         elif report.kind in ENDINGS:
             self._video_ended(report)
         elif report.kind in ("started", "loaded", "load_failed"):
+            self._note_load(report.kind)
             self._become_idle(report.data.get("message", ""))
         elif report.kind == "broken":
             self._keeper.note_trouble(" ".join((report.data["message"], report.data["cause"])))
@@ -189,9 +198,26 @@ class Supervisor:
         run = self._run
         if run is None or run.job.id != report.job_id:
             return
-        self._board.advance(run.job.id, run.in_batch(report.data), report.preview)
+        if run.clock is not None:
+            run.clock.take(report.data)
+        self._board.advance(run.job.id, run.told(report.data), report.preview)
         if time.monotonic() - run.saved >= SAVE_SECONDS:
             self._save_progress(run)
+
+    def _count_down(self) -> None:
+        """Decoding may go on for minutes with no word of the worker: the time left goes on."""
+        run = self._run
+        if run is None or not run.begun or time.monotonic() - run.shown < COUNT_SECONDS:
+            return
+        progress = self._board.progress(run.job.id)
+        if progress is not None and progress.get("stage") in STAGES:
+            self._board.advance(run.job.id, run.told(progress), None)
+
+    def _note_load(self, kind: str) -> None:
+        if self._loading is not None and kind == "loaded":
+            model_type, since = self._loading
+            self._times.note_load(model_type, time.monotonic() - since)
+        self._loading = None
 
     def _save_progress(self, run: Run) -> None:
         """What other instances see, and what stays after this one; not worth a sync per step."""
@@ -206,6 +232,9 @@ class Supervisor:
             "error": report.data if report.kind == "failed" else None,
         }
         run, state = self._run, ENDINGS[report.kind]
+        timings = report.data.get("timings", {}) if report.kind == "done" else {}
+        if run is not None and timings:
+            self._times.note(run.task, timings)
         if run is None or run.part is None:
             self._finish(state, **outcome)
         else:
@@ -214,7 +243,6 @@ class Supervisor:
             if state == "done":
                 run.pace.end(run.part)
             run.part, run.working = None, False
-        timings = report.data.get("timings", {}) if report.kind == "done" else {}
         self._board.tally = self._board.tally.with_video(state, timings)
         self._keeper.worked()
         self._become_idle()
@@ -290,12 +318,15 @@ class Supervisor:
     def _send(self, run: Run) -> None:
         self._idle, run.working, run.begun = False, True, False
         self._board.show(state="busy", detail="")
-        task = run.job.task if run.part is None else run.part.task
+        task = run.task
+        loaded = self._board.worker.model == task.model_type
+        run.clock = RunClock(task, self._times.expected(task, loaded=loaded))
         pins = {name: run.pins[name].to_dict() for name in task.selected_loras if name in run.pins}
         self._keeper.send(Command("run", run.job.id, task=task.to_dict(), pins=pins))
 
     def _load(self, model_type: str) -> None:
         self._idle = False
+        self._loading = (model_type, time.monotonic())
         title = self._settings.model(model_type).title
         self._board.show(state="loading", detail=f"Loading {title}")
         self._keeper.send(Command("load", model_type=model_type))

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from wan_lora_studio.jobs.job import JobPart
-from wan_lora_studio.wan.task import GenerationTask
+from wan_lora_studio.jobs.supervisor.stage_times import work
 
 AFTER_SAMPLING = ("decode", "write")
 
@@ -42,7 +42,9 @@ class Pace:
         `part` is the video that runs, `progress` its own; `waiting` those after it.
         """
         spent = 0.0 if self._began is None else time.monotonic() - self._began
-        own = 0.0 if progress.get("stage") in AFTER_SAMPLING else progress.get("seconds_left")
+        own = progress.get("run_seconds_left")
+        if own is None:
+            own = 0.0 if progress.get("stage") in AFTER_SAMPLING else progress.get("seconds_left")
         rest = sum(work(each.task) for each in waiting)
         if self._work:
             each = self._seconds / self._work
@@ -51,12 +53,3 @@ class Pace:
         if own is None:
             return None
         return float(own) + (spent + float(own)) * rest / work(part.task)
-
-
-def work(task: GenerationTask) -> float:
-    """How much there is to do, in pixels of all frames and steps."""
-    sizes = (task.width, task.height, task.num_frames, task.steps)
-    found = 1.0
-    for size in sizes:
-        found *= size or 1
-    return found

@@ -48,6 +48,15 @@ class ProgressAnswer(Answer):
     steps: int = Field(description="Sampling steps in all.")
     expert: str | None = Field(description="high or low: which transformer made the step.")
     seconds_left: float | None = Field(description="To the end of sampling, by measured steps.")
+    high_steps: int | None = Field(
+        default=None, description="How many of the steps the high expert makes; null with one."
+    )
+    run_seconds_left: float | None = Field(
+        default=None,
+        description="To the end of the video, decoding and writing included; null until this model"
+        " has made a video on this machine.",
+    )
+    share: float | None = Field(default=None, description="Of the whole run, from 0 to 1.")
     preview_version: int = Field(description="Grows with every preview picture.")
     part: int | None = Field(default=None, description="Of a batch: the part that runs, from 1.")
     parts: int | None = Field(default=None, description="Of a batch: how many parts it has.")

@@ -136,6 +136,7 @@ class _StepReporter:
                 step=done,
                 steps=steps,
                 expert=expert,
+                high_steps=_high_steps(pipeline, steps),
                 seconds_left=passed / done * (steps - done),
                 preview=sampler.previewer.jpeg(tensors["latents"]),
             )
@@ -162,3 +163,12 @@ def _expert(pipeline: Any, timestep: float) -> Expert:
     if boundary is None or timestep >= boundary * pipeline.scheduler.config.num_train_timesteps:
         return "high"
     return "low"
+
+
+def _high_steps(pipeline: Any, steps: int) -> int | None:
+    """How many of the steps the high expert makes; None where there is one transformer, or where
+    the scheduler's count is another one."""
+    timesteps = getattr(pipeline.scheduler, "timesteps", ())
+    if pipeline.config.boundary_ratio is None or len(timesteps) != steps:
+        return None
+    return sum(_expert(pipeline, float(timestep)) == "high" for timestep in timesteps)

@@ -11,7 +11,7 @@ const STAGES = {
   write: "Writing the video",
 };
 
-/** "Step 7 of 20 · high noise · 6 s left", or the stage's name. */
+/** "Step 7 of 20 · high-noise expert · 6 s left", or the stage's name and the time left. */
 export function progressText(job) {
   if (job.state === "queued") {
     return job.position > 1
@@ -23,8 +23,9 @@ export function progressText(job) {
     step,
     steps,
     expert,
-    seconds_left: left,
+    high_steps: high,
     message,
+    run_seconds_left: left,
     part,
     parts: count,
     batch_seconds_left: all,
@@ -35,26 +36,28 @@ export function progressText(job) {
   } else {
     words.push(`Step ${step} of ${steps}`);
     if (message) words.push(message);
-    else if (expert) words.push(`${expert} noise expert`);
-    if (isKnown(left) && step < steps) words.push(`${seconds(left)} left`);
+    else if (expert && isKnown(high)) words.push(`${expert}-noise expert`);
   }
-  if (part && isKnown(all)) words.push(`${seconds(all)} left for all`);
+  if (part && isKnown(all)) words.push(`${secondsLeft(all)} left for all`);
+  else if (isKnown(left)) words.push(`${secondsLeft(left)} left`);
   return words.join(" · ");
+}
+
+/** A forecast: whole seconds, at least one. */
+function secondsLeft(count) {
+  return seconds(Math.max(1, Math.round(count)), 0);
 }
 
 function isKnown(value) {
   return value !== null && value !== undefined;
 }
 
-/** How far sampling is, of a batch in all its videos, 0 to 1; null while that cannot be said. */
+/** How much of the run is done, of a batch of all its videos, 0 to 1; null where nobody knows. */
 export function fraction(job) {
-  const { stage, step, steps, part, parts } = job.progress ?? {};
+  const { share, part, parts } = job.progress ?? {};
   if (job.state !== "running") return null;
-  const done = ["decode", "write"].includes(stage)
-    ? 1
-    : stage === "sample" && steps && step / steps;
-  if (part) return (part - 1 + (done || 0)) / parts;
-  return done || done === 0 ? done : null;
+  if (part) return (part - 1 + (share ?? 0)) / parts;
+  return share ?? null;
 }
 
 export function workerText(worker, titles) {

@@ -9,6 +9,7 @@ import { runs } from "../base/run_events.js";
 import { resultDetails } from "../results/result.js";
 import { createPartsGrid } from "./batch_grid.js";
 import { copyDiagnostics, problemParts } from "./problem.js";
+import { createStepPlan } from "./step_plan.js";
 
 const RETRYABLE = ["failed", "cancelled", "interrupted"];
 
@@ -52,6 +53,7 @@ function createView(element) {
     parts: null, // the grid of a batch
     said: null,
     note: el("p", { class: "run-note", role: "status" }),
+    plan: createStepPlan(),
     bar: el("progress", { class: "run-bar", max: 1, "aria-label": "Progress of the run" }),
     cancel: el("button", { type: "button", class: "button", id: "cancel-button", text: "Cancel" }),
     retry: el("button", { type: "button", class: "button", id: "retry-button", text: "Retry" }),
@@ -65,6 +67,7 @@ function createView(element) {
   element.replaceChildren(
     view.problem,
     el("div", { class: "run-head" }, view.note, view.cancel, view.retry),
+    view.plan.element,
     view.bar,
     view.notes,
     view.stage,
@@ -83,6 +86,7 @@ function drawJob(view, job, reuse) {
   view.retry.hidden = !RETRYABLE.includes(job?.state);
   view.bar.hidden = !open;
   if (open) drawBar(view.bar, fraction(job));
+  view.plan.update(job);
   drawNotes(view.notes, open ? (job.progress?.notes ?? []) : []);
   const others = (poll.status?.queue ?? []).filter((item) => item.id !== job?.id).length;
   view.waiting.textContent = others > 0 ? `${others} more waiting` : "";
