@@ -101,7 +101,7 @@ ROOMS = {
     "wan.lora_manager": "wan.pipeline_facts wan.adapters wan.ownership wan.task lora.library"
     " lora.index lora.selection",
     "wan.pipeline_facts": "wan.adapters lora.index lora.inspection lora.roles",
-    "wan.found_models": "wan.models lora.index lora.inspection lora.files",
+    "wan.found_models": "model_store wan.models lora.index lora.inspection lora.files",
     "wan.models": "model_store wan.adapters wan.ownership lora.inspection lora.files lora.roles",
     "wan.adapters": "wan.ownership lora.storage lora.selection lora.inspection lora.files"
     " lora.roles",

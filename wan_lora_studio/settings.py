@@ -139,6 +139,7 @@ class ModelEntry(BaseModel):
         """What a page knows of the model."""
         return {
             "title": self.title,
+            "architecture": self.architecture,
             "experts": list(self.experts),
             "steps": self.steps,
             "flow_shift": self.flow_shift,

@@ -25,13 +25,15 @@ def compact(data: Mapping[str, Any]) -> dict[str, Any]:
     a card's `fit` is an index into `fits`.
     """
     verdicts, fits = _Table(), _Table()
+    places: dict[int, int] = {}  # by the verdicts that records share
     cards = []
     for record in data["loras"]:
-        found = {
-            model: verdicts.index(_shown(verdict)) for model, verdict in record["verdicts"].items()
-        }
+        said = record["verdicts"]
+        if id(said) not in places:
+            found = {model: verdicts.index(_shown(each)) for model, each in said.items()}
+            places[id(said)] = fits.index(found)
         card = _card(record, data["search"]["description"])
-        cards.append({**card, "fit": fits.index(found)})
+        cards.append({**card, "fit": places[id(said)]})
     rest = {key: value for key, value in data.items() if key != "loras"}
     return {**rest, "verdicts": verdicts.rows, "fits": fits.rows, "loras": cards}
 

@@ -81,7 +81,8 @@ function bar({ block, changed, layers, lost }) {
 
 function otherModels(name) {
   const words = { fits: "fits", partly: "fits partly", no: "does not fit", unknown: "not known" };
-  const others = Object.keys(store.options.models).filter((model) => model !== store.model);
+  const models = [store.model, ...Object.keys(store.options.models)];
+  const others = store.oneOfEachKind(models).slice(1);
   const lora = store.byName.get(name);
   if (others.length === 0 || !lora) return null;
   const said = others.map(

@@ -76,6 +76,14 @@ class Store extends EventTarget {
     return title.replace(/ \(.*\)$/, "");
   }
 
+  /** Of these models the first of each kind: rows that differ in their weights' storage take the same LoRAs. */
+  oneOfEachKind(models) {
+    const kindOf = (model) => this.options.models[model]?.architecture ?? model;
+    return models.filter(
+      (model, at) => models.findIndex((m) => kindOf(m) === kindOf(model)) === at,
+    );
+  }
+
   /** Read the library again; done when the newest reading is. */
   refresh() {
     this.#newest = this.#read();

@@ -162,8 +162,8 @@ function verdictText(lora) {
 }
 
 function elsewhere(lora) {
-  const others = Object.keys(lora.verdicts ?? {})
-    .filter((model) => fits(lora, model))
+  const others = store
+    .oneOfEachKind(Object.keys(lora.verdicts ?? {}).filter((model) => fits(lora, model)))
     .map((model) => store.titleOfModel(model));
   if (others.length === 0) return concern(lora, store.model) || "it is not known what it fits";
   return `fits ${others.join(", ")}, not ${store.modelTitle}`;

@@ -16,6 +16,7 @@ import pytest
 from tests.support.loras.files import add_pair, diffusion_pipe, musubi, write_lora
 from tests.support.machine.moved_clock import LaterClock
 from wan_lora_studio.errors import LoRAError, LoRAFileError, LoRANotFoundError, SettingsError
+from wan_lora_studio.lora.inspection import judge
 from wan_lora_studio.lora.library.library import LoRALibrary
 from wan_lora_studio.lora.storage.schema import CATALOG
 from wan_lora_studio.settings import Settings, load_settings
@@ -262,6 +263,25 @@ def test_data_for_the_page(library: LoRALibrary, root: Path, settings: Settings)
     style = next(lora for lora in data["loras"] if lora["name"] == "style")
     assert style["verdicts"]["demo"]["verdict"] == "fits"
     assert style["verdicts"]["t2v-A14B"]["verdict"] == "no"
+
+
+def test_rows_that_differ_in_their_storage_are_judged_once(
+    library: LoRALibrary, root: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def counted(infos: Any, model_type: str, architecture: Any) -> Any:
+        asked.append(model_type)
+        return judge(infos, model_type, architecture)
+
+    monkeypatch.setattr("wan_lora_studio.lora.index.verdicts.judge", counted)
+    add_pair(root)
+    library.refresh()
+    said = library.get_ui_display_data()["loras"][0]["verdicts"]
+    assert list(said) == list(settings.models)
+    assert said["t2v-A14B-q5"] == {**said["t2v-A14B"], "model_type": "t2v-A14B-q5"}
+    kinds = ("demo", "t2v-A14B", "i2v-A14B", "ti2v-5B", "wan2.1-t2v-1.3B", "wan2.1-t2v-14B")
+    assert asked == list(kinds)
 
 
 def test_metadata_of_one_lora(library: LoRALibrary, root: Path) -> None:

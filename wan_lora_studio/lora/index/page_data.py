@@ -51,16 +51,16 @@ def display_data(
     `duplicates`, `folders`, `notes` (what is to be said of the folders themselves: `path`,
     `text`, `suggestions`), `search` (the fields that are looked in, and how many characters of a
     description count), `refresh_progress`."""
+    # Equal LoRAs share their verdicts, so they are put into words once.
+    shared = {id(found): found for found in verdicts.values()}
+    plain = {
+        key: {model_type: _verdict(verdict) for model_type, verdict in found.items()}
+        for key, found in shared.items()
+    }
     return {
         "revision": revision,
         "loras": [
-            {
-                **record,
-                "verdicts": {
-                    model_type: _verdict(verdict) for model_type, verdict in verdicts[name].items()
-                },
-            }
-            for name, record in records.items()
+            {**record, "verdicts": plain[id(verdicts[name])]} for name, record in records.items()
         ],
         "recent": recent,
         "models": [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from wan_lora_studio.errors import ModelLoadError
 from wan_lora_studio.file_boundary import one_file
@@ -20,6 +20,7 @@ from wan_lora_studio.settings import ModelEntry, Settings
 IN_MEMORY = 2048
 
 Verdicts = dict[str, Compatibility]  # by model_type
+_Looks = tuple[str, str, tuple[str, ...], int, int]
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class Judge:
         self.architectures: dict[str, Architecture | None] = {}
         self.changes = 0  # how often other models were given
         self._given: GivenModel | None = None
-        self._computed: dict[tuple[str, int, int], Architecture | None] = {}
+        self._computed: dict[_Looks, Architecture | None] = {}
         self._verdicts: OrderedDict[tuple[tuple[str, str | None], ...], Verdicts] = OrderedDict()
 
     def give(self, given: GivenModel | None) -> bool:
@@ -87,14 +88,11 @@ class Judge:
         return Compatibility(model_type, False, "unknown", (why,))
 
     def _architecture(self, model_type: str) -> Architecture | None:
-        """The model's architecture, computed anew only if its local config changed."""
+        """The model's architecture, computed anew only if its local config changed. Rows of one
+        folder that differ in their weights' storage share it."""
         if self._given is not None and self._given.row is not None:
             return self._given.architecture
-        try:
-            found = config_path(self.settings, model_type).stat()
-            stamp = (model_type, found.st_mtime_ns, found.st_size)
-        except OSError:
-            stamp = (model_type, 0, 0)
+        stamp = _looks(self.settings, model_type)
         if stamp not in self._computed:
             try:
                 with one_file(f"The model {model_type}", ModelLoadError):
@@ -121,10 +119,24 @@ class Judge:
 
     def _judge(self, entry: Entry) -> Verdicts:
         infos = {role: info for role, file in entry.files.items() if (info := file.info)}
-        found = {}
+        found: Verdicts = {}
+        judged: dict[int, Compatibility] = {}  # by the architecture that rows share
         for model_type, architecture in self.architectures.items():
             if architecture is None:
                 found[model_type] = self.unknown(model_type)
-            else:
-                found[model_type] = judge(infos, model_type, architecture)
+                continue
+            verdict = judged.get(id(architecture))
+            if verdict is None:
+                verdict = judged[id(architecture)] = judge(infos, model_type, architecture)
+            found[model_type] = replace(verdict, model_type=model_type)
         return found
+
+
+def _looks(settings: Settings, model_type: str) -> _Looks:
+    """What decides a row's architecture."""
+    row, path = settings.model(model_type), config_path(settings, model_type)
+    try:
+        found = path.stat()
+    except OSError:
+        return str(path), row.architecture, row.experts, 0, 0
+    return str(path), row.architecture, row.experts, found.st_mtime_ns, found.st_size

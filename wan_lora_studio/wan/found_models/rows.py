@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from wan_lora_studio.lora.index import Entry, entries_by_name
+from wan_lora_studio.model_store import installed_folder
 from wan_lora_studio.settings import Component, Settings
 from wan_lora_studio.wan.found_models.looking import FoundFile, LeftOut, look
 
@@ -126,7 +127,8 @@ def _rank(file: FoundFile) -> int:
 
 
 def _folder_has(settings: Settings, name: str, part: Component) -> bool:
-    folder = settings.model_folder(name) / part
+    """Whether the row's folder, in models_dir or in the hub's cache, has weights of its own."""
+    folder = (installed_folder(settings, name) or settings.model_folder(name)) / part
     return folder.is_dir() and any(path.suffix in WEIGHT_SUFFIXES for path in folder.iterdir())
 
 
