@@ -19,6 +19,7 @@ from diffusers.quantizers.gguf.utils import (
     dequantize_gguf_tensor,
 )
 from gguf.constants import GGMLQuantizationType
+from safetensors.torch import save_file
 from torch import Tensor
 
 from tests.support.gguf_files import write_gguf
@@ -28,7 +29,7 @@ from wan_lora_studio.errors import ModelLoadError
 from wan_lora_studio.settings import Settings, load_settings
 from wan_lora_studio.wan.models import ModelManager
 from wan_lora_studio.wan.models.gguf_header import DECODED, PLAIN, is_gguf, read_gguf_header
-from wan_lora_studio.wan.models.transformer_file import match_transformer
+from wan_lora_studio.wan.models.transformer_file import TransformerFile, match_transformer
 
 WIDTH = 256
 QUANTISED = ("Q8_0", "Q5_0", "Q4_0", "Q6_K", "Q5_K", "Q4_K")
@@ -140,6 +141,36 @@ def test_every_type_that_diffusers_decodes_is_read_and_no_other() -> None:
 
 def test_the_kind_is_that_of_most_of_the_file(tensors: Tensors, tmp_path: Path) -> None:
     assert read_gguf_header(write_gguf(tmp_path / "a.gguf", tensors, "Q5_K")).kind == "Q5_K"
+
+
+@pytest.mark.parametrize("kind", ["Q5_K", "F16"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+def test_without_values_it_is_the_same_model(
+    kind: str, dtype: torch.dtype, folder: Path, tensors: Tensors, tmp_path: Path
+) -> None:
+    path = write_gguf(tmp_path / "a.gguf", tensors, kind)
+    same_without_values(match_transformer(path, config_of(folder), None), folder, dtype)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+def test_so_is_that_of_a_file_of_plain_weights(
+    dtype: torch.dtype, folder: Path, tensors: Tensors, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.safetensors"
+    save_file(tensors, path)
+    same_without_values(match_transformer(path, config_of(folder), None), folder, dtype)
+
+
+def same_without_values(file: TransformerFile, folder: Path, dtype: torch.dtype) -> None:
+    whole, empty = (
+        {
+            name: (type(value), value.shape, value.dtype, getattr(value, "quant_type", None))
+            for name, value in model.named_parameters()
+        }
+        for model in (file.load(folder, dtype), file.empty(folder, dtype))
+    )
+    assert whole == empty
+    assert all(value.is_meta for value in file.empty(folder, dtype).parameters())
 
 
 def without(name: str) -> Callable[[Tensors], Tensors]:

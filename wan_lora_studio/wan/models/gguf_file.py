@@ -24,7 +24,7 @@ from wan_lora_studio.lora.files import open_regular
 from wan_lora_studio.wan.models.gguf_header import GGUFTensor, read_gguf_header
 from wan_lora_studio.wan.models.matching import require_same
 from wan_lora_studio.wan.models.refusals import unusable
-from wan_lora_studio.wan.models.weight_file import Naming
+from wan_lora_studio.wan.models.weight_file import Naming, TypeOf
 
 PLAIN_TYPES = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
 
@@ -44,27 +44,41 @@ class GGUFFile:
         require_same(path, {own: tensor.shape for own, tensor in tensors.items()}, model)
         return cls(path, tensors)
 
-    def read(
-        self, kept: Callable[[str], bool], type_of: Callable[[str], torch.dtype]
-    ) -> dict[str, Tensor]:
+    def read(self, kept: Callable[[str], bool], type_of: TypeOf) -> dict[str, Tensor]:
         """The weights by the model's names, read one by one: quantised ones that are to be `kept`
         so, and all others as `type_of` says for their names. Raises ModelLoadError."""
-        state: dict[str, Tensor] = {}
         try:
             with os.fdopen(open_regular(self.path), "rb") as file:
-                for name, tensor in sorted(self.tensors.items(), key=lambda item: item[1].start):
-                    data = _data(file, tensor)
-                    if not tensor.quantised:
-                        plain = data.view(PLAIN_TYPES[tensor.kind]).reshape(tensor.shape)
-                        state[name] = plain.to(type_of(name))
-                        continue
-                    blocks = _blocks(data, tensor)
-                    state[name] = (
-                        blocks if kept(name) else dequantize_gguf_tensor(blocks).to(type_of(name))
-                    )
+                return self._state(kept, type_of, lambda tensor: _data(file, tensor))
         except (LoRAError, OSError) as error:
             raise unusable(self.path, f"it cannot be read: {error}") from error
+
+    def empty(self, kept: Callable[[str], bool], type_of: TypeOf) -> dict[str, Tensor]:
+        """The same without values, for which there is no memory."""
+        return self._state(kept, type_of, _nothing)
+
+    def _state(
+        self,
+        kept: Callable[[str], bool],
+        type_of: TypeOf,
+        data_of: Callable[[GGUFTensor], Tensor],
+    ) -> dict[str, Tensor]:
+        state: dict[str, Tensor] = {}
+        for name, tensor in sorted(self.tensors.items(), key=lambda item: item[1].start):
+            data = data_of(tensor)
+            if tensor.quantised:
+                blocks = _blocks(data, tensor)
+                state[name] = (
+                    blocks if kept(name) else dequantize_gguf_tensor(blocks).to(type_of(name))
+                )
+            else:
+                plain = data.view(PLAIN_TYPES[tensor.kind]).reshape(tensor.shape)
+                state[name] = plain.to(type_of(name))
         return state
+
+
+def _nothing(tensor: GGUFTensor) -> Tensor:
+    return torch.empty(tensor.size, dtype=torch.uint8, device="meta")
 
 
 def _data(file: BufferedReader, tensor: GGUFTensor) -> Tensor:

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import diffusers
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from wan_lora_studio.lora.roles import Expert
 from wan_lora_studio.wan.models.gguf_file import GGUFFile
@@ -23,19 +23,25 @@ from wan_lora_studio.wan.models.matching import (
     require_expert,
     transformer_names,
 )
-from wan_lora_studio.wan.models.weight_file import WeightFile
+from wan_lora_studio.wan.models.weight_file import TypeOf, WeightFile
 
 
 class TransformerFile(Protocol):
+    """`quantised`: whether its weights stay in blocks of few bits."""
+
     @property
-    def quantised(self) -> bool:
-        """Whether its weights stay in blocks of few bits."""
+    def quantised(self) -> bool: ...
 
     def load(self, folder: Path, dtype: torch.dtype) -> Any:
         """The transformer with these weights, on the host, each time anew.
 
         `folder` has its configuration, `dtype` is what it computes in. Raises ModelLoadError.
         """
+        ...
+
+    def empty(self, folder: Path, dtype: torch.dtype) -> Any:
+        """The same without values, for which there is no memory."""
+        ...
 
 
 def match_transformer(
@@ -58,9 +64,15 @@ class _Plain:
     quantised = False
 
     def load(self, folder: Path, dtype: torch.dtype) -> Any:
-        config = diffusers.WanTransformer3DModel.load_config(folder, local_files_only=True)
-        model = empty_transformer(config)
+        model = _model(folder)
         model.load_state_dict(self.file.read(_types(model, dtype)), assign=True)
+        return model.eval()
+
+    def empty(self, folder: Path, dtype: torch.dtype) -> Any:
+        model = _model(folder)
+        type_of = _types(model, dtype)
+        for name, parameter in model.named_parameters():
+            parameter.data = parameter.data.to(type_of(name))
         return model.eval()
 
 
@@ -70,25 +82,46 @@ class _Quantised:
     quantised = True
 
     def load(self, folder: Path, dtype: torch.dtype) -> Any:
-        config = diffusers.WanTransformer3DModel.load_config(folder, local_files_only=True)
-        model = empty_transformer(config)
-        linear = {
-            f"{name}.weight"
-            for name, module in model.named_modules()
-            if isinstance(module, nn.Linear) and not _is_wide(model, name)
-        }
-        state = self.file.read(linear.__contains__, _types(model, dtype))
-        return diffusers.WanTransformer3DModel.from_single_file(
-            state,
-            config=str(folder),
-            quantization_config=diffusers.GGUFQuantizationConfig(compute_dtype=dtype),
-            torch_dtype=dtype,
-            local_files_only=True,
-        )
+        model = _model(folder)
+        state = self.file.read(_linear(model).__contains__, _types(model, dtype))
+        return _with_blocks(state, folder, dtype)
+
+    def empty(self, folder: Path, dtype: torch.dtype) -> Any:
+        model = _model(folder)
+        state = self.file.empty(_linear(model).__contains__, _types(model, dtype))
+        return _with_blocks(state, folder, dtype, device="meta")
 
 
-def _types(model: Any, dtype: torch.dtype) -> Any:
-    """By the name of a weight: fp32 for those that lose visible quality below, else `dtype`."""
+def _with_blocks(
+    state: Mapping[str, Tensor], folder: Path, dtype: torch.dtype, device: str = "cpu"
+) -> Any:
+    return diffusers.WanTransformer3DModel.from_single_file(
+        dict(state),
+        config=str(folder),
+        quantization_config=diffusers.GGUFQuantizationConfig(compute_dtype=dtype),
+        torch_dtype=dtype,
+        device=device,
+        local_files_only=True,
+    )
+
+
+def _model(folder: Path) -> Any:
+    """The transformer of a folder's configuration, without memory for its weights."""
+    config = diffusers.WanTransformer3DModel.load_config(folder, local_files_only=True)
+    return empty_transformer(config)
+
+
+def _linear(model: Any) -> frozenset[str]:
+    """The weights that may stay in blocks: those of linear layers, where fp32 is not needed."""
+    return frozenset(
+        f"{name}.weight"
+        for name, module in model.named_modules()
+        if isinstance(module, nn.Linear) and not _is_wide(model, name)
+    )
+
+
+def _types(model: Any, dtype: torch.dtype) -> TypeOf:
+    """fp32 for those that lose visible quality below it, else `dtype`."""
     return lambda name: torch.float32 if _is_wide(model, name) else dtype
 
 

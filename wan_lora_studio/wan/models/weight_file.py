@@ -22,6 +22,7 @@ from wan_lora_studio.wan.models.matching import require_same
 from wan_lora_studio.wan.models.refusals import some, unusable
 
 Naming = Callable[[set[str]], dict[str, str]]  # the file's names -> {the model's: the file's}
+TypeOf = Callable[[str], torch.dtype]  # by the name of a weight
 SCALES = (".scale_weight", ".weight_scale")  # of the weight of the same layer
 LEFT_OUT = (".scale_input", ".input_scale", ".comfy_quant")  # what is for computing in fp8
 MARKS = ("scaled_fp8",)
@@ -67,14 +68,14 @@ class WeightFile:
         require_same(path, shapes, model)
         return cls(path, names, scales, places)
 
-    def read(self, type_of: Callable[[str], torch.dtype]) -> dict[str, Tensor]:
+    def read(self, type_of: TypeOf) -> dict[str, Tensor]:
         """The weights by the model's names, read one by one, each as `type_of` says for its name.
 
         Raises ModelLoadError.
         """
         return dict(self._tensors(type_of))
 
-    def _tensors(self, type_of: Callable[[str], torch.dtype]) -> Iterator[tuple[str, Tensor]]:
+    def _tensors(self, type_of: TypeOf) -> Iterator[tuple[str, Tensor]]:
         own_names = {theirs: own for own, theirs in self.names.items()}
         for path in sorted(set(self.places.values())):
             try:
