@@ -66,7 +66,7 @@ Folder = Annotated[Path, BeforeValidator(_usable_path)]
 Attention = Literal["native", "flash", "flash_3", "sage", "xformers"]
 
 
-Precision = Literal["bf16", "fp8"]
+Precision = Literal["bf16", "fp8", "int8"]
 
 
 def _usable_source(value: Any) -> Any:
@@ -106,7 +106,8 @@ class ModelEntry(BaseModel):
     precision: Precision = Field(
         default="bf16",
         description="Of the transformers' weights: bf16 (fp32 on a CPU that has room for it), or"
-        " fp8, which takes half the memory and changes the picture a little.",
+        " fp8 or int8, which take half the memory and change the picture a little; int8 needs the"
+        " package torchao. A GGUF file stays in its own bits.",
     )
     boundary_ratio: float | None = Field(
         gt=0, lt=1, description="Share of the noise range below which the low expert runs."

@@ -29,6 +29,7 @@ from wan_lora_studio.errors import ModelLoadError
 from wan_lora_studio.settings import Settings, load_settings
 from wan_lora_studio.wan.models import ModelManager
 from wan_lora_studio.wan.models.gguf_header import DECODED, PLAIN, is_gguf, read_gguf_header
+from wan_lora_studio.wan.models.storage import Storage
 from wan_lora_studio.wan.models.transformer_file import TransformerFile, match_transformer
 
 WIDTH = 256
@@ -57,7 +58,7 @@ def config_of(folder: Path) -> Mapping[str, Any]:
 
 
 def read(path: Path, folder: Path, dtype: torch.dtype = torch.float32) -> Any:
-    return match_transformer(path, config_of(folder), None).load(folder, dtype)
+    return match_transformer(path, config_of(folder), None).load(folder, Storage("bf16", dtype))
 
 
 @pytest.mark.parametrize("kind", QUANTISED)
@@ -162,15 +163,19 @@ def test_so_is_that_of_a_file_of_plain_weights(
 
 
 def same_without_values(file: TransformerFile, folder: Path, dtype: torch.dtype) -> None:
+    storage = Storage("bf16", dtype)
     whole, empty = (
         {
             name: (type(value), value.shape, value.dtype, getattr(value, "quant_type", None))
             for name, value in model.named_parameters()
         }
-        for model in (file.load(folder, dtype), file.empty(folder, dtype))
+        for model in (
+            file.load(folder, Storage("bf16", dtype)),
+            file.empty(folder, Storage("bf16", dtype)),
+        )
     )
     assert whole == empty
-    assert all(value.is_meta for value in file.empty(folder, dtype).parameters())
+    assert all(value.is_meta for value in file.empty(folder, storage).parameters())
 
 
 def without(name: str) -> Callable[[Tensors], Tensors]:

@@ -22,6 +22,7 @@ from wan_lora_studio.errors import ModelLoadError
 from wan_lora_studio.settings import Settings, load_settings
 from wan_lora_studio.wan.memory import Footprint
 from wan_lora_studio.wan.models import ModelManager
+from wan_lora_studio.wan.models.storage import Storage
 from wan_lora_studio.wan.models.transformer_file import match_transformer
 
 Tensors = dict[str, Tensor]
@@ -132,7 +133,7 @@ def test_as_bf16_they_are_what_diffusers_makes_of_the_folder(
     )
     config = diffusers.WanTransformer3DModel.load_config(folder / "t2v" / "transformer")
     file = match_transformer(path, config, None)
-    found = file.load(folder / "t2v" / "transformer", torch.bfloat16).state_dict()
+    found = file.load(folder / "t2v" / "transformer", Storage("bf16", torch.bfloat16)).state_dict()
     wanted = diffusers.WanTransformer3DModel.from_pretrained(
         folder / "t2v", subfolder="transformer", torch_dtype=torch.bfloat16
     ).state_dict()

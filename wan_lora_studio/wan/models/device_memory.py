@@ -10,6 +10,7 @@ from typing import Any
 
 import psutil
 import torch
+from torch.utils._python_dispatch import is_traceable_wrapper_subclass
 
 from wan_lora_studio.errors import VRAMError, links
 
@@ -71,7 +72,15 @@ def weights_in_memory(pipeline: Any) -> dict[str, int]:
 
 def parameter_bytes(part: torch.nn.Module) -> int:
     """Bytes of a part's parameters, also where they are still to be read."""
-    return sum(parameter.numel() * parameter.element_size() for parameter in part.parameters())
+    return sum(_bytes(parameter) for parameter in part.parameters())
+
+
+def _bytes(tensor: torch.Tensor) -> int:
+    """What it takes, also where it consists of several."""
+    if is_traceable_wrapper_subclass(tensor):
+        names, _ = tensor.__tensor_flatten__()
+        return sum(_bytes(getattr(tensor, name)) for name in names)
+    return tensor.numel() * tensor.element_size()
 
 
 def release_memory() -> None:

@@ -12,11 +12,12 @@ import torch
 
 from wan_lora_studio.errors import ModelLoadError
 from wan_lora_studio.lora.roles import Expert
-from wan_lora_studio.settings import ModelEntry, Precision
+from wan_lora_studio.settings import ModelEntry
 from wan_lora_studio.wan.models.device_memory import parameter_bytes
 from wan_lora_studio.wan.models.load_errors import reading
 from wan_lora_studio.wan.models.matching import empty_transformer
 from wan_lora_studio.wan.models.refusals import unusable
+from wan_lora_studio.wan.models.storage import Storage
 from wan_lora_studio.wan.models.transformer_file import TransformerFile, match_transformer
 
 EXPERTS: dict[str, Expert] = {"transformer": "high", "transformer_2": "low"}
@@ -27,30 +28,26 @@ WEIGHT_ENDINGS = (".safetensors", ".bin")
 class ExpertReader:
     """One transformer that can be read: `file` has its weights, or the folder, where it is None.
 
-    What its header says has been matched with the model already. It computes in `dtype`.
+    What its header says has been matched with the model already.
     """
 
     name: str
     folder: Path
     file: TransformerFile | None
-    precision: Precision
-    dtype: torch.dtype
+    storage: Storage
 
     def read(self) -> Any:
         """The transformer on the host, each time anew. Raises ModelLoadError."""
-        return self._stored(
-            self._from_folder()
-            if self.file is None
-            else self.file.load(self.folder / self.name, self.dtype)
-        )
-
-    def _stored(self, model: Any) -> Any:
-        """The transformer with its weights in the row's precision."""
-        if self.precision == "fp8":
-            model.enable_layerwise_casting(
-                storage_dtype=torch.float8_e4m3fn, compute_dtype=self.dtype
+        if self.file is not None:
+            return self.file.load(self.folder / self.name, self.storage)
+        with reading(self.folder):
+            model = diffusers.WanTransformer3DModel.from_pretrained(
+                self.folder,
+                subfolder=self.name,
+                torch_dtype=self.storage.dtype,
+                local_files_only=True,
             )
-        return model
+        return self.storage.narrow(model)
 
     @property
     def nbytes(self) -> int:
@@ -58,23 +55,14 @@ class ExpertReader:
         return parameter_bytes(self.empty())
 
     def empty(self) -> Any:
-        """The same without values, for which there is no memory."""
+        """The same without values, for which there is no memory. Raises ModelLoadError."""
+        if self.file is not None:
+            return self.file.empty(self.folder / self.name, self.storage)
         with reading(self.folder):
             config = diffusers.WanTransformer3DModel.load_config(
                 self.folder / self.name, local_files_only=True
             )
-        model = empty_transformer(config)
-        wide = frozenset(type(model)._keep_in_fp32_modules or ())
-        for path, parameter in model.named_parameters():
-            if wide.isdisjoint(path.split(".")):
-                parameter.data = parameter.data.to(self.dtype)
-        return self._stored(model.eval())
-
-    def _from_folder(self) -> Any:
-        with reading(self.folder):
-            return diffusers.WanTransformer3DModel.from_pretrained(
-                self.folder, subfolder=self.name, torch_dtype=self.dtype, local_files_only=True
-            )
+        return self.storage.empty(empty_transformer(config)).eval()
 
 
 def expert_readers(
@@ -90,6 +78,8 @@ def expert_readers(
         for name, expert in EXPERTS.items()
         if (folder / name / "config.json").is_file()
     }
+    storage = Storage(entry.precision, dtype)
+    storage.require()
     for name, expert in experts.items():
         if name not in files and not _has_weights(folder / name):
             raise _missing(folder / name, expert if len(experts) > 1 else None)
@@ -102,7 +92,7 @@ def expert_readers(
         file = (
             match_transformer(files[name], config, expert if len(experts) > 1 else None)
             if name in files
-            else None
+            else _narrow_folder(folder / name, config, storage)
         )
         if file is not None and file.quantised and entry.precision != "bf16":
             raise unusable(
@@ -110,8 +100,17 @@ def expert_readers(
                 f'its weights are quantised already, and the row asks for "{entry.precision}"',
                 'Set "precision" to "bf16" in the row: a GGUF file stays in its own bits.',
             )
-        found[name] = ExpertReader(name, folder, file, entry.precision, dtype)
+        found[name] = ExpertReader(name, folder, file, storage)
     return found
+
+
+def _narrow_folder(
+    folder: Path, config: Mapping[str, Any], storage: Storage
+) -> TransformerFile | None:
+    """The folder's own weights, to be made narrow one by one; None where diffusers reads them."""
+    if storage.precision == "bf16" or not any(folder.glob("*.safetensors")):
+        return None
+    return match_transformer(folder, config, None)
 
 
 def _has_weights(folder: Path) -> bool:

@@ -15,7 +15,9 @@ from types import MappingProxyType
 from typing import Any, Protocol
 
 import torch
+from diffusers.quantizers.gguf.utils import GGUFParameter
 from torch import Tensor, nn
+from torch.utils._python_dispatch import is_traceable_wrapper_subclass
 
 from wan_lora_studio.wan.models.device_memory import release_memory
 
@@ -147,6 +149,20 @@ def _stand_in(module: nn.Module) -> None:
 
 
 def _nothing_like(weight: Tensor) -> nn.Parameter:
+    """Of the same kind: blocks of few bits stay such, and what is in several parts has them."""
+    if isinstance(weight, GGUFParameter):
+        blocks: nn.Parameter = GGUFParameter(_nothing(weight), quant_type=weight.quant_type)
+        return blocks
+    if is_traceable_wrapper_subclass(weight):
+        names, context = weight.__tensor_flatten__()
+        inner = {name: _nothing(getattr(weight, name)) for name in names}
+        size, stride = weight.shape, weight.stride()
+        whole = type(weight).__tensor_unflatten__(inner, context, size, stride)
+        return nn.Parameter(whole, requires_grad=False)
+    return nn.Parameter(_nothing(weight), requires_grad=False)
+
+
+def _nothing(weight: Tensor) -> Tensor:
     number = float("nan") if weight.is_floating_point() else 0
     value = torch.tensor(number, dtype=torch.float32).to(weight.dtype)
-    return nn.Parameter(value.expand(weight.shape), requires_grad=False)
+    return value.expand(weight.shape)

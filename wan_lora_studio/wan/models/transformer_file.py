@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import diffusers
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from wan_lora_studio.lora.roles import Expert
 from wan_lora_studio.wan.models.gguf_file import GGUFFile
@@ -23,6 +23,7 @@ from wan_lora_studio.wan.models.matching import (
     require_expert,
     transformer_names,
 )
+from wan_lora_studio.wan.models.storage import Storage, is_wide, linear_weights
 from wan_lora_studio.wan.models.weight_file import TypeOf, WeightFile
 
 
@@ -32,14 +33,14 @@ class TransformerFile(Protocol):
     @property
     def quantised(self) -> bool: ...
 
-    def load(self, folder: Path, dtype: torch.dtype) -> Any:
+    def load(self, folder: Path, storage: Storage) -> Any:
         """The transformer with these weights, on the host, each time anew.
 
-        `folder` has its configuration, `dtype` is what it computes in. Raises ModelLoadError.
+        `folder` has its configuration. Raises ModelLoadError.
         """
         ...
 
-    def empty(self, folder: Path, dtype: torch.dtype) -> Any:
+    def empty(self, folder: Path, storage: Storage) -> Any:
         """The same without values, for which there is no memory."""
         ...
 
@@ -63,32 +64,32 @@ class _Plain:
     file: WeightFile
     quantised = False
 
-    def load(self, folder: Path, dtype: torch.dtype) -> Any:
+    def load(self, folder: Path, storage: Storage) -> Any:
         model = _model(folder)
-        model.load_state_dict(self.file.read(_types(model, dtype)), assign=True)
+        storage.prepare(model)
+        for name, weight in self.file.read(_types(model, storage.dtype)):
+            storage.put(model, name, weight)
         return model.eval()
 
-    def empty(self, folder: Path, dtype: torch.dtype) -> Any:
-        model = _model(folder)
-        type_of = _types(model, dtype)
-        for name, parameter in model.named_parameters():
-            parameter.data = parameter.data.to(type_of(name))
-        return model.eval()
+    def empty(self, folder: Path, storage: Storage) -> Any:
+        return storage.empty(_model(folder)).eval()
 
 
 @dataclass(frozen=True)
 class _Quantised:
+    """In its own storage, whatever the row says."""
+
     file: GGUFFile
     quantised = True
 
-    def load(self, folder: Path, dtype: torch.dtype) -> Any:
-        model = _model(folder)
-        state = self.file.read(_linear(model).__contains__, _types(model, dtype))
+    def load(self, folder: Path, storage: Storage) -> Any:
+        model, dtype = _model(folder), storage.dtype
+        state = self.file.read(linear_weights(model).__contains__, _types(model, dtype))
         return _with_blocks(state, folder, dtype)
 
-    def empty(self, folder: Path, dtype: torch.dtype) -> Any:
-        model = _model(folder)
-        state = self.file.empty(_linear(model).__contains__, _types(model, dtype))
+    def empty(self, folder: Path, storage: Storage) -> Any:
+        model, dtype = _model(folder), storage.dtype
+        state = self.file.empty(linear_weights(model).__contains__, _types(model, dtype))
         return _with_blocks(state, folder, dtype, device="meta")
 
 
@@ -111,19 +112,5 @@ def _model(folder: Path) -> Any:
     return empty_transformer(config)
 
 
-def _linear(model: Any) -> frozenset[str]:
-    """The weights that may stay in blocks: those of linear layers, where fp32 is not needed."""
-    return frozenset(
-        f"{name}.weight"
-        for name, module in model.named_modules()
-        if isinstance(module, nn.Linear) and not _is_wide(model, name)
-    )
-
-
 def _types(model: Any, dtype: torch.dtype) -> TypeOf:
-    """fp32 for those that lose visible quality below it, else `dtype`."""
-    return lambda name: torch.float32 if _is_wide(model, name) else dtype
-
-
-def _is_wide(model: Any, name: str) -> bool:
-    return not frozenset(type(model)._keep_in_fp32_modules or ()).isdisjoint(name.split("."))
+    return lambda name: torch.float32 if is_wide(model, name) else dtype

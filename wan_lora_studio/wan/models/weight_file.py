@@ -18,6 +18,7 @@ from torch import Tensor
 
 from wan_lora_studio.errors import LoRAError
 from wan_lora_studio.lora.files import TensorEntry, open_regular, read_header
+from wan_lora_studio.untrusted_json import UntrustedJSONError, read_object
 from wan_lora_studio.wan.models.matching import require_same
 from wan_lora_studio.wan.models.refusals import some, unusable
 
@@ -26,6 +27,8 @@ TypeOf = Callable[[str], torch.dtype]  # by the name of a weight
 SCALES = (".scale_weight", ".weight_scale")  # of the weight of the same layer
 LEFT_OUT = (".scale_input", ".input_scale", ".comfy_quant")  # what is for computing in fp8
 MARKS = ("scaled_fp8",)
+ONE = "diffusion_pytorch_model.safetensors"
+INDEX = f"{ONE}.index.json"
 PICKLES = (b"PK\x03\x04", b"\x80")  # how they begin
 FLOATS = frozenset({"F64", "F32", "F16", "BF16", "F8_E4M3", "F8_E5M2"})
 
@@ -68,14 +71,11 @@ class WeightFile:
         require_same(path, shapes, model)
         return cls(path, names, scales, places)
 
-    def read(self, type_of: TypeOf) -> dict[str, Tensor]:
-        """The weights by the model's names, read one by one, each as `type_of` says for its name.
+    def read(self, type_of: TypeOf) -> Iterator[tuple[str, Tensor]]:
+        """The weights by the model's names, one by one, each as `type_of` says for its name.
 
         Raises ModelLoadError.
         """
-        return dict(self._tensors(type_of))
-
-    def _tensors(self, type_of: TypeOf) -> Iterator[tuple[str, Tensor]]:
         own_names = {theirs: own for own, theirs in self.names.items()}
         for path in sorted(set(self.places.values())):
             try:
@@ -115,8 +115,25 @@ def _entries(path: Path, ignored: frozenset[str]) -> tuple[dict[str, TensorEntry
 
 
 def shards(path: Path) -> list[Path]:
-    """The file itself, or a folder's safetensors files."""
-    return sorted(path.glob("*.safetensors")) if path.is_dir() else [path]
+    """The file itself, or those of a folder: what its index lists, diffusers' one file, or all."""
+    if not path.is_dir():
+        return [path]
+    if (index := path / INDEX).is_file():
+        return sorted({path / Path(name).name for name in _listed(index)})
+    one = path / ONE
+    return [one] if one.is_file() else sorted(path.glob("*.safetensors"))
+
+
+def _listed(index: Path) -> list[str]:
+    """The files that an index of shards names. Raises ModelLoadError."""
+    try:
+        named = read_object(index.read_bytes()).get("weight_map")
+    except (OSError, UntrustedJSONError) as error:
+        raise unusable(index, f"it cannot be read: {error}") from error
+    files = list(named.values()) if isinstance(named, dict) else []
+    if not files or not all(isinstance(name, str) for name in files):
+        raise unusable(index, "it lists no files")
+    return files
 
 
 def _instead(path: Path) -> tuple[str, ...]:
