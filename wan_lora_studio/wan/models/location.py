@@ -38,17 +38,17 @@ def weight_files(settings: Settings, model_type: str) -> dict[str, Path]:
 def _not_here(settings: Settings, model_type: str, found: RowFiles) -> ModelLoadError:
     entry, folder = settings.model(model_type), settings.model_folder(model_type)
     context = {"folder": str(folder), "model_type": model_type, "reason": "model_absent"}
+    partly = found.state == "partly"
+    missing = f" as a whole: {together(found.missing[:3], ', ')} are missing." if partly else "."
     if entry.repo is None:
         return ModelLoadError(
-            f"The model {entry.title!r} is not at {folder}.",
+            f"The model {entry.title!r} is not at {folder}{missing}",
             cause=f"There is no {together(found.missing, ', ')}.",
             suggestions=["Put its diffusers folder (with model_index.json) there."],
             context=context,
         )
-    partly = found.state == "partly"
     return ModelLoadError(
-        f"The model {entry.title!r} is not here"
-        + (f" as a whole: {together(found.missing[:3], ', ')} are missing." if partly else "."),
+        f"The model {entry.title!r} is not here{missing}",
         cause="Models are downloaded only when you ask for it.",
         suggestions=[
             f"Download it on the Models tab, or with: {COMMAND} models download {model_type}",
