@@ -117,6 +117,13 @@ def test_a_row_is_like_another_with_what_a_user_changed_in_that(tmp_path: Path) 
     assert set(settings.weight_files("t2v-A14B-q5")) == {"transformer", "transformer_2"}
 
 
+def test_a_row_may_be_like_one_that_is_given_as_it_is(tmp_path: Path) -> None:
+    row = load_settings().model("t2v-A14B").model_copy(update={"steps": 7})
+    settings = load_settings(models={"t2v-A14B": row})
+    assert settings.model("t2v-A14B") == row
+    assert settings.model("t2v-A14B-q5").steps == 7
+
+
 @pytest.mark.parametrize(
     ("rows", "why"),
     [

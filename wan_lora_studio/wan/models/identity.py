@@ -77,6 +77,10 @@ def _fingerprint(folder: Path, files: Mapping[str, Path]) -> str:
 
 
 def _add(found: hashlib._Hash, name: str, path: Path) -> None:
+    if path.is_dir():  # of shards
+        for shard in sorted(path.glob("*.safetensors")):
+            _add(found, f"{name}/{shard.name}", shard)
+        return
     size = path.stat().st_size
     found.update(f"{name}\0{size}\0".encode())
     with path.open("rb") as file:
