@@ -10,6 +10,7 @@ import torch
 from diffusers import AutoencoderKLWan
 
 from demo.assemble import assembled, save
+from demo.colours import write_colours
 from demo.latents import LatentSet, encode_scenes, normalise, statistics
 from demo.lora_stages import ACCELERATOR_STAGES, LOOK_STAGES
 from demo.parallel import run_together, run_workers
@@ -71,6 +72,11 @@ def build_experts(paths: Paths) -> None:
 def build_model(paths: Paths) -> None:
     pipeline = assembled(paths.vae, paths.text, paths.work / "high", paths.work / "low")
     save(pipeline, paths.model)
+    build_colours(paths)
+
+
+def build_colours(paths: Paths) -> None:
+    write_colours(paths.model)
 
 
 STAGES = (
@@ -79,5 +85,6 @@ STAGES = (
     Stage("latents", "encode training clips and measure their statistics", build_latents),
     Stage("experts", "train both transformers", build_experts),
     Stage("model", "write the pipeline folder", build_model),
+    Stage("colours", "fit the colours that previews show", build_colours),
     *(Stage(*stage) for stage in (*LOOK_STAGES, *ACCELERATOR_STAGES)),
 )

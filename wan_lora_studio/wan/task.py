@@ -126,9 +126,10 @@ class Progress:
 
     `stage` is one of load, apply, text, sample, decode, write; `expert` is the transformer that
     made the step (high or low), `high_steps` how many of the steps are the high one's (None with
-    one transformer); `seconds_left` counts to the end of sampling; `preview` is a
-    JPEG of the middle frame as it looks now. `notes` tell what is in doubt, and what was done about
-    failures so far; `left_out` for each LoRA that is not used any more why that is.
+    one transformer); `seconds_left` counts to the end of sampling; `preview` is the video as it
+    looks now, a JPEG of its middle frame or a moving WebP. `notes` tell what is in doubt, and
+    what was done about failures so far; `left_out` for each LoRA that is not used any more why
+    that is.
     """
 
     stage: str

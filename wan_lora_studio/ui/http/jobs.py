@@ -11,6 +11,7 @@ from lora_ui.http import ErrorRoute
 from wan_lora_studio.jobs.job import Job
 from wan_lora_studio.jobs.news import JobNews
 from wan_lora_studio.jobs.queue import JobQueue
+from wan_lora_studio.media import media_type
 from wan_lora_studio.ui.forms import Submission, TaskForms
 from wan_lora_studio.ui.http.job_models import (
     NOT_FOUND,
@@ -29,6 +30,7 @@ from wan_lora_studio.ui.http.job_models import (
 )
 from wan_lora_studio.ui.messages import job_not_found
 
+PREVIEW_KINDS = ("image/jpeg", "image/webp")  # a still one, and a moving one
 FRESH = {"Cache-Control": "no-store"}
 NOT_NOW: dict[int | str, dict[str, Any]] = {
     **NOT_FOUND,
@@ -126,14 +128,14 @@ def _add_looking(router: APIRouter, queue: JobQueue) -> None:
         "/api/jobs/{job_id}/preview",
         tags=["jobs"],
         response_class=Response,
-        responses={200: {"content": {"image/jpeg": {}}}, **NOT_FOUND},
+        responses={200: {"content": {kind: {} for kind in PREVIEW_KINDS}}, **NOT_FOUND},
     )
     def preview(job_id: JobId) -> Response:
         """The newest preview picture of the job that runs, or ran last."""
         picture = queue.preview(job_id)
         if picture is None:
             raise job_not_found("There is no preview of this run.")
-        return Response(picture, media_type="image/jpeg", headers=FRESH)
+        return Response(picture, media_type=media_type(picture), headers=FRESH)
 
 
 def _add_arranging(router: APIRouter, queue: JobQueue) -> None:

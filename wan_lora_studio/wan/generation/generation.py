@@ -18,9 +18,11 @@ from wan_lora_studio.errors import (
     VRAMError,
     handle_error_with_recovery,
 )
-from wan_lora_studio.wan.generation.decoding import Previewer, decode_latents
+from wan_lora_studio.wan.generation.decoding import decode_latents
 from wan_lora_studio.wan.generation.kept_latents import Kept, KeptLatents
+from wan_lora_studio.wan.generation.latent_preview import colours_of
 from wan_lora_studio.wan.generation.output_checks import Whereabouts, require_picture
+from wan_lora_studio.wan.generation.previewer import Previewer
 from wan_lora_studio.wan.generation.provenance import machine_facts, made_from, metadata
 from wan_lora_studio.wan.generation.recovery import Recovery
 from wan_lora_studio.wan.generation.sampling import Cancel, OnProgress, Sampler, check_cancel
@@ -275,7 +277,12 @@ class _Run:
             self.recovery.prompt,
             tuple(self.recovery.selection),
             # Where whole parts move, the decoder would swap the transformer out at every step.
-            Previewer(pipeline, enabled=wanted, decode=model.offload != "model"),
+            Previewer(
+                pipeline,
+                colours_of(pipeline.vae, model.folder / "vae"),
+                enabled=wanted,
+                decode=model.offload != "model",
+            ),
             self._stages.report,
             self._stages.cancel,
         )

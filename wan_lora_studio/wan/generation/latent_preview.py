@@ -1,17 +1,27 @@
 """Latent preview: one colour for each pixel of the latents, without the decoder.
 
-A linear map for each of Wan's two decoders, told apart by the mean of its first channel. The
+A linear map for each decoder. Wan's two are told apart by the mean of their first channel; their
 numbers are those of ComfyUI, `latent_rgb_factors` of `Wan21` and `Wan22` in
-`comfy/latent_formats.py`.
+`comfy/latent_formats.py`. Another decoder has a file with its own beside it.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional
+
+from wan_lora_studio.untrusted_json import UntrustedJSONError, read_object
+from wan_lora_studio.wan.models import LATENT_COLOURS
+from wan_lora_studio.wan.task import FRAME_STRIDE
+
+LEAST_BRIGHT = 0.03  # of white, that all clips are taken for at least
+RIDGE = 1e-4  # of the squares of the latents, which are about 1
 
 
 @dataclass(frozen=True)
@@ -19,24 +29,69 @@ class LatentColours:
     """`factors`: for each channel red, green and blue; with `bias` they give -1 to 1."""
 
     mean: float
-    bias: tuple[float, float, float]
-    factors: tuple[tuple[float, float, float], ...]
+    bias: tuple[float, ...]
+    factors: tuple[tuple[float, ...], ...]
 
-    def frame(self, latents: Tensor) -> Tensor:
-        """RGB uint8 [height, width, 3] of one normalised latent frame [channels, height, width]."""
+    def frames(self, latents: Tensor) -> Tensor:
+        """RGB uint8 [frames, height, width, 3] of normalised latents [channels, frames, height,
+        width]."""
         colours = torch.tensor(self.factors, device=latents.device)
         bias = torch.tensor(self.bias, device=latents.device)
-        unit = (torch.einsum("chw,cr->hwr", latents.float(), colours) + bias + 1) / 2
+        unit = (torch.einsum("cfhw,cr->fhwr", latents.float(), colours) + bias + 1) / 2
         return (unit.clamp(0, 1) * 255).round().to(torch.uint8).cpu()
 
+    def to_json(self) -> str:
+        return json.dumps(asdict(self), indent=1) + "\n"
 
-def colours_of(vae: Any) -> LatentColours | None:
-    """Those of a decoder's latents; None for a decoder that they are not known of."""
+
+def colours_of(vae: Any, folder: Path) -> LatentColours | None:
+    """Those of a decoder's latents; None for a decoder that they are not known of. `folder` is
+    the decoder's own."""
     means = vae.config.latents_mean
     for known in (WAN21, WAN22):
         if len(means) == len(known.factors) and abs(means[0] - known.mean) < 1e-4:
             return known
-    return None
+    found = _beside(folder)
+    return found if found is not None and len(found.factors) == len(means) else None
+
+
+def fitted(latents: Tensor, videos: Tensor) -> LatentColours:
+    """The map that comes closest to videos, by least squares over all frames but the first.
+
+    That one stands for one frame of the video, each other for four: its latents are others. Dark
+    clips count more, as an error shows more in them.
+
+    `latents`: normalised, [clips, channels, frames, height, width]; `videos`: [clips, 3, frames,
+    height, width], -1 to 1.
+    """
+    latents = latents[:, :, 1:]
+    height, width = latents.shape[-2:]
+    later = functional.avg_pool3d(videos[:, :, 1:], (FRAME_STRIDE, 1, 1))
+    small = functional.adaptive_avg_pool2d(later.transpose(1, 2).flatten(0, 1), (height, width))
+    wanted = small.permute(0, 2, 3, 1).reshape(-1, 3).double()
+    brightness = ((videos + 1) / 2).mean((1, 2, 3, 4)).double()
+    weights = (brightness + LEAST_BRIGHT).rsqrt().repeat_interleave(len(wanted) // len(videos))
+    given = latents.permute(0, 2, 3, 4, 1).reshape(-1, latents.shape[1]).double()
+    given = torch.cat([given, torch.ones_like(given[:, :1])], 1)
+    weighted = (given * (weights / weights.mean())[:, None] ** 2).T
+    squares = weighted @ given
+    squares += RIDGE * len(given) * torch.eye(len(squares), dtype=squares.dtype)
+    *factors, bias = torch.linalg.solve(squares, weighted @ wanted).tolist()
+    rounded = [tuple(round(value, 4) for value in row) for row in (bias, *factors)]
+    return LatentColours(0.0, rounded[0], tuple(rounded[1:]))
+
+
+def _beside(folder: Path) -> LatentColours | None:
+    """From the file there; None where there is none, or another thing."""
+    try:
+        found = read_object((folder / LATENT_COLOURS).read_bytes())
+        rows = [found["bias"], *found["factors"]]
+        read = [tuple(float(value) for value in row) for row in rows]
+    except (OSError, UntrustedJSONError, KeyError, TypeError, ValueError):
+        return None
+    if any(len(row) != 3 for row in read):
+        return None
+    return LatentColours(0.0, read[0], tuple(read[1:]))
 
 
 WAN21 = LatentColours(

@@ -15,8 +15,8 @@ from torch import Tensor
 from wan_lora_studio.errors import CancelledByUser, GenerationError
 from wan_lora_studio.lora.files import NOT_A_PICTURE, picture_of
 from wan_lora_studio.lora.roles import Expert
-from wan_lora_studio.wan.generation.decoding import Previewer
 from wan_lora_studio.wan.generation.output_checks import Whereabouts, require_finite_latents
+from wan_lora_studio.wan.generation.previewer import Previewer
 from wan_lora_studio.wan.task import GenerationTask, Progress
 
 PROMPT_TOKENS = 512  # The length at which Wan was trained.
@@ -138,7 +138,7 @@ class _StepReporter:
                 expert=expert,
                 high_steps=_high_steps(pipeline, steps),
                 seconds_left=passed / done * (steps - done),
-                preview=sampler.previewer.jpeg(tensors["latents"]),
+                preview=sampler.previewer.picture(tensors["latents"]),
             )
         )
         check_cancel(sampler.cancel)

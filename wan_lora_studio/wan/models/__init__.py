@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from wan_lora_studio.lazy_exports import on_first_use
 from wan_lora_studio.wan.models.gguf_header import read_gguf_header
-from wan_lora_studio.wan.models.identity import installed_fingerprint
+from wan_lora_studio.wan.models.identity import LATENT_COLOURS, installed_fingerprint
 from wan_lora_studio.wan.models.offload import ACTIVATION_SHARE, Offload, offload_for
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ACTIVATION_SHARE",
+    "LATENT_COLOURS",
     "LoadedModel",
     "ModelManager",
     "Offload",

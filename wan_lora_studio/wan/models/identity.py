@@ -14,6 +14,7 @@ from wan_lora_studio.model_store import installed_folder
 from wan_lora_studio.settings import Settings
 
 IDENTIFYING = (".json", ".safetensors", ".bin", ".model")
+LATENT_COLOURS = "latent_colours.json"  # beside a decoder: for previews; decides no frame
 WHOLE_UP_TO = 64 << 20  # bytes; of larger files the two ends are read
 END = 1 << 20  # bytes
 NO_FILES: Mapping[str, Path] = MappingProxyType({})
@@ -68,7 +69,8 @@ def _fingerprint(folder: Path, files: Mapping[str, Path]) -> str:
     found = hashlib.sha256()
     for path in sorted(folder.rglob("*")):
         inside = path.relative_to(folder)
-        if path.suffix not in IDENTIFYING or inside.parts[0].startswith(".") or not path.is_file():
+        counts = path.suffix in IDENTIFYING and path.name != LATENT_COLOURS
+        if not counts or inside.parts[0].startswith(".") or not path.is_file():
             continue
         _add(found, inside.as_posix(), path)
     for component, path in sorted(files.items()):
