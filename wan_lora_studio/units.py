@@ -13,3 +13,16 @@ MB = 1_000_000
 def from_mb(megabytes: float) -> int:
     """In bytes."""
     return int(megabytes * MB)
+
+
+def in_gb(size: float) -> str:
+    """Bytes in words: "126.2 GB", or in MB what is less than a tenth of that."""
+    return f"{size / MB / 1000:.1f} GB" if size >= 100 * MB else f"{size / MB:.1f} MB"
+
+
+def in_time(seconds: float) -> str:
+    """Seconds in words: "45 s", "12 min", "3 h 20 min"."""
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min"

@@ -12,7 +12,7 @@ import random
 import struct
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -87,6 +87,10 @@ def _handler(hub: FakeHub) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
+        def handle(self) -> None:
+            with suppress(ConnectionError):  # the other side was killed
+                super().handle()
+
         def log_message(self, *_: Any) -> None:
             pass
 
@@ -98,6 +102,8 @@ def _handler(hub: FakeHub) -> type[BaseHTTPRequestHandler]:
                 self._list("/".join(parts[2:4]), parts[5] if len(parts) > 5 else "main")
             elif parts[0] == "content":
                 self._send(parts[1] + "/" + parts[2], "/".join(parts[3:]))
+            elif len(parts) < 5:
+                self._refuse(404, "EntryNotFound")
             else:
                 self._resolve("/".join(parts[:2]), parts[3], "/".join(parts[4:]))
 

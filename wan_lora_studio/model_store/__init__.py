@@ -6,10 +6,15 @@ neither tasks nor the page.
 
 from __future__ import annotations
 
+from wan_lora_studio.model_store.downloads import Download, ModelDownloads
+from wan_lora_studio.model_store.removal import removable
 from wan_lora_studio.model_store.row_state import RowFiles, installed_folder, row_files
 
 __all__ = [
+    "Download",
+    "ModelDownloads",
     "RowFiles",
     "installed_folder",
+    "removable",
     "row_files",
 ]

@@ -9,20 +9,23 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from wan_lora_studio.errors import StudioError, handle_error_with_recovery
+from wan_lora_studio.errors import ModelLoadError, StudioError, handle_error_with_recovery
 from wan_lora_studio.filesystem import remove
 from wan_lora_studio.model_store.fetching import Work, fetch, verify
 from wan_lora_studio.model_store.hub import Hub
+from wan_lora_studio.model_store.plan import Plan, make_plan
+from wan_lora_studio.model_store.removal import Removal, remove_row
 from wan_lora_studio.model_store.transfer import WAITS, Disk
 from wan_lora_studio.settings import Settings
 
 Kind = Literal["download", "verify"]
 Stage = Literal["waiting", "running", "paused", "cancelled", "failed", "done"]
 ACTIVE: tuple[Stage, ...] = ("waiting", "running")
+KEPT: tuple[Stage, ...] = (*ACTIVE, "paused", "failed")  # whose files may be gone on with
 ENDS_IN = 5.0  # seconds that closing waits
 
 
@@ -77,9 +80,26 @@ class ModelDownloads:
         self._wish: Stage | None = None  # what it is to be instead of done
         self._stop: Callable[[], object] = nothing  # ends the work
 
-    @property
-    def hub(self) -> Hub:
-        return self._hub
+    def plan(self, model_type: str) -> Plan:
+        """What a row needs by the hub's list, and what of it is here. Waits for the hub's answer.
+
+        Raises ModelLoadError, and SettingsError for an unknown row.
+        """
+        self._settings.model(model_type)
+        return asyncio.run(make_plan(self._settings, model_type, self._hub))
+
+    def remove(self, model_type: str, in_use: Iterable[str] = ()) -> Removal:
+        """Remove a row's files, but for those that others need, such as the rows `in_use`. Raises
+        ModelLoadError, and SettingsError for an unknown row."""
+        with self._changed:
+            if self._is_active(model_type):
+                raise self._busy(model_type)
+            shared = [name for name, known in self._known.items() if known.stage in KEPT]
+            removal = remove_row(self._settings, model_type, {*in_use, *shared} - {model_type})
+            self._known.pop(model_type, None)
+            self._work.pop(model_type, None)
+            self._changed.notify_all()
+            return removal
 
     def start(self, model_type: str, kind: Kind = "download") -> Download:
         """Fetch what a row lacks, or check the hashes of what is here, after what was asked for
@@ -126,6 +146,14 @@ class ModelDownloads:
             self._order.clear()
             self._end_work("paused")
             self._changed.wait_for(lambda: not self._runs, ENDS_IN)
+
+    def _busy(self, model_type: str) -> ModelLoadError:
+        return ModelLoadError(
+            f"{self._settings.model(model_type).title} is being downloaded or verified.",
+            cause="Its files cannot be removed meanwhile.",
+            suggestions=["Cancel that first."],
+            context={"reason": "busy_here"},
+        )
 
     def _is_active(self, model_type: str) -> bool:
         known = self._known.get(model_type)

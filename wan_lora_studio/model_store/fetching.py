@@ -16,6 +16,7 @@ from wan_lora_studio.errors import ModelLoadError
 from wan_lora_studio.filesystem import rename
 from wan_lora_studio.model_store.hub import Hub
 from wan_lora_studio.model_store.notes import (
+    DAMAGED,
     PARTS,
     Note,
     read_note,
@@ -29,7 +30,6 @@ from wan_lora_studio.settings import Settings
 from wan_lora_studio.units import from_mb
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
-DAMAGED = ".damaged"  # what a file is called whose hash is wrong
 
 
 @dataclass

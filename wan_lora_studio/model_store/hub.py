@@ -6,16 +6,17 @@ asynchronously, so that every wait on the network can be cancelled at once.
 
 from __future__ import annotations
 
+import asyncio
 import struct
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
 
-from huggingface_hub import constants, get_async_session, hf_hub_url, hf_raise_for_status
+from huggingface_hub import constants, get_async_session, hf_raise_for_status
 from huggingface_hub.errors import (  # type: ignore[attr-defined]
-    HFValidationError,
     HTTPError,
     OfflineModeIsEnabled,
 )
@@ -32,6 +33,7 @@ __all__ = ["HTTPError", "Hub"]
 MAIN = "main"
 FIRST_BYTES = 100_000  # most headers are in them
 MOST_HEADER = 100_000_000  # bytes; the limit of the format
+FRESH_FOR = 300.0  # seconds that a listing is not asked for again
 LENGTH = 8  # bytes of the header's own length
 
 
@@ -41,12 +43,23 @@ class Hub:
     def __init__(self, endpoint: str | None = None, *, allowed: bool = True) -> None:
         self._endpoint = (endpoint or constants.ENDPOINT).rstrip("/")
         self._allowed = allowed
+        self._listed: dict[tuple[str, str | None], tuple[float, Listing]] = {}
 
     async def listing(self, repo: str, revision: str | None = None) -> Listing:
-        """All files of a repository, with sizes and hashes. Raises ModelLoadError."""
+        """All files of a repository, with sizes and hashes, as they were some minutes ago at most.
+
+        Raises ModelLoadError.
+        """
+        asked, known = self._listed.get((repo, revision), (0.0, None))
+        if known is None or time.monotonic() - asked > FRESH_FOR:
+            known = await self._ask(repo, revision)
+            self._listed[repo, revision] = (time.monotonic(), known)
+        return known
+
+    async def _ask(self, repo: str, revision: str | None) -> Listing:
         with self._failures(repo, revision):
             name = quote(revision or MAIN, safe="")
-            url = f"{self._endpoint}/api/models/{repo}/revision/{name}"
+            url = f"{self._endpoint}/api/models/{quote(repo)}/revision/{name}"
             async with self._answer(url, params={"blobs": "true"}) as response:
                 await response.aread()
                 info: Any = ModelInfo(**response.json())  # type: ignore[no-untyped-call]
@@ -67,7 +80,7 @@ class Hub:
         """The bytes of a file, and where in it they begin: at `start`, or at 0 where the server
         cannot begin there. Raises ModelLoadError; HTTPError where the connection is cut."""
         with self._failures(repo, commit, path):
-            url = hf_hub_url(repo, path, revision=commit, endpoint=self._endpoint)
+            url = self._url(repo, commit, path)
             ranges = {"Range": f"bytes={start}-"} if start else {}
             async with self._answer(url, headers=ranges) as response:
                 partial = response.status_code == HTTPStatus.PARTIAL_CONTENT
@@ -94,9 +107,7 @@ class Hub:
 
     async def _start(self, listing: Listing, file: RemoteFile, size: int) -> bytes:
         with self._failures(listing.repo, listing.commit, file.path):
-            url = hf_hub_url(
-                listing.repo, file.path, revision=listing.commit, endpoint=self._endpoint
-            )
+            url = self._url(listing.repo, listing.commit, file.path)
             wanted = {"Range": f"bytes=0-{max(size - 1, 0)}"}
             found = bytearray()
             async with self._answer(url, headers=wanted) as response:
@@ -106,14 +117,18 @@ class Hub:
                         break
         return bytes(found[:size])
 
+    def _url(self, repo: str, commit: str, path: str) -> str:
+        return f"{self._endpoint}/{quote(repo)}/resolve/{quote(commit, safe='')}/{quote(path)}"
+
     @asynccontextmanager
     async def _answer(
         self, url: str, headers: dict[str, str] | None = None, **more: Any
     ) -> AsyncIterator[Any]:
         if not self._allowed:
             raise offline("local_files_only is set in the settings.")
-        # Compressed, a part of a file could not be asked for.
-        sent = {**build_hf_headers(), "Accept-Encoding": "identity", **(headers or {})}
+        # In a thread, as it may ask the hub. Compressed, no part of a file could be asked for.
+        own = await asyncio.to_thread(build_hf_headers)
+        sent = {**own, "Accept-Encoding": "identity", **(headers or {})}
         timeout = constants.HF_HUB_DOWNLOAD_TIMEOUT
         async with (
             get_async_session() as session,
@@ -132,7 +147,7 @@ class Hub:
             yield
         except OfflineModeIsEnabled as error:
             raise offline("HF_HUB_OFFLINE is set in the environment.") from error
-        except (HTTPError, HFValidationError) as error:
+        except HTTPError as error:
             raise hub_failure(error, repo, revision, self._endpoint, path) from error
 
 

@@ -16,6 +16,7 @@ from wan_lora_studio.filesystem import remove
 
 NOTES = Path(".cache") / "huggingface" / "download"
 PARTS = Path(".download")
+DAMAGED = ".damaged"  # after the name of a file whose hash is wrong
 COMMIT = re.compile(r"[0-9a-f]{40}")
 
 

@@ -9,10 +9,16 @@ from pathlib import Path
 
 from wan_lora_studio.errors import ModelLoadError
 from wan_lora_studio.filesystem import remove
-from wan_lora_studio.model_store.listing import INDEX, RemoteFile, needed
-from wan_lora_studio.model_store.notes import NOTES, PARTS, remove_note
+from wan_lora_studio.model_store.listing import INDEX
+from wan_lora_studio.model_store.notes import NOTES, remove_note
 from wan_lora_studio.model_store.plan import no_source
-from wan_lora_studio.model_store.row_state import Source, row_files, sources
+from wan_lora_studio.model_store.row_state import (
+    Source,
+    local_files,
+    parts_in,
+    row_files,
+    sources,
+)
 from wan_lora_studio.settings import Settings
 
 
@@ -36,13 +42,13 @@ def removable(settings: Settings, model_type: str, in_use: Iterable[str] = ()) -
         raise no_source(settings, model_type)
     for source in found:
         _require_ours(settings, model_type, source)
-    own = {file: source for source in found for file in _local(source)}
+    own = {file: source for source in found for file in local_files(source)}
     kept: dict[Path, str] = {}
     for name in settings.models:
         if name != model_type:
             kept |= dict.fromkeys(_needed_by(settings, name, name in set(in_use)), name)
     going = [file for file in own if file.resolve() not in kept]
-    parts = [part for source in found for part in _parts(source)]
+    parts = [part for source in found for part in parts_in(source.folder)]
     if not going and not parts:
         raise _nothing(settings, model_type, own, kept)
     sharing = {kept[file.resolve()] for file in own if file.resolve() in kept}
@@ -89,19 +95,6 @@ def _require_ours(settings: Settings, model_type: str, source: Source) -> None:
         )
 
 
-def _local(source: Source) -> list[Path]:
-    """The files of a source that are here, by its own rule of what is needed, and those of it that
-    were found damaged."""
-    if source.only:
-        return [file for path in source.only if (file := source.folder / path).is_file()]
-    if not source.folder.is_dir():
-        return []
-    paths = [path for path in source.folder.rglob("*") if path.is_file()]
-    inside = {path.relative_to(source.folder).as_posix(): path for path in paths}
-    listed = [RemoteFile(name.removesuffix(".damaged"), 0, name) for name in inside]
-    return [inside[file.etag] for file in needed(listed, source.without_weights)]
-
-
 def _needed_by(settings: Settings, name: str, in_use: bool) -> list[Path]:
     """Files that another row needs, by their real paths."""
     files = settings.weight_files(name)
@@ -111,12 +104,8 @@ def _needed_by(settings: Settings, name: str, in_use: bool) -> list[Path]:
         if source.repo is None
     ]
     if in_use or row_files(settings, name).state == "here":
-        named += [file for source in sources(settings, name) for file in _local(source)]
+        named += [file for source in sources(settings, name) for file in local_files(source)]
     return [path.resolve() for path in named]
-
-
-def _parts(source: Source) -> list[Path]:
-    return sorted((source.folder / PARTS).glob("*.part"))
 
 
 def _drop_empty(folder: Path) -> None:

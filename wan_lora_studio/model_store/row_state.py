@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
-from wan_lora_studio.model_store.listing import INDEX
+from wan_lora_studio.model_store.listing import INDEX, RemoteFile, needed
 from wan_lora_studio.model_store.model_folder import missing_files
+from wan_lora_studio.model_store.notes import DAMAGED, PARTS
 from wan_lora_studio.settings import Settings
 
 State = Literal["here", "partly", "absent"]
@@ -32,11 +33,13 @@ class Source:
 
 @dataclass(frozen=True)
 class RowFiles:
-    """`folder` is where the row is loaded from, or would be; `missing` names files in words."""
+    """`folder` is where the row is loaded from, or would be; `missing` names files in words;
+    `size` is what is here of it, in bytes, with what has arrived in part."""
 
     state: State
     folder: Path
     missing: tuple[str, ...]
+    size: int
 
 
 def row_files(settings: Settings, model_type: str) -> RowFiles:
@@ -45,10 +48,41 @@ def row_files(settings: Settings, model_type: str) -> RowFiles:
     files = settings.weight_files(model_type)
     lacking = [str(path) for path in files.values() if not path.exists()]
     missing = (*missing, *lacking)
-    if not missing:
-        return RowFiles("here", folder, ())
-    begun = len(lacking) < len(files) or _holds_files(folder)
-    return RowFiles("partly" if begun else "absent", folder, missing)
+    without = frozenset(settings.model(model_type).weights)
+    own = local_files(Source("", None, folder, without_weights=without))
+    size = sum(map(_size, [*own, *files.values(), *parts_in(folder)]))
+    state: State = "here" if not missing else "partly" if size else "absent"
+    return RowFiles(state, folder, missing, size)
+
+
+def local_files(source: Source) -> list[Path]:
+    """The files of a source that are here, by its own rule of what is needed, and those of it that
+    were found damaged."""
+    folder = source.folder
+    if source.only:
+        return [file for path in source.only if (file := folder / path).is_file()]
+    if not folder.is_dir():
+        return []
+    inside = {
+        path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()
+    }
+    listed = [RemoteFile(name.removesuffix(DAMAGED), 0, name) for name in inside]
+    return [inside[file.etag] for file in needed(listed, source.without_weights)]
+
+
+def parts_in(folder: Path) -> list[Path]:
+    """Files that have arrived in part."""
+    return sorted((folder / PARTS).glob("*.part"))
+
+
+def _size(path: Path) -> int:
+    """In bytes; of a folder, of the files in it; 0 where there is nothing."""
+    try:
+        if path.is_dir():
+            return sum(each.stat().st_size for each in path.rglob("*") if each.is_file())
+        return path.stat().st_size
+    except OSError:
+        return 0
 
 
 def sources(settings: Settings, model_type: str) -> tuple[Source, ...]:
@@ -93,7 +127,3 @@ def _cached(repo: str, revision: str | None) -> Path | None:
 
     found = try_to_load_from_cache(repo, INDEX, revision=revision)
     return Path(found).parent if isinstance(found, str) else None
-
-
-def _holds_files(folder: Path) -> bool:
-    return folder.is_dir() and any(path.is_file() for path in folder.rglob("*"))

@@ -90,6 +90,7 @@ class PartialFile:
 
     def add(self, chunk: bytes) -> None:
         self._file.write(chunk)
+        self._file.flush()  # so that a crash loses none of it
         self._hash.update(chunk)
         self.at += len(chunk)
 

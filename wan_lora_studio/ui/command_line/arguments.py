@@ -18,6 +18,7 @@ EXAMPLES = f"""examples:
   {COMMAND} --port 8000 --model demo --no-browser
   {COMMAND} restore library
   {COMMAND} loras add downloads/style.safetensors
+  {COMMAND} models download ti2v-5B
   {COMMAND} generate --like outputs/circle.mp4 --seed 8
   {COMMAND} generate --prompt "a red circle moving left on a navy background" \\
       --lora style=0.8 --lora motion=high:1.0,low:0.4 --seed 7 --out circle.mp4
@@ -63,6 +64,7 @@ def build_parser(version: str) -> argparse.ArgumentParser:
     _add_generate(commands, shared)
     _add_restore(commands, shared)
     _add_loras(commands, shared)
+    _add_models(commands, shared)
     return parser
 
 
@@ -171,6 +173,32 @@ def _add_loras(commands: Any, shared: argparse.ArgumentParser) -> None:
     action("verdict", "Say whether a file or a LoRA fits the model (--model).").add_argument(
         "file", metavar="FILE"
     )
+
+
+def _add_models(commands: Any, shared: argparse.ArgumentParser) -> None:
+    parser = commands.add_parser(
+        "models",
+        parents=[shared],
+        help="list, check, download, verify and remove models",
+        description="See which models of the model table are here, and get the others. NAME is a"
+        " key of the table. A download that ends early goes on where it stopped.",
+    )
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+
+    def action(name: str, words: str, *, named: bool = True) -> argparse.ArgumentParser:
+        added = actions.add_parser(name, parents=[shared], help=words, description=words)
+        if named:
+            added.add_argument("name", metavar="NAME")
+        return cast(argparse.ArgumentParser, added)
+
+    listed = action("list", "List the models, and whether each is here.", named=False)
+    check = action("check", "Say what a model takes and what is missing, by the hub's list.")
+    for added in (listed, check):
+        added.add_argument("--json", action="store_true", help="answer with one JSON value")
+    action("download", "Download what is missing of a model.")
+    action("verify", "Compare a model's files with the hub's hashes.")
+    remove = action("remove", "Remove a model's files, but for those that other models need.")
+    remove.add_argument("--yes", action="store_true", help="remove them without being asked")
 
 
 def parse_lora_argument(text: str) -> tuple[str, Any]:

@@ -1,4 +1,4 @@
-"""Entry of the command: the page, one video, the LoRAs, or a copy of our own files."""
+"""Entry of the command: the page, one video, the LoRAs, the models, or a copy of our files."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import io
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from wan_lora_studio.errors import StorageError, StudioError
 from wan_lora_studio.installed_versions import versions
@@ -19,12 +19,16 @@ from wan_lora_studio.shipped import put_demo_loras
 from wan_lora_studio.ui.command_line.arguments import build_parser, read_login, settings_overrides
 from wan_lora_studio.ui.command_line.generate import run_generate
 from wan_lora_studio.ui.command_line.loras import run_loras
+from wan_lora_studio.ui.command_line.models import run_models
 from wan_lora_studio.ui.command_line.restore import run_restore
 from wan_lora_studio.ui.messages import in_words
 from wan_lora_studio.wan.found_models import found_models, load_settings
 from wan_lora_studio.wan.lora_manager import LoRAManager
 
 INTERRUPTED = 130
+Command = Callable[[argparse.Namespace, Settings], int]
+WITHOUT_LIBRARY: Mapping[str, Command] = {"restore": run_restore, "models": run_models}
+WITH_LIBRARY: Mapping[str, Command] = {"generate": run_generate, "loras": run_loras}
 
 logger = logging.getLogger(__name__)
 
@@ -39,15 +43,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         settings = load_settings(**config, **settings_overrides(arguments))
         start_logging(settings, "app", log_level)
         log_left_out(settings)
-        if arguments.command == "generate":
-            begin_library(settings)
-            return run_generate(arguments, settings)
-        if arguments.command == "restore":
-            return run_restore(arguments, settings)
-        if arguments.command == "loras":
-            begin_library(settings)
-            return run_loras(arguments, settings)
+        if arguments.command in WITHOUT_LIBRARY:
+            return WITHOUT_LIBRARY[arguments.command](arguments, settings)
         begin_library(settings)
+        if arguments.command in WITH_LIBRARY:
+            return WITH_LIBRARY[arguments.command](arguments, settings)
         return run_page(arguments, settings, log_level)
     except StudioError as error:
         print(in_words(error), file=sys.stderr)
