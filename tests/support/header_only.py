@@ -92,12 +92,16 @@ def shards(folder: Path, shapes: Shapes, dtype: str = "BF16", count: int = 3) ->
 
 
 def gguf_file(path: Path, shapes: Shapes, kind: str) -> Path:
-    """Matrices are of this type, all else is fp16."""
+    """Matrices are of this type, all else is fp16. `Q4_K_M` is what tools make of it: a third of
+    the numbers is kept in Q6_K."""
+    plain, mixed = kind.removesuffix("_M"), kind.endswith("_M")
     path.parent.mkdir(parents=True, exist_ok=True)
     writer = gguf.GGUFWriter(path, "wan")
     size = 0
     for name, shape in shapes.items():
-        stored = kind if len(shape) == 2 and shape[-1] % 256 == 0 else "F16"
+        stored = plain if len(shape) == 2 and shape[-1] % 256 == 0 else "F16"
+        if mixed and stored == plain and name.endswith((".v.weight", ".ffn.2.weight")):
+            stored = "Q6_K"
         block, block_bytes = GGML_QUANT_SIZES[GGMLQuantizationType[stored]]
         nbytes = prod(shape) // block * block_bytes
         number = GGMLQuantizationType[stored]

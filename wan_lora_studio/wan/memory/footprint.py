@@ -20,14 +20,14 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from wan_lora_studio.errors import LoRAError
+from wan_lora_studio.errors import LoRAError, ModelLoadError
 from wan_lora_studio.lora.files import read_header
 from wan_lora_studio.settings import Precision
 from wan_lora_studio.units import MB
-from wan_lora_studio.wan.models import Offload
+from wan_lora_studio.wan.models import Offload, is_gguf, read_gguf_header
 from wan_lora_studio.wan.task import FRAME_STRIDE, GenerationTask
 
-WEIGHT_SUFFIXES = (".safetensors", ".bin")
+WEIGHT_SUFFIXES = (".safetensors", ".sft", ".bin", ".gguf")
 DECODE_PER_PIXEL = 52  # values of fp32 per pixel and channel of the decoder's first width
 DECODE_PER_PATCHED_PIXEL = 18  # the same where the decoder works on patches of 2×2, as the 5B's
 DECODE_FIXED = 250 * MB
@@ -61,7 +61,8 @@ class Footprint:
     `parameters` counts by component; `dim` and `width` are of the transformer and the decoder;
     `token` is the side in pixels of what one token stands for; `per_pixel` counts what decoding
     takes for each pixel and channel. `streamed` counts what is on the GPU at once of a component
-    that is brought there block by block. `fp8`: the transformers have numbers of one byte.
+    that is brought there block by block. `fp8`: the transformers have numbers of one byte, as
+    in fp8 and int8. Of components that are `quantised` in their files, the counts are bytes.
     """
 
     parameters: Mapping[str, int]
@@ -71,6 +72,7 @@ class Footprint:
     per_pixel: int = DECODE_PER_PIXEL
     streamed: Mapping[str, int] = field(default_factory=dict)
     fp8: bool = False
+    quantised: frozenset[str] = frozenset()
 
     @classmethod
     def of(
@@ -85,9 +87,7 @@ class Footprint:
         heads = int(transformer.get("num_attention_heads", 40))
         patch = transformer.get("patch_size") or [1, 2, 2]
         counts = {
-            part.name: _counts(
-                part.name, [files[part.name]] if part.name in files else part.iterdir()
-            )
+            part.name: _counts(part.name, _weight_files(files.get(part.name, part)))
             for part in sorted(folder.iterdir())
             if part.is_dir()
         }
@@ -98,7 +98,8 @@ class Footprint:
             int(vae.get("scale_factor_spatial") or 8) * int(patch[-1]),
             DECODE_PER_PATCHED_PIXEL if (vae.get("patch_size") or 1) > 1 else DECODE_PER_PIXEL,
             {name: part for name, (_, part) in counts.items()},
-            precision == "fp8",
+            precision != "bf16",
+            frozenset(name for name, path in files.items() if is_gguf(path)),
         )
 
     def weights(self, width_bytes: int) -> dict[str, int]:
@@ -115,6 +116,8 @@ class Footprint:
     def _width(self, component: str, width_bytes: int) -> int:
         if component == "vae":
             return 4
+        if component in self.quantised:
+            return 1
         return 1 if self.fp8 and component.startswith("transformer") else width_bytes
 
     def sampling(self, task: GenerationTask, width_bytes: int) -> int:
@@ -307,23 +310,34 @@ def _config(folder: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
+def _weight_files(place: Path) -> list[Path]:
+    """Those in a folder, or the one file."""
+    paths = place.iterdir() if place.is_dir() else [place]
+    return [path for path in paths if path.suffix in WEIGHT_SUFFIXES and path.is_file()]
+
+
+def _tensor_counts(path: Path) -> dict[str, int]:
+    """How many numbers each tensor has; of a GGUF file, how many bytes."""
+    if is_gguf(path):
+        return {name: tensor.size for name, tensor in read_gguf_header(path).tensors.items()}
+    return {name: prod(entry.shape) for name, entry in read_header(path).tensors.items()}
+
+
 def _counts(component: str, paths: Iterable[Path]) -> tuple[int, int]:
     """How many numbers a component's weight files hold, half of the bytes where it can't be told
     (pickles of bf16); and how many are needed at once where they are streamed: those outside of
-    blocks and two blocks, or all of the decoder, or two of the largest tensors of another part."""
+    blocks and two blocks, or all of the decoder, or two of the largest tensors of another part.
+    Of GGUF files bytes are counted."""
     total = outside = largest = 0
     blocks: dict[str, int] = defaultdict(int)
     for path in paths:
-        if path.suffix not in WEIGHT_SUFFIXES or not path.is_file():
-            continue
         try:
-            tensors = read_header(path).tensors
-        except LoRAError:
+            counts = _tensor_counts(path)
+        except (LoRAError, ModelLoadError):
             total += path.stat().st_size // 2
             largest = total
             continue
-        for name, entry in tensors.items():
-            count = prod(entry.shape)
+        for name, count in counts.items():
             total, largest = total + count, max(largest, count)
             if block := BLOCK.search(name):
                 blocks[name[: block.end()]] += count

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from wan_lora_studio.lazy_exports import on_first_use
-from wan_lora_studio.wan.models.gguf_header import read_gguf_header
+from wan_lora_studio.wan.models.gguf_header import is_gguf, read_gguf_header
 from wan_lora_studio.wan.models.identity import LATENT_COLOURS, installed_fingerprint
 from wan_lora_studio.wan.models.offload import ACTIVATION_SHARE, Offload, offload_for
 
@@ -34,6 +34,7 @@ __all__ = [
     "choose_device",
     "free_memory",
     "installed_fingerprint",
+    "is_gguf",
     "is_out_of_memory",
     "offload_for",
     "read_gguf_header",
