@@ -13,6 +13,7 @@ from wan_lora_studio.errors import ModelLoadError
 from wan_lora_studio.model_store import Download, ModelDownloads, removable, row_files
 from wan_lora_studio.settings import Settings
 from wan_lora_studio.units import in_gb, in_time
+from wan_lora_studio.wan.found_models import found_models
 
 STATES = {"here": "here", "partly": "in part", "absent": "not here"}
 LINE_WIDTH = 76
@@ -35,7 +36,17 @@ def _list(arguments: argparse.Namespace, settings: Settings) -> int:
         size = in_gb(row["size"]) if row["size"] else ""
         print(f"{row['name']:<18} {STATES[row['state']]:<9} {size:>9}  {row['title']}")
     print(f"'{COMMAND} models check NAME' says what one needs.")
+    _print_left_out(settings)
     return 0
+
+
+def _print_left_out(settings: Settings) -> None:
+    """What lies in other programs' folders and makes no row."""
+    left_out = found_models(settings).left_out
+    if left_out:
+        print(f"\nFiles of other programs that are not offered ({len(left_out)}):")
+    for each in left_out:
+        print(f"{each.path}: {each.why}.\n    {each.advice}")
 
 
 def _row(name: str, settings: Settings) -> dict[str, Any]:
