@@ -80,10 +80,15 @@ def hashed_records(facts: VideoFacts, loras: LoRALibrary) -> Records:
 
 
 def restore(
-    facts: VideoFacts, records: Records, settings: Settings, fingerprint: str | None = None
+    facts: VideoFacts,
+    records: Records,
+    settings: Settings,
+    fingerprint: str | None = None,
+    precision: str = "",
 ) -> Restored:
     """`records` are the library's, by name, with the hashes as far as they are known;
-    `fingerprint` is that of the files here of the model that the video names."""
+    `fingerprint` is that of the files here of the model that the video names, `precision` what
+    its weights are in, "" as its row says."""
     restored = Restored(
         facts.source, _fields(facts, settings), notes=list(facts.notes), what=facts.what
     )
@@ -91,7 +96,7 @@ def restore(
     if model in settings.models:
         row = settings.models[model]
         restored.notes.extend(of_the_model(facts, row.title, fingerprint))
-        restored.notes.extend(of_the_precision(facts, row.title, row.precision))
+        restored.notes.extend(of_the_precision(facts, row.title, precision or row.precision))
     elif model is not None:
         del restored.fields["model_type"]
         restored.notes.append(f"There is no model {model!r} here; the model is left as it is.")

@@ -24,11 +24,16 @@ from torch import Tensor
 
 from tests.support.gguf_files import write_gguf
 from tests.support.own_names import wans_own
+from tests.support.studio import Studio
 from tests.support.tiny_models import save_tiny_model, table_row, tiny_inputs, tiny_transformer
 from wan_lora_studio.errors import ModelLoadError
+from wan_lora_studio.results import read_facts
+from wan_lora_studio.results.differences import of_the_precision
 from wan_lora_studio.settings import Settings, load_settings
-from wan_lora_studio.wan.models import ModelManager
+from wan_lora_studio.wan.memory import Footprint
+from wan_lora_studio.wan.models import ModelManager, precision_of
 from wan_lora_studio.wan.models.gguf_header import DECODED, PLAIN, is_gguf, read_gguf_header
+from wan_lora_studio.wan.models.identity import ModelIdentity
 from wan_lora_studio.wan.models.storage import Storage
 from wan_lora_studio.wan.models.transformer_file import TransformerFile, match_transformer
 
@@ -314,3 +319,53 @@ def test_a_row_names_each_experts_file(tensors: Tensors, tmp_path: Path) -> None
     for words, row in refused.items():
         with pytest.raises(ModelLoadError, match=words):
             ModelManager(settings_with(folder, row, tmp_path)).load("t2v")
+
+
+@pytest.mark.parametrize("kind", ["Q8_0", "Q4_K"])
+def test_memory_is_counted_as_it_is_stored(kind: str, tmp_path: Path) -> None:
+    folder = save_tiny_model(tmp_path / "t2v", "t2v", width=WIDTH)
+    wide = tiny_transformer(layers=6, width=WIDTH).state_dict()
+    path = write_gguf(tmp_path / "high.gguf", wide, kind)
+    config = {**config_of(folder / "transformer"), "num_layers": 6}
+    loaded = match_transformer(path, config, None).empty(
+        saved_config(config, tmp_path), Storage("bf16", torch.bfloat16)
+    )
+    found = Footprint.of(folder, files={"transformer": path})
+    held = sum(value.numel() * value.element_size() for value in loaded.parameters())
+    # The few weights that stay in fp32 are counted as bf16.
+    assert found.weights(2)["transformer"] == pytest.approx(held, rel=0.1)
+    streamed = found.weights_at_once(2)["transformer"]
+    assert found.weights(2)["transformer"] / 3 < streamed < found.weights(2)["transformer"] / 1.5
+    assert found.weights(2)["transformer_2"] == Footprint.of(folder).weights(2)["transformer_2"]
+
+
+def saved_config(config: Mapping[str, Any], folder: Path) -> Path:
+    diffusers.WanTransformer3DModel.from_config(dict(config)).save_config(folder / "config")
+    return folder / "config"
+
+
+def test_the_file_is_part_of_what_the_model_is_and_the_unused_one_is_not(
+    tensors: Tensors, tmp_path: Path
+) -> None:
+    folder = save_tiny_model(tmp_path / "t2v", "t2v", width=WIDTH)
+    files = [write_gguf(tmp_path / f"{kind}.gguf", tensors, kind) for kind in ("Q8_0", "Q4_0")]
+    prints = [ModelIdentity.of(folder, files={"transformer": path}).fingerprint for path in files]
+    assert len({*prints, ModelIdentity.of(folder).fingerprint}) == 3
+    (folder / "transformer" / "diffusion_pytorch_model.safetensors").unlink()
+    again = ModelIdentity.of(folder, files={"transformer": files[0]})
+    assert again.fingerprint == prints[0]
+
+
+def test_a_video_says_what_its_weights_were_in(tensors: Tensors, tmp_path: Path) -> None:
+    folder = save_tiny_model(tmp_path / "t2v", "t2v", width=WIDTH)
+    path = write_gguf(tmp_path / "high.gguf", tensors, "Q5_K")
+    settings = settings_with(folder, {"weights": {"transformer": str(path)}}, tmp_path)
+    result = Studio(settings, ModelManager(settings)).run(steps=1)
+    with Path(result.video_path).open("rb") as file:
+        facts = read_facts(file)
+    assert facts.metadata["environment"]["precision"] == "gguf Q5_K and bf16"
+    row = settings.model("t2v")
+    assert precision_of(row, settings.weight_files("t2v")) == "gguf Q5_K and bf16"
+    assert of_the_precision(facts, row.title, "gguf Q5_K and bf16") == []
+    (told,) = of_the_precision(facts, row.title, "bf16")
+    assert "gguf Q5_K" in told

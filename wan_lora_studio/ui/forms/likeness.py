@@ -10,7 +10,7 @@ from wan_lora_studio.errors import GenerationError
 from wan_lora_studio.results import hashed_records, read_facts, restore
 from wan_lora_studio.settings import Settings
 from wan_lora_studio.wan.lora_manager import LoRAManager
-from wan_lora_studio.wan.models import installed_fingerprint
+from wan_lora_studio.wan.models import installed_fingerprint, precision_of
 
 if TYPE_CHECKING:
     from wan_lora_studio.results import Restored, VideoFacts
@@ -48,7 +48,9 @@ def restored_here(facts: VideoFacts, settings: Settings, loras: LoRAManager) -> 
     """With the library and the model's files as they are here."""
     model = facts.task.get("model_type", "")
     fingerprint = installed_fingerprint(settings, model) if facts.fingerprint else None
-    return restore(facts, hashed_records(facts, loras), settings, fingerprint)
+    row = settings.models.get(model)
+    precision = precision_of(row, settings.weight_files(model)) if row else ""
+    return restore(facts, hashed_records(facts, loras), settings, fingerprint, precision)
 
 
 def _missing(lora: dict[str, Any]) -> str:

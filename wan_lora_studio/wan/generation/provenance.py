@@ -12,7 +12,7 @@ import torch
 
 from wan_lora_studio.installed_versions import versions
 from wan_lora_studio.settings import Settings
-from wan_lora_studio.wan.models import LoadedModel, free_memory, total_memory
+from wan_lora_studio.wan.models import LoadedModel, free_memory, precision_of, total_memory
 from wan_lora_studio.wan.task import GenerationTask
 
 METADATA_FORMAT = 2
@@ -46,7 +46,7 @@ def environment_facts(model: LoadedModel, settings: Settings) -> dict[str, Any]:
             for name, part in parts.items()
             if part is not None
         },
-        "precision": model.entry.precision,
+        "precision": precision_of(model.entry, settings.weight_files(model.model_type)),
         "attention": model.speed.attention,
         "compiled": model.speed.compiled,
         "first_block_cache": settings.first_block_cache,

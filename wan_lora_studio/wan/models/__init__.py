@@ -11,6 +11,7 @@ from wan_lora_studio.lazy_exports import on_first_use
 from wan_lora_studio.wan.models.gguf_header import is_gguf, read_gguf_header
 from wan_lora_studio.wan.models.identity import LATENT_COLOURS, installed_fingerprint
 from wan_lora_studio.wan.models.offload import ACTIVATION_SHARE, Offload, offload_for
+from wan_lora_studio.wan.models.precision import precision_of
 
 if TYPE_CHECKING:
     from wan_lora_studio.wan.models.device_memory import (
@@ -37,6 +38,7 @@ __all__ = [
     "is_gguf",
     "is_out_of_memory",
     "offload_for",
+    "precision_of",
     "read_gguf_header",
     "release_memory",
     "total_memory",

@@ -15,6 +15,7 @@ from wan_lora_studio.settings import Settings
 
 IDENTIFYING = (".json", ".safetensors", ".bin", ".model")
 LATENT_COLOURS = "latent_colours.json"  # beside a decoder: for previews; decides no frame
+WEIGHTS = (".safetensors", ".bin")
 WHOLE_UP_TO = 64 << 20  # bytes; of larger files the two ends are read
 END = 1 << 20  # bytes
 NO_FILES: Mapping[str, Path] = MappingProxyType({})
@@ -72,6 +73,8 @@ def _fingerprint(folder: Path, files: Mapping[str, Path]) -> str:
         counts = path.suffix in IDENTIFYING and path.name != LATENT_COLOURS
         if not counts or inside.parts[0].startswith(".") or not path.is_file():
             continue
+        if path.suffix in WEIGHTS and inside.parts[0] in files:
+            continue  # others are used in their place
         _add(found, inside.as_posix(), path)
     for component, path in sorted(files.items()):
         _add(found, component, path)

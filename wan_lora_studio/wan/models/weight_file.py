@@ -18,17 +18,15 @@ from torch import Tensor
 
 from wan_lora_studio.errors import LoRAError
 from wan_lora_studio.lora.files import TensorEntry, open_regular, read_header
-from wan_lora_studio.untrusted_json import UntrustedJSONError, read_object
 from wan_lora_studio.wan.models.matching import require_same
 from wan_lora_studio.wan.models.refusals import some, unusable
+from wan_lora_studio.wan.models.shards import shards_of
 
 Naming = Callable[[set[str]], dict[str, str]]  # the file's names -> {the model's: the file's}
 TypeOf = Callable[[str], torch.dtype]  # by the name of a weight
 SCALES = (".scale_weight", ".weight_scale")  # of the weight of the same layer
 LEFT_OUT = (".scale_input", ".input_scale", ".comfy_quant")  # what is for computing in fp8
 MARKS = ("scaled_fp8",)
-ONE = "diffusion_pytorch_model.safetensors"
-INDEX = f"{ONE}.index.json"
 PICKLES = (b"PK\x03\x04", b"\x80")  # how they begin
 FLOATS = frozenset({"F64", "F32", "F16", "BF16", "F8_E4M3", "F8_E5M2"})
 
@@ -102,7 +100,7 @@ def _entries(path: Path, ignored: frozenset[str]) -> tuple[dict[str, TensorEntry
     """What the headers list, by name, and the file that each is in."""
     entries: dict[str, TensorEntry] = {}
     places: dict[str, Path] = {}
-    for each in shards(path):
+    for each in shards_of(path):
         try:
             tensors = read_header(each).tensors
         except LoRAError as error:
@@ -112,28 +110,6 @@ def _entries(path: Path, ignored: frozenset[str]) -> tuple[dict[str, TensorEntry
         entries.update({name: found for name, found in tensors.items() if name not in ignored})
         places.update(dict.fromkeys(tensors, each))
     return entries, places
-
-
-def shards(path: Path) -> list[Path]:
-    """The file itself, or those of a folder: what its index lists, diffusers' one file, or all."""
-    if not path.is_dir():
-        return [path]
-    if (index := path / INDEX).is_file():
-        return sorted({path / Path(name).name for name in _listed(index)})
-    one = path / ONE
-    return [one] if one.is_file() else sorted(path.glob("*.safetensors"))
-
-
-def _listed(index: Path) -> list[str]:
-    """The files that an index of shards names. Raises ModelLoadError."""
-    try:
-        named = read_object(index.read_bytes()).get("weight_map")
-    except (OSError, UntrustedJSONError) as error:
-        raise unusable(index, f"it cannot be read: {error}") from error
-    files = list(named.values()) if isinstance(named, dict) else []
-    if not files or not all(isinstance(name, str) for name in files):
-        raise unusable(index, "it lists no files")
-    return files
 
 
 def _instead(path: Path) -> tuple[str, ...]:
