@@ -46,8 +46,8 @@ GROUND = {
 ROOMS = {
     # the app
     "__main__": "ui.command_line",
-    "ui.command_line": "ui.server ui.forms ui.messages jobs.queue jobs.supervisor model_store"
-    " wan.generation wan.found_models wan.lora_manager wan.models wan.task lora.uploads"
+    "ui.command_line": "ui.server ui.forms ui.messages jobs.queue jobs.supervisor model_list"
+    " model_store wan.generation wan.found_models wan.lora_manager wan.models wan.task lora.uploads"
     " lora.library lora.inspection lora.selection",
     "ui.server": "ui.page ui.http ui.messages ui.static lora_ui.static jobs.queue wan.lora_manager"
     " lora.uploads",
@@ -55,7 +55,7 @@ ROOMS = {
     " lora_ui.generation_controls lora_ui.script_panel lora_ui.static jobs.news jobs.queue"
     " jobs.job results wan.lora_manager lora.uploads lora.selection",
     "ui.http": "ui.forms ui.messages ui.static lora_ui.http lora_ui.static jobs.news jobs.queue"
-    " jobs.job results wan.lora_manager wan.memory lora.uploads",
+    " jobs.job model_list model_store results wan.lora_manager wan.memory lora.uploads",
     "ui.forms": "ui.messages jobs.queue jobs.job results wan.lora_manager wan.models wan.task"
     " lora.files lora.selection",
     "ui.messages": "",
@@ -106,6 +106,7 @@ ROOMS = {
     "wan.adapters": "wan.ownership lora.storage lora.selection lora.inspection lora.files"
     " lora.roles",
     "wan.ownership": "",
+    "model_list": "model_store",
     "model_store": "lora.files",
     "wan.task": "lora.selection",
     "wan.steps": "",

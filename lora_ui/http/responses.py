@@ -32,6 +32,7 @@ STATUS_BY_CATEGORY = {
     "lora_incompatible": 409,
     "lora": 409,
     "generation": 422,
+    "model": 409,
     "request": 400,
     "storage": 503,
     "internal": 500,

@@ -7,14 +7,16 @@ neither tasks nor the page.
 from __future__ import annotations
 
 from wan_lora_studio.model_store.downloads import Download, ModelDownloads
-from wan_lora_studio.model_store.removal import removable
-from wan_lora_studio.model_store.row_state import RowFiles, installed_folder, row_files
+from wan_lora_studio.model_store.removal import Removal, removable
+from wan_lora_studio.model_store.row_state import RowFiles, installed_folder, row_files, sources
 
 __all__ = [
     "Download",
     "ModelDownloads",
+    "Removal",
     "RowFiles",
     "installed_folder",
     "removable",
     "row_files",
+    "sources",
 ]

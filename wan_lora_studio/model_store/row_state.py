@@ -46,7 +46,7 @@ def row_files(settings: Settings, model_type: str) -> RowFiles:
     """How things stand for a row. Raises SettingsError for an unknown one."""
     folder, missing = _folder(settings, model_type)
     files = settings.weight_files(model_type)
-    lacking = [str(path) for path in files.values() if not path.exists()]
+    lacking = [path.name for path in files.values() if not path.exists()]
     missing = (*missing, *lacking)
     without = frozenset(settings.model(model_type).weights)
     own = local_files(Source("", None, folder, without_weights=without))

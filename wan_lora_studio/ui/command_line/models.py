@@ -6,10 +6,11 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Literal
 
 from wan_lora_studio.command_name import COMMAND
-from wan_lora_studio.errors import ModelLoadError
+from wan_lora_studio.errors import ModelLoadError, together
+from wan_lora_studio.model_list import ModelList, ModelRow
 from wan_lora_studio.model_store import Download, ModelDownloads, removable, row_files
 from wan_lora_studio.settings import Settings
 from wan_lora_studio.units import in_gb, in_time
@@ -28,13 +29,14 @@ def run_models(arguments: argparse.Namespace, settings: Settings) -> int:
 
 
 def _list(arguments: argparse.Namespace, settings: Settings) -> int:
-    rows = [_row(name, settings) for name in settings.models]
+    rows = ModelList(settings, ModelDownloads(settings)).rows()
     if arguments.json:
-        print(json.dumps(rows, ensure_ascii=False, indent=2))
+        print(json.dumps([row.to_dict() for row in rows], ensure_ascii=False, indent=2))
         return 0
+    width = max(len(row.name) for row in rows)
     for row in rows:
-        size = in_gb(row["size"]) if row["size"] else ""
-        print(f"{row['name']:<18} {STATES[row['state']]:<9} {size:>9}  {row['title']}")
+        size = in_gb(row.size) if row.size else ""
+        print(f"{row.name:<{width}} {STATES[row.state]:<9} {size:>9}  {row.title}")
     print(f"'{COMMAND} models check NAME' says what one needs.")
     _print_left_out(settings)
     return 0
@@ -49,40 +51,25 @@ def _print_left_out(settings: Settings) -> None:
         print(f"{each.path}: {each.why}.\n    {each.advice}")
 
 
-def _row(name: str, settings: Settings) -> dict[str, Any]:
-    found = row_files(settings, name)
-    return {
-        "name": name,
-        "title": settings.model(name).title,
-        "state": found.state,
-        "folder": str(found.folder),
-        "size": found.size,
-        "missing": list(found.missing),
-    }
-
-
 def _check(arguments: argparse.Namespace, settings: Settings) -> int:
-    name = arguments.name
-    row = _row(name, settings)
-    if row["state"] != "here":
-        plan = ModelDownloads(settings).plan(name)
-        row |= {"size_whole": plan.size, "to_fetch": plan.size - plan.arrived}
+    row = ModelList(settings, ModelDownloads(settings)).asked(arguments.name)
     if arguments.json:
-        print(json.dumps(row, ensure_ascii=False, indent=2))
+        print(json.dumps(row.to_dict(), ensure_ascii=False, indent=2))
     else:
         print("\n".join(_told(row)))
-    return 0 if row["state"] == "here" else 1
+    return 0 if row.state == "here" else 1
 
 
-def _told(row: Mapping[str, Any]) -> list[str]:
-    lines = [f"{row['title']}: {STATES[row['state']]}", f"Folder:   {row['folder']}"]
-    if row["state"] == "here":
-        return [*lines, f"On disk:  {in_gb(row['size'])}"]
-    lines += [
-        f"On disk:  {in_gb(row['size_whole'])} as a whole, {in_gb(row['to_fetch'])} to download",
-        f"Missing:  {', '.join(row['missing'][:3])}" + (" and more" * (len(row["missing"]) > 3)),
-        f"'{COMMAND} models download {row['name']}' gets it.",
-    ]
+def _told(row: ModelRow) -> list[str]:
+    lines = [f"{row.title}: {STATES[row.state]}", f"Folder:   {row.folder}"]
+    if row.state == "here":
+        return [*lines, f"On disk:  {in_gb(row.size)}"]
+    if row.size_whole is not None and row.to_fetch is not None:
+        whole, rest = in_gb(row.size_whole), in_gb(row.to_fetch)
+        lines.append(f"On disk:  {whole} as a whole, {rest} to download")
+    lines.append(f"Missing:  {together(row.missing[:3], ', ')}")
+    if row.repos:
+        lines.append(f"'{COMMAND} models download {row.name}' gets it.")
     return lines
 
 
@@ -108,7 +95,7 @@ def _verify(arguments: argparse.Namespace, settings: Settings) -> int:
     return 1
 
 
-def _carried_out(settings: Settings, name: str, kind: Any) -> Download:
+def _carried_out(settings: Settings, name: str, kind: Literal["download", "verify"]) -> Download:
     """The work, once it is done. Raises what went wrong."""
     downloads = ModelDownloads(settings)
     try:

@@ -13,6 +13,8 @@ from lora_ui.static import ASSETS_URL as LORA_ASSETS_URL
 from wan_lora_studio.backups import Copies
 from wan_lora_studio.jobs.queue import JobQueue
 from wan_lora_studio.lora.uploads import LoRAUploadHandler
+from wan_lora_studio.model_list import ModelList
+from wan_lora_studio.model_store import ModelDownloads
 from wan_lora_studio.results import ResultLibrary
 from wan_lora_studio.settings import Settings
 from wan_lora_studio.ui.forms import Housekeeping, PictureStore, TaskForms
@@ -20,6 +22,7 @@ from wan_lora_studio.ui.http.cpu_use import CpuMeter
 from wan_lora_studio.ui.http.diagnostics import create_diagnostics_router
 from wan_lora_studio.ui.http.health import create_health_router
 from wan_lora_studio.ui.http.jobs import create_job_router
+from wan_lora_studio.ui.http.models import create_model_router
 from wan_lora_studio.ui.http.restore import create_restore_router
 from wan_lora_studio.ui.http.results import create_result_router
 from wan_lora_studio.ui.http.status import create_status_router
@@ -50,6 +53,7 @@ def build_api(
     copies = Copies(settings)
     housekeeping = Housekeeping(settings, queue, results, pictures, copies)
     cpu = CpuMeter()
+    models = ModelList(settings, ModelDownloads(settings))
     app = FastAPI(
         title=TITLE,
         description=DESCRIPTION,
@@ -57,12 +61,13 @@ def build_api(
         openapi_url="/api/openapi.json",
         docs_url=None,  # FastAPI's own page loads its scripts from another host
         redoc_url=None,
-        lifespan=_lifespan(queue, housekeeping, on_ready),
+        lifespan=_lifespan(queue, housekeeping, models.downloads, on_ready),
     )
     app.add_exception_handler(RequestValidationError, refuse_request)
     app.include_router(create_lora_router(settings, loras, uploads, results=results))
     app.include_router(create_status_router(loras, queue, results, copies, cpu))
     app.include_router(create_job_router(queue, TaskForms(pictures, settings)))
+    app.include_router(create_model_router(models, queue))
     app.include_router(create_diagnostics_router(queue, settings))
     app.include_router(create_health_router(queue, loras, results, cpu))
     # Before the results, whose addresses begin with an id.
@@ -76,7 +81,10 @@ def build_api(
 
 
 def _lifespan(
-    queue: JobQueue, housekeeping: Housekeeping, on_ready: Callable[[], None]
+    queue: JobQueue,
+    housekeeping: Housekeeping,
+    downloads: ModelDownloads,
+    on_ready: Callable[[], None],
 ) -> Callable[[FastAPI], contextlib.AbstractAsyncContextManager[None]]:
     @contextlib.asynccontextmanager
     async def run(_app: FastAPI) -> AsyncIterator[None]:
@@ -87,6 +95,7 @@ def _lifespan(
             yield
         finally:
             housekeeping.stop()
+            downloads.close()
             queue.close()
 
     return run

@@ -1,0 +1,113 @@
+"""Models over HTTP, with a hub of this machine and a queue whose worker runs scripts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from huggingface_hub import constants
+from starlette.testclient import TestClient
+
+from tests.support.hub import ENCODER, FIRST, REPO, FakeHub, model_files, serving
+from tests.support.jobs.scripted_queue import SCRIPTED, wait_until
+from utils import JobQueue, LoRAManager, LoRAUploadHandler, load_settings
+from wan_lora_studio.ui.http.api import build_api
+
+MODEL = "ti2v-5B"
+SECONDS = 60.0
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeHub]:
+    with serving(FakeHub(REPO, model_files())) as served:
+        monkeypatch.setattr(constants, "ENDPOINT", served.url)
+        yield served
+
+
+@pytest.fixture
+def client(tmp_path: Path, hub: FakeHub) -> Iterator[TestClient]:
+    folders = {f"{name}_dir": tmp_path / name for name in ("loras", "outputs", "data", "models")}
+    settings = load_settings(**folders, models={MODEL: {"repo": REPO, "path": "cloud"}})
+    loras = LoRAManager(settings)
+    queue = JobQueue(settings, loras=loras, runner=SCRIPTED)
+    app = build_api(settings, loras, LoRAUploadHandler(settings, loras), queue)
+    with TestClient(app, base_url="http://127.0.0.1") as client:
+        yield client
+
+
+def model(client: TestClient) -> dict[str, Any]:
+    rows = client.get("/api/models").json()["models"]
+    return next(dict(row) for row in rows if row["name"] == MODEL)
+
+
+def in_stage(client: TestClient, stage: str) -> dict[str, Any]:
+    def found() -> dict[str, Any] | None:
+        row = model(client)
+        return row if row["download"] and row["download"]["stage"] == stage else None
+
+    row: dict[str, Any] = wait_until(found, stage)
+    return row
+
+
+def test_looking_downloads_nothing(client: TestClient, hub: FakeHub) -> None:
+    row = model(client)
+    assert (row["state"], row["size_whole"], row["repos"]) == ("absent", None, [REPO])
+    assert hub.listed == 0
+    asked = client.get(f"/api/models/{MODEL}").json()
+    assert asked["to_fetch"] == asked["size_whole"] > 100_000
+    assert (hub.listed, hub.asked) == (1, [])
+    assert model(client)["size_whole"] == asked["size_whole"], "it is remembered"
+
+
+def test_a_download_is_paused_gone_on_with_and_removed(client: TestClient, hub: FakeHub) -> None:
+    hub.faults.stall[FIRST] = 20_000
+    assert client.post(f"/api/models/{MODEL}/download").status_code == 200
+    assert hub.stalled.wait(SECONDS)
+    row = in_stage(client, "running")
+    assert row["download"]["done"] < row["download"]["total"]
+    client.post(f"/api/models/{MODEL}/pause")
+    assert in_stage(client, "paused")["state"] == "partly"
+    hub.faults.stall.clear()
+    client.post(f"/api/models/{MODEL}/download")
+    row = in_stage(client, "done")
+    assert (row["state"], row["to_fetch"]) == ("here", 0)
+    client.post(f"/api/models/{MODEL}/verify")
+    assert in_stage(client, "done")["download"]["kind"] == "verify"
+    removed = client.post(f"/api/models/{MODEL}/remove").json()
+    assert removed["freed"] == row["size"]
+    assert removed["model"]["state"] == "absent"
+    assert model(client)["download"] is None
+
+
+def test_a_cancelled_download_keeps_whole_files(client: TestClient, hub: FakeHub) -> None:
+    hub.faults.stall[FIRST] = 20_000
+    client.post(f"/api/models/{MODEL}/download")
+    assert hub.stalled.wait(SECONDS)
+    client.post(f"/api/models/{MODEL}/cancel")
+    row = in_stage(client, "cancelled")
+    assert row["state"] == "partly"
+    assert row["size"] >= len(hub.repos[REPO][ENCODER])
+
+
+def test_a_failure_says_why(client: TestClient, hub: FakeHub) -> None:
+    hub.faults.refuse = (403, "GatedRepo")
+    client.post(f"/api/models/{MODEL}/download")
+    error = in_stage(client, "failed")["download"]["error"]
+    assert "gated" in error["message"] and any("hf auth login" in s for s in error["suggestions"])
+    answer = client.get(f"/api/models/{MODEL}")
+    assert answer.status_code == 409, "the hub's own status is not ours"
+    assert "gated" in answer.json()["error"]["message"]
+
+
+def test_an_unknown_model_is_404(client: TestClient, hub: FakeHub) -> None:
+    assert client.get("/api/models/sora").status_code == 404
+    for action in ("download", "pause", "cancel", "verify", "remove"):
+        assert client.post(f"/api/models/sora/{action}").status_code == 404
+
+
+def test_what_is_not_here_is_not_removed(client: TestClient, hub: FakeHub) -> None:
+    answer = client.post(f"/api/models/{MODEL}/remove")
+    assert answer.status_code == 409
+    assert "is here" in answer.json()["error"]["message"]

@@ -1,0 +1,96 @@
+"""Rows: what is known of each model, of its files here and on the hub."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from wan_lora_studio.model_store import Download, ModelDownloads, Removal, row_files, sources
+from wan_lora_studio.settings import Settings
+
+
+@dataclass(frozen=True)
+class ModelRow:
+    """A row of the model table. Sizes are in bytes: `size` of what is here, `size_whole` of all
+    that it needs, `to_fetch` of what is still to arrive; None until the hub was asked.
+
+    `repos` are the repositories that it comes from, none where it cannot be downloaded.
+    """
+
+    name: str
+    title: str
+    state: str
+    folder: Path
+    missing: tuple[str, ...]
+    size: int
+    repos: tuple[str, ...]
+    size_whole: int | None = None
+    to_fetch: int | None = None
+    download: Download | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready."""
+        return {
+            **vars(self),
+            "folder": str(self.folder),
+            "missing": list(self.missing),
+            "repos": list(self.repos),
+            "download": self.download and self.download.to_dict(),
+        }
+
+
+class ModelList:
+    """The rows of the settings' model table. Any thread may ask."""
+
+    def __init__(self, settings: Settings, downloads: ModelDownloads) -> None:
+        self._settings = settings
+        self._downloads = downloads
+        self._sizes: dict[str, int] = {}  # of whole rows, as the hub said
+
+    @property
+    def downloads(self) -> ModelDownloads:
+        return self._downloads
+
+    @property
+    def free(self) -> int | None:
+        """Bytes that the disk of the models has free; None where there is none."""
+        place = self._settings.models_dir.absolute()
+        there = next((each for each in (place, *place.parents) if each.exists()), None)
+        return shutil.disk_usage(there).free if there else None
+
+    def rows(self) -> list[ModelRow]:
+        """All of them, by what this machine knows."""
+        return [self.row(name) for name in self._settings.models]
+
+    def row(self, name: str) -> ModelRow:
+        """One of them, by what this machine knows. Raises SettingsError for an unknown one."""
+        entry, found = self._settings.model(name), row_files(self._settings, name)
+        whole = found.size if found.state == "here" else self._sizes.get(name)
+        return ModelRow(
+            name,
+            entry.title,
+            found.state,
+            found.folder,
+            found.missing,
+            found.size,
+            tuple(dict.fromkeys(source.repo for source in sources(self._settings, name))),
+            whole,
+            None if whole is None else max(whole - found.size, 0),
+            self._downloads.get(name),
+        )
+
+    def asked(self, name: str) -> ModelRow:
+        """One of them; the hub is asked for its sizes where it is not here. Raises ModelLoadError,
+        and SettingsError for an unknown one."""
+        row = self.row(name)
+        if row.state != "here" and row.repos:
+            plan = self._downloads.plan(name)
+            self._sizes[name] = plan.size
+        return self.row(name)
+
+    def remove(self, name: str, in_use: Iterable[str] = ()) -> Removal:
+        """Raises ModelLoadError where a run uses the row, or nothing of it can be removed."""
+        return self._downloads.remove(name, in_use)
