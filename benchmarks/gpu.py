@@ -34,8 +34,7 @@ from benchmarks.our_side import OurSide
 from benchmarks.peft_side import DiffusersSide
 from benchmarks.report import Cell, PartResult, Table, duration
 from wan_lora_studio.wan.memory import Footprint
-from wan_lora_studio.wan.models import Offload
-from wan_lora_studio.wan.models.placement import put, release
+from wan_lora_studio.wan.models import Offload, put, release
 from wan_lora_studio.wan.task import GenerationTask
 
 PLACEMENTS: tuple[Offload, ...] = ("none", "model", "group")

@@ -11,7 +11,7 @@ from demo import split
 from demo.effects import PLAIN, render
 from demo.latents import normalise
 from demo.world import stage
-from wan_lora_studio.wan.generation.latent_preview import LatentColours, fitted
+from wan_lora_studio.wan.generation import LatentColours, fitted
 from wan_lora_studio.wan.models import LATENT_COLOURS
 
 CLIPS = 14

@@ -11,9 +11,12 @@ from wan_lora_studio.lazy_exports import on_first_use
 
 if TYPE_CHECKING:
     from wan_lora_studio.wan.generation.generation import generate_video
+    from wan_lora_studio.wan.generation.latent_preview import LatentColours, fitted
     from wan_lora_studio.wan.generation.video_file import read_metadata
 
 __all__ = [
+    "LatentColours",
+    "fitted",
     "generate_video",
     "read_metadata",
 ]
@@ -21,6 +24,8 @@ __all__ = [
 __getattr__ = on_first_use(
     __name__,
     {
+        "LatentColours": "latent_preview",
+        "fitted": "latent_preview",
         "generate_video": "generation",
         "read_metadata": "video_file",
     },

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         weights_in_memory,
     )
     from wan_lora_studio.wan.models.loading import LoadedModel, ModelManager
+    from wan_lora_studio.wan.models.placement import put, release
     from wan_lora_studio.wan.models.reading import weight_type
     from wan_lora_studio.wan.models.speed import transformers_in
 
@@ -39,7 +40,9 @@ __all__ = [
     "is_out_of_memory",
     "offload_for",
     "precision_of",
+    "put",
     "read_gguf_header",
+    "release",
     "release_memory",
     "total_memory",
     "transformers_in",
@@ -57,6 +60,8 @@ __getattr__ = on_first_use(
         "is_out_of_memory": "device_memory",
         "release_memory": "device_memory",
         "total_memory": "device_memory",
+        "put": "placement",
+        "release": "placement",
         "transformers_in": "speed",
         "weight_type": "reading",
         "weights_in_memory": "device_memory",
