@@ -95,7 +95,7 @@ def test_nothing_serious_where_settings_and_pictures_come_in(
     found = {"left over": serious_findings(page, axe)}
     page.keyboard.press("Escape")
     page.locator("#model input").click()
-    page.get_by_role("option", name="Wan2.2 I2V").click()
+    page.get_by_role("option", name="Wan2.2 I2V-A14B (image to video)").click()
     page.locator(".picture-drop").wait_for()
     found["no picture"] = serious_findings(page, axe)
     Image.new("RGB", (64, 48), "teal").save(tmp_path / "input.png")

@@ -157,7 +157,7 @@ def asked_image(page: Page) -> Any:
 def test_the_picture_is_cut_to_the_videos_shape(page: Page, watch: Watch, tmp_path: Path) -> None:
     watch.expected.append("status of 422")
     expect(page.locator("#picture-panel")).to_be_hidden()
-    choose_model(page, "Wan2.2 I2V")
+    choose_model(page, "Wan2.2 I2V-A14B (image to video)")
     expect(page.locator("#picture-panel")).to_contain_text("needed by this model")
     expect(field(page, "width")).to_have_value("1280")
     expect(field(page, "height")).to_have_value("720")
@@ -182,7 +182,7 @@ def test_the_picture_is_cut_to_the_videos_shape(page: Page, watch: Watch, tmp_pa
 
 
 def test_each_tab_keeps_its_own_picture(page: Page, app: App, tmp_path: Path) -> None:
-    choose_model(page, "Wan2.2 I2V")
+    choose_model(page, "Wan2.2 I2V-A14B (image to video)")
     page.locator("#picture-file").set_input_files(picture_file(tmp_path, (40, 40)))
     expect(page.locator(".picture-image")).to_be_visible()
     page.wait_for_function("localStorage.getItem('studio-form')?.includes('i2v-A14B')")
@@ -197,7 +197,7 @@ def test_each_tab_keeps_its_own_picture(page: Page, app: App, tmp_path: Path) ->
 
 
 def test_the_picture_chosen_last_stays(page: Page, tmp_path: Path) -> None:
-    choose_model(page, "Wan2.2 I2V")
+    choose_model(page, "Wan2.2 I2V-A14B (image to video)")
     held: list[Route] = []
 
     def hold(request: Route) -> None:
@@ -221,7 +221,7 @@ def test_the_picture_chosen_last_stays(page: Page, tmp_path: Path) -> None:
 
 def test_the_last_frame_becomes_the_input(page: Page, app: App) -> None:
     write_video(app.outputs, "end", metadata(id="end-of-it", prompt="the end of it"))
-    choose_model(page, "Wan2.2 I2V")
+    choose_model(page, "Wan2.2 I2V-A14B (image to video)")
     open_tab(page, "Gallery")
     page.locator('.result[data-id="end-of-it"] .result-open').click()
     page.get_by_role("button", name="Continue from last frame").click()
@@ -241,7 +241,7 @@ def test_a_last_frame_waits_for_a_model_that_takes_one(page: Page, app: App) -> 
         re.compile("the chosen model takes none.*i2v-A14B", re.DOTALL)
     )
     expect(page.locator("#picture-panel")).to_be_hidden()
-    choose_model(page, "Wan2.2 I2V")
+    choose_model(page, "Wan2.2 I2V-A14B (image to video)")
     expect(page.locator(".picture-image")).to_be_visible()
 
 
@@ -268,7 +268,7 @@ def test_a_picture_of_another_program_says_what_it_is(page: Page) -> None:
 
 
 def test_an_input_picture_offers_the_settings_that_it_carries(page: Page) -> None:
-    choose_model(page, "Wan2.2 I2V")
+    choose_model(page, "Wan2.2 I2V-A14B (image to video)")
     drop(page, "x.png", "image/png", png(parameters=INFOTEXT))
     toast = page.locator(".toast").filter(has_text="x.png carries settings: A1111 settings.")
     expect(page.locator(".picture-image")).to_be_visible()
