@@ -179,7 +179,7 @@ class VRAMError(StudioError):
 class GenerationError(StudioError):
     category = "generation"
     default_cause = "A value of the task, or the state of the run, does not allow it."
-    default_suggestions = ("Correct the task and generate again.",)
+    default_suggestions = ("Change that, then generate again.",)
 
 
 class CancelledByUser(StudioError):  # noqa: N818 - the contract's name

@@ -8,6 +8,7 @@ in `lora_ui/assets/kit/format.js`.
 from __future__ import annotations
 
 MB = 1_000_000
+UNITS = ((1000 * MB, "GB"), (MB, "MB"), (1000, "KB"), (1, "bytes"))
 
 
 def from_mb(megabytes: float) -> int:
@@ -18,6 +19,13 @@ def from_mb(megabytes: float) -> int:
 def in_gb(size: float) -> str:
     """Bytes in words: "126.2 GB", or in MB what is less than a tenth of that."""
     return f"{size / MB / 1000:.1f} GB" if size >= 100 * MB else f"{size / MB:.1f} MB"
+
+
+def in_part(size: float, whole: float) -> str:
+    """So many bytes of so many, in words: "320 of 641 KB", "1.2 of 3.4 GB"."""
+    unit, name = next((each for each in UNITS if whole >= each[0]), UNITS[-1])
+    digits = 0 if whole >= 100 * unit or unit == 1 else 1
+    return f"{size / unit:.{digits}f} of {whole / unit:.{digits}f} {name}"
 
 
 def in_time(seconds: float) -> str:

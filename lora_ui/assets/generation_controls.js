@@ -22,7 +22,7 @@ export function mount({ element, options, trigger, props, watch }) {
     fill && createPromptNotes(),
     head(),
     fill && acceleratedLine(),
-    createStack("None selected. Add one here, or pick cards on the LoRAs tab."),
+    createStack("No LoRAs yet. Add one to change the style or motion."),
     createSummaryLine(),
     compare && comparisons(),
   ];
@@ -61,7 +61,7 @@ function clearAll() {
 /** What an accelerator changed, and the way back. */
 function acceleratedLine() {
   const text = el("p", {});
-  const back = button("Put back", "undo", putBack);
+  const back = button("Undo", "undo", putBack);
   const line = el("div", { class: "accelerated", role: "status" }, icon("bolt"), text, back);
   onSelection(() => {
     const known = store.stack.accelerated;

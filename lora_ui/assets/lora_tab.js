@@ -105,7 +105,7 @@ function moreButton() {
   more.setAttribute("aria-haspopup", "menu");
   more.addEventListener("click", () =>
     openMenu(more, "The library", [
-      { label: "Look through the folder again", glyph: "refresh", run: lookAgain },
+      { label: "Rescan folder", glyph: "refresh", run: lookAgain },
       { label: "Trash", glyph: "trash", run: showTrash },
     ]),
   );

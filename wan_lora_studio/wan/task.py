@@ -16,6 +16,7 @@ from wan_lora_studio.settings import ModelEntry, Settings
 from wan_lora_studio.untrusted_json import shortened
 
 SEED_LIMIT = 2**32
+NO_PROMPT = "the prompt is empty"
 FRAME_STRIDE = 4  # Wan's VAE packs four frames into one latent after the first.
 TABLE_FIELDS = (
     "negative_prompt",
@@ -103,10 +104,7 @@ class GenerationTask:
         except GenerationError as error:
             problems += error.context["problems"]
         if problems:
-            raise GenerationError(
-                f"The task cannot be run: {together(problems)}.",
-                context={"problems": problems[:MOST_PROBLEMS]},
-            )
+            raise _not_ready(problems)
         return task
 
     @property
@@ -184,6 +182,18 @@ class GenerationResult:
         return cls(**{**data, "task": task, "frames_shape": shape})
 
 
+def _not_ready(problems: Sequence[str]) -> GenerationError:
+    """Every problem of a task, named at once."""
+    context = {"problems": list(problems[:MOST_PROBLEMS])}
+    if list(problems) == [NO_PROMPT]:
+        return GenerationError(
+            "Write a prompt first.",
+            suggestions=["Describe the scene and the motion."],
+            context=context,
+        )
+    return GenerationError(f"This can’t be generated yet: {together(problems)}.", context=context)
+
+
 def unreadable_prompt(problems: Sequence[str]) -> GenerationError:
     """Why a prompt is refused whose notation cannot be read."""
     return GenerationError(
@@ -213,7 +223,7 @@ def _defaults(task: GenerationTask, entry: ModelEntry) -> dict[str, Any]:
 def _field_problems(task: GenerationTask, entry: ModelEntry) -> list[str]:
     problems = []
     if not isinstance(task.prompt, str) or not task.prompt.strip():
-        problems.append("the prompt is empty")
+        problems.append(NO_PROMPT)
     if not isinstance(task.negative_prompt, str):
         problems.append("the negative prompt must be text")
     for name in ("width", "height"):

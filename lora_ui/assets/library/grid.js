@@ -156,8 +156,8 @@ export function connectionNote() {
             icon("info"),
             el("p", {
               text:
-                "No connection to the program. What you see may be out of date; your selection is" +
-                " kept here and saved as soon as the program answers again.",
+                "Disconnected. What you see may be out of date. Your selection is kept here and" +
+                " saved once the app is back.",
             }),
           ]),
     );

@@ -53,7 +53,7 @@ export function createRefreshLine() {
       await library.stopLooking();
       await store.refresh();
       toast("Stopped. What was found until now is kept.", {
-        details: ["“Look through the folder again” in the library's menu goes on with it."],
+        details: ["Choose “Rescan folder” in the library's menu to go on."],
       });
     } catch (error) {
       toastError(error);

@@ -105,7 +105,7 @@ function createView(plan, canSplit) {
     { class: "schedule-text" },
     el("label", {
       for: "schedule-text",
-      text: "Written: values by comma share the steps, high and low noise by semicolon",
+      text: "WanGP notation: 1,0.5;0.2 (commas = steps, semicolon = high; low)",
     }),
     el("div", {}, written, el("button", { type: "submit", class: "button", text: "Read" })),
     problem,
@@ -121,7 +121,7 @@ function createView(plan, canSplit) {
         "label",
         { class: "schedule-separate", for: "schedule-separate" },
         separate,
-        "A curve of its own for each expert",
+        "Separate curve per expert",
       ),
     lists,
     line,

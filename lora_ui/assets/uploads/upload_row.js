@@ -73,7 +73,7 @@ export class UploadRow {
     this.#bar.value = total ? sent / total : 1;
     if (sent >= total) {
       this.state = "checking";
-      this.#say("All sent; checking every weight of it", true);
+      this.#say("Uploaded. Checking the file…", true);
       return;
     }
     const left = speed > 0 ? ` · ${seconds((total - sent) / speed)} left` : "";

@@ -91,7 +91,7 @@ export function createUploads() {
       row.unpacked(uploads);
     } else if (reason === "duplicate") {
       row.existing = existing;
-      row.ask(`The library holds this very file already, as ${existing}.`, [
+      row.ask(`Already in your library as ${existing}.`, [
         [`Show ${existing}`, "show"],
         ["Skip", "skip"],
       ]);

@@ -57,7 +57,9 @@ def test_a_video_is_made_with_exactly_the_chosen_strengths(page: Page, app: App)
     expect(video).to_be_visible()
     expect(page.locator("#result-seed")).to_have_text("41")
     expect(page.locator(".run-lora-name")).to_have_count(2)
-    expect(page.locator(".run-loras")).to_contain_text("Merged into the weights: there is memory")
+    expect(page.locator(".run-loras")).to_contain_text(
+        "Merged into the weights: no cost while sampling"
+    )
     expect(page.locator(".run-loras .outcome").first).to_have_text("Applied")
 
     job = get_json(f"{app.address}api/jobs/{job_id}")

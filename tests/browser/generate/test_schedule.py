@@ -133,7 +133,7 @@ def test_the_notation_of_wangp_is_read(page: Page, app: App, watch: Watch) -> No
     dialog.get_by_role("button", name="Read").click()
     expect(dialog.get_by_role("slider", name="High noise, point")).to_have_count(2)
     expect(dialog.get_by_role("slider", name="Low noise, point")).to_have_count(1)
-    expect(dialog.get_by_label("A curve of its own")).to_be_checked()
+    expect(dialog.get_by_label("Separate curve per expert")).to_be_checked()
     dialog.get_by_role("button", name="Use", exact=True).click()
     expect(dialog).to_have_count(0)
     wanted = {"neon_outline": {"high": [[0.0, 1.0], [0.25, 0.5]], "low": 0.2}}

@@ -169,7 +169,7 @@ def test_an_accelerator_is_applied_and_put_back(page: Page, app: App) -> None:
     known(page, steps=4, guidance_scale=1, guidance_scale_2=1, flow_shift=3)
     eventually(page, lambda: (saved(page, app)["accelerated"] or {}).get("name"), "lightning_4step")
     open_page(page, app)
-    page.locator("#lora-controls").get_by_role("button", name="Put back").click()
+    page.locator("#lora-controls").get_by_role("button", name="Undo").click()
     before = {"steps": "17", "guidance": "3.5", "guidance-2": "3", "flow-shift": "5"}
     for field, value in before.items():
         expect(page.locator(f"#field-{field} input")).to_have_value(value)
@@ -181,7 +181,7 @@ def test_an_accelerator_is_applied_and_put_back(page: Page, app: App) -> None:
 def test_what_an_accelerator_replaced_goes_with_the_form(page: Page) -> None:
     add(page, "lightning_4step")
     use = stack_row(page, "lightning_4step").get_by_role("button", name="Use its settings")
-    back = page.locator("#lora-controls").get_by_role("button", name="Put back")
+    back = page.locator("#lora-controls").get_by_role("button", name="Undo")
     use.click()
     expect(back).to_be_visible()
     choose_model(page, "TI2V-5B")

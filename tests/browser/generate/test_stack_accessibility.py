@@ -47,7 +47,7 @@ def test_nothing_serious_in_the_stack_and_its_dialogs(page: Page, axe: str, them
     stack_row(page, "neon_outline").get_by_role("button", name="More for").click()
     look("menu", page.get_by_role("menu"))
     stack_row(page, "lightning_4step").get_by_role("button", name="Use its settings").click()
-    expect(page.get_by_role("button", name="Put back")).to_be_visible()
+    expect(page.get_by_role("button", name="Undo")).to_be_visible()
     found["accelerated"] = serious_findings(page, axe)
     assert found == {name: [] for name in found}
 

@@ -71,7 +71,7 @@ def test_an_accelerators_settings_fill_the_fields_that_there_are(page: Page) -> 
     expect(controls(page).locator(".accelerated p")).to_have_text(
         "The settings of Lightning 4-Step are in use. Before: 20 steps, guidance 4"
     )
-    press(page, "Put back")
+    press(page, "Undo")
     expect(field(page, "Steps")).to_have_value("20")
     expect(field(page, "Guidance")).to_have_value("4")
 

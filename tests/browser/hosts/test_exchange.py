@@ -60,7 +60,7 @@ def test_the_library_s_files_are_exchanged(host: Host, visit: Visit) -> None:
         file.unlink()
     one_demo_lora(host.loras, "another")
     library(page).get_by_role("button", name="More for the library").click()
-    page.get_by_role("menuitem", name="Look through the folder again").click()
+    page.get_by_role("menuitem", name="Rescan folder").click()
     expect(card(page, "another")).to_be_visible()
     expect(card(page, "golden_hour")).to_have_count(0)
 

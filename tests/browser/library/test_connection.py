@@ -35,7 +35,7 @@ def test_the_page_outlives_a_restart_of_the_program(browser: Browser, tmp_path: 
         pick(page, "golden_hour")
         eventually(page, lambda: list(saved(page, app)["selected_loras"]), ["golden_hour"])
         stop_app(process)
-        expect(page.locator(".connection-note")).to_contain_text("No connection to the program")
+        expect(page.locator(".connection-note")).to_contain_text("Disconnected")
         expect(page.locator("#status-line")).to_contain_text("No connection")
         expect(page.locator(".worker-state")).to_have_text("No connection")
         pick(page, "motion_trail")
@@ -106,6 +106,6 @@ def test_every_tab_says_that_the_connection_is_lost(page: Page, watch: Watch, ta
     watch.expected += ["ERR_INTERNET_DISCONNECTED", "net::ERR", "Failed to fetch"]
     open_tab(page, tab)
     page.context.set_offline(True)
-    expect(page.locator("#status-line")).to_contain_text("No connection to the program")
+    expect(page.locator("#status-line")).to_contain_text("Disconnected")
     page.context.set_offline(False)
     expect(page.locator("#status-line")).not_to_contain_text("No connection")

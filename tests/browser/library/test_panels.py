@@ -138,7 +138,7 @@ def test_a_lost_connection_is_said_and_made_good(page: Page, watch: Watch, app: 
     pick(page, "golden_hour")
     page.context.set_offline(True)
     note = page.locator(".connection-note")
-    expect(note).to_contain_text("No connection to the program")
+    expect(note).to_contain_text("Disconnected")
     pick(page, "motion_trail")
     page.context.set_offline(False)
     expect(note).to_be_hidden()

@@ -47,7 +47,7 @@ def test_the_look_at_the_folder_is_shown_and_can_be_stopped(page: Page, endless:
     expect(line).to_be_hidden()
     expect(card(page, endless.stem)).to_be_visible()
     page.get_by_role("button", name="More for the library").click()
-    page.get_by_role("menuitem", name="Look through the folder again").click()
+    page.get_by_role("menuitem", name="Rescan folder").click()
     expect(line).to_contain_text("Computing checksums")
     endless.write_bytes(b"no LoRA any more")
     expect(line).to_be_hidden()

@@ -59,7 +59,7 @@ HEADERS = {
     "hole": ({"a": entry(), "b": entry(offsets=(12, 20))}, bytes(20), "4 unused bytes before 'b'"),
     "hole_at_start": ({"a": entry(offsets=(4, 12))}, bytes(12), "4 unused bytes"),
     "trailing": ({"a": entry()}, bytes(9), "1 bytes after its last tensor"),
-    "truncated_data": ({"a": entry()}, bytes(7), "truncated"),
+    "truncated_data": ({"a": entry()}, bytes(7), "incomplete download"),
 }
 
 
@@ -99,7 +99,7 @@ FILES = {
     "empty": (b"", "is empty"),
     "short": (b"\x08\0\0", "too short"),
     "no_header": (bytes(8), "header is empty"),
-    "truncated_header": ((100).to_bytes(8, "little") + b"{}", "truncated"),
+    "truncated_header": ((100).to_bytes(8, "little") + b"{}", "incomplete download"),
     "huge_header": ((2**62).to_bytes(8, "little") + b"{}", "at most"),
     "zip": (b"PK\x03\x04" + bytes(20), "zip archive or a PyTorch pickle"),
     "pickle": (b"\x80\x02}q\x00." + bytes(20), "PyTorch pickle"),

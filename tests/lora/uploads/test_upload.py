@@ -106,7 +106,7 @@ def truncated_file(tmp_path: Path) -> Path:
 REFUSED = {
     "nan": (nan_file, LoRAFileError, "not finite"),
     "half": (half_file, UnsupportedLoRAError, "without lora_up"),
-    "truncated": (truncated_file, LoRAFileError, "truncated"),
+    "truncated": (truncated_file, LoRAFileError, "incomplete download"),
     "empty": (lambda t: write_raw(t / "bad", "{}"), LoRAFileError, "no tensors"),
     "zeros": (
         lambda t: write_safetensors(

@@ -198,7 +198,7 @@ def test_a_waiting_call_holds_up_no_other(client: Client) -> None:
 
 
 def test_refusals_and_failures_come_in_words(client: Client) -> None:
-    with pytest.raises(AppError, match="the prompt is empty"):
+    with pytest.raises(AppError, match="Write a prompt first"):
         client.predict({"model_type": "demo", "prompt": ""}, api_name="/submit")
     with pytest.raises(AppError, match="no run with this id"):
         client.predict("none", api_name="/job")

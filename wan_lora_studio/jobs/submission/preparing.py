@@ -93,7 +93,7 @@ def _require_text(task: GenerationTask, parts: Sequence[Part]) -> None:
         json.dumps(values, ensure_ascii=False, default=str).encode()
     except UnicodeEncodeError as error:
         raise GenerationError(
-            "The task cannot be run: a text in it holds half a character, which is no text.",
+            "A text holds half a character, so this can’t be generated.",
             suggestions=["Type the prompt again, or delete its unusual signs."],
         ) from error
 

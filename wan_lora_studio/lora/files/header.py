@@ -132,7 +132,10 @@ def _header_length(file: FileIO, name: str, file_size: int) -> int:
     if length > MAX_HEADER_BYTES:
         fail(name, f"the header claims {length} bytes; at most {MAX_HEADER_BYTES} are accepted")
     if length > file_size - 8:
-        fail(name, f"the file is truncated: its header needs {length + 8} bytes of {file_size}")
+        fail(
+            name,
+            f"incomplete download: the header needs {length + 8} bytes of {file_size}",
+        )
     if length < 2:
         fail(name, "the header is empty")
     return length

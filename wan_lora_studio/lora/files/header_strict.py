@@ -11,7 +11,7 @@ from math import prod
 from typing import Any, NamedTuple, NoReturn
 
 from wan_lora_studio.errors import LoRAFileError
-from wan_lora_studio.units import MB
+from wan_lora_studio.units import MB, in_part
 from wan_lora_studio.untrusted_json import Limits, UntrustedJSONError, read_object, shortened
 
 MAX_TENSORS = 20_000
@@ -134,7 +134,7 @@ def _check_layout(tensors: list[TensorEntry], name: str, data_start: int, file_s
             )
         position, previous = entry.end, entry.key
     if position > file_size:
-        fail(name, f"the file is truncated: {position} bytes are needed, {file_size} are there")
+        fail(name, f"incomplete download: {in_part(file_size, position)}")
     if position < file_size:
         fail(name, f"the file has {file_size - position} bytes after its last tensor")
 

@@ -52,7 +52,7 @@ function show(dot, text, bar, titles) {
   bar.hidden = !running;
   if (!connected) {
     dot.dataset.state = "failed";
-    text.textContent = "No connection to the program; trying again";
+    text.textContent = "Disconnected. Reconnecting…";
     return;
   }
   if (!status) {

@@ -60,7 +60,7 @@ def _prompt(settings: Settings) -> tuple[gr.Textbox, tuple[gr.Button, ...]]:
         lines=3,
         max_lines=8,
         elem_id="prompt",
-        placeholder="What should be seen, and how it moves",
+        placeholder="Describe the scene and the motion",
     )
     with gr.Row(elem_id="prompt-examples"):
         chips = tuple(

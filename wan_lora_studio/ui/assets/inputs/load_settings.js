@@ -54,7 +54,7 @@ async function take(files) {
 
 function unwanted(file) {
   return {
-    message: `${file.name} is nothing that this tab takes.`,
+    message: `Can’t use ${file.name} here.`,
     suggestions: [
       pictureInput.use === "none"
         ? "Drop a video or picture that carries its settings, or its JSON. The chosen model takes no input picture."

@@ -65,8 +65,13 @@ export function loraReports(loras) {
       ),
     ),
     // Videos made before the way of applying was recorded have no mode.
-    mode in MODES && el("li", { class: "muted", text: `${MODES[mode]}: ${reason}.` }),
+    mode in MODES &&
+      el("li", { class: "muted", title: `${reason}.`, text: modeText(mode, reason) }),
   );
+}
+
+function modeText(mode, reason) {
+  return `${MODES[mode]}: ${mode === "merge" ? "no cost while sampling" : reason}.`;
 }
 
 function reportText(report) {

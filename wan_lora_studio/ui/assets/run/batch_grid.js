@@ -4,7 +4,7 @@ import { el } from "../../../lora_ui/assets/kit/dom.js";
 
 const STATES = {
   queued: "Waiting",
-  running: "Being made",
+  running: "Generating",
   failed: "Failed",
   cancelled: "Cancelled",
   interrupted: "Interrupted",
@@ -18,7 +18,7 @@ export function createPartsGrid(job) {
   play.addEventListener("click", () => {
     play.textContent = playing.toggle() ? "Pause" : "Play";
   });
-  const again = el("button", { type: "button", class: "button", text: "From the start" });
+  const again = el("button", { type: "button", class: "button", text: "Restart" });
   again.addEventListener("click", () => {
     playing.restart();
     play.textContent = "Pause";

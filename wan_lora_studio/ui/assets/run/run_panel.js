@@ -144,7 +144,7 @@ function drawStage(view, job, open, reuse) {
 function stageText(job, open) {
   if (!job) return "Write a prompt and press Generate. The video appears here.";
   if (open) return "The first picture comes with the first step.";
-  return "Nothing was made.";
+  return "No video.";
 }
 
 function player(job) {
