@@ -8,7 +8,9 @@ from itertools import combinations
 from pathlib import Path
 
 # What the app keeps in `data_dir`, and sweeps there.
-ROOMS = ("copies", "inputs", "instances", "logs", "pictures", "posters")
+ROOMS = (
+    "copies", "embeddings", "inputs", "instances", "latents", "logs", "pictures", "posters",
+)  # fmt: skip
 OWN = ("loras_dir", "outputs_dir", "data_dir")
 
 

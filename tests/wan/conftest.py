@@ -52,7 +52,13 @@ def studio_settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     elsewhere = {"lora_unet_blocks_0_ffn_0.lora_down.weight": torch.ones(2, 5120)}
     elsewhere["lora_unet_blocks_0_ffn_0.lora_up.weight"] = torch.ones(13824, 2)
     lora_weights.Made(tensors=elsewhere).save(loras / "for_another_model.safetensors")
-    return load_settings(folder / "config.json", models_dir=folder, loras_dir=loras, device="cpu")
+    return load_settings(
+        folder / "config.json",
+        models_dir=folder,
+        loras_dir=loras,
+        data_dir=folder / "data",
+        device="cpu",
+    )
 
 
 @pytest.fixture(scope="package")

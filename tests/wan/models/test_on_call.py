@@ -57,7 +57,13 @@ def test_the_encoder_goes_after_the_prompt_where_memory_is_small(
         assert np.array_equal(*videos)
         assert readings(told) == ["Reading the text encoder"]
         assert held_bytes(model_of(small).pipeline.text_encoder) < 1000
+        again: list[Progress] = []
+        small.run(prompt=prompt, steps=STEPS, seed=2, on_progress=again.append)
+        assert readings(again) == []
     assert held_bytes(model_of(roomy).pipeline.text_encoder) > 10_000
+    started_again = studio_in(studio_settings, tmp_path / "small")
+    started_again.run(prompt="a shape", steps=STEPS, on_progress=again.append)
+    assert readings(again) == []
 
 
 def test_an_encoder_that_is_gone_ends_the_run_by_its_name(

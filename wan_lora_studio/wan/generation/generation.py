@@ -272,6 +272,7 @@ class _Run:
     def _sampler(self, model: LoadedModel, pipeline: Any) -> Sampler:
         wanted = self._models.settings.preview and self._stages.watched
         return Sampler(
+            model,
             pipeline,
             self._task,
             self.recovery.prompt,

@@ -17,6 +17,7 @@ from wan_lora_studio.lora.files import NOT_A_PICTURE, picture_of
 from wan_lora_studio.lora.roles import Expert
 from wan_lora_studio.wan.generation.output_checks import Whereabouts, require_finite_latents
 from wan_lora_studio.wan.generation.previewer import Previewer
+from wan_lora_studio.wan.models import LoadedModel
 from wan_lora_studio.wan.task import GenerationTask, Progress
 
 PROMPT_TOKENS = 512  # The length at which Wan was trained.
@@ -43,12 +44,13 @@ def check_cancel(cancel: Cancel) -> None:
 
 @dataclass(frozen=True)
 class Sampler:
-    """One run of a pipeline. `task` is resolved: none of its fields is None.
+    """One run of a pipeline of the model. `task` is resolved: none of its fields is None.
 
     `prompt` is the task's, with what stands in for LoRAs that are left out; `loras` names those
     in force.
     """
 
+    model: LoadedModel
     pipeline: Any
     task: GenerationTask
     prompt: str
@@ -70,15 +72,11 @@ class Sampler:
     def encode_prompt(self) -> tuple[Tensor, Tensor | None]:
         """Embeddings [1, 512, dim] of the prompt and, under guidance, of the negative one."""
         high, _ = self.guidance
-        with torch.no_grad():
-            positive, negative = self.pipeline.encode_prompt(
-                prompt=self.prompt,
-                negative_prompt=self.task.negative_prompt,
-                do_classifier_free_guidance=high > 1.0,
-                max_sequence_length=PROMPT_TOKENS,
-                device=self.pipeline._execution_device,
-            )
-        return positive, negative
+        negative = self.task.negative_prompt or ""
+        return (
+            self.model.embedding(self.prompt, PROMPT_TOKENS),
+            self.model.embedding(negative, PROMPT_TOKENS) if high > 1.0 else None,
+        )
 
     def sample(self, positive: Tensor, negative: Tensor | None) -> Tensor:
         """The clean latents. Raises CancelledByUser within one step of a cancel."""

@@ -54,6 +54,18 @@ def installed_fingerprint(settings: Settings, model_type: str) -> str | None:
         return None
 
 
+def encoder_fingerprint(folder: Path, files: Mapping[str, Path], computed: str) -> str:
+    """Of all that decides what the text encoder makes of a prompt: its files, the tokenizer's,
+    and how it is `computed`, in words."""
+    found = hashlib.sha256(computed.encode())
+    for part in ("text_encoder", "tokenizer"):
+        if (folder / part).is_dir():
+            found.update(f"{part}\0{_fingerprint(folder / part, NO_FILES)}".encode())
+    if (file := files.get("text_encoder")) is not None:
+        _add(found, "text_encoder", file)
+    return found.hexdigest()
+
+
 def _revision(folder: Path) -> str | None:
     """The commit, from the hub cache's folder name or from what `hf download` notes beside."""
     if folder.parent.name == "snapshots" and COMMIT.fullmatch(folder.name):

@@ -11,7 +11,9 @@ from typing import Any
 
 import diffusers
 import torch
+from torch import Tensor
 
+from wan_lora_studio.installed_versions import versions
 from wan_lora_studio.settings import ModelEntry, Settings
 from wan_lora_studio.wan.adapters import Custody, custody_of
 from wan_lora_studio.wan.models.device_memory import (
@@ -21,8 +23,9 @@ from wan_lora_studio.wan.models.device_memory import (
     total_memory,
     weights_in_memory,
 )
-from wan_lora_studio.wan.models.host_memory import HostMemory
-from wan_lora_studio.wan.models.identity import ModelIdentity
+from wan_lora_studio.wan.models.embeddings import PromptEmbeddings
+from wan_lora_studio.wan.models.host_memory import ENCODER, HostMemory
+from wan_lora_studio.wan.models.identity import ModelIdentity, encoder_fingerprint
 from wan_lora_studio.wan.models.location import locate, weight_files
 from wan_lora_studio.wan.models.offload import Offload, offload_for
 from wan_lora_studio.wan.models.on_call import OnCall
@@ -40,7 +43,8 @@ class LoadedModel:
 
     `offload` says whether its parts stay there (none), wait on the host (model), or all but the
     blocks that compute do (group); `makeshift` that they wait only because memory ran out.
-    `on_call` holds the parts that are in memory only while they are used.
+    `embeddings` holds those of known prompts, `on_call` the parts that are in memory only while
+    they are used.
     """
 
     model_type: str
@@ -50,6 +54,7 @@ class LoadedModel:
     device: torch.device
     offload: Offload
     identity: ModelIdentity = field(repr=False)
+    embeddings: PromptEmbeddings = field(repr=False)
     makeshift: bool = False
     speed: Speed = field(default_factory=Speed)
     on_call: OnCall = field(default_factory=OnCall, repr=False)
@@ -57,6 +62,23 @@ class LoadedModel:
     @property
     def offloaded(self) -> bool:
         return self.offload != "none"
+
+    def embedding(self, text: str, tokens: int) -> Tensor:
+        """What the text encoder makes of a prompt, [1, tokens, dim], where the model computes; the
+        encoder is used only for one that is not known yet."""
+        found = self.embeddings.of(text, tokens, lambda: self._encoded(text, tokens))
+        return found.to(self.pipeline._execution_device)
+
+    @torch.no_grad()
+    def _encoded(self, text: str, tokens: int) -> Tensor:
+        self.on_call.call(ENCODER)
+        embedding: Tensor = self.pipeline.encode_prompt(
+            prompt=text,
+            do_classifier_free_guidance=False,
+            max_sequence_length=tokens,
+            device=self.pipeline._execution_device,
+        )[0]
+        return embedding
 
     def pipeline_for(self, image: bool) -> Any:
         """The pipeline that makes a video from text, or from a picture and text.
@@ -159,11 +181,20 @@ class ModelManager:
             device,
             offload,
             identity,
+            self._embeddings(reader, files, device),
             makeshift,
             speed,
             on_call,
         )
         return self._model
+
+    def _embeddings(
+        self, reader: RowReader, files: Mapping[str, Path], device: torch.device
+    ) -> PromptEmbeddings:
+        libraries = {name: versions().get(name) for name in ("torch", "transformers")}
+        computed = f"{reader.dtype} {device.type} {libraries}"
+        encoder = encoder_fingerprint(reader.folder, files, computed)
+        return PromptEmbeddings(self._settings.data_dir / "embeddings", encoder)
 
     def _on_call(self, sizes: Mapping[str, int], device: torch.device) -> tuple[str, ...]:
         """The components that are read when they are called, by what waits on the host."""
