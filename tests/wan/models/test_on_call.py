@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from tests.support.machine.pretend_host import PretendHost
 from tests.support.studio import Studio, decoded
 from wan_lora_studio.errors import ModelLoadError
-from wan_lora_studio.settings import Settings
-from wan_lora_studio.wan.models.host_memory import ENCODER_STAYS_FROM
+from wan_lora_studio.settings import Precision, Settings
+from wan_lora_studio.wan.models.host_memory import ENCODER_STAYS_FROM, RESERVE
 from wan_lora_studio.wan.models.loading import LoadedModel, ModelManager
 from wan_lora_studio.wan.task import Progress
 
 STEPS = 2
+EXPERTS = ("transformer", "transformer_2")
 
 
 def studio_in(settings: Settings, folder: Path) -> Studio:
@@ -34,6 +37,15 @@ def held_bytes(part: Any) -> int:
     """Memory that a part's weights take."""
     storages = (parameter.untyped_storage() for parameter in part.parameters())
     return sum({storage.data_ptr(): storage.nbytes() for storage in storages}.values())
+
+
+def bits_of(part: Any) -> str:
+    found = hashlib.sha256()
+    for name, value in sorted(part.state_dict().items()):
+        found.update(
+            name.encode() + value.contiguous().view(-1).view(torch.uint8).numpy().tobytes()
+        )
+    return found.hexdigest()
 
 
 def readings(progress: list[Progress]) -> list[str]:
@@ -79,3 +91,53 @@ def test_an_encoder_that_is_gone_ends_the_run_by_its_name(
     with pytest.raises(ModelLoadError, match="cannot be loaded"):
         studio.run(steps=STEPS)
     assert studio.models.current is None
+
+
+SELECTIONS: tuple[dict[str, Any], ...] = (
+    {},
+    {"kohya_pair": 0.8},
+    {"lokr": 0.7, "accelerator": 1.0},
+    {"combined": {"high": [[0.0, 1.0], [0.5, 0.2]], "low": [[0.0, 0.1], [0.5, 1.0]]}},
+)
+
+
+@pytest.mark.parametrize("precision", ["bf16", pytest.param("fp8", marks=pytest.mark.slow)])
+def test_one_expert_at_a_time_makes_the_same_videos(
+    precision: Precision, studio_settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    row = studio_settings.model("t2v").model_copy(update={"precision": precision})
+    settings = studio_settings.model_copy(update={"models": {"t2v": row}})
+    host = PretendHost(monkeypatch, 4 * RESERVE)
+    both = studio_in(settings.model_copy(update={"lora_mode": "runtime"}), tmp_path / "both")
+    both.models.load("t2v")
+    host.total = RESERVE
+    turns = studio_in(settings, tmp_path / "turns")
+    pipeline = turns.models.load("t2v").pipeline
+    told: list[Progress] = []
+    held: list[list[str]] = []
+
+    def watch(progress: Progress) -> None:
+        told.append(progress)
+        held.append([name for name in EXPERTS if held_bytes(getattr(pipeline, name)) > 1000])
+
+    for selection in SELECTIONS:
+        told.clear()
+        one, other = (
+            decoded(studio.run(selected_loras=selection, steps=STEPS, on_progress=watch).video_path)
+            for studio in (both, turns)
+        )
+        assert np.array_equal(one, other), selection
+        assert [each for each in readings(told) if "expert" in each] == [
+            "Reading the high-noise expert",
+            "Reading the low-noise expert",
+        ]
+        assert not any(held_bytes(getattr(pipeline, name)) > 1000 for name in EXPERTS)
+    assert max(map(len, held)) == 1
+    assert max(map(len, held)) == 1
+    assert max(map(len, held)) == 1
+    for name in EXPERTS:
+        model_of(turns).on_call.call(name)
+        own, theirs = (
+            getattr(studio_model.pipeline, name) for studio_model in map(model_of, (turns, both))
+        )
+        assert bits_of(own) == bits_of(theirs)

@@ -11,6 +11,7 @@ from wan_lora_studio.wan.adapters.custody import Custody, custody_of
 from wan_lora_studio.wan.adapters.layout import Layout
 from wan_lora_studio.wan.adapters.metering import LoadMeter
 from wan_lora_studio.wan.adapters.pipeline_parts import config_of_part, transformers_of
+from wan_lora_studio.wan.adapters.presence import Presence
 from wan_lora_studio.wan.adapters.pristine import Pristine
 from wan_lora_studio.wan.adapters.resolve import StackItem
 from wan_lora_studio.wan.adapters.stack import AppliedStack, applied_stack
@@ -21,6 +22,7 @@ __all__ = [
     "Custody",
     "Layout",
     "LoadMeter",
+    "Presence",
     "Pristine",
     "StackItem",
     "WantedMode",

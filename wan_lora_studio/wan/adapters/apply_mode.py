@@ -11,6 +11,7 @@ from torch import nn
 
 from wan_lora_studio.errors import LoRALoadingError
 from wan_lora_studio.lora.roles import Expert
+from wan_lora_studio.wan.adapters.custody import custody_of
 from wan_lora_studio.wan.adapters.layout import Layout
 from wan_lora_studio.wan.adapters.parameter_homes import Home
 from wan_lora_studio.wan.adapters.plan import Plan
@@ -69,6 +70,9 @@ def _pick(
     if wanted == "runtime":
         return Choice("runtime", "the settings ask for it")
     touched = _touched(layouts, plans)
+    passing = any(custody_of(layout.model).presence is not None for layout in layouts.values())
+    if touched and passing:
+        return _beside_passing(wanted)
     fixed, kind = next(((name, home.kind) for name, home in touched.items() if home.kind), ("", ""))
     if wanted == "auto":
         if fixed:
@@ -83,6 +87,17 @@ def _pick(
             suggestions=['Set "lora_mode" to "auto" or "runtime".'],
         )
     return _by_memory(wanted, layouts, touched, held_bytes)
+
+
+def _beside_passing(wanted: WantedMode) -> Choice:
+    """For experts that are in memory in turn. Raises LoRALoadingError if merging is demanded."""
+    if wanted == "auto":
+        return Choice("runtime", "only one expert's weights are in memory at a time")
+    raise LoRALoadingError(
+        "LoRAs cannot be merged into experts that are in memory one at a time: a merge would have "
+        "to be made again each time that one is read.",
+        suggestions=['Set "lora_mode" to "auto" or "runtime".'],
+    )
 
 
 def _by_memory(

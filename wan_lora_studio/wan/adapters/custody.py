@@ -13,6 +13,7 @@ from torch import nn
 
 from wan_lora_studio.wan.adapters.layout import Layout, unwrapped
 from wan_lora_studio.wan.adapters.merge import write_back
+from wan_lora_studio.wan.adapters.presence import Presence
 from wan_lora_studio.wan.adapters.pristine import Pristine
 from wan_lora_studio.wan.ownership import Ownership
 
@@ -26,6 +27,7 @@ class Custody:
     def __init__(self) -> None:
         self.owner = Ownership()
         self.hooked: list[nn.Module] = []  # each is noted before it gets a hook
+        self.presence: Presence | None = None  # None: the weights are always in memory
         self._pristine: Pristine | None = None
 
     def __deepcopy__(self, memo: object) -> Custody:
@@ -46,11 +48,19 @@ class Custody:
         self._pristine.use(layout)
         return self._pristine
 
+    def forget(self) -> None:
+        """Keep nothing of W0; the weights are pristine, and are about to go."""
+        if self._pristine is not None:
+            self._pristine.release()
+            self._pristine = None
+
     def take_off(self) -> None:
         """Undo everything: no hook is left, and every weight is bit-identical to before.
 
         May be interrupted, and is then to be called again. Raises ModelLoadError as `write_back`.
         """
+        if self.presence is not None:
+            self.presence.follower = None
         for module in self.hooked:
             drop_hooks(module)
         self.hooked.clear()

@@ -93,13 +93,22 @@ class RuntimeExpert(Hooked):
     def resident_bytes(self) -> int:
         return sum(layer.resident_bytes() for layer in self._layers.values())
 
+    def require_possible(self, plan: Plan) -> None:
+        """Raise UnsupportedLoRAError for a parameter that can neither be merged into nor be added
+        to, as far as that shows without the values."""
+        self._split(plan)
+
+    def enter(self) -> None:
+        """Have its factors be the ones on the accelerator."""
+        self._residency.enter(self)
+
     def leave(self) -> None:
         """Let the accelerator's copies of the factors go."""
         for layer in self._layers.values():
             layer.leave()
 
     def _entered(self, model: nn.Module, arguments: Any) -> None:
-        self._residency.enter(self)
+        self.enter()
 
     def _drop_hooks(self) -> None:
         for handle in self._handles:

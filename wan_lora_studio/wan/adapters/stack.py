@@ -5,6 +5,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import Any, Protocol
 
 import torch
@@ -18,6 +19,7 @@ from wan_lora_studio.wan.adapters.custody import custody_of
 from wan_lora_studio.wan.adapters.layout import Layout
 from wan_lora_studio.wan.adapters.merge import MergedExpert
 from wan_lora_studio.wan.adapters.metering import LoadMeter
+from wan_lora_studio.wan.adapters.passing import PassingExpert
 from wan_lora_studio.wan.adapters.pipeline_parts import transformers_of
 from wan_lora_studio.wan.adapters.plan import Plan
 from wan_lora_studio.wan.adapters.resolve import Resolved, StackItem, resolve
@@ -215,11 +217,22 @@ class AppliedStack:
         residency = Residency()
         states: dict[Expert, ExpertState] = {}
         for expert, layout in self._layouts.items():
+            custody = custody_of(layout.model)
+            if custody.presence is not None:
+                make = partial(self._beside, layout.model, residency)
+                states[expert] = PassingExpert(custody, custody.presence, make)
+                continue
             pristine = self._cache.pristine(layout, frugal=choice.frugal)
             merged = MergedExpert(layout, pristine)
             runtime = choice.mode == "runtime"
             states[expert] = RuntimeExpert(layout, merged, residency) if runtime else merged
         return states
+
+    def _beside(self, model: nn.Module, residency: Residency) -> RuntimeExpert:
+        """Beside the weights that a model has now."""
+        layout = Layout.of(model)
+        merged = MergedExpert(layout, self._cache.pristine(layout, frugal=False))
+        return RuntimeExpert(layout, merged, residency)
 
 
 def _restore(states: Mapping[Expert, ExpertState]) -> None:

@@ -200,7 +200,7 @@ class ModelManager:
         """The components that are read when they are called, by what waits on the host."""
         if device.type != "cpu":
             return ()
-        return HostMemory(sizes, total_memory(device)).on_call[:1]
+        return HostMemory(sizes, total_memory(device)).on_call
 
     def unload(self) -> None:
         """Drop the model in memory, when who makes a video with it is done."""

@@ -19,6 +19,7 @@ from diffusers.quantizers.gguf.utils import GGUFParameter
 from torch import Tensor, nn
 from torch.utils._python_dispatch import is_traceable_wrapper_subclass
 
+from wan_lora_studio.wan.adapters import Presence, custody_of
 from wan_lora_studio.wan.models.device_memory import release_memory
 
 logger = logging.getLogger(__name__)
@@ -37,7 +38,7 @@ class PartReader(Protocol):
         ...
 
     def empty(self) -> Any:
-        """The same without values, or None where that can only be told by reading it."""
+        """The same without values, for which there is no memory."""
         ...
 
 
@@ -45,29 +46,35 @@ NONE: Mapping[str, PartReader] = MappingProxyType({})
 
 
 class PartOnCall:
-    """One part: its `module`, which lasts, and whether the weights are `here`."""
+    """One part: its `module`, which lasts, and whether the weights are `here`. What is applied to
+    it follows."""
 
     def __init__(self, reader: PartReader) -> None:
         self._reader = reader
+        self._presence = Presence()
         self.module = reader.empty()
-        if self.module is None:
-            self.module = reader.read()
-        self.here = False
+        custody_of(self.module).presence = self._presence
         _stand_in(self.module)
+
+    @property
+    def here(self) -> bool:
+        return self._presence.here
 
     def come(self) -> None:
         """Read the weights. On any failure they are not here."""
         try:
             _take_over(self.module, self._reader.read())
+            self._presence.come()
         except BaseException:
             _stand_in(self.module)
             raise
-        self.here = True
 
     def go(self) -> None:
         """Let the weights go; nothing is left of them."""
-        self.here = False
-        _stand_in(self.module)
+        try:
+            self._presence.go()
+        finally:
+            _stand_in(self.module)
 
 
 class OnCall:

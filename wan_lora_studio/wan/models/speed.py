@@ -19,6 +19,7 @@ from diffusers.models.attention_dispatch import (
 from torch import Tensor, nn
 
 from wan_lora_studio.settings import Attention, Settings
+from wan_lora_studio.wan.adapters import custody_of
 from wan_lora_studio.wan.models.offload import Offload
 
 logger = logging.getLogger(__name__)
@@ -132,6 +133,8 @@ def _try_compiler(device: torch.device) -> None:
 def _uncompilable(models: Sequence[Any], settings: Settings, offload: Offload) -> str:
     if offload in MOVING:
         return "its weights do not stay on the GPU."
+    if any(custody_of(model).presence is not None for model in models):
+        return "its experts are in memory one at a time."
     plain = all(
         type(parameter) is nn.Parameter and parameter.itemsize >= 2
         for model in models
