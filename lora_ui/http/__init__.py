@@ -8,6 +8,7 @@ from __future__ import annotations
 from lora_ui.http.host_results import GiveVideos, videos_of
 from lora_ui.http.host_route import PREFIX, HostRoute, Served
 from lora_ui.http.models import Found
+from lora_ui.http.quiet_refusals import QuietRefusals
 from lora_ui.http.responses import (
     FRESH,
     IMMUTABLE,
@@ -31,6 +32,7 @@ __all__ = [
     "Found",
     "GiveVideos",
     "HostRoute",
+    "QuietRefusals",
     "RevalidatedFiles",
     "SavedSet",
     "Served",

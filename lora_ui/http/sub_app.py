@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 
 from lora_ui.http.host_results import Videos, create_host_results_router
 from lora_ui.http.host_status import create_host_status_router
+from lora_ui.http.quiet_refusals import QuietRefusals
 from lora_ui.http.responses import refuse_request
 from lora_ui.http.router import create_lora_router, kept_sessions, lora_assets
 from lora_ui.http.selection import SessionCookie
@@ -38,6 +39,7 @@ def create_sub_app(shown: Shown) -> FastAPI:
     settings = loras.settings
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
     app.add_exception_handler(RequestValidationError, refuse_request)
+    app.add_middleware(QuietRefusals)
     app.include_router(
         create_lora_router(
             settings,

@@ -117,7 +117,7 @@ def failed(page: Page, app: App) -> None:
     write_prompt(page)
     fill(page, frames=18)
     page.locator("#generate-button").click()
-    expect(page.locator(".run-problem")).to_be_in_viewport()
+    expect(page.locator(".field-problem")).to_be_in_viewport()
 
 
 def loras(page: Page, app: App) -> None:

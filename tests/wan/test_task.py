@@ -23,6 +23,25 @@ def problems(**fields: Any) -> list[str]:
     return list(caught.value.context["problems"])
 
 
+def test_each_problem_is_told_at_its_field_too() -> None:
+    with pytest.raises(GenerationError) as caught:
+        task(
+            prompt=" ",
+            width=850,
+            num_frames=18,
+            guidance_scale=-1,
+            guidance_scale_2=1,
+            selected_loras={"a": "x"},
+        ).resolved(load_settings())
+    assert caught.value.context["fields"] == {
+        "prompt": "Write a prompt first.",
+        "width": "Use 848 or 864.",
+        "guidance_scale": "Use a number from 0 to 100.",
+        "num_frames": "Use 17 or 21.",
+        "selected_loras": "a: 'x' is not a strength.",
+    }
+
+
 def test_the_round_trip_through_json_is_exact() -> None:
     schedule = {"high": [[0.0, 1.0], [0.5, 0.3]], "low": 0.4}
     original = task(seed=3, selected_loras={"a": 0.5, "b": schedule}, image=Path("x.png"))

@@ -98,9 +98,14 @@ class LoRAManager(LoRALibrary):
             resolved = task.resolved(self.settings)
         except GenerationError as error:
             lacking = [problem.message for problem in self.usability_problems(names)]
+            found = {"prompt": " ".join(unread), "selected_loras": " ".join(lacking)}
+            fields = {name: text for name, text in found.items() if text}
             raise GenerationError(
                 " ".join((error.message, *unread, *lacking)),
-                context={"problems": [*error.context["problems"], *unread, *lacking]},
+                context={
+                    "problems": [*error.context["problems"], *unread, *lacking],
+                    "fields": {**fields, **error.context["fields"]},
+                },
             ) from error
         if unread:
             lacking = [problem.message for problem in self.usability_problems(names)]

@@ -89,12 +89,13 @@ class GenerationTask:
 
         Raises GenerationError that lists every problem in plain words.
         """
-        problems: list[str] = []
+        problems: list[_Problem] = []
         named = self.model_type if isinstance(self.model_type, str) else ""
         entry = settings.models.get(named)
         if entry is None:
             known = ", ".join(settings.models)
-            problems.append(f"there is no model {shortened(self.model_type)} (known: {known})")
+            said = f"there is no model {shortened(self.model_type)} (known: {known})"
+            problems.append(_Problem("model_type", said, "Choose a model."))
             task = self
         else:
             task = dataclasses.replace(self, **_defaults(self, entry))
@@ -102,7 +103,8 @@ class GenerationTask:
         try:
             LoRASelection.parse(self.selected_loras)
         except GenerationError as error:
-            problems += error.context["problems"]
+            texts = error.context["problems"]
+            problems += [_Problem("selected_loras", text, f"{text}.") for text in texts]
         if problems:
             raise _not_ready(problems)
         return task
@@ -182,25 +184,13 @@ class GenerationResult:
         return cls(**{**data, "task": task, "frames_shape": shape})
 
 
-def _not_ready(problems: Sequence[str]) -> GenerationError:
-    """Every problem of a task, named at once."""
-    context = {"problems": list(problems[:MOST_PROBLEMS])}
-    if list(problems) == [NO_PROMPT]:
-        return GenerationError(
-            "Write a prompt first.",
-            suggestions=["Describe the scene and the motion."],
-            context=context,
-        )
-    return GenerationError(f"This can’t be generated yet: {together(problems)}.", context=context)
-
-
 def unreadable_prompt(problems: Sequence[str]) -> GenerationError:
     """Why a prompt is refused whose notation cannot be read."""
     return GenerationError(
         " ".join(problems),
         cause="What stands in <lora:...> is for the library and never goes to the model.",
         suggestions=["Write <lora:NAME:STRENGTH> or <lora:NAME:HIGH:LOW>, or take it out."],
-        context={"problems": list(problems)},
+        context={"problems": list(problems), "fields": {"prompt": " ".join(problems)}},
     )
 
 
@@ -220,12 +210,43 @@ def _defaults(task: GenerationTask, entry: ModelEntry) -> dict[str, Any]:
     return filled
 
 
-def _field_problems(task: GenerationTask, entry: ModelEntry) -> list[str]:
-    problems = []
+@dataclass(frozen=True)
+class _Problem:
+    """What is wrong with a field, and what to do about it where the field's name is seen."""
+
+    field: str
+    text: str
+    advice: str
+
+
+def _by_field(problems: Sequence[_Problem]) -> dict[str, str]:
+    """The first advice for each field, in the order of the problems."""
+    found: dict[str, str] = {}
+    for problem in problems[:MOST_PROBLEMS]:
+        found.setdefault(problem.field, problem.advice)
+    return found
+
+
+def _not_ready(problems: Sequence[_Problem]) -> GenerationError:
+    """Every problem of a task, named at once and by its field."""
+    texts = [problem.text for problem in problems]
+    context = {"problems": texts[:MOST_PROBLEMS], "fields": _by_field(problems)}
+    if texts == [NO_PROMPT]:
+        return GenerationError(
+            "Write a prompt first.",
+            suggestions=["Describe the scene and the motion."],
+            context=context,
+        )
+    return GenerationError(f"This can’t be generated yet: {together(texts)}.", context=context)
+
+
+def _field_problems(task: GenerationTask, entry: ModelEntry) -> list[_Problem]:
+    problems: list[_Problem] = []
     if not isinstance(task.prompt, str) or not task.prompt.strip():
-        problems.append(NO_PROMPT)
+        problems.append(_Problem("prompt", NO_PROMPT, "Write a prompt first."))
     if not isinstance(task.negative_prompt, str):
-        problems.append("the negative prompt must be text")
+        said = "the negative prompt must be text"
+        problems.append(_Problem("negative_prompt", said, "Write text."))
     for name in ("width", "height"):
         problems += _side(name, getattr(task, name), entry.size_multiple)
     problems += _whole_number("num_frames", task.num_frames, 1)
@@ -241,29 +262,37 @@ def _field_problems(task: GenerationTask, entry: ModelEntry) -> list[str]:
     return problems + _image_problems(task, entry)
 
 
-def _side(name: str, value: Any, multiple: int) -> list[str]:
+def _side(name: str, value: Any, multiple: int) -> list[_Problem]:
     found = _whole_number(name, value, multiple, 16_384)
     if not found and value % multiple:
         below = value // multiple * multiple
-        found = [f"{name} is {value}; use {below} or {below + multiple} (a multiple of {multiple})"]
+        use = f"use {below} or {below + multiple}"
+        found = [_Problem(name, f"{name} is {value}; {use} (a multiple of {multiple})", _said(use))]
     return found
 
 
-def _frame_problem(num_frames: Any) -> list[str]:
+def _frame_problem(num_frames: Any) -> list[_Problem]:
     if not _is_int(num_frames) or num_frames < 1 or num_frames % FRAME_STRIDE == 1:
         return []
     below = (num_frames - 1) // FRAME_STRIDE * FRAME_STRIDE + 1
-    return [f"num_frames is {num_frames}; use {below} or {below + FRAME_STRIDE} (4k+1)"]
+    use = f"use {below} or {below + FRAME_STRIDE}"
+    return [_Problem("num_frames", f"num_frames is {num_frames}; {use} (4k+1)", _said(use))]
 
 
-def _image_problems(task: GenerationTask, entry: ModelEntry) -> list[str]:
+def _image_problems(task: GenerationTask, entry: ModelEntry) -> list[_Problem]:
     if entry.image == "required" and not task.image:
-        return [f"{entry.title} needs an input picture"]
+        advice = "Choose an input picture first."
+        return [_Problem("image", f"{entry.title} needs an input picture", advice)]
     if entry.image == "none" and task.image:
-        return [f"{entry.title} takes no input picture"]
+        advice = "Remove the input picture; this model takes none."
+        return [_Problem("image", f"{entry.title} takes no input picture", advice)]
     if task.image and not _is_file(task.image):
-        return [f"there is no picture at {task.image}"]
+        return [_Problem("image", f"there is no picture at {task.image}", "Choose it again.")]
     return []
+
+
+def _said(advice: str) -> str:
+    return f"{advice[:1].upper()}{advice[1:]}."
 
 
 def _is_file(path: Any) -> bool:
@@ -277,14 +306,18 @@ def _is_int(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _whole_number(name: str, value: Any, low: int, high: int = 1_000_000) -> list[str]:
+def _whole_number(name: str, value: Any, low: int, high: int = 1_000_000) -> list[_Problem]:
     if not _is_int(value) or not low <= value <= high:
-        return [f"{name} must be a whole number from {low} to {high}, not {shortened(value)}"]
+        wanted = f"a whole number from {low} to {high}"
+        said = f"{name} must be {wanted}, not {shortened(value)}"
+        return [_Problem(name, said, f"Use {wanted}.")]
     return []
 
 
-def _number(name: str, value: Any, low: float, high: float) -> list[str]:
+def _number(name: str, value: Any, low: float, high: float) -> list[_Problem]:
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if not number or not low <= value <= high:  # nor for NaN
-        return [f"{name} must be a number from {low:g} to {high:g}, not {shortened(value)}"]
+        wanted = f"a number from {low:g} to {high:g}"
+        said = f"{name} must be {wanted}, not {shortened(value)}"
+        return [_Problem(name, said, f"Use {wanted}.")]
     return []

@@ -1,6 +1,12 @@
 /** Talking to the server. Addresses count from this file, so a path prefix does no harm. */
 
 const ROOT = new URL("../../../", import.meta.url);
+/** What is refused comes with this status in a header, so that it is no error on the console. */
+const QUIET = { "Studio-Refusals": "quiet" };
+
+/** Event: back, when the server answers again that could not be reached. */
+export const connection = new EventTarget();
+let lost = false;
 
 /** A failure in words: `message`, `suggestions`, and what kind it is. */
 export class ApiError extends Error {
@@ -25,14 +31,14 @@ export function request(method, path, { params, body, keepalive = false } = {}) 
   return answerOf(address(path, params), {
     method,
     keepalive,
-    headers: body === undefined ? {} : { "Content-Type": "application/json" },
+    headers: body === undefined ? QUIET : { ...QUIET, "Content-Type": "application/json" },
     body: body === undefined ? undefined : JSON.stringify(body),
   });
 }
 
 /** PUT a file or a picture as it is; answers and raises as `request` does. */
 export function send(path, body, params = {}) {
-  return answerOf(address(path, params), { method: "PUT", body });
+  return answerOf(address(path, params), { method: "PUT", headers: QUIET, body });
 }
 
 async function answerOf(url, options) {
@@ -42,10 +48,29 @@ async function answerOf(url, options) {
   } catch {
     throw unreachable();
   }
+  if (lost) {
+    lost = false;
+    connection.dispatchEvent(new Event("back"));
+  }
   if (response.status === 204) return null;
   const text = await response.text();
-  if (!response.ok) throw errorFrom(text, response.status);
+  const status = statusOf(response.status, response.headers.get("Studio-Status"));
+  if (status >= 400) throw errorFrom(text, status);
   return JSON.parse(text);
+}
+
+function statusOf(status, quiet) {
+  return Number(quiet) || status;
+}
+
+/** Ask an XMLHttpRequest for quiet refusals. */
+export function askQuietly(xhr) {
+  for (const [name, value] of Object.entries(QUIET)) xhr.setRequestHeader(name, value);
+}
+
+/** The status that an XMLHttpRequest was answered with. */
+export function answeredStatus(xhr) {
+  return statusOf(xhr.status, xhr.getResponseHeader("Studio-Status"));
 }
 
 /** The ApiError that an answer's text describes. */
@@ -60,6 +85,7 @@ export function errorFrom(text, status) {
 }
 
 export function unreachable() {
+  lost = true;
   return new ApiError({
     category: "connection",
     message: "The server cannot be reached.",

@@ -1,10 +1,11 @@
 /** Short messages in the corner; an action, such as Undo, keeps them longer. */
+import { connection } from "./api.js";
 import { actionButton, el } from "./dom.js";
 
 const PLAIN_MS = 5000;
 const ACTION_MS = 12000;
 
-/** Show `text`; `kind` is info or error; `action` is {label, run}. */
+/** Show `text`; `kind` is info or error; `action` is {label, run}. Gives what takes it away. */
 export function toast(text, { kind = "info", details = [], action = null } = {}) {
   const box = el(
     "div",
@@ -30,10 +31,12 @@ export function toast(text, { kind = "info", details = [], action = null } = {})
   box.append(dismiss);
   region().append(box);
   setTimeout(close, action || kind === "error" ? ACTION_MS : PLAIN_MS);
+  return close;
 }
 
 export function toastError(error) {
-  toast(error.message, { kind: "error", details: error.suggestions ?? [] });
+  const close = toast(error.message, { kind: "error", details: error.suggestions ?? [] });
+  if (error.category === "connection") connection.addEventListener("back", close, { once: true });
 }
 
 /** Where toasts are shown: in an open dialog, since what is outside of it cannot be clicked. */

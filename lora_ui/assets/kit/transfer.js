@@ -1,5 +1,5 @@
 /** Sending one file, with its progress and its speed. */
-import { ApiError, address, errorFrom, unreachable } from "./api.js";
+import { ApiError, address, answeredStatus, askQuietly, errorFrom, unreachable } from "./api.js";
 
 const WINDOW_MS = 4000; // the speed is that of the last seconds
 
@@ -26,14 +26,16 @@ export function transfer({ file, filename, folder, beside }, progress, stop) {
       progress({ sent: body.size, total: body.size, speed: 0 }),
     );
     xhr.addEventListener("load", () => {
-      if (xhr.status < 300) resolve(JSON.parse(xhr.responseText));
-      else reject(errorFrom(xhr.responseText, xhr.status));
+      const status = answeredStatus(xhr);
+      if (status < 300) resolve(JSON.parse(xhr.responseText));
+      else reject(errorFrom(xhr.responseText, status));
     });
     xhr.addEventListener("error", () => reject(unreachable()));
     xhr.addEventListener("abort", () => reject(cancelled()));
     const url = new URL(address("api/loras/upload", folder ? { filename, folder } : { filename }));
     for (const { name, size } of beside) url.searchParams.append("beside", `${size}:${name}`);
     xhr.open("PUT", url);
+    askQuietly(xhr);
     xhr.send(body);
   });
 }

@@ -186,14 +186,26 @@ def test_the_seed_of_a_result_can_be_reused(page: Page) -> None:
     expect(page.locator("#field-seed input")).to_have_value(seed)
 
 
-def test_a_wrong_task_is_explained(page: Page, watch: Watch) -> None:
-    watch.expected.append("status of 422")
+def test_a_wrong_task_is_explained(page: Page) -> None:
     write_prompt(page, " ")
     fill(page, width=130)
     generate(page)
-    problem = page.locator(".run-problem")
-    expect(problem).to_contain_text("prompt")
-    expect(problem).to_contain_text("width")
+    expect(page.locator("#prompt .field-problem")).to_have_text("Write a prompt first.")
+    expect(page.locator("#field-width .field-problem")).to_have_text("Use 128 or 144.")
+    expect(page.locator("#prompt textarea")).to_be_focused()
+    expect(page.locator("#prompt textarea")).to_have_attribute("aria-invalid", "true")
+
+
+def test_what_no_field_is_to_blame_for_stands_under_the_button(page: Page, watch: Watch) -> None:
+    watch.expected += ["ERR_INTERNET_DISCONNECTED", "net::ERR"]
+    write_prompt(page)
+    page.context.set_offline(True)
+    page.locator("#generate-button").click()
+    refusal = page.locator(".refusal")
+    expect(refusal).to_contain_text("The server cannot be reached.")
+    expect(refusal).to_be_focused()
+    page.context.set_offline(False)
+    expect(refusal).to_be_hidden()
 
 
 def test_a_video_is_served_in_ranges(page: Page, app: App) -> None:

@@ -23,7 +23,6 @@ from tests.browser.actions import (
 )
 from tests.browser.generate.steps import choose_model
 from tests.browser.running import App, open_page, open_tab
-from tests.browser.watch import Watch
 from tests.support.foreign_files import INFOTEXT, drawn, png
 from tests.support.result_files import WANGP, metadata, video_bytes, write_video
 
@@ -106,8 +105,7 @@ def test_a_wangp_video_restores_what_matches(page: Page, tmp_path: Path) -> None
     expect(field(page, "frames")).to_have_value("81")
 
 
-def test_other_files_are_refused_in_words(page: Page, watch: Watch) -> None:
-    watch.expected.append("status of 422")
+def test_other_files_are_refused_in_words(page: Page) -> None:
     drop(page, "half.mp4", "video/mp4", video_bytes()[:-100])
     expect(page.locator(".toast-error")).to_contain_text("cut short")
     drop(page, "notes.txt", "text/plain", b"hello")
@@ -154,8 +152,7 @@ def asked_image(page: Page) -> Any:
     return json.loads(asked.value.post_data or "{}")["task"]["image"]
 
 
-def test_the_picture_is_cut_to_the_videos_shape(page: Page, watch: Watch, tmp_path: Path) -> None:
-    watch.expected.append("status of 422")
+def test_the_picture_is_cut_to_the_videos_shape(page: Page, tmp_path: Path) -> None:
     expect(page.locator("#picture-panel")).to_be_hidden()
     choose_model(page, "Wan2.2 I2V-A14B (image to video)")
     expect(page.locator("#picture-panel")).to_contain_text("needed by this model")
@@ -231,18 +228,12 @@ def test_the_last_frame_becomes_the_input(page: Page, app: App) -> None:
     expect(page.locator(".picture-drop")).to_be_visible()
 
 
-def test_a_last_frame_waits_for_a_model_that_takes_one(page: Page, app: App) -> None:
-    """The demo model takes no picture: it is kept, and what would take it is named."""
+def test_a_last_frame_is_offered_to_a_model_that_takes_one(page: Page, app: App) -> None:
     write_video(app.outputs, "waits", metadata(id="waits", prompt="it waits"))
     open_tab(page, "Gallery")
     page.locator('.result[data-id="waits"] .result-open').click()
-    page.get_by_role("button", name="Continue from last frame").click()
-    expect(page.locator(".toast")).to_contain_text(
-        re.compile("the chosen model takes none.*i2v-A14B", re.DOTALL)
-    )
-    expect(page.locator("#picture-panel")).to_be_hidden()
-    choose_model(page, "Wan2.2 I2V-A14B (image to video)")
-    expect(page.locator(".picture-image")).to_be_visible()
+    expect(page.get_by_role("button", name="Reuse settings")).to_be_visible()
+    expect(page.get_by_role("button", name="Continue from last frame")).to_have_count(0)
 
 
 def test_a_frame_becomes_the_picture_of_a_lora(page: Page, app: App) -> None:

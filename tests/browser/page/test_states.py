@@ -23,7 +23,7 @@ from tests.browser.states import STATES, rest
 
 FOLDER = ROOT / "screenshots"
 QUALITY = 86  # of the WebP files
-PROVOKED = {"generate-refused": "422", "loras-uploads": "422", "loras-offline": "ERR_INTERNET"}
+PROVOKED = {"loras-offline": "ERR_INTERNET"}
 # What a finger can hardly hit, with its size. A native range, file or hidden field is left out,
 # and so is what lies under an open dialog.
 SMALL = """() => {

@@ -137,7 +137,6 @@ def test_size_loras_and_priority_of_a_waiting_job_are_changed(page: Page, app: A
 
 @pytest.fixture
 def watch(watch: Any) -> Any:
-    watch.expected.append("status of 422")
     return watch
 
 

@@ -347,3 +347,16 @@ def test_a_task_whose_loras_are_none_is_refused(selected: str, client: TestClien
     answer = client.post("/api/jobs", content=body, headers={"content-type": "application/json"})
     assert 400 <= answer.status_code < 500
     assert answer.json()["error"]["message"]
+
+
+def test_a_page_may_ask_for_refusals_that_its_console_does_not_show(client: TestClient) -> None:
+    asked = {"headers": {"Studio-Refusals": "quiet"}}
+    refused = client.post("/api/jobs", json={"task": {**TASK, "prompt": ""}}, **asked)
+    assert (refused.status_code, refused.headers["studio-status"]) == (200, "422")
+    assert refused.json()["error"]["context"]["fields"] == {"prompt": "Write a prompt first."}
+    gone = client.get("/api/jobs/none", **asked)
+    assert (gone.status_code, gone.headers["studio-status"]) == (200, "404")
+    done = client.get("/api/status", **asked)
+    assert done.status_code == 200
+    assert "studio-status" not in done.headers
+    assert client.get("/api/jobs/none").status_code == 404

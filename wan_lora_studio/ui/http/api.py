@@ -8,7 +8,13 @@ from collections.abc import AsyncIterator, Callable
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 
-from lora_ui.http import RevalidatedFiles, create_lora_router, lora_assets, refuse_request
+from lora_ui.http import (
+    QuietRefusals,
+    RevalidatedFiles,
+    create_lora_router,
+    lora_assets,
+    refuse_request,
+)
 from lora_ui.static import ASSETS_URL as LORA_ASSETS_URL
 from wan_lora_studio.backups import Copies
 from wan_lora_studio.jobs.queue import JobQueue
@@ -64,6 +70,7 @@ def build_api(
         lifespan=_lifespan(queue, housekeeping, models.downloads, on_ready),
     )
     app.add_exception_handler(RequestValidationError, refuse_request)
+    app.add_middleware(QuietRefusals)
     app.include_router(create_lora_router(settings, loras, uploads, results=results))
     app.include_router(create_status_router(loras, queue, results, copies, cpu))
     app.include_router(create_job_router(queue, TaskForms(pictures, settings)))

@@ -1,4 +1,5 @@
 /** The gallery tab: every finished video, to look at, find, compare and use again. */
+import { connection } from "../../../lora_ui/assets/kit/api.js";
 import { actionButton, delegate, el, icon } from "../../../lora_ui/assets/kit/dom.js";
 import { plural } from "../../../lora_ui/assets/kit/format.js";
 import { poll } from "../base/poll.js";
@@ -153,6 +154,7 @@ function watch(element, view) {
     if (appeared) check();
   }).observe(element);
   setInterval(check, CHECK_MS);
+  connection.addEventListener("back", check);
   let job = "";
   poll.addEventListener("status", () => {
     const { id, state } = poll.status?.job ?? {};

@@ -4,6 +4,7 @@ import { openDialog } from "../../../lora_ui/assets/kit/dialogs.js";
 import { el, icon } from "../../../lora_ui/assets/kit/dom.js";
 import { plural } from "../../../lora_ui/assets/kit/format.js";
 import { store } from "../../../lora_ui/assets/model/store.js";
+import { pictureInput } from "../inputs/picture.js";
 import { loraReports, remarks, timingText } from "./result.js";
 import {
   continueFrom,
@@ -135,7 +136,8 @@ function buttons(view, result, video) {
   return [
     button("Reuse settings", async () => close(await reuseResult(result)), "button-primary"),
     favourite,
-    button("Continue from last frame", async () => close(await continueFrom(result))),
+    pictureInput.use !== "none" &&
+      button("Continue from last frame", async () => close(await continueFrom(result))),
     still,
     download,
     button("Show in folder", () => openFolder(result)),

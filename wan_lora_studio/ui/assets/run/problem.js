@@ -1,21 +1,7 @@
-/** An error in three parts: what happened, why, and what to do next; and what to send along. */
+/** Diagnostics of a failed run, to be copied and sent along. */
 import { address } from "../../../lora_ui/assets/kit/api.js";
 import { el } from "../../../lora_ui/assets/kit/dom.js";
 import { toast, toastError } from "../../../lora_ui/assets/kit/toasts.js";
-
-export function problemParts(error) {
-  const suggestions = error.suggestions ?? [];
-  return [
-    el("p", { class: "problem-what", text: error.message }),
-    error.cause && el("p", { class: "problem-why", text: error.cause }),
-    suggestions.length > 0 &&
-      el(
-        "ul",
-        { class: "problem-next", "aria-label": "What to do next" },
-        suggestions.map((text) => el("li", { text })),
-      ),
-  ].filter(Boolean);
-}
 
 /** A button that copies versions, hardware, settings and the chain of errors of a failed run. */
 export function copyDiagnostics(jobId) {

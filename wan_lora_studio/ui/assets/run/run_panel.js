@@ -5,10 +5,11 @@ import { seconds } from "../../../lora_ui/assets/kit/format.js";
 import { toastError } from "../../../lora_ui/assets/kit/toasts.js";
 import { fraction, progressText } from "../base/job_text.js";
 import { poll } from "../base/poll.js";
+import { problemParts } from "../base/problem_parts.js";
 import { runs } from "../base/run_events.js";
 import { resultDetails } from "../results/result.js";
 import { createPartsGrid } from "./batch_grid.js";
-import { copyDiagnostics, problemParts } from "./problem.js";
+import { copyDiagnostics } from "./problem.js";
 import { createStepPlan } from "./step_plan.js";
 
 const RETRYABLE = ["failed", "cancelled", "interrupted"];
@@ -22,16 +23,7 @@ export function mount({ element, trigger }) {
   runs.addEventListener("reuse", ({ detail }) => reuse(detail.fields));
   const draw = () => drawJob(view, poll.status?.job ?? null, reuse);
   poll.addEventListener("status", draw);
-  runs.addEventListener("submitted", () => {
-    view.refused = null;
-    drawProblem(view);
-    showOnPhone(view.stage);
-  });
-  runs.addEventListener("refused", ({ detail }) => {
-    view.refused = detail.error;
-    drawProblem(view);
-    showOnPhone(view.problem);
-  });
+  runs.addEventListener("submitted", () => showOnPhone(view.stage));
   view.cancel.addEventListener("click", () => cancel(view));
   view.retry.addEventListener("click", () => retry(view));
   draw();
@@ -49,7 +41,6 @@ function createView(element) {
   const view = {
     key: "",
     job: null,
-    refused: null,
     parts: null, // the grid of a batch
     said: null,
     note: el("p", { class: "run-note", role: "status" }),
@@ -202,16 +193,16 @@ function drawNotes(box, notes) {
   box.replaceChildren(...notes.map((text) => el("p", { text })));
 }
 
-/** What was refused last, or why the run failed. */
+/** Why the run failed. */
 function drawProblem(view) {
-  const { job, refused } = view;
-  const error = refused ?? (job?.state === "cancelled" ? null : job?.error);
+  const { job } = view;
+  const error = job?.state === "cancelled" ? null : job?.error;
   const said = JSON.stringify([error?.message, error?.suggestions]);
   if (view.said === said) return;
   view.said = said;
   view.problem.hidden = !error;
   view.problem.replaceChildren(...(error ? problemParts(error) : []));
-  if (error && error === job?.error) view.problem.append(copyDiagnostics(job.id));
+  if (error) view.problem.append(copyDiagnostics(job.id));
 }
 
 async function cancel(view) {
@@ -229,8 +220,6 @@ async function cancel(view) {
 /** The same job again; of a batch, what is not done. */
 async function retry(view) {
   view.retry.disabled = true;
-  view.refused = null;
-  drawProblem(view);
   try {
     await request("POST", `api/jobs/${view.job.id}/retry`);
     view.cancel.disabled = false;
