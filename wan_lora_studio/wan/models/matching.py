@@ -43,7 +43,7 @@ def require_same(path: Path, shapes: Mapping[str, Shape], model: Any) -> None:
 
     `shapes` are the file's, by the model's names.
     """
-    wanted = {name: tuple(value.shape) for name, value in model.state_dict().items()}
+    wanted = {name: tuple(value.shape) for name, value in model.named_parameters()}
     missing, more = sorted(wanted.keys() - shapes.keys()), sorted(shapes.keys() - wanted.keys())
     other = [n for n in wanted if n in shapes and wanted[n] != shapes[n]]
     if other:

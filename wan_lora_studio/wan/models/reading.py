@@ -12,6 +12,7 @@ import torch
 import transformers
 
 from wan_lora_studio.settings import ModelEntry
+from wan_lora_studio.wan.models.decoder import DECODER, DECODER_TYPE, DecoderReader
 from wan_lora_studio.wan.models.device_memory import total_memory, weights_on_disk
 from wan_lora_studio.wan.models.encoder import EncoderReader
 from wan_lora_studio.wan.models.experts import expert_readers
@@ -46,8 +47,10 @@ class RowReader:
         transformers.utils.logging.disable_progress_bar()
         dtype = weight_type(folder, device)
         parts: dict[str, PartReader] = {**expert_readers(entry, folder, files, dtype)}
-        if (encoder := EncoderReader.of(folder, dtype)) is not None:
+        if (encoder := EncoderReader.of(folder, files.get(ENCODER), dtype)) is not None:
             parts[ENCODER] = encoder
+        if DECODER in files:
+            parts[DECODER] = DecoderReader.of(folder, files[DECODER])
         return cls(entry, folder, dtype, parts)
 
     def sizes(self) -> dict[str, int]:
@@ -73,8 +76,7 @@ class RowReader:
                 self.folder,
                 **given,
                 **called.modules,
-                # Wan's VAE loses visible quality below fp32.
-                dtype={"default": self.dtype, "vae": torch.float32},
+                dtype={"default": self.dtype, DECODER: DECODER_TYPE},
                 local_files_only=True,
             )
         if getattr(pipeline, "transformer_2", None) is not None:
