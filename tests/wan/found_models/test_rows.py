@@ -213,6 +213,21 @@ def test_halves_in_different_storage_are_not_paired(tmp_path: Path) -> None:
     assert len(left_out(settings).left_out) == 2
 
 
+def test_a_text_encoder_is_known_by_each_naming(tmp_path: Path) -> None:
+    models = comfy(tmp_path)
+    for file in (models / "text_encoders").iterdir():
+        file.unlink()
+    own = {"token_embedding.weight": (256_384, 4096), "blocks.0.attn.q.weight": (4096, 4096)}
+    made.safetensors(models / "clip" / "umt5-xxl-enc-bf16.safetensors", own)
+    gguf = {"token_embd.weight": (256_384, 4096), "enc.blk.0.attn_q.weight": (4096, 4096)}
+    made.gguf_file(models / "clip" / "umt5-xxl-encoder-Q8_0.gguf", gguf, "Q8_0")
+    settings = settings_of(tmp_path)
+    encoder = settings.model("wan2.2_t2v_14B_bf16").weights["text_encoder"]
+    assert Path(encoder).name == "umt5-xxl-enc-bf16.safetensors"
+    (other,) = left_out(settings).left_out
+    assert "not for a text encoder" in other.why
+
+
 def test_a_vae_that_another_model_may_have_is_not_taken(tmp_path: Path) -> None:
     models = comfy(tmp_path)
     (models / "vae/wan_2.1_vae.safetensors").rename(models / "vae/qwen_image_vae.safetensors")

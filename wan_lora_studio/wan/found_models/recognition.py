@@ -28,6 +28,10 @@ FLOATS: Mapping[str, str] = {
 }  # fmt: skip
 SCALES = (".scale_weight", ".weight_scale")
 VOCABULARY = (256_384, 4096)  # UMT5-XXL's
+# Where it is, in transformers' names, Wan's own, and those of GGUF.
+EMBEDDINGS = (
+    "shared.weight", "encoder.embed_tokens.weight", "token_embedding.weight", "token_embd.weight",
+)  # fmt: skip
 QUANTISATION = re.compile(r"(?<![A-Za-z0-9])I?Q\d_(?:K(?:_[SML])?|0|1|NL|XS)(?![A-Za-z0-9])", re.I)
 VAES: Mapping[int, str] = {16: "wan2.1", 48: "wan2.2"}  # by the channels of their latents
 
@@ -85,12 +89,11 @@ def _transformer(
 def _text_encoder(
     shapes: Mapping[str, tuple[int, ...]], tensors: Tensors, path: Path
 ) -> Recognised | None:
-    names = ("shared.weight", "token_embedding.weight", "token_embd.weight")
-    if not any(shapes.get(name) == VOCABULARY for name in names):
+    if not any(shapes.get(name) == VOCABULARY for name in EMBEDDINGS):
         return None
     kind, why = _storage(tensors, path)
-    if "shared.weight" not in shapes and not tensors.gguf:
-        why = why or "its layers have Wan's own names, which are not read in a text encoder"
+    if tensors.gguf:
+        why = "GGUF is read for transformers, not for a text encoder"
     return Recognised("text_encoder", ("umt5-xxl",), kind, why)
 
 
