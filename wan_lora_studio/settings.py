@@ -242,9 +242,10 @@ class Settings(BaseModel):
     workers: int = Field(
         ge=0, le=64, description="Worker processes; 0 means one per GPU, or one without a GPU."
     )
-    offload: Literal["auto", "none", "model", "group"] = Field(
-        description="Keep the model in GPU memory (none), move parts there on use (model) or single"
-        " blocks (group, which needs least of it), or decide by what there is (auto)."
+    offload: Literal["auto", "none", "encoder", "model", "group"] = Field(
+        description="Keep the model in GPU memory (none), all but the text encoder (encoder), move"
+        " parts there on use (model) or single blocks (group, which needs least of it), or decide"
+        " by what is free (auto)."
     )
     attention: Attention = Field(
         description="Who computes the transformers' attention: torch (native), or a package that"

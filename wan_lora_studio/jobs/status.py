@@ -17,13 +17,14 @@ WorkerState = Literal["stopped", "starting", "loading", "ready", "busy", "restar
 @dataclass(frozen=True)
 class WorkerStatus:
     """The worker as a status line shows it. `memory` is in bytes; `loras` is by name; `offload`
-    says where the parts of the model in memory wait: on the device (none) or the host (model).
+    says what of the model in memory waits on the host, `offload_reason` why, in a sentence.
     `trouble` is why no work can be handed out at the moment, "" if it can."""
 
     state: WorkerState = "stopped"
     model: str | None = None
     device: str = ""
     offload: str = ""
+    offload_reason: str = ""
     detail: str = ""
     loras: dict[str, Any] = field(default_factory=dict)
     memory: dict[str, int] = field(default_factory=dict)

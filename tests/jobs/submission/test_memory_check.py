@@ -26,6 +26,11 @@ class Memory(NamedTuple):
     total: int
 
 
+class Swap(NamedTuple):
+    free: int
+    total: int
+
+
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     return load_settings(loras_dir=tmp_path / "loras", models_dir=MODELS)
@@ -36,6 +41,7 @@ def host(monkeypatch: pytest.MonkeyPatch) -> Any:
     def has(available: int, total: int = 64 * GB) -> None:
         monkeypatch.setattr(psutil, "virtual_memory", lambda: Memory(available, total))
 
+    monkeypatch.setattr(psutil, "swap_memory", lambda: Swap(0, 0))
     has(32 * GB)
     return has
 
@@ -104,20 +110,26 @@ def test_the_model_in_memory_makes_room(settings: Settings, host: Any) -> None:
 def test_on_a_gpu_its_own_memory_counts(settings: Settings, host: Any) -> None:
     loras = LoRAManager(settings)
     full = {"gpu_total": 24 * GB, "gpu_used": 20 * GB}
-    found = estimate({}, settings, loras, worker("demo", "none", **full))
+    found = estimate({}, settings, loras, worker(**full))
     assert found is not None and found.offload == "auto" and found.width_bytes == 2
-    assert found.available == 4 * GB + weights(settings, 2) and found.placed == "none"
-    found = estimate({}, settings, loras, worker("demo", "model", **full))
-    assert found is not None and found.placed == "model" and found.available == 4 * GB
+    assert found.available == 4 * GB and found.placed == "none" and found.host == 32 * GB
+    held = {**full, "gpu_held": 3 * GB, "waiting": 5 * GB}
+    found = estimate({}, settings, loras, worker("demo", "model", **held))
+    assert found is not None and found.placed == "none", "the next run brings it back"
+    assert (found.available, found.host) == (7 * GB, 37 * GB)
 
 
-@pytest.mark.parametrize(("share", "placed"), [(0.79, "none"), (0.81, "model"), (8, "group")])
-def test_a_model_that_is_not_loaded_yet_counts_as_it_will_be_placed(
-    share: float, placed: str, settings: Settings, host: Any
+@pytest.mark.parametrize(("free", "placed"), [(4 * GB, "none"), (GB // 20, "group")])
+def test_a_model_counts_as_the_worker_will_place_it(
+    free: int, placed: str, settings: Settings, host: Any
 ) -> None:
-    total = int(weights(settings, 2) / share)
-    found = estimate({}, settings, LoRAManager(settings), worker(gpu_total=total, gpu_used=0))
-    assert found is not None and found.placed == placed and found.available == total
+    loras = LoRAManager(settings)
+    found = estimate({}, settings, loras, worker(gpu_total=8 * GB, gpu_used=8 * GB - free))
+    assert found is not None and found.placed == placed and found.available == free
+    assert found.reason.endswith("GB are free.")
+    wanted = settings.model_copy(update={"offload": "encoder"})
+    found = estimate({}, wanted, loras, worker(gpu_total=8 * GB, gpu_used=8 * GB - free))
+    assert found is not None and found.placed == "encoder"
 
 
 def test_nothing_is_claimed_of_a_gpu_that_was_not_looked_at(settings: Settings, host: Any) -> None:

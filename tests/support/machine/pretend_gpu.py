@@ -3,12 +3,14 @@ computed on it is computed on the CPU."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 from diffusers import DiffusionPipeline, ModelMixin
+from transformers import PreTrainedModel
 
 from wan_lora_studio.wan.models import speed, streaming
 
@@ -16,18 +18,22 @@ GB = 10**9
 
 
 class PretendGPU:
-    """`total` and `free` in bytes; `refusals` is how often moving a whole model there fails."""
+    """`total`, `free` and `held`, by this process, in bytes; `refusals` is how often moving a
+    whole model there fails."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, total: int = 100 * GB) -> None:
         self.total = self.free = total
+        self.held = 0
         self.refusals = 0
         self.moved: list[str] = []
+        self.parts_moved: list[tuple[str, str]] = []
         cuda = {
             "is_available": lambda: True,
             "device_count": lambda: 1,
             "get_device_properties": lambda _=None: SimpleNamespace(total_memory=self.total),
             "get_device_name": lambda _=None: "Pretend",
             "mem_get_info": lambda _=None: (self.free, self.total),
+            "memory_reserved": lambda _=None: self.held,
             "empty_cache": lambda: None,
         }
         for name, answer in cuda.items():
@@ -46,11 +52,15 @@ class PretendGPU:
             self.moved.append("offload")
             real_offload(pipeline, device="cpu")
 
-        real_module_to, real_groups = ModelMixin.to, streaming.apply_group_offloading
+        real_groups = streaming.apply_group_offloading
 
-        def module_to(module: Any, *args: Any, **options: Any) -> Any:
-            places = ["cpu" if str(each).startswith("cuda") else each for each in args]
-            return real_module_to(module, *places, **options)
+        def here(real: Callable[..., Any]) -> Callable[..., Any]:
+            def module_to(module: Any, *args: Any, **options: Any) -> Any:
+                self.parts_moved.append((type(module).__name__, str(args[0])))
+                places = ["cpu" if str(each).startswith("cuda") else each for each in args]
+                return real(module, *places, **options)
+
+            return module_to
 
         def groups(module: Any, **options: Any) -> None:
             self.moved.append("groups")
@@ -59,7 +69,8 @@ class PretendGPU:
 
         real_compiler = speed._try_compiler
         monkeypatch.setattr(speed, "_try_compiler", lambda _: real_compiler(torch.device("cpu")))
-        monkeypatch.setattr(ModelMixin, "to", module_to)
+        for kind in (ModelMixin, PreTrainedModel):
+            monkeypatch.setattr(kind, "to", here(kind.to))
         monkeypatch.setattr(streaming, "apply_group_offloading", groups)
         monkeypatch.setattr(DiffusionPipeline, "to", to)
         monkeypatch.setattr(DiffusionPipeline, "enable_model_cpu_offload", offload)

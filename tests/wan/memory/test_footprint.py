@@ -5,20 +5,26 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import psutil
 import pytest
-import torch
 
+from tests.support.machine.pretend_gpu import PretendGPU
 from tests.support.studio import Studio
 from wan_lora_studio.errors import VRAMError
 from wan_lora_studio.settings import SHIPPED_CONFIG
 from wan_lora_studio.wan.memory.footprint import Footprint, Forecast
-from wan_lora_studio.wan.memory.forecast import exhausted, foresee, require_possible, warning
+from wan_lora_studio.wan.memory.forecast import (
+    exhausted,
+    foresee,
+    require_possible,
+    tiling,
+    warning,
+)
 from wan_lora_studio.wan.models.loading import ModelManager
-from wan_lora_studio.wan.models.offload import offload_for
+from wan_lora_studio.wan.models.needs import Decoding, Offload
+from wan_lora_studio.wan.models.offload import Room, decoding_for, placing_for
 from wan_lora_studio.wan.task import GenerationTask, Progress
 
 GB = 10**9
@@ -102,9 +108,12 @@ def test_what_makes_it_fit_only_together_is_named_together() -> None:
 
 
 def test_together_may_take_a_still_smaller_size_or_nothing_at_all() -> None:
-    offloaded = dataclasses.replace(forecast(0, offload="group"), placed="group")
+    small_encoder = dataclasses.replace(A14B, streamed={**A14B.streamed, "text_encoder": GB})
+    offloaded = dataclasses.replace(
+        forecast(0, offload="group"), placed="group", footprint=small_encoder
+    )
     weights = offloaded.weights_alone
-    smaller = dataclasses.replace(offloaded, available=weights + GB // 2).changes()[0]
+    smaller = dataclasses.replace(offloaded, available=weights + GB).changes()[0]
     assert smaller.fits and "480×256 instead of 1280×720" in smaller.words
     hopeless = dataclasses.replace(offloaded, available=weights // 2).changes()
     assert hopeless and not any(change.fits for change in hopeless)
@@ -121,13 +130,14 @@ def test_the_setting_that_is_advised_is_another_one() -> None:
 
 
 @pytest.mark.parametrize(
-    ("setting", "cuda", "total", "expected"),
+    ("setting", "cuda", "free", "expected"),
     [
         ("auto", True, 12, "group"),
-        ("auto", True, 32, "group"),
-        ("auto", True, 40, "model"),
-        ("auto", True, 80, "model"),
+        ("auto", True, 40, "group"),
+        ("auto", True, 48, "model"),
+        ("auto", True, 80, "encoder"),
         ("auto", True, 96, "none"),
+        ("encoder", True, 96, "encoder"),
         ("model", True, 96, "model"),
         ("group", True, 96, "group"),
         ("none", True, 24, "none"),
@@ -137,26 +147,71 @@ def test_the_setting_that_is_advised_is_another_one() -> None:
     ],
 )
 def test_weights_wait_on_the_host_where_they_leave_too_little_room(
-    setting: str, cuda: bool, total: int, expected: str
+    setting: str, cuda: bool, free: int, expected: str
 ) -> None:
-    weights = A14B.weights(2)  # 69 GB
-    assert offload_for(setting, cuda=cuda, weights=weights, total=total * GB) == expected
+    room = Room(free * GB, 200 * GB, 256 * GB) if cuda else None
+    found = placing_for(setting, forecast(0).needs, room)
+    assert found.offload == expected
+    assert ("settings" in found.reason) == (cuda and setting != "auto")
 
 
-@pytest.mark.parametrize(("share", "placed"), [(0.79, "none"), (0.81, "model"), (8, "group")])
-def test_before_it_is_loaded_a_model_counts_as_it_will_be_placed(
-    share: float, placed: str, studio: Studio, monkeypatch: pytest.MonkeyPatch
+def test_what_is_free_decides_and_not_what_there_is(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    gpu = PretendGPU(monkeypatch, 100 * GB)
     settings = studio.settings.model_copy(update={"device": "cuda", "offload": "auto"})
-    weights = sum(Footprint.of(settings.model_folder("t2v")).weights(2).values())
-    gpu = SimpleNamespace(total_memory=int(weights / share))
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
-    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _: gpu)
-    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (gpu.total_memory, gpu.total_memory))
     task = GenerationTask(model_type="t2v", prompt="x").resolved(settings)
-    found = foresee(task, ModelManager(settings), studio.loras)
-    assert found is not None and found.placed == placed and found.offload == "auto"
+
+    def found() -> Forecast:
+        known = foresee(task, ModelManager(settings), studio.loras)
+        assert known is not None
+        return known
+
+    assert found().placed == "none" and f"{100 * GB / GB:.1f} GB are free" in found().reason
+    gpu.free = GB // 10
+    assert found().placed == "group" and found().reason.endswith("and 0.1 GB are free.")
+    gpu.held = 10 * GB
+    assert found().placed == "none", "what we hold ourselves is used or makes way"
+
+
+@pytest.mark.parametrize("placed", ["none", "encoder", "model"])
+def test_the_rule_counts_what_is_computed(placed: Offload) -> None:
+    needs = forecast(0).needs
+    for share, fits in ((0.94, True), (0.96, False)):
+        room = Room(int(needs.while_sampling(placed) / share), 200 * GB, 256 * GB)
+        assert (placing_for("auto", needs, room).offload == placed) == fits
+
+
+def test_a_way_that_the_host_has_no_room_for_is_not_taken() -> None:
+    needs = forecast(0).needs
+    assert placing_for("auto", needs, Room(48 * GB, 60 * GB, 64 * GB)).offload == "model"
+    full = placing_for("auto", needs, Room(80 * GB, 12 * GB, 64 * GB))
+    assert full.offload == "encoder", "the GPU has room for nothing faster"
+    swapped = placing_for("auto", needs, Room(120 * GB, 12 * GB, 64 * GB))
+    assert swapped.offload == "none", "what waits there needs as much of it"
+
+
+def test_before_tiles_are_used_the_other_parts_leave_the_gpu() -> None:
+    needs = dataclasses.replace(forecast(0).needs, sampling=GB)
+    whole, alone = (needs.while_decoding("none", Decoding(each)) for each in (False, True))
+    tiled = needs.while_decoding("none", Decoding(tiled=True))
+    for free, host, expected in (
+        (whole, 200 * GB, Decoding()),
+        (tiled, 200 * GB, Decoding(alone=True)),
+        (tiled, 60 * GB, Decoding(tiled=True)),
+        (alone, 60 * GB, Decoding(tiled=True)),
+        (alone * 0.5, 200 * GB, Decoding(alone=True, tiled=True)),
+    ):
+        assert decoding_for(needs, "none", int(free / 0.95) + 1, host) == expected
+    assert decoding_for(needs, "model", int(alone / 0.95) + 1, 0) == Decoding()
+    assert decoding_for(needs, "none", tiled, None) == Decoding(tiled=True), "no GPU"
+
+
+def test_tiles_are_told_before_the_start() -> None:
+    tight = forecast(24 * GB, placed="group", offload="auto", host=200 * GB, memory=256 * GB)
+    assert tiling(tight) == ""
+    words = tiling(dataclasses.replace(tight, available=20 * GB))
+    assert "tiles of 256 pixels" in words and "21.8 GB" in words and "20.0 GB are free" in words
 
 
 def test_weights_of_eight_bits_take_half() -> None:

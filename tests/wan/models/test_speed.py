@@ -17,7 +17,7 @@ from tests.support.machine.pretend_gpu import GB, PretendGPU
 from tests.support.studio import Studio, decoded
 from wan_lora_studio.settings import Settings
 from wan_lora_studio.wan.generation.video_file import read_metadata
-from wan_lora_studio.wan.models import speed
+from wan_lora_studio.wan.models import Placing, speed
 from wan_lora_studio.wan.models.loading import ModelManager
 
 Attend = Callable[..., Tensor]
@@ -190,5 +190,5 @@ def test_a_model_whose_parts_go_to_the_host_is_not_compiled_any_more(
     assert not model.speed.compiled
     with studio.loras.applied(model.pipeline, {"lokr": 0.5}) as stack:
         assert stack.mode == "runtime"
-    assert studio.models.bring_back(model)
+    assert studio.models.place(model, Placing("none"))
     assert model.speed.compiled

@@ -18,12 +18,11 @@ from wan_lora_studio.settings import Precision, Settings
 from wan_lora_studio.units import MB
 from wan_lora_studio.wan.lora_manager import LoRAManager
 from wan_lora_studio.wan.memory import Footprint, Forecast
-from wan_lora_studio.wan.models import ACTIVATION_SHARE, Offload, offload_for
+from wan_lora_studio.wan.models import ACTIVATION_SHARE, Room, placing_for
 from wan_lora_studio.wan.task import GenerationTask
 
 LARGEST = 100_000
 INDEX = "model_index.json"
-OFFLOADED: tuple[Offload, ...] = ("model", "group")
 
 
 def estimate(
@@ -44,16 +43,21 @@ def estimate(
     footprint = footprint_of(settings, task.model_type)
     width = 2 if cuda else _host_width(footprint)
     costs = _lora_costs(task, loras, "gpu_mb" if cuda else "total_mb")
+    room = _room(worker.memory) if cuda else None
+    placing = placing_for(settings.offload, footprint.needs(task, width, sum(costs.values())), room)
     return Forecast(
         task,
         footprint,
-        _free(worker.memory, cuda) + _freeable(worker, settings, cuda),
+        room.gpu if room else psutil.virtual_memory().available + _freeable(worker, settings),
         width_bytes=width,
-        placed=_placed(worker, settings, task.model_type, footprint),
+        placed=placing.offload,
         offload=settings.offload if cuda else "",
         loras=sum(costs.values()),
         largest_lora=max(costs.items(), key=lambda item: item[1], default=("", 0)),
         multiple=settings.model(task.model_type).size_multiple,
+        host=room.host if room else None,
+        memory=room.memory if room else 0,
+        reason=placing.reason,
     )
 
 
@@ -87,33 +91,24 @@ def _sized(fields: Mapping[str, Any], settings: Settings) -> GenerationTask:
     return GenerationTask(model_type=model_type, prompt="", selected_loras=loras, **sizes)
 
 
-def _free(memory: Mapping[str, int], cuda: bool) -> int:
-    return memory["gpu_total"] - memory["gpu_used"] if cuda else psutil.virtual_memory().available
+def _room(memory: Mapping[str, int]) -> Room:
+    """As the worker sees it: what its model takes on either side is used, or makes way."""
+    host, swap = psutil.virtual_memory(), psutil.swap_memory()
+    return Room(
+        gpu=memory["gpu_total"] - memory["gpu_used"] + memory.get("gpu_held", 0),
+        host=int(host.available) + int(swap.free) + memory.get("waiting", 0),
+        memory=int(host.total),
+    )
 
 
-def _freeable(worker: WorkerStatus, settings: Settings, cuda: bool) -> int:
-    """What the model in memory takes there: it is used, or makes way for another."""
+def _freeable(worker: WorkerStatus, settings: Settings) -> int:
+    """What the model in memory takes of a computer without a GPU: it is used, or makes way."""
     if worker.model is None or worker.model not in settings.models:
         return 0
-    folder = settings.model_folder(worker.model)
-    if worker.offload in OFFLOADED or not (folder / INDEX).is_file():
+    if not (settings.model_folder(worker.model) / INDEX).is_file():
         return 0
     found = footprint_of(settings, worker.model)
-    return sum(found.weights(2 if cuda else _host_width(found)).values())
-
-
-def _placed(
-    worker: WorkerStatus, settings: Settings, model_type: str, footprint: Footprint
-) -> Offload:
-    """As the model is held now, or as it would be placed."""
-    if worker.model == model_type:
-        return next((each for each in OFFLOADED if each == worker.offload), "none")
-    return offload_for(
-        settings.offload,
-        cuda="gpu_total" in worker.memory,
-        weights=footprint.weights(2),
-        total=worker.memory.get("gpu_total", 0),
-    )
+    return sum(found.weights(_host_width(found)).values())
 
 
 def _host_width(footprint: Footprint) -> int:

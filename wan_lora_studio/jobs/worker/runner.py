@@ -39,8 +39,8 @@ class Runner(Protocol):
         """Make one video; a LoRA that `pins` names is the file that is held there."""
 
     def status(self) -> dict[str, Any]:
-        """`model` (None if none is loaded), `device`, `offload` ("" without a model), `loras` by
-        name, `memory` in bytes."""
+        """`model` (None if none is loaded), `device`, `offload` and `offload_reason` ("" without a
+        model), `loras` by name, `memory` in bytes."""
 
 
 class GenerationRunner:
@@ -94,11 +94,17 @@ class GenerationRunner:
             "model": self._models.loaded,
             "device": self._models.device,
             "offload": held.offload if held else "",
+            "offload_reason": held.placing.reason if held else "",
             "loras": {
                 name: self._lora_status(name, strength) for name, strength in self._selected.items()
             },
-            "memory": memory_in_use(self._models.device),
+            "memory": memory_in_use(self._models.device) | self._waiting(),
         }
+
+    def _waiting(self) -> dict[str, int]:
+        """Bytes of weights that wait on the host for their turn on the GPU (`waiting`)."""
+        held = self._models.current
+        return {"waiting": held.waiting} if held and held.offloaded else {}
 
     def _lora_status(self, name: str, strength: Any) -> dict[str, Any]:
         if name in self._left_out:
@@ -111,7 +117,7 @@ class GenerationRunner:
 
 def memory_in_use(device: str) -> dict[str, int]:
     """Bytes: this process (`process`), free in the machine (`free`), and the GPU's once it is
-    used."""
+    used, `gpu_held` what of it is this process's own."""
     found = {
         "process": psutil.Process().memory_info().rss,
         "free": psutil.virtual_memory().available,
@@ -119,7 +125,8 @@ def memory_in_use(device: str) -> dict[str, int]:
     torch = sys.modules.get("torch")
     if torch is not None and device.startswith("cuda") and torch.cuda.is_initialized():
         free, total = torch.cuda.mem_get_info(device)
-        found |= {"gpu_used": total - free, "gpu_total": total}
+        held = torch.cuda.memory_reserved(device)
+        found |= {"gpu_used": total - free, "gpu_total": total, "gpu_held": held}
     return found
 
 

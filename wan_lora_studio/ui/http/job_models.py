@@ -148,8 +148,12 @@ class Estimate(Answer):
 
     known: bool = Field(description="False while no worker has said what there is.")
     fits: bool = True
-    needed: int = 0
+    needed: int = Field(default=0, description="Where it computes.")
     available: int = 0
+    host_needed: int = Field(default=0, description="Of the computer's memory, beside a GPU.")
+    host_available: int = 0
+    placing: str = Field(default="", description="Where weights will wait, and why, in a sentence.")
+    tiled: bool = Field(default=False, description="Whether the frames are decoded in tiles.")
     changes: list[MemoryChange] = Field(
         default=[], description="What would save memory: what makes it fit, then the biggest first."
     )
@@ -163,6 +167,10 @@ class Estimate(Answer):
             fits=forecast.fits,
             needed=forecast.needed,
             available=forecast.available,
+            host_needed=forecast.host_needed,
+            host_available=forecast.host or 0,
+            placing=forecast.reason,
+            tiled=forecast.decoding.tiled,
             changes=[MemoryChange.model_validate(vars(each)) for each in forecast.changes()],
         )
 

@@ -23,7 +23,7 @@ def decode_latents(pipeline: Any, latents: Tensor, where: Whereabouts | None = N
     GenerationError when the decoder gives NaN or infinite values.
     """
     vae = pipeline.vae
-    device = getattr(pipeline, "_execution_device", latents.device)
+    device = _device_of(pipeline, latents)
     mean, std = (
         torch.tensor(values, device=device, dtype=vae.dtype).view(1, vae.config.z_dim, 1, 1, 1)
         for values in (vae.config.latents_mean, vae.config.latents_std)
@@ -34,3 +34,11 @@ def decode_latents(pipeline: Any, latents: Tensor, where: Whereabouts | None = N
     unit = (video[0].permute(1, 2, 3, 0) * 0.5 + 0.5).clamp(0, 1).float()
     frames: Frames = (unit * 255).round().to(torch.uint8).cpu().numpy()
     return np.ascontiguousarray(frames)
+
+
+def _device_of(pipeline: Any, latents: Tensor) -> torch.device:
+    """Where the decoder computes, also while the model's other parts are elsewhere."""
+    if hasattr(pipeline.vae, "_hf_hook"):  # which brings it there
+        there: torch.device = getattr(pipeline, "_execution_device", latents.device)
+        return there
+    return torch.device(getattr(pipeline.vae, "device", latents.device))

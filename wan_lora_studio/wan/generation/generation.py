@@ -138,7 +138,7 @@ class _Run:
         """Load, apply, encode the prompt, sample; the LoRAs are off again then."""
         self.recovery.require_usable()
         with self._stages.timed("load", self._load_message()):
-            model = self._models.load(self._task.model_type)
+            model = self._models.load(self._task.model_type, self.recovery.placing)
             pipeline = model.pipeline_for(image=bool(self._task.image))
             for remark in model.speed.remarks:
                 self._stages.say("load", remark)
@@ -210,9 +210,9 @@ class _Run:
     @handle_error_with_recovery({VRAMError: _decoding_with_less})
     def frames(self, latents: Tensor) -> Frames:
         """Decoded, and a picture."""
-        pipeline = self._models.load(self._task.model_type).pipeline
-        where = self._stages.whereabouts
-        with self._stages.timed("decode"):
+        model = self._models.load(self._task.model_type, self.recovery.placing)
+        pipeline, where = model.pipeline, self._stages.whereabouts
+        with self._stages.timed("decode"), self.recovery.room_to_decode(model):
             frames = decode_latents(pipeline, latents, where)
             pipeline.maybe_free_model_hooks()
         require_picture(frames, where)

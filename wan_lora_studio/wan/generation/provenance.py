@@ -17,7 +17,11 @@ from wan_lora_studio.wan.task import GenerationTask
 
 METADATA_FORMAT = 2
 MEASURED = ("lora_memory_usage", "lora_load_time", "lora_metadata")  # fields of a task
-MOVING = ("offload", "vae_tiling")  # facts of the environment that change no latents
+MOVING = (
+    "offload",
+    "offload_reason",
+    "vae_tiling",
+)  # facts of the environment that change no latents
 PARTS = ("transformer", "transformer_2", "text_encoder", "vae")
 
 
@@ -51,6 +55,7 @@ def environment_facts(model: LoadedModel, settings: Settings) -> dict[str, Any]:
         "compiled": model.speed.compiled,
         "first_block_cache": settings.first_block_cache,
         "offload": model.offload,
+        "offload_reason": model.placing.reason,
         "vae_tiling": bool(getattr(model.pipeline.vae, "use_tiling", False)),
     }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 from collections.abc import Iterable
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from typing import Any
 
 from wan_lora_studio.errors import LoRAError, LoRALoadingError, VRAMError
@@ -24,9 +24,10 @@ from wan_lora_studio.wan.memory import (
     foresee,
     largest,
     require_possible,
+    tiling,
     warning,
 )
-from wan_lora_studio.wan.models import ModelManager, Offload
+from wan_lora_studio.wan.models import ORDER, LoadedModel, ModelManager, Offload, Placing
 from wan_lora_studio.wan.task import GenerationTask
 
 logger = logging.getLogger(__name__)
@@ -54,6 +55,7 @@ class Recovery:
         self._ladder = MemoryFallbacks(task, models, undo)
         self._left_out: dict[str, LeftOut] = {}
         self._forecast: Forecast | None = None
+        self.placing: Placing | None = None  # as foreseen, of a model that is still to be loaded
         self.taken: list[dict[str, Any]] = []
         stages.loras = tuple(self.selection)
 
@@ -78,34 +80,44 @@ class Recovery:
         return {name: everything[name] for name in self._task.selected_loras}
 
     def foresee(self) -> None:
-        """Say before the start that the run will hardly fit, and what would make it fit.
+        """Decide where the weights wait and how the frames are decoded; say before the start that
+        the run will hardly fit, and what would make it fit.
 
         Raises VRAMError if it cannot fit whatever is done.
         """
         forecast = foresee(self._task, self._models, self._loras)
         if forecast is None:
             return
-        forecast = self._brought_back(forecast)
-        self._forecast, self._stages.tight = forecast, not forecast.fits
         require_possible(forecast, self._models.settings)
+        forecast = self._placed(forecast)
+        self._forecast, self._stages.tight = forecast, not forecast.fits
+        self._ladder.decoding = forecast.decoding
+        self.placing = Placing(forecast.placed, forecast.reason)
+        if forecast.placed != "none":
+            self._stages.say("load", forecast.reason)
         if words := warning(forecast):
             self._add({"action": "forecast", "stage": "load", "detail": words})
+        if words := tiling(forecast):
+            self._add({"action": "vae_tiling", "stage": "load", "detail": words})
 
-    def _brought_back(self, forecast: Forecast) -> Forecast:
-        """The forecast with a model that an earlier run had to offload on the GPU again, where
-        there is room now; where there is none, that is told."""
+    def room_to_decode(self, model: LoadedModel) -> AbstractContextManager[None]:
+        """Inside, there is the room for decoding that was foreseen to be needed, or made since."""
+        return self._ladder.room_to_decode(model)
+
+    def _placed(self, forecast: Forecast) -> Forecast:
+        """The forecast with the model, if it is loaded, placed so. Where it stays on the host
+        since an earlier run ran out of memory, that is told."""
         model = self._models.current
-        if model is None or not model.makeshift or model.model_type != self._task.model_type:
+        if model is None or model.model_type != self._task.model_type:
             return forecast
-        there = dataclasses.replace(forecast, placed="none")
-        if there.fits and self._models.bring_back(model):
-            return there
-        detail = (
-            "The model's parts still wait in the computer's memory, which is slower: memory ran "
-            "out in an earlier run, and there is no room for them on the GPU yet."
-        )
-        self._add({"action": "offload", "stage": "load", "detail": detail})
-        return forecast
+        makeshift, before = model.makeshift, model.placing
+        farther = ORDER.index(forecast.placed) >= ORDER.index(before.offload)
+        wanted = Placing(forecast.placed, forecast.reason)
+        if (farther or forecast.fits) and self._models.place(model, wanted):
+            return forecast
+        if makeshift:
+            self._add({"action": "offload", "stage": "load", "detail": before.reason})
+        return dataclasses.replace(forecast, placed=before.offload, reason=before.reason)
 
     def require_usable(self) -> None:
         """Raise a LoRAError that names a LoRA which is not there, cannot be read or doesn't fit."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         foresee,
         largest,
         require_possible,
+        tiling,
         warning,
     )
 
@@ -28,6 +29,7 @@ __all__ = [
     "foresee",
     "largest",
     "require_possible",
+    "tiling",
     "warning",
 ]
 
@@ -39,6 +41,7 @@ __getattr__ = on_first_use(
         "foresee": "forecast",
         "largest": "forecast",
         "require_possible": "forecast",
+        "tiling": "forecast",
         "warning": "forecast",
     },
 )

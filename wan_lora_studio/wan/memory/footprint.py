@@ -24,30 +24,44 @@ from wan_lora_studio.errors import LoRAError, ModelLoadError
 from wan_lora_studio.lora.files import read_header
 from wan_lora_studio.settings import Precision
 from wan_lora_studio.units import MB
-from wan_lora_studio.wan.models import Offload, is_gguf, read_gguf_header
+from wan_lora_studio.wan.memory.tiles import tile_for
+from wan_lora_studio.wan.models import (
+    Decoding,
+    Needs,
+    Offload,
+    decoding_for,
+    is_gguf,
+    read_gguf_header,
+)
 from wan_lora_studio.wan.task import FRAME_STRIDE, GenerationTask
 
 WEIGHT_SUFFIXES = (".safetensors", ".sft", ".bin", ".gguf")
 DECODE_PER_PIXEL = 52  # values of fp32 per pixel and channel of the decoder's first width
 DECODE_PER_PATCHED_PIXEL = 18  # the same where the decoder works on patches of 2×2, as the 5B's
 DECODE_FIXED = 250 * MB
+VIDEOS = 3  # of the size of the frames in fp32, while they are joined and converted
+VIDEOS_IN_TILES = 4  # the same where tiles, which overlap, are put together
 VALUES_PER_TOKEN = 12  # values per token and model dimension, in one forward pass
 SCALES = (0.875, 0.75, 0.625, 0.5, 0.375, 0.25)
 SMALLER = (0.5, 0.375, 0.25)  # of the sides, in what is advised
 BLOCK = re.compile(r"(?:^|\.)blocks\.\d+\.")
 AT_ONCE = 2  # blocks on the GPU where they are streamed: the one that computes, and the next
+BY_PARTS: tuple[Offload, dict[str, str]] = (
+    "model",
+    {
+        "none": 'Set "offload" to "auto" or "model" in config.json, which is slower.',
+        **dict.fromkeys(
+            ("encoder", "auto"), 'Set "offload" to "model" in config.json, which is slower.'
+        ),
+    },
+)
 OFFLOAD: dict[Offload, tuple[Offload, dict[str, str]]] = {  # what to advise, by the setting
-    "none": (
-        "model",
-        {
-            "none": 'Set "offload" to "auto" or "model" in config.json, which is slower.',
-            "auto": 'Set "offload" to "model" in config.json, which is slower.',
-        },
-    ),
+    "none": BY_PARTS,
+    "encoder": BY_PARTS,
     "model": (
         "group",
         dict.fromkeys(
-            ("none", "auto", "model"),
+            ("none", "encoder", "auto", "model"),
             'Set "offload" to "group" in config.json, which needs the least GPU memory.',
         ),
     ),
@@ -126,12 +140,26 @@ class Footprint:
         tokens = ((frames - 1) // FRAME_STRIDE + 1) * (height // self.token) * (width // self.token)
         return tokens * self.dim * VALUES_PER_TOKEN * (4 + width_bytes) // 2
 
-    def decoding(self, task: GenerationTask) -> int:
-        """Bytes that decoding takes beside the weights."""
+    def decoding(self, task: GenerationTask, tile: int = 0) -> int:
+        """Bytes that decoding takes beside the weights; in tiles of so many pixels, if any."""
         frames, height, width = _size(task)
-        features = height * width * self.width * 4 * self.per_pixel
-        pixels = 3 * frames * height * width * 3 * 4  # the video, joined and converted
+        area = tile * tile or height * width
+        features = area * self.width * 4 * self.per_pixel
+        pixels = frames * height * width * 3 * 4 * (VIDEOS_IN_TILES if tile else VIDEOS)
         return DECODE_FIXED + features + pixels
+
+    def needs(self, task: GenerationTask, width_bytes: int, loras: int = 0) -> Needs:
+        """What a run takes, with LoRAs that add so many bytes beside the weights."""
+        _, height, width = _size(task)
+        whole, in_tiles = (self.decoding(task, tile) for tile in (0, tile_for(width, height)))
+        return Needs(
+            self.weights(width_bytes),
+            self.weights_at_once(width_bytes),
+            loras,
+            self.sampling(task, width_bytes),
+            whole,
+            min(whole, in_tiles),
+        )
 
 
 @dataclass(frozen=True)
@@ -154,10 +182,12 @@ class _Saving:
 
 @dataclass(frozen=True)
 class Forecast:
-    """What a run needs where it computes, against what there is. Bytes.
+    """What a run needs where it computes and on the host, against what there is. Bytes.
 
     `loras` is what the selected LoRAs add, `largest_lora` the name and bytes of the largest;
     `placed` says what waits on the host, `offload` is the setting, "" where there is no GPU.
+    `host` is what is free there, with swap, or None where that is not looked at, as without a GPU;
+    `memory` is all of it without swap. `reason` says in a sentence why it is placed so.
     """
 
     task: GenerationTask
@@ -169,52 +199,45 @@ class Forecast:
     loras: int = 0
     largest_lora: tuple[str, int] = ("", 0)
     multiple: int = 16
+    host: int | None = None
+    memory: int = 0
+    reason: str = ""
+
+    @cached_property
+    def needs(self) -> Needs:
+        return self.footprint.needs(self.task, self.width_bytes, self.loras)
+
+    @cached_property
+    def decoding(self) -> Decoding:
+        """How the frames are to be decoded; parts that the user wants on the GPU stay there."""
+        host = self.host if self.offload not in ("", "none") else None
+        return decoding_for(self.needs, self.placed, self.available, host)
 
     @cached_property
     def needed(self) -> int:
         """At the stage that needs most."""
-        weights = self.footprint.weights(self.width_bytes)
-        sampling, decoding = self._activations
-        if self.placed == "none":
-            return sum(weights.values()) + self.loras + max(sampling, decoding)
-        decoder = weights.get("vae", 0)
-        if self.placed == "group":
-            weights = self.footprint.weights_at_once(self.width_bytes)
-        experts = max((n for name, n in weights.items() if "transformer" in name), default=0)
-        most = (weights.get("text_encoder", 0), experts + self.loras + sampling, decoding)
-        if self.placed == "group":  # where the decoder stays
-            return decoder + max(most)
-        return max(*most[:2], decoder + decoding)
+        return self.needs.on_gpu(self.placed, self.decoding)
+
+    @property
+    def host_needed(self) -> int:
+        """Of the computer's own memory, where it is not the one that computes."""
+        return self.needs.on_host(self.placed, self.memory) if self.offload else 0
 
     @property
     def _activations(self) -> tuple[int, int]:
-        return (
-            self.footprint.sampling(self.task, self.width_bytes),
-            self.footprint.decoding(self.task),
-        )
+        tiled = self.decoding.tiled
+        needs = self.needs
+        return needs.sampling, needs.decoding_in_tiles if tiled else needs.decoding
 
     @property
     def fits(self) -> bool:
-        return self.needed <= self.available
+        held = self.host is None or self.host_needed <= self.host
+        return held and self.needed <= self.available
 
     @property
     def weights_alone(self) -> int:
         """Bytes of weights that must be there at once; known exactly."""
-        weights = self.footprint.weights(self.width_bytes)
-        if self.placed == "group" or self.offload in ("auto", "group"):
-            parts = self.footprint.weights_at_once(self.width_bytes)
-            decoder = parts.pop("vae", 0)
-            return decoder + max(parts.values(), default=0)
-        if self.placed == "model" or self.offload == "model":
-            return max(weights.values(), default=0)
-        return sum(weights.values())
-
-    @property
-    def host_weights(self) -> int:
-        """Bytes of weights that wait in the computer's own memory."""
-        if self.placed == "none":
-            return 0
-        return sum(self.footprint.weights(self.width_bytes).values())
+        return self.needs.weights_on_gpu("group" if self.offload == "auto" else self.placed)
 
     def changes(self) -> list[Change]:
         """What would save memory: what makes it fit first, then by how much it saves.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 
 import psutil
@@ -11,12 +12,14 @@ from wan_lora_studio.settings import Settings
 from wan_lora_studio.units import MB
 from wan_lora_studio.wan.lora_manager import LoRAManager
 from wan_lora_studio.wan.memory.footprint import Footprint, Forecast
+from wan_lora_studio.wan.memory.tiles import tile_for
 from wan_lora_studio.wan.models import (
     LoadedModel,
     ModelManager,
     choose_device,
     free_memory,
-    offload_for,
+    placing_for,
+    room_on,
     total_memory,
     weight_type,
     weights_in_memory,
@@ -41,22 +44,22 @@ def foresee(task: GenerationTask, models: ModelManager, loras: LoRAManager) -> F
     footprint = Footprint.of(
         folder, settings.model(task.model_type).precision, settings.weight_files(task.model_type)
     )
-    placed_so = offload_for(
-        settings.offload,
-        cuda=cuda,
-        weights=footprint.weights(width.itemsize),
-        total=total_memory(device),
-    )
+    room = room_on(device, current.pipeline if current else None)
+    needs = footprint.needs(task, width.itemsize, sum(costs.values()))
+    placing = placing_for(settings.offload, needs, room)
     return Forecast(
         task,
         footprint,
-        free_memory(device) + _freeable(current),
+        room.gpu if room else free_memory(device) + _freeable(current),
         width_bytes=width.itemsize,
-        placed=loaded.offload if loaded else placed_so,
+        placed=placing.offload,
         offload=settings.offload if cuda else "",
         loras=sum(costs.values()),
         largest_lora=max(costs.items(), key=lambda item: item[1], default=("", 0)),
         multiple=settings.model(task.model_type).size_multiple,
+        host=room.host if room else None,
+        memory=room.memory if room else 0,
+        reason=placing.reason,
     )
 
 
@@ -86,16 +89,21 @@ def require_possible(forecast: Forecast, settings: Settings) -> None:
 
 
 def _require_host(forecast: Forecast) -> None:
-    """Raise VRAMError where the weights that wait on the host are more than it has."""
+    """Raise VRAMError where the weights that are on the host at once are more than it has: those
+    that wait there, or are read there on their way to the GPU."""
     memory, swap = int(psutil.virtual_memory().total), int(psutil.swap_memory().total)
-    needed = forecast.host_weights
+    needed = forecast.host_needed
     if needed <= memory + swap:
         return
     missing = needed - memory - swap
     raise VRAMError(
         f"The model cannot be held: its weights take {_gb(needed)} of the computer's memory, and "
         f"there are {_gb(memory)}, with {_gb(swap)} of swap.",
-        cause="The weights wait there, as the GPU has not enough memory for all of them.",
+        cause=(
+            "They are read there on their way to the GPU."
+            if forecast.placed == "none"
+            else "Weights wait there that the GPU has no room for."
+        ),
         suggestions=[
             "Choose a smaller model.",
             f"Add at least {_gb(missing)} of memory, or of swap, which is much slower.",
@@ -109,10 +117,31 @@ def warning(forecast: Forecast) -> str:
     if forecast.fits:
         return ""
     advice = " ".join(_advice(forecast)[:2])
+    needed, free, where = forecast.needed, forecast.available, "memory"
+    if forecast.offload:
+        where = "GPU memory"
+        if needed <= free and forecast.host is not None:
+            needed, free, where = forecast.host_needed, forecast.host, "the computer's memory"
     return (
-        f"This run is estimated to need {_gb(forecast.needed)} of memory, and "
-        f"{_gb(forecast.available)} are free. {advice}"
+        f"This run is estimated to need {_gb(needed)} of {where}, and {_gb(free)} are free. "
+        f"{advice}"
     ).rstrip()
+
+
+def tiling(forecast: Forecast) -> str:
+    """What to say before a run whose frames are to be decoded in tiles; "" for one that needs
+    none."""
+    if not forecast.decoding.tiled:
+        return ""
+    task, needs = forecast.task, forecast.needs
+    tile = tile_for(int(task.width or 0), int(task.height or 0))
+    alone = dataclasses.replace(forecast.decoding, tiled=False)
+    whole = needs.while_decoding(forecast.placed, alone)
+    return (
+        f"The frames are decoded in tiles of {tile} pixels, which may show slightly where they "
+        f"meet: whole ones would need {_gb(whole)} of memory, and {_gb(forecast.available)} are "
+        "free."
+    )
 
 
 def exhausted(failure: VRAMError, forecast: Forecast | None) -> VRAMError:

@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING
 from wan_lora_studio.lazy_exports import on_first_use
 from wan_lora_studio.wan.models.gguf_header import is_gguf, read_gguf_header
 from wan_lora_studio.wan.models.identity import LATENT_COLOURS, installed_fingerprint
-from wan_lora_studio.wan.models.offload import ACTIVATION_SHARE, Offload, offload_for
+from wan_lora_studio.wan.models.needs import ORDER, Decoding, Needs, Offload
+from wan_lora_studio.wan.models.offload import (
+    ACTIVATION_SHARE,
+    Placing,
+    Room,
+    decoding_for,
+    placing_for,
+)
 from wan_lora_studio.wan.models.precision import precision_of
 
 if TYPE_CHECKING:
@@ -25,25 +32,33 @@ if TYPE_CHECKING:
     from wan_lora_studio.wan.models.loading import LoadedModel, ModelManager
     from wan_lora_studio.wan.models.placement import put, release
     from wan_lora_studio.wan.models.reading import weight_type
+    from wan_lora_studio.wan.models.room import room_on
     from wan_lora_studio.wan.models.speed import transformers_in
 
 __all__ = [
     "ACTIVATION_SHARE",
     "LATENT_COLOURS",
+    "ORDER",
+    "Decoding",
     "LoadedModel",
     "ModelManager",
+    "Needs",
     "Offload",
+    "Placing",
+    "Room",
     "choose_device",
+    "decoding_for",
     "free_memory",
     "installed_fingerprint",
     "is_gguf",
     "is_out_of_memory",
-    "offload_for",
+    "placing_for",
     "precision_of",
     "put",
     "read_gguf_header",
     "release",
     "release_memory",
+    "room_on",
     "total_memory",
     "transformers_in",
     "weight_type",
@@ -59,6 +74,7 @@ __getattr__ = on_first_use(
         "free_memory": "device_memory",
         "is_out_of_memory": "device_memory",
         "release_memory": "device_memory",
+        "room_on": "room",
         "total_memory": "device_memory",
         "put": "placement",
         "release": "placement",

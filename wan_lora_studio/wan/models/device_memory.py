@@ -52,6 +52,11 @@ def free_memory(device: torch.device) -> int:
     return int(psutil.virtual_memory().available)
 
 
+def held_memory(device: torch.device) -> int:
+    """What of a GPU's memory this process's tensors hold, or could again without asking for it."""
+    return int(torch.cuda.memory_reserved(device)) if device.type == "cuda" else 0
+
+
 def weights_on_disk(folder: Path) -> int:
     """Bytes of all weight files below a model folder."""
     return sum(
@@ -81,6 +86,17 @@ def _bytes(tensor: torch.Tensor) -> int:
         names, _ = tensor.__tensor_flatten__()
         return sum(_bytes(getattr(tensor, name)) for name in names)
     return tensor.numel() * tensor.element_size()
+
+
+def weights_on_host(pipeline: Any) -> int:
+    """Bytes that parameters take of the computer's own memory."""
+    return sum(
+        parameter.untyped_storage().nbytes()
+        for part in pipeline.components.values()
+        if isinstance(part, torch.nn.Module)
+        for parameter in part.parameters()
+        if parameter.device.type == "cpu"
+    )
 
 
 def release_memory() -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,29 +23,37 @@ from wan_lora_studio.wan.models.device_memory import (
     release_memory,
     total_memory,
     weights_in_memory,
+    weights_on_host,
 )
 from wan_lora_studio.wan.models.embeddings import PromptEmbeddings
 from wan_lora_studio.wan.models.host_memory import ENCODER, HostMemory
 from wan_lora_studio.wan.models.identity import ModelIdentity, encoder_fingerprint
 from wan_lora_studio.wan.models.location import locate, weight_files
-from wan_lora_studio.wan.models.offload import Offload, offload_for
+from wan_lora_studio.wan.models.needs import ORDER, Needs, Offload, idle_parts
+from wan_lora_studio.wan.models.offload import ACTIVATION_SHARE, Placing, placing_for
 from wan_lora_studio.wan.models.on_call import OnCall
-from wan_lora_studio.wan.models.placement import put, release
+from wan_lora_studio.wan.models.placement import move_idle, put, release
 from wan_lora_studio.wan.models.reading import RowReader
+from wan_lora_studio.wan.models.room import room_on
 from wan_lora_studio.wan.models.speed import Speed, speed_up, uncompile
 from wan_lora_studio.wan.ownership import Check, Ownership, nothing, owning
 
-ORDER: tuple[Offload, ...] = ("none", "model", "group")  # from the fastest to the smallest
+logger = logging.getLogger(__name__)
+
+RESIDENT: frozenset[Offload] = frozenset({"none", "encoder"})  # the transformers stay on the GPU
+MAKESHIFT = (
+    "The model's parts still wait in the computer's memory, which is slower: memory ran "
+    "out in an earlier run, and there is no room for them on the GPU yet."
+)
 
 
 @dataclass
 class LoadedModel:
     """A pipeline in memory. `device` is where it computes.
 
-    `offload` says whether its parts stay there (none), wait on the host (model), or all but the
-    blocks that compute do (group); `makeshift` that they wait only because memory ran out.
-    `embeddings` holds those of known prompts, `on_call` the parts that are in memory only while
-    they are used.
+    `placing` says what of it waits on the host, and why; `makeshift` that it does only because
+    memory ran out. `embeddings` holds those of known prompts, `on_call` the parts that are in
+    memory only while they are used.
     """
 
     model_type: str
@@ -52,7 +61,7 @@ class LoadedModel:
     folder: Path
     pipeline: Any
     device: torch.device
-    offload: Offload
+    placing: Placing
     identity: ModelIdentity = field(repr=False)
     embeddings: PromptEmbeddings = field(repr=False)
     makeshift: bool = False
@@ -60,8 +69,17 @@ class LoadedModel:
     on_call: OnCall = field(default_factory=OnCall, repr=False)
 
     @property
+    def offload(self) -> Offload:
+        return self.placing.offload
+
+    @property
     def offloaded(self) -> bool:
         return self.offload != "none"
+
+    @property
+    def waiting(self) -> int:
+        """Bytes of its weights that are on the host."""
+        return weights_on_host(self.pipeline)
 
     def embedding(self, text: str, tokens: int) -> Tensor:
         """What the text encoder makes of a prompt, [1, tokens, dim], where the model computes; the
@@ -139,16 +157,17 @@ class ModelManager:
             custody.owner.require_not_mine()
         return owning([self._ownership], what, wait, check)
 
-    def load(self, model_type: str) -> LoadedModel:
+    def load(self, model_type: str, placing: Placing | None = None) -> LoadedModel:
         """The model, loading it if it is not the one in memory.
 
-        Waits for who makes a video with another model. Raises ModelLoadError when it is missing
-        or broken; another model that was in memory is then gone.
+        `placing` says where its weights are to wait; without it, their size decides. Waits for who
+        makes a video with another model. Raises ModelLoadError when it is missing or broken;
+        another model that was in memory is then gone.
         """
         if (held := self._held(model_type)) is not None:
             return held
         with self._changing():
-            return self._held(model_type) or self._loaded(model_type)
+            return self._held(model_type) or self._loaded(model_type, placing)
 
     def _held(self, model_type: str) -> LoadedModel | None:
         model = self._model
@@ -163,23 +182,30 @@ class ModelManager:
         parts = (getattr(pipeline, name, None) for name in ("transformer", "transformer_2"))
         return [custody_of(part) for part in parts if part is not None]
 
-    def _loaded(self, model_type: str) -> LoadedModel:
+    def _loaded(self, model_type: str, placing: Placing | None) -> LoadedModel:
         entry, files = self._settings.model(model_type), weight_files(self._settings, model_type)
         folder = locate(self._settings, model_type)
         self.unload()
         device = choose_device(self._settings.device)
         reader = RowReader.of(entry, folder, files, device)
-        pipeline, on_call = reader.read(self._on_call(reader.sizes(), device))
-        offload, makeshift = self._place(pipeline, device)
+        sizes = reader.sizes()
+        placing, makeshift = self._decided(placing or self._by_size(sizes, device))
+        with self._putting(placing, device):
+            stay = idle_parts(placing.offload)
+            pipeline, on_call = reader.read(
+                self._on_call(sizes, device),
+                lambda name, part: part.to(device) if name in stay else part,
+            )
+            put(pipeline, device, placing.offload)
         identity = ModelIdentity.of(folder, entry.revision, files)
-        speed = speed_up(pipeline, self._settings, device, offload)
+        speed = speed_up(pipeline, self._settings, device, placing.offload)
         self._model = LoadedModel(
             model_type,
             entry,
             folder,
             pipeline,
             device,
-            offload,
+            placing,
             identity,
             self._embeddings(reader, files, device),
             makeshift,
@@ -224,30 +250,66 @@ class ModelManager:
             return False
         uncompile(model.pipeline)  # LoRAs go beside weights that move
         put(model.pipeline, model.device, offload, now=model.offload)
-        model.offload, model.makeshift = offload, True
+        model.placing, model.makeshift = Placing(offload, MAKESHIFT), True
         model.speed = dataclasses.replace(model.speed, compiled=False)
         return True
 
-    def bring_back(self, model: LoadedModel) -> bool:
-        """Take `offload` back: every part is on the GPU again. False, and all as before, where
-        they do not fit."""
+    def place(self, model: LoadedModel, placing: Placing) -> bool:
+        """Have a model's weights wait there from now on. False, and all as before, where there is
+        no memory for it."""
         before = model.offload
+        if placing.offload == before:
+            model.placing, model.makeshift = placing, False
+            return True
+        uncompile(model.pipeline)
         release(model.pipeline, before)
         fits = True
         try:
-            model.pipeline.to(model.device)
+            put(model.pipeline, model.device, placing.offload)
         except Exception as error:
             if not is_out_of_memory(error):
                 raise
             fits = False
         if fits:
-            model.offload, model.makeshift = "none", False
-            model.speed = speed_up(model.pipeline, self._settings, model.device, "none")
+            model.placing, model.makeshift = placing, False
         else:
+            release(model.pipeline, placing.offload)
             model.pipeline.to("cpu")
             put(model.pipeline, model.device, before)
-            release_memory()
+        model.speed = speed_up(model.pipeline, self._settings, model.device, model.offload)
+        release_memory()
         return fits
+
+    def may_clear(self, model: LoadedModel) -> bool:
+        """Whether `decoder_alone` takes anything off the GPU, and there is room for it on the
+        host."""
+        room = None if self._settings.offload == "none" else room_on(model.device)
+        weights = weights_in_memory(model.pipeline)
+        idle = sum(weights.get(name, 0) for name in idle_parts(model.offload))
+        return room is not None and 0 < idle <= room.host
+
+    @contextmanager
+    def decoder_alone(self, model: LoadedModel) -> Iterator[None]:
+        """Inside, the parts of a model that decoding doesn't use are off the GPU.
+
+        Where there is no room for them any more they wait on the host from then on.
+        """
+        move_idle(model.pipeline, torch.device("cpu"), model.offload)
+        release_memory()
+        try:
+            yield
+        finally:
+            self._take_back(model)
+
+    def _take_back(self, model: LoadedModel) -> None:
+        try:
+            release_memory()
+            move_idle(model.pipeline, model.device, model.offload)
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            logger.warning("the model's parts do not fit the GPU again after decoding")
+            self.offload(model)
 
     def prefer_offload(self, wanted: bool = True) -> bool:
         """Have the parts of the model that is loaded next wait on the host, or no longer so.
@@ -257,20 +319,26 @@ class ModelManager:
         self._makeshift = wanted and self._refused and self._settings.offload != "none"
         return self._makeshift
 
-    def _place(self, pipeline: Any, device: torch.device) -> tuple[Offload, bool]:
-        """Put the pipeline on its device, or have its parts brought there on use: what waits, and
-        whether only because memory ran out."""
-        offload = offload_for(
-            self._settings.offload,
-            cuda=device.type == "cuda",
-            weights=weights_in_memory(pipeline),
-            total=total_memory(device),
-        )
-        makeshift, self._makeshift = self._makeshift and offload == "none", False
-        self._refused = False
+    def _decided(self, placing: Placing) -> tuple[Placing, bool]:
+        """Where a model is to wait that is loaded now, and whether only because memory ran out."""
+        makeshift, self._makeshift = self._makeshift and placing.offload in RESIDENT, False
         if makeshift:
-            offload = "model"
-        self._refused = device.type == "cuda" and offload == "none"
-        put(pipeline, device, offload)
+            placing = Placing("model", MAKESHIFT)
+        if placing.reason:
+            logger.info("%s", placing.reason)
+        return placing, makeshift
+
+    @contextmanager
+    def _putting(self, placing: Placing, device: torch.device) -> Iterator[None]:
+        """Inside, a model is put on its device; a failure to do so is remembered."""
+        self._refused = device.type == "cuda" and placing.offload in RESIDENT
+        yield
         self._refused = False
-        return offload, makeshift
+
+    def _by_size(self, sizes: Mapping[str, int], device: torch.device) -> Placing:
+        """Where a model's weights wait while no run is known: part of the GPU's memory is left for
+        what is computed."""
+        room = room_on(device)
+        left = int((1 - ACTIVATION_SHARE) * room.gpu) if room else 0
+        needs = Needs(sizes, {}, sampling=left, decoding=left, decoding_in_tiles=left)
+        return placing_for(self._settings.offload, needs, room)

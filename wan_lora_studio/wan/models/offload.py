@@ -1,29 +1,110 @@
-"""Offload: where a model's weights wait until they are used.
+"""Offload: where a model's weights wait until they are used, and how its frames are decoded.
 
 One rule for the page's estimate, the worker's forecast and the loading itself; no torch here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Literal
+from dataclasses import dataclass
 
-Offload = Literal["none", "model", "group"]
-ACTIVATION_SHARE = 0.8  # of a device's memory for weights: the rest is for what is computed
+from wan_lora_studio.wan.models.needs import ORDER, Decoding, Needs, Offload
+
+ACTIVATION_SHARE = 0.8  # of a device's memory for weights where the run is not known yet
+GPU_SHARE = 0.95  # of what is free there is counted on: blocks of memory leave gaps
+GB = 1e9
+
+WAYS: dict[Offload, str] = {
+    "none": "The whole model stays on the GPU",
+    "encoder": "The text encoder waits in the computer's memory, the rest stays on the GPU",
+    "model": "The model's parts wait in the computer's memory and move to the GPU when they are"
+    " used",
+    "group": "The model's blocks wait in the computer's memory and are brought to the GPU one by"
+    " one",
+}
+INSTEAD: dict[Offload, str] = {  # of what was not taken
+    "none": "with all of it there",
+    "encoder": "with the rest there",
+    "model": "with a whole part there",
+    "group": "with single blocks there",
+}
 
 
-def offload_for(setting: str, *, cuda: bool, weights: Mapping[str, int], total: int) -> Offload:
-    """Which weights stay on the host until they are needed: none, those of the parts that are not
-    in use (model), or those of all but the blocks that are computing (group).
+@dataclass(frozen=True)
+class Room:
+    """What is free, in bytes: on the GPU, and on the host with its swap. What a model that we hold
+    takes counts as free. `memory` is all that the host has, without swap."""
 
-    `setting` is the settings' `offload`; `weights`, by component, and the GPU's `total` memory
-    are in bytes.
+    gpu: int
+    host: int
+    memory: int
+
+
+@dataclass(frozen=True)
+class Placing:
+    """Where weights wait, and why, in a sentence for the user; "" where there is no GPU."""
+
+    offload: Offload
+    reason: str = ""
+
+
+def placing_for(setting: str, needs: Needs, room: Room | None) -> Placing:
+    """Where a model's weights are to wait. `setting` is the settings' `offload`; `room` is None
+    where there is no GPU.
+
+    `auto` is the fastest way for which there is room on both sides; else the fastest for which
+    there is on the GPU; else the one that needs least of it.
     """
-    if not cuda or setting == "none":
-        return "none"
-    if setting in ("model", "group"):
-        return "model" if setting == "model" else "group"
-    room = ACTIVATION_SHARE * total
-    if sum(weights.values()) <= room:
-        return "none"
-    return "model" if max(weights.values(), default=0) <= room else "group"
+    if room is None:
+        return Placing("none")
+    for offload in ORDER:
+        if setting == offload:
+            return Placing(offload, f'{WAYS[offload]}, as "offload" in the settings says.')
+    fits = [each for each in ORDER if not _lacks_gpu(each, needs, room)]
+    held = [each for each in fits if not _lacks_host(each, needs, room)]
+    offload = next(iter(held or fits), ORDER[-1])
+    return Placing(offload, f"{WAYS[offload]}: {_why(offload, needs, room)}.")
+
+
+def decoding_for(needs: Needs, offload: Offload, free: int, host: int | None) -> Decoding:
+    """How the frames are to be decoded where `free` bytes can be had: as it is, else with the
+    other parts off the GPU, else in tiles, and else in both ways.
+
+    `host` is what is free there for these parts; None where there is no GPU.
+    """
+    usable = GPU_SHARE * free
+    alone = host is not None and 0 < needs.idle(offload) <= host
+    tiled = needs.decoding_in_tiles < needs.decoding
+    ways = [Decoding(), Decoding(alone=True), Decoding(tiled=True), Decoding(True, True)]
+    possible = [way for way in ways if way.alone <= alone and way.tiled <= tiled]
+    fitting = (way for way in possible if needs.while_decoding(offload, way) <= usable)
+    return next(fitting, possible[-1])
+
+
+def _on_gpu(offload: Offload, needs: Needs, room: Room) -> int:
+    return needs.on_gpu(offload, decoding_for(needs, offload, room.gpu, room.host))
+
+
+def _lacks_gpu(offload: Offload, needs: Needs, room: Room) -> bool:
+    return _on_gpu(offload, needs, room) > GPU_SHARE * room.gpu
+
+
+def _lacks_host(offload: Offload, needs: Needs, room: Room) -> bool:
+    return needs.on_host(offload, room.memory) > room.host
+
+
+def _why(offload: Offload, needs: Needs, room: Room) -> str:
+    """Why not a faster way; that there is room where it is the fastest."""
+    if offload == ORDER[0]:
+        needed = _on_gpu(offload, needs, room)
+        return f"the run needs {_gb(needed)} there, and {_gb(room.gpu)} are free"
+    before = ORDER[ORDER.index(offload) - 1]
+    if _lacks_gpu(before, needs, room):
+        needed, free, where = _on_gpu(before, needs, room), room.gpu, "of the GPU's memory"
+    else:
+        needed, free = needs.on_host(before, room.memory), room.host
+        where = "of the computer's memory"
+    return f"{INSTEAD[before]}, the run would need {_gb(needed)} {where}, and {_gb(free)} are free"
+
+
+def _gb(size: float) -> str:
+    return f"{size / GB:.1f} GB"

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
 import torch
 
-from wan_lora_studio.wan.models.offload import Offload
-from wan_lora_studio.wan.models.streaming import stop_streaming, stream
-
-logger = logging.getLogger(__name__)
+from wan_lora_studio.wan.models.needs import Offload, idle_parts
+from wan_lora_studio.wan.models.streaming import LAYERS, stop_streaming, stream
 
 
 def put(pipeline: Any, device: torch.device, offload: Offload, *, now: Offload = "none") -> None:
@@ -18,18 +15,26 @@ def put(pipeline: Any, device: torch.device, offload: Offload, *, now: Offload =
     release(pipeline, now)
     if offload == "none":
         pipeline.to(device)
+    elif offload == "encoder":
+        stream(pipeline, device, LAYERS)
     elif offload == "model":
-        logger.info("the weights do not fit %s: parts are moved there on use", device)
         pipeline.enable_model_cpu_offload(device=device)
     else:
-        logger.info("the weights do not fit %s: each block is brought there on use", device)
-        pipeline.to("cpu")
         stream(pipeline, device)
 
 
 def release(pipeline: Any, offload: Offload) -> None:
     """Take back what `put` set up for this offload; the weights are where they were last."""
-    if offload == "model":
+    if offload == "encoder":
+        stop_streaming(pipeline, LAYERS)
+    elif offload == "model":
         pipeline.remove_all_hooks()
     elif offload == "group":
         stop_streaming(pipeline)
+
+
+def move_idle(pipeline: Any, device: torch.device, offload: Offload) -> None:
+    """Move the parts that decoding doesn't use and that stay on the GPU."""
+    for name in idle_parts(offload):
+        if (part := getattr(pipeline, name, None)) is not None:
+            part.to(device)

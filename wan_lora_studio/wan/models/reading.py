@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,10 @@ from wan_lora_studio.wan.models.host_memory import ENCODER
 from wan_lora_studio.wan.models.load_errors import reading
 from wan_lora_studio.wan.models.offload import ACTIVATION_SHARE
 from wan_lora_studio.wan.models.on_call import OnCall, PartReader
+
+
+def _on_the_host(_: str, part: Any) -> Any:
+    return part
 
 
 @dataclass(frozen=True)
@@ -62,15 +66,22 @@ class RowReader:
         }
         return {**others, **{name: reader.nbytes for name, reader in self.parts.items()}}
 
-    def read(self, on_call: Sequence[str] = ()) -> tuple[Any, OnCall]:
+    def read(
+        self, on_call: Sequence[str] = (), settle: Callable[[str, Any], Any] = _on_the_host
+    ) -> tuple[Any, OnCall]:
         """The pipeline on the host, of the kind that it computes in on its device; and those of
         its parts that are `on_call`, which are read only when they are called.
 
-        Raises ModelLoadError for a broken folder or file.
+        `settle` is given each part by its name as soon as it is read, before the next one is, and
+        may move it. Raises ModelLoadError for a broken folder or file.
         """
         called = OnCall({name: self.parts[name] for name in on_call})
         # One after the other, so that only one is in memory at its full size.
-        given = {name: reader.read() for name, reader in self.parts.items() if name not in on_call}
+        given = {
+            name: settle(name, reader.read())
+            for name, reader in self.parts.items()
+            if name not in on_call
+        }
         with reading(self.folder):
             pipeline = getattr(diffusers, self.entry.pipeline).from_pretrained(
                 self.folder,

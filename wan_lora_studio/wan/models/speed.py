@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from wan_lora_studio.settings import Attention, Settings
 from wan_lora_studio.wan.adapters import custody_of
-from wan_lora_studio.wan.models.offload import Offload
+from wan_lora_studio.wan.models.needs import Offload
 
 logger = logging.getLogger(__name__)
 
