@@ -20,15 +20,16 @@ STACK = ("lora_ui/assets/stack", *LIBRARY, *UPLOADS)
 BASE = ("ui/assets/base", *MODEL)
 INPUTS = ("ui/assets/inputs", *BASE)
 RESULTS = ("ui/assets/results", *INPUTS)
+MODELS = ("ui/assets/models", *BASE)
 RUN = ("ui/assets/run", *RESULTS)
 QUEUE = ("ui/assets/queue", *RESULTS)
 EXTENSION = ("lora_ui/assets", *STACK)
-APP = ("ui/assets", *RUN, *QUEUE)
+APP = ("ui/assets", *RUN, *QUEUE, *MODELS)
 LAYERS: Mapping[str, tuple[str, ...]] = {
     allowed[0]: allowed
     for allowed in (
         KIT, MODEL, LIBRARY, UPLOADS, STACK, EXTENSION,
-        BASE, INPUTS, RESULTS, RUN, QUEUE, APP,
+        BASE, INPUTS, RESULTS, MODELS, RUN, QUEUE, APP,
     )
 }  # fmt: skip
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from wan_lora_studio.errors import ModelLoadError
 from wan_lora_studio.model_store import Download, ModelDownloads, Removal, row_files, sources
 from wan_lora_studio.settings import Settings
 
@@ -16,6 +17,8 @@ from wan_lora_studio.settings import Settings
 class ModelRow:
     """A row of the model table. Sizes are in bytes: `size` of what is here, `size_whole` of all
     that it needs, `to_fetch` of what is still to arrive; None until the hub was asked.
+
+    `problem` says why it did not tell them.
 
     `repos` are the repositories that it comes from, none where it cannot be downloaded.
     """
@@ -30,6 +33,7 @@ class ModelRow:
     size_whole: int | None = None
     to_fetch: int | None = None
     download: Download | None = None
+    problem: ModelLoadError | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready."""
@@ -39,6 +43,7 @@ class ModelRow:
             "missing": list(self.missing),
             "repos": list(self.repos),
             "download": self.download and self.download.to_dict(),
+            "problem": self.problem and self.problem.to_dict(),
         }
 
 
@@ -83,12 +88,15 @@ class ModelList:
         )
 
     def asked(self, name: str) -> ModelRow:
-        """One of them; the hub is asked for its sizes where it is not here. Raises ModelLoadError,
-        and SettingsError for an unknown one."""
+        """One of them; the hub is asked for its sizes where it is not here. Raises SettingsError
+        for an unknown one."""
         row = self.row(name)
-        if row.state != "here" and row.repos:
-            plan = self._downloads.plan(name)
-            self._sizes[name] = plan.size
+        if row.state == "here" or not row.repos:
+            return row
+        try:
+            self._sizes[name] = self._downloads.plan(name).size
+        except ModelLoadError as error:
+            return replace(row, problem=error)
         return self.row(name)
 
     def remove(self, name: str, in_use: Iterable[str] = ()) -> Removal:

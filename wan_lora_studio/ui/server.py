@@ -41,6 +41,7 @@ STYLES = (
     "queue.css",
     "gallery.css",
     "viewer.css",
+    "models.css",
 )
 
 

@@ -57,6 +57,8 @@ def _check(arguments: argparse.Namespace, settings: Settings) -> int:
         print(json.dumps(row.to_dict(), ensure_ascii=False, indent=2))
     else:
         print("\n".join(_told(row)))
+        if row.problem is not None:
+            raise row.problem
     return 0 if row.state == "here" else 1
 
 

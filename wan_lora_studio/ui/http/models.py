@@ -44,6 +44,9 @@ class ModelAnswer(Answer):
     size_whole: int | None = Field(description="Of all its files; null until the hub was asked.")
     to_fetch: int | None = Field(description="Of what is to be downloaded.")
     repos: list[str] = Field(description="Where it comes from; empty if it can't be downloaded.")
+    problem: ErrorDetails | None = Field(
+        default=None, description="Why the hub did not say its sizes."
+    )
     download: DownloadAnswer | None = Field(description="What is done for it, or was last.")
 
     @classmethod

@@ -13,6 +13,7 @@ from wan_lora_studio.ui.forms import PictureStore, TaskForms
 from wan_lora_studio.ui.page.client_api import add_client_api
 from wan_lora_studio.ui.page.gallery_tab import create_gallery_tab
 from wan_lora_studio.ui.page.generate_tab import create_generate_tab
+from wan_lora_studio.ui.page.models_tab import create_models_tab
 from wan_lora_studio.ui.page.status_line import create_status_line
 from wan_lora_studio.ui.static import TITLE
 from wan_lora_studio.wan.lora_manager import LoRAManager
@@ -37,6 +38,8 @@ def build_page(
                 _create_lora_tab(settings)
             with gr.Tab("Gallery", id="gallery"):
                 create_gallery_tab(settings)
+            with gr.Tab("Models", id="models"):
+                create_models_tab()
         forms = TaskForms(PictureStore(settings.data_dir / "pictures"), settings)
         add_client_api(queue, forms, loras, uploads, ResultLibrary(settings))
     return page

@@ -6,6 +6,7 @@ import { form } from "../../../lora_ui/assets/model/form.js";
 import { store } from "../../../lora_ui/assets/model/store.js";
 import { batchOf, MOST, promptsIn, videoCount } from "./batch_parts.js";
 import { createEstimateLine } from "./estimate_line.js";
+import { createModelNotice } from "./model_notice.js";
 
 const MOST_IN_ALL = 500;
 const KEPT = "studio-prompts";
@@ -43,6 +44,7 @@ export function mount({ element }) {
     count,
     note,
     list,
+    createModelNotice(),
     createEstimateLine(),
   );
   draw();

@@ -7,6 +7,7 @@ import { poll } from "../base/poll.js";
 import { announce, runs } from "../base/run_events.js";
 import { keep, kept } from "../base/tab_storage.js";
 import { batchOf, videoCount } from "./batch_parts.js";
+import { missingModel } from "./model_notice.js";
 import { pictureInput } from "./picture.js";
 
 /** In the order of `FIELDS` in form.py. */
@@ -46,6 +47,11 @@ function withPicture(task) {
 
 async function submit(body) {
   if (submitting) return;
+  const missing = missingModel(body.task.model_type);
+  if (missing) {
+    announce("refused", { error: missing });
+    return;
+  }
   submitting = true;
   showBusy(true);
   try {

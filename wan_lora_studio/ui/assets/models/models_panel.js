@@ -1,0 +1,68 @@
+/** The models tab: each model with what it takes, and getting, checking and removing it. */
+import { confirmDialog } from "../../../lora_ui/assets/kit/dialogs.js";
+import { el } from "../../../lora_ui/assets/kit/dom.js";
+import { bytes } from "../../../lora_ui/assets/kit/format.js";
+import { toastError } from "../../../lora_ui/assets/kit/toasts.js";
+import { models } from "../base/models.js";
+import { createModelCard } from "./model_card.js";
+
+export function mount({ element }) {
+  const free = el("p", { class: "muted", role: "status" });
+  const list = el("ul", { class: "models-list", "aria-label": "Models" });
+  const cards = new Map();
+  element.classList.add("lora-ui", "models");
+  element.replaceChildren(free, list);
+  const draw = () => {
+    free.textContent = models.free === null ? "" : `${bytes(models.free)} are free on the disk.`;
+    for (const row of models.rows) {
+      if (!cards.has(row.name)) {
+        cards.set(
+          row.name,
+          createModelCard((action) => act(row.name, action)),
+        );
+        list.append(cards.get(row.name).element);
+      }
+      cards.get(row.name).update(row);
+    }
+  };
+  models.addEventListener("models", draw);
+  models.start();
+  new IntersectionObserver(async ([entry]) => {
+    if (!entry.isIntersecting) return;
+    await models.reread();
+    askSizes();
+  }).observe(element);
+  draw();
+}
+
+/** Of models that are not here the hub knows the sizes; one after the other, and no more once it
+ * cannot be reached. */
+async function askSizes() {
+  const unknown = models.rows.filter(
+    (row) => row.state !== "here" && row.size_whole === null && row.repos.length,
+  );
+  for (const { name } of unknown) {
+    try {
+      const { problem } = await models.look(name);
+      if (["network", "offline"].includes(problem?.context?.reason)) return;
+    } catch {
+      return; // the status line says that the server is gone
+    }
+  }
+}
+
+async function act(name, action) {
+  const row = models.get(name);
+  if (action === "remove" && !(await agreed(row))) return;
+  try {
+    await models.act(name, action);
+  } catch (error) {
+    toastError(error);
+    await models.reread();
+  }
+}
+
+function agreed(row) {
+  const text = `${bytes(row.size)} of files are deleted from the disk, except those that another model needs. To use it again, it has to be downloaded again.`;
+  return confirmDialog(`Remove ${row.title}?`, text, "Remove");
+}
