@@ -18,8 +18,10 @@ def add_find_routes(router: APIRouter, loras: LoRAManager) -> None:
         limit: Annotated[int, Query(ge=1, le=500)] = 60,
     ) -> Found:
         """Words are looked for in names, titles, paths, descriptions, notes, authors, tags and
-        trigger words, without regard to case and width. Eight digits or more of a SHA256, AutoV2
-        or AutoV3 find the file that has it."""
+        trigger words, without regard to case and width. A word that no LoRA has stands for the
+        nearest that some have. Eight digits or more of a SHA256, AutoV2 or AutoV3 find the file
+        that has it, fewer after `hash:`. "Quotes" keep words together, `-word` leaves out,
+        `tag:style` looks at tags, `fits:yes`, `fits:no` and `fits:demo` at models."""
         return Found.of(loras.find_loras(q, offset=offset, limit=limit))
 
     @router.get("/api/loras/duplicates", summary="LoRAs that hold the same file")

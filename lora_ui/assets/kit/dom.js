@@ -61,6 +61,7 @@ const PATHS = {
   picture: "M3 4h14v12H3zM3 13l4-4 4 4 2-2 4 4",
   twins: "M4 4h8v8H4zM8 8h8v8H8z",
   refresh: "M15.500 8a6 6 0 10.300 4M16 4v4h-4",
+  clock: "M10 17a7 7 0 100-14 7 7 0 000 14zM10 6v4l3 2",
   down: "M5 8l5 5 5-5",
   tag: "M4 4h6l6 6-6 6-6-6zM7 7h.010",
   filter: "M3 5h14l-5.500 6v5l-3-1.500V11z",

@@ -4,7 +4,6 @@ import { unlessPressed } from "../kit/defer_redraw.js";
 import { el, icon } from "../kit/dom.js";
 import { openPanel } from "../kit/menu.js";
 import { libraryFacts } from "../model/library_facts.js";
-import { query } from "../model/library_query.js";
 import { expertName, familyText } from "../model/lora_text.js";
 import { store } from "../model/store.js";
 import { createFolders } from "./folders.js";
@@ -12,8 +11,8 @@ import { createFolders } from "./folders.js";
 const KINDS = ["pair", "both", "high", "low", "unsure"];
 const TAGS_SHOWN = 200;
 
-/** A row of chips that keeps itself up to date. */
-export function createFilters() {
+/** A row of chips for a query, which follows it until `signal`. */
+export function createFilters(query, signal) {
   const box = el("div", { class: "chips", role: "group", "aria-label": "Filters" });
   let drawn = null;
   const draw = () => {
@@ -21,36 +20,197 @@ export function createFilters() {
     if (box.querySelector('[aria-expanded="true"]')) return;
     drawn = query.filterState;
     const focus = box.contains(document.activeElement) ? document.activeElement.dataset.chip : null;
-    box.replaceChildren(...chips());
-    if (focus) refocus(focus);
+    box.replaceChildren(...new Chips(query, box).all);
+    if (focus) refocus(box, focus);
   };
   box.addEventListener("panel-closed", ({ target }) => {
     draw();
-    refocus(target.dataset.chip);
+    refocus(box, target.dataset.chip);
   });
-  query.addEventListener("change", () => query.filterState === drawn || draw());
+  query.addEventListener("change", () => query.filterState === drawn || draw(), { signal });
   for (const event of ["library", "model"]) {
-    store.addEventListener(event, () => unlessPressed(box, draw));
+    store.addEventListener(event, () => unlessPressed(box, draw), { signal });
   }
   draw();
   return box;
 }
 
-function chips() {
-  const { broken } = libraryFacts();
-  const twins = store.duplicates.length > 0;
-  return [
-    flag("fitting", `Fits ${store.modelTitle}`),
-    flag("favourite", "Favourites", "star"),
-    folders(),
-    ...kinds(),
-    families(),
-    tags(),
-    ...tagChips(),
-    (broken || query.broken) && flag("broken", "Missing or broken"),
-    (twins || query.duplicate) && flag("duplicate", "Duplicates", "twins"),
-    query.filters > 0 && clearChip(),
-  ].filter(Boolean);
+/** The chips of one query; `box` holds them. */
+class Chips {
+  #query;
+  #box;
+
+  constructor(query, box) {
+    this.#query = query;
+    this.#box = box;
+  }
+
+  get all() {
+    const { broken } = libraryFacts();
+    const twins = store.duplicates.length > 0;
+    return [
+      this.#flag("fitting", `Fits ${store.modelTitle}`),
+      this.#flag("favourite", "Favourites", "star"),
+      (store.recent.length > 0 || this.#query.recent) && this.#flag("recent", "Recent", "clock"),
+      this.#folders(),
+      ...this.#kinds(),
+      this.#families(),
+      this.#tags(),
+      ...this.#tagChips(),
+      (broken || this.#query.broken) && this.#flag("broken", "Missing or broken"),
+      (twins || this.#query.duplicate) && this.#flag("duplicate", "Duplicates", "twins"),
+      this.#query.filters > 0 && this.#clearChip(),
+    ].filter(Boolean);
+  }
+
+  #flag(name, text, glyph) {
+    return chip(
+      text,
+      this.#query[name],
+      () => {
+        this.#query.set({ [name]: !this.#query[name] });
+        refocus(this.#box, text);
+      },
+      glyph,
+    );
+  }
+
+  #kinds() {
+    const there = libraryFacts().kinds;
+    return KINDS.filter((kind) => there.has(kind) || this.#query.experts.has(kind)).map((kind) =>
+      chip(expertName(kind), this.#query.experts.has(kind), () => {
+        this.#query.toggle("experts", kind);
+        refocus(this.#box, expertName(kind));
+      }),
+    );
+  }
+
+  /** Where there is no room for the tree, a chip opens it. */
+  #folders() {
+    if (libraryFacts().folders.length === 0) return null;
+    const name = this.#query.folder === null ? "" : `: ${this.#query.folder || "top"}`;
+    const made = opener(
+      `Folder${name}`,
+      this.#query.folder !== null,
+      () => createFolders(this.#query),
+      "folder",
+    );
+    made.classList.add("chip-folders");
+    return made;
+  }
+
+  #families() {
+    const counts = libraryFacts().families;
+    if (counts.size < 2 && this.#query.families.size === 0) return null;
+    const text =
+      this.#query.families.size > 0
+        ? `Family: ${[...this.#query.families].map(familyLabel).join(", ")}`
+        : "Family";
+    return opener(text, this.#query.families.size > 0, () =>
+      el(
+        "ul",
+        { class: "choices" },
+        [...counts].map(([family, count]) => {
+          const box = el("input", { type: "checkbox", checked: this.#query.families.has(family) });
+          box.addEventListener("change", () => this.#query.toggle("families", family, box.checked));
+          return el(
+            "li",
+            {},
+            el(
+              "label",
+              {},
+              box,
+              familyLabel(family),
+              el("span", { class: "muted", text: String(count) }),
+            ),
+          );
+        }),
+      ),
+    );
+  }
+
+  #tags() {
+    const counts = libraryFacts().tags;
+    if (counts.size === 0) return null;
+    return opener(
+      "Tags",
+      this.#query.tagsIn.size + this.#query.tagsOut.size > 0,
+      () => this.#tagList(counts),
+      "tag",
+    );
+  }
+
+  #tagList(counts) {
+    const search = el("input", {
+      type: "search",
+      class: "field",
+      placeholder: "Find a tag",
+      "aria-label": "Find a tag",
+    });
+    const list = el("ul", { class: "choices tag-choices" });
+    const sorted = [...counts].sort((a, b) => b[1] - a[1] || a[0].localeCompare(b[0]));
+    const draw = () => {
+      const text = search.value.toLocaleLowerCase().trim();
+      const shown = sorted.filter(([tag]) => tag.includes(text)).slice(0, TAGS_SHOWN);
+      list.replaceChildren(...shown.map(([tag, count]) => this.#tagChoice(tag, count, draw)));
+    };
+    search.addEventListener("input", draw);
+    draw();
+    return [search, list];
+  }
+
+  #tagChoice(tag, count, draw) {
+    const button = (set, other, label) => {
+      const on = this.#query[set].has(tag);
+      const made = el("button", {
+        type: "button",
+        class: "chip chip-small",
+        "aria-pressed": String(on),
+        "aria-label": `${label} ${tag}`,
+        text: label,
+      });
+      made.addEventListener("click", () => {
+        this.#query[other].delete(tag);
+        this.#query.toggle(set, tag, !on);
+        draw();
+      });
+      return made;
+    };
+    return el(
+      "li",
+      {},
+      el("span", { class: "choice-name", text: tag }),
+      el("span", { class: "muted", text: String(count) }),
+      button("tagsIn", "tagsOut", "With"),
+      button("tagsOut", "tagsIn", "Without"),
+    );
+  }
+
+  #tagChips() {
+    const made = (set, words) =>
+      [...this.#query[set]].map((tag) => {
+        const text = `${words} ${tag}`;
+        const button = chip(text, null, () => this.#query.toggle(set, tag, false), "close");
+        button.classList.add("chip-on");
+        button.setAttribute("aria-label", `Remove the filter: ${text}`);
+        return button;
+      });
+    return [...made("tagsIn", "with"), ...made("tagsOut", "without")];
+  }
+
+  #clearChip() {
+    const button = chip(
+      "Clear filters",
+      null,
+      () => {
+        this.#query.clear();
+        this.#box.querySelector(".chip")?.focus();
+      },
+      "close",
+    );
+    button.classList.add("chip-quiet");
+    return button;
+  }
 }
 
 function chip(text, pressed, act, glyph) {
@@ -66,137 +226,12 @@ function chip(text, pressed, act, glyph) {
   return button;
 }
 
-function refocus(text) {
-  document.querySelector(`.chips [data-chip="${CSS.escape(text)}"]`)?.focus();
-}
-
-function flag(name, text, glyph) {
-  return chip(
-    text,
-    query[name],
-    () => {
-      query.set({ [name]: !query[name] });
-      refocus(text);
-    },
-    glyph,
-  );
-}
-
-function kinds() {
-  const there = libraryFacts().kinds;
-  return KINDS.filter((kind) => there.has(kind) || query.experts.has(kind)).map((kind) =>
-    chip(expertName(kind), query.experts.has(kind), () => {
-      query.toggle("experts", kind);
-      refocus(expertName(kind));
-    }),
-  );
-}
-
-/** Where there is no room for the tree, a chip opens it. */
-function folders() {
-  if (libraryFacts().folders.length === 0) return null;
-  const name = query.folder === null ? "" : `: ${query.folder || "top"}`;
-  const made = opener(`Folder${name}`, query.folder !== null, createFolders, "folder");
-  made.classList.add("chip-folders");
-  return made;
-}
-
-function families() {
-  const counts = libraryFacts().families;
-  if (counts.size < 2 && query.families.size === 0) return null;
-  const text =
-    query.families.size > 0
-      ? `Family: ${[...query.families].map(familyLabel).join(", ")}`
-      : "Family";
-  return opener(text, query.families.size > 0, () =>
-    el(
-      "ul",
-      { class: "choices" },
-      [...counts].map(([family, count]) => {
-        const box = el("input", { type: "checkbox", checked: query.families.has(family) });
-        box.addEventListener("change", () => query.toggle("families", family, box.checked));
-        return el(
-          "li",
-          {},
-          el(
-            "label",
-            {},
-            box,
-            familyLabel(family),
-            el("span", { class: "muted", text: String(count) }),
-          ),
-        );
-      }),
-    ),
-  );
+function refocus(box, text) {
+  box.querySelector(`[data-chip="${CSS.escape(text)}"]`)?.focus();
 }
 
 function familyLabel(family) {
   return familyText(family) || "Not known";
-}
-
-function tags() {
-  const counts = libraryFacts().tags;
-  if (counts.size === 0) return null;
-  return opener("Tags", query.tagsIn.size + query.tagsOut.size > 0, () => tagList(counts), "tag");
-}
-
-function tagList(counts) {
-  const search = el("input", {
-    type: "search",
-    class: "field",
-    placeholder: "Find a tag",
-    "aria-label": "Find a tag",
-  });
-  const list = el("ul", { class: "choices tag-choices" });
-  const sorted = [...counts].sort((a, b) => b[1] - a[1] || a[0].localeCompare(b[0]));
-  const draw = () => {
-    const text = search.value.toLocaleLowerCase().trim();
-    const shown = sorted.filter(([tag]) => tag.includes(text)).slice(0, TAGS_SHOWN);
-    list.replaceChildren(...shown.map(([tag, count]) => tagChoice(tag, count, draw)));
-  };
-  search.addEventListener("input", draw);
-  draw();
-  return [search, list];
-}
-
-function tagChoice(tag, count, draw) {
-  const button = (set, other, label) => {
-    const on = query[set].has(tag);
-    const made = el("button", {
-      type: "button",
-      class: "chip chip-small",
-      "aria-pressed": String(on),
-      "aria-label": `${label} ${tag}`,
-      text: label,
-    });
-    made.addEventListener("click", () => {
-      query[other].delete(tag);
-      query.toggle(set, tag, !on);
-      draw();
-    });
-    return made;
-  };
-  return el(
-    "li",
-    {},
-    el("span", { class: "choice-name", text: tag }),
-    el("span", { class: "muted", text: String(count) }),
-    button("tagsIn", "tagsOut", "With"),
-    button("tagsOut", "tagsIn", "Without"),
-  );
-}
-
-function tagChips() {
-  const made = (set, words) =>
-    [...query[set]].map((tag) => {
-      const text = `${words} ${tag}`;
-      const button = chip(text, null, () => query.toggle(set, tag, false), "close");
-      button.classList.add("chip-on");
-      button.setAttribute("aria-label", `Remove the filter: ${text}`);
-      return button;
-    });
-  return [...made("tagsIn", "with"), ...made("tagsOut", "without")];
 }
 
 function opener(text, on, content, glyph) {
@@ -205,19 +240,5 @@ function opener(text, on, content, glyph) {
   button.classList.toggle("chip-on", on);
   button.setAttribute("aria-haspopup", "dialog");
   button.setAttribute("aria-expanded", "false");
-  return button;
-}
-
-function clearChip() {
-  const button = chip(
-    "Clear filters",
-    null,
-    () => {
-      query.clear();
-      document.querySelector(".chips .chip")?.focus();
-    },
-    "close",
-  );
-  button.classList.add("chip-quiet");
   return button;
 }

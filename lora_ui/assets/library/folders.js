@@ -3,14 +3,14 @@
 import { unlessPressed } from "../kit/defer_redraw.js";
 import { el, icon } from "../kit/dom.js";
 import { libraryFacts } from "../model/library_facts.js";
-import { folderOf, query } from "../model/library_query.js";
+import { folderOf } from "../model/library_query.js";
 import { store } from "../model/store.js";
 
 const collator = new Intl.Collator(undefined, { numeric: true, sensitivity: "base" });
 const closed = new Set();
 
-/** The tree; hidden while the library has no folders. */
-export function createFolders() {
+/** The tree, for a query; hidden while the library has no folders. */
+export function createFolders(query) {
   const list = el("ul", { class: "tree" });
   const box = el("nav", { class: "folders", "aria-label": "Folders", hidden: true }, list);
   const draw = () => {
@@ -18,7 +18,7 @@ export function createFolders() {
     drawn = query.folder;
     const focus = document.activeElement?.dataset.folder;
     box.hidden = root.children.size === 0;
-    list.replaceChildren(everything(), ...branches(root));
+    list.replaceChildren(everything(query), ...branches(root, query));
     if (focus !== undefined) list.querySelector(`[data-folder="${CSS.escape(focus)}"]`)?.focus();
   };
   list.addEventListener("click", ({ target }) => {
@@ -81,12 +81,12 @@ function descend(root, path) {
   return nodes;
 }
 
-function everything() {
+function everything(query) {
   const chosen = query.folder === null;
   return el("li", {}, row("*", "All folders", store.cards.length, chosen));
 }
 
-function branches(node) {
+function branches(node, query) {
   const sorted = [...node.children.values()].sort((a, b) => collator.compare(a.name, b.name));
   return sorted.map((child) => {
     const isOpen = !closed.has(child.path);
@@ -111,7 +111,7 @@ function branches(node) {
           ),
         row(`/${child.path}`, child.name, child.count, query.folder === child.path),
       ),
-      hasMore && isOpen && el("ul", {}, branches(child)),
+      hasMore && isOpen && el("ul", {}, branches(child, query)),
     );
   });
 }

@@ -5,7 +5,7 @@ import { el, icon } from "../kit/dom.js";
 import { megabytes, plural } from "../kit/format.js";
 import { keptForGood } from "../kit/kept.js";
 import { libraryFacts } from "../model/library_facts.js";
-import { found, query, SORTS } from "../model/library_query.js";
+import { found, query } from "../model/library_query.js";
 import { marks } from "../model/marked.js";
 import { store } from "../model/store.js";
 import { DENSITIES } from "./card_layout.js";
@@ -14,6 +14,7 @@ import { createFilters } from "./filter_bar.js";
 import { createFolderNotes } from "./folder_notes.js";
 import { createFolders } from "./folders.js";
 import { createRefreshLine } from "./refresh_line.js";
+import { forgivenText, searchBox, searchField, sortField } from "./search_tools.js";
 import { CardGrid } from "./virtual_grid.js";
 
 const DENSITY_KEY = "lora-density";
@@ -21,14 +22,14 @@ const DENSITY_KEY = "lora-density";
 /** Build everything; `element` keeps itself up to date, `grid` is the CardGrid in it. */
 export function createLibrary() {
   const grid = new CardGrid();
-  const search = searchField();
+  const search = searchField(query);
   const count = el("p", { class: "grid-count muted", role: "status" });
   const empty = el("div", { class: "empty-place grid-empty" });
   const tools = el(
     "div",
     { class: "grid-tools" },
-    el("span", { class: "search" }, icon("search"), search, el("kbd", { text: "/" })),
-    sortField(),
+    searchBox(search, "/"),
+    sortField(query),
     densityButtons(grid),
   );
   const element = el(
@@ -36,11 +37,11 @@ export function createLibrary() {
     { class: "library", "aria-label": "Library" },
     el("h2", { class: "visually-hidden", text: "Library" }),
     tools,
-    createFilters(),
+    createFilters(query),
     el(
       "div",
       { class: "library-body" },
-      createFolders(),
+      createFolders(query),
       el(
         "div",
         { class: "library-cards" },
@@ -58,11 +59,11 @@ export function createLibrary() {
       empty.replaceChildren(...emptyGrid(0));
       return;
     }
-    const groups = found();
+    const { groups, forgiven } = found(query);
     const shown = groups.reduce((sum, group) => sum + group.cards.length, 0);
     grid.element.hidden = shown === 0;
     grid.show(groups);
-    count.textContent = countText(shown);
+    count.textContent = [countText(shown), forgivenText(forgiven)].filter(Boolean).join(". ");
     empty.replaceChildren(...emptyGrid(shown));
   };
   query.addEventListener("change", draw);
@@ -75,34 +76,6 @@ export function createLibrary() {
   marks.addEventListener("change", () => grid.refresh());
   draw();
   return { element, grid, search, tools };
-}
-
-function searchField() {
-  const search = el("input", {
-    type: "search",
-    class: "field grid-search",
-    placeholder: "Search names, tags, trigger words, folders",
-    "aria-label": "Search the library",
-    value: query.text,
-    autocomplete: "off",
-    spellcheck: "false",
-  });
-  search.addEventListener("input", () => query.set({ text: search.value }));
-  query.addEventListener("change", () => {
-    if (search.value !== query.text) search.value = query.text;
-  });
-  return search;
-}
-
-function sortField() {
-  const sort = el(
-    "select",
-    { class: "field", "aria-label": "Sort by" },
-    Object.entries(SORTS).map(([key, [label]]) => el("option", { value: key, text: label })),
-  );
-  sort.value = query.sort;
-  sort.addEventListener("change", () => query.set({ sort: sort.value }));
-  return sort;
 }
 
 function densityButtons(grid) {

@@ -1,11 +1,11 @@
-/** What the grid is asked for: words, filters, folder and order. Kept for this browser tab. */
+/** What a list of LoRAs is asked for: words, filters, folder and order. Kept for this browser tab. */
 import { keptForTab } from "../kit/kept.js";
 import { fit, fits, knownKind, usable } from "./lora_text.js";
+import { searchFor } from "./search.js";
 import { store } from "./store.js";
 
-const KEY = "lora-query";
 const SETS = ["experts", "families", "tagsIn", "tagsOut"];
-const FLAGS = ["fitting", "favourite", "broken", "duplicate"];
+const FLAGS = ["fitting", "favourite", "recent", "broken", "duplicate"];
 
 const collator = new Intl.Collator(undefined, { numeric: true, sensitivity: "base" });
 const byText = (field) => (a, b) => (b[field] ?? "").localeCompare(a[field] ?? "");
@@ -25,6 +25,7 @@ class LibraryQuery extends EventTarget {
   folder = null; // null: everywhere; "" is the top folder alone
   fitting = false;
   favourite = false;
+  recent = false;
   broken = false;
   duplicate = false;
   experts = new Set();
@@ -32,8 +33,12 @@ class LibraryQuery extends EventTarget {
   tagsIn = new Set();
   tagsOut = new Set();
 
-  constructor() {
+  #key;
+
+  /** `key` is the name under which the browser keeps it. */
+  constructor(key) {
     super();
+    this.#key = key;
     this.#restore();
   }
 
@@ -79,14 +84,14 @@ class LibraryQuery extends EventTarget {
 
   #changed() {
     const plain = { text: this.text, sort: this.sort, ...this.#filters() };
-    keptForTab.set(KEY, JSON.stringify(plain));
+    keptForTab.set(this.#key, JSON.stringify(plain));
     this.dispatchEvent(new Event("change"));
   }
 
   #restore() {
     let kept = {};
     try {
-      kept = JSON.parse(keptForTab.get(KEY) ?? "{}");
+      kept = JSON.parse(keptForTab.get(this.#key) ?? "{}");
     } catch {
       // Written by another version; begin anew.
     }
@@ -98,14 +103,26 @@ class LibraryQuery extends EventTarget {
   }
 }
 
-export const query = new LibraryQuery();
+/** That of the tab, and that of the list from which LoRAs are added elsewhere. */
+export const query = new LibraryQuery("lora-query");
+export const pickerQuery = new LibraryQuery("lora-picker-query");
+
+/** Both have one order. */
+for (const [one, other] of [
+  [query, pickerQuery],
+  [pickerQuery, query],
+]) {
+  one.addEventListener("change", () => other.sort === one.sort || other.set({ sort: one.sort }));
+}
 
 /**
- * The cards that the query lets through, in groups: what fits the model, what is not known to,
- * what does not, what cannot be used at all. A group has `key`, `title` and `cards`.
+ * The cards that a query lets through as `groups`: what fits the model, what is not known to, what
+ * does not, what cannot be used at all. A group has `key`, `title` and `cards`. `forgiven` is what
+ * the words were taken for; see `searchFor`.
  */
-export function found() {
-  const accept = acceptor();
+export function found(asked) {
+  const search = searchFor(asked.text);
+  const accept = acceptor(asked, search);
   const groups = [
     { key: "fits", title: "", cards: [] },
     { key: "unknown", title: `Not known whether they fit ${store.modelTitle}`, cards: [] },
@@ -113,26 +130,26 @@ export function found() {
     { key: "broken", title: "Cannot be used", cards: [] },
   ];
   const places = { fits: 0, partly: 0, unknown: 1, no: 2, broken: 3, missing: 3 };
-  for (const card of ordered()) {
+  for (const card of ordered(asked.sort)) {
     if (accept(card)) groups[places[fit(card, store.model)]].cards.push(card);
   }
-  return groups.filter((group) => group.cards.length > 0);
+  return {
+    groups: groups.filter((group) => group.cards.length > 0),
+    forgiven: search.forgiven,
+  };
 }
 
-function acceptor() {
-  const words = folded(query.text).split(/\s+/).filter(Boolean);
+function acceptor(query, search) {
   const { folder, experts, families, tagsIn, tagsOut } = query;
   const twins = query.duplicate ? new Set(store.duplicates.flat()) : null;
+  const recent = query.recent ? new Set(store.recent) : null;
   return (card) => {
-    if (words.length > 0) {
-      const text = searchText(card);
-      const here = (word) => text.includes(word) || hasHash(card.hashes ?? [], word);
-      if (!words.every(here)) return false;
-    }
+    if (!search.accept(card)) return false;
     if (folder !== null && !isWithin(folderOf(card), folder)) return false;
     if (query.fitting && !fits(card, store.model)) return false;
     if (query.favourite && !card.favourite) return false;
     if (query.broken && usable(card)) return false;
+    if (recent && !recent.has(card.name)) return false;
     if (twins && !twins.has(card.name)) return false;
     if (experts.size > 0 && !experts.has(knownKind(card))) return false;
     if (families.size > 0 && !families.has(card.family)) return false;
@@ -145,11 +162,11 @@ function acceptor() {
 let order = { cards: null, sort: null, sorted: [] };
 
 /** All cards in the chosen order; sorted again only when they or the order have changed. */
-function ordered() {
-  if (order.cards !== store.cards || order.sort !== query.sort) {
-    const compare = SORTS[query.sort][1];
+function ordered(sort) {
+  if (order.cards !== store.cards || order.sort !== sort) {
+    const compare = SORTS[sort][1];
     const sorted = [...store.cards].sort((a, b) => compare(a, b) || compareNames(a, b));
-    order = { cards: store.cards, sort: query.sort, sorted };
+    order = { cards: store.cards, sort, sorted };
   }
   return order.sorted;
 }
@@ -166,35 +183,6 @@ export function folderOf(card) {
 
 function isWithin(folder, wanted) {
   return folder === wanted || (wanted !== "" && folder.startsWith(`${wanted}/`));
-}
-
-const texts = new WeakMap();
-
-function searchText(card) {
-  let text = texts.get(card);
-  if (text === undefined) {
-    const values = store.search.fields.flatMap((field) => valueAt(card, field));
-    text = folded(values.join("\n"));
-    texts.set(card, text);
-  }
-  return text;
-}
-
-function valueAt(card, field) {
-  return field.split(".").reduce((value, step) => value?.[step], card) ?? [];
-}
-
-/** A text as it is compared: as `folded` of wan_lora_studio/lora/index/search.py does it. */
-function folded(text) {
-  if (/^[\0-\x7f]*$/.test(text)) return text.toLowerCase();
-  const changed = text.normalize("NFKC").toUpperCase().toLowerCase();
-  return changed.normalize("NFKC").replaceAll("\u03c2", "\u03c3"); // final sigma
-}
-
-/** Whether a word is one of these hashes, or how one begins. */
-function hasHash(hashes, word) {
-  const fits = (hash) => hash.startsWith(word) || word.startsWith(hash);
-  return /^[0-9a-f]{8,64}$/.test(word) && hashes.some(fits);
 }
 
 const tagSets = new WeakMap();

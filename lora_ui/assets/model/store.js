@@ -25,7 +25,7 @@ class Store extends EventTarget {
   model = "";
   duplicates = [];
   folders = []; // paths, with those that hold no LoRA
-  search = { fields: ["name"], description: 0 }; // what words are looked for in
+  search = { fields: ["name"], called: ["name"], description: 0 }; // what is searched
   notes = []; // what is to be said of the folders: text, suggestions
   progress = null; // what the library is doing in the background
   worker = null;

@@ -1,52 +1,54 @@
-/** Adding a LoRA without leaving the generation tab: a searchable list in a dialog. */
+/** Adding LoRAs without leaving the generation tab: the library as a list in a dialog. */
 
 import { unlessPressed } from "../kit/defer_redraw.js";
 import { openDialog } from "../kit/dialogs.js";
-import { delegate, el } from "../kit/dom.js";
+import { delegate, el, icon } from "../kit/dom.js";
 import { plural } from "../kit/format.js";
+import { createFilters } from "../library/filter_bar.js";
+import { forgivenText, searchBox, searchField, sortField } from "../library/search_tools.js";
+import { found, pickerQuery as query } from "../model/library_query.js";
 import {
   concern,
   expertBadge,
   facts,
-  fits,
   nameBelow,
   refused,
   thumbnail,
   titleOf,
-  usable,
 } from "../model/lora_text.js";
 import { store } from "../model/store.js";
-import { triggerWords } from "../model/trigger_words.js";
 
-const SHOWN = 100;
+const AT_FIRST = 100;
+const MORE = 200;
 
+/** It finds, filters and sorts as the library's tab does. */
 export function openPicker() {
-  const search = el("input", {
-    type: "search",
-    class: "field",
-    placeholder: "Search names, tags, trigger words",
-    "aria-label": "Search the library",
-    autofocus: true,
-  });
-  const count = el("p", { class: "muted picker-count", role: "status" });
-  const list = el("ul", { class: "picker", "aria-label": "LoRAs" });
-  const draw = () => drawChoices(list, count, search.value);
-  search.addEventListener("input", draw);
-  delegate(list, "click", (target) => pick(target));
-  const body = el("div", { class: "picker-box" }, search, count, list);
-  body.addEventListener("keydown", (event) => steer(event, search, list));
+  query.set({ text: "" });
+  const over = new AbortController();
+  const { signal } = over;
+  const search = searchField(query, signal);
+  search.autofocus = true;
+  const choices = new Choices();
+  const tools = el("div", { class: "picker-tools" }, searchBox(search), sortField(query, signal));
+  const body = el(
+    "div",
+    { class: "picker-box" },
+    tools,
+    createFilters(query, signal),
+    choices.count,
+    choices.list,
+    choices.more,
+  );
+  body.addEventListener("keydown", (event) => steer(event, search, choices.list));
   const done = el("button", { type: "button", class: "button button-primary", text: "Done" });
   const dialog = openDialog("Add LoRAs", body, { className: "dialog-picker", buttons: [done] });
   done.addEventListener("click", () => dialog.close());
-  const redraw = () => unlessPressed(list, draw);
-  store.addEventListener("library", redraw);
-  dialog.addEventListener("close", () => store.removeEventListener("library", redraw));
-  draw();
-}
-
-function pick(target) {
-  store.toggle(target.dataset.name);
-  target.setAttribute("aria-pressed", String(store.selection.has(target.dataset.name)));
+  dialog.addEventListener("close", () => over.abort());
+  query.addEventListener("change", () => choices.begin(), { signal });
+  const redraw = () => unlessPressed(choices.list, () => choices.draw());
+  for (const event of ["library", "model"]) store.addEventListener(event, redraw, { signal });
+  store.addEventListener("selection", () => choices.tick(), { signal });
+  choices.draw();
 }
 
 /** Arrow keys go through the list; Enter in the search takes the first. */
@@ -55,8 +57,9 @@ function steer(event, search, list) {
   const index = rows.indexOf(document.activeElement);
   if (event.key === "Enter" && event.target === search && rows.length > 0) {
     event.preventDefault();
-    pick(rows[0]);
+    store.toggle(rows[0].dataset.name);
   } else if (event.key === "ArrowDown" && index < rows.length - 1) {
+    if (index < 0 && event.target !== search) return;
     event.preventDefault();
     rows[index + 1].focus();
   } else if (event.key === "ArrowUp" && index >= 0) {
@@ -65,36 +68,68 @@ function steer(event, search, list) {
   }
 }
 
-function drawChoices(list, count, text) {
-  const words = text.toLocaleLowerCase().split(/\s+/).filter(Boolean);
-  const found = store.cards.filter((lora) => {
-    const all = textOf(lora);
-    return usable(lora) && words.every((word) => all.includes(word));
-  });
-  found.sort(
-    (a, b) =>
-      Number(fits(b, store.model)) - Number(fits(a, store.model)) ||
-      titleOf(a).localeCompare(titleOf(b)),
-  );
-  count.textContent = countText(found.length, text);
-  const focus = list.contains(document.activeElement) ? document.activeElement.dataset.name : null;
-  list.replaceChildren(...found.slice(0, SHOWN).map(choice));
-  if (focus) list.querySelector(`[data-name="${CSS.escape(focus)}"]`)?.focus();
+/** The rows of what the query finds, the first of them at once. */
+class Choices {
+  count = el("p", { class: "muted picker-count", role: "status" });
+  list = el("ul", { class: "picker", "aria-label": "LoRAs" });
+  more = el("button", { type: "button", class: "button", text: "Show more", hidden: true });
+  #limit = AT_FIRST;
+
+  constructor() {
+    delegate(this.list, "click", (target) => store.toggle(target.dataset.name));
+    this.more.addEventListener("click", () => {
+      const next = this.list.querySelectorAll(".picker-row").length;
+      this.#limit += MORE;
+      this.draw();
+      this.list.querySelectorAll(".picker-row")[next]?.focus();
+    });
+  }
+
+  /** Another question: from the first row. */
+  begin() {
+    this.#limit = AT_FIRST;
+    this.draw();
+  }
+
+  draw() {
+    const { groups, forgiven } = found(query);
+    const shown = groups.filter(({ key }) => key !== "broken");
+    const all = shown.reduce((sum, { cards }) => sum + cards.length, 0);
+    this.count.textContent = [countText(all), forgivenText(forgiven)].filter(Boolean).join(". ");
+    this.more.hidden = all <= this.#limit;
+    const inside = this.list.contains(document.activeElement);
+    const focus = inside ? document.activeElement.dataset.name : null;
+    this.list.replaceChildren(...rowsOf(shown, this.#limit));
+    if (focus) this.list.querySelector(`[data-name="${CSS.escape(focus)}"]`)?.focus();
+  }
+
+  /** Show which are selected now. */
+  tick() {
+    for (const row of this.list.querySelectorAll(".picker-row")) {
+      row.setAttribute("aria-pressed", String(store.selection.has(row.dataset.name)));
+    }
+  }
 }
 
-function countText(count, text) {
+function rowsOf(groups, limit) {
+  const rows = [];
+  let left = limit;
+  for (const { title, cards } of groups) {
+    const some = cards.slice(0, left);
+    left -= some.length;
+    if (title && some.length > 0) {
+      rows.push(el("li", { class: "picker-heading" }, el("h3", { text: title })));
+    }
+    rows.push(...some.map(choice));
+  }
+  return rows;
+}
+
+function countText(count) {
   if (!store.loaded) return "The library is being read.";
-  if (count === 0 && text.trim() !== "") return "No LoRA matches.";
+  if (count === 0 && query.narrowed) return "No LoRA matches.";
   if (count === 0) return "The library has no LoRA yet; upload one on the LoRAs tab.";
-  const all = plural(count, "LoRA");
-  return count > SHOWN ? `${all}; the first ${SHOWN} are shown` : all;
-}
-
-function textOf(lora) {
-  const { tags = [] } = lora.metadata ?? {};
-  return [lora.name, lora.title ?? "", ...tags, ...triggerWords(lora)]
-    .join(" ")
-    .toLocaleLowerCase();
+  return plural(count, "LoRA");
 }
 
 function choice(lora) {
@@ -113,7 +148,8 @@ function choice(lora) {
       },
       thumbnail(lora, "stack-picture"),
       el("span", { class: "picker-name", text: titleOf(lora) }),
-      expertBadge(lora),
+      expertBadge(lora) ?? el("span"),
+      el("span", { class: "picker-tick" }, icon("check")),
       el("span", {
         class: "picker-facts muted",
         text: unfit ? concern(lora, store.model) : below,

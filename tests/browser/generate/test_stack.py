@@ -24,10 +24,12 @@ from tests.browser.actions import (
     write_prompt,
 )
 from tests.browser.generate.steps import TAKE, add, expect_order, order, switch
-from tests.browser.running import App, open_page
+from tests.browser.running import App, open_page, open_tab
 from tests.browser.watch import Watch
 
 PROMPT_BOX = "#prompt textarea"
+CARDS = "#lora-tab .card[data-name]"
+NAMES = "(items) => items.map((item) => item.dataset.name)"
 # As when the server has told of a change: the rows are drawn again.
 NEWS = """async () => {
   const { store } = await import("./lora_ui/assets/model/store.js");
@@ -277,6 +279,44 @@ def test_the_picker_finds_by_trigger_word_with_the_keyboard(page: Page) -> None:
     expect(page.locator(".picker-row").first).to_be_focused()
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_have_count(0)
+
+
+def test_the_picker_narrows_and_sorts_as_the_tab_does(page: Page, app: App) -> None:
+    def star(favourite: bool) -> None:
+        body = {"names": ["pixel_mosaic"], "changes": {"favourite": favourite}}
+        assert page.request.post(f"{app.address}api/loras/edit", data=body).ok
+
+    star(True)
+    open_tab(page, "LoRAs")
+    page.get_by_role("combobox", name="Sort by").select_option("size")
+    settle(page)
+    tab = page.locator(CARDS).evaluate_all(NAMES)
+    open_tab(page, "Generate")
+    page.locator("#lora-controls").get_by_role("button", name="Add LoRA").click()
+    picker = page.get_by_role("dialog", name="Add LoRAs")
+    rows = picker.locator(".picker-row")
+    expect(picker.get_by_role("combobox", name="Sort by")).to_have_value("size")
+    assert rows.evaluate_all(NAMES)[: len(tab)] == tab
+    picker.get_by_role("combobox", name="Sort by").select_option("name")
+    picker.get_by_role("button", name="Favourites").click()
+    expect(rows).to_have_count(1)
+    expect(rows).to_have_attribute("data-name", "pixel_mosaic")
+    tick = rows.locator(".picker-tick")
+    expect(tick).to_be_hidden()
+    rows.click()
+    expect(tick).to_be_visible()
+    picker.get_by_role("button", name="Tags").click()
+    page.get_by_role("dialog", name="Tags").get_by_role("searchbox").fill("style")
+    page.keyboard.press("Escape")
+    picker.get_by_role("button", name="Clear filters").click()
+    picker.get_by_role("searchbox").fill("tag:none-such")
+    expect(picker.get_by_role("status")).to_have_text("No LoRA matches.")
+    picker.get_by_role("searchbox").fill("pixle")
+    expect(rows).to_have_count(1)
+    expect(picker.get_by_role("status")).to_contain_text("Showing “pixel”")
+    page.keyboard.press("Enter")
+    expect(tick).to_be_hidden()
+    star(False)
 
 
 def test_the_last_strength_and_the_recent_loras_are_remembered(page: Page, app: App) -> None:

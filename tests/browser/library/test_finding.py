@@ -25,7 +25,7 @@ SELECTED = {"golden_hour": 0.8}
 FOUND = """async (text) => {
   const { query, found } = await import("./lora_ui/assets/model/library_query.js");
   query.set({ text });
-  return found().flatMap(({ cards }) => cards.map(({ name }) => name));
+  return found(query).groups.flatMap(({ cards }) => cards.map(({ name }) => name));
 }"""
 REPORT = {"outcome": "applied", "sha256": "a" * 64, "strengths": 0.8, "coverage": {}}
 
@@ -67,8 +67,13 @@ def test_the_page_finds_what_the_api_finds(page: Page, app: App) -> None:
     asked = [
         "golden", "STRASSE", "straße", "ハンカク", "οδοσ", "demo", "safetensors", "low noise",
         whole, whole[:8].upper(), whole[:10], whole[:7], whole[1:], short[-1], short[-1][:9],
-        f"golden {whole[:12]}", "odd", "nothing like it", *golden["metadata"]["tags"],
-        golden["metadata"]["description"][:30], golden["metadata"]["author"],
+        f"golden {whole[:12]}", "odd", "nothing like it", "-golden", "golden -hour", "-", "tag:",
+        "tag:οδοσ", "tag:δοσ", "-tag:οδοσ", '"low noise"', '"noise low"', "goldenhour",
+        "golden-huor", "goldn", "godlen", "pixle mosiac", "-goldn", '"goldn"', "xqzwvk",
+        "fits:yes", "fits:no", "-fits:yes", "fits:demo", "fits:14B", "fits:none-such", "fits:",
+        f"hash:{whole[:2]}", f"-hash:{whole[:9]}", f"hash:{whole}", "hash:xyz",
+        *golden["metadata"]["tags"], golden["metadata"]["description"][:30],
+        golden["metadata"]["author"],
     ]  # fmt: skip
     for text in asked:
         url = f"{app.address}api/loras/search"
@@ -126,6 +131,15 @@ def test_what_was_used_comes_first(page: Page, app: App) -> None:
         page.get_by_role("combobox", name="Sort by").select_option(order)
         first = page.locator("#lora-tab .card[data-name]").first
         expect(first).to_have_attribute("data-name", "pixel_mosaic")
+
+
+def test_the_count_says_what_a_typo_was_taken_for(page: Page) -> None:
+    open_tab(page, "LoRAs")
+    names_shown(page)
+    page.get_by_role("searchbox", name="Search the library").fill("goldn")
+    expect_names(page, "golden_hour")
+    line = page.locator("#lora-tab .grid-count")
+    expect(line).to_contain_text("Nothing has “goldn”. Showing “golden”")
 
 
 def test_families_and_experts_are_filters(page: Page) -> None:

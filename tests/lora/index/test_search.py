@@ -12,7 +12,9 @@ import pytest
 
 from tests.support.loras.files import add_pair, write_lora
 from wan_lora_studio.lora.files.hashing import Hashing, file_hashes
-from wan_lora_studio.lora.index.search import FIELDS, folded
+from wan_lora_studio.lora.index.near_words import edits_to_start, near
+from wan_lora_studio.lora.index.search import CALLED, FIELDS
+from wan_lora_studio.lora.index.search_language import Term, folded, models_named, terms_of
 from wan_lora_studio.lora.library.library import LoRALibrary
 from wan_lora_studio.settings import Settings
 
@@ -128,5 +130,130 @@ def test_a_catalogue_of_an_older_version_is_searched(said: LoRALibrary, settings
 def test_the_page_is_told_the_fields(said: LoRALibrary) -> None:
     data = said.get_ui_display_data()
     assert data["search"]["fields"] == list(FIELDS)
+    assert data["search"]["called"] == list(CALLED)
     record = next(record for record in data["loras"] if record["name"] == "named")
     assert len(record["hashes"]) == 2
+
+
+@pytest.fixture
+def many(library: LoRALibrary, root: Path) -> LoRALibrary:
+    """Two for the demo model, one for another, one that is broken."""
+    write_lora(root / "golden_hour.safetensors", metadata={"modelspec.tags": "light, warm light"})
+    write_lora(root / "watercolour.safetensors", metadata={"modelspec.tags": "style"}, seed=1)
+    (root / "golden_broken.safetensors").write_bytes(b"no file of tensors")
+    library.refresh()
+    return library
+
+
+@pytest.mark.parametrize(
+    ("text", "terms"),
+    [
+        ("", []),
+        ("One two", [Term("one"), Term("two")]),
+        ('"low noise" x', [Term("low noise", phrase=True), Term("x")]),
+        ('"not closed', [Term("not closed", phrase=True)]),
+        ("-blur -", [Term("blur", without=True)]),
+        ("tag: fits: hash: tag:\"\"", []),
+        ('tag:"warm light" -tag:style', [
+            Term("warm light", "tag", phrase=True), Term("style", "tag", without=True),
+        ]),
+        ("FITS:Demo hash:3FA9", [Term("demo", "fits"), Term("3fa9", "hash")]),
+        ("wan-low other:x", [Term("wan-low"), Term("other:x")]),
+    ],
+)  # fmt: skip
+def test_a_search_is_read_as_terms(text: str, terms: list[Term]) -> None:
+    assert terms_of(text) == terms
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("golden", ["golden_broken", "golden_hour"]),
+        ("golden -hour", ["golden_broken"]),
+        ("-golden", ["watercolour"]),
+        ("tag:light", ["golden_hour"]),
+        ("tag:ligh", ["golden_hour"]),
+        ("tag:ight", []),
+        ('tag:"warm light"', ["golden_hour"]),
+        ("-tag:style", ["golden_broken", "golden_hour"]),
+        ('"golden hour"', []),
+        ("goldenhour", ["golden_hour"]),
+        ("golden-hour", ["golden_hour"]),
+    ],
+)
+def test_terms_narrow_what_is_found(many: LoRALibrary, text: str, found: list[str]) -> None:
+    assert sorted(names(many, text)) == found
+
+
+def test_a_few_digits_of_a_hash_are_enough_where_a_hash_is_meant(many: LoRALibrary) -> None:
+    whole = many.sha256("golden_hour")["both"]
+    assert "golden_hour" in names(many, f"hash:{whole[:3]}")
+    assert names(many, f"hash:{whole}") == ["golden_hour"]
+    assert names(many, "hash:golden") == []
+    assert "golden_hour" not in names(many, f"-hash:{whole[:3]}")
+
+
+def test_fits_asks_for_models(library: LoRALibrary, root: Path, many: LoRALibrary) -> None:
+    model = many.settings.default_model
+    fitting = [
+        name
+        for name in ("golden_hour", "watercolour")
+        if many.explain_compatibility(name, model).verdict in ("fits", "partly")
+    ]
+    assert sorted(names(many, "fits:yes")) == sorted(names(many, f"fits:{model}")) == fitting
+    assert set(names(many, "-fits:yes")) == {"golden_hour", "watercolour", "golden_broken"} - set(
+        fitting
+    )
+    assert "golden_broken" in names(many, "fits:no")
+    assert names(many, "fits:nosuchmodel") == []
+
+
+def test_a_model_is_named_by_a_part_of_its_name_or_title() -> None:
+    titles = {"t2v-A14B": "Wan2.2 T2V (text)", "demo": "Demo (built in)"}
+    assert models_named("14b", titles) == ["t2v-A14B"]
+    assert models_named("t2va14b", titles) == ["t2v-A14B"]
+    assert models_named("wan2.2", titles) == ["t2v-A14B"]
+    assert models_named("builtin)", titles) == ["demo"]
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("goldn", ["golden_broken", "golden_hour"]),
+        ("godlen", ["golden_broken", "golden_hour"]),
+        ("goldenn", ["golden_broken", "golden_hour"]),
+        ("waterc0lor", ["watercolour"]),
+        ("wtaercol", ["watercolour"]),
+        ("golden-huor", ["golden_hour"]),
+        ("goldn hour", ["golden_hour"]),
+        ("hxu", []),
+        ("gxldxn", []),
+        ("-goldn", ["golden_broken", "golden_hour", "watercolour"]),
+        ('"goldn"', []),
+    ],
+)
+def test_a_typo_is_forgiven(many: LoRALibrary, text: str, found: list[str]) -> None:
+    assert sorted(names(many, text)) == found
+
+
+def test_a_word_that_some_lora_has_is_no_typo(many: LoRALibrary, root: Path) -> None:
+    write_lora(root / "goldfish.safetensors", seed=7)
+    write_lora(root / "goldfist.safetensors", seed=8)
+    many.refresh()
+    assert names(many, "goldfish") == ["goldfish"]
+    assert names(many, "goldfisx") == ["goldfish", "goldfist"]
+
+
+@pytest.mark.parametrize(
+    ("word", "other", "edits"),
+    [("gold", "golden", 0), ("godl", "golden", 1), ("gxld", "golden", 1), ("olden", "golden", 1),
+     ("goolden", "golden", 1), ("abcd", "golden", 3), ("golden", "gold", 2)],
+)  # fmt: skip
+def test_edits_are_counted_to_the_nearest_beginning(word: str, other: str, edits: int) -> None:
+    assert edits_to_start(word, other) == edits
+
+
+def test_only_the_nearest_words_are_meant() -> None:
+    assert near("lightnig", ["lightning", "lightnigx", "lighting", "night"]) == ["lightnigx"]
+    assert near("lightnng", ["lightning", "lighting"]) == ["lighting", "lightning"]
+    assert near("1234", ["1235"]) == []

@@ -13,6 +13,7 @@ from wan_lora_studio.lora.index.entry_files import (
     stems_of,
     told_apart,
 )
+from wan_lora_studio.lora.index.fitting import fits_of
 from wan_lora_studio.lora.index.library_index import Clock, LibraryIndex
 from wan_lora_studio.lora.index.name_lookup import Meant, close_names, meant_by
 from wan_lora_studio.lora.index.named_files import entries_by_name
@@ -50,6 +51,7 @@ __all__ = [
     "display_data",
     "entries_by_name",
     "extra_folders",
+    "fits_of",
     "held_of",
     "info_summary",
     "meant_by",

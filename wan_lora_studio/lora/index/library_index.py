@@ -33,7 +33,7 @@ from wan_lora_studio.lora.index.folder_notes import (
 from wan_lora_studio.lora.index.history import reunite
 from wan_lora_studio.lora.index.records import Prepared, searched
 from wan_lora_studio.lora.index.scanner import ScannedFile, Scanner, broken
-from wan_lora_studio.lora.index.search import Indexed, indexed, shown_hashes
+from wan_lora_studio.lora.index.search import Indexed, SearchIndex, indexed, shown_hashes
 from wan_lora_studio.lora.index.sidecar_cache import NOTHING, Texts
 from wan_lora_studio.lora.index.verdicts import Judge, Verdicts
 from wan_lora_studio.lora.index.walk import (
@@ -107,7 +107,7 @@ class LibraryIndex:
         self._unread = False  # files were left out of the last publication
         self._next_look = 0.0
         self._indexed: dict[str, Indexed] = {}
-        self._index: list[Indexed] | None = None
+        self._index: SearchIndex | None = None
 
     @property
     def settings(self) -> Settings:
@@ -529,7 +529,7 @@ class LibraryIndex:
         seed = repr((entry.name, self.settings.thumbnail_size, stamps, made))
         return hashlib.sha256(seed.encode(errors="replace")).hexdigest()[:16]
 
-    def index(self) -> list[Indexed]:
+    def index(self) -> SearchIndex:
         """What a search looks through, for every LoRA."""
         if self._index is None:
             lacking = [name for name in self.entries if name not in self._indexed]
@@ -538,7 +538,7 @@ class LibraryIndex:
                 lacking,
                 lambda item: indexed(searched(item, edits.get(item.entry.first.path, {}))),
             )
-            self._index = [self._indexed[name] for name in self.entries]
+            self._index = SearchIndex([self._indexed[name] for name in self.entries])
         return self._index
 
     def each(self, names: Iterable[str], read: Callable[[Prepared], T]) -> dict[str, T]:

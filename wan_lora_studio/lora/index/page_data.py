@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from wan_lora_studio.lora.index.search import DESCRIPTION, FIELDS
+from wan_lora_studio.lora.index.search import CALLED, DESCRIPTION, FIELDS
 from wan_lora_studio.lora.inspection import Compatibility, LoRAInfo
 from wan_lora_studio.settings import Settings
 
@@ -49,8 +49,8 @@ def display_data(
 ) -> dict[str, Any]:
     """`revision`, `loras` (each record with `verdicts` by model), `recent`, `models`,
     `duplicates`, `folders`, `notes` (what is to be said of the folders themselves: `path`,
-    `text`, `suggestions`), `search` (the fields that are looked in, and how many characters of a
-    description count), `refresh_progress`."""
+    `text`, `suggestions`), `search` (the fields that are looked in, those whose words a typo is
+    compared with, and how many characters of a description count), `refresh_progress`."""
     # Equal LoRAs share their verdicts, so they are put into words once.
     shared = {id(found): found for found in verdicts.values()}
     plain = {
@@ -74,7 +74,11 @@ def display_data(
         "duplicates": duplicates,
         "folders": folders,
         "notes": notes,
-        "search": {"fields": list(FIELDS), "description": DESCRIPTION},
+        "search": {
+            "fields": list(FIELDS),
+            "called": list(CALLED),
+            "description": DESCRIPTION,
+        },
         "refresh_progress": None if progress is None else dict(progress),
     }
 

@@ -138,6 +138,12 @@ def searched(prepared: Prepared, edits: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def usable(prepared: Prepared) -> bool:
+    """Whether the record's status is "ok"."""
+    missing = prepared.source.is_missing(prepared.entry)
+    return _status(prepared.entry, missing=missing)[0] == "ok"
+
+
 def _status(entry: Entry, *, missing: bool) -> tuple[str, str]:
     if missing:
         return "missing", "Its folder cannot be reached at the moment."

@@ -196,8 +196,11 @@ class LoRALibrary:
         """One page of the records that match: `total`, `names` and `loras` (the records).
 
         Every word of `text` has to be in one of `search.FIELDS`, without regard to case and
-        width, or begin a hash. Served from what is known: in a large library a look at
-        the folder goes on in the background.
+        width, or begin a hash. A word that no LoRA has stands for the nearest that some have.
+        `search_language` has the rest: "phrases", `-word`, `tag:`, `fits:`, `hash:`.
+
+        Served from what is known: in a large library a look at the folder goes on in the
+        background.
         """
         return self._queries.page(text, offset, limit)
 

@@ -14,6 +14,7 @@ from typing import Any
 from wan_lora_studio.lora.index import (
     Meant,
     display_data,
+    fits_of,
     info_summary,
     meant_by,
     search_records,
@@ -42,7 +43,9 @@ class Queries:
         self.shared.look_for_page()
         with self.shared.lock:
             index = self.shared.index
-            names = search_records(index.index(), text) if text.strip() else list(index.entries)
+            names = list(index.entries)
+            if text.strip():
+                names = search_records(index.index(), text, fits_of(index))
             some = names[offset : offset + limit]
             return {"total": len(names), "names": some, "loras": records_of(self.shared, some)}
 

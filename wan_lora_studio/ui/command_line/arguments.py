@@ -154,7 +154,9 @@ def _add_loras(commands: Any, shared: argparse.ArgumentParser) -> None:
         return cast(argparse.ArgumentParser, added)
 
     listed = action("list", "List the LoRAs, and whether each fits the model.")
-    listed.add_argument("text", nargs="*", help="words to find in what is known of them")
+    listed.add_argument(
+        "text", nargs="*", help="what to find, as on the page (`--` goes before -word)"
+    )
     action("show", "Show one LoRA, and which layers of the model it changes.").add_argument("name")
     add = action("add", "Add files, folders or .zip archives, with what lies beside them.")
     add.add_argument("paths", nargs="+", type=Path, metavar="PATH")

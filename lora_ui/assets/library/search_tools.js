@@ -1,0 +1,61 @@
+/** The search field and the order of a list of LoRAs, and what the list says of what it found. */
+
+import { el, icon } from "../kit/dom.js";
+import { SORTS } from "../model/library_query.js";
+
+const MEANT = 3; // words that are named
+const EXAMPLES = [
+  'tag:style finds a tag, "two words" a phrase.',
+  "-word leaves out what has it.",
+  "fits:yes finds what fits the model, fits:14B what fits another.",
+  "hash:3fa9 finds a SHA-256 or AutoV2.",
+].join("\n");
+
+/** Both follow `query` until `signal`. */
+export function searchField(query, signal) {
+  const search = el("input", {
+    type: "search",
+    class: "field grid-search",
+    placeholder: "Search names, tags, trigger words, folders",
+    "aria-label": "Search the library",
+    title: EXAMPLES,
+    value: query.text,
+    autocomplete: "off",
+    spellcheck: "false",
+  });
+  search.addEventListener("input", () => query.set({ text: search.value }));
+  const follow = () => {
+    if (search.value !== query.text) search.value = query.text;
+  };
+  query.addEventListener("change", follow, { signal });
+  return search;
+}
+
+export function sortField(query, signal) {
+  const sort = el(
+    "select",
+    { class: "field", "aria-label": "Sort by" },
+    Object.entries(SORTS).map(([key, [label]]) => el("option", { value: key, text: label })),
+  );
+  const follow = () => {
+    if (sort.value !== query.sort) sort.value = query.sort;
+  };
+  sort.addEventListener("change", () => query.set({ sort: sort.value }));
+  query.addEventListener("change", follow, { signal });
+  follow();
+  return sort;
+}
+
+export function searchBox(search, key) {
+  return el("span", { class: "search" }, icon("search"), search, key && el("kbd", { text: key }));
+}
+
+/** What a word with a typo was taken for: "Nothing has “goldn”. Showing “golden”."; "" if none. */
+export function forgivenText(forgiven) {
+  return forgiven
+    .map(({ word, meant }) => {
+      const shown = meant.slice(0, MEANT).map((each) => `“${each}”`);
+      return `Nothing has “${word}”. Showing ${shown.join(", ")}.`;
+    })
+    .join(" ");
+}
