@@ -135,6 +135,7 @@ def test_one_expert_at_a_time_makes_the_same_videos(
     assert max(map(len, held)) == 1
     assert max(map(len, held)) == 1
     assert max(map(len, held)) == 1
+    assert max(map(len, held)) == 1
     for name in EXPERTS:
         model_of(turns).on_call.call(name)
         own, theirs = (
