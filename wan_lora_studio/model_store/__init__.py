@@ -8,7 +8,13 @@ from __future__ import annotations
 
 from wan_lora_studio.model_store.downloads import Download, ModelDownloads
 from wan_lora_studio.model_store.removal import Removal, removable
-from wan_lora_studio.model_store.row_state import RowFiles, installed_folder, row_files, sources
+from wan_lora_studio.model_store.row_state import (
+    RowFiles,
+    installed_folder,
+    row_files,
+    sources,
+    weights_in,
+)
 
 __all__ = [
     "Download",
@@ -19,4 +25,5 @@ __all__ = [
     "removable",
     "row_files",
     "sources",
+    "weights_in",
 ]

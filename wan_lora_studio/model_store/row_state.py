@@ -7,11 +7,12 @@ whole, the hub's cache, which other programs share.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
-from wan_lora_studio.model_store.listing import INDEX, RemoteFile, needed
+from wan_lora_studio.model_store.listing import INDEX, WEIGHTS, RemoteFile, needed
 from wan_lora_studio.model_store.model_folder import missing_files
 from wan_lora_studio.model_store.notes import DAMAGED, PARTS
 from wan_lora_studio.settings import Settings
@@ -68,6 +69,12 @@ def local_files(source: Source) -> list[Path]:
     }
     listed = [RemoteFile(name.removesuffix(DAMAGED), 0, name) for name in inside]
     return [inside[file.etag] for file in needed(listed, source.without_weights)]
+
+
+def weights_in(folder: Path, without_weights: Collection[str] = ()) -> list[Path]:
+    """The safetensors files that a diffusers folder is loaded from."""
+    found = local_files(Source("", None, folder, without_weights=frozenset(without_weights)))
+    return [path for path in found if path.suffix == WEIGHTS]
 
 
 def parts_in(folder: Path) -> list[Path]:

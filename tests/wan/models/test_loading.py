@@ -9,6 +9,7 @@ import diffusers
 import pytest
 import torch
 from huggingface_hub import constants
+from safetensors.torch import save_file
 
 from tests.support.hub import FakeHub, model_files, serving
 from tests.support.tiny_models import save_tiny_model, table_row
@@ -108,6 +109,34 @@ def test_a_broken_folder_is_named(settings: Settings, tmp_path: Path) -> None:
     with pytest.raises(ModelLoadError, match="cannot be loaded") as caught:
         ModelManager(load_settings(models_dir=tmp_path, device="cpu")).load("demo")
     assert str(folder) in caught.value.message
+
+
+@pytest.mark.parametrize("kind", ["absent", "cut", "of other layers"])
+def test_a_failed_switch_leaves_the_model_that_worked(
+    kind: str, settings: Settings, tmp_path: Path
+) -> None:
+    """Told by the headers, it is the same in memory; else it is read again."""
+    other = tmp_path / "other"
+    if kind != "absent":
+        save_tiny_model(other)
+        weights = other / "vae" / "diffusion_pytorch_model.safetensors"
+        if kind == "cut":
+            weights.write_bytes(weights.read_bytes()[:-8])
+        else:
+            wrong = torch.zeros(2, 2)
+            save_file({"decoder.conv_in.weight": wrong}, weights)
+            (other / "text_encoder" / "config.json").write_text('{"model_type": "none such"}')
+    row = {**table_row("t2v", other), "title": "Other"}
+    config = tmp_path / "config.json"
+    rows = {"t2v": settings.models["t2v"].model_dump(mode="json"), "other": row}
+    config.write_text(json.dumps({"models": rows}), encoding="utf-8")
+    models = ModelManager(load_settings(config, device="cpu", data_dir=tmp_path / "data"))
+    before = models.load("t2v")
+    with pytest.raises(ModelLoadError):
+        models.load("other")
+    assert models.loaded == "t2v"
+    assert (models.current is before) == (kind != "of other layers")
+    assert models.load("t2v").identity == before.identity
 
 
 def test_an_unknown_model_and_an_absent_device_are_refused(settings: Settings) -> None:

@@ -127,7 +127,8 @@ class _Run:
             self.recovery.foresee()
             return self.written(self.frames(self.latents()))
         except StudioError as error:
-            if isinstance(error, ModelLoadError):
+            broken = isinstance(error, ModelLoadError)
+            if broken and self._models.loaded == self._task.model_type:
                 self._models.unload()  # what is in memory may no longer be the model
             error.context.setdefault("machine", machine_facts(torch.device(self._models.device)))
             error.context.setdefault("recoveries", list(self.recovery.taken))

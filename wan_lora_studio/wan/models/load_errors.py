@@ -1,12 +1,14 @@
-"""Load errors: what libraries raise for a broken folder, as one of ours."""
+"""Load errors: what is wrong with a model's folder, by its headers or when it is read."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from wan_lora_studio.errors import ModelLoadError
+from wan_lora_studio.errors import LoRAError, ModelLoadError
+from wan_lora_studio.lora.files import read_header
+from wan_lora_studio.model_store import weights_in
 from wan_lora_studio.wan.models.device_memory import is_out_of_memory
 
 
@@ -18,8 +20,22 @@ def reading(folder: Path) -> Iterator[None]:
     except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
         if is_out_of_memory(error):
             raise  # the folder is not to blame
-        raise ModelLoadError(
-            f"The model folder {folder} cannot be loaded: {error}",
-            suggestions=["Download the model again; a file may be missing or cut short."],
-            context={"folder": str(folder)},
-        ) from error
+        raise _unusable(folder, str(error)) from error
+
+
+def require_sound(folder: Path, replaced: Collection[str] = ()) -> None:
+    """Raise ModelLoadError where a weight file of the folder is cut short or no such file, told by
+    its header. Components that are `replaced` have others."""
+    for path in weights_in(folder, replaced):
+        try:
+            read_header(path)
+        except LoRAError as error:
+            raise _unusable(folder, f"{path.parent.name}/{error.message}") from error
+
+
+def _unusable(folder: Path, why: str) -> ModelLoadError:
+    return ModelLoadError(
+        f"The model folder {folder} cannot be loaded: {why}",
+        suggestions=["Download the model again; a file may be missing or cut short."],
+        context={"folder": str(folder)},
+    )

@@ -14,6 +14,7 @@ import diffusers
 import torch
 from torch import Tensor
 
+from wan_lora_studio.errors import ModelLoadError, StudioError, released
 from wan_lora_studio.installed_versions import versions
 from wan_lora_studio.settings import ModelEntry, Settings
 from wan_lora_studio.wan.adapters import Custody, custody_of
@@ -28,6 +29,7 @@ from wan_lora_studio.wan.models.device_memory import (
 from wan_lora_studio.wan.models.embeddings import PromptEmbeddings
 from wan_lora_studio.wan.models.host_memory import ENCODER, HostMemory
 from wan_lora_studio.wan.models.identity import ModelIdentity, encoder_fingerprint
+from wan_lora_studio.wan.models.load_errors import require_sound
 from wan_lora_studio.wan.models.location import locate, weight_files
 from wan_lora_studio.wan.models.needs import ORDER, Needs, Offload, idle_parts
 from wan_lora_studio.wan.models.offload import ACTIVATION_SHARE, Placing, placing_for
@@ -117,6 +119,18 @@ class LoadedModel:
         return pipeline
 
 
+@dataclass(frozen=True)
+class _Readable:
+    """A row whose headers are read: `sizes` in bytes by component, `files` in place of the
+    folder's."""
+
+    model_type: str
+    reader: RowReader
+    files: Mapping[str, Path]
+    device: torch.device
+    sizes: Mapping[str, int]
+
+
 class ModelManager:
     """Holds at most one model in memory. It has one owner at a time, who makes a video."""
 
@@ -162,7 +176,7 @@ class ModelManager:
 
         `placing` says where its weights are to wait; without it, their size decides. Waits for who
         makes a video with another model. Raises ModelLoadError when it is missing or broken;
-        another model that was in memory is then gone.
+        another model that was in memory is then there as before.
         """
         if (held := self._held(model_type)) is not None:
             return held
@@ -183,12 +197,37 @@ class ModelManager:
         return [custody_of(part) for part in parts if part is not None]
 
     def _loaded(self, model_type: str, placing: Placing | None) -> LoadedModel:
+        row = self._readable(model_type)  # what can be refused is, before anything changes
+        before, place = self.loaded, self._model.placing if self._model else None
+        self.unload()
+        try:
+            return self._read(row, placing)
+        except ModelLoadError as error:
+            failure = released(error)  # so that nothing of the half that was read is held
+        if before is not None and before != model_type:
+            self._put_back(before, place)
+        raise failure
+
+    def _readable(self, model_type: str) -> _Readable:
+        """The row, as far as its headers tell. Raises ModelLoadError, and VRAMError for a device
+        that is not there."""
         entry, files = self._settings.model(model_type), weight_files(self._settings, model_type)
         folder = locate(self._settings, model_type)
-        self.unload()
+        require_sound(folder, files)
         device = choose_device(self._settings.device)
         reader = RowReader.of(entry, folder, files, device)
-        sizes = reader.sizes()
+        return _Readable(model_type, reader, files, device, reader.sizes())
+
+    def _put_back(self, model_type: str, placing: Placing | None) -> None:
+        """Have the model in memory that was there before another failed to be read."""
+        release_memory()
+        try:
+            self._read(self._readable(model_type), placing)
+        except StudioError as error:
+            logger.warning("%s is not in memory any more: %s", model_type, error)
+
+    def _read(self, row: _Readable, placing: Placing | None) -> LoadedModel:
+        reader, files, device, sizes = row.reader, row.files, row.device, row.sizes
         placing, makeshift = self._decided(placing or self._by_size(sizes, device))
         with self._putting(placing, device):
             stay = idle_parts(placing.offload)
@@ -197,12 +236,12 @@ class ModelManager:
                 lambda name, part: part.to(device) if name in stay else part,
             )
             put(pipeline, device, placing.offload)
-        identity = ModelIdentity.of(folder, entry.revision, files)
+        identity = ModelIdentity.of(reader.folder, reader.entry.revision, files)
         speed = speed_up(pipeline, self._settings, device, placing.offload)
         self._model = LoadedModel(
-            model_type,
-            entry,
-            folder,
+            row.model_type,
+            reader.entry,
+            reader.folder,
             pipeline,
             device,
             placing,

@@ -54,7 +54,8 @@ function update(element, parts, row) {
   say(parts.verdict, row.verdict ?? "");
   say(parts.facts, facts(row));
   showProgress(parts, row);
-  showProblem(parts.problem, row.download?.error ?? row.problem);
+  const unknown = row.problem && { message: row.problem.message, suggestions: [] };
+  showProblem(parts.problem, row.download?.error ?? unknown);
   showButtons(parts.buttons, row);
 }
 
@@ -104,11 +105,12 @@ function showProblem(box, error) {
       ? [
           el("p", { text: error.message }),
           error.cause && el("p", { class: "muted", text: error.cause }),
-          el(
-            "ul",
-            { "aria-label": "What to do next" },
-            error.suggestions.map((text) => el("li", { text })),
-          ),
+          error.suggestions.length > 0 &&
+            el(
+              "ul",
+              { "aria-label": "What to do next" },
+              error.suggestions.map((text) => el("li", { text })),
+            ),
         ].filter(Boolean)
       : []),
   );
