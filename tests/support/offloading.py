@@ -18,6 +18,7 @@ import torch
 from accelerate.hooks import CpuOffload
 from diffusers.hooks.group_offloading import ModuleGroup
 from torch import Tensor, nn
+from torch.utils._python_dispatch import is_traceable_wrapper_subclass
 
 from wan_lora_studio.wan.adapters.layout import Layout
 
@@ -108,5 +109,13 @@ def weights_hash(pipeline: Any) -> str:
     for model in experts_of(pipeline):
         for path, home in sorted(Layout.of(model).homes.items()):
             found.update(path.encode())
-            found.update(home.value.contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+            for part in stored_parts(home.value):
+                found.update(part.numpy().tobytes())
     return found.hexdigest()
+
+
+def stored_parts(weight: Tensor) -> list[Tensor]:
+    """The bytes of which a weight consists, which may be several tensors'."""
+    names = weight.__tensor_flatten__()[0] if is_traceable_wrapper_subclass(weight) else ()
+    parts = [getattr(weight, name) for name in names] or [weight]
+    return [part.detach().contiguous().reshape(-1).view(torch.uint8) for part in parts]

@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torchao.quantization import Int8WeightOnlyConfig
 
+from tests.support.offloading import stored_parts
 from tests.support.own_names import wans_own
 from tests.support.tiny_models import save_tiny_model, table_row, tiny_inputs
 from wan_lora_studio.errors import ModelLoadError
@@ -39,13 +40,6 @@ def output(model: Any, dtype: torch.dtype = torch.float32) -> Tensor:
         inputs = {name: value.to(dtype) for name, value in tiny_inputs().items()}
         found: Tensor = model(**inputs).sample
     return found
-
-
-def stored(weight: Tensor) -> list[Tensor]:
-    """The bytes of which a weight consists."""
-    names = weight.__tensor_flatten__()[0] if hasattr(weight, "__tensor_flatten__") else ()
-    parts = [part for name in names if (part := getattr(weight, name)) is not None] or [weight]
-    return [part.detach().contiguous().view(-1).view(torch.uint8) for part in parts]
 
 
 def diffusers_own(folder: Path, precision: str, dtype: torch.dtype) -> Any:
@@ -83,7 +77,7 @@ def test_it_is_the_model_that_diffusers_makes(
     for name, value in wanted.named_parameters():
         own = whole.get_parameter(name)
         assert (type(own), own.dtype) == (type(value), value.dtype), name
-        assert all(map(torch.equal, stored(own), stored(value))), name
+        assert all(map(torch.equal, stored_parts(own), stored_parts(value))), name
     # Sums differ with where weights lie in memory.
     off = (output(whole, dtype) - output(wanted, dtype)).abs().max()
     assert off < (1e-5 if dtype == torch.float32 else 5e-2)
