@@ -86,7 +86,8 @@ ROOMS = {
     " wan.lora_manager wan.memory wan.task",
     "jobs.supervisor": "jobs.worker jobs.store jobs.status jobs.protocol jobs.job results wan.task"
     " lora.index",
-    "jobs.worker": "jobs.protocol wan.generation wan.lora_manager wan.models wan.task lora.index",
+    "jobs.worker": "jobs.protocol wan.generation wan.lora_manager wan.memory wan.models wan.task"
+    " lora.index",
     "jobs.submission": "jobs.store jobs.status jobs.job wan.lora_manager wan.memory wan.models"
     " wan.task lora.index lora.inspection lora.names",
     "jobs.store": "jobs.job wan.task lora.index",

@@ -52,6 +52,12 @@ def worker(model: str | None = None, offload: str = "", **gpu: int) -> WorkerSta
     return WorkerStatus("ready", model, device, offload, memory=memory)
 
 
+def holding(weights: int) -> WorkerStatus:
+    """A worker without a GPU whose model takes so much of the computer's memory."""
+    memory = {"process": 2 * weights, "free": 32 * GB, "weights": weights}
+    return WorkerStatus("ready", "demo", "cpu", "none", memory=memory)
+
+
 def weights(settings: Settings, width: int) -> int:
     return sum(footprint_of(settings, "demo").weights(width).values())
 
@@ -99,9 +105,9 @@ def test_loras_count_and_the_largest_is_named(settings: Settings, host: Any) -> 
 
 def test_the_model_in_memory_makes_room(settings: Settings, host: Any) -> None:
     loras = LoRAManager(settings)
-    cold, warm = (estimate({}, settings, loras, worker(model)) for model in (None, "demo"))
+    cold, warm = (estimate({}, settings, loras, each) for each in (worker(), holding(GB)))
     assert cold is not None and warm is not None
-    assert warm.available - cold.available == weights(settings, 4)
+    assert warm.available - cold.available == GB
     host(2 * GB, total=weights(settings, 4))
     small = estimate({}, settings, loras, worker())
     assert small is not None and small.width_bytes == 2, "as the worker loads it there"
@@ -113,7 +119,7 @@ def test_on_a_gpu_its_own_memory_counts(settings: Settings, host: Any) -> None:
     found = estimate({}, settings, loras, worker(**full))
     assert found is not None and found.offload == "auto" and found.width_bytes == 2
     assert found.available == 4 * GB and found.placed == "none" and found.host == 32 * GB
-    held = {**full, "gpu_held": 3 * GB, "waiting": 5 * GB}
+    held = {**full, "gpu_held": 3 * GB, "weights": 5 * GB}
     found = estimate({}, settings, loras, worker("demo", "model", **held))
     assert found is not None and found.placed == "none", "the next run brings it back"
     assert (found.available, found.host) == (7 * GB, 37 * GB)

@@ -176,7 +176,7 @@ def test_what_is_free_decides_and_not_what_there_is(
 
 @pytest.mark.parametrize("placed", ["none", "encoder", "model"])
 def test_the_rule_counts_what_is_computed(placed: Offload) -> None:
-    needs = forecast(0).needs
+    needs = dataclasses.replace(forecast(0).needs, decoding=0, decoding_in_tiles=0)
     for share, fits in ((0.94, True), (0.96, False)):
         room = Room(int(needs.while_sampling(placed) / share), 200 * GB, 256 * GB)
         assert (placing_for("auto", needs, room).offload == placed) == fits

@@ -48,7 +48,7 @@ def estimate(
     return Forecast(
         task,
         footprint,
-        room.gpu if room else psutil.virtual_memory().available + _freeable(worker, settings),
+        room.gpu if room else _free_on_host(worker.memory),
         width_bytes=width,
         placed=placing.offload,
         offload=settings.offload if cuda else "",
@@ -56,7 +56,7 @@ def estimate(
         largest_lora=max(costs.items(), key=lambda item: item[1], default=("", 0)),
         multiple=settings.model(task.model_type).size_multiple,
         host=room.host if room else None,
-        memory=room.memory if room else 0,
+        memory=int(psutil.virtual_memory().total),
         reason=placing.reason,
     )
 
@@ -93,22 +93,15 @@ def _sized(fields: Mapping[str, Any], settings: Settings) -> GenerationTask:
 
 def _room(memory: Mapping[str, int]) -> Room:
     """As the worker sees it: what its model takes on either side is used, or makes way."""
-    host, swap = psutil.virtual_memory(), psutil.swap_memory()
     return Room(
         gpu=memory["gpu_total"] - memory["gpu_used"] + memory.get("gpu_held", 0),
-        host=int(host.available) + int(swap.free) + memory.get("waiting", 0),
-        memory=int(host.total),
+        host=_free_on_host(memory) + int(psutil.swap_memory().free),
+        memory=int(psutil.virtual_memory().total),
     )
 
 
-def _freeable(worker: WorkerStatus, settings: Settings) -> int:
-    """What the model in memory takes of a computer without a GPU: it is used, or makes way."""
-    if worker.model is None or worker.model not in settings.models:
-        return 0
-    if not (settings.model_folder(worker.model) / INDEX).is_file():
-        return 0
-    found = footprint_of(settings, worker.model)
-    return sum(found.weights(_host_width(found)).values())
+def _free_on_host(memory: Mapping[str, int]) -> int:
+    return int(psutil.virtual_memory().available) + memory.get("weights", 0)
 
 
 def _host_width(footprint: Footprint) -> int:

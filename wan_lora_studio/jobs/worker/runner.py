@@ -49,9 +49,11 @@ class GenerationRunner:
     def __init__(self, settings: Settings) -> None:
         from wan_lora_studio.wan.generation import generate_video
         from wan_lora_studio.wan.lora_manager import LoRAManager
+        from wan_lora_studio.wan.memory import usual_placing
         from wan_lora_studio.wan.models import ModelManager
 
         self._generate = generate_video
+        self._usual_placing = usual_placing
         self._models = ModelManager(settings)
         self._loras = LoRAManager(settings)
         _ = self._loras.adapter_cache  # one for all runs: each has a view of its own
@@ -60,7 +62,9 @@ class GenerationRunner:
         self._left_out: Mapping[str, str] = {}
 
     def load(self, model_type: str) -> None:
-        self._models.load(model_type)
+        if self._models.loaded != model_type:
+            placing = self._usual_placing(model_type, self._models, self._loras)
+            self._models.load(model_type, placing)
 
     def preload(self, loras: Sequence[str]) -> None:
         self._loras.preload(loras)
@@ -98,13 +102,13 @@ class GenerationRunner:
             "loras": {
                 name: self._lora_status(name, strength) for name, strength in self._selected.items()
             },
-            "memory": memory_in_use(self._models.device) | self._waiting(),
+            "memory": memory_in_use(self._models.device) | self._weights(),
         }
 
-    def _waiting(self) -> dict[str, int]:
-        """Bytes of weights that wait on the host for their turn on the GPU (`waiting`)."""
+    def _weights(self) -> dict[str, int]:
+        """Bytes of the model's weights in the computer's own memory (`weights`)."""
         held = self._models.current
-        return {"waiting": held.waiting} if held and held.offloaded else {}
+        return {"weights": held.waiting} if held else {}
 
     def _lora_status(self, name: str, strength: Any) -> dict[str, Any]:
         if name in self._left_out:

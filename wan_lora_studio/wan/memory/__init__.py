@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         largest,
         require_possible,
         tiling,
+        usual_placing,
         warning,
     )
 
@@ -30,6 +31,7 @@ __all__ = [
     "largest",
     "require_possible",
     "tiling",
+    "usual_placing",
     "warning",
 ]
 
@@ -42,6 +44,7 @@ __getattr__ = on_first_use(
         "largest": "forecast",
         "require_possible": "forecast",
         "tiling": "forecast",
+        "usual_placing": "forecast",
         "warning": "forecast",
     },
 )

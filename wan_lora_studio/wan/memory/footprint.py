@@ -27,6 +27,7 @@ from wan_lora_studio.units import MB
 from wan_lora_studio.wan.memory.tiles import tile_for
 from wan_lora_studio.wan.models import (
     Decoding,
+    HostMemory,
     Needs,
     Offload,
     decoding_for,
@@ -148,17 +149,22 @@ class Footprint:
         pixels = frames * height * width * 3 * 4 * (VIDEOS_IN_TILES if tile else VIDEOS)
         return DECODE_FIXED + features + pixels
 
-    def needs(self, task: GenerationTask, width_bytes: int, loras: int = 0) -> Needs:
-        """What a run takes, with LoRAs that add so many bytes beside the weights."""
+    def needs(
+        self, task: GenerationTask, width_bytes: int, loras: int = 0, memory: int = 0
+    ) -> Needs:
+        """What a run takes, with LoRAs that add so many bytes beside the weights. `memory` is what
+        a computer has in all on which it runs without a GPU."""
         _, height, width = _size(task)
         whole, in_tiles = (self.decoding(task, tile) for tile in (0, tile_for(width, height)))
+        weights = self.weights(width_bytes)
         return Needs(
-            self.weights(width_bytes),
+            weights,
             self.weights_at_once(width_bytes),
             loras,
             self.sampling(task, width_bytes),
             whole,
             min(whole, in_tiles),
+            HostMemory(weights, memory).on_call if memory else (),
         )
 
 
@@ -187,7 +193,8 @@ class Forecast:
     `loras` is what the selected LoRAs add, `largest_lora` the name and bytes of the largest;
     `placed` says what waits on the host, `offload` is the setting, "" where there is no GPU.
     `host` is what is free there, with swap, or None where that is not looked at, as without a GPU;
-    `memory` is all of it without swap. `reason` says in a sentence why it is placed so.
+    `memory` is all that the computer has, without swap. `reason` says in a sentence why it is
+    placed so.
     """
 
     task: GenerationTask
@@ -205,7 +212,8 @@ class Forecast:
 
     @cached_property
     def needs(self) -> Needs:
-        return self.footprint.needs(self.task, self.width_bytes, self.loras)
+        computes_there = 0 if self.offload else self.memory
+        return self.footprint.needs(self.task, self.width_bytes, self.loras, computes_there)
 
     @cached_property
     def decoding(self) -> Decoding:

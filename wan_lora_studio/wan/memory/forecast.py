@@ -14,15 +14,14 @@ from wan_lora_studio.wan.lora_manager import LoRAManager
 from wan_lora_studio.wan.memory.footprint import Footprint, Forecast
 from wan_lora_studio.wan.memory.tiles import tile_for
 from wan_lora_studio.wan.models import (
-    LoadedModel,
     ModelManager,
+    Placing,
     choose_device,
     free_memory,
     placing_for,
     room_on,
     total_memory,
     weight_type,
-    weights_in_memory,
 )
 from wan_lora_studio.wan.task import GenerationTask
 
@@ -50,7 +49,7 @@ def foresee(task: GenerationTask, models: ModelManager, loras: LoRAManager) -> F
     return Forecast(
         task,
         footprint,
-        room.gpu if room else free_memory(device) + _freeable(current),
+        room.gpu if room else free_memory(device) + (current.waiting if current else 0),
         width_bytes=width.itemsize,
         placed=placing.offload,
         offload=settings.offload if cuda else "",
@@ -58,9 +57,22 @@ def foresee(task: GenerationTask, models: ModelManager, loras: LoRAManager) -> F
         largest_lora=max(costs.items(), key=lambda item: item[1], default=("", 0)),
         multiple=settings.model(task.model_type).size_multiple,
         host=room.host if room else None,
-        memory=room.memory if room else 0,
+        memory=int(psutil.virtual_memory().total),
         reason=placing.reason,
     )
+
+
+def usual_placing(model_type: str, models: ModelManager, loras: LoRAManager) -> Placing | None:
+    """Where a model is to wait that is loaded before its run is known: as for one of its own size.
+
+    None where its folder is not there. Raises VRAMError as `require_possible`.
+    """
+    task = GenerationTask(model_type=model_type, prompt="").resolved(models.settings)
+    forecast = foresee(task, models, loras)
+    if forecast is None:
+        return None
+    require_possible(forecast, models.settings)
+    return Placing(forecast.placed, forecast.reason)
 
 
 def require_possible(forecast: Forecast, settings: Settings) -> None:
@@ -185,13 +197,6 @@ def _advice(forecast: Forecast) -> list[str]:
         change.words + (" That makes it fit." if change.fits and not forecast.fits else "")
         for change in forecast.changes()
     ]
-
-
-def _freeable(current: LoadedModel | None) -> int:
-    """What the model in memory holds there: it is used, or makes way for another."""
-    if current is None or current.offloaded:
-        return 0
-    return sum(weights_in_memory(current.pipeline).values())
 
 
 def _lora_costs(task: GenerationTask, loras: LoRAManager, key: str) -> dict[str, int]:

@@ -31,7 +31,7 @@ from wan_lora_studio.wan.models.host_memory import ENCODER, HostMemory
 from wan_lora_studio.wan.models.identity import ModelIdentity, encoder_fingerprint
 from wan_lora_studio.wan.models.load_errors import require_sound
 from wan_lora_studio.wan.models.location import locate, weight_files
-from wan_lora_studio.wan.models.needs import ORDER, Needs, Offload, idle_parts
+from wan_lora_studio.wan.models.needs import ON_CALL, ORDER, Needs, Offload, idle_parts
 from wan_lora_studio.wan.models.offload import ACTIVATION_SHARE, Placing, placing_for
 from wan_lora_studio.wan.models.on_call import OnCall
 from wan_lora_studio.wan.models.placement import move_idle, put, release
@@ -40,6 +40,7 @@ from wan_lora_studio.wan.models.room import room_on
 from wan_lora_studio.wan.models.speed import Speed, speed_up, uncompile
 from wan_lora_studio.wan.ownership import Check, Ownership, nothing, owning
 
+CPU = torch.device("cpu")
 logger = logging.getLogger(__name__)
 
 RESIDENT: frozenset[Offload] = frozenset({"none", "encoder"})  # the transformers stay on the GPU
@@ -80,7 +81,7 @@ class LoadedModel:
 
     @property
     def waiting(self) -> int:
-        """Bytes of its weights that are on the host."""
+        """Bytes of its weights that are in the computer's own memory now."""
         return weights_on_host(self.pipeline)
 
     def embedding(self, text: str, tokens: int) -> Tensor:
@@ -232,7 +233,7 @@ class ModelManager:
         with self._putting(placing, device):
             stay = idle_parts(placing.offload)
             pipeline, on_call = reader.read(
-                self._on_call(sizes, device),
+                self._on_call(sizes, device, placing.offload),
                 lambda name, part: part.to(device) if name in stay else part,
             )
             put(pipeline, device, placing.offload)
@@ -261,11 +262,13 @@ class ModelManager:
         encoder = encoder_fingerprint(reader.folder, files, computed)
         return PromptEmbeddings(self._settings.data_dir / "embeddings", encoder)
 
-    def _on_call(self, sizes: Mapping[str, int], device: torch.device) -> tuple[str, ...]:
+    def _on_call(
+        self, sizes: Mapping[str, int], device: torch.device, offload: Offload
+    ) -> tuple[str, ...]:
         """The components that are read when they are called, by what waits on the host."""
-        if device.type != "cpu":
+        if device.type != "cpu" and offload not in ON_CALL:
             return ()
-        return HostMemory(sizes, total_memory(device)).on_call
+        return HostMemory(sizes, total_memory(CPU)).on_call
 
     def unload(self) -> None:
         """Drop the model in memory, when who makes a video with it is done."""

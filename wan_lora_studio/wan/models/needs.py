@@ -16,6 +16,9 @@ from wan_lora_studio.wan.models.host_memory import TRANSFORMERS, HostMemory
 # all but the blocks that compute. From the fastest to the one that needs least of the GPU.
 Offload = Literal["none", "encoder", "model", "group"]
 ORDER: tuple[Offload, ...] = ("none", "encoder", "model", "group")
+# Of these ways, those in which a part may be read from the disk each time that it is called.
+ON_CALL: frozenset[Offload] = frozenset()
+
 ENCODERS = ("text_encoder", "image_encoder")
 DECODER = "vae"
 
@@ -35,6 +38,7 @@ class Needs:
     `weights` by component; `streamed`, what of a component is on the GPU at once where it is
     brought there in pieces; `loras`, what they add beside the weights; `sampling`, `decoding` and
     `decoding_in_tiles`, what is computed at these stages. Both are equal where no tiles can be.
+    `on_call` are the components that are there only while they are used, one at a time.
     """
 
     weights: Mapping[str, int]
@@ -43,6 +47,7 @@ class Needs:
     sampling: int = 0
     decoding: int = 0
     decoding_in_tiles: int = 0
+    on_call: tuple[str, ...] = ()
 
     def on_gpu(self, offload: Offload, decoding: Decoding) -> int:
         """The most that is there at once."""
@@ -52,7 +57,10 @@ class Needs:
         """The most from the prompt to the last step."""
         whole, pieces = self.weights, self.streamed
         if offload == "none":
-            return sum(whole.values()) + self.loras + self.sampling
+            passing = {name: whole[name] for name in self.on_call}
+            stays = sum(whole.values()) - sum(passing.values())
+            expert = _largest(passing, TRANSFORMERS) + self.loras + self.sampling
+            return stays + max(_largest(passing, ENCODERS), expert)
         if offload == "model":
             expert = _largest(whole, TRANSFORMERS) + self.loras + self.sampling
             return max(_largest(whole, ENCODERS), expert)
@@ -71,7 +79,8 @@ class Needs:
 
     def idle(self, offload: Offload) -> int:
         """What stays on the GPU of parts that decoding doesn't use."""
-        return sum(self.weights.get(name, 0) for name in idle_parts(offload))
+        names = (name for name in idle_parts(offload) if name not in self.on_call)
+        return sum(self.weights.get(name, 0) for name in names)
 
     def on_host(self, offload: Offload, memory: int) -> int:
         """The most weights in the computer's own memory, of which it has `memory`: those that
@@ -80,8 +89,10 @@ class Needs:
         Copies that the GPU can read directly, and those of weights that a merge changes, are made
         only where there is room for them too, and so are none of it.
         """
-        if offload in ("model", "group"):
+        if offload in ON_CALL:
             return HostMemory(self.weights, memory).most
+        if offload in ("model", "group"):
+            return sum(self.weights.values())
         waiting = 0
         if offload == "encoder":
             waiting = sum(self.weights.get(name, 0) for name in ENCODERS)

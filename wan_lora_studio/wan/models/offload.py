@@ -27,6 +27,7 @@ INSTEAD: dict[Offload, str] = {  # of what was not taken
     "model": "with a whole part there",
     "group": "with single blocks there",
 }
+BESIDE = Decoding()
 
 
 @dataclass(frozen=True)
@@ -52,14 +53,16 @@ def placing_for(setting: str, needs: Needs, room: Room | None) -> Placing:
     where there is no GPU.
 
     `auto` is the fastest way for which there is room on both sides; else the fastest for which
-    there is on the GPU; else the one that needs least of it.
+    there is on the GPU; else the one that needs least of it. That nothing has to move for decoding
+    comes first: the text encoder waits rather than all leave the GPU.
     """
     if room is None:
         return Placing("none")
     for offload in ORDER:
         if setting == offload:
             return Placing(offload, f'{WAYS[offload]}, as "offload" in the settings says.')
-    fits = [each for each in ORDER if not _lacks_gpu(each, needs, room)]
+    still = [each for each in ORDER[:2] if _on_gpu(each, needs, room, BESIDE) <= _usable(room)]
+    fits = still + [each for each in ORDER if _on_gpu(each, needs, room) <= _usable(room)]
     held = [each for each in fits if not _lacks_host(each, needs, room)]
     offload = next(iter(held or fits), ORDER[-1])
     return Placing(offload, f"{WAYS[offload]}: {_why(offload, needs, room)}.")
@@ -71,21 +74,20 @@ def decoding_for(needs: Needs, offload: Offload, free: int, host: int | None) ->
 
     `host` is what is free there for these parts; None where there is no GPU.
     """
-    usable = GPU_SHARE * free
     alone = host is not None and 0 < needs.idle(offload) <= host
     tiled = needs.decoding_in_tiles < needs.decoding
     ways = [Decoding(), Decoding(alone=True), Decoding(tiled=True), Decoding(True, True)]
     possible = [way for way in ways if way.alone <= alone and way.tiled <= tiled]
-    fitting = (way for way in possible if needs.while_decoding(offload, way) <= usable)
+    fitting = (way for way in possible if needs.while_decoding(offload, way) <= GPU_SHARE * free)
     return next(fitting, possible[-1])
 
 
-def _on_gpu(offload: Offload, needs: Needs, room: Room) -> int:
-    return needs.on_gpu(offload, decoding_for(needs, offload, room.gpu, room.host))
+def _on_gpu(offload: Offload, needs: Needs, room: Room, how: Decoding | None = None) -> int:
+    return needs.on_gpu(offload, how or decoding_for(needs, offload, room.gpu, room.host))
 
 
-def _lacks_gpu(offload: Offload, needs: Needs, room: Room) -> bool:
-    return _on_gpu(offload, needs, room) > GPU_SHARE * room.gpu
+def _usable(room: Room) -> float:
+    return GPU_SHARE * room.gpu
 
 
 def _lacks_host(offload: Offload, needs: Needs, room: Room) -> bool:
@@ -98,9 +100,9 @@ def _why(offload: Offload, needs: Needs, room: Room) -> str:
         needed = _on_gpu(offload, needs, room)
         return f"the run needs {_gb(needed)} there, and {_gb(room.gpu)} are free"
     before = ORDER[ORDER.index(offload) - 1]
-    if _lacks_gpu(before, needs, room):
-        needed, free, where = _on_gpu(before, needs, room), room.gpu, "of the GPU's memory"
-    else:
+    how = BESIDE if offload in ORDER[:2] else None
+    needed, free, where = _on_gpu(before, needs, room, how), room.gpu, "of the GPU's memory"
+    if needed <= _usable(room):
         needed, free = needs.on_host(before, room.memory), room.host
         where = "of the computer's memory"
     return f"{INSTEAD[before]}, the run would need {_gb(needed)} {where}, and {_gb(free)} are free"
