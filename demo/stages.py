@@ -15,6 +15,7 @@ from demo.latents import LatentSet, encode_scenes, normalise, statistics
 from demo.lora_stages import ACCELERATOR_STAGES, LOOK_STAGES
 from demo.parallel import run_together, run_workers
 from demo.paths import Paths
+from demo.prompt_words import write_prompt_words
 from demo.train_experts import FIRST, HIGH, LOW, train_expert
 from demo.train_text import train_text
 from demo.train_vae import PARTS, train_vae
@@ -73,6 +74,11 @@ def build_model(paths: Paths) -> None:
     pipeline = assembled(paths.vae, paths.text, paths.work / "high", paths.work / "low")
     save(pipeline, paths.model)
     build_colours(paths)
+    build_words(paths)
+
+
+def build_words(paths: Paths) -> None:
+    write_prompt_words(paths.model)
 
 
 def build_colours(paths: Paths) -> None:
@@ -85,6 +91,7 @@ STAGES = (
     Stage("latents", "encode training clips and measure their statistics", build_latents),
     Stage("experts", "train both transformers", build_experts),
     Stage("model", "write the pipeline folder", build_model),
+    Stage("words", "write the words that the model knows", build_words),
     Stage("colours", "fit the colours that previews show", build_colours),
     *(Stage(*stage) for stage in (*LOOK_STAGES, *ACCELERATOR_STAGES)),
 )

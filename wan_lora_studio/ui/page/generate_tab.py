@@ -17,6 +17,7 @@ from wan_lora_studio.ui.page.generate_form import (
     model_updates,
     restored_updates,
 )
+from wan_lora_studio.ui.page.prompt_words import prompt_words
 from wan_lora_studio.ui.static import ASSETS_URL
 
 # For events that only fill in fields: at once, without Gradio's queue and its spinners.
@@ -32,6 +33,12 @@ def create_generate_tab(settings: Settings, page: gr.Blocks) -> None:
     with gr.Row(elem_id="generate-columns", equal_height=False):
         with gr.Column(elem_id="generate-form", scale=6, min_width=320):
             prompt, chips = _prompt(settings)
+            script_panel(
+                "prompt-words",
+                "inputs/prompt_words.js",
+                base=ASSETS_URL,
+                options={"models": prompt_words(settings)},
+            )
             _picture_panel(settings)
             controls = create_generation_controls(settings)
             form = _settings_group(settings, prompt, chips)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from wan_lora_studio.lazy_exports import on_first_use
 from wan_lora_studio.wan.models.gguf_header import is_gguf, read_gguf_header
 from wan_lora_studio.wan.models.host_memory import HostMemory
-from wan_lora_studio.wan.models.identity import LATENT_COLOURS, installed_fingerprint
+from wan_lora_studio.wan.models.identity import LATENT_COLOURS, PROMPT_WORDS, installed_fingerprint
 from wan_lora_studio.wan.models.needs import ORDER, Decoding, Needs, Offload
 from wan_lora_studio.wan.models.offload import (
     ACTIVATION_SHARE,
@@ -40,6 +40,7 @@ __all__ = [
     "ACTIVATION_SHARE",
     "LATENT_COLOURS",
     "ORDER",
+    "PROMPT_WORDS",
     "Decoding",
     "HostMemory",
     "LoadedModel",

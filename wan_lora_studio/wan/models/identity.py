@@ -14,7 +14,10 @@ from wan_lora_studio.model_store import installed_folder
 from wan_lora_studio.settings import Settings
 
 IDENTIFYING = (".json", ".safetensors", ".bin", ".model")
-LATENT_COLOURS = "latent_colours.json"  # beside a decoder: for previews; decides no frame
+# Beside a model, for the page; they decide no frame.
+LATENT_COLOURS = "latent_colours.json"
+PROMPT_WORDS = "prompt_words.json"
+FOR_THE_PAGE = (LATENT_COLOURS, PROMPT_WORDS)
 WEIGHTS = (".safetensors", ".bin")
 WHOLE_UP_TO = 64 << 20  # bytes; of larger files the two ends are read
 END = 1 << 20  # bytes
@@ -82,7 +85,7 @@ def _fingerprint(folder: Path, files: Mapping[str, Path]) -> str:
     found = hashlib.sha256()
     for path in sorted(folder.rglob("*")):
         inside = path.relative_to(folder)
-        counts = path.suffix in IDENTIFYING and path.name != LATENT_COLOURS
+        counts = path.suffix in IDENTIFYING and path.name not in FOR_THE_PAGE
         if not counts or inside.parts[0].startswith(".") or not path.is_file():
             continue
         if path.suffix in WEIGHTS and inside.parts[0] in files:
