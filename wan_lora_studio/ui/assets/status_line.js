@@ -7,6 +7,7 @@ import { connectTabKeys } from "./base/tabs.js";
 import { currentTheme, toggleTheme } from "./base/theme_switch.js";
 import { queueButton } from "./queue/queue_panel.js";
 import { showWhenReady } from "./reveal.js";
+import { connectTitle } from "./run/tab_title.js";
 
 export function mount({ element, options }) {
   const dot = el("span", { class: "status-dot", "aria-hidden": "true" });
@@ -42,6 +43,7 @@ export function mount({ element, options }) {
   poll.start();
   guardDrops();
   connectTabKeys();
+  connectTitle();
   showWhenReady();
 }
 

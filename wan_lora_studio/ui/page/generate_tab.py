@@ -45,6 +45,7 @@ def create_generate_tab(settings: Settings, page: gr.Blocks) -> None:
             script_panel("load-settings", "inputs/load_settings.js", base=ASSETS_URL)
         with gr.Column(elem_id="generate-run", scale=5, min_width=320):
             button = gr.Button("Generate", variant="primary", elem_id="generate-button")
+            script_panel("run-strip", "run/run_strip.js", base=ASSETS_URL)
             script_panel("refusal", "inputs/refusal.js", base=ASSETS_URL)
             script_panel("batch-panel", "inputs/batch_panel.js", base=ASSETS_URL)
             run = script_panel(

@@ -9,6 +9,8 @@ import { problemParts } from "../base/problem_parts.js";
 import { runs } from "../base/run_events.js";
 import { resultDetails } from "../results/result.js";
 import { createPartsGrid } from "./batch_grid.js";
+import { cancelRun } from "./cancel_run.js";
+import { createNotifyButton } from "./notify.js";
 import { copyDiagnostics } from "./problem.js";
 import { createStepPlan } from "./step_plan.js";
 
@@ -47,6 +49,7 @@ function createView(element) {
     plan: createStepPlan(),
     bar: el("progress", { class: "run-bar", max: 1, "aria-label": "Progress of the run" }),
     cancel: el("button", { type: "button", class: "button", id: "cancel-button", text: "Cancel" }),
+    notify: createNotifyButton(),
     retry: el("button", { type: "button", class: "button", id: "retry-button", text: "Retry" }),
     stage: el("div", { class: "run-stage" }),
     problem: el("div", { class: "run-problem", role: "alert" }),
@@ -57,7 +60,7 @@ function createView(element) {
   element.classList.add("run", "box", "lora-ui");
   element.replaceChildren(
     view.problem,
-    el("div", { class: "run-head" }, view.note, view.cancel, view.retry),
+    el("div", { class: "run-head" }, view.note, view.notify, view.cancel, view.retry),
     view.plan.element,
     view.bar,
     view.notes,
@@ -73,6 +76,7 @@ function drawJob(view, job, reuse) {
   const open = job !== null && ["queued", "running"].includes(job.state);
   view.note.textContent = job ? noteText(job) : "No video yet";
   view.cancel.hidden = !open;
+  view.notify.hidden = !open || view.notify.dataset.able !== "true";
   if (!open) view.cancel.disabled = false; // a batch may be retried elsewhere
   view.retry.hidden = !RETRYABLE.includes(job?.state);
   view.bar.hidden = !open;
@@ -205,16 +209,9 @@ function drawProblem(view) {
   if (error) view.problem.append(copyDiagnostics(job.id));
 }
 
-async function cancel(view) {
-  view.cancel.disabled = true;
+function cancel(view) {
   view.note.textContent = "Stopping after this step";
-  try {
-    await request("POST", `api/jobs/${view.job.id}/cancel`);
-  } catch (error) {
-    view.cancel.disabled = false;
-    toastError(error);
-  }
-  poll.now();
+  cancelRun(view.job.id, view.cancel);
 }
 
 /** The same job again; of a batch, what is not done. */
