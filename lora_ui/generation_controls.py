@@ -13,14 +13,14 @@ def create_generation_controls(settings: Settings, place: Place = OWN_APP) -> Se
     The component's value is that selection, `{name: strength}`, without what is switched off.
     Its `fill` event asks the host to call `form.fill` of `form.js` with its fields' values, and
     to show what that returns: trigger words, and an accelerator's settings. Its `compare` event
-    says that several videos are wanted.
+    says that several videos are wanted, `model` that the model `form.wishedModel` is.
     """
     made = extension_panel(
         "lora-controls",
         "generation_controls.js",
         settings,
         place,
-        events=("fill", "compare"),
+        events=("fill", "compare", "model"),
         min_height=96,
         kind=SelectionValue,
     )

@@ -4,10 +4,10 @@ import { el, icon, setProps } from "./kit/dom.js";
 import { openMenu } from "./kit/menu.js";
 import { toast } from "./kit/toasts.js";
 import { form } from "./model/form.js";
-import { titleOf } from "./model/lora_text.js";
+import { titleFor } from "./model/lora_text.js";
 import { store } from "./model/store.js";
 import { connectValue } from "./model/value.js";
-import { acceleratorText, putBack } from "./stack/accelerators.js";
+import { acceleratorText, followAdded, putBack } from "./stack/accelerators.js";
 import { compareWithout, openSweep } from "./stack/compare_dialog.js";
 import { openPicker } from "./stack/picker.js";
 import { createPromptNotes } from "./stack/prompt_loras.js";
@@ -31,7 +31,9 @@ export function mount({ element, options, trigger, props, watch }) {
   connectValue(props, watch, started);
   form.comparing = () => trigger("compare");
   if (!fill) return;
+  followAdded();
   form.connect(() => trigger("fill"));
+  if (!options.hosted) form.connectModels(() => trigger("model"));
   form.change(() => null); // to know the values from the beginning
   if (options.hosted) form.begin();
 }
@@ -69,8 +71,7 @@ function acceleratedLine() {
     if (!known) return;
     const { steps, guidance_scale: guidance, flow_shift: shift } = known.before;
     const before = acceleratorText({ steps, guidance, flow_shift: shift });
-    const title = titleOf(store.byName.get(known.name)) || known.name;
-    text.textContent = `The settings of ${title} are in use. Before: ${before}`;
+    text.textContent = `The settings of ${titleFor(known.name)} are in use. Before: ${before}`;
   });
   return line;
 }
@@ -96,7 +97,11 @@ function recentDropdown() {
     openMenu(
       open,
       "Recently used LoRAs",
-      names().map((name) => ({ label: name, glyph: "plus", run: () => store.select(name) })),
+      names().map((name) => ({
+        label: titleFor(name),
+        glyph: "plus",
+        run: () => store.select(name),
+      })),
     ),
   );
   setProps(open, { title: "Recently used LoRAs", "aria-haspopup": "menu" });

@@ -53,7 +53,7 @@ class _Table:
 
 
 def _shown(verdict: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: verdict[key] for key in ("verdict", "reasons", "coverage")}
+    return {key: verdict[key] for key in ("verdict", "misfit", "reasons", "coverage")}
 
 
 def _card(record: Mapping[str, Any], description: int) -> dict[str, Any]:

@@ -93,7 +93,7 @@ class SelectionCheck:
             return
         fit = self.loras.explain_compatibility(name, self.model_type)
         if fit.verdict != "fits":
-            reasons = " ".join(fit.reasons) or "it is not known whether it fits."
+            reasons = fit.misfit or " ".join(fit.reasons) or "it is not known whether it fits."
             kind = "unfit" if fit.verdict == "no" else "partly"
             yield Warning(kind, f"{name}: {reasons}", (name,))
         if record["doubt"] and self._two_experts:
@@ -104,12 +104,23 @@ class SelectionCheck:
             text = f"{name} is half a pair: the {half}-noise half is not in the library, so it"
             yield Warning("half", f"{text} changes nothing in the {half}-noise steps.", (name,))
 
+    def _runs(self, name: str, record: Mapping[str, Any]) -> bool:
+        """Whether it can run on the model; else nothing more about it matters."""
+        if self.loras is None or self.model_type is None:
+            return True
+        fit = self.loras.explain_compatibility(name, self.model_type)
+        return record["status"] == "ok" and fit.verdict != "no"
+
     @property
     def _two_experts(self) -> bool:
         return self.entry is not None and len(self.entry.experts) == 2
 
     def _accelerators(self, records: Mapping[str, dict[str, Any]]) -> Iterator[Warning]:
-        names = tuple(name for name in records if accelerator_of(records[name]) is not None)
+        names = tuple(
+            name
+            for name, record in records.items()
+            if accelerator_of(record) is not None and self._runs(name, record)
+        )
         if len(names) > 1:
             text = f"{len(names)} accelerators are on ({', '.join(names)}); use one at a time."
             yield Warning("accelerators", text, names)

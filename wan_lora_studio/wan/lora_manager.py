@@ -187,7 +187,10 @@ class LoRAManager(LoRALibrary):
         }
         if refused:
             raise IncompatibleLoRAError(
-                " ".join(f"{name}: {' '.join(found.reasons)}" for name, found in refused.items()),
+                " ".join(
+                    f"{name}: {' '.join([found.misfit, *found.reasons]).strip()}"
+                    for name, found in refused.items()
+                ),
                 context={name: found.to_dict() for name, found in refused.items()},
             )
 

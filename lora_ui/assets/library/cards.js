@@ -86,8 +86,7 @@ function pickButton(lora) {
 function verdict(lora) {
   const why = concern(lora, store.model);
   if (refused(lora, store.model)) {
-    const text = [familyName(lora), why].filter(Boolean).join(" · ");
-    return el("span", { class: "card-why", text, title: why });
+    return el("span", { class: "card-why", text: why, title: why });
   }
   const words = { fits: "Fits", partly: "Fits partly", unknown: "Fit not known yet" };
   const kind = fit(lora, store.model);

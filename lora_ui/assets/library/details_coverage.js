@@ -19,18 +19,25 @@ const VERDICTS = {
 export function coverageSection(record, fit) {
   const bars = el("div", { class: "details-bars" });
   const cost = el("div");
-  if (record.status === "ok") fill(record.name, fit, bars, cost);
+  if (record.status === "ok" && fit.verdict !== "no") fill(record.name, fit, bars, cost);
   return el(
     "section",
     { class: "details-fit" },
-    el("h3", { text: `${VERDICTS[fit.verdict]} ${store.modelTitle}` }),
-    (fit.reasons ?? []).map((reason) => el("p", { class: "muted", text: reason })),
+    el("h3", { text: fit.misfit || `${VERDICTS[fit.verdict]} ${store.modelTitle}` }),
+    reasons(fit),
     bars,
     cost,
     otherModels(record.name),
     keyList("ignored", fit.ignored),
     keyList("unknown", fit.unknown),
   );
+}
+
+/** In the open, or behind a question where one line has said the verdict. */
+function reasons({ misfit, reasons: texts = [] }) {
+  const lines = texts.map((text) => el("p", { class: "muted", text }));
+  if (!misfit || lines.length === 0) return lines;
+  return el("details", {}, el("summary", { text: "Why?" }), lines);
 }
 
 async function fill(name, fit, bars, cost) {

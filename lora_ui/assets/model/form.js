@@ -4,6 +4,7 @@
  * The host calls `know` whenever a value changes and `fill` when `connect`'s function was called;
  * a change is made from the newest values, so that nothing that is being typed is lost.
  * Events: `form` (the values are others) and `batch` ({parts, fields}: make these videos).
+ * `wishedModel` is the model that `switchModel` asked for last.
  */
 
 const SHOWN_AFTER_MS = 3000; // by then the host surely shows what it was given
@@ -13,6 +14,9 @@ class Form extends EventTarget {
   restored = false; // whether the fields hold what an earlier visit left in them
   parts = []; // of the videos that were asked for last: label, changes
   comparing = null; // has the page make those parts
+  switches = false; // whether the page can have another model chosen
+  wishedModel = null;
+  #switch = null;
   #wishes = [];
   #ask = null;
   #asked = false;
@@ -22,6 +26,17 @@ class Form extends EventTarget {
   connect(ask) {
     this.#ask = ask;
     if (this.#wishes.length > 0) this.#askOnce();
+  }
+
+  /** `ask` makes the host choose `wishedModel`, as a person would. */
+  connectModels(ask) {
+    this.#switch = ask;
+    this.switches = true;
+  }
+
+  switchModel(model) {
+    this.wishedModel = model;
+    this.#switch?.();
   }
 
   /** The fields are restored: a wish that came before would have put empty ones in their place. */

@@ -2,6 +2,7 @@
 import { address } from "../kit/api.js";
 import { el } from "../kit/dom.js";
 import { megabytes } from "../kit/format.js";
+import { store } from "./store.js";
 
 const EXPERTS = { high: "High", low: "Low", pair: "Pair", both: "Both", unsure: "Expert?" };
 const EXPERT_TITLES = {
@@ -56,7 +57,21 @@ export function concern(card, model) {
   const kind = fit(card, model);
   if (kind === "missing") return "This LoRA is not in the library any more.";
   if (kind === "broken") return card.status_detail || `The file is ${card.status}.`;
-  return (card.verdicts?.[model]?.reasons ?? []).join(" ");
+  const { misfit, reasons = [] } = card.verdicts?.[model] ?? {};
+  return misfit || reasons.join(" ");
+}
+
+/** What of its layers speaks against it, where the concern says only that it does not fit. */
+export function whyNot(card, model) {
+  const { misfit, reasons = [] } = (usable(card) && card.verdicts?.[model]) || {};
+  return misfit ? reasons : [];
+}
+
+/** The models that it runs on, but for the current one. */
+export function otherModels(card) {
+  return Object.keys(store.options.models).filter(
+    (model) => model !== store.model && fits(card, model),
+  );
 }
 
 /** Whether the concern means that it cannot be used. */
@@ -74,6 +89,11 @@ export function titleOf(card) {
   return card?.title || card?.name || "";
 }
 
+/** As `titleOf`, of the LoRA with a name, which the library may not have any more. */
+export function titleFor(name) {
+  return titleOf(store.byName.get(name)) || name;
+}
+
 /** The name, where the title does not say the same in other spelling. */
 export function nameBelow(card) {
   return plainly(titleOf(card)) === plainly(card.name) ? "" : card.name;
@@ -89,8 +109,7 @@ export function familyName(card) {
 }
 
 export function familyText(family) {
-  if (!family || family === "unknown") return "";
-  return family.replace(/^wan-?/, "Wan ").replace(/^width /, "Width ");
+  return store.families[family] ?? family ?? "";
 }
 
 /** "400/400 layers": of the file's layers, how many the model has; "" if it is not known. */

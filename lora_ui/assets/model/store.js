@@ -2,8 +2,8 @@
  * What every part of the page shares: the library, the selection and the current model.
  *
  * The selection lives here and, a moment later, on the server. Generate reads it from here, so
- * a slider that moved just before counts. Events: library, selection, summary, model, worker,
- * connection.
+ * a slider that moved just before counts. Events: library, selection, added ({name}, by a person),
+ * summary, model, worker, connection.
  */
 import { request } from "../kit/api.js";
 import { toastError } from "../kit/toasts.js";
@@ -26,6 +26,7 @@ class Store extends EventTarget {
   duplicates = [];
   folders = []; // paths, with those that hold no LoRA
   search = { fields: ["name"], called: ["name"], description: 0 }; // what is searched
+  families = {}; // what families of models are called
   notes = []; // what is to be said of the folders: text, suggestions
   progress = null; // what the library is doing in the background
   worker = null;
@@ -117,6 +118,7 @@ class Store extends EventTarget {
       this.duplicates = data.duplicates ?? [];
       this.folders = data.folders ?? [];
       this.notes = data.notes ?? [];
+      this.families = data.families ?? {};
       this.search = data.search;
       this.#takeModels(data.models);
       this.progress = data.refresh_progress;
@@ -190,6 +192,7 @@ class Store extends EventTarget {
 
   select(name, strength = this.startStrength(name)) {
     this.stack.add(name, strength);
+    this.#tell("added", { name });
   }
 
   deselect(name) {

@@ -3,6 +3,7 @@ import { request } from "../kit/api.js";
 import { plural } from "../kit/format.js";
 import { toast, toastError } from "../kit/toasts.js";
 import { form } from "../model/form.js";
+import { refused, titleFor } from "../model/lora_text.js";
 import { store } from "../model/store.js";
 
 /** "4 steps, guidance 1, flow shift 3"; of what the page has no field for, nothing. */
@@ -13,6 +14,24 @@ export function acceleratorText({ steps, guidance, flow_shift: shift }) {
     flow_shift: `flow shift ${shift}`,
   };
   return Object.values(there(words)).join(", ");
+}
+
+/** Whether the page's fields hold an accelerator's settings. */
+export function inForce(wanted) {
+  if (!wanted) return false;
+  const fields = Object.entries(settingsOf(wanted));
+  return fields.length > 0 && fields.every(([name, value]) => form.values[name] === value);
+}
+
+/** The fields of the page that an accelerator sets. */
+function settingsOf({ steps, guidance, flow_shift }) {
+  const two = store.experts.length === 2;
+  return there({
+    steps,
+    guidance_scale: guidance,
+    ...(two && { guidance_scale_2: guidance }),
+    flow_shift,
+  });
 }
 
 /** Those of the fields that the page has. */
@@ -30,13 +49,7 @@ export function applyAccelerator(name) {
   const entry = store.stack.entries.get(name);
   if (!wanted || !entry) return;
   form.change((values) => {
-    const two = store.experts.length === 2;
-    const changes = there({
-      steps: wanted.steps,
-      guidance_scale: wanted.guidance,
-      ...(two && { guidance_scale_2: wanted.guidance }),
-      flow_shift: wanted.flow_shift,
-    });
+    const changes = settingsOf(wanted);
     remember(name, entry, values, changes);
     store.stack.switch(name, true);
     store.stack.reshape(name, { strength: wanted.strength, split: false });
@@ -74,4 +87,24 @@ export async function markAccelerator(name, accelerator) {
   } catch (error) {
     toastError(error);
   }
+}
+
+/** Have the settings of an accelerator in force as soon as a person adds it. */
+export function followAdded() {
+  const added = new Set();
+  store.addEventListener("added", ({ detail }) => added.add(detail.name));
+  store.addEventListener("summary", () => {
+    for (const { name } of store.summary.stack ?? []) if (added.delete(name)) accelerate(name);
+  });
+}
+
+function accelerate(name) {
+  const wanted = store.summary.accelerators?.[name];
+  const text = wanted && acceleratorText(wanted);
+  if (!text || inForce(wanted) || refused(store.byName.get(name), store.model)) return;
+  if (!store.stack.entries.get(name)?.on) return;
+  applyAccelerator(name);
+  // The line on the tab of the form says the same.
+  if (document.querySelector(".lora-controls")?.checkVisibility()) return;
+  toast(`${titleFor(name)} is used with ${text}.`, { action: { label: "Undo", run: putBack } });
 }

@@ -9,7 +9,7 @@ import { store } from "../model/store.js";
 import { partFor, shownExperts, strengthFor } from "../model/strengths.js";
 import { applyAccelerator, putBack } from "./accelerators.js";
 import { editSchedule } from "./schedule_editor.js";
-import { buildRow, openRowMenu, showWords, signature } from "./stack_row.js";
+import { buildRow, openModels, openRowMenu, showWords, signature } from "./stack_row.js";
 import { settle, showStrength, typed } from "./strength_control.js";
 
 /** A list of rows that keeps itself up to date with the selection. */
@@ -31,6 +31,7 @@ export function createStack(emptyText) {
     showStrength(rows.get(detail.name)?.element, detail.name),
   );
   form.addEventListener("form", () => {
+    unlessPressed(list, draw);
     for (const [name, { element }] of rows) showWords(element, name);
   });
   list.addEventListener("input", typed);
@@ -99,6 +100,7 @@ function clicked(target) {
   if (action === "word") stack.toggleWord(name, word);
   if (action === "copy-word") copyText(word, "The trigger word is copied.");
   if (action === "menu") openRowMenu(name, target);
+  if (action === "switch-model") openModels(name, target);
   if (action === "accelerate") applyAccelerator(name);
   if (action === "put-back") putBack();
 }

@@ -10,14 +10,16 @@ import {
   concern,
   expertBadge,
   nameBelow,
+  otherModels,
   refused,
   thumbnail,
   titleOf,
+  whyNot,
 } from "../model/lora_text.js";
 import { store } from "../model/store.js";
 import { differs, isScheduled, partFor, separable, shownExperts } from "../model/strengths.js";
 import { holds, triggerWords } from "../model/trigger_words.js";
-import { acceleratorText, markAccelerator } from "./accelerators.js";
+import { acceleratorText, inForce, markAccelerator } from "./accelerators.js";
 import { openSweep } from "./compare_dialog.js";
 import { askRange } from "./range_dialog.js";
 import { strengthControl } from "./strength_control.js";
@@ -37,13 +39,14 @@ export function signature(name, entry) {
     ],
     card && [triggerWords(card), card.strength_range],
     store.model,
-    store.loaded && refused(card, store.model),
+    store.loaded && refused(card, store.model) && [concern(card, store.model), form.switches],
     entry.on,
     store.features.fill && Object.keys(form.values),
     shownExperts(entry, card, store.experts),
     differs(entry.strength) || entry.split,
     parts.map((part) => (isScheduled(part) ? part : 0)),
     store.summary?.accelerators?.[name],
+    inForce(store.summary?.accelerators?.[name]),
     store.stack.accelerated?.name === name,
     store.summary?.split,
   ]);
@@ -63,9 +66,9 @@ export function buildRow(name, entry) {
     el("div", { class: "stack-name" }, title(name, card), words(name, card)),
     buttons(name, entry),
     strengths(name, entry, card),
-    accelerator(name),
+    !unfit && accelerator(name),
     store.experts.length === 2 && expertQuestion(card, "stack-ask"),
-    unfit && el("p", { class: "stack-why", text: concern(card, store.model) }),
+    unfit && misfit(name, card),
   );
   showWords(row, name);
   return row;
@@ -165,13 +168,12 @@ function strengths(name, entry, card) {
   );
 }
 
-/** The button that applies an accelerator's settings, or puts the old ones back. */
+/** The button that applies an accelerator's settings, where others are there. */
 function accelerator(name) {
   const found = store.summary?.accelerators?.[name];
   if (!found || !store.features.fill) return null;
-  const applied = store.stack.accelerated?.name === name;
   const text = acceleratorText(found);
-  if (applied || text === "") return null;
+  if (inForce(found) || text === "") return null;
   return el(
     "div",
     { class: "stack-fast" },
@@ -182,6 +184,43 @@ function accelerator(name) {
       text: `Use its settings: ${text}`,
     }),
   );
+}
+
+/** That it cannot be used, what can be done, and why for whoever asks. */
+function misfit(name, card) {
+  const why = whyNot(card, store.model);
+  const others = form.switches && card ? otherModels(card) : [];
+  return el(
+    "div",
+    { class: "stack-misfit" },
+    el("p", { class: "stack-why", text: concern(card, store.model) }),
+    el(
+      "div",
+      { class: "stack-choices" },
+      others.length > 0 && choice("switch-model", "Switch model", { "aria-haspopup": "menu" }),
+      choice("remove", "Remove", { "aria-label": `Remove ${name}` }),
+    ),
+    why.length > 0 &&
+      el(
+        "details",
+        {},
+        el("summary", { text: "Why?" }),
+        why.map((text) => el("p", { class: "muted", text })),
+      ),
+  );
+}
+
+function choice(action, text, props) {
+  return el("button", { type: "button", class: "button", dataset: { action }, text, ...props });
+}
+
+/** A menu of the models that a LoRA fits. */
+export function openModels(name, button) {
+  const items = otherModels(store.byName.get(name)).map((model) => ({
+    label: store.titleOfModel(model),
+    run: () => form.switchModel(model),
+  }));
+  openMenu(button, `Models for ${name}`, items);
 }
 
 /** What else can be done to it. */

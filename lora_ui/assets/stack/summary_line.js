@@ -4,9 +4,10 @@ import { el } from "../kit/dom.js";
 import * as format from "../kit/format.js";
 import { errorText, loadText } from "../model/cost_text.js";
 import { form } from "../model/form.js";
+import { refused } from "../model/lora_text.js";
 import { store } from "../model/store.js";
 
-const GRAVE = ["missing", "broken", "unfit"];
+const IN_ROWS = ["missing", "broken", "unfit"]; // said in the LoRA's own row
 // What a warning goes by; a page of another app may keep it to itself.
 const ABOUT = { guidance: "guidance_scale", "no-step": "steps" };
 
@@ -36,11 +37,12 @@ export function createSummaryLine() {
 
 /** Whether it is about something that the page has told. */
 function isKnown({ kind }) {
+  if (IN_ROWS.includes(kind)) return false;
   return !store.hosted || !(kind in ABOUT) || ABOUT[kind] in form.values;
 }
 
 function warning({ kind, text }) {
-  return el("li", { class: GRAVE.includes(kind) ? "warning-grave" : "", dataset: { kind }, text });
+  return el("li", { dataset: { kind }, text });
 }
 
 function setText(element, text) {
@@ -60,13 +62,15 @@ function drawUnsaved(line, stack) {
 function totals(summary, stack) {
   const on = [...stack.entries].flatMap(([name, entry]) => (entry.on ? [name] : []));
   const off = stack.entries.size - on.length;
-  const memory = format.megabytes(summary.total_memory_impact);
-  const load = loadText(summary.estimated_load_time, summary.estimate_error);
   const rest = off > 0 ? `, ${off} switched off` : "";
   if (on.length === 0) return `None is switched on${rest}`;
   const count = `${format.plural(on.length, "LoRA")} on${rest}`;
   // What the server said last may be of another selection.
   const known = Object.keys(summary.selected_loras);
   if (known.length !== on.length || !on.every((name) => known.includes(name))) return count;
-  return `${count} · ${memory} of memory while applied · ${load}`;
+  // What cannot run costs nothing, and the rest does not run without it.
+  if (on.some((name) => refused(store.byName.get(name), store.model))) return count;
+  const memory = `${format.megabytes(summary.total_memory_impact)} of memory while applied`;
+  const load = loadText(summary.estimated_load_time, summary.estimate_error);
+  return [count, memory, load].filter(Boolean).join(" · ");
 }

@@ -156,15 +156,15 @@ def test_an_lset_of_wangp_is_imported(page: Page, tmp_path: Path) -> None:
 def test_an_accelerator_is_applied_and_put_back(page: Page, app: App) -> None:
     fill(page, steps=17, guidance=3.5, guidance_2=3, flow_shift=5)
     add(page, "golden_hour", "lightning_4step")
-    type_strength(page, "lightning_4step", "0.7")
     type_strength(page, "golden_hour", "0.6")
-    expect(page.locator('.summary-warnings [data-kind="guidance"]').first).to_be_visible()
-    stack_row(page, "lightning_4step").get_by_role("button", name="Use its settings").click()
     values = {"steps": "4", "guidance": "1", "guidance-2": "1", "flow-shift": "3"}
     for field, value in values.items():
         expect(page.locator(f"#field-{field} input")).to_have_value(value)
-    fast = stack_row(page, "lightning_4step").locator('input[type="text"]')
+    row = stack_row(page, "lightning_4step")
+    fast = row.locator('input[type="text"]')
     expect(fast).to_have_value("1.0")
+    use = row.get_by_role("button", name="Use its settings")
+    expect(use).to_have_count(0)
     expect(page.locator('#lora-controls [data-kind="guidance"]')).to_have_count(0)
     known(page, steps=4, guidance_scale=1, guidance_scale_2=1, flow_shift=3)
     eventually(page, lambda: (saved(page, app)["accelerated"] or {}).get("name"), "lightning_4step")
@@ -173,7 +173,10 @@ def test_an_accelerator_is_applied_and_put_back(page: Page, app: App) -> None:
     before = {"steps": "17", "guidance": "3.5", "guidance-2": "3", "flow-shift": "5"}
     for field, value in before.items():
         expect(page.locator(f"#field-{field} input")).to_have_value(value)
-    expect(fast).to_have_value("0.7")
+    expect(page.locator('.summary-warnings [data-kind="guidance"]').first).to_be_visible()
+    use.click()
+    expect(page.locator("#field-steps input")).to_have_value("4")
+    expect(use).to_have_count(0)
     slow = stack_row(page, "golden_hour").locator('input[type="text"]')
     expect(slow).to_have_value("0.6")
 
@@ -182,10 +185,12 @@ def test_what_an_accelerator_replaced_goes_with_the_form(page: Page) -> None:
     add(page, "lightning_4step")
     use = stack_row(page, "lightning_4step").get_by_role("button", name="Use its settings")
     back = page.locator("#lora-controls").get_by_role("button", name="Undo")
-    use.click()
     expect(back).to_be_visible()
     choose_model(page, "TI2V-5B")
     expect(back).to_be_hidden()
+    expect(stack_row(page, "lightning_4step").locator(".stack-misfit")).to_be_visible()
+    expect(use).to_have_count(0)
+    expect(page.locator('#lora-controls [data-kind="guidance"]')).to_have_count(0)
     choose_model(page, "Demo")
     use.click()
     expect(back).to_be_visible()

@@ -23,7 +23,7 @@ from tests.browser.actions import (
     until,
     write_prompt,
 )
-from tests.browser.generate.steps import TAKE, add, expect_order, order, switch
+from tests.browser.generate.steps import TAKE, add, choose_model, expect_order, order, switch
 from tests.browser.running import App, open_page, open_tab
 from tests.browser.watch import Watch
 
@@ -317,6 +317,30 @@ def test_the_picker_narrows_and_sorts_as_the_tab_does(page: Page, app: App) -> N
     page.keyboard.press("Enter")
     expect(tick).to_be_hidden()
     star(False)
+
+
+def test_a_misfit_is_said_once_with_what_can_be_done(page: Page) -> None:
+    add(page, "golden_hour")
+    total = page.locator("#lora-controls .summary-total")
+    expect(total).to_contain_text("memory while applied")
+    choose_model(page, "TI2V-5B")
+    row = stack_row(page, "golden_hour")
+    said = "Made for Demo. Doesn't work with Wan2.2 TI2V-5B."
+    expect(page.locator("#lora-controls").get_by_text(said)).to_have_count(1)
+    expect(total).to_have_text("1 LoRA on")
+    why = row.locator("details")
+    expect(why.locator("p").first).to_be_hidden()
+    why.get_by_text("Why?").click()
+    expect(why).to_contain_text("blocks.0.")
+    row.get_by_role("button", name="Switch model").press("Enter")
+    page.get_by_role("menuitem", name="Demo", exact=True).press("Enter")
+    expect(row.locator(".stack-misfit")).to_have_count(0)
+    expect(page.locator("#model input")).to_have_value(re.compile("^Demo"))
+    expect(page.locator("#field-width input")).to_have_value("128")
+    choose_model(page, "TI2V-5B")
+    row.locator(".stack-misfit").get_by_role("button", name="Remove").click()
+    expect(row).to_have_count(0)
+    choose_model(page, "Demo")
 
 
 def test_the_last_strength_and_the_recent_loras_are_remembered(page: Page, app: App) -> None:

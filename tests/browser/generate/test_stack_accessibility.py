@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.browser.actions import expect_no_overflow, settle, stack_row
-from tests.browser.generate.steps import add, switch
+from tests.browser.generate.steps import add, choose_model, switch
 from tests.browser.page.steps import serious_findings
 from tests.browser.running import App, phone_page
 
@@ -22,6 +22,7 @@ def full_stack(page: Page) -> None:
     add(page, "golden_hour", "lightning_4step", "neon_outline")
     switch(page, "golden_hour").click()
     stack_row(page, "neon_outline").get_by_role("button", name="Separate").click()
+    page.locator(".accelerated").get_by_role("button").click()
     expect(page.locator('.summary-warnings [data-kind="guidance"]').first).to_be_visible()
 
 
@@ -49,6 +50,11 @@ def test_nothing_serious_in_the_stack_and_its_dialogs(page: Page, axe: str, them
     stack_row(page, "lightning_4step").get_by_role("button", name="Use its settings").click()
     expect(page.get_by_role("button", name="Undo")).to_be_visible()
     found["accelerated"] = serious_findings(page, axe)
+    choose_model(page, "TI2V-5B")
+    stack_row(page, "neon_outline").get_by_text("Why?").click()
+    found["misfit"] = serious_findings(page, axe)
+    stack_row(page, "neon_outline").get_by_role("button", name="Switch model").click()
+    look("models", page.get_by_role("menu"))
     assert found == {name: [] for name in found}
 
 

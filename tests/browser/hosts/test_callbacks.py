@@ -64,7 +64,6 @@ def test_a_lora_that_is_written_into_the_prompt_is_selected(page: Page) -> None:
 
 def test_an_accelerators_settings_fill_the_fields_that_there_are(page: Page) -> None:
     pick(page, "lightning_4step")
-    press(page, "Use its settings: 4 steps, guidance 1")
     expect(field(page, "Steps")).to_have_value("4")
     expect(field(page, "Guidance")).to_have_value("1")
     expect(controls(page).locator(".accelerated p")).to_have_text(

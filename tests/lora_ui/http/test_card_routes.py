@@ -17,6 +17,8 @@ from lora_ui.http.router import create_lora_router
 from tests.support.loras.files import write_lora
 from utils import LoRAManager, LoRAUploadHandler, Settings, load_settings
 
+SHOWN = ("verdict", "misfit", "reasons", "coverage")
+
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
@@ -56,7 +58,7 @@ def test_a_verdict_is_said_once_and_found_again(client: TestClient, settings: Se
         for model, place in small["fits"][card["fit"]].items():
             expected: dict[str, Any] = record["verdicts"][model]
             shown = small["verdicts"][place]
-            assert shown == {key: expected[key] for key in ("verdict", "reasons", "coverage")}
+            assert shown == {key: expected[key] for key in SHOWN}
         kept = {"name", "title", "status", "size_mb", "favourite", "metadata", "has_video"}
         assert {key: card[key] for key in kept - {"metadata"}} == {
             key: record[key] for key in kept - {"metadata"}

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from wan_lora_studio.lora.index.search import CALLED, DESCRIPTION, FIELDS
-from wan_lora_studio.lora.inspection import Compatibility, LoRAInfo
+from wan_lora_studio.lora.inspection import FAMILY_TITLES, Compatibility, LoRAInfo
 from wan_lora_studio.settings import Settings
 
 
@@ -49,8 +49,9 @@ def display_data(
 ) -> dict[str, Any]:
     """`revision`, `loras` (each record with `verdicts` by model), `recent`, `models`,
     `duplicates`, `folders`, `notes` (what is to be said of the folders themselves: `path`,
-    `text`, `suggestions`), `search` (the fields that are looked in, those whose words a typo is
-    compared with, and how many characters of a description count), `refresh_progress`."""
+    `text`, `suggestions`), `families` (titles of families of models by name), `search` (the
+    fields that are looked in, those whose words a typo is compared with, and how many characters
+    of a description count), `refresh_progress`."""
     # Equal LoRAs share their verdicts, so they are put into words once.
     shared = {id(found): found for found in verdicts.values()}
     plain = {
@@ -74,6 +75,7 @@ def display_data(
         "duplicates": duplicates,
         "folders": folders,
         "notes": notes,
+        "families": dict(FAMILY_TITLES),
         "search": {
             "fields": list(FIELDS),
             "called": list(CALLED),

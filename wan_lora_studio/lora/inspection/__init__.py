@@ -28,7 +28,7 @@ from wan_lora_studio.lora.inspection.inspector import (
 from wan_lora_studio.lora.inspection.interface_layers import other_task
 from wan_lora_studio.lora.inspection.keys import MappedKey
 from wan_lora_studio.lora.inspection.layer_names import fused_into
-from wan_lora_studio.lora.inspection.model_hints import another_models_layer
+from wan_lora_studio.lora.inspection.model_hints import FAMILY_TITLES, another_models_layer
 from wan_lora_studio.lora.inspection.role_evidence import (
     BY_FOLDERS,
     BY_HAND,
@@ -63,6 +63,7 @@ __all__ = [
     "BY_FOLDERS",
     "BY_HAND",
     "CONFIG_NAME",
+    "FAMILY_TITLES",
     "INFO_VERSION",
     "MODES",
     "NO_EVIDENCE",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -11,7 +12,11 @@ from wan_lora_studio.lora.inspection.dialects import nothing_readable
 from wan_lora_studio.lora.inspection.info import LoRAInfo
 from wan_lora_studio.lora.inspection.interface_layers import other_task
 from wan_lora_studio.lora.inspection.layers import LayerGroup
-from wan_lora_studio.lora.inspection.model_hints import another_models_layer
+from wan_lora_studio.lora.inspection.model_hints import (
+    another_models_layer,
+    family_of,
+    family_title,
+)
 from wan_lora_studio.lora.inspection.shapes import mismatch, shape_flaw
 from wan_lora_studio.lora.roles import EXPERTS
 
@@ -19,6 +24,7 @@ Verdict = Literal["fits", "partly", "no", "unknown"]
 NAMED = 3  # layers that a reason names before it counts the rest
 NO_LAYER = "this model has no such layer"
 NO_EXPERT = "this model has no {}-noise expert"
+_BRACKETS = re.compile(r" \(.*\)$")  # what a title says of a model besides its name
 
 
 @dataclass(frozen=True)
@@ -36,7 +42,8 @@ class Compatibility:
 
     `fits`: every key is used. `partly`: usable, but some keys are not; `reasons` say which.
     `no`: refused. `unknown`: the model is not there to compare with. `coverage` has an entry
-    for each expert of the model.
+    for each expert of the model. `misfit` says what was refused in one line, "" if nothing was;
+    the `reasons` then say why.
     """
 
     model_type: str
@@ -46,6 +53,7 @@ class Compatibility:
     coverage: dict[str, Coverage] = field(default_factory=dict)
     ignored: dict[str, str] = field(default_factory=dict)
     unknown: tuple[str, ...] = ()
+    misfit: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON-ready form."""
@@ -60,6 +68,7 @@ class Compatibility:
             },
             "ignored": dict(self.ignored),
             "unknown": list(self.unknown),
+            "misfit": self.misfit,
         }
 
 
@@ -178,7 +187,17 @@ def _verdict(
         coverage={e: Coverage(found.matched, found.total) for e, found in findings.items()},
         ignored=ignored,
         unknown=unknown,
+        misfit=_misfit(infos, architecture) if refusals else "",
     )
+
+
+def _misfit(infos: Mapping[str, LoRAInfo], architecture: Architecture) -> str:
+    """For which models it was made, where that is another family, and that it is none for this."""
+    own = family_of(architecture.width)
+    families = dict.fromkeys(info.family for info in infos.values() if info.family != own)
+    titles = " and ".join(filter(None, map(family_title, families)))
+    made = f"Made for {titles}. " if titles else ""
+    return f"{made}Doesn't work with {_BRACKETS.sub('', architecture.title)}."
 
 
 def _wrong_shapes(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import PurePath
+from types import MappingProxyType
 
 from wan_lora_studio.lora.inspection.foreign_kinds import variant_reason
 from wan_lora_studio.lora.inspection.layers import LayerGroup
@@ -12,6 +13,15 @@ from wan_lora_studio.lora.inspection.role_evidence import stem_and_folder
 from wan_lora_studio.lora.inspection.shapes import matrix, shape_flaw
 
 FAMILIES = {5120: "wan-14B", 3072: "wan2.2-5B", 1536: "wan2.1-1.3B"}
+FAMILY_TITLES: Mapping[str, str] = MappingProxyType(
+    {
+        "wan-14B": "Wan 14B",
+        "wan2.2-5B": "Wan2.2 5B",
+        "wan2.1-1.3B": "Wan2.1 1.3B",
+        "width 160": "Demo",
+        "unknown": "",
+    }
+)
 # Ends of layer names, by where the hidden size is in the layer's weight [out, in].
 READERS = (
     "attn1.to_q", "attn1.to_k", "attn1.to_v", "attn2.to_q", "ffn.net.0.proj", "time_proj",
@@ -40,6 +50,11 @@ _WORDS = re.compile(
 def family_of(width: int | None) -> str:
     """The family of models with this hidden size, in a word; "unknown" without one."""
     return FAMILIES.get(width, f"width {width}") if width else "unknown"
+
+
+def family_title(family: str) -> str:
+    """What a person calls a family; "" for one that is not known."""
+    return FAMILY_TITLES.get(family, f"models of {family}")
 
 
 def another_models_layer(module: str) -> str | None:

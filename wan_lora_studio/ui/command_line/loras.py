@@ -195,7 +195,7 @@ def _fit_lines(fit: Mapping[str, Any]) -> list[str]:
         f"  {expert}: {cover['matched']} of {cover['total']} layers"
         for expert, cover in fit["coverage"].items()
     ]
-    return [*lines, *(f"  {reason}" for reason in fit["reasons"])]
+    return [*lines, *(f"  {text}" for text in (fit["misfit"], *fit["reasons"]) if text)]
 
 
 def _library(settings: Settings) -> LoRALibrary:

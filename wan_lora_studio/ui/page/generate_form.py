@@ -61,6 +61,12 @@ def model_updates(settings: Settings, model_type: str | None) -> list[Any]:
     return _updates(settings, row, model_type, changes)
 
 
+def wished_model_updates(settings: Settings, model_type: str | None) -> list[Any]:
+    """As `model_updates`, where the field does not show the model yet."""
+    updates = model_updates(settings, model_type)
+    return updates if model_type is None else [gr.update(value=model_type), *updates[1:]]
+
+
 def restored_updates(settings: Settings, saved: str | None) -> list[Any]:
     """Updates for `Form.settable` from a form that the browser kept, or that a run used.
 

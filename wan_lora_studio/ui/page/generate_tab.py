@@ -16,6 +16,7 @@ from wan_lora_studio.ui.page.generate_form import (
     guidance_label,
     model_updates,
     restored_updates,
+    wished_model_updates,
 )
 from wan_lora_studio.ui.page.prompt_words import prompt_words
 from wan_lora_studio.ui.static import ASSETS_URL
@@ -52,6 +53,13 @@ def create_generate_tab(settings: Settings, page: gr.Blocks) -> None:
                 "run-panel", "run/run_panel.js", base=ASSETS_URL, events=("reuse",), min_height=320
             )
     _wire_form(settings, page, form)
+    controls.model(
+        partial(wished_model_updates, settings),
+        form.model_type,
+        form.settable(),
+        js=_script("inputs/generate", "wishedModel"),
+        **QUICK,
+    )
     controls.fill(
         None,
         form.values(),

@@ -121,6 +121,11 @@ export function otherModel(model) {
   return model;
 }
 
+/** The model that a LoRA is for, chosen in its row. */
+export function wishedModel() {
+  return otherModel(form.wishedModel);
+}
+
 /** The fields that "Reuse" was pressed for. */
 export function reusedForm() {
   return JSON.stringify(runs.reused);
