@@ -11,6 +11,7 @@ from typing import Any
 from wan_lora_studio.errors import ModelLoadError
 from wan_lora_studio.model_store import Download, ModelDownloads, Removal, row_files, sources
 from wan_lora_studio.settings import Settings
+from wan_lora_studio.wan.found_models import found_models
 
 
 @dataclass(frozen=True)
@@ -48,12 +49,15 @@ class ModelRow:
 
 
 class ModelList:
-    """The rows of the settings' model table. Any thread may ask."""
+    """The rows of the settings' model table, and what of other programs is `left_out` of it. Any
+    thread may ask."""
 
     def __init__(self, settings: Settings, downloads: ModelDownloads) -> None:
         self._settings = settings
         self._downloads = downloads
         self._sizes: dict[str, int] = {}  # of whole rows, as the hub said
+        # The settings' rows are those that were found when they were read, and so is this.
+        self.left_out = found_models(settings).left_out
 
     @property
     def downloads(self) -> ModelDownloads:

@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, Locator, Page, ViewportSize, expect
 
 from tests.browser.actions import expect_no_overflow, write_prompt
 from tests.browser.running import MODELS, PATIENCE_MS, App, open_page, open_tab, start_app, stop_app
+from tests.support import header_only
 from tests.support.hub import FIRST, REPO, FakeHub, model_files, serving
 
 MODEL = "ti2v-5B"
@@ -27,7 +28,12 @@ def hub() -> Iterator[FakeHub]:
 def app(tmp_path_factory: pytest.TempPathFactory, hub: FakeHub) -> Iterator[App]:
     folder = tmp_path_factory.mktemp("app")
     rows = {"demo": {"path": str(MODELS / "demo")}, MODEL: {"repo": REPO, "path": "cloud"}}
-    (folder / "config.json").write_text(json.dumps({"models": rows}))
+    theirs = folder / "ComfyUI" / "models" / "unet"
+    header_only.safetensors(
+        theirs / "wan2.2_t2v_high_noise_14B.safetensors", header_only.transformer("wan2.2-t2v-A14B")
+    )
+    config = {"models": rows, "extra_model_paths": [str(folder / "ComfyUI")]}
+    (folder / "config.json").write_text(json.dumps(config))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HF_ENDPOINT", hub.url)
         process, running = start_app(
@@ -60,6 +66,13 @@ def page(
 
 def button(card: Locator, name: str) -> Locator:
     return card.get_by_role("button", name=name)
+
+
+def test_a_file_of_another_program_that_makes_no_model_is_named(page: Page) -> None:
+    open_tab(page, "Models")
+    page.get_by_text("Files of other programs that are not offered: 1").click()
+    expect(page.get_by_text("wan2.2_t2v_high_noise_14B.safetensors: it is one")).to_be_visible()
+    expect_no_overflow(page)
 
 
 def test_a_model_is_chosen_got_and_removed(page: Page, hub: FakeHub) -> None:

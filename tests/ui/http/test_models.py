@@ -10,6 +10,7 @@ import pytest
 from huggingface_hub import constants
 from starlette.testclient import TestClient
 
+from tests.support import header_only
 from tests.support.hub import ENCODER, FIRST, REPO, FakeHub, model_files, serving
 from tests.support.jobs.scripted_queue import SCRIPTED, wait_until
 from utils import JobQueue, LoRAManager, LoRAUploadHandler, load_settings
@@ -109,3 +110,19 @@ def test_what_is_not_here_is_not_removed(client: TestClient, hub: FakeHub) -> No
     answer = client.post(f"/api/models/{MODEL}/remove")
     assert answer.status_code == 409
     assert "is here" in answer.json()["error"]["message"]
+
+
+def test_files_of_other_programs_that_make_no_model_are_named(tmp_path: Path) -> None:
+    folder = tmp_path / "ComfyUI" / "models" / "unet"
+    shapes = header_only.transformer("wan2.2-t2v-A14B")
+    header_only.safetensors(folder / "wan2.2_t2v_high_noise_14B.safetensors", shapes)
+    folders = {f"{name}_dir": tmp_path / name for name in ("loras", "outputs", "data", "models")}
+    settings = load_settings(**folders, extra_model_paths=[tmp_path / "ComfyUI"])
+    loras = LoRAManager(settings)
+    queue = JobQueue(settings, loras=loras, runner=SCRIPTED)
+    app = build_api(settings, loras, LoRAUploadHandler(settings, loras), queue)
+    with TestClient(app, base_url="http://127.0.0.1") as client:
+        (found,) = client.get("/api/models").json()["left_out"]
+    assert found["name"] == "wan2.2_t2v_high_noise_14B.safetensors"
+    assert found["why"].startswith("it is one expert of Wan2.2 T2V-A14B")
+    assert str(tmp_path) not in str(found)

@@ -177,13 +177,16 @@ def test_shards_of_which_one_is_missing_are_left_out(tmp_path: Path) -> None:
     assert "1 of its 3 files are missing" in other.why
 
 
-def test_an_expert_without_its_other_half_is_asked_about(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "name", ["wan2.2_t2v_high_noise_14B.safetensors", "Wan2.2-T2V-A14B-HighNoise-v1.5.safetensors"]
+)
+def test_an_expert_without_its_other_half_is_asked_about(tmp_path: Path, name: str) -> None:
     folder = tmp_path / "ckpts"
-    made.safetensors(folder / "wan2.2_t2v_high_noise_14B_tuned.safetensors", T2V)
+    made.safetensors(folder / name, T2V)
     settings = settings_of(tmp_path, program="")
     assert new_rows(settings) == {}
     (asked,) = left_out(settings).left_out
-    assert "one expert of Wan2.2 T2V-A14B" in asked.why
+    assert asked.why.startswith("it is one expert of Wan2.2 T2V-A14B")
     assert '"transformer_2": "THE OTHER FILE"' in asked.advice
 
 
@@ -202,6 +205,17 @@ def test_what_a_row_is_to_be_is_asked_where_the_header_cannot_tell(
     own = load_settings(tmp_path / "own.json", models_dir=tmp_path / "models_dir")
     (row,) = new_rows(own)
     assert own.weight_files(row) == {HIGH: tmp_path / "ckpts" / name}
+
+
+def test_of_several_halves_one_is_offered_and_none_is_taken(tmp_path: Path) -> None:
+    folder = tmp_path / "ckpts"
+    for name in ("wan_t2v_high_noise_1", "wan_t2v_low_noise_2", "wan_t2v_low_noise_3"):
+        made.safetensors(folder / f"{name}.safetensors", T2V)
+    settings = settings_of(tmp_path, program="")
+    assert new_rows(settings) == {}
+    asked = {each.path.stem: each.advice for each in left_out(settings).left_out}
+    assert str(folder / "wan_t2v_low_noise_2.safetensors") in asked["wan_t2v_high_noise_1"]
+    assert str(folder / "wan_t2v_high_noise_1.safetensors") in asked["wan_t2v_low_noise_3"]
 
 
 def test_halves_in_different_storage_are_not_paired(tmp_path: Path) -> None:

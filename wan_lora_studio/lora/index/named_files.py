@@ -8,11 +8,11 @@ from wan_lora_studio.lora.index.entries import Entry, make_entries
 from wan_lora_studio.lora.index.scanner import ScannedFile
 from wan_lora_studio.lora.index.walk import Stamp
 from wan_lora_studio.lora.inspection import Form, find_role, name_role
-from wan_lora_studio.lora.names import composed
+from wan_lora_studio.lora.names import composed, without_suffix
 
 
 def entries_by_name(paths: Iterable[str]) -> list[Entry]:
-    """The files as entries, in their order; paths are without an ending and parted by `/`."""
+    """The files as entries. Paths are those of safetensors files, parted by `/`."""
     return list(make_entries(map(_named, paths), {}).values())
 
 
@@ -32,7 +32,7 @@ def _named(path: str) -> ScannedFile:
         sha256=None,
         evidence=find_role(set(), {}, path),
         model_hash="",
-        named=name_role(composed(path.rpartition("/")[2])),
+        named=name_role(composed(without_suffix(path.rpartition("/")[2]))),
         words="",
         said="",
     )

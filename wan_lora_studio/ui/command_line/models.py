@@ -14,7 +14,6 @@ from wan_lora_studio.model_list import ModelList, ModelRow
 from wan_lora_studio.model_store import Download, ModelDownloads, removable, row_files
 from wan_lora_studio.settings import Settings
 from wan_lora_studio.units import in_gb, in_time
-from wan_lora_studio.wan.found_models import found_models
 
 STATES = {"here": "here", "partly": "in part", "absent": "not here"}
 LINE_WIDTH = 76
@@ -29,7 +28,8 @@ def run_models(arguments: argparse.Namespace, settings: Settings) -> int:
 
 
 def _list(arguments: argparse.Namespace, settings: Settings) -> int:
-    rows = ModelList(settings, ModelDownloads(settings)).rows()
+    models = ModelList(settings, ModelDownloads(settings))
+    rows = models.rows()
     if arguments.json:
         print(json.dumps([row.to_dict() for row in rows], ensure_ascii=False, indent=2))
         return 0
@@ -38,16 +38,15 @@ def _list(arguments: argparse.Namespace, settings: Settings) -> int:
         size = in_gb(row.size) if row.size else ""
         print(f"{row.name:<{width}} {STATES[row.state]:<9} {size:>9}  {row.title}")
     print(f"'{COMMAND} models check NAME' says what one needs.")
-    _print_left_out(settings)
+    _print_left_out(models)
     return 0
 
 
-def _print_left_out(settings: Settings) -> None:
+def _print_left_out(models: ModelList) -> None:
     """What lies in other programs' folders and makes no row."""
-    left_out = found_models(settings).left_out
-    if left_out:
-        print(f"\nFiles of other programs that are not offered ({len(left_out)}):")
-    for each in left_out:
+    if models.left_out:
+        print(f"\nFiles of other programs that are not offered ({len(models.left_out)}):")
+    for each in models.left_out:
         print(f"{each.path}: {each.why}.\n    {each.advice}")
 
 

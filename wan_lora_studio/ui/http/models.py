@@ -54,8 +54,16 @@ class ModelAnswer(Answer):
         return cls.model_validate({**row.to_dict(), "folder": row.folder.name})
 
 
+class LeftOutAnswer(Answer):
+    """A file of another program that makes no row of the model table."""
+
+    name: str
+    why: str = Field(description="The end of a sentence.")
+
+
 class ModelsAnswer(Answer):
     models: list[ModelAnswer] = Field(description="In the order of the model table.")
+    left_out: list[LeftOutAnswer] = Field(description="Of the folders in extra_model_paths.")
     free: int | None = Field(description="Bytes that the disk of the models has free.")
 
 
@@ -72,7 +80,8 @@ def create_model_router(models: ModelList, queue: JobQueue) -> APIRouter:
     def all_models() -> ModelsAnswer:
         """Every model of the table, and whether it is here. The hub is not asked."""
         rows = [ModelAnswer.of(row) for row in models.rows()]
-        return ModelsAnswer(models=rows, free=models.free)
+        left_out = [LeftOutAnswer(name=each.path.name, why=each.why) for each in models.left_out]
+        return ModelsAnswer(models=rows, left_out=left_out, free=models.free)
 
     @router.get("/api/models/{name}", responses=REFUSALS)
     def one_model(name: Name) -> ModelAnswer:

@@ -71,7 +71,8 @@ def look(folders: tuple[Path, ...], data_dir: Path) -> Looked:
             found = known.get(path, stamp)
         except (LoRAError, ModelLoadError) as error:
             advice = "Download it again, or take it out of the folder."
-            left_out.append(LeftOut(path, error.message.rstrip("."), advice))
+            why = error.message.removeprefix(f"{path.name}: ").rstrip(".")
+            left_out.append(LeftOut(path, why, advice))
             continue
         if found is not None:
             files.append(FoundFile(path, found))

@@ -24,6 +24,7 @@ PARTS: Mapping[str, Component] = {"high": "transformer", "low": "transformer_2"}
 WEIGHT_SUFFIXES = (".safetensors", ".bin")
 # Of several text encoders or VAEs the first of these is taken.
 BEST = ("bf16", "fp16", "fp32", "fp8 scaled", "fp8")
+SUFFIX = ".safetensors"
 NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]+")
 VAE_OF_48_CHANNELS = ("wan2.2-ti2v-5B",)
 
@@ -150,7 +151,7 @@ def _models(settings: Settings, files: list[FoundFile]) -> tuple[list[_Model], l
         for file in alone:
             assert one is not None
             models.append(_Model(one, _name(file.path), storage, {"transformer": file.path}))
-        rest = {_stem(file.path): file.path for file in group if file not in alone}
+        rest = {_as_lora(file.path): file.path for file in group if file not in alone}
         if rest and two is not None:
             for entry in entries_by_name(rest):
                 if entry.is_pair:
@@ -193,7 +194,7 @@ def _question(
     own = paths[entry.first.path]
     title = settings.model(two).title.partition(" (")[0]
     half = entry.missing_half
-    others = [paths[path] for path in paths if path.rpartition("/")[2] in entry.offers]
+    others = [path for path in paths.values() if _name(path) in entry.offers]
     other = str(others[0]) if others else "THE OTHER FILE"
     if half is not None:
         weights = {PARTS["low" if half == "high" else "high"]: str(own), PARTS[half]: other}
@@ -216,9 +217,9 @@ def _written(like: str, entry: Entry, weights: Mapping[Component, str]) -> str:
     return json.dumps({"models": {_plain(entry.name): row}}, ensure_ascii=False)
 
 
-def _stem(path: Path) -> str:
-    """A path as it is told from others by, without its ending."""
-    return (path if path.is_dir() else path.with_suffix("")).as_posix()
+def _as_lora(path: Path) -> str:
+    """The path as that of a LoRA would be, whose ending is no part of its name."""
+    return (path if path.is_dir() else path.with_suffix("")).as_posix() + SUFFIX
 
 
 def _name(path: Path) -> str:

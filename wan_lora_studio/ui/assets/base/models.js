@@ -5,10 +5,11 @@ const BUSY_MS = 1000;
 const LOST_MS = 3000;
 const ACTIVE = ["waiting", "running"];
 
-/** Event: models (something was learned). `rows` are as `GET /api/models` has them. */
+/** Event: models (something was learned). `rows` and `leftOut` are as `GET /api/models` has them. */
 class Models extends EventTarget {
   rows = [];
   free = null;
+  leftOut = [];
   #timer = 0;
   #started = false;
 
@@ -26,10 +27,11 @@ class Models extends EventTarget {
     clearTimeout(this.#timer);
     let pause = this.rows.some(isActive) ? LOST_MS : 0;
     try {
-      const { models: rows, free } = await request("GET", "api/models");
+      const { models: rows, left_out: leftOut, free } = await request("GET", "api/models");
       const problems = new Map(this.rows.map((row) => [row.name, row.problem]));
       this.rows = rows.map((row) => ({ ...row, problem: problems.get(row.name) ?? null }));
       this.free = free;
+      this.leftOut = leftOut;
       pause = rows.some(isActive) ? BUSY_MS : 0;
       this.#tell();
     } catch {

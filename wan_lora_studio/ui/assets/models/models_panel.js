@@ -11,9 +11,11 @@ export function mount({ element }) {
   const list = el("ul", { class: "models-list", "aria-label": "Models" });
   const cards = new Map();
   element.classList.add("lora-ui", "models");
-  element.replaceChildren(free, list);
+  const leftOut = el("details", { hidden: "" });
+  element.replaceChildren(free, list, leftOut);
   const draw = () => {
     free.textContent = models.free === null ? "" : `${bytes(models.free)} are free on the disk.`;
+    showLeftOut(leftOut);
     for (const row of models.rows) {
       if (!cards.has(row.name)) {
         cards.set(
@@ -33,6 +35,26 @@ export function mount({ element }) {
     askSizes();
   }).observe(element);
   draw();
+}
+
+/** Files of other programs that make no model. They are found when the app starts, so once is enough. */
+function showLeftOut(box) {
+  if (models.leftOut.length === 0 || !box.hidden) return;
+  box.hidden = false;
+  box.replaceChildren(
+    el("summary", {
+      text: `Files of other programs that are not offered: ${models.leftOut.length}`,
+    }),
+    el(
+      "ul",
+      {},
+      models.leftOut.map(({ name, why }) => el("li", { text: `${name}: ${why}.` })),
+    ),
+    el("p", {
+      class: "muted",
+      text: "“models list” on the command line says what to do about each.",
+    }),
+  );
 }
 
 /** Of models that are not here the hub knows the sizes; one after the other, and no more once it
