@@ -48,20 +48,20 @@ wan2.1-t2v-1.3B fp8  720p | encoder 7.1 t  | encoder 7.1 t | encoder 7.1 t  | en
 # The most weights in the computer's own memory in GB, by where they wait; `!`: more than there is,
 # which is refused. What stays on the GPU is read part by part. The columns are GiB of memory.
 ON_HOST = """
-t2v-A14B        bf16 group   | 69.0 ! | 69.0 ! | 69.0   | 69.0
-t2v-A14B        bf16 model   | 69.0 ! | 69.0 ! | 69.0   | 69.0
+t2v-A14B        bf16 group   | 29.1   | 40.4   | 69.0   | 69.0
+t2v-A14B        bf16 model   | 29.1   | 40.4   | 69.0   | 69.0
 t2v-A14B        bf16 none    | 28.6   | 28.6   | 28.6   | 28.6
 t2v-A14B        bf16 encoder | 28.6   | 28.6   | 28.6   | 28.6
-t2v-A14B        fp8  group   | 40.4 ! | 40.4   | 40.4   | 40.4
-t2v-A14B        fp8  model   | 40.4 ! | 40.4   | 40.4   | 40.4
+t2v-A14B        fp8  group   | 14.8   | 40.4   | 40.4   | 40.4
+t2v-A14B        fp8  model   | 14.8   | 40.4   | 40.4   | 40.4
 t2v-A14B        fp8  encoder | 14.3   | 14.3   | 14.3   | 14.3
 t2v-A14B        fp8  none    | 14.3   | 14.3   | 14.3   | 14.3
-i2v-A14B        bf16 group   | 69.0 ! | 69.0 ! | 69.0   | 69.0
-i2v-A14B        bf16 model   | 69.0 ! | 69.0 ! | 69.0   | 69.0
+i2v-A14B        bf16 group   | 29.1   | 40.4   | 69.0   | 69.0
+i2v-A14B        bf16 model   | 29.1   | 40.4   | 69.0   | 69.0
 i2v-A14B        bf16 none    | 28.6   | 28.6   | 28.6   | 28.6
 i2v-A14B        bf16 encoder | 28.6   | 28.6   | 28.6   | 28.6
-i2v-A14B        fp8  group   | 40.4 ! | 40.4   | 40.4   | 40.4
-i2v-A14B        fp8  model   | 40.4 ! | 40.4   | 40.4   | 40.4
+i2v-A14B        fp8  group   | 14.8   | 40.4   | 40.4   | 40.4
+i2v-A14B        fp8  model   | 14.8   | 40.4   | 40.4   | 40.4
 i2v-A14B        fp8  encoder | 14.3   | 14.3   | 14.3   | 14.3
 i2v-A14B        fp8  none    | 14.3   | 14.3   | 14.3   | 14.3
 ti2v-5B         bf16 group   | 24.2   | 24.2   | 24.2   | 24.2

@@ -11,16 +11,21 @@ import numpy as np
 import pytest
 import torch
 
+from tests.support.machine.pretend_gpu import PretendGPU
 from tests.support.machine.pretend_host import PretendHost
+from tests.support.offloading import moves_make_copies
 from tests.support.studio import Studio, decoded
 from wan_lora_studio.errors import ModelLoadError
 from wan_lora_studio.settings import Precision, Settings
+from wan_lora_studio.wan.models import Offload, Placing
 from wan_lora_studio.wan.models.host_memory import ENCODER_STAYS_FROM, RESERVE
 from wan_lora_studio.wan.models.loading import LoadedModel, ModelManager
 from wan_lora_studio.wan.task import Progress
 
 STEPS = 2
 EXPERTS = ("transformer", "transformer_2")
+ALL = ("text_encoder", *EXPERTS)
+BOTH_READ = ["Reading the high-noise expert", "Reading the low-noise expert"]
 
 
 def studio_in(settings: Settings, folder: Path) -> Studio:
@@ -46,6 +51,11 @@ def bits_of(part: Any) -> str:
             name.encode() + value.contiguous().view(-1).view(torch.uint8).numpy().tobytes()
         )
     return found.hexdigest()
+
+
+def experts_alike(one: Studio, other: Studio, name: str) -> bool:
+    own, theirs = (getattr(model_of(each).pipeline, name) for each in (one, other))
+    return bits_of(own) == bits_of(theirs)
 
 
 def readings(progress: list[Progress]) -> list[str]:
@@ -127,10 +137,7 @@ def test_one_expert_at_a_time_makes_the_same_videos(
             for studio in (both, turns)
         )
         assert np.array_equal(one, other), selection
-        assert [each for each in readings(told) if "expert" in each] == [
-            "Reading the high-noise expert",
-            "Reading the low-noise expert",
-        ]
+        assert [each for each in readings(told) if "expert" in each] == BOTH_READ
         assert not any(held_bytes(getattr(pipeline, name)) > 1000 for name in EXPERTS)
     assert max(map(len, held)) == 1
     assert max(map(len, held)) == 1
@@ -138,7 +145,58 @@ def test_one_expert_at_a_time_makes_the_same_videos(
     assert max(map(len, held)) == 1
     for name in EXPERTS:
         model_of(turns).on_call.call(name)
-        own, theirs = (
-            getattr(studio_model.pipeline, name) for studio_model in map(model_of, (turns, both))
+        assert experts_alike(turns, both, name)
+
+
+@pytest.mark.parametrize("offload", ["model", "group"])
+def test_so_it_does_where_weights_move_to_a_gpu(
+    offload: str, studio_settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    moves_make_copies(monkeypatch)
+    PretendGPU(monkeypatch)
+    host = PretendHost(monkeypatch, ENCODER_STAYS_FROM)
+    settings = studio_settings.model_copy(update={"device": "cuda"})
+    whole = studio_in(
+        settings.model_copy(update={"offload": "none", "lora_mode": "runtime"}), tmp_path / "whole"
+    )
+    whole.models.load("t2v")
+    host.total = RESERVE
+    turns = studio_in(settings.model_copy(update={"offload": offload}), tmp_path / "turns")
+    for selection in SELECTIONS[1:]:
+        told: list[Progress] = []
+        one, other = (
+            decoded(
+                studio.run(
+                    selected_loras=selection, steps=STEPS, on_progress=told.append
+                ).video_path
+            )
+            for studio in (whole, turns)
         )
-        assert bits_of(own) == bits_of(theirs)
+        assert np.array_equal(one, other), selection
+        assert [each for each in readings(told) if "expert" in each] == BOTH_READ
+        assert model_of(turns).on_call.here == ()
+    assert model_of(turns).offload == offload
+    for name in EXPERTS:
+        model_of(turns).on_call.call(name)
+        assert experts_alike(turns, whole, name)
+
+
+def test_a_model_that_moves_to_the_gpu_for_good_is_read_at_once(
+    studio_settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    PretendGPU(monkeypatch)
+    PretendHost(monkeypatch, RESERVE)
+    settings = studio_settings.model_copy(update={"device": "cuda", "lora_mode": "runtime"})
+    studio = studio_in(settings, tmp_path)
+    first = studio.run(selected_loras={"combined": 0.5}, steps=STEPS)
+    model = model_of(studio)
+    weights = {name: bits_of(getattr(model.pipeline, name)) for name in ALL}
+    assert model.offload == "none" and not model.on_call.modules
+    ways: tuple[Offload, ...] = ("group", "encoder", "model", "group", "none")
+    for way in ways:
+        assert studio.models.place(model, Placing(way))
+        passing = {"none": (), "encoder": ALL[:1]}.get(way, ALL)
+        assert tuple(model.on_call.modules) == passing
+    again = studio.run(selected_loras={"combined": 0.5}, steps=STEPS)
+    assert np.array_equal(decoded(first.video_path), decoded(again.video_path))
+    assert {name: bits_of(getattr(model.pipeline, name)) for name in ALL} == weights

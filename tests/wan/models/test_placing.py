@@ -10,11 +10,13 @@ import pytest
 
 from tests.support.machine.full_memory import FullMemory
 from tests.support.machine.pretend_gpu import PretendGPU
+from tests.support.machine.pretend_host import PretendHost
 from tests.support.offloading import moves_make_copies, weights_hash
 from tests.support.studio import Studio, decoded
 from wan_lora_studio.settings import Settings
 from wan_lora_studio.wan.memory import foresee
 from wan_lora_studio.wan.models import Decoding, Offload, Placing
+from wan_lora_studio.wan.models.host_memory import ENCODER_STAYS_FROM
 from wan_lora_studio.wan.models.loading import LoadedModel, ModelManager
 from wan_lora_studio.wan.task import GenerationTask
 
@@ -26,6 +28,7 @@ LEAVES = [("WanTransformer3DModel", "cpu"), ("WanTransformer3DModel", "cuda")]
 @pytest.fixture
 def gpu(monkeypatch: pytest.MonkeyPatch) -> PretendGPU:
     moves_make_copies(monkeypatch)
+    PretendHost(monkeypatch, ENCODER_STAYS_FROM)  # where both experts stay in memory
     return PretendGPU(monkeypatch)
 
 

@@ -12,11 +12,13 @@ from PIL import Image
 
 from tests.support.machine.full_memory import FullMemory
 from tests.support.machine.pretend_gpu import PretendGPU
+from tests.support.machine.pretend_host import PretendHost
 from tests.support.offloading import moves_make_copies, weights_hash
 from tests.support.studio import Studio, decoded
 from wan_lora_studio.results import read_facts
 from wan_lora_studio.settings import Settings
 from wan_lora_studio.wan.memory.footprint import Footprint
+from wan_lora_studio.wan.models.host_memory import ENCODER_STAYS_FROM
 from wan_lora_studio.wan.models.loading import LoadedModel, ModelManager
 
 KINDS = ("t2v", *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("i2v", "ti2v")))
@@ -32,6 +34,7 @@ STEPS = 2
 @pytest.fixture
 def gpu(monkeypatch: pytest.MonkeyPatch) -> PretendGPU:
     moves_make_copies(monkeypatch)
+    PretendHost(monkeypatch, ENCODER_STAYS_FROM)  # where both experts stay in memory
     return PretendGPU(monkeypatch)
 
 

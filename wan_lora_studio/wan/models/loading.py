@@ -34,7 +34,7 @@ from wan_lora_studio.wan.models.location import locate, weight_files
 from wan_lora_studio.wan.models.needs import ON_CALL, ORDER, Needs, Offload, idle_parts
 from wan_lora_studio.wan.models.offload import ACTIVATION_SHARE, Placing, placing_for
 from wan_lora_studio.wan.models.on_call import OnCall
-from wan_lora_studio.wan.models.placement import move_idle, put, release
+from wan_lora_studio.wan.models.placement import PartPlacement, move_idle, put, release
 from wan_lora_studio.wan.models.reading import RowReader
 from wan_lora_studio.wan.models.room import room_on
 from wan_lora_studio.wan.models.speed import Speed, speed_up, uncompile
@@ -56,7 +56,7 @@ class LoadedModel:
 
     `placing` says what of it waits on the host, and why; `makeshift` that it does only because
     memory ran out. `embeddings` holds those of known prompts, `on_call` the parts that are in
-    memory only while they are used.
+    memory only while they are used; `sizes` are bytes by component.
     """
 
     model_type: str
@@ -70,6 +70,7 @@ class LoadedModel:
     makeshift: bool = False
     speed: Speed = field(default_factory=Speed)
     on_call: OnCall = field(default_factory=OnCall, repr=False)
+    sizes: Mapping[str, int] = field(default_factory=dict, repr=False)
 
     @property
     def offload(self) -> Offload:
@@ -231,12 +232,10 @@ class ModelManager:
         reader, files, device, sizes = row.reader, row.files, row.device, row.sizes
         placing, makeshift = self._decided(placing or self._by_size(sizes, device))
         with self._putting(placing, device):
-            stay = idle_parts(placing.offload)
-            pipeline, on_call = reader.read(
-                self._on_call(sizes, device, placing.offload),
-                lambda name, part: part.to(device) if name in stay else part,
-            )
+            stay = _Staying(device, placing.offload)
+            pipeline, on_call = reader.read(self._on_call(sizes, device, placing.offload), stay)
             put(pipeline, device, placing.offload)
+            on_call.settle(PartPlacement(device, placing.offload))
         identity = ModelIdentity.of(reader.folder, reader.entry.revision, files)
         speed = speed_up(pipeline, self._settings, device, placing.offload)
         self._model = LoadedModel(
@@ -251,6 +250,7 @@ class ModelManager:
             makeshift,
             speed,
             on_call,
+            sizes,
         )
         return self._model
 
@@ -266,9 +266,12 @@ class ModelManager:
         self, sizes: Mapping[str, int], device: torch.device, offload: Offload
     ) -> tuple[str, ...]:
         """The components that are read when they are called, by what waits on the host."""
-        if device.type != "cpu" and offload not in ON_CALL:
-            return ()
-        return HostMemory(sizes, total_memory(CPU)).on_call
+        memory = total_memory(CPU)
+        if device.type == "cpu" or offload in ON_CALL:
+            return HostMemory(sizes, memory).on_call
+        if offload == "encoder":
+            return HostMemory({ENCODER: sizes.get(ENCODER, 0)}, memory).on_call
+        return ()
 
     def unload(self) -> None:
         """Drop the model in memory, when who makes a video with it is done."""
@@ -291,7 +294,7 @@ class ModelManager:
         if forbidden or ORDER.index(model.offload) >= ORDER.index(offload):
             return False
         uncompile(model.pipeline)  # LoRAs go beside weights that move
-        put(model.pipeline, model.device, offload, now=model.offload)
+        self._move(model, offload, model.offload)
         model.placing, model.makeshift = Placing(offload, MAKESHIFT), True
         model.speed = dataclasses.replace(model.speed, compiled=False)
         return True
@@ -304,10 +307,9 @@ class ModelManager:
             model.placing, model.makeshift = placing, False
             return True
         uncompile(model.pipeline)
-        release(model.pipeline, before)
         fits = True
         try:
-            put(model.pipeline, model.device, placing.offload)
+            self._move(model, placing.offload, before)
         except Exception as error:
             if not is_out_of_memory(error):
                 raise
@@ -317,10 +319,20 @@ class ModelManager:
         else:
             release(model.pipeline, placing.offload)
             model.pipeline.to("cpu")
-            put(model.pipeline, model.device, before)
+            self._move(model, before, "none")
         model.speed = speed_up(model.pipeline, self._settings, model.device, model.offload)
         release_memory()
         return fits
+
+    def _move(self, model: LoadedModel, offload: Offload, now: Offload) -> None:
+        """Have a model's weights wait there that wait where `now` says. What does not wait on the
+        host then is read at its call no longer, and the other way round."""
+        model.on_call.settle(None)
+        release(model.pipeline, now)
+        names = self._on_call(model.sizes, model.device, offload)
+        model.on_call.change(names, model.pipeline, _Staying(model.device, offload))
+        put(model.pipeline, model.device, offload)
+        model.on_call.settle(PartPlacement(model.device, offload))
 
     def may_clear(self, model: LoadedModel) -> bool:
         """Whether `decoder_alone` takes anything off the GPU, and there is room for it on the
@@ -384,3 +396,14 @@ class ModelManager:
         left = int((1 - ACTIVATION_SHARE) * room.gpu) if room else 0
         needs = Needs(sizes, {}, sampling=left, decoding=left, decoding_in_tiles=left)
         return placing_for(self._settings.offload, needs, room)
+
+
+@dataclass(frozen=True)
+class _Staying:
+    """Brings each part to its device that is to stay there, before the next one is read."""
+
+    device: torch.device
+    offload: Offload
+
+    def __call__(self, name: str, part: Any) -> Any:
+        return part.to(self.device) if name in idle_parts(self.offload) else part

@@ -17,7 +17,7 @@ from wan_lora_studio.wan.models.host_memory import TRANSFORMERS, HostMemory
 Offload = Literal["none", "encoder", "model", "group"]
 ORDER: tuple[Offload, ...] = ("none", "encoder", "model", "group")
 # Of these ways, those in which a part may be read from the disk each time that it is called.
-ON_CALL: frozenset[Offload] = frozenset()
+ON_CALL: frozenset[Offload] = frozenset({"model", "group"})
 
 ENCODERS = ("text_encoder", "image_encoder")
 DECODER = "vae"

@@ -9,8 +9,9 @@ it is finds what there will be, and a use by mistake shows in the result.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import update_wrapper
 from types import MappingProxyType
 from typing import Any, Protocol
 
@@ -24,6 +25,7 @@ from wan_lora_studio.wan.models.device_memory import release_memory
 
 logger = logging.getLogger(__name__)
 
+Came = Callable[[str, nn.Module], object]
 Told = Callable[[str], None]  # is called with the component that is about to be read
 
 
@@ -45,16 +47,32 @@ class PartReader(Protocol):
 NONE: Mapping[str, PartReader] = MappingProxyType({})
 
 
+class Place(Protocol):
+    """Where a part's weights wait while they are here."""
+
+    def in_pieces(self, name: str) -> bool:
+        """Whether they are brought to the device in pieces, by hooks that come with them."""
+        ...
+
+    def came(self, name: str, part: nn.Module) -> None: ...
+
+    def leaves(self, name: str, part: nn.Module) -> None: ...
+
+
 class PartOnCall:
-    """One part: its `module`, which lasts, and whether the weights are `here`. What is applied to
+    """One part: its `module`, which lasts, and whether its weights are `here`. What is applied to
     it follows."""
 
-    def __init__(self, reader: PartReader) -> None:
-        self._reader = reader
+    def __init__(self, name: str, reader: PartReader, module: Any = None) -> None:
+        """Without a `module`, whose weights are here, one is made that has none."""
+        self._name, self._reader = name, reader
         self._presence = Presence()
-        self.module = reader.empty()
+        self._presence.here = module is not None
+        self._place: Place | None = None
+        self.module = reader.empty() if module is None else module
         custody_of(self.module).presence = self._presence
-        _stand_in(self.module)
+        if not self.here:
+            _stand_in(self.module)
 
     @property
     def here(self) -> bool:
@@ -64,9 +82,12 @@ class PartOnCall:
         """Read the weights. On any failure they are not here."""
         try:
             _take_over(self.module, self._reader.read())
+            if self._place is not None:
+                _Detour.end(self.module)
+                self._place.came(self._name, self.module)
             self._presence.come()
         except BaseException:
-            _stand_in(self.module)
+            self._leave()
             raise
 
     def go(self) -> None:
@@ -74,17 +95,43 @@ class PartOnCall:
         try:
             self._presence.go()
         finally:
+            self._leave()
+
+    def stay(self) -> None:
+        """Have them here for good, and be on call no longer."""
+        if not self.here:
+            self.come()
+        custody_of(self.module).presence = None
+
+    def settle(self, place: Place | None) -> None:
+        """Have them wait there while they are here, which they are not now."""
+        _Detour.end(self.module)
+        self._place = place
+        self._await()
+
+    def _leave(self) -> None:
+        try:
+            if self._place is not None:
+                self._place.leaves(self._name, self.module)
+        finally:
             _stand_in(self.module)
+            self._await()
+
+    def _await(self) -> None:
+        if self._place is not None and self._place.in_pieces(self._name):
+            _Detour.begin(self.module)
 
 
 class OnCall:
-    """The parts of one pipeline that are on call, by component."""
+    """The parts of one pipeline that are on call, by component, of those that can be read."""
 
-    def __init__(self, readers: Mapping[str, PartReader] = NONE) -> None:
-        self._parts = {name: PartOnCall(reader) for name, reader in readers.items()}
+    def __init__(self, readers: Mapping[str, PartReader] = NONE, names: Iterable[str] = ()) -> None:
+        self._readers = readers
+        self._parts: dict[str, PartOnCall] = {}
+        self._hooks: dict[str, Any] = {}
         self._told: Told | None = None
-        for name, part in self._parts.items():
-            part.module.register_forward_pre_hook(_Caller(self, name))
+        for name in names:
+            self._add(PartOnCall(name, readers[name]), name)
 
     @property
     def modules(self) -> dict[str, Any]:
@@ -115,6 +162,26 @@ class OnCall:
         if leaving:
             release_memory()
 
+    def change(self, names: Iterable[str], pipeline: Any, stays: Came) -> None:
+        """Have these of a pipeline's parts be on call, and no others; none of these is in memory
+        then. `stays` is given each other one as soon as it was read. Raises ModelLoadError."""
+        self.settle(None)
+        wanted = tuple(names)
+        for name in [name for name in self._parts if name not in wanted]:
+            self._parts[name].stay()
+            self._hooks.pop(name).remove()
+            stays(name, self._parts.pop(name).module)
+        for name in wanted:
+            if name not in self._parts:
+                self._add(PartOnCall(name, self._readers[name], getattr(pipeline, name)), name)
+        self.let_go()
+
+    def settle(self, place: Place | None) -> None:
+        """Have none of them in memory, and the weights wait there while they are."""
+        self.let_go()
+        for part in self._parts.values():
+            part.settle(place)
+
     @contextmanager
     def used(self, told: Told) -> Iterator[None]:
         """Inside, `told` hears of each component before it is read, and what it raises ends the
@@ -126,6 +193,10 @@ class OnCall:
             self._told = None
             self.let_go()
 
+    def _add(self, part: PartOnCall, name: str) -> None:
+        self._parts[name] = part
+        self._hooks[name] = part.module.register_forward_pre_hook(_Caller(self, name), prepend=True)
+
 
 class _Caller:
     """Forward hook of a part: brings it in before the pass."""
@@ -135,6 +206,34 @@ class _Caller:
 
     def __call__(self, *_: Any) -> None:
         self._on_call.call(self._name)
+
+
+class _Detour:
+    """The forward of a part while it is not here, whose hooks come with its weights.
+
+    torch looks the forward up before it calls the hook that brings the part in; this looks again.
+    """
+
+    def __init__(self, module: nn.Module) -> None:
+        self._module, self._own = module, module.__dict__.get("forward")
+        update_wrapper(self, module.forward)
+
+    def __call__(self, *args: Any, **named: Any) -> Any:
+        return self._module.forward(*args, **named)
+
+    @classmethod
+    def begin(cls, module: nn.Module) -> None:
+        if not isinstance(module.forward, cls):
+            module.forward = cls(module)
+
+    @classmethod
+    def end(cls, module: nn.Module) -> None:
+        detour = module.forward
+        if not isinstance(detour, cls):
+            return
+        del module.__dict__["forward"]
+        if detour._own is not None:
+            module.forward = detour._own
 
 
 def _take_over(module: nn.Module, fresh: nn.Module) -> None:

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch import nn
 
 from wan_lora_studio.wan.models.needs import Offload, idle_parts
-from wan_lora_studio.wan.models.streaming import LAYERS, stop_streaming, stream
+from wan_lora_studio.wan.models.streaming import (
+    LAYERS,
+    stop_part,
+    stop_streaming,
+    stream,
+    stream_part,
+)
 
 
 def put(pipeline: Any, device: torch.device, offload: Offload, *, now: Offload = "none") -> None:
@@ -38,3 +46,26 @@ def move_idle(pipeline: Any, device: torch.device, offload: Offload) -> None:
     for name in idle_parts(offload):
         if (part := getattr(pipeline, name, None)) is not None:
             part.to(device)
+
+
+@dataclass(frozen=True)
+class PartPlacement:
+    """Where a part's weights wait that come and go, while they are here: as `put` has the others.
+
+    Hooks that move a part as a whole stay on it; those that bring its pieces are of its weights.
+    """
+
+    device: torch.device
+    offload: Offload
+
+    def in_pieces(self, name: str) -> bool:
+        """Whether the part is brought to the device in pieces."""
+        return self.offload == "group" or (self.offload == "encoder" and name in LAYERS)
+
+    def came(self, name: str, part: nn.Module) -> None:
+        if self.in_pieces(name):
+            stream_part(name, part, self.device)
+
+    def leaves(self, name: str, part: nn.Module) -> None:
+        if self.in_pieces(name):
+            stop_part(part)

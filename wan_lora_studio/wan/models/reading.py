@@ -75,7 +75,7 @@ class RowReader:
         `settle` is given each part by its name as soon as it is read, before the next one is, and
         may move it. Raises ModelLoadError for a broken folder or file.
         """
-        called = OnCall({name: self.parts[name] for name in on_call})
+        called = OnCall(self.parts, on_call)
         # One after the other, so that only one is in memory at its full size.
         given = {
             name: settle(name, reader.read())

@@ -19,6 +19,8 @@ from diffusers.hooks.group_offloading import (
     _LAZY_PREFETCH_GROUP_OFFLOADING,
 )
 
+from wan_lora_studio.wan.adapters import custody_of
+
 BLOCKS = ("transformer", "transformer_2")
 LAYERS = ("text_encoder", "image_encoder")
 PINNED_TIMES = 2.2  # of the weights: themselves and a copy that the GPU can read, and some room
@@ -32,36 +34,51 @@ def stream(pipeline: Any, device: torch.device, names: Sequence[str] = BLOCKS + 
     for that, else each at its time.
     """
     streamed = _parts(pipeline, names)
-    cuda = device.type == "cuda"
-    for part in streamed.values():
+    here = {name: part for name, part in streamed.items() if is_here(part)}
+    for part in here.values():
         part.to("cpu")
-    options = {
-        "onload_device": device,
-        "offload_device": torch.device("cpu"),
-        "use_stream": cuda,
-        "low_cpu_mem_usage": cuda and not _may_pin(streamed.values()),
-    }
-    for name, part in streamed.items():
-        kind: dict[str, Any] = {"offload_type": "leaf_level"}
-        if name in BLOCKS:
-            kind = {"offload_type": "block_level", "num_blocks_per_group": 1}
-        apply_group_offloading(part, **kind, **options)
+    pinned = _may_pin(here.values())
+    for name, part in here.items():
+        stream_part(name, part, device, pinned=pinned)
     for name, part in pipeline.components.items():
         if isinstance(part, torch.nn.Module) and name not in streamed:
             part.to(device)
 
 
+def stream_part(name: str, part: Any, device: torch.device, *, pinned: bool | None = None) -> None:
+    """The same for one part, which is on the host; `pinned`: whether its copies are prepared."""
+    cuda = device.type == "cuda"
+    kind: dict[str, Any] = {"offload_type": "leaf_level"}
+    if name in BLOCKS:
+        kind = {"offload_type": "block_level", "num_blocks_per_group": 1}
+    apply_group_offloading(
+        part,
+        **kind,
+        onload_device=device,
+        offload_device=torch.device("cpu"),
+        use_stream=cuda,
+        low_cpu_mem_usage=cuda and not (_may_pin([part]) if pinned is None else pinned),
+    )
+
+
 def stop_streaming(pipeline: Any, names: Sequence[str] = BLOCKS + LAYERS) -> None:
     """Take `stream` back; the weights of these parts are on the host then."""
     for part in _parts(pipeline, names).values():
-        registry = HookRegistry.check_if_exists_or_initialize(part)
-        for hook in (
-            _GROUP_OFFLOADING,
-            _LAYER_EXECUTION_TRACKER,
-            _LAZY_PREFETCH_GROUP_OFFLOADING,
-        ):
-            registry.remove_hook(hook, recurse=True)
-        part.to("cpu")
+        stop_part(part)
+
+
+def stop_part(part: Any) -> None:
+    """The same for one part."""
+    registry = HookRegistry.check_if_exists_or_initialize(part)
+    for hook in (_GROUP_OFFLOADING, _LAYER_EXECUTION_TRACKER, _LAZY_PREFETCH_GROUP_OFFLOADING):
+        registry.remove_hook(hook, recurse=True)
+    part.to("cpu")
+
+
+def is_here(part: Any) -> bool:
+    """Whether a part's weights are in memory; not, where they are read when they are called."""
+    presence = custody_of(part).presence
+    return presence is None or presence.here
 
 
 def _parts(pipeline: Any, names: Iterable[str]) -> dict[str, Any]:
