@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -147,3 +148,17 @@ def test_it_needs_no_torch() -> None:
     module = "wan_lora_studio.jobs.submission.memory_check"
     code = f"import {module}, sys; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], cwd=SHIPPED_CONFIG.parent, check=True)
+
+
+def test_files_of_a_row_count_from_when_they_are_there(settings: Settings, tmp_path: Path) -> None:
+    file = tmp_path / "high_noise.gguf"
+    row = settings.model("demo").model_copy(update={"weights": {"transformer": str(file)}})
+    settings = settings.model_copy(update={"models": {**settings.models, "demo": row}})
+    counted = []
+    for rows in (0, 2, 4):
+        if rows:
+            size, start = 34 * rows, b"GGUF" + struct.pack("<IQQ", 3, 1, 0)
+            tensor = struct.pack("<Q1sIQQIQ", 1, b"a", 2, 32, rows, 8, 0)
+            file.write_bytes((start + tensor).ljust(96, b"\0") + bytes(size))
+        counted.append(footprint_of(settings, "demo").weights(2)["transformer"])
+    assert counted == [0, 68, 136]

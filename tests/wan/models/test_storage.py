@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import diffusers
@@ -18,6 +19,7 @@ from tests.support.own_names import wans_own
 from tests.support.tiny_models import save_tiny_model, table_row, tiny_inputs
 from wan_lora_studio.errors import ModelLoadError
 from wan_lora_studio.settings import ModelEntry
+from wan_lora_studio.wan.models.device_memory import weights_in_memory, weights_on_host
 from wan_lora_studio.wan.models.experts import ExpertReader, expert_readers
 
 FP8 = torch.float8_e4m3fn
@@ -111,3 +113,14 @@ def test_what_is_not_installed_is_said_before_anything_is_read(
     with pytest.raises(ModelLoadError, match="torchao") as caught:
         reader(folder, "int8")
     assert "pip install torchao" in caught.value.suggestions[0]
+
+
+@pytest.mark.parametrize("precision", ["fp8", "int8"])
+def test_memory_is_counted_as_it_is_stored(precision: str, folder: Path) -> None:
+    found = reader(folder, precision, torch.bfloat16)
+    model = found.read()
+    held = sum(part.nbytes for value in model.parameters() for part in stored_parts(value))
+    pipeline = SimpleNamespace(components={"transformer": model})
+    assert weights_in_memory(pipeline) == {"transformer": held}
+    assert weights_on_host(pipeline) == found.nbytes == held
+    assert held < 0.8 * reader(folder, "bf16", torch.bfloat16).nbytes

@@ -62,18 +62,30 @@ def estimate(
 
 
 def footprint_of(settings: Settings, model_type: str) -> Footprint:
-    """Read once for each state of the folder's index."""
+    """Read once for each state of the folder's index and the row's own files."""
     folder = settings.model_folder(model_type)
     files = tuple(settings.weight_files(model_type).items())
-    precision = settings.model(model_type).precision
-    return _read(folder, precision, files, (folder / INDEX).stat().st_mtime_ns)
+    states = tuple(_state(path) for path in (folder / INDEX, *(path for _, path in files)))
+    return _read(folder, settings.model(model_type).precision, files, states)
 
 
 @lru_cache(maxsize=8)
 def _read(
-    folder: Path, precision: Precision, files: tuple[tuple[str, Path], ...], _mtime_ns: int
+    folder: Path,
+    precision: Precision,
+    files: tuple[tuple[str, Path], ...],
+    _states: tuple[tuple[int, int], ...],
 ) -> Footprint:
     return Footprint.of(folder, precision, dict(files))
+
+
+def _state(path: Path) -> tuple[int, int]:
+    """By which a file that is changed, comes or goes is noticed."""
+    try:
+        found = path.stat()
+    except OSError:
+        return 0, 0
+    return found.st_size, found.st_mtime_ns
 
 
 def _sized(fields: Mapping[str, Any], settings: Settings) -> GenerationTask:

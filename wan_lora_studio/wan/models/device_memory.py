@@ -82,16 +82,24 @@ def parameter_bytes(part: torch.nn.Module) -> int:
 
 def _bytes(tensor: torch.Tensor) -> int:
     """What it takes, also where it consists of several."""
-    if is_traceable_wrapper_subclass(tensor):
-        names, _ = tensor.__tensor_flatten__()
-        return sum(_bytes(getattr(tensor, name)) for name in names)
-    return tensor.numel() * tensor.element_size()
+    return sum(part.numel() * part.element_size() for part in _parts(tensor))
+
+
+def _held(tensor: torch.Tensor) -> int:
+    """What it takes of memory, which for one number that stands for many is little."""
+    return sum(part.untyped_storage().nbytes() for part in _parts(tensor))
+
+
+def _parts(tensor: torch.Tensor) -> list[torch.Tensor]:
+    if not is_traceable_wrapper_subclass(tensor):
+        return [tensor]
+    return [getattr(tensor, name) for name in tensor.__tensor_flatten__()[0]]
 
 
 def weights_on_host(pipeline: Any) -> int:
     """Bytes that parameters take of the computer's own memory."""
     return sum(
-        parameter.untyped_storage().nbytes()
+        _held(parameter)
         for part in pipeline.components.values()
         if isinstance(part, torch.nn.Module)
         for parameter in part.parameters()

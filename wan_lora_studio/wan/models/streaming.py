@@ -20,6 +20,7 @@ from diffusers.hooks.group_offloading import (
 )
 
 from wan_lora_studio.wan.adapters import custody_of
+from wan_lora_studio.wan.models.device_memory import parameter_bytes
 
 BLOCKS = ("transformer", "transformer_2")
 LAYERS = ("text_encoder", "image_encoder")
@@ -87,6 +88,6 @@ def _parts(pipeline: Any, names: Iterable[str]) -> dict[str, Any]:
 
 
 def _may_pin(parts: Iterable[Any]) -> bool:
-    weights: int = sum(parameter.nbytes for part in parts for parameter in part.parameters())
+    weights = sum(parameter_bytes(part) for part in parts)
     # The weights themselves are there already.
     return (PINNED_TIMES - 1) * weights < int(psutil.virtual_memory().available)
