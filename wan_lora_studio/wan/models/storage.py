@@ -98,4 +98,4 @@ def _may_be_narrow(model: Any, path: str, layer: nn.Module) -> bool:
 def _to_int8(layer: nn.Module) -> None:
     from torchao.quantization import Int8WeightOnlyConfig, quantize_
 
-    quantize_(layer, Int8WeightOnlyConfig(), filter_fn=lambda *_: True)
+    quantize_(layer, Int8WeightOnlyConfig(set_inductor_config=False), filter_fn=lambda *_: True)
