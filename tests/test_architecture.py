@@ -107,7 +107,7 @@ ROOMS = {
     "wan.adapters": "wan.ownership lora.storage lora.selection lora.inspection lora.files"
     " lora.roles",
     "wan.ownership": "",
-    "model_list": "model_store wan.found_models",
+    "model_list": "model_store wan.found_models wan.memory wan.models wan.task",
     "model_store": "lora.files",
     "wan.task": "lora.selection",
     "wan.steps": "",

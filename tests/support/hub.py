@@ -11,6 +11,7 @@ import json
 import random
 import struct
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -50,6 +51,7 @@ class FakeHub:
         self.repos = {repo: files}
         self.faults = Faults()
         self.asked: list[Asked] = []
+        self.sent: Counter[str] = Counter()  # bytes of content, by path
         self.listed = 0
         self.stalled = threading.Event()
         self.go_on = threading.Event()
@@ -168,8 +170,10 @@ def _handler(hub: FakeHub) -> type[BaseHTTPRequestHandler]:
                 if waits_at is not None and first + at >= waits_at and not hub.go_on.is_set():
                     hub.stalled.set()
                     hub.go_on.wait()
+                piece = content[at : min(at + PIECE, most)]
+                hub.sent[path] += len(piece)
                 try:
-                    self.wfile.write(content[at : min(at + PIECE, most)])
+                    self.wfile.write(piece)
                 except OSError:  # the other side is gone
                     self.close_connection = True
                     return

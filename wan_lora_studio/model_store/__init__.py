@@ -7,6 +7,9 @@ neither tasks nor the page.
 from __future__ import annotations
 
 from wan_lora_studio.model_store.downloads import Download, ModelDownloads
+from wan_lora_studio.model_store.hub import Hub
+from wan_lora_studio.model_store.listing import Listing, RemoteFile
+from wan_lora_studio.model_store.plan import Piece, Plan
 from wan_lora_studio.model_store.removal import Removal, removable
 from wan_lora_studio.model_store.row_state import (
     RowFiles,
@@ -18,7 +21,12 @@ from wan_lora_studio.model_store.row_state import (
 
 __all__ = [
     "Download",
+    "Hub",
+    "Listing",
     "ModelDownloads",
+    "Piece",
+    "Plan",
+    "RemoteFile",
     "Removal",
     "RowFiles",
     "installed_folder",

@@ -80,6 +80,10 @@ class ModelDownloads:
         self._wish: Stage | None = None  # what it is to be instead of done
         self._stop: Callable[[], object] = nothing  # ends the work
 
+    @property
+    def hub(self) -> Hub:
+        return self._hub
+
     def plan(self, model_type: str) -> Plan:
         """What a row needs by the hub's list, and what of it is here. Waits for the hub's answer.
 

@@ -99,6 +99,10 @@ class Hub:
         except LoRAFileError as error:
             raise _no_header(listing, file) from error
 
+    async def beginning(self, listing: Listing, file: RemoteFile, size: int) -> bytes:
+        """The first bytes of a file, so many or all. Raises ModelLoadError."""
+        return await self._start(listing, file, min(size, file.size))
+
     async def small(self, listing: Listing, path: str) -> bytes:
         """The content of a small file, such as a configuration. Raises ModelLoadError."""
         file = next((each for each in listing.files if each.path == path), None)

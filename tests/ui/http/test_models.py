@@ -22,7 +22,7 @@ SECONDS = 60.0
 
 @pytest.fixture
 def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeHub]:
-    with serving(FakeHub(REPO, model_files())) as served:
+    with serving(FakeHub(REPO, model_files(400_000))) as served:
         monkeypatch.setattr(constants, "ENDPOINT", served.url)
         yield served
 
@@ -55,10 +55,12 @@ def in_stage(client: TestClient, stage: str) -> dict[str, Any]:
 def test_looking_downloads_nothing(client: TestClient, hub: FakeHub) -> None:
     row = model(client)
     assert (row["state"], row["size_whole"], row["repos"]) == ("absent", None, [REPO])
-    assert hub.listed == 0
+    assert (hub.listed, hub.asked) == (0, [])
     asked = client.get(f"/api/models/{MODEL}").json()
     assert asked["to_fetch"] == asked["size_whole"] > 100_000
-    assert (hub.listed, hub.asked) == (1, [])
+    assert hub.listed == 1
+    assert max(hub.sent.values()) <= 100_000, "of weights their beginnings are read"
+    assert asked["verdict"] and asked["memory"] > 0
     assert model(client)["size_whole"] == asked["size_whole"], "it is remembered"
 
 
@@ -126,3 +128,18 @@ def test_files_of_other_programs_that_make_no_model_are_named(tmp_path: Path) ->
     assert found["name"] == "wan2.2_t2v_high_noise_14B.safetensors"
     assert found["why"].startswith("it is one expert of Wan2.2 T2V-A14B")
     assert str(tmp_path) not in str(found)
+
+
+def test_a_time_is_said_only_where_one_was_measured(client: TestClient) -> None:
+    def demo() -> dict[str, Any]:
+        return next(
+            row for row in client.get("/api/models").json()["models"] if row["name"] == "demo"
+        )
+
+    assert demo()["measured"] == ""
+    job = client.post("/api/jobs", json={"task": {"model_type": "demo", "prompt": "quick"}}).json()
+    wait_until(
+        lambda: client.get(f"/api/jobs/{job['id']}").json()["state"] == "done" or None, "done"
+    )
+    assert demo()["measured"].startswith("Measured here: ")
+    assert "for 2.1 s at 128×128" in demo()["measured"]

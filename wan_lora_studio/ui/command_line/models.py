@@ -10,7 +10,7 @@ from typing import Literal
 
 from wan_lora_studio.command_name import COMMAND
 from wan_lora_studio.errors import ModelLoadError, together
-from wan_lora_studio.model_list import ModelList, ModelRow
+from wan_lora_studio.model_list import ModelList, ModelRow, Verdict
 from wan_lora_studio.model_store import Download, ModelDownloads, removable, row_files
 from wan_lora_studio.settings import Settings
 from wan_lora_studio.units import in_gb, in_time
@@ -63,6 +63,9 @@ def _check(arguments: argparse.Namespace, settings: Settings) -> int:
 
 def _told(row: ModelRow) -> list[str]:
     lines = [f"{row.title}: {STATES[row.state]}", f"Folder:   {row.folder}"]
+    if row.verdict is not None:
+        lines.append(f"Memory:   {_memory(row.verdict)}")
+        lines.append(f"Verdict:  {row.verdict.words}")
     if row.state == "here":
         return [*lines, f"On disk:  {in_gb(row.size)}"]
     if row.size_whole is not None and row.to_fetch is not None:
@@ -72,6 +75,11 @@ def _told(row: ModelRow) -> list[str]:
     if row.repos:
         lines.append(f"'{COMMAND} models download {row.name}' gets it.")
     return lines
+
+
+def _memory(verdict: Verdict) -> str:
+    on_gpu = f"{in_gb(verdict.gpu)} on the GPU, " if verdict.gpu else ""
+    return f"{on_gpu}{in_gb(verdict.memory)} of the computer's own"
 
 
 def _download(arguments: argparse.Namespace, settings: Settings) -> int:

@@ -28,6 +28,7 @@ from wan_lora_studio.ui.http.cpu_use import CpuMeter
 from wan_lora_studio.ui.http.diagnostics import create_diagnostics_router
 from wan_lora_studio.ui.http.health import create_health_router
 from wan_lora_studio.ui.http.jobs import create_job_router
+from wan_lora_studio.ui.http.measured_times import MeasuredTimes
 from wan_lora_studio.ui.http.models import create_model_router
 from wan_lora_studio.ui.http.restore import create_restore_router
 from wan_lora_studio.ui.http.results import create_result_router
@@ -59,7 +60,8 @@ def build_api(
     copies = Copies(settings)
     housekeeping = Housekeeping(settings, queue, results, pictures, copies)
     cpu = CpuMeter()
-    models = ModelList(settings, ModelDownloads(settings))
+    times = MeasuredTimes(queue)
+    models = ModelList(settings, ModelDownloads(settings), measured=times.of)
     app = FastAPI(
         title=TITLE,
         description=DESCRIPTION,

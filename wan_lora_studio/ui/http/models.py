@@ -44,6 +44,11 @@ class ModelAnswer(Answer):
     size_whole: int | None = Field(description="Of all its files; null until the hub was asked.")
     to_fetch: int | None = Field(description="Of what is to be downloaded.")
     repos: list[str] = Field(description="Where it comes from; empty if it can't be downloaded.")
+    verdict: str = Field(description="Whether it fits this machine; empty until it was looked at.")
+    fits: bool | None = Field(description="The same; null until then.")
+    gpu: int | None = Field(description="GPU memory that a run takes, at the size in the verdict.")
+    memory: int | None = Field(description="The same of the computer's own memory.")
+    measured: str = Field(description="How long a video took here; empty if none was made.")
     problem: ErrorDetails | None = Field(
         default=None, description="Why the hub did not say its sizes."
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from wan_lora_studio.lazy_exports import on_first_use
-from wan_lora_studio.wan.memory.footprint import Footprint, Forecast
+from wan_lora_studio.wan.memory.footprint import Footprint, Forecast, tensor_counts
 
 if TYPE_CHECKING:
     from wan_lora_studio.wan.memory.fallbacks import MemoryFallbacks
@@ -30,6 +30,7 @@ __all__ = [
     "foresee",
     "largest",
     "require_possible",
+    "tensor_counts",
     "tiling",
     "usual_placing",
     "warning",

@@ -98,14 +98,29 @@ class Footprint:
     ) -> Footprint:
         """Read from the folder's configurations and file headers; no weights are read. `files` are
         in place of the folder's, by component."""
-        transformer, vae = _config(folder / "transformer"), _config(folder / "vae")
-        heads = int(transformer.get("num_attention_heads", 40))
-        patch = transformer.get("patch_size") or [1, 2, 2]
         counts = {
-            part.name: _counts(part.name, _weight_files(files.get(part.name, part)))
+            part.name: [tensor_counts(path) for path in _weight_files(files.get(part.name, part))]
             for part in sorted(folder.iterdir())
             if part.is_dir()
         }
+        configs = {name: _config(folder / name) for name in ("transformer", "vae")}
+        quantised = frozenset(name for name, path in files.items() if is_gguf(path))
+        return cls.of_tensors(counts, configs, precision, quantised)
+
+    @classmethod
+    def of_tensors(
+        cls,
+        tensors: Mapping[str, Sequence[Mapping[str, int]]],
+        configs: Mapping[str, Mapping[str, Any]],
+        precision: Precision = "bf16",
+        quantised: frozenset[str] = frozenset(),
+    ) -> Footprint:
+        """From what each file of a component holds, by the names of its tensors, as `tensor_counts`
+        has it; and the configurations of the transformer and of the decoder (`vae`)."""
+        transformer, vae = configs.get("transformer", {}), configs.get("vae", {})
+        heads = int(transformer.get("num_attention_heads", 40))
+        patch = transformer.get("patch_size") or [1, 2, 2]
+        counts = {name: _summed(name, held) for name, held in tensors.items()}
         return cls(
             {name: whole for name, (whole, _) in counts.items()},
             heads * int(transformer.get("attention_head_dim", 128)),
@@ -114,7 +129,7 @@ class Footprint:
             DECODE_PER_PATCHED_PIXEL if (vae.get("patch_size") or 1) > 1 else DECODE_PER_PIXEL,
             {name: part for name, (_, part) in counts.items()},
             precision != "bf16",
-            frozenset(name for name, path in files.items() if is_gguf(path)),
+            quantised,
         )
 
     def weights(self, width_bytes: int) -> dict[str, int]:
@@ -347,27 +362,24 @@ def _weight_files(place: Path) -> list[Path]:
     return [path for path in paths if path.suffix in WEIGHT_SUFFIXES and path.is_file()]
 
 
-def _tensor_counts(path: Path) -> dict[str, int]:
-    """How many numbers each tensor has; of a GGUF file, how many bytes."""
-    if is_gguf(path):
-        return {name: tensor.size for name, tensor in read_gguf_header(path).tensors.items()}
-    return {name: prod(entry.shape) for name, entry in read_header(path).tensors.items()}
+def tensor_counts(path: Path) -> dict[str, int]:
+    """How many numbers each tensor of a weight file has; of a GGUF file, how many bytes. Half of
+    the file's bytes under no name where it can't be told, as of pickles of bf16."""
+    try:
+        if is_gguf(path):
+            return {name: tensor.size for name, tensor in read_gguf_header(path).tensors.items()}
+        return {name: prod(entry.shape) for name, entry in read_header(path).tensors.items()}
+    except (LoRAError, ModelLoadError):
+        return {"": path.stat().st_size // 2}
 
 
-def _counts(component: str, paths: Iterable[Path]) -> tuple[int, int]:
-    """How many numbers a component's weight files hold, half of the bytes where it can't be told
-    (pickles of bf16); and how many are needed at once where they are streamed: those outside of
-    blocks and two blocks, or all of the decoder, or two of the largest tensors of another part.
-    Of GGUF files bytes are counted."""
+def _summed(component: str, files: Iterable[Mapping[str, int]]) -> tuple[int, int]:
+    """What a component's files hold, and what of it is needed at once where it is streamed: what is
+    outside of blocks and two blocks, or all of the decoder, or two of the largest tensors of
+    another part."""
     total = outside = largest = 0
     blocks: dict[str, int] = defaultdict(int)
-    for path in paths:
-        try:
-            counts = _tensor_counts(path)
-        except (LoRAError, ModelLoadError):
-            total += path.stat().st_size // 2
-            largest = total
-            continue
+    for counts in files:
         for name, count in counts.items():
             total, largest = total + count, max(largest, count)
             if block := BLOCK.search(name):

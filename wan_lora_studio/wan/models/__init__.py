@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from wan_lora_studio.lazy_exports import on_first_use
-from wan_lora_studio.wan.models.gguf_header import is_gguf, read_gguf_header
+from wan_lora_studio.wan.models.gguf_header import gguf_header_in, is_gguf, read_gguf_header
 from wan_lora_studio.wan.models.host_memory import HostMemory
 from wan_lora_studio.wan.models.identity import LATENT_COLOURS, PROMPT_WORDS, installed_fingerprint
 from wan_lora_studio.wan.models.needs import ORDER, Decoding, Needs, Offload
@@ -52,6 +52,7 @@ __all__ = [
     "choose_device",
     "decoding_for",
     "free_memory",
+    "gguf_header_in",
     "installed_fingerprint",
     "is_gguf",
     "is_out_of_memory",

@@ -15,10 +15,10 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from io import BufferedReader
+from io import BytesIO
 from math import prod
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from wan_lora_studio.errors import LoRAError
 from wan_lora_studio.lora.files import open_regular
@@ -85,9 +85,15 @@ def read_gguf_header(path: Path) -> GGUFHeader:
     """Read and check the header. Raises ModelLoadError with one message per way of being wrong."""
     try:
         with os.fdopen(open_regular(path), "rb") as file:
-            return _Reader(path, file).header()
+            return _Reader(path, file, os.fstat(file.fileno()).st_size).header()
     except LoRAError as error:
         raise unusable(path, error.message.rstrip(".")) from error
+
+
+def gguf_header_in(start: bytes, name: str, size: int) -> GGUFHeader:
+    """The header of a file that lies elsewhere, by its first bytes and its size. Raises as
+    `read_gguf_header`, also where the header goes on after these bytes."""
+    return _Reader(Path(name), BytesIO(start), size, len(start)).header()
 
 
 class _Entry(NamedTuple):
@@ -100,9 +106,10 @@ class _Entry(NamedTuple):
 
 
 class _Reader:
-    def __init__(self, path: Path, file: BufferedReader) -> None:
+    def __init__(self, path: Path, file: BinaryIO, size: int, there: int | None = None) -> None:
+        """`size` is the file's, `there` how much of it can be read, if not all."""
         self._path, self._file = path, file
-        self._size = os.fstat(file.fileno()).st_size
+        self._size, self._there = size, size if there is None else there
         self._at = 0
         self._texts = 0
 
@@ -246,10 +253,10 @@ class _Reader:
         self._at += length
 
     def _require(self, length: int) -> None:
-        if self._at + length > self._size:
+        if self._at + length > self._there:
             raise unusable(
                 self._path,
-                f"the file is cut short: its header needs more than its {self._size} bytes",
+                f"the file is cut short: its header needs more than its {self._there} bytes",
                 "Download it again.",
             )
 

@@ -51,7 +51,7 @@ function update(element, parts, row) {
   element.dataset.state = row.state;
   parts.title.textContent = row.title;
   parts.state.textContent = STATES[row.state];
-  say(parts.verdict, row.verdict ?? "");
+  say(parts.verdict, [row.verdict, row.measured].filter(Boolean).join(" "));
   say(parts.facts, facts(row));
   showProgress(parts, row);
   const unknown = row.problem && { message: row.problem.message, suggestions: [] };

@@ -57,16 +57,18 @@ function showLeftOut(box) {
   );
 }
 
-/** Of models that are not here the hub knows the sizes; one after the other, and no more once it
- * cannot be reached. */
+/** What each takes, one after the other. Of those that are not here the hub is asked, and no more
+ * once it cannot be reached. */
 async function askSizes() {
   const unknown = models.rows.filter(
-    (row) => row.state !== "here" && row.size_whole === null && row.repos.length,
+    (row) => !row.verdict && (row.state === "here" || row.repos.length),
   );
-  for (const { name } of unknown) {
+  let silent = false;
+  for (const { name, state } of unknown) {
+    if (silent && state !== "here") continue;
     try {
       const { problem } = await models.look(name);
-      if (["network", "offline"].includes(problem?.context?.reason)) return;
+      silent ||= ["network", "offline"].includes(problem?.context?.reason);
     } catch {
       return; // the status line says that the server is gone
     }
