@@ -1,4 +1,5 @@
 /** Models that are not here: marked in the list of models, and said before Generate. */
+import { ApiError } from "../../../lora_ui/assets/kit/api.js";
 import { el } from "../../../lora_ui/assets/kit/dom.js";
 import { bytes } from "../../../lora_ui/assets/kit/format.js";
 import { form } from "../../../lora_ui/assets/model/form.js";
@@ -33,7 +34,7 @@ export function missingModel(name) {
   const suggestions = row.repos.length
     ? ["Download it on the Models tab, or choose another model."]
     : ["Put its folder where the Models tab says, or choose another model."];
-  return { message: words(row), suggestions };
+  return new ApiError({ category: "model", message: words(row), suggestions });
 }
 
 function isMissing(row) {
