@@ -84,7 +84,7 @@ def test_a_model_is_chosen_got_and_removed(page: Page, hub: FakeHub) -> None:
     expect(notice).to_be_visible()
     write_prompt(page, "a red circle")
     page.locator("#generate-button").click()
-    expect(page.locator(".run-problem")).to_contain_text("is not here")
+    expect(page.locator("#model .field-problem")).to_contain_text("is not here")
     assert hub.asked == [] or hub.asked[-1].path == "model_index.json", "choosing gets nothing"
 
     button(notice, "Open models").click()

@@ -31,10 +31,12 @@ export function createModelNotice() {
 export function missingModel(name) {
   const row = models.get(name);
   if (!isMissing(row)) return null;
-  const suggestions = row.repos.length
-    ? ["Download it on the Models tab, or choose another model."]
-    : ["Put its folder where the Models tab says, or choose another model."];
-  return new ApiError({ category: "model", message: words(row), suggestions });
+  const next = row.repos.length
+    ? "Download it on the Models tab, or choose another model."
+    : "Put its folder where the Models tab says, or choose another model.";
+  const message = words(row);
+  const context = { fields: { model_type: `${message} ${next}` } };
+  return new ApiError({ category: "model", message, suggestions: [next], context });
 }
 
 function isMissing(row) {
