@@ -98,3 +98,9 @@ def test_one_that_is_nowhere_would_go_into_the_folder_of_its_repository(tmp_path
 def test_a_path_counts_from_the_models_folder(tmp_path: Path) -> None:
     found = settings_with(tmp_path, "folder/high.safetensors").weight_files("own")
     assert found == {"transformer": tmp_path / "models/folder/high.safetensors"}
+
+
+@pytest.mark.parametrize("written", ["x" * 300 + ".gguf", f"own/name:{'x' * 300}.gguf"])
+def test_what_can_be_no_file_here_is_not_there(tmp_path: Path, written: str) -> None:
+    (path,) = settings_with(tmp_path, written).weight_files("own").values()
+    assert path.parent.is_relative_to(tmp_path)

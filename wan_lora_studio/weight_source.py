@@ -45,15 +45,23 @@ class WeightSource:
         and in the hub's cache at last.
         """
         for place in self.places(models_dir):
-            if place.exists():
+            if is_there(place):
                 return place
         if self.repo is None:
             return None
         for folder in others:
             for name in (self.path, PurePosixPath(self.path).name):
-                if (folder / name).is_file():
+                if is_there(folder / name):
                     return folder / name
         from huggingface_hub import try_to_load_from_cache
 
         cached = try_to_load_from_cache(self.repo, self.path)
         return Path(cached) if isinstance(cached, str) else None
+
+
+def is_there(path: Path) -> bool:
+    """False also for what this user may not look at, and for what can be no path here."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False

@@ -21,6 +21,7 @@ from wan_lora_studio.filesystem import replace
 from wan_lora_studio.untrusted_json import UntrustedJSONError, read_object
 from wan_lora_studio.wan.found_models.headers import SUFFIXES, shards_of, tensors_of
 from wan_lora_studio.wan.found_models.recognition import Recognised, recognised
+from wan_lora_studio.weight_source import is_there
 
 MAX_FILES = 5000  # that are looked at, in all folders together
 MAX_DEPTH = 4  # of folders below the one that is named
@@ -92,10 +93,10 @@ def _places(folders: tuple[Path, ...]) -> Iterator[Path]:
 
 
 def _within(folder: Path, depth: int) -> Iterator[Path]:
-    if (folder / SHARDS).is_file():
+    if is_there(folder / SHARDS):
         yield folder
         return
-    if (folder / INDEX).is_file():
+    if is_there(folder / INDEX):
         return  # a diffusers folder, which is the path of a row
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
@@ -126,7 +127,7 @@ def _stamp(path: Path) -> tuple[int, int] | None:
         stats = [part.stat() for part in parts]
     except (OSError, ModelLoadError):
         # Its header says what is wrong, unless it is gone.
-        return (0, 0) if path.exists() else None
+        return (0, 0) if is_there(path) else None
     size = sum(stat.st_size for stat in stats)
     return None if size < SMALLEST else (size, max(stat.st_mtime_ns for stat in stats))
 
