@@ -11,6 +11,7 @@ import { connectionNote, createLibrary } from "./library/grid.js";
 import { connectKeys } from "./library/grid_keys.js";
 import { isPicture, setThumbnail } from "./library/thumbnails.js";
 import { showTrash } from "./library/trash.js";
+import { connectAddress } from "./library/view_address.js";
 import { createWorkerPanel } from "./library/worker_panel.js";
 import { marks } from "./model/marked.js";
 import { store } from "./model/store.js";
@@ -42,6 +43,7 @@ export function mount({ element, options }) {
       el("p", { text: "Drop files or folders to upload them" }),
     ),
   );
+  connectAddress();
   connectKeys(element, library, (action, name) => act(action, name, library.grid));
   acceptDrops(element, (files, target) => takeDrop(files, target, uploads), {
     inside: store.hosted,

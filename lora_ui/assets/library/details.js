@@ -3,6 +3,7 @@
 import { openDialog } from "../kit/dialogs.js";
 import { actionButton, el, icon } from "../kit/dom.js";
 import { strength as strengthText } from "../kit/format.js";
+import { pageAddress } from "../kit/page_address.js";
 import { toastError } from "../kit/toasts.js";
 import { expertQuestion, pairWith } from "../model/expert_question.js";
 import * as library from "../model/library_api.js";
@@ -22,9 +23,17 @@ import { fileSection } from "./details_file.js";
 import { usesSection } from "./details_uses.js";
 import { editDetails } from "./edit_form.js";
 
+/** The dialog of the LoRA that is shown, and its name. */
+const shown = { dialog: null, name: null };
+
+export function closeDetails() {
+  shown.dialog?.close();
+}
+
 export async function showDetails(name) {
   const card = store.byName.get(name);
-  if (!card) return;
+  if (!card || (shown.name === name && shown.dialog?.open)) return;
+  closeDetails();
   const body = el(
     "div",
     { class: "details" },
@@ -32,6 +41,9 @@ export async function showDetails(name) {
     el("p", { class: "muted", text: "Reading the file" }),
   );
   const dialog = openDialog(titleOf(card), body, { className: "dialog-sheet" });
+  Object.assign(shown, { dialog, name });
+  const left = pageAddress.open("lora", name);
+  dialog.addEventListener("close", () => left());
   let drawn = null;
   const draw = async () => {
     try {

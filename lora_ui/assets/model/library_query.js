@@ -75,6 +75,30 @@ class LibraryQuery extends EventTarget {
     return JSON.stringify(this.#filters());
   }
 
+  /** Everything but the usual, as the text of an address. */
+  get written() {
+    const params = new URLSearchParams();
+    if (this.text.trim()) params.set("q", this.text.trim());
+    if (this.sort !== "name") params.set("sort", this.sort);
+    if (this.folder !== null) params.set("folder", this.folder);
+    for (const name of SETS) for (const value of this[name]) params.append(name, value);
+    for (const name of FLAGS) if (this[name]) params.set(name, "1");
+    return params.toString();
+  }
+
+  /** Ask for what such a text says; what it knows nothing of is left out. */
+  read(text) {
+    const params = new URLSearchParams(text);
+    for (const name of SETS) this[name] = new Set(params.getAll(name));
+    for (const name of FLAGS) this[name] = params.get(name) === "1";
+    const sort = params.get("sort");
+    this.set({
+      text: params.get("q") ?? "",
+      sort: Object.hasOwn(SORTS, sort ?? "") ? sort : "name",
+      folder: params.get("folder"),
+    });
+  }
+
   #filters() {
     const plain = { folder: this.folder };
     for (const name of SETS) plain[name] = [...this[name]];

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -54,6 +55,25 @@ def test_a_pick_and_a_strength_stay_with_their_library(host: Host, visit: Visit)
     pick(first, "golden_hour", on=False)
     expect_picked(first, {})
     expect_picked(second, {"golden_hour": 0.9})
+
+
+def test_each_has_its_own_keys_in_the_address_of_the_hosts_page(host: Host, visit: Visit) -> None:
+    page = visit(f"{host.address}#place=here")
+    first, second = both(page)
+    first.locator(".grid-search").fill("motion")
+    expect(page).to_have_url(re.compile(r"#place=here&lorasFilter-first-\w+=q%3Dmotion$"))
+    card(second, "golden_hour").locator(".card-menu").click()
+    page.get_by_role("menuitem", name="Details", exact=True).click()
+    ours = r"lorasFilter-first-\w+=q%3Dmotion&lora-second-\w+=golden_hour"
+    named = re.compile(rf"#place=here&{ours}$")
+    expect(page).to_have_url(named)
+    page.reload()
+    expect(page.get_by_role("dialog")).to_be_visible()
+    expect(first.locator(".grid-search")).to_have_value("motion")
+    expect(second.locator(".grid-search")).to_have_value("")
+    page.go_back()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(first.locator(".grid-search")).to_have_value("motion")
 
 
 def test_an_upload_goes_into_its_library_alone(

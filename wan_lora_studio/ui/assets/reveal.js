@@ -2,12 +2,14 @@
 import { form } from "../../lora_ui/assets/model/form.js";
 import { store } from "../../lora_ui/assets/model/store.js";
 
-/** studio.css shows the page a few seconds later all the same: a form to look at, not to write in. */
-export function showWhenReady() {
+/** studio.css shows the page a few seconds later all the same: a form to look at, not to write in. Calls `then` once it is shown. */
+export function showWhenReady(then) {
   const generation = document.getElementById("generate-columns");
   if (generation) generation.inert = !form.restored;
-  if (isReady()) document.documentElement.classList.add("studio-ready");
-  else requestAnimationFrame(showWhenReady);
+  if (isReady()) {
+    document.documentElement.classList.add("studio-ready");
+    then();
+  } else requestAnimationFrame(() => showWhenReady(then));
 }
 
 function isReady() {

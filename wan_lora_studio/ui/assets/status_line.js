@@ -5,6 +5,7 @@ import { fraction, progressText, workerText } from "./base/job_text.js";
 import { poll } from "./base/poll.js";
 import { connectTabKeys } from "./base/tabs.js";
 import { currentTheme, toggleTheme } from "./base/theme_switch.js";
+import { connectNavigation } from "./navigation.js";
 import { queueButton } from "./queue/queue_panel.js";
 import { showWhenReady } from "./reveal.js";
 import { connectTitle } from "./run/tab_title.js";
@@ -44,7 +45,7 @@ export function mount({ element, options }) {
   guardDrops();
   connectTabKeys();
   connectTitle();
-  showWhenReady();
+  showWhenReady(connectNavigation);
 }
 
 function show(dot, text, bar, titles) {

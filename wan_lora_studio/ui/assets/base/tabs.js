@@ -1,9 +1,14 @@
 /** The page's tabs, which are Gradio's. */
 
+/** `name` is that of the tab, however it is written: Gallery, gallery. */
 export function openTab(name) {
   const tabs = [...document.querySelectorAll('#studio-tabs [role="tab"]')];
-  const tab = tabs.find((item) => item.textContent.trim() === name);
+  const tab = tabs.find((item) => tabName(item) === name.toLowerCase());
   if (tab && tab.getAttribute("aria-selected") !== "true") tab.click();
+}
+
+export function tabName(tab) {
+  return tab.textContent.trim().toLowerCase();
 }
 
 /** Let the arrow keys go from tab to tab, as they do in every list of tabs but Gradio's. */

@@ -2,6 +2,7 @@
 import { connection } from "../../../lora_ui/assets/kit/api.js";
 import { actionButton, delegate, el, icon } from "../../../lora_ui/assets/kit/dom.js";
 import { plural } from "../../../lora_ui/assets/kit/format.js";
+import { pageAddress } from "../../../lora_ui/assets/kit/page_address.js";
 import { poll } from "../base/poll.js";
 import { compareResults } from "./compare_results.js";
 import { openTrash } from "./gallery_trash.js";
@@ -103,8 +104,28 @@ function connect(view, options) {
   view.compare.addEventListener("click", () => compareResults(view.chosen));
   results.addEventListener("list", () => draw(view));
   results.addEventListener("filters", () => drawFilters(view, options.models));
+  const asked = () => pageAddress.get("galleryFilter") ?? "";
+  const follow = () => {
+    if (asked() !== results.written) results.show(asked());
+    showQuery(view);
+  };
+  pageAddress.addEventListener("change", follow);
   drawFilters(view, options.models);
+  follow();
   delegate(view.list, "click", (target, event) => act(view, target, event));
+}
+
+/** The fields show what is asked for, also where the address said it. */
+function showQuery(view) {
+  const { q, favourite, ...chosen } = results.query;
+  if (view.search.value.trim() !== q) view.search.value = q;
+  view.favourite.setAttribute("aria-pressed", String(favourite === "true"));
+  for (const [name, select] of Object.entries(view.selects)) {
+    if (![...select.options].some(({ value }) => value === chosen[name])) {
+      select.append(el("option", { value: chosen[name], text: chosen[name] }));
+    }
+    select.value = chosen[name];
+  }
 }
 
 function act(view, target, { detail }) {

@@ -1,5 +1,6 @@
 /** The results that the gallery shows: fetched page by page, and again when they changed. */
 import { request } from "../../../lora_ui/assets/kit/api.js";
+import { pageAddress } from "../../../lora_ui/assets/kit/page_address.js";
 
 const PAGE = 48;
 const MOST = 200;
@@ -17,6 +18,19 @@ class Results extends EventTarget {
   #revision = null;
   #turn = 0;
 
+  /** The query as the text of an address. */
+  get written() {
+    const asked = Object.entries(this.query).filter(([, value]) => value);
+    return new URLSearchParams(asked).toString();
+  }
+
+  /** Ask for what such a text says. */
+  show(text) {
+    const params = new URLSearchParams(text);
+    const names = Object.keys(this.query);
+    return this.search(Object.fromEntries(names.map((name) => [name, params.get(name) ?? ""])));
+  }
+
   get more() {
     return this.#next !== null;
   }
@@ -28,6 +42,7 @@ class Results extends EventTarget {
   /** Show what matches `changes` to the query. */
   search(changes = {}) {
     Object.assign(this.query, changes);
+    pageAddress.set({ galleryFilter: this.written });
     return this.#read("", PAGE);
   }
 

@@ -3,6 +3,8 @@ import { address, request } from "../../../lora_ui/assets/kit/api.js";
 import { openDialog } from "../../../lora_ui/assets/kit/dialogs.js";
 import { el, icon } from "../../../lora_ui/assets/kit/dom.js";
 import { plural } from "../../../lora_ui/assets/kit/format.js";
+import { pageAddress } from "../../../lora_ui/assets/kit/page_address.js";
+import { toastError } from "../../../lora_ui/assets/kit/toasts.js";
 import { store } from "../../../lora_ui/assets/model/store.js";
 import { pictureInput } from "../inputs/picture.js";
 import { loraReports, remarks, timingText } from "./result.js";
@@ -16,9 +18,30 @@ import {
 } from "./result_actions.js";
 import { results } from "./results.js";
 
-export function openViewer(id) {
+/** The viewer that is open. */
+const opened = { view: null };
+
+export function closeViewer() {
+  opened.view?.dialog.close();
+}
+
+/** Show a video; one that the gallery does not list, such as a link's, is asked for. */
+export async function openViewer(id) {
+  if (opened.view?.id === id && opened.view.dialog.open) return;
+  closeViewer();
+  let single = null;
+  if (!results.items.some((item) => item.id === id)) {
+    try {
+      single = await request("GET", `api/results/${encodeURIComponent(id)}`);
+    } catch (error) {
+      toastError(error);
+      pageAddress.set({ video: null });
+      return;
+    }
+  }
   const view = {
     id,
+    single,
     stage: el("div", { class: "viewer-stage" }),
     about: el("div", { class: "viewer-about" }),
     previous: stepButton("Newer video", "previous"),
@@ -39,7 +62,12 @@ export function openViewer(id) {
     event.preventDefault();
     step(view, move);
   });
-  view.dialog.addEventListener("close", () => view.stage.replaceChildren());
+  opened.view = view;
+  const left = pageAddress.open("video", id);
+  view.dialog.addEventListener("close", () => {
+    view.stage.replaceChildren();
+    left(view.id);
+  });
   show(view);
 }
 
@@ -59,18 +87,20 @@ function step(view, by) {
   const found = results.items[shown(view) + by];
   if (!found) return;
   view.id = found.id;
+  pageAddress.set({ video: found.id });
   show(view);
 }
 
 function show(view) {
   const index = shown(view);
-  const result = results.items[index];
+  const result = results.items[index] ?? (view.single?.id === view.id ? view.single : null);
   if (!result) {
+    pageAddress.set({ video: null });
     view.dialog.close();
     return;
   }
-  view.previous.disabled = index === 0;
-  view.next.disabled = index === results.items.length - 1;
+  view.previous.disabled = index <= 0;
+  view.next.disabled = index === -1 || index === results.items.length - 1;
   if (index > results.items.length - 5) results.readMore();
   const video = player(result);
   view.stage.style.aspectRatio = `${result.width || 16} / ${result.height || 9}`;
@@ -123,8 +153,10 @@ function buttons(view, result, video) {
     if (detail > 1) return; // a double click is meant for this video, not also for the next one
     const index = shown(view);
     if (!(await deleteResult(result))) return;
+    view.single = null;
     const next = results.items[index] ?? results.items[index - 1];
     view.id = next?.id;
+    if (next) pageAddress.set({ video: next.id });
     show(view);
   });
   remove.classList.add("button-danger");

@@ -1,0 +1,32 @@
+/** Navigation: the tab and the video that the page's address names. */
+import { pageAddress } from "../../lora_ui/assets/kit/page_address.js";
+import { openTab, tabName } from "./base/tabs.js";
+import { closeViewer, openViewer } from "./results/viewer.js";
+
+const SELECTED = '#studio-tabs [role="tab"][aria-selected="true"]';
+
+/** Restore what the address names once the page is there, and keep it up to date. */
+export function connectNavigation() {
+  const show = () => {
+    openTab(pageAddress.get("tab") ?? "generate");
+    const video = pageAddress.get("video");
+    if (video === null) closeViewer();
+    else openViewer(video);
+  };
+  const chosen = (tab) => {
+    const name = tab ? tabName(tab) : "";
+    if (!name || name === pageAddress.get("tab")) return;
+    pageAddress.set({ tab: name, lora: null, video: null }, { push: true });
+  };
+  document.addEventListener("click", ({ target }) => {
+    if (!(target instanceof Element)) return;
+    const tab = target.closest('#studio-tabs [role="tab"]');
+    if (tab) chosen(tab);
+    else if (target.closest("#studio-tabs > .tab-wrapper")) {
+      // In the menu of the tabs that have no room.
+      requestAnimationFrame(() => chosen(document.querySelector(SELECTED)));
+    }
+  });
+  pageAddress.addEventListener("change", show);
+  if (pageAddress.get("tab") !== "generate") show();
+}
