@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +118,37 @@ def test_delete_and_undo(gallery: Page, app: App) -> None:
     assert (app.outputs / "fox1.mp4").exists()
 
 
+def test_many_are_selected_saved_and_deleted_with_one_undo(gallery: Page, app: App) -> None:
+    search(gallery, "quick fox", "fox1", "fox2")
+    expect(gallery.locator(".result-day")).to_have_text(["Today"])
+    bar = gallery.get_by_role("toolbar", name="Selected videos")
+    expect(bar).to_be_hidden()
+    gallery.locator(".result").first.get_by_role("button", name="Select").click()
+    expect(bar).to_contain_text("1 video selected")
+    expect(bar.get_by_role("button", name="Compare")).to_be_hidden()
+    last = gallery.locator(".result").last.get_by_role("button", name="Select")
+    last.click(modifiers=["Shift"])
+    expect(bar).to_contain_text("2 videos selected")
+    with gallery.expect_download() as saved:
+        bar.get_by_role("button", name="Save as ZIP").click()
+    with zipfile.ZipFile(saved.value.path()) as archive:
+        assert sorted(archive.namelist()) == ["fox1.mp4", "fox2.mp4"]
+        assert archive.read("fox1.mp4") == (app.outputs / "fox1.mp4").read_bytes()
+    bar.get_by_role("button", name="Add to set").click()
+    gallery.get_by_label("Name of the set").fill("of foxes")
+    gallery.get_by_role("button", name="Add", exact=True).click()
+    expect(gallery.locator(".toast").last).to_have_text("1 LoRA added to the set of foxes.")
+    sets = get_json(f"{app.address}api/sets")["sets"]
+    (made,) = [each["loras"] for each in sets if each["name"] == "of foxes"]
+    assert [(lora["name"], lora["strength"]) for lora in made] == [(DEMO_LORA, 0.6)]
+    bar.get_by_role("button", name="Delete").click()
+    expect(gallery.locator(".result")).to_have_count(0)
+    expect(bar).to_be_hidden()
+    toast = gallery.locator(".toast").filter(has_text="2 videos deleted.")
+    toast.get_by_role("button", name="Undo").click()
+    expect(gallery.locator(".result")).to_have_count(2)
+
+
 def test_the_second_click_of_two_deletes_nothing_more(gallery: Page, app: App) -> None:
     search(gallery, "quick fox", "fox1", "fox2")
     first = gallery.locator(".result").first
@@ -175,7 +207,7 @@ def test_deleted_videos_wait_in_the_trash(gallery: Page, app: App) -> None:
 def test_two_videos_are_compared_frame_by_frame(gallery: Page) -> None:
     search(gallery, "quick fox", "fox1", "fox2")
     for name in ("fox1", "fox2"):
-        card(gallery, name).locator('[data-action="compare"]').click()
+        card(gallery, name).get_by_role("button", name="Select").click()
     gallery.get_by_role("button", name="Compare", exact=True).click()
     dialog = gallery.get_by_role("dialog")
     frame = dialog.locator(".compare-frame")

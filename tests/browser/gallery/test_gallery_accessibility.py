@@ -61,8 +61,8 @@ def test_nothing_serious_in_the_gallery_and_its_dialogs(page: Page, axe: str, th
     first, second = (page.locator(f'.result[data-id="{name}"]') for name in ("acc1", "acc2"))
     first.locator('[data-action="favourite"]').click()
     for result in (first, second):
-        result.locator('[data-action="compare"]').click()
-    expect(page.get_by_text("Two videos are chosen.")).to_be_visible()
+        result.locator('[data-action="select"]').click()
+    expect(page.get_by_text("2 videos selected")).to_be_visible()
     found["gallery"] = serious_findings(page, axe)
     look("comparison", page.get_by_role("button", name="Compare", exact=True))
     leave()

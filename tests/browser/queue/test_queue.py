@@ -151,6 +151,20 @@ def test_a_batch_shows_its_videos_as_they_come(page: Page, app: App) -> None:
     expect(page.locator(".part-video[src*='/video']")).to_have_count(2)
 
 
+def test_a_finished_row_has_its_picture_and_opens_its_video(page: Page, app: App) -> None:
+    job_id = submit(page, app)
+    expect(page.locator(f'.run-video[src*="{job_id}"]')).to_be_visible(timeout=VIDEO_MS)
+    open_queue(page)
+    finished = row(page, job_id)
+    expect(finished.get_by_role("button", name="Remove from the list")).to_have_text("Remove")
+    finished.get_by_role("button", name="Open the video").click()
+    dialog = page.get_by_role("dialog", name="Video", exact=True)
+    expect(dialog.locator(f"video[src*='{job_id}']")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+    expect(finished).to_be_visible()
+
+
 def test_two_browsers_and_a_reload_see_the_same(page: Page, app: App, browser: Browser) -> None:
     post(page, app, "api/queue/pause")
     job_id = submit(page, app)

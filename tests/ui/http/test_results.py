@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -362,3 +363,20 @@ def test_a_picture_that_cannot_be_stored_is_told_in_words(
     answer = client.put("/api/pictures", content=png((20, 40)))
     assert answer.status_code == 503
     assert answer.json()["error"]["message"].startswith("The picture could not be stored")
+
+
+def test_several_videos_come_as_one_archive(client: TestClient, settings: Settings) -> None:
+    outputs = settings.outputs_dir
+    for place, name in (("a", "one"), ("b", "two"), ("b/c", "one")):
+        (outputs / place).mkdir(parents=True, exist_ok=True)
+        write_video(outputs / place, name, metadata(id=f"{place}-{name}".replace("/", "-")))
+    ids = ["a-one", "b-two", "b-c-one"]
+    answer = client.get("/api/results/archive", params={"id": ids})
+    assert answer.status_code == 200
+    assert "attachment" in answer.headers["content-disposition"]
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+        assert archive.testzip() is None
+        assert archive.namelist() == ["one.mp4", "two.mp4", "one-2.mp4"]
+        assert archive.read("one-2.mp4") == (outputs / "b" / "c" / "one.mp4").read_bytes()
+    gone = client.get("/api/results/archive", params={"id": ["a-one", "nothing"]})
+    assert gone.status_code == 404

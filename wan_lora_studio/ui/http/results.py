@@ -16,6 +16,7 @@ from wan_lora_studio.jobs.queue import JobQueue
 from wan_lora_studio.results import ResultLibrary, ResultQuery
 from wan_lora_studio.ui.forms import Picture, PictureStore
 from wan_lora_studio.ui.http.file_manager import is_local, show_in_folder
+from wan_lora_studio.ui.http.result_archive import zipped
 from wan_lora_studio.ui.http.result_models import (
     Done,
     Favourite,
@@ -27,6 +28,8 @@ from wan_lora_studio.ui.http.result_models import (
 )
 from wan_lora_studio.ui.messages import result_gone
 from wan_lora_studio.wan.lora_manager import LoRAManager
+
+MOST_ARCHIVED = 200
 
 
 def create_result_router(
@@ -61,6 +64,13 @@ def _add_finding(router: APIRouter, results: ResultLibrary, loras: LoRAManager) 
     @router.get("/api/results/filters", summary="What the results can be filtered by")
     def filters() -> Filters:
         return Filters(revision=results.revision(), **results.names())
+
+    @router.get("/api/results/archive", summary="Several videos as one .zip")
+    def archive(
+        ids: Annotated[list[str], Query(alias="id", min_length=1, max_length=MOST_ARCHIVED)],
+    ) -> Response:
+        """Each `id` is a result's. Nothing is sent if one of them is gone."""
+        return zipped([results.video(results.get(result_id)) for result_id in ids])
 
     @router.get("/api/results/{result_id}", summary="One result with its task")
     def details(result_id: str) -> ResultDetails:

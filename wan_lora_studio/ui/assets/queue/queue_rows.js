@@ -30,7 +30,7 @@ const LABELS = {
   duplicate: "Duplicate",
   cancel: "Cancel",
   retry: "Retry",
-  delete: "Delete",
+  delete: "Remove",
 };
 const SAID = {
   cancel: "Cancelled",
@@ -67,7 +67,17 @@ function createRow(job) {
   return el(
     "li",
     { class: "queue-row", dataset: { id: job.id } },
-    el("p", { class: "queue-prompt", text: job.prompt }),
+    el(
+      "div",
+      { class: "queue-head" },
+      el("button", {
+        type: "button",
+        class: "queue-picture",
+        dataset: { action: "open" },
+        hidden: true,
+      }),
+      el("p", { class: "queue-prompt", text: job.prompt }),
+    ),
     el("p", { class: "queue-state" }),
     el("progress", { class: "queue-bar", max: 1, "aria-label": "Progress" }),
     el("p", { class: "queue-error" }),
@@ -77,8 +87,10 @@ function createRow(job) {
 }
 
 function update(row, job, index, count) {
-  const [prompt, state, bar, error, parts, actions] = row.children;
+  const [head, state, bar, error, parts, actions] = row.children;
+  const [picture, prompt] = head.children;
   prompt.textContent = job.prompt;
+  drawPicture(picture, job);
   state.textContent = stateText(job);
   error.textContent = job.state === "cancelled" ? "" : (job.error ?? "");
   error.hidden = error.textContent === "";
@@ -108,6 +120,21 @@ function stateText(job) {
 /** A clock that was set back tells nothing. */
 function took(job) {
   return job.finished >= job.started && seconds(job.finished - job.started);
+}
+
+/** Of a finished video, or of the first one of a batch that is there: it opens the video. */
+function drawPicture(button, job) {
+  const done = job.parts.find((part) => part.state === "done");
+  const id = job.parts.length > 0 ? done?.id : job.state === "done" && job.id;
+  button.hidden = !id;
+  if (!id || button.dataset.video === id) return;
+  button.dataset.video = id;
+  button.setAttribute("aria-label", `Open the video: ${job.prompt}`);
+  const image = el("img", { src: address(`api/results/${id}/poster`), alt: "", loading: "lazy" });
+  image.addEventListener("error", () => {
+    button.hidden = true; // the video was deleted
+  });
+  button.replaceChildren(image);
 }
 
 function drawBar(bar, job) {

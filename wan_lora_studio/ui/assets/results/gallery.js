@@ -4,11 +4,11 @@ import { actionButton, delegate, el, icon } from "../../../lora_ui/assets/kit/do
 import { plural } from "../../../lora_ui/assets/kit/format.js";
 import { pageAddress } from "../../../lora_ui/assets/kit/page_address.js";
 import { poll } from "../base/poll.js";
-import { compareResults } from "./compare_results.js";
 import { openTrash } from "./gallery_trash.js";
 import { deleteResult, markFavourite, reuseResult } from "./result_actions.js";
-import { resultCard, showMarks } from "./result_card.js";
+import { dayOf, resultCard, showMarks } from "./result_card.js";
 import { results } from "./results.js";
+import { createSelectionBar } from "./selection_bar.js";
 import { openViewer } from "./viewer.js";
 
 const CHECK_MS = 5000;
@@ -18,8 +18,12 @@ const DAYS = { "": "Any time", 1: "Today", 7: "Last 7 days", 30: "Last 30 days" 
 
 export function mount({ element, options }) {
   const view = createView(options);
+  view.bar = createSelectionBar(
+    () => view.chosen,
+    () => choose(view, []),
+  );
   element.classList.add("lora-ui", "gallery");
-  element.replaceChildren(view.tools, view.bar, view.empty, view.list, view.more);
+  element.replaceChildren(view.tools, view.bar.element, view.empty, view.list, view.more);
   connect(view, options);
   watch(element, view);
   draw(view);
@@ -32,6 +36,7 @@ function createView(options) {
     empty: el("div", { class: "empty-place gallery-empty" }),
     more: el("button", { type: "button", class: "button gallery-more", text: "Show more" }),
     cards: new Map(),
+    days: new Map(),
     chosen: [],
   };
 }
@@ -57,18 +62,12 @@ function createTools() {
   });
   const trash = actionButton("trash", "Deleted videos", "trash", { class: "icon-button" });
   const count = el("p", { class: "gallery-count muted", role: "status" });
-  const compare = el("button", { type: "button", class: "button button-primary", text: "Compare" });
-  const cancel = el("button", { type: "button", class: "button", text: "Cancel" });
-  const barText = el("p", { role: "status" });
   return {
     search,
     selects,
     favourite,
     trash,
     count,
-    compare,
-    cancel,
-    barText,
     tools: el(
       "div",
       { class: "gallery-tools", role: "search" },
@@ -80,7 +79,6 @@ function createTools() {
       count,
       trash,
     ),
-    bar: el("div", { class: "gallery-bar" }, barText, compare, cancel),
   };
 }
 
@@ -100,8 +98,6 @@ function connect(view, options) {
   });
   view.trash.addEventListener("click", openTrash);
   view.more.addEventListener("click", () => results.readMore());
-  view.cancel.addEventListener("click", () => choose(view, []));
-  view.compare.addEventListener("click", () => compareResults(view.chosen));
   results.addEventListener("list", () => draw(view));
   results.addEventListener("filters", () => drawFilters(view, options.models));
   const asked = () => pageAddress.get("galleryFilter") ?? "";
@@ -128,7 +124,7 @@ function showQuery(view) {
   }
 }
 
-function act(view, target, { detail }) {
+function act(view, target, { detail, shiftKey }) {
   const { id } = target.closest(".result").dataset;
   const result = results.items.find((item) => item.id === id);
   if (!result) return;
@@ -139,8 +135,8 @@ function act(view, target, { detail }) {
     case "favourite":
       markFavourite(result, !result.favourite);
       break;
-    case "compare":
-      toggleChosen(view, result);
+    case "select":
+      toggleChosen(view, result, shiftKey);
       break;
     case "reuse":
       reuseResult(result);
@@ -153,11 +149,20 @@ function act(view, target, { detail }) {
   }
 }
 
-/** The first two that are chosen are compared; a third takes the place of the second. */
-function toggleChosen(view, result) {
+/** With Shift, all from the one that was chosen last. */
+function toggleChosen(view, result, toHere) {
   const others = view.chosen.filter((item) => item.id !== result.id);
   const added = others.length === view.chosen.length;
-  choose(view, added ? [...others.slice(0, 1), result] : others);
+  if (!added) choose(view, others);
+  else if (toHere && others.length > 0) choose(view, [...others, ...between(others, result)]);
+  else choose(view, [...others, result]);
+}
+
+function between(chosen, result) {
+  const place = (id) => results.items.findIndex((item) => item.id === id);
+  const [from, to] = [place(chosen.at(-1).id), place(result.id)].sort((a, b) => a - b);
+  const known = new Set(chosen.map(({ id }) => id));
+  return results.items.slice(Math.max(0, from), to + 1).filter(({ id }) => !known.has(id));
 }
 
 function choose(view, chosen) {
@@ -202,13 +207,36 @@ function draw(view) {
     return item;
   });
   view.cards = new Map(items.map((result, index) => [result.id, cards[index]]));
-  place(view.list, cards);
+  // What is selected is what is still there.
+  const there = new Set(items.map(({ id }) => id));
+  if (loaded && !loading) view.chosen = view.chosen.filter(({ id }) => there.has(id));
+  place(view.list, withDays(view, items, cards));
   view.list.style.setProperty("--poster-ratio", usualRatio(items));
   view.list.setAttribute("aria-busy", String(loading));
   view.more.hidden = !results.more;
   view.count.textContent = loaded && total > 0 ? countText(items.length, total) : "";
-  drawBar(view);
+  view.bar.draw();
   drawEmpty(view);
+}
+
+/** The cards with a heading before the first one of each day. */
+function withDays(view, items, cards) {
+  const nodes = [];
+  let day = "";
+  const headings = new Map();
+  for (const [index, result] of items.entries()) {
+    const now = dayOf(result);
+    if (now !== day) {
+      day = now;
+      const heading =
+        view.days.get(day) ?? el("li", { class: "result-day" }, el("h3", { text: day }));
+      headings.set(day, heading);
+      nodes.push(heading);
+    }
+    nodes.push(cards[index]);
+  }
+  view.days = headings;
+  return nodes;
 }
 
 /** Nodes that are where they should be are left alone, so scrolling and focus stay. */
@@ -232,15 +260,6 @@ function usualRatio(items) {
 function countText(shown, total) {
   const all = plural(total, "video");
   return shown < total ? `${shown} of ${all}` : all;
-}
-
-function drawBar(view) {
-  view.bar.hidden = view.chosen.length === 0;
-  view.compare.disabled = view.chosen.length < 2;
-  view.barText.textContent =
-    view.chosen.length < 2
-      ? "One video is chosen. Choose another to compare it with."
-      : "Two videos are chosen.";
 }
 
 function drawEmpty(view) {

@@ -2,6 +2,7 @@
 import { request, send } from "../../../lora_ui/assets/kit/api.js";
 import { openDialog } from "../../../lora_ui/assets/kit/dialogs.js";
 import { el } from "../../../lora_ui/assets/kit/dom.js";
+import { plural } from "../../../lora_ui/assets/kit/format.js";
 import { toast, toastError } from "../../../lora_ui/assets/kit/toasts.js";
 import { store } from "../../../lora_ui/assets/model/store.js";
 import { openTab } from "../base/tabs.js";
@@ -37,6 +38,30 @@ export async function deleteResult(result) {
     action: { label: "Undo", run: () => undoDelete(result) },
   });
   return true;
+}
+
+/** Delete several; one Undo brings all of them back. */
+export async function deleteResults(chosen) {
+  const gone = [];
+  for (const result of chosen) {
+    if (!(await attempt(() => request("DELETE", path(result))))) continue;
+    gone.push(result);
+    results.drop(result.id);
+  }
+  if (gone.length === 0) return;
+  toast(`${plural(gone.length, "video")} deleted.`, {
+    action: {
+      label: "Undo",
+      run: async () => {
+        const back = [];
+        for (const result of gone) {
+          if (await attempt(() => request("POST", path(result, "/undo")))) back.push(result);
+        }
+        await results.reread();
+        if (back.length > 0) toast(`${plural(back.length, "video")} restored.`);
+      },
+    },
+  });
 }
 
 async function undoDelete(result) {

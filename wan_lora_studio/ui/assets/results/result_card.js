@@ -1,6 +1,6 @@
 /** One result as a card of the gallery: its poster, what it shows, what can be done. */
 import { address } from "../../../lora_ui/assets/kit/api.js";
-import { actionButton, el, icon } from "../../../lora_ui/assets/kit/dom.js";
+import { el, icon } from "../../../lora_ui/assets/kit/dom.js";
 
 export function resultCard(result) {
   const { id } = result;
@@ -24,10 +24,10 @@ export function resultCard(result) {
     el(
       "div",
       { class: "result-actions" },
-      iconButton("favourite", "star"),
-      iconButton("compare", "columns"),
-      iconButton("reuse", "reuse"),
-      actionButton("delete", "", "trash", { class: "icon-button" }),
+      labelled("favourite", "star", "Favourite"),
+      labelled("select", "check", "Select"),
+      labelled("reuse", "reuse", "Reuse"),
+      labelled("delete", "trash", "Delete"),
     ),
   );
   item.querySelector(".result-poster").addEventListener("error", ({ target }) => {
@@ -39,20 +39,25 @@ export function resultCard(result) {
   return item;
 }
 
-/** Favourite and chosen for comparison; the card is not built anew. */
+/** Favourite and selected; the card is not built anew. */
 export function showMarks(item, result, chosen) {
   const title = result.prompt || "Video without a prompt";
   const star = item.querySelector('[data-action="favourite"]');
   star.setAttribute("aria-pressed", String(result.favourite));
   name(item, "favourite", `Favourite: ${title}`);
-  const compare = item.querySelector('[data-action="compare"]');
-  compare.setAttribute("aria-pressed", String(chosen));
-  name(item, "compare", `Compare: ${title}`);
+  const select = item.querySelector('[data-action="select"]');
+  select.setAttribute("aria-pressed", String(chosen));
+  name(item, "select", `Select: ${title}`);
   item.classList.toggle("result-chosen", chosen);
 }
 
-function iconButton(action, glyph) {
-  return el("button", { type: "button", class: "icon-button", dataset: { action } }, icon(glyph));
+function labelled(action, glyph, label) {
+  return el(
+    "button",
+    { type: "button", class: "icon-button icon-labelled", dataset: { action } },
+    icon(glyph),
+    el("span", { text: label }),
+  );
 }
 
 function name(item, action, label) {
@@ -65,20 +70,27 @@ function facts(result) {
   return [when(result.created), ...result.loras].filter(Boolean).join(" · ");
 }
 
-const DAY = 86_400_000;
-const TIME = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
-const DATE = new Intl.DateTimeFormat(undefined, {
+const DAY_NAME = new Intl.DateTimeFormat(undefined, {
+  weekday: "long",
   day: "numeric",
-  month: "short",
+  month: "long",
   year: "numeric",
 });
+const TIME = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
 
-/** "14:05" today, "Yesterday", or the date. */
+/** The day on which it was made, as a heading: "Today", "Yesterday", or the date. */
+export function dayOf(result) {
+  const moment = new Date(result.created * 1000);
+  const day = new Date();
+  if (sameDay(moment, day)) return "Today";
+  day.setDate(day.getDate() - 1);
+  return sameDay(moment, day) ? "Yesterday" : DAY_NAME.format(moment);
+}
+
+function sameDay(one, other) {
+  return one.toDateString() === other.toDateString();
+}
+
 function when(created) {
-  const moment = new Date(created * 1000);
-  const today = new Date();
-  today.setHours(0, 0, 0, 0);
-  if (moment >= today) return TIME.format(moment);
-  if (moment >= today - DAY) return "Yesterday";
-  return DATE.format(moment);
+  return TIME.format(new Date(created * 1000));
 }

@@ -1,0 +1,68 @@
+/** The bar for the videos that are selected in the gallery: what can be done to all of them. */
+import { address } from "../../../lora_ui/assets/kit/api.js";
+import { el, icon } from "../../../lora_ui/assets/kit/dom.js";
+import { plural } from "../../../lora_ui/assets/kit/format.js";
+import { addToSet, lorasOf } from "./add_to_set.js";
+import { compareResults } from "./compare_results.js";
+import { deleteResults } from "./result_actions.js";
+
+const MOST_ZIPPED = 200;
+const APART_MS = 400; // a browser takes downloads that come at once for one
+
+/** `selected()` gives the results, `clear()` selects none. */
+export function createSelectionBar(selected, clear) {
+  const count = el("p", { role: "status" });
+  const compare = button("Compare", "columns", () => compareResults(selected()));
+  const zip = button("Save as ZIP", "save", () => {
+    const url = new URL(address("api/results/archive"));
+    for (const { id } of selected()) url.searchParams.append("id", id);
+    save(url.href);
+  });
+  const each = button("Save", "save", () => saveEach(selected()));
+  const set = button("Add to set", "layers", () => addToSet(selected()));
+  const element = el(
+    "div",
+    { class: "gallery-bar", role: "toolbar", "aria-label": "Selected videos", hidden: true },
+    count,
+    compare,
+    each,
+    zip,
+    set,
+    button("Delete", "trash", async () => {
+      const results = selected();
+      clear();
+      await deleteResults(results);
+    }),
+    button("Clear", "close", clear),
+  );
+  const draw = () => {
+    const { length } = selected();
+    element.hidden = length === 0;
+    count.textContent = `${plural(length, "video")} selected`;
+    compare.hidden = length !== 2;
+    set.hidden = lorasOf(selected()).length === 0;
+    zip.hidden = length < 2 || length > MOST_ZIPPED;
+    each.lastElementChild.textContent = length > 1 ? "Save one by one" : "Save";
+  };
+  return { element, draw };
+}
+
+function button(text, glyph, act) {
+  const made = el("button", { type: "button", class: "button" }, icon(glyph), el("span", { text }));
+  made.addEventListener("click", act);
+  return made;
+}
+
+function saveEach(results) {
+  results.forEach(({ id }, index) => {
+    const url = address(`api/results/${encodeURIComponent(id)}/video`, { download: true });
+    setTimeout(() => save(url), index * APART_MS);
+  });
+}
+
+function save(url) {
+  const link = el("a", { href: url, download: "" });
+  document.body.append(link);
+  link.click();
+  link.remove();
+}
