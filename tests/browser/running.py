@@ -118,7 +118,7 @@ def open_page(page: Page, app: App) -> None:
     page.goto(app.address)
     page.locator("html.studio-ready").wait_for()
     page.locator("#lora-controls .section-title").wait_for()
-    page.locator("#generate-button").wait_for()
+    page.locator("#generate-form").wait_for()
 
 
 def open_tab(page: Page, name: str) -> None:

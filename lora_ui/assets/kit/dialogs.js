@@ -1,12 +1,18 @@
 /** Native dialogs: asking before a deletion, asking for a name, showing a panel. */
 import { actionButton, el } from "./dom.js";
 
+const TYPED =
+  "textarea:not([data-kept], [readonly]), input:is([type=text], [type=number], :not([type])):not([data-kept], [readonly])";
+
+const DISCARDING = ["Discard your changes?", "They are not saved.", "Discard", "Keep editing"];
+
 /** Show a dialog with a title and content; it removes itself once closed. */
 export function openDialog(title, content, { className = "", buttons = [] } = {}) {
   const heading = el("h2", {
     class: "dialog-title",
     id: `dialog-${crypto.randomUUID()}`,
     text: title,
+    title,
   });
   const close = actionButton("close", "Close", "close", { class: "icon-button" });
   const dialog = el(
@@ -18,29 +24,57 @@ export function openDialog(title, content, { className = "", buttons = [] } = {}
   );
   close.addEventListener("click", () => dialog.close());
   dialog.addEventListener("close", () => dialog.remove());
-  closeFromOutside(dialog);
+  const leave = leavingAsks(dialog);
+  closeFromOutside(dialog, leave);
   document.body.append(dialog);
   dialog.showModal();
   return dialog;
 }
 
+/**
+ * Esc, or a click outside, loses no typed text: the user is asked first. Gives what closes the
+ * dialog in this way. A field whose text is kept anyhow says so by `data-kept`.
+ */
+function leavingAsks(dialog) {
+  const before = new Map(); // each field's text when the user came to it
+  dialog.addEventListener("focusin", ({ target }) => {
+    if (target.matches(TYPED) && !before.has(target)) before.set(target, target.value);
+  });
+  const isTyped = () =>
+    [...before].some(
+      ([field, text]) => field.isConnected && field.value.trim() !== "" && field.value !== text,
+    );
+  const leave = async () => {
+    if (!isTyped()) dialog.close();
+    else if (await confirmDialog(...DISCARDING)) dialog.close();
+  };
+  const held = (event) => {
+    if (event.defaultPrevented || !isTyped()) return;
+    event.preventDefault();
+    leave();
+  };
+  dialog.addEventListener("keydown", (event) => event.key === "Escape" && held(event));
+  dialog.addEventListener("cancel", (event) => event.target === dialog && held(event)); // a phone's Back
+  return leave;
+}
+
 /** A click beside the dialog closes it; one that began inside, such as a text selection, does not. */
-function closeFromOutside(dialog) {
+function closeFromOutside(dialog, leave) {
   let outside = false;
   dialog.addEventListener("pointerdown", ({ target }) => {
     outside = target === dialog;
   });
   dialog.addEventListener("click", ({ target }) => {
-    if (outside && target === dialog) dialog.close();
+    if (outside && target === dialog) leave();
   });
 }
 
 /** Ask before something is done; resolves to whether the user agreed. */
-export function confirmDialog(title, text, verb) {
+export function confirmDialog(title, text, verb, keep = "Keep it") {
   const cancel = el("button", {
     type: "button",
     class: "button",
-    text: "Keep it",
+    text: keep,
     autofocus: true,
   });
   const agree = el("button", { type: "button", class: "button button-danger", text: verb });

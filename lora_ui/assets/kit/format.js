@@ -1,5 +1,16 @@
 /** Numbers in human units. */
 
+const formats = new Map();
+
+/** A number as the reader writes it, with so many digits after the point. */
+function written(value, digits) {
+  if (!formats.has(digits)) {
+    const options = { minimumFractionDigits: digits, maximumFractionDigits: digits };
+    formats.set(digits, new Intl.NumberFormat(undefined, options));
+  }
+  return formats.get(digits).format(value);
+}
+
 /** Bytes; the same as in `wan_lora_studio/units.py`. */
 export const MB = 1000000;
 
@@ -13,7 +24,7 @@ export function bytes(count) {
     unit += 1;
   }
   const digits = unit === 0 || Math.abs(value) >= 100 ? 0 : 1;
-  return `${value.toFixed(digits)} ${UNITS[unit]}`;
+  return `${written(value, digits)} ${UNITS[unit]}`;
 }
 
 export function megabytes(count) {
@@ -22,7 +33,7 @@ export function megabytes(count) {
 
 export function seconds(count, digits = 1) {
   const value = Math.max(0, Number(count) || 0);
-  if (value < 10) return `${value.toFixed(digits)} s`;
+  if (value < 10) return `${written(value, digits)} s`;
   if (value < 90) return `${Math.round(value)} s`;
   const minutes = Math.floor(value / 60);
   if (minutes < 60) return `${minutes} min ${Math.round(value % 60)} s`;
@@ -36,5 +47,5 @@ export function strength(value) {
 }
 
 export function plural(count, one, many = `${one}s`) {
-  return `${count} ${count === 1 ? one : many}`;
+  return `${written(count, 0)} ${count === 1 ? one : many}`;
 }

@@ -10,6 +10,9 @@ import { queueButton } from "./queue/queue_panel.js";
 import { showWhenReady } from "./reveal.js";
 import { connectTitle } from "./run/tab_title.js";
 
+/** That of the page's words. */
+const LANGUAGE = "en";
+
 export function mount({ element, options }) {
   const dot = el("span", { class: "status-dot", "aria-hidden": "true" });
   const text = el("span", { class: "status-text" });
@@ -45,7 +48,10 @@ export function mount({ element, options }) {
   guardDrops();
   connectTabKeys();
   connectTitle();
-  showWhenReady(connectNavigation);
+  showWhenReady(() => {
+    document.documentElement.lang = LANGUAGE; // Gradio says the browser's
+    connectNavigation();
+  });
 }
 
 function show(dot, text, bar, titles) {

@@ -52,7 +52,12 @@ export function mount({ element }) {
 
 /** Ask for prompts; all other settings are those of the form. */
 function openPromptList() {
-  const text = el("textarea", { class: "field", id: "prompt-list-text", rows: 9 });
+  const text = el("textarea", {
+    class: "field",
+    id: "prompt-list-text",
+    rows: 9,
+    "data-kept": true,
+  });
   text.value = localStorage.getItem(KEPT) ?? "";
   const note = el("p", { class: "muted", role: "status" });
   const make = el("button", { type: "submit", form: "prompts", class: "button button-primary" });
