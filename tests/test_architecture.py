@@ -53,7 +53,7 @@ ROOMS = {
     " lora.uploads",
     "ui.page": "ui.http ui.forms ui.messages ui.static lora_ui.http lora_ui.lora_tab"
     " lora_ui.generation_controls lora_ui.script_panel lora_ui.static jobs.news jobs.queue"
-    " jobs.job results wan.lora_manager lora.uploads lora.selection",
+    " jobs.job results wan.lora_manager wan.models lora.uploads lora.selection",
     "ui.http": "ui.forms ui.messages ui.static lora_ui.http lora_ui.static jobs.news jobs.queue"
     " jobs.job model_list model_store results wan.lora_manager wan.memory lora.uploads",
     "ui.forms": "ui.messages jobs.queue jobs.job results wan.lora_manager wan.models wan.task"

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
         is_out_of_memory,
         release_memory,
         total_memory,
-        weights_in_memory,
     )
     from wan_lora_studio.wan.models.loading import LoadedModel, ModelManager
     from wan_lora_studio.wan.models.placement import put, release
@@ -66,7 +65,6 @@ __all__ = [
     "total_memory",
     "transformers_in",
     "weight_type",
-    "weights_in_memory",
 ]
 
 __getattr__ = on_first_use(
@@ -84,6 +82,5 @@ __getattr__ = on_first_use(
         "release": "placement",
         "transformers_in": "speed",
         "weight_type": "reading",
-        "weights_in_memory": "device_memory",
     },
 )
