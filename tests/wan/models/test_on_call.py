@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 import torch
 
+from tests.support.machine.full_memory import FullMemory
 from tests.support.machine.pretend_gpu import PretendGPU
 from tests.support.machine.pretend_host import PretendHost
 from tests.support.offloading import moves_make_copies
 from tests.support.studio import Studio, decoded
-from wan_lora_studio.errors import ModelLoadError
+from wan_lora_studio.errors import CancelledByUser, LoRALoadingError, ModelLoadError
 from wan_lora_studio.settings import Precision, Settings
 from wan_lora_studio.wan.models import Offload, Placing
 from wan_lora_studio.wan.models.host_memory import ENCODER_STAYS_FROM, RESERVE
@@ -200,3 +201,63 @@ def test_a_model_that_moves_to_the_gpu_for_good_is_read_at_once(
     again = studio.run(selected_loras={"combined": 0.5}, steps=STEPS)
     assert np.array_equal(decoded(first.video_path), decoded(again.video_path))
     assert {name: bits_of(getattr(model.pipeline, name)) for name in ALL} == weights
+
+
+@pytest.fixture
+def turns(studio_settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Studio:
+    """A copy of the model, on a computer where its experts are in memory in turn."""
+    PretendHost(monkeypatch, RESERVE)
+    folder = tmp_path / "model"
+    shutil.copytree(studio_settings.model_folder("t2v"), folder)
+    row = studio_settings.model("t2v").model_copy(update={"path": str(folder)})
+    return studio_in(studio_settings.model_copy(update={"models": {"t2v": row}}), tmp_path)
+
+
+def test_an_expert_that_is_gone_at_its_turn_ends_the_run_by_its_name(turns: Studio) -> None:
+    folder = turns.settings.model_folder("t2v")
+
+    def lose(progress: Progress) -> None:
+        if progress.message == BOTH_READ[1]:
+            (folder / "transformer_2" / "diffusion_pytorch_model.safetensors").unlink()
+
+    with pytest.raises(ModelLoadError, match="cannot be loaded"):
+        turns.run(selected_loras={"accelerator": 1.0}, steps=STEPS, on_progress=lose)
+    assert turns.models.current is None
+    assert not [path for path in turns.files() if path.suffix == ".mp4"]
+
+
+def test_a_cancel_while_an_expert_would_be_read_stops_the_run(turns: Studio) -> None:
+    fields: dict[str, Any] = {"selected_loras": {"accelerator": 1.0}, "steps": STEPS}
+    clean = turns.run(**fields)
+    told: list[Progress] = []
+
+    def cancelled() -> bool:
+        return any(each.step == 1 for each in told)
+
+    with pytest.raises(CancelledByUser):
+        turns.run(on_progress=told.append, cancel=cancelled, **fields)
+    assert readings(told) == BOTH_READ[:1] and model_of(turns).on_call.here == ()
+    again = turns.run(**fields)
+    assert np.array_equal(decoded(clean.video_path), decoded(again.video_path))
+
+
+def test_memory_that_runs_out_while_an_expert_is_read_costs_another_try(turns: Studio) -> None:
+    fields: dict[str, Any] = {"selected_loras": {"accelerator": 1.0, "lokr": 0.5}, "steps": STEPS}
+    clean = turns.run(**fields)
+    with FullMemory("sample", step=1) as memory:
+        result = turns.run(on_progress=memory.watch, **fields)
+    assert memory.failures == 1
+    assert [measure["action"] for measure in result.recoveries] == ["free_caches"]
+    assert np.array_equal(decoded(clean.video_path), decoded(result.video_path))
+
+
+def test_nothing_is_merged_into_what_does_not_stay(turns: Studio) -> None:
+    pipeline = turns.models.load("t2v").pipeline
+    with turns.loras.applied(pipeline, {"lokr": 1.0}) as stack:
+        assert (stack.mode, stack.loras["lokr"]["mode"]) == ("runtime", "runtime")
+        assert stack.mode_reason == "only one expert's weights are in memory at a time"
+    with (
+        pytest.raises(LoRALoadingError, match="one at a time"),
+        turns.loras.applied(pipeline, {"lokr": 1.0}, "merge"),
+    ):
+        pass
