@@ -38,6 +38,7 @@ class PretendGPU:
         }
         for name, answer in cuda.items():
             monkeypatch.setattr(torch.cuda, name, answer)
+        monkeypatch.setattr(torch.accelerator, "empty_host_cache", lambda: None)
         real_to, real_offload = DiffusionPipeline.to, DiffusionPipeline.enable_model_cpu_offload
 
         def to(pipeline: Any, device: Any, *args: Any, **options: Any) -> Any:

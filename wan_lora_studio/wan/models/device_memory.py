@@ -112,6 +112,7 @@ def release_memory() -> None:
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
+        torch.accelerator.empty_host_cache()  # copies that the GPU could read directly
     if sys.platform == "linux":
         _trim_heap()
 
