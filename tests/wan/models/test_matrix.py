@@ -17,13 +17,16 @@ from PIL import Image
 
 from tests.support.loras import weights as lora_weights
 from tests.support.machine.pretend_gpu import PretendGPU
+from tests.support.machine.pretend_host import PretendHost
+from tests.support.machine.pretend_streams import PretendStreams
 from tests.support.offloading import moves_make_copies, weights_hash
-from tests.support.stored_experts import GGUF, STORAGES, WIDTH, stored_row
+from tests.support.stored_experts import GGUF, NAMES, STORAGES, WIDTH, stored_row
 from tests.support.studio import Studio, decoded
 from tests.support.tiny_models import Kind, tiny_transformer
 from wan_lora_studio.settings import Settings, load_settings
 from wan_lora_studio.wan.generation.video_file import read_metadata
 from wan_lora_studio.wan.models import ModelManager
+from wan_lora_studio.wan.models.host_memory import ENCODER_STAYS_FROM, RESERVE
 
 KINDS: tuple[Kind, ...] = ("t2v", "i2v", "ti2v")
 PLACES = ("model", "group")
@@ -143,3 +146,30 @@ def test_the_video_is_that_of_the_resident_model(
     assert studios[1].models.load(kind).offload == place
     told = read_metadata(Path(results[1].video_path))["environment"]["precision"]
     assert told == (f"gguf {storage}" if storage in GGUF else storage)
+
+
+@pytest.mark.parametrize("storage", ["Q5_K", "int8", pytest.param("fp8", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("place", PLACES)
+def test_so_it_is_where_experts_take_turns_in_memory(
+    storage: str, place: str, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moves_make_copies(monkeypatch)
+    PretendGPU(monkeypatch)
+    PretendStreams(monkeypatch)
+    host = PretendHost(monkeypatch, ENCODER_STAYS_FROM)
+    settings = settings_with(folder, storage, "t2v")
+    studios = []
+    for each in ("none", place):
+        own = settings.model_copy(update={"offload": each, "outputs_dir": tmp_path / each})
+        studios.append(Studio(own, ModelManager(own)))
+        studios[-1].models.load("t2v")
+        host.total = RESERVE
+    for selection in ({}, {"accelerator": 1.0}, {"pair": 0.8}):
+        one, other = (
+            decoded(studio.run(selected_loras=selection, steps=STEPS).video_path)
+            for studio in studios
+        )
+        assert np.array_equal(one, other), selection
+    model = studios[1].models.load("t2v")
+    assert model.offload == place and set(model.on_call.modules) >= set(NAMES)
+    assert model.on_call.here == ()

@@ -90,7 +90,10 @@ class _Quantised:
     def empty(self, folder: Path, storage: Storage) -> Any:
         model, dtype = _model(folder), storage.dtype
         state = self.file.empty(linear_weights(model).__contains__, _types(model, dtype))
-        return _with_blocks(state, folder, dtype, device="meta")
+        found = _with_blocks(state, folder, dtype, device="meta")
+        for own, plain in zip(found.modules(), model.modules(), strict=True):
+            own._buffers.update(plain._buffers)  # which are computed, not read
+        return found
 
 
 def _with_blocks(
