@@ -8,11 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import full_size
 from tests.support import header_only as made
 from wan_lora_studio.errors import SettingsError
+from wan_lora_studio.model_store import row_files
 from wan_lora_studio.settings import Settings
 from wan_lora_studio.wan.found_models import found_models, load_settings
 from wan_lora_studio.wan.found_models.rows import FoundModels
+from wan_lora_studio.wan.memory import Footprint
 
 T2V, I2V = made.transformer("wan2.2-t2v-A14B"), made.transformer("wan2.2-i2v-A14B")
 HIGH, LOW = "transformer", "transformer_2"
@@ -111,6 +114,23 @@ def test_a_folder_that_has_an_encoder_keeps_its_own(tmp_path: Path) -> None:
     rows = settings_of(tmp_path).models
     assert set(rows["Wan2.2-I2V-A14B-Q6_K"].weights) == {HIGH, LOW, "vae"}
     assert set(rows["wan2.2_t2v_14B_bf16"].weights) == {HIGH, LOW, "vae", "text_encoder"}
+
+
+def test_with_the_small_files_of_its_kind_a_found_row_is_whole(tmp_path: Path) -> None:
+    comfy(tmp_path)
+    name = "wan2.2_t2v_14B_bf16"
+    settings = settings_of(tmp_path)
+    assert row_files(settings, name).missing == ("model_index.json",)
+    full_size.install(settings, "t2v-A14B")
+    for file in settings.model_folder(name).rglob("*.safetensors"):
+        file.unlink()
+    settings = settings_of(tmp_path)
+    assert row_files(settings, name).state == "here"
+    assert row_files(settings, "t2v-A14B-fp8").state == "here"
+    assert row_files(settings, "t2v-A14B").state == "partly"
+    found = Footprint.of(settings.model_folder(name), "bf16", settings.weight_files(name))
+    assert found.weights(2)["transformer_2"] == pytest.approx(28.58e9, rel=0.01)
+    assert found.weights(2)["text_encoder"] == pytest.approx(11.36e9, rel=0.01)
 
 
 def test_a_found_row_may_be_the_one_that_the_page_begins_with(tmp_path: Path) -> None:
