@@ -100,27 +100,26 @@ def _run(
 def _lacking(run: _Run, machine: Machine) -> str:
     """What there is too little of, with how much it would have to be."""
     if run.gpu > GPU_FREE * (machine.gpu or 0):
-        return f"{in_gb(run.gpu)} of it"
+        return f"{in_gb(run.gpu)} of GPU memory"
     return f"{in_gb(run.memory)} of the computer's memory"
 
 
 def _refused(run: _Run, machine: Machine) -> Verdict:
     wide, high = run.size
-    have = f"{in_gb(machine.memory)}"
-    if machine.swap:
-        have += f" with {in_gb(machine.swap)} of swap"
-    words = f"Does not fit: even at {wide}×{high} it needs {_lacking(run, machine)}"
-    if run.gpu > GPU_FREE * (machine.gpu or 0):
-        words = words.replace("of it", f"of GPU memory, and yours has {in_gb(machine.gpu or 0)}")
-    else:
-        words += f", and there are {have}"
-    return Verdict(False, run.gpu, run.memory, f"{words}.")
+    counted = GPU_FREE * (machine.gpu or 0)
+    there = f"{in_gb(MEMORY_FREE * machine.memory)} of it are counted on"
+    if run.gpu > counted:
+        there = f"of your GPU {in_gb(counted)} are counted on"
+    elif machine.swap:
+        there += f", with {in_gb(machine.swap)} of swap"
+    words = f"Does not fit: even at {wide}×{high} it needs {_lacking(run, machine)}, and {there}."
+    return Verdict(False, run.gpu, run.memory, words)
 
 
 def _without_gpu(footprint: Footprint, entry: ModelEntry, name: str, machine: Machine) -> Verdict:
     """On the processor, all weights are in memory."""
     size = _sizes(entry)[-1]
-    needs = footprint.needs(_task(entry, name, size), CPU_WIDTH)
+    needs = footprint.needs(_task(entry, name, size), CPU_WIDTH, memory=machine.memory)
     decoding = decoding_for(needs, "none", machine.memory, None)
     needed = needs.on_gpu("none", decoding)
     fits = needed <= MEMORY_FREE * machine.memory + machine.swap
