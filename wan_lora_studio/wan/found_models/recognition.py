@@ -13,8 +13,8 @@ from pathlib import Path
 from wan_lora_studio.lora.inspection import TransformerShape, known_shapes
 from wan_lora_studio.settings import Component
 from wan_lora_studio.wan.found_models.headers import Tensors
+from wan_lora_studio.wan.models import SCALES, prefix_of
 
-PREFIXES = ("model.diffusion_model.", "diffusion_model.")
 BLOCK = re.compile(r"blocks\.(\d+)\.")
 # What the names of a Wan transformer begin with, in Wan's own naming and in diffusers'.
 TOPS = frozenset({
@@ -26,7 +26,6 @@ WIDENED = ("blocks.0.ffn.0.weight", "blocks.0.ffn.net.0.proj.weight")
 FLOATS: Mapping[str, str] = {
     "F32": "fp32", "F16": "fp16", "BF16": "bf16", "F8_E4M3": "fp8", "F8_E5M2": "fp8",
 }  # fmt: skip
-SCALES = (".scale_weight", ".weight_scale")
 VOCABULARY = (256_384, 4096)  # UMT5-XXL's
 # Where it is, in transformers' names, Wan's own, and those of GGUF.
 EMBEDDINGS = (
@@ -58,7 +57,7 @@ def recognised(tensors: Tensors, path: Path) -> Recognised | None:
 
 
 def _without_prefix(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
-    prefix = next((p for p in PREFIXES if all(name.startswith(p) for name in shapes)), "")
+    prefix = prefix_of(shapes)
     return {name.removeprefix(prefix): shape for name, shape in shapes.items()}
 
 

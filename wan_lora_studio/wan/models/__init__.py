@@ -20,6 +20,7 @@ from wan_lora_studio.wan.models.offload import (
     placing_for,
 )
 from wan_lora_studio.wan.models.precision import precision_of
+from wan_lora_studio.wan.models.weight_names import SCALES, prefix_of
 
 if TYPE_CHECKING:
     from wan_lora_studio.wan.models.device_memory import (
@@ -40,6 +41,7 @@ __all__ = [
     "LATENT_COLOURS",
     "ORDER",
     "PROMPT_WORDS",
+    "SCALES",
     "Decoding",
     "HostMemory",
     "LoadedModel",
@@ -57,6 +59,7 @@ __all__ = [
     "is_out_of_memory",
     "placing_for",
     "precision_of",
+    "prefix_of",
     "put",
     "read_gguf_header",
     "release",

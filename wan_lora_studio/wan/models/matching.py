@@ -17,9 +17,9 @@ from diffusers.loaders.single_file_utils import convert_wan_transformer_to_diffu
 from wan_lora_studio.lora.inspection import name_role
 from wan_lora_studio.lora.roles import Expert
 from wan_lora_studio.wan.models.refusals import some, unusable
+from wan_lora_studio.wan.models.weight_names import prefix_of
 
 Shape = tuple[int, ...]
-PREFIXES = ("model.diffusion_model.", "diffusion_model.")
 OF_2_1 = re.compile(r"wan[ ._-]?2[._]?1(?!\d)", re.IGNORECASE)
 
 
@@ -31,7 +31,7 @@ def empty_transformer(config: Mapping[str, Any]) -> Any:
 
 def transformer_names(names: set[str]) -> dict[str, str]:
     """Those of diffusers' transformer, to those of the file."""
-    prefix = next((p for p in PREFIXES if all(name.startswith(p) for name in names)), "")
+    prefix = prefix_of(names)
     plain = {name.removeprefix(prefix): name for name in names}
     if any(".self_attn." in name for name in plain):
         plain = convert_wan_transformer_to_diffusers(plain)

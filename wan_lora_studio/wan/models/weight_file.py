@@ -21,10 +21,10 @@ from wan_lora_studio.lora.files import TensorEntry, open_regular, read_header
 from wan_lora_studio.wan.models.matching import require_same
 from wan_lora_studio.wan.models.refusals import some, unusable
 from wan_lora_studio.wan.models.shards import shards_of
+from wan_lora_studio.wan.models.weight_names import SCALES
 
 Naming = Callable[[set[str]], dict[str, str]]  # the file's names -> {the model's: the file's}
 TypeOf = Callable[[str], torch.dtype]  # by the name of a weight
-SCALES = (".scale_weight", ".weight_scale")  # of the weight of the same layer
 LEFT_OUT = (".scale_input", ".input_scale", ".comfy_quant")  # what is for computing in fp8
 MARKS = ("scaled_fp8",)
 PICKLES = (b"PK\x03\x04", b"\x80")  # how they begin
