@@ -42,19 +42,19 @@ def test_a_card_that_people_own_takes_it_with_streaming(gpu: int) -> None:
     assert found.fits, found.words
     assert f"your {gpu} GB GPU" in found.words and "with streaming" in found.words
     assert found.gpu <= gpu * GIB and found.memory <= 96 * GIB
-    assert ("832×480" in found.words) == (gpu < 24)
+    assert ("832×480" in found.words) == (gpu < 16)
 
 
 def test_a_card_that_is_too_small_is_told_by_how_much() -> None:
     found = on(4, 96)
     assert not found.fits
-    assert "of GPU memory, and of your GPU 4.1 GB are counted on." in found.words
+    assert "of GPU memory, and of your GPU 3.6 GB are counted on." in found.words
 
 
 def test_memory_that_is_too_small_is_told_with_both_numbers() -> None:
     found = on(16, 16)
     assert not found.fits
-    assert "of the computer's memory, and 14.6 GB of it are counted on." in found.words
+    assert "of the computer's memory, and 12.2 GB of it are counted on." in found.words
     assert on(16, 16, swap=64).fits
 
 

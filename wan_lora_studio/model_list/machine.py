@@ -11,7 +11,10 @@ from typing import Any
 import psutil
 
 from wan_lora_studio.settings import Settings
+from wan_lora_studio.wan.models import Room
 
+OTHERS_ON_GPU = 700_000_000  # bytes; of the screen and other programs
+OTHERS_ON_HOST = 5_000_000_000
 NVML = ("libnvidia-ml.so.1", "nvml.dll")
 
 
@@ -29,6 +32,15 @@ class Machine:
         sizes = gpu_sizes() if cuda else []
         memory, swap = psutil.virtual_memory(), psutil.swap_memory()
         return cls(max(sizes, default=None), int(memory.total), int(swap.total))
+
+    @property
+    def room(self) -> Room:
+        """What is counted on for a model, where other programs take what they usually do."""
+        return Room(
+            max((self.gpu or 0) - OTHERS_ON_GPU, 0),
+            max(self.memory - OTHERS_ON_HOST, 0) + self.swap,
+            self.memory,
+        )
 
 
 class _Memory(ctypes.Structure):

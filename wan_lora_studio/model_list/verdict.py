@@ -9,11 +9,9 @@ from wan_lora_studio.model_list.machine import Machine
 from wan_lora_studio.settings import ModelEntry, Settings
 from wan_lora_studio.units import in_gb
 from wan_lora_studio.wan.memory import Footprint
-from wan_lora_studio.wan.models import Offload, Room, decoding_for, placing_for
+from wan_lora_studio.wan.models import Offload, decoding_for, placing_for
 from wan_lora_studio.wan.task import GenerationTask
 
-GPU_FREE = 0.95  # of its memory, where nothing but the screen uses it
-MEMORY_FREE = 0.85  # the same of the computer's own
 SMALL = (832, 480)  # pixels
 HOW: Mapping[Offload, str] = {
     "none": "",
@@ -85,11 +83,7 @@ def _run(
     footprint: Footprint, settings: Settings, name: str, size: tuple[int, int], machine: Machine
 ) -> _Run:
     needs = footprint.needs(_task(settings.model(name), name, size), WIDTH)
-    room = Room(
-        int(GPU_FREE * (machine.gpu or 0)),
-        int(MEMORY_FREE * machine.memory) + machine.swap,
-        machine.memory,
-    )
+    room = machine.room
     offload = placing_for(settings.offload, needs, room).offload
     decoding = decoding_for(needs, offload, room.gpu, room.host)
     gpu, memory = needs.on_gpu(offload, decoding), needs.on_host(offload, room.memory)
@@ -99,17 +93,17 @@ def _run(
 
 def _lacking(run: _Run, machine: Machine) -> str:
     """What there is too little of, with how much it would have to be."""
-    if run.gpu > GPU_FREE * (machine.gpu or 0):
+    if run.gpu > machine.room.gpu:
         return f"{in_gb(run.gpu)} of GPU memory"
     return f"{in_gb(run.memory)} of the computer's memory"
 
 
 def _refused(run: _Run, machine: Machine) -> Verdict:
     wide, high = run.size
-    counted = GPU_FREE * (machine.gpu or 0)
-    there = f"{in_gb(MEMORY_FREE * machine.memory)} of it are counted on"
-    if run.gpu > counted:
-        there = f"of your GPU {in_gb(counted)} are counted on"
+    room = machine.room
+    there = f"{in_gb(room.host)} of it are counted on"
+    if run.gpu > room.gpu:
+        there = f"of your GPU {in_gb(room.gpu)} are counted on"
     elif machine.swap:
         there += f", with {in_gb(machine.swap)} of swap"
     words = f"Does not fit: even at {wide}×{high} it needs {_lacking(run, machine)}, and {there}."
@@ -122,13 +116,13 @@ def _without_gpu(footprint: Footprint, entry: ModelEntry, name: str, machine: Ma
     needs = footprint.needs(_task(entry, name, size), CPU_WIDTH, memory=machine.memory)
     decoding = decoding_for(needs, "none", machine.memory, None)
     needed = needs.on_gpu("none", decoding)
-    fits = needed <= MEMORY_FREE * machine.memory + machine.swap
+    fits = needed <= machine.room.host
     where = f"{in_gb(needed)} of memory at {size[0]}×{size[1]}"
     words = (
         f"Fits this computer, which has no GPU to use: it takes {where}"
         if fits
         else f"Does not fit this computer, which has no GPU to use: it needs {where}, and there are"
-        f" {in_gb(machine.memory)}"
+        f" {in_gb(machine.room.host)} to count on"
     )
     return Verdict(fits, 0, needed, f"{words}.")
 

@@ -9,13 +9,13 @@ import pytest
 
 from tests.support import full_size
 from tests.support.paths import ROOT
+from wan_lora_studio.model_list.machine import Machine
 from wan_lora_studio.settings import Settings, load_settings
 from wan_lora_studio.wan.memory import Footprint
-from wan_lora_studio.wan.models import Room, decoding_for, placing_for
+from wan_lora_studio.wan.models import decoding_for, placing_for
 from wan_lora_studio.wan.task import GenerationTask
 
 GIB, GB = 2**30, 10**9
-OTHERS_ON_GPU, OTHERS_ON_HOST = 0.7 * GB, 5 * GB
 CLOSE = 0.06  # to which the README's numbers are right
 LINE = re.compile(
     r"^\| (\d+) GB \| (\d+) GB \| `([\w.-]+)` \| `python app\.py models download ([\w.-]+)`"
@@ -65,11 +65,7 @@ def takes(line: Line, size: tuple[int, int], found: Footprint, frames: int) -> s
     task = GenerationTask(
         model_type=line.row, prompt="", width=width, height=height, num_frames=frames
     )
-    room = Room(
-        int(line.card * GIB - OTHERS_ON_GPU),
-        int(line.memory * GIB - OTHERS_ON_HOST),
-        line.memory * GIB,
-    )
+    room = Machine(line.card * GIB, line.memory * GIB, 0).room
     needs = found.needs(task, 2)
     placing = placing_for("auto", needs, room)
     how = decoding_for(needs, placing.offload, room.gpu, room.host)
