@@ -94,12 +94,14 @@ def test_the_video_is_that_of_the_folder(
 
 def scaled(tensors: Tensors, ending: str) -> Tensors:
     found: Tensors = {"scaled_fp8": torch.zeros(2, dtype=torch.float8_e4m3fn)}
+    found["blocks.0.ffn.0.comfy_quant"] = torch.zeros(9, dtype=torch.uint8)  # JSON
     for name, value in tensors.items():
         own = wans_own(name)
         if value.ndim == 2 and ".ffn." in own:
-            scale = value.abs().max() / 200
+            # Of the whole, or of each row.
+            scale = value.abs().amax(dim=1 if ".ffn.0." in own else (0, 1), keepdim=True) / 200
             found[own] = (value / scale).to(torch.float8_e4m3fn)
-            found[own.removesuffix(".weight") + ending] = scale.reshape(1)
+            found[own.removesuffix(".weight") + ending] = scale
         else:
             found[own] = value
     return found
@@ -162,6 +164,10 @@ REFUSED = {
     ),
     "type": Refused(
         lambda own: own | {"patch_embedding.bias": torch.ones(32, dtype=torch.int8)}, "type I8"
+    ),
+    "blocks": Refused(
+        lambda own: own | {"blocks.1.attn1.to_q.weight_scale": torch.ones(32, 2)},
+        "to_q.weight have scales of another kind",
     ),
     "scale": Refused(lambda own: own | {"blocks.9.ffn.0.scale_weight": torch.ones(1)}, "scales of"),
 }

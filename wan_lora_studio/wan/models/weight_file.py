@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -51,11 +52,12 @@ class WeightFile:
         `ignored` are names of tensors that are no weights. Raises ModelLoadError.
         """
         entries, places = _entries(path, ignored)
-        strange = sorted(name for name, entry in entries.items() if entry.dtype not in FLOATS)
+        used = [name for name in entries if not name.endswith((*LEFT_OUT, *MARKS))]
+        strange = sorted(name for name in used if entries[name].dtype not in FLOATS)
         if strange:
             kinds = some(sorted({entries[name].dtype for name in strange}))
             raise unusable(path, f"{some(strange)} are of the type {kinds}, which is not read")
-        weights = {name for name in entries if not name.endswith((*SCALES, *LEFT_OUT, *MARKS))}
+        weights = {name for name in used if not name.endswith(SCALES)}
         scales = {
             f"{name.removesuffix(ending)}.weight": name
             for name in entries
@@ -64,6 +66,13 @@ class WeightFile:
         }
         if lost := sorted(scales.keys() - weights):
             raise unusable(path, f"there are scales of {some(lost)}, which are not there")
+        other = [
+            weight
+            for weight, scale in scales.items()
+            if prod(entries[scale].shape) not in (1, *entries[weight].shape[:1])
+        ]
+        if other:
+            raise unusable(path, f"{some(sorted(other))} have scales of another kind")
         names = naming(weights)
         shapes = {own: tuple(entries[theirs].shape) for own, theirs in names.items()}
         require_same(path, shapes, model)
