@@ -25,6 +25,7 @@ from wan_lora_studio.model_store.notes import (
 )
 from wan_lora_studio.model_store.plan import Plan, make_plan, no_room, require_space
 from wan_lora_studio.model_store.progress import Progress
+from wan_lora_studio.model_store.row_state import row_files
 from wan_lora_studio.model_store.transfer import CHUNK, WAITS, Disk, Transfer, Wanted, new_hash
 from wan_lora_studio.settings import Settings
 from wan_lora_studio.units import from_mb
@@ -44,7 +45,12 @@ class Work:
 async def fetch(
     settings: Settings, hub: Hub, disk: Disk, work: Work, waits: Sequence[float] = WAITS
 ) -> None:
-    """Bring what the row lacks. Raises ModelLoadError; what is whole by then stays."""
+    """Bring what the row lacks, and nothing for one that is here, if only in the hub's cache.
+
+    Raises ModelLoadError; what is whole by then stays.
+    """
+    if row_files(settings, work.model_type).state == "here":
+        return
     with _alone(settings, work.model_type):
         plan = await make_plan(settings, work.model_type, hub)
         require_space(plan, settings)
@@ -66,6 +72,7 @@ async def verify(settings: Settings, hub: Hub, disk: Disk, work: Work) -> tuple[
     One that was downloaded and has changed is set aside, so that a download brings it again.
     Raises ModelLoadError.
     """
+    _require_own_folder(settings, work.model_type)
     with _alone(settings, work.model_type):
         plan = await make_plan(settings, work.model_type, hub)
         work.progress = Progress(plan.size)
@@ -82,6 +89,17 @@ async def verify(settings: Settings, hub: Hub, disk: Disk, work: Work) -> tuple[
                 await disk.do(partial(rename, target, aside))
                 remove_note(folder, path)
         return tuple(found)
+
+
+def _require_own_folder(settings: Settings, model_type: str) -> None:
+    found, entry = row_files(settings, model_type), settings.model(model_type)
+    if found.state == "here" and found.folder != settings.model_folder(model_type):
+        raise ModelLoadError(
+            f"{entry.title} lies in the hub's cache, whose files are not verified here.",
+            cause=f"It is at {found.folder}.",
+            suggestions=[f"Verify it with: hf cache verify {entry.repo}"],
+            context={"folder": str(found.folder), "reason": "not_ours"},
+        )
 
 
 def _note(wanted: Wanted) -> Note:
