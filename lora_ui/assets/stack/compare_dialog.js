@@ -3,6 +3,7 @@ import { openDialog } from "../kit/dialogs.js";
 import { el } from "../kit/dom.js";
 import { plural } from "../kit/format.js";
 import { form } from "../model/form.js";
+import { titleFor } from "../model/lora_text.js";
 import { store } from "../model/store.js";
 import { scaled, strengthText } from "../model/strengths.js";
 
@@ -29,7 +30,7 @@ export function openSweep(name = null) {
   const names = Object.keys(store.selected());
   if (name !== null && !names.includes(name)) names.push(name);
   const which = el("select", { class: "field", id: "sweep-lora" });
-  which.append(...names.map((item) => el("option", { value: item, text: item })));
+  which.append(...names.map((item) => el("option", { value: item, text: titleFor(item) })));
   which.value = name ?? names[0];
   const list = el("input", {
     type: "text",

@@ -2,6 +2,7 @@
 import { request } from "../../../lora_ui/assets/kit/api.js";
 import { openDialog } from "../../../lora_ui/assets/kit/dialogs.js";
 import { el } from "../../../lora_ui/assets/kit/dom.js";
+import { titleFor } from "../../../lora_ui/assets/model/lora_text.js";
 import { store } from "../../../lora_ui/assets/model/store.js";
 import { strengthText } from "../../../lora_ui/assets/model/strengths.js";
 import { poll } from "../base/poll.js";
@@ -97,7 +98,9 @@ function lorasChoice({ task, parts }) {
 }
 
 function named(loras) {
-  const words = Object.entries(loras).map(([name, value]) => `${name} ${strengthText(value)}`);
+  const words = Object.entries(loras).map(
+    ([name, value]) => `${titleFor(name)} ${strengthText(value)}`,
+  );
   return words.join(", ") || "none";
 }
 

@@ -7,6 +7,7 @@
 import { address } from "../../../lora_ui/assets/kit/api.js";
 import { openDialog } from "../../../lora_ui/assets/kit/dialogs.js";
 import { el, icon } from "../../../lora_ui/assets/kit/dom.js";
+import { titleFor } from "../../../lora_ui/assets/model/lora_text.js";
 
 const USUAL_FPS = 16;
 
@@ -60,7 +61,7 @@ function createSide(result) {
 
 function loras(result) {
   return Object.entries(result.selected_loras).map(([name, value]) =>
-    typeof value === "number" ? `${name} ${value}` : name,
+    typeof value === "number" ? `${titleFor(name)} ${value}` : titleFor(name),
   );
 }
 

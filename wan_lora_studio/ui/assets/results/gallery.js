@@ -3,6 +3,8 @@ import { connection } from "../../../lora_ui/assets/kit/api.js";
 import { actionButton, delegate, el, icon } from "../../../lora_ui/assets/kit/dom.js";
 import { plural } from "../../../lora_ui/assets/kit/format.js";
 import { pageAddress } from "../../../lora_ui/assets/kit/page_address.js";
+import { titleFor } from "../../../lora_ui/assets/model/lora_text.js";
+import { store } from "../../../lora_ui/assets/model/store.js";
 import { poll } from "../base/poll.js";
 import { openTrash } from "./gallery_trash.js";
 import { deleteResult, markFavourite, reuseResult } from "./result_actions.js";
@@ -106,6 +108,10 @@ function connect(view, options) {
     showQuery(view);
   };
   pageAddress.addEventListener("change", follow);
+  store.addEventListener("library", () => {
+    draw(view);
+    drawFilters(view, options.models);
+  });
   drawFilters(view, options.models);
   follow();
   delegate(view.list, "click", (target, event) => act(view, target, event));
@@ -294,7 +300,7 @@ function drawFilters(view, titles) {
   const shownModels = withChosen(models, results.query.model);
   fill(view.selects.model, [["", "All models"], ...shownModels.map((key) => [key, name(key)])]);
   const shownLoras = withChosen(loras, results.query.lora);
-  fill(view.selects.lora, [["", "All LoRAs"], ...shownLoras.map((key) => [key, key])]);
+  fill(view.selects.lora, [["", "All LoRAs"], ...shownLoras.map((key) => [key, titleFor(key)])]);
 }
 
 /** What is filtered by stays in the list, also when its last video is gone. */

@@ -2,6 +2,7 @@
 import { address } from "../../../lora_ui/assets/kit/api.js";
 import { el } from "../../../lora_ui/assets/kit/dom.js";
 import { plural, seconds, strength } from "../../../lora_ui/assets/kit/format.js";
+import { titleFor } from "../../../lora_ui/assets/model/lora_text.js";
 import { isSeparate, strengthFor } from "../../../lora_ui/assets/model/strengths.js";
 import { reuseResult } from "./result_actions.js";
 
@@ -60,7 +61,7 @@ export function loraReports(loras) {
         "li",
         { class: `outcome-${report.outcome}` },
         el("span", { class: "outcome", text: OUTCOMES[report.outcome] ?? report.outcome }),
-        el("span", { class: "run-lora-name", text: name }),
+        el("span", { class: "run-lora-name", text: titleFor(name), title: name }),
         el("span", { class: "muted", text: reportText(report) }),
       ),
     ),

@@ -1,6 +1,7 @@
 /** One result as a card of the gallery: its poster, what it shows, what can be done. */
 import { address } from "../../../lora_ui/assets/kit/api.js";
 import { el, icon } from "../../../lora_ui/assets/kit/dom.js";
+import { titleFor } from "../../../lora_ui/assets/model/lora_text.js";
 
 export function resultCard(result) {
   const { id } = result;
@@ -39,7 +40,7 @@ export function resultCard(result) {
   return item;
 }
 
-/** Favourite and selected; the card is not built anew. */
+/** Favourite, selected, titles of LoRAs; the card is not built anew. */
 export function showMarks(item, result, chosen) {
   const title = result.prompt || "Video without a prompt";
   const star = item.querySelector('[data-action="favourite"]');
@@ -49,6 +50,8 @@ export function showMarks(item, result, chosen) {
   select.setAttribute("aria-pressed", String(chosen));
   name(item, "select", `Select: ${title}`);
   item.classList.toggle("result-chosen", chosen);
+  const line = item.querySelector(".result-facts");
+  if (line.textContent !== facts(result)) line.textContent = facts(result);
 }
 
 function labelled(action, glyph, label) {
@@ -67,7 +70,7 @@ function name(item, action, label) {
 }
 
 function facts(result) {
-  return [when(result.created), ...result.loras].filter(Boolean).join(" · ");
+  return [when(result.created), ...result.loras.map(titleFor)].filter(Boolean).join(" · ");
 }
 
 const DAY_NAME = new Intl.DateTimeFormat(undefined, {

@@ -2,7 +2,7 @@
 import { el } from "../../../lora_ui/assets/kit/dom.js";
 import * as format from "../../../lora_ui/assets/kit/format.js";
 import { svg } from "../../../lora_ui/assets/kit/svg.js";
-import { titleOf } from "../../../lora_ui/assets/model/lora_text.js";
+import { titleFor } from "../../../lora_ui/assets/model/lora_text.js";
 import { store } from "../../../lora_ui/assets/model/store.js";
 import { pointsOf, stepPath, valueAt } from "../../../lora_ui/assets/model/strength_line.js";
 import { partFor, strengthText } from "../../../lora_ui/assets/model/strengths.js";
@@ -104,7 +104,7 @@ const createRow =
         viewBox: `0 0 ${WIDTH} ${HEIGHT}`,
         preserveAspectRatio: "none",
         role: "img",
-        "aria-label": `${nameOf(name)} over the steps: ${strengthText(strength)}`,
+        "aria-label": `${titleFor(name)} over the steps: ${strengthText(strength)}`,
       },
       ...parts.map(({ expert, from, to }) =>
         svg("rect", {
@@ -126,7 +126,7 @@ const createRow =
     const element = el(
       "li",
       { dataset: { name } },
-      el("span", { class: "plan-name", text: nameOf(name), title: nameOf(name) }),
+      el("span", { class: "plan-name", text: titleFor(name), title: titleFor(name) }),
       drawing,
       value,
     );
@@ -147,11 +147,7 @@ function constantText(plan) {
     .filter(([, strength]) => !varies(strength, plan))
     .map(([name, strength]) => {
       const [{ points }] = curves(strength, plan);
-      return `${nameOf(name)} ${format.strength(points[0][1])}`;
+      return `${titleFor(name)} ${format.strength(points[0][1])}`;
     })
     .join(" · ");
-}
-
-function nameOf(name) {
-  return titleOf(store.byName.get(name)) || name;
 }
