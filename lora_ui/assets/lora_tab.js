@@ -4,9 +4,10 @@ import { actionButton, delegate, el } from "./kit/dom.js";
 import { acceptDrops, chooseButton } from "./kit/drop_zone.js";
 import { openMenu } from "./kit/menu.js";
 import { createActionBar } from "./library/action_bar.js";
-import { deleteLoras, lookAgain, renameLora, starLoras } from "./library/actions.js";
+import { deleteLoras, lookAgain, moveTo, renameLora, starLoras } from "./library/actions.js";
 import { openCardMenu } from "./library/card_menu.js";
 import { showDetails } from "./library/details.js";
+import { dragToFolders } from "./library/drag_to_folder.js";
 import { connectionNote, createLibrary } from "./library/grid.js";
 import { connectKeys } from "./library/grid_keys.js";
 import { isPicture, setThumbnail } from "./library/thumbnails.js";
@@ -25,8 +26,11 @@ export function mount({ element, options }) {
   const library = createLibrary();
   library.tools.prepend(chooseButton(uploads.take));
   library.tools.append(moreButton());
-  library.tools.after(uploads.element);
   connectCards(library);
+  dragToFolders(library.grid.element, {
+    names: (name) => (marks.has(name) ? [...marks.names] : [name]),
+    move: moveTo,
+  });
   element.classList.add("lora-ui", "lora-tab");
   element.replaceChildren(
     connectionNote(),
@@ -36,7 +40,7 @@ export function mount({ element, options }) {
       library.element,
       createActionBar(() => library.grid.names),
     ),
-    selection(),
+    el("div", { class: "tab-side" }, uploads.element, selection()),
     el(
       "div",
       { class: "drop-note", "aria-hidden": "true" },

@@ -3,7 +3,7 @@
 import { actionButton, el, icon } from "./dom.js";
 import { ownName } from "./kept.js";
 import { openMenu } from "./menu.js";
-import { ACCEPTED, isWanted } from "./upload_groups.js";
+import { ACCEPTED } from "./upload_groups.js";
 
 const folders = new WeakMap(); // file of a dropped folder -> that folder's path
 
@@ -36,7 +36,7 @@ export function chooseButton(take) {
   for (const input of [files, folder]) {
     input.addEventListener("change", () => {
       const chosen = [...input.files];
-      take(input === folder ? chosen.filter(isWanted) : chosen);
+      take(input === folder ? chosen.filter(isShown) : chosen);
       input.value = "";
     });
   }
@@ -95,13 +95,18 @@ async function droppedFiles(transfer) {
   return nested.flat();
 }
 
-/** Every LoRA of a dropped folder, however deep, with what may lie beside it; not what is hidden. */
+/** Whether no folder on a file's path is hidden. */
+function isShown({ name, webkitRelativePath: path }) {
+  return !(path || name).split("/").some((step) => step.startsWith("."));
+}
+
+/** Every file of a dropped folder, however deep; not what is hidden. */
 async function filesIn(entry) {
   if (entry.name.startsWith(".")) return [];
   if (entry.isFile) {
     const file = await new Promise((resolve, reject) => entry.file(resolve, reject));
     folders.set(file, entry.fullPath.replace(/^\/|\/?[^/]*$/g, ""));
-    return isWanted(file) ? [file] : [];
+    return [file];
   }
   const reader = entry.createReader();
   const children = [];

@@ -44,15 +44,6 @@ export function isArchive({ name }) {
   return ARCHIVE.test(name);
 }
 
-/** Whether a file of a folder may be of use. */
-export function isWanted({ name }) {
-  return (
-    LORA.test(name) ||
-    ARCHIVE.test(name) ||
-    [...ENDINGS].some((ending) => name.toLowerCase().endsWith(ending))
-  );
-}
-
 /**
  * The LoRAs and archives among `files` with what goes beside each, `{file, folder, beside}`, and the files that
  * are `left`. `folderOf(file)` is the folder that it was dropped in, "" for none.

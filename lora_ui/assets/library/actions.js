@@ -4,6 +4,7 @@ import { confirmDialog, nameDialog } from "../kit/dialogs.js";
 import { plural } from "../kit/format.js";
 import { toast, toastError } from "../kit/toasts.js";
 import * as library from "../model/library_api.js";
+import { folderOf } from "../model/library_query.js";
 import { marks } from "../model/marked.js";
 import { store } from "../model/store.js";
 import { chooseFolder, choosePair } from "./choose_dialogs.js";
@@ -44,11 +45,29 @@ async function undoDelete(names, id, before) {
 
 export async function moveLoras(names) {
   const folder = await chooseFolder(names);
-  if (folder === null) return;
-  const { done: moved } = await many("move", names, { folder });
+  if (folder !== null) await moveTo(names, folder);
+}
+
+/** Those that are elsewhere go to `folder`; "" is the top. */
+export async function moveTo(names, folder) {
+  const before = new Map(names.map((name) => [name, folderOf(store.byName.get(name) ?? {})]));
+  const elsewhere = names.filter((name) => before.get(name) !== folder);
+  if (elsewhere.length === 0) return;
+  const { done: moved } = await many("move", elsewhere, { folder });
   if (moved.length === 0) return;
   await store.refresh();
-  toast(`${called(moved)} moved to ${folder || "the top folder"}.`);
+  toast(`${called(moved)} moved to ${folder || "the top folder"}.`, {
+    action: { label: "Undo", run: () => moveBack(moved, before) },
+  });
+}
+
+/** `before` are the folders by name. */
+async function moveBack(names, before) {
+  for (const folder of new Set(names.map((name) => before.get(name)))) {
+    const from = names.filter((name) => before.get(name) === folder);
+    await many("move", from, { folder });
+  }
+  await store.refresh();
 }
 
 /** Make them favourites, or not any more if all of them are. */

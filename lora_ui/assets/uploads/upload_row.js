@@ -26,7 +26,10 @@ export class UploadRow {
   #choices = el("div", { class: "upload-choices" });
   #button;
 
-  constructor({ file, folder, beside }, handle) {
+  paths = new Set(); // of its files in the library, once they are there
+  left = []; // what should have gone beside it
+
+  constructor({ file, folder, beside = [] }, handle) {
     this.file = file;
     this.folder = folder;
     this.beside = beside;
@@ -49,6 +52,7 @@ export class UploadRow {
       }),
       this.#button,
       this.#bar,
+      beside.length > 0 && el("p", { class: "upload-beside muted", text: besideText(beside) }),
       this.#note,
       this.#choices,
     );
@@ -92,8 +96,10 @@ export class UploadRow {
     );
   }
 
-  /** `left` are the files that should have gone beside it, with what is wrong with each. */
-  done(lora, left) {
+  /** `left` are the files that should have gone beside it, with what is wrong with each; `paths`
+   * those of its own in the library. */
+  done(lora, left, paths) {
+    Object.assign(this, { left, paths });
     const without = left.map(({ error }) => error.message).join(" ");
     const told = without && ` Left out: ${without}`;
     this.#end("done", "upload-done", verdictText(lora) + told);
@@ -112,6 +118,11 @@ export class UploadRow {
     const told = uploads.filter((item) => loras.includes(item) || item.status === "refused");
     const lines = told.map((item) => el("li", { text: lineOf(item) }));
     this.#choices.replaceChildren(el("ul", { class: "upload-lines" }, lines));
+  }
+
+  /** It goes with no LoRA and is not sent. */
+  leave(why) {
+    this.#end("skipped", "upload-skipped", why);
   }
 
   fail(error) {
@@ -142,6 +153,11 @@ export class UploadRow {
     this.#note.classList.toggle("muted", passing);
     if (!passing) this.#note.setAttribute("role", "status");
   }
+}
+
+/** "With a.png, a.json" */
+function besideText(files) {
+  return `With ${files.map(({ name }) => name).join(", ")}`;
 }
 
 function lineOf({ filename, status, name, error }) {

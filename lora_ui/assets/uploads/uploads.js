@@ -1,6 +1,6 @@
 /** Uploading: a queue of files, several on their way at once, a row for each. */
 import { ApiError } from "../kit/api.js";
-import { el } from "../kit/dom.js";
+import { el, icon } from "../kit/dom.js";
 import { folderOf } from "../kit/drop_zone.js";
 import { bytes, MB, plural, seconds } from "../kit/format.js";
 import { toast, toastError } from "../kit/toasts.js";
@@ -12,7 +12,11 @@ import { store } from "../model/store.js";
 import { UploadRow } from "./upload_row.js";
 
 const AT_ONCE = 3;
-const LISTED = 5; // names of files that are left out
+const LISTED = 20; // files that are left out, a line each
+const NOT_NAMED = "Left out: no LoRA among these files has its name.";
+const NO_LORA =
+  "Left out: not a LoRA. Those are .safetensors or .sft files, alone or in a .zip; pictures and" +
+  " texts come along with the LoRA that they are named after.";
 
 /** `element` holds the rows and what they sum up to; `take(files)` queues files. */
 export function createUploads() {
@@ -20,8 +24,9 @@ export function createUploads() {
   const total = el("p", { class: "uploads-total" });
   const stopAll = button("Cancel all", () => rows.filter((row) => !row.isOver).forEach(stop));
   const clear = button("Clear finished", () => drop(rows.filter((row) => row.isOver)));
+  const fold = foldButton((open) => element.classList.toggle("uploads-folded", !open));
   const list = el("ul", { class: "uploads", "aria-label": "Uploads" });
-  const head = el("div", { class: "uploads-head" }, total, stopAll, clear);
+  const head = el("div", { class: "uploads-head" }, total, stopAll, clear, fold);
   const element = el(
     "section",
     { class: "uploads-box", "aria-label": "Uploads", hidden: true },
@@ -31,13 +36,18 @@ export function createUploads() {
 
   function take(files) {
     const { loras, left } = bundled(files, folderOf);
-    if (left.length > 0 || loras.length === 0) tellOfLeft(left, loras);
-    for (const lora of loras) {
-      const row = new UploadRow(lora, (action) => answer(row, action));
-      rows.push(row);
-      list.append(row.element);
-    }
+    for (const lora of loras) add(lora);
+    const why = loras.length > 0 ? NOT_NAMED : NO_LORA;
+    for (const file of left.slice(0, LISTED)) add({ file, folder: folderOf(file) }).leave(why);
+    tellOfMore(left.slice(LISTED));
     pump();
+  }
+
+  function add(lora) {
+    const row = new UploadRow(lora, (action) => answer(row, action));
+    rows.push(row);
+    list.append(row.element);
+    return row;
   }
 
   function pump() {
@@ -72,7 +82,10 @@ export function createUploads() {
       await store.refresh();
       const refused = beside.filter(({ error }) => error);
       if (uploads) row.unpacked(uploads);
-      else row.done(store.byName.get(record.name) ?? record, refused);
+      else {
+        row.done(store.byName.get(record.name) ?? record, refused, filesOf(record));
+        amend(rows, row, record);
+      }
     } catch (error) {
       if (row.replaces) await fromTrash(row.replaces).catch(toastError);
       failed(row, error);
@@ -169,22 +182,48 @@ export function createUploads() {
   return { element, take };
 }
 
-/** Files that go with no LoRA are not taken, and that is said. */
-function tellOfLeft(left, loras) {
-  if (loras.length === 0) {
-    toast("There is no LoRA among these files.", {
-      details: [
-        "LoRAs are .safetensors or .sft files, alone or in a .zip; pictures and texts are taken" +
-          " along with the LoRA that they are named after.",
-      ],
-    });
-    return;
-  }
-  const more = left.length > LISTED ? [`and ${left.length - LISTED} more`] : [];
-  const names = left.slice(0, LISTED).map(({ name }) => name);
-  toast(`${plural(left.length, "file")} left out, named after none of these LoRAs.`, {
-    details: [...names, ...more],
+/** Of a folder with many other files, not each has a line. */
+function tellOfMore(files) {
+  if (files.length === 0) return;
+  toast(`${plural(files.length, "more file")} left out.`, {
+    details: [...new Set(files.map(({ name }) => name))].slice(0, LISTED),
   });
+}
+
+/** The paths of a record's files. */
+function filesOf({ files }) {
+  return new Set(Object.values(files ?? {}));
+}
+
+/** The row of a pair's first half says what the pair is, now that the second half is here. */
+function amend(rows, last, record) {
+  if (!record.is_pair) return;
+  const files = filesOf(record);
+  const card = store.byName.get(record.name) ?? record;
+  for (const row of rows) {
+    const here = row !== last && row.state === "done" && [...row.paths].some((it) => files.has(it));
+    if (here) row.done(card, row.left, row.paths);
+  }
+}
+
+function foldButton(show) {
+  const fold = el(
+    "button",
+    {
+      type: "button",
+      class: "icon-button uploads-fold",
+      "aria-expanded": "true",
+      "aria-label": "Show each file",
+      title: "Show each file",
+    },
+    icon("down"),
+  );
+  fold.addEventListener("click", () => {
+    const open = fold.getAttribute("aria-expanded") !== "true";
+    fold.setAttribute("aria-expanded", String(open));
+    show(open);
+  });
+  return fold;
 }
 
 function totalText(rows, open) {

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from PIL import Image
 from playwright.sync_api import Page, expect
 
 from tests.browser.actions import card, drag, get_json, heard_twice
-from tests.browser.library.steps import one_demo_lora
+from tests.browser.library.steps import READ, one_demo_lora
 from tests.browser.running import App, open_tab
 from tests.support.result_files import metadata, write_video
 
@@ -45,7 +46,47 @@ def test_a_folder_is_taken_with_all_that_is_in_it(page: Page, tmp_path: Path) ->
     drag(page, page.locator("#lora-tab .library"), tmp_path / "outer")
     uploaded(page, "deep inside")
     uploaded(page, "further up")
-    expect(page.locator(".upload")).to_have_count(2)
+    expect(page.locator(".upload-done")).to_have_count(2)
+    expect(page.locator(".upload-skipped")).to_contain_text("readme.md")
+
+
+def test_a_list_of_uploads_leaves_the_cards_in_their_place(page: Page, tmp_path: Path) -> None:
+    notes = tmp_path / "notes.txt"
+    notes.write_text("no LoRA")
+    open_tab(page, "LoRAs")
+    place = page.locator("#lora-tab .cards")
+    before = place.bounding_box()
+    drag(page, place, notes)
+    row = page.locator(".upload")
+    expect(row).to_contain_text("not a LoRA")
+    assert place.bounding_box() == before
+    fold = page.get_by_role("button", name="Show each file")
+    fold.click()
+    expect(row).to_be_hidden()
+    fold.click()
+    row.get_by_role("button", name="Dismiss notes.txt").click()
+    expect(page.locator(".uploads-box")).to_be_hidden()
+
+
+def test_cards_are_dragged_to_a_folder_and_back(page: Page, app: App) -> None:
+    assert page.request.post(f"{app.address}api/loras/folders", data={"folder": "dragged"}).ok
+    page.evaluate(READ)
+    open_tab(page, "LoRAs")
+    folder = page.locator('#lora-tab .tree-folder[data-folder="/dragged"]')
+    held = card(page, "golden_hour")
+    held.hover()
+    page.mouse.down()
+    folder.hover()
+    expect(page.locator(".drag-ghost")).to_have_text("Golden Hour")
+    expect(folder).to_have_class(re.compile("drop-here"))
+    page.mouse.up()
+    expect(folder.locator(".tree-count")).to_have_text("1")
+    expect(page.locator(".drag-ghost")).to_have_count(0)
+    expect(held.locator(".card-pick")).to_have_attribute("aria-pressed", "false")
+    assert (app.loras / "dragged" / "golden_hour.safetensors").is_file()
+    page.locator(".toast").get_by_role("button", name="Undo").click()
+    expect(folder.locator(".tree-count")).to_have_text("0")
+    assert (app.loras / "golden_hour.safetensors").is_file()
 
 
 def test_a_drop_on_a_tab_that_takes_no_files_changes_nothing(

@@ -31,11 +31,14 @@ def test_a_folder_is_taken_with_what_lies_beside_and_gives_its_verdicts(
     (folder / "notes.txt").write_text("left out")
     open_tab(page, "LoRAs")
     page.locator("#lora-folder").set_input_files(tmp_path / "dropped")
-    expect(page.get_by_text("1 file left out, named after none of these LoRAs.")).to_be_visible()
+    left = page.locator(".upload-skipped")
+    expect(left.locator(".upload-name")).to_have_text("notes.txt")
+    expect(left).to_contain_text("no LoRA among these files has its name")
     note = row(page, "from a folder").locator(".upload-note")
     expect(note).to_contain_text("fits Demo · both experts · rank 8 · 100/100 layers")
     expect(note).to_contain_text("Left out: from a folder.civitai.info is not a description")
-    expect(page.locator(".upload")).to_have_count(1)
+    expect(page.locator(".upload")).to_have_count(2)
+    expect(row(page, "from a folder")).to_contain_text("With from a folder.")
     expect(card(page, "from a folder")).to_be_visible()
     taken = {path.name for path in (app.loras / "dropped" / "deeper").iterdir()}
     assert taken == {
@@ -56,6 +59,9 @@ def test_the_picture_of_a_pair_goes_with_its_half(page: Page, app: App, tmp_path
     upload(page, *sorted(tmp_path.glob("both of*")))
     expect(card(page, "both of")).to_be_visible()
     expect(page.locator(".upload-done")).to_have_count(2)
+    for half in ("high", "low"):  # also that of the half that came first
+        note = row(page, f"both of_{half}_noise").locator(".upload-note")
+        expect(note).to_contain_text("both of: fits Demo · high+low pair")
     assert (app.loras / "both of_high_noise.png").is_file()
 
 

@@ -15,7 +15,7 @@ from PIL import Image
 from tests.support.loras.files import tiny_model, write_lora
 from wan_lora_studio.lora.files.loose_values import read_html
 from wan_lora_studio.lora.files.preview_sources import picture_sources
-from wan_lora_studio.lora.files.thumbnails import make_thumbnail, placeholder
+from wan_lora_studio.lora.files.thumbnails import initials, make_thumbnail, placeholder
 from wan_lora_studio.lora.inspection.header_texts import describe
 from wan_lora_studio.lora.library.library import LoRALibrary
 from wan_lora_studio.settings import load_settings
@@ -119,12 +119,15 @@ def test_thumbnails_are_small_and_keep_their_proportions(tmp_path: Path) -> None
         assert found.size == (128, 64)
 
 
-def test_placeholders_differ_by_name_and_are_gray() -> None:
+def test_placeholders_are_light_tiles_with_initials() -> None:
     one, two = placeholder("one", 128), placeholder("two", 128)
     assert one.tobytes() != two.tobytes()
     assert one.tobytes() == placeholder("one", 128).tobytes()
-    pixels = np.asarray(one).astype(int)
-    assert (pixels.max(axis=2) - pixels.min(axis=2)).max() <= 12
+    for tile in (one, two, placeholder("\u65e5\u672c", 128)):
+        assert np.asarray(tile).mean() > 200
+    named = {"golden_hour": "GH", "lightning 4step": "L4", "neon": "Ne", "MyStyle": "MS"}
+    assert {name: initials(name) for name in named} == named
+    assert initials("\u65e5\u672c") == ""
 
 
 def test_a_lost_thumbnail_is_made_again(library: LoRALibrary, root: Path) -> None:

@@ -64,6 +64,7 @@ from wan_lora_studio.lora.files.tensor_data import (
     validate_tensor_data,
 )
 from wan_lora_studio.lora.files.thumbnails import (
+    PLACEHOLDER,
     THUMBNAIL_STAGE,
     THUMBNAILS_FOLDER,
     Thumbnail,
@@ -82,6 +83,7 @@ __all__ = [
     "NOT_A_PICTURE",
     "PICKLE_RISK",
     "PICTURE_ENDINGS",
+    "PLACEHOLDER",
     "THUMBNAILS_FOLDER",
     "THUMBNAIL_STAGE",
     "VIDEO_ENDINGS",

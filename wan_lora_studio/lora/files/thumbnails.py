@@ -1,13 +1,15 @@
 """Thumbnails: the cards' pictures, WebP files in `<loras_dir>/.thumbnails/`.
 
 Everything is re-encoded by Pillow; bytes of others are never served. A LoRA without any picture
-gets a drawn placeholder.
+gets a light tile with its initials.
 """
 
 from __future__ import annotations
 
+import colorsys
 import hashlib
 import os
+import re
 import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -20,6 +22,8 @@ from wan_lora_studio.lora.files.preview_sources import NOT_A_PICTURE, PictureSou
 
 THUMBNAILS_FOLDER = ".thumbnails"
 THUMBNAIL_STAGE = ".tmp"
+PLACEHOLDER = "initials"  # how placeholders look; another word has them drawn anew
+_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|[0-9]+")
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,7 @@ def make_thumbnail(
             _save(picture, target, size)
             return Thumbnail(source.kind, content)
     _save(placeholder(name, size), target, size)
-    return Thumbnail("placeholder", f"placeholder:{name}:{size}")
+    return Thumbnail("placeholder", f"{PLACEHOLDER}:{name}:{size}")
 
 
 def _decoded(source: PictureSource) -> Image.Image | None:
@@ -83,23 +87,26 @@ def _stage(target: Path) -> Path:
 
 
 def placeholder(name: str, size: int) -> Image.Image:
-    """A pattern drawn from the name, on gray, marked as "no preview"."""
-    digest = hashlib.sha256(name.encode()).digest()
-    picture = Image.new("RGB", (size, size), (58, 60, 66))
-    draw = ImageDraw.Draw(picture)
-    cell = size // 9
-    tone = 88 + digest[0] % 40
-    left, top = (size - 5 * cell) // 2, size // 6
-    for index in range(15):
-        if digest[index + 1] % 2:
-            row, column = divmod(index, 3)
-            for x in {column, 4 - column}:
-                corner = (left + x * cell, top + row * cell)
-                draw.rectangle((*corner, corner[0] + cell - 1, corner[1] + cell - 1), (tone,) * 3)
-    draw.rectangle((2, 2, size - 3, size - 3), outline=(120, 122, 130), width=max(size // 128, 1))
-    font = ImageFont.load_default(max(size // 11, 9))
-    draw.text((size // 2, size - size // 9), "no preview", (170, 172, 180), font, anchor="mm")
+    """A light tile with the initials of a name, in a tone of its own."""
+    tone = hashlib.sha256(name.encode(errors="replace")).digest()[0] / 256
+    picture = Image.new("RGB", (size, size), _colour(tone, 0.10, 0.94))
+    font = ImageFont.load_default(max(size // 3, 9))
+    middle = (size // 2, size // 2)
+    ImageDraw.Draw(picture).text(middle, initials(name), _colour(tone, 0.45, 0.50), font, "mm")
     return picture
+
+
+def initials(name: str) -> str:
+    """The first letters of the first two words, or two of the only one; "" where none is Latin."""
+    words: list[str] = _WORD.findall(name)
+    if len(words) == 1:
+        return words[0][:2].capitalize()
+    return "".join(word[0] for word in words[:2]).upper()
+
+
+def _colour(tone: float, saturation: float, brightness: float) -> tuple[int, int, int]:
+    red, green, blue = colorsys.hsv_to_rgb(tone, saturation, brightness)
+    return round(red * 255), round(green * 255), round(blue * 255)
 
 
 def _save(picture: Image.Image, target: Path, size: int) -> None:

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 from wan_lora_studio.errors import LoRAFileError, StudioError
 from wan_lora_studio.file_boundary import one_file
 from wan_lora_studio.lora.files import (
+    PLACEHOLDER,
     Hashes,
     SidecarReading,
 )
@@ -526,7 +527,7 @@ class LibraryIndex:
         sources = [*self.previews(entry), *(file.path for file in entry.files.values())]
         stamps = [(path, self.snapshot.get(path, GONE)[:2]) for path in sources]
         made = self._made.get(entry.first.path)
-        seed = repr((entry.name, self.settings.thumbnail_size, stamps, made))
+        seed = repr((entry.name, self.settings.thumbnail_size, stamps, made, PLACEHOLDER))
         return hashlib.sha256(seed.encode(errors="replace")).hexdigest()[:16]
 
     def index(self) -> SearchIndex:
