@@ -39,7 +39,7 @@ def add_thumbnail_routes(router: APIRouter, loras: LoRAManager, results: Finishe
     )
     def thumbnail(name: str) -> Response:
         # The address carries the picture's version, so it never changes under it.
-        answer = served(loras.thumbnail_file(name), "image/webp", IMMUTABLE, follow=False)
+        answer = served(picture_of(name), "image/webp", IMMUTABLE, follow=False)
         if answer is None:
             raise LoRANotFoundError(f"The picture of {name} is not there any more.")
         return answer
@@ -68,6 +68,16 @@ def add_thumbnail_routes(router: APIRouter, loras: LoRAManager, results: Finishe
     def clear(name: str) -> OneDone:
         """`ok` is false if no picture was chosen; pictures of other tools stay."""
         return OneDone(ok=loras.clear_thumbnail(name), record=loras.record(name))
+
+    def picture_of(name: str) -> Path:
+        """Also of a half whose other half came since the page read the library."""
+        try:
+            return loras.thumbnail_file(name)
+        except LoRANotFoundError:
+            meant = loras.meant(name)
+            if meant is None or meant.role == "both":
+                raise
+            return loras.thumbnail_file(meant.name)
 
     def from_result(name: str, result_id: str) -> OneDone:
         if results is None:

@@ -63,6 +63,12 @@ def test_two_accelerators_and_guidance(loras: LoRAManager) -> None:
     assert "guidance" in kinds(loras, {"turbo": 1.0}, guidance_scale=1, guidance_scale_2=3)
 
 
+def test_a_warning_calls_a_lora_by_its_title(loras: LoRAManager) -> None:
+    loras.edit_lora_metadata("turbo", {"title": "Very fast"})
+    assert kinds(loras, {"turbo": 1.0}, guidance_scale=4)["guidance"].startswith("Very fast is")
+    assert kinds(loras, {"turbo": 0.0}, guidance_scale=1)["zero"].startswith("Very fast has")
+
+
 def test_an_expert_without_steps_is_told(loras: LoRAManager) -> None:
     run = {"steps": 2, "flow_shift": 12.0}
     found = kinds(loras, {"style": {"high": 0.0, "low": 1.0}}, **run)

@@ -74,14 +74,18 @@ class SelectionCheck:
             found += self._of_one(name, records)
             if not any(value for part in (strength.high, strength.low) for _, value in part.points):
                 found.append(
-                    Warning("zero", f"{name} has strength 0 and changes nothing.", (name,))
+                    Warning(
+                        "zero",
+                        f"{_title(name, records)} has strength 0 and changes nothing.",
+                        (name,),
+                    )
                 )
         return [*found, *self._accelerators(records), *self._without_steps(records)]
 
     def _of_one(self, name: str, records: Mapping[str, dict[str, Any]]) -> Iterator[Warning]:
         if self.loras is None or self.model_type is None:
             return
-        record = records.get(name)
+        record, title = records.get(name), _title(name, records)
         if record is None:
             text = f"{name} is not in the library; take it out, switch it off or upload it."
             yield Warning("missing", text, (name,))
@@ -89,19 +93,19 @@ class SelectionCheck:
         if record["status"] != "ok":
             kind = "missing" if record["status"] == "missing" else "broken"
             detail = record["status_detail"] or f"the file is {record['status']}."
-            yield Warning(kind, f"{name}: {detail}", (name,))
+            yield Warning(kind, f"{title}: {detail}", (name,))
             return
         fit = self.loras.explain_compatibility(name, self.model_type)
         if fit.verdict != "fits":
             reasons = fit.misfit or " ".join(fit.reasons) or "it is not known whether it fits."
             kind = "unfit" if fit.verdict == "no" else "partly"
-            yield Warning(kind, f"{name}: {reasons}", (name,))
+            yield Warning(kind, f"{title}: {reasons}", (name,))
         if record["doubt"] and self._two_experts:
-            text = f"{name} may be for one expert only, but goes to both until you say which"
+            text = f"{title} may be for one expert only, but goes to both until you say which"
             yield Warning("unsure", f"{text}: {record['doubt']}.", (name,))
         if record["missing_half"] and self._two_experts:
             half = record["missing_half"]
-            text = f"{name} is half a pair: the {half}-noise half is not in the library, so it"
+            text = f"{title} is half a pair: the {half}-noise half is not in the library, so it"
             yield Warning("half", f"{text} changes nothing in the {half}-noise steps.", (name,))
 
     def _runs(self, name: str, record: Mapping[str, Any]) -> bool:
@@ -122,7 +126,8 @@ class SelectionCheck:
             if accelerator_of(record) is not None and self._runs(name, record)
         )
         if len(names) > 1:
-            text = f"{len(names)} accelerators are on ({', '.join(names)}); use one at a time."
+            titles = ", ".join(_title(name, records) for name in names)
+            text = f"{len(names)} accelerators are on ({titles}); use one at a time."
             yield Warning("accelerators", text, names)
         entry = self.entry
         if not names or entry is None:
@@ -131,7 +136,8 @@ class SelectionCheck:
         low = _given(self.run.guidance_scale_2, entry.guidance_scale_2 or high)
         wrong = [value for value in ((high, low) if self._two_experts else (high,)) if value != 1.0]
         if wrong:
-            text = f"{names[0]} is made for guidance 1, but guidance is {wrong[0]:g}; the picture"
+            title = _title(names[0], records)
+            text = f"{title} is made for guidance 1, but guidance is {wrong[0]:g}; the picture"
             yield Warning(
                 "guidance", f"{text} can burn out, and each step takes twice as long.", names
             )
@@ -147,7 +153,8 @@ class SelectionCheck:
                 text = (
                     f"The {expert}-noise expert gets none of the {steps} steps at this flow shift"
                 )
-                which = f", so {', '.join(names)} changes nothing" if names else ""
+                titles = ", ".join(_title(name, records) for name in names)
+                which = f", so {titles} changes nothing" if names else ""
                 yield Warning("no-step", f"{text}{which}.", names)
 
     def _only_for(self, expert: str, records: Mapping[str, dict[str, Any]]) -> Iterator[str]:
@@ -157,6 +164,11 @@ class SelectionCheck:
             own_file = records.get(name, {}).get("expert") == expert
             if own_file or not any(value for _, value in other.points):
                 yield name
+
+
+def _title(name: str, records: Mapping[str, dict[str, Any]]) -> str:
+    """What the page calls a LoRA."""
+    return str(records.get(name, {}).get("title") or name)
 
 
 def _given(value: float | None, default: float) -> float:

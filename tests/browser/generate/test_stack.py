@@ -168,7 +168,7 @@ def test_the_line_warns_of_what_the_settings_do(page: Page) -> None:
     fill(page, steps=2, flow_shift=12)
     warning = page.locator('#lora-controls .summary-warnings [data-kind="no-step"]')
     expect(warning).to_contain_text("low-noise expert gets none of the 2 steps")
-    expect(warning).to_contain_text("golden_hour changes nothing")
+    expect(warning).to_contain_text("Golden Hour changes nothing")
     fill(page, flow_shift=3)
     expect(warning).to_have_count(0)
     type_strength(page, "golden_hour", "0", "low")

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from starlette.testclient import TestClient
 
-from tests.support.loras.files import write_lora
+from tests.support.loras.files import add_pair, write_lora
 from tests.support.result_files import metadata, write_video
 from utils import Settings
 
@@ -94,3 +94,16 @@ def test_a_picture_of_another_tool_goes_to_the_trash(
     client.delete("/api/loras/thumbnail", params={"name": "ink"})
     client.post("/api/loras/undo", json={"name": entry["name"]})
     assert theirs.read_bytes() == before
+
+
+def test_a_half_of_a_pair_has_the_picture_of_the_pair(
+    client: TestClient, settings: Settings
+) -> None:
+    add_pair(settings.loras_dir)
+    client.post("/api/loras/refresh")
+    whole, half, other = (
+        client.get("/api/loras/thumbnail", params={"name": name})
+        for name in ("style", "style_low_noise", "style_low_noise_2")
+    )
+    assert (whole.status_code, half.status_code, other.status_code) == (200, 200, 404)
+    assert half.content == whole.content
