@@ -75,9 +75,11 @@ def test_more_frames_pixels_and_loras_need_more() -> None:
     for changes in ({"num_frames": 121}, {"width": 1920}):
         more = dataclasses.replace(usual, task=dataclasses.replace(usual.task, **changes))
         assert more.needed > usual.needed
-    assert dataclasses.replace(usual, loras=GB).needed == usual.needed + GB
+    more = dataclasses.replace(usual, loras=GB)
+    beside = more.needs.sampling - usual.needs.sampling
+    assert beside > 0 and more.needed == usual.needed + GB + beside
     parts, blocks = (dataclasses.replace(usual, placed=each).needed for each in ("model", "group"))
-    assert blocks < parts / 1.9 and parts < usual.needed / 1.5
+    assert blocks < parts / 1.8 and parts < usual.needed / 1.5
 
 
 def test_what_makes_it_fit_comes_first_then_what_saves_most() -> None:
@@ -168,8 +170,8 @@ def test_what_is_free_decides_and_not_what_there_is(
         return known
 
     assert found().placed == "none" and f"{100 * GB / GB:.1f} GB are free" in found().reason
-    gpu.free = GB // 10
-    assert found().placed == "group" and found().reason.endswith("and 0.1 GB are free.")
+    gpu.free = GB // 50
+    assert found().placed == "group" and found().reason.endswith("and 0.0 GB are free.")
     gpu.held = 10 * GB
     assert found().placed == "none", "what we hold ourselves is used or makes way"
 
@@ -211,7 +213,7 @@ def test_tiles_are_told_before_the_start() -> None:
     tight = forecast(24 * GB, placed="group", offload="auto", host=200 * GB, memory=256 * GB)
     assert tiling(tight) == ""
     words = tiling(dataclasses.replace(tight, available=20 * GB))
-    assert "tiles of 256 pixels" in words and "21.8 GB" in words and "20.0 GB are free" in words
+    assert "tiles of 256 pixels" in words and "20.9 GB" in words and "20.0 GB are free" in words
 
 
 def test_weights_of_eight_bits_take_half() -> None:

@@ -28,22 +28,22 @@ SIZES = {"480p": (832, 480), "720p": (1280, 720)}
 FRAMES = {"ti2v-5B": 121}
 
 ON_GPU = """
-t2v-A14B        bf16 480p | group 8.4 t!   | group 9.9     | group 9.9      | group 9.9      | group 9.9    | model 34.6     | none 78.4    | none 78.4
-t2v-A14B        bf16 720p | group 16.3 t!  | group 16.3 t! | group 16.3 t   | group 21.8     | group 21.8   | model 42.5     | encoder 79.0 | none 90.4
-t2v-A14B        fp8  480p | group 7.5 t    | group 9.9     | group 9.9      | model 20.3     | model 20.3   | encoder 38.5   | none 49.8    | none 49.8
-t2v-A14B        fp8  720p | group 15.4 t!  | group 15.4 t! | group 15.4 t   | group 21.8     | model 28.2   | encoder 43.0 a | none 61.8    | none 61.8
-i2v-A14B        bf16 480p | group 8.4 t!   | group 9.9     | group 9.9      | group 9.9      | group 9.9    | model 34.6     | none 78.4    | none 78.4
-i2v-A14B        bf16 720p | group 16.3 t!  | group 16.3 t! | group 16.3 t   | group 21.8     | group 21.8   | model 42.5     | encoder 79.0 | none 90.4
-i2v-A14B        fp8  480p | group 7.5 t    | group 9.9     | group 9.9      | model 20.3     | model 20.3   | encoder 38.5   | none 49.8    | none 49.8
-i2v-A14B        fp8  720p | group 15.4 t!  | group 15.4 t! | group 15.4 t   | group 21.8     | model 28.2   | encoder 43.0 a | none 61.8    | none 61.8
-ti2v-5B         bf16 480p | group 7.0 t    | model 11.4 t  | model 12.2     | encoder 22.2   | encoder 22.2 | none 33.5      | none 33.5    | none 33.5
-ti2v-5B         bf16 720p | group 9.6 t!   | group 9.6 t   | model 13.0 t   | encoder 19.6 t | none 27.2 a  | none 45.4      | none 45.4    | none 45.4
-ti2v-5B         fp8  480p | group 7.0 t    | model 11.4 t  | encoder 12.2 a | encoder 17.2   | none 28.5    | none 28.5      | none 28.5    | none 28.5
-ti2v-5B         fp8  720p | group 9.6 t!   | model 11.4 t  | encoder 14.6 t | none 22.2 at   | encoder 29.1 | none 40.4      | none 40.4    | none 40.4
-wan2.1-t2v-1.3B bf16 480p | encoder 7.5 t  | encoder 9.9 a | encoder 12.7   | encoder 12.7   | none 24.1    | none 24.1      | none 24.1    | none 24.1
-wan2.1-t2v-1.3B bf16 720p | encoder 7.5 at | encoder 8.5 t | encoder 8.5 t  | none 21.8 a    | encoder 24.7 | none 36.0      | none 36.0    | none 36.0
-wan2.1-t2v-1.3B fp8  480p | encoder 6.1 t  | encoder 11.3  | encoder 11.3   | none 22.7      | none 22.7    | none 22.7      | none 22.7    | none 22.7
-wan2.1-t2v-1.3B fp8  720p | encoder 7.1 t  | encoder 7.1 t | encoder 7.1 t  | encoder 23.3   | encoder 23.3 | none 34.6      | none 34.6    | none 34.6
+t2v-A14B        bf16 480p | group 7.1 t   | group 9.4     | group 9.4      | group 9.4      | group 9.4    | model 33.3     | none 77.9    | none 77.9
+t2v-A14B        bf16 720p | group 13.2 t! | group 13.2 t! | group 13.2 t   | group 20.9     | group 20.9   | model 39.4     | encoder 78.1 | none 89.4
+t2v-A14B        fp8  480p | group 6.1 t   | group 9.4     | group 9.4      | model 19.0     | model 19.0   | encoder 37.9   | none 49.3    | none 49.3
+t2v-A14B        fp8  720p | group 12.3 t! | group 12.3 t  | group 12.3 t   | group 20.9     | model 25.1   | encoder 39.9 a | none 60.8    | none 60.8
+i2v-A14B        bf16 480p | group 7.1 t   | group 9.4     | group 9.4      | group 9.4      | group 9.4    | model 33.3     | none 77.9    | none 77.9
+i2v-A14B        bf16 720p | group 13.2 t! | group 13.2 t! | group 13.2 t   | group 20.9     | group 20.9   | model 39.4     | encoder 78.1 | none 89.4
+i2v-A14B        fp8  480p | group 6.1 t   | group 9.4     | group 9.4      | model 19.0     | model 19.0   | encoder 37.9   | none 49.3    | none 49.3
+i2v-A14B        fp8  720p | group 12.3 t! | group 12.3 t  | group 12.3 t   | group 20.9     | model 25.1   | encoder 39.9 a | none 60.8    | none 60.8
+ti2v-5B         bf16 480p | group 7.0 t   | group 11.6    | model 12.5     | encoder 21.6   | encoder 21.6 | none 33.0      | none 33.0    | none 33.0
+ti2v-5B         bf16 720p | group 9.3 t!  | group 9.3 t   | model 15.6 t   | encoder 23.1 a | none 29.8 a  | none 44.4      | none 44.4    | none 44.4
+ti2v-5B         fp8  480p | group 7.0 t   | model 11.6    | encoder 12.0 a | encoder 16.6   | none 28.0    | none 28.0      | none 28.0    | none 28.0
+ti2v-5B         fp8  720p | group 9.3 t!  | model 11.4 t  | encoder 14.3 t | encoder 23.1 a | encoder 28.1 | none 39.4      | none 39.4    | none 39.4
+wan2.1-t2v-1.3B bf16 480p | encoder 7.5 t | encoder 9.4 a | encoder 12.2   | none 23.6      | none 23.6    | none 23.6      | none 23.6    | none 23.6
+wan2.1-t2v-1.3B bf16 720p | encoder 7.7 t | encoder 7.7 t | encoder 7.7 t  | encoder 23.7   | encoder 23.7 | none 35.1      | none 35.1    | none 35.1
+wan2.1-t2v-1.3B fp8  480p | encoder 6.1 t | encoder 10.8  | encoder 10.8   | none 22.1      | none 22.1    | none 22.1      | none 22.1    | none 22.1
+wan2.1-t2v-1.3B fp8  720p | encoder 6.3 t | encoder 6.3 t | encoder 6.3 t  | encoder 22.3   | encoder 22.3 | none 33.7      | none 33.7    | none 33.7
 """  # noqa: E501
 # The most weights in the computer's own memory in GB, by where they wait; `!`: more than there is,
 # which is refused. What stays on the GPU is read part by part. The columns are GiB of memory.

@@ -115,12 +115,12 @@ def test_a_run_that_finds_less_room_has_more_of_the_model_wait(
     on_gpu: Studio, gpu: PretendGPU
 ) -> None:
     on_gpu.run(steps=STEPS)
-    gpu.free, gpu.moved = GB // 10, []
+    gpu.free, gpu.moved = GB // 50, []
     seen: list[Progress] = []
     result = on_gpu.run(steps=STEPS, on_progress=seen.append)
     model = model_of(on_gpu)
     assert model.offload == "group" and not model.makeshift and "cuda" not in gpu.moved
-    assert model.placing.reason in seen[-1].notes and "0.1 GB are free" in model.placing.reason
+    assert model.placing.reason in seen[-1].notes and "0.0 GB are free" in model.placing.reason
     told = read_metadata(Path(result.video_path))["environment"]
     assert (told["offload"], told["offload_reason"]) == ("group", model.placing.reason)
     gpu.free = gpu.total
@@ -131,7 +131,7 @@ def test_a_run_that_finds_less_room_has_more_of_the_model_wait(
 def test_a_model_that_is_too_large_stays_where_the_rule_puts_it(
     on_gpu: Studio, gpu: PretendGPU
 ) -> None:
-    gpu.free = GB // 10
+    gpu.free = GB // 50
     for _ in range(2):
         result = on_gpu.run(steps=STEPS)
         assert not any(each["action"] == "offload" for each in result.recoveries)

@@ -1,8 +1,8 @@
 """Footprint: how much memory a run will take, and which change makes it fit. No torch here.
 
-The decoder's factors were measured on a CPU, as the growth of the process over one decoding at
-several sizes and lengths; the transformer's is counted from what one block holds at once: the
-stream, its normalised copy, queries, keys, values, the attention's output, the feed-forward's.
+All factors were measured on a CPU as the most bytes of tensors that are held at once in one forward
+pass or decoding, which is the same each time (`tests/wan/memory/test_measured.py`). What of it is
+fp32 in any case, and what grows with the feed-forward's width, was told apart by several models.
 """
 
 from __future__ import annotations
@@ -37,12 +37,14 @@ from wan_lora_studio.wan.models import (
 from wan_lora_studio.wan.task import FRAME_STRIDE, GenerationTask
 
 WEIGHT_SUFFIXES = (".safetensors", ".sft", ".bin", ".gguf")
-DECODE_PER_PIXEL = 52  # values of fp32 per pixel and channel of the decoder's first width
-DECODE_PER_PATCHED_PIXEL = 18  # the same where the decoder works on patches of 2×2, as the 5B's
-DECODE_FIXED = 250 * MB
-VIDEOS = 3  # of the size of the frames in fp32, while they are joined and converted
-VIDEOS_IN_TILES = 4  # the same where tiles, which overlap, are put together
-VALUES_PER_TOKEN = 12  # values per token and model dimension, in one forward pass
+DECODE_PER_PIXEL = 55  # values of fp32 per pixel and channel of the decoder's first width
+DECODE_PER_PATCHED_PIXEL = 20  # the same where the decoder works on patches of 2×2, as the 5B's
+DECODE_FIXED = 32 * MB  # what libraries keep for themselves
+# Of the size of all frames in fp32: what is there while more is decoded, whole or in tiles, which
+# overlap; and while frames are joined and converted.
+HELD, HELD_IN_TILES = 1.0, 1.8
+JOINED, JOINED_FROM_TILES = 4.0, 4.8
+USUAL_RATIO = 2.7  # of the feed-forward's width to the model's
 SCALES = (0.875, 0.75, 0.625, 0.5, 0.375, 0.25)
 SMALLER = (0.5, 0.375, 0.25)  # of the sides, in what is advised
 BLOCK = re.compile(r"(?:^|\.)blocks\.\d+\.")
@@ -78,6 +80,8 @@ class Footprint:
     takes for each pixel and channel. `streamed` counts what is on the GPU at once of a component
     that is brought there block by block. `fp8`: the transformers have numbers of one byte, as
     in fp8 and int8. Of components that are `quantised` in their files, the counts are bytes.
+    `ratio` is of the feed-forward's width to `dim`; `per_token`: each token has a time of its own,
+    as in the 5B.
     """
 
     parameters: Mapping[str, int]
@@ -88,6 +92,8 @@ class Footprint:
     streamed: Mapping[str, int] = field(default_factory=dict)
     fp8: bool = False
     quantised: frozenset[str] = frozenset()
+    ratio: float = USUAL_RATIO
+    per_token: bool = False
 
     @classmethod
     def of(
@@ -121,15 +127,19 @@ class Footprint:
         heads = int(transformer.get("num_attention_heads", 40))
         patch = transformer.get("patch_size") or [1, 2, 2]
         counts = {name: _summed(name, held) for name, held in tensors.items()}
+        dim = heads * int(transformer.get("attention_head_dim", 128))
+        patched = (vae.get("patch_size") or 1) > 1
         return cls(
             {name: whole for name, (whole, _) in counts.items()},
-            heads * int(transformer.get("attention_head_dim", 128)),
+            dim,
             int(vae.get("decoder_base_dim") or vae.get("base_dim") or 96),
             int(vae.get("scale_factor_spatial") or 8) * int(patch[-1]),
-            DECODE_PER_PATCHED_PIXEL if (vae.get("patch_size") or 1) > 1 else DECODE_PER_PIXEL,
+            DECODE_PER_PATCHED_PIXEL if patched else DECODE_PER_PIXEL,
             {name: part for name, (_, part) in counts.items()},
             precision != "bf16",
             quantised,
+            int(transformer.get("ffn_dim") or USUAL_RATIO * dim) / dim,
+            patched,
         )
 
     def weights(self, width_bytes: int) -> dict[str, int]:
@@ -150,19 +160,28 @@ class Footprint:
             return 1
         return 1 if self.fp8 and component.startswith("transformer") else width_bytes
 
-    def sampling(self, task: GenerationTask, width_bytes: int) -> int:
-        """Bytes that a forward pass takes beside the weights. Some of it is fp32 in any case."""
+    def sampling(self, task: GenerationTask, width_bytes: int, loras: bool = False) -> int:
+        """Bytes that a forward pass takes beside the weights, where LoRAs are added there or not.
+
+        The most is held in the attention or in the feed-forward; what it adds to a layer's output
+        is there twice.
+        """
         frames, height, width = _size(task)
         tokens = ((frames - 1) // FRAME_STRIDE + 1) * (height // self.token) * (width // self.token)
-        return tokens * self.dim * VALUES_PER_TOKEN * (4 + width_bytes) // 2
+        added = 2 * width_bytes if loras else 0
+        attention = 12 + 8 * width_bytes + added
+        forward = width_bytes * (2 * self.ratio + 5) + added * self.ratio
+        times = 24 + 7 * width_bytes if self.per_token else 0
+        return int(tokens * self.dim * (max(attention, forward) + times))
 
     def decoding(self, task: GenerationTask, tile: int = 0) -> int:
         """Bytes that decoding takes beside the weights; in tiles of so many pixels, if any."""
         frames, height, width = _size(task)
         area = tile * tile or height * width
         features = area * self.width * 4 * self.per_pixel
-        pixels = frames * height * width * 3 * 4 * (VIDEOS_IN_TILES if tile else VIDEOS)
-        return DECODE_FIXED + features + pixels
+        video = frames * height * width * 3 * 4
+        held, joined = (HELD_IN_TILES, JOINED_FROM_TILES) if tile else (HELD, JOINED)
+        return DECODE_FIXED + int(max(features + held * video, joined * video))
 
     def needs(
         self, task: GenerationTask, width_bytes: int, loras: int = 0, memory: int = 0
@@ -176,7 +195,7 @@ class Footprint:
             weights,
             self.weights_at_once(width_bytes),
             loras,
-            self.sampling(task, width_bytes),
+            self.sampling(task, width_bytes, loras > 0),
             whole,
             min(whole, in_tiles),
             HostMemory(weights, memory).on_call if memory else (),

@@ -91,8 +91,6 @@ class Needs:
         """
         if offload in ON_CALL:
             return HostMemory(self.weights, memory).most
-        if offload in ("model", "group"):
-            return sum(self.weights.values())
         waiting = 0
         if offload == "encoder":
             waiting = sum(self.weights.get(name, 0) for name in ENCODERS)
