@@ -64,6 +64,7 @@ def test_a_text_selection_that_ends_outside_leaves_the_dialog_open(page: Page) -
     expect(title).to_be_visible()
     expect(title).to_have_value("typed and not to be lost")
     page.mouse.click(4, box["y"])
+    page.get_by_role("button", name="Discard").click()
     expect(dialog).to_have_count(0)
 
 
@@ -93,7 +94,7 @@ def test_details_show_a_bar_for_each_block_of_each_expert(page: Page) -> None:
     )
     costs = page.locator(".details-cost")
     expect(costs.get_by_role("row")).to_have_count(3)
-    expect(costs.get_by_role("row", name="Merged into the model")).to_contain_text("about")
+    expect(costs.get_by_role("row", name="Merged into the model")).to_contain_text("MB")
     expect(costs.get_by_role("row", name="Added at each step")).to_contain_text("B")
 
 
