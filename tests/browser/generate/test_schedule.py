@@ -123,7 +123,7 @@ def test_the_notation_of_wangp_is_read(page: Page, app: App) -> None:
     add(page, "neon_outline")
     known(page, steps=4)
     dialog = edit(page, "neon_outline")
-    written = dialog.get_by_label("Written")
+    written = dialog.get_by_label("WanGP notation")
     written.fill("a lot")
     dialog.get_by_role("button", name="Read").click()
     expect(dialog.get_by_role("alert")).to_contain_text("not a number")
