@@ -78,7 +78,7 @@ function show(dot, text, bar, titles) {
   const lacking = state === "ready" && !model && detail;
   dot.dataset.state = running ? "busy" : lacking ? "failed" : state;
   text.textContent = running ? progressText(job) : workerText(status.worker, titles);
-  text.title = status.worker.detail ?? "";
+  text.title = status.worker.detail || status.worker.offload_reason || "";
   const done = running ? fraction(job) : null;
   if (done === null) bar.removeAttribute("value");
   else bar.value = done;
