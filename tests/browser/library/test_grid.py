@@ -202,5 +202,6 @@ def test_many_are_moved_tagged_and_deleted_at_once(page: Page, app: App, tmp_pat
     bar.get_by_role("button", name="Delete").click()
     dialog.get_by_role("button", name="Delete").click()
     expect(card(page, "bulk one")).to_have_count(0)
-    page.locator(".toast").get_by_role("button", name="Undo").click()
+    deleted = page.locator(".toast", has_text="deleted")
+    deleted.get_by_role("button", name="Undo").click()
     expect(card(page, "bulk two")).to_be_visible()
