@@ -8,6 +8,7 @@ import { cancelled, transfer } from "../kit/transfer.js";
 import { bundled, isArchive, stemOf } from "../kit/upload_groups.js";
 import { fromTrash, toTrash } from "../model/library_api.js";
 import { query } from "../model/library_query.js";
+import { titleFor } from "../model/lora_text.js";
 import { store } from "../model/store.js";
 import { UploadRow } from "./upload_row.js";
 
@@ -104,8 +105,8 @@ export function createUploads() {
       row.unpacked(uploads);
     } else if (reason === "duplicate") {
       row.existing = existing;
-      row.ask(`Already in your library as ${existing}.`, [
-        [`Show ${existing}`, "show"],
+      row.ask(`Already in your library as ${titleFor(existing)}.`, [
+        [`Show ${titleFor(existing)}`, "show"],
         ["Skip", "skip"],
       ]);
     } else if (proposed) {

@@ -151,5 +151,5 @@ def test_files_that_are_dropped_elsewhere_are_the_hosts(page: Page, host: Host) 
     drag(page, library(page).locator(".cards"), file)
     row = page.locator(".upload").filter(has_text="elsewhere")
     expect(row).to_have_count(1)  # from the second drop alone
-    expect(row).to_contain_text("already")
+    expect(row).to_contain_text("Already in your library as Golden Hour")
     assert cards(page) == before
