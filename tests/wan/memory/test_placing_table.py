@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.full_size_folders import FullSize, write_full_size
-from wan_lora_studio.settings import Precision
+from tests.support.full_size import install
+from wan_lora_studio.settings import Precision, load_settings
 from wan_lora_studio.wan.memory.footprint import Footprint, Forecast
 from wan_lora_studio.wan.models import Decoding, Room, placing_for
 from wan_lora_studio.wan.task import GenerationTask
@@ -80,9 +80,12 @@ wan2.1-t2v-1.3B fp8  none    | 11.4   | 11.4   | 11.4   | 11.4
 
 
 @cache
-def footprint(folder: Path, kind: FullSize, precision: Precision) -> Footprint:
-    there = folder / kind
-    return Footprint.of(there if there.exists() else write_full_size(there, kind), precision)
+def footprint(folder: Path, kind: str, precision: Precision) -> Footprint:
+    settings = load_settings(models_dir=folder)
+    there = settings.model_folder(kind)
+    if not there.exists():
+        install(settings, kind)
+    return Footprint.of(there, precision)
 
 
 @pytest.fixture(scope="module")
