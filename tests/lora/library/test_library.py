@@ -257,7 +257,7 @@ def test_data_for_the_page(library: LoRALibrary, root: Path, settings: Settings)
     library.record_use({"style": 1.0})
     data = json.loads(json.dumps(library.get_ui_display_data()))
     keys = {"revision", "loras", "recent", "models", "duplicates", "folders", "refresh_progress"}
-    assert set(data) == keys | {"notes", "search"}
+    assert set(data) == keys | {"families", "notes", "search"}
     assert data["recent"] == ["style"]
     assert [model["model_type"] for model in data["models"]] == list(settings.models)
     style = next(lora for lora in data["loras"] if lora["name"] == "style")

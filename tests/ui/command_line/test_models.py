@@ -138,6 +138,8 @@ def test_an_interrupted_download_keeps_what_came(
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        # As from a terminal: a shell's background jobs ignore the signal, and so do their children.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
     ) as process:
         assert hub.stalled.wait(SECONDS)
         process.send_signal(signal.SIGINT)

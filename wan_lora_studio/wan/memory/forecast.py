@@ -67,7 +67,15 @@ def usual_placing(model_type: str, models: ModelManager, loras: LoRAManager) -> 
 
     None where its folder is not there. Raises VRAMError as `require_possible`.
     """
-    task = GenerationTask(model_type=model_type, prompt="").resolved(models.settings)
+    row = models.settings.model(model_type)
+    # No task that could run, as it has no prompt and perhaps no picture: its size alone counts.
+    task = GenerationTask(
+        model_type=model_type,
+        prompt="",
+        width=row.width,
+        height=row.height,
+        num_frames=row.num_frames,
+    )
     forecast = foresee(task, models, loras)
     if forecast is None:
         return None
