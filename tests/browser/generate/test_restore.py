@@ -27,6 +27,7 @@ from tests.support.foreign_files import INFOTEXT, drawn, png
 from tests.support.result_files import WANGP, metadata, video_bytes, write_video
 
 LORA = "golden_hour"
+NO_MODELS_KNOWN: dict[str, Any] = {"models": [], "left_out": [], "free": None}
 
 
 def load(page: Page, file: Path) -> None:
@@ -152,7 +153,10 @@ def asked_image(page: Page) -> Any:
     return json.loads(asked.value.post_data or "{}")["task"]["image"]
 
 
-def test_the_picture_is_cut_to_the_videos_shape(page: Page, tmp_path: Path) -> None:
+def test_the_picture_is_cut_to_the_videos_shape(page: Page, app: App, tmp_path: Path) -> None:
+    # What is known to be not here is not asked for.
+    page.route("**/api/models", lambda asked: asked.fulfill(json=NO_MODELS_KNOWN))
+    open_page(page, app)
     expect(page.locator("#picture-panel")).to_be_hidden()
     choose_model(page, "Wan2.2 I2V-A14B (image to video)")
     expect(page.locator("#picture-panel")).to_contain_text("needed by this model")

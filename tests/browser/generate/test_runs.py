@@ -211,7 +211,7 @@ def test_the_status_line_tells_of_the_run_on_every_tab(page: Page, app: App, tab
 
 def test_what_will_not_fit_is_said_before_it_is_asked_for(page: Page, app: App) -> None:
     expect(page.locator("#status-line")).to_contain_text("Ready", timeout=VIDEO_MS)
-    line = page.locator(".estimate")
+    line = page.locator(".estimate:not(.model-notice)")
     expect(line).to_be_hidden()
     fill(page, width=16384, height=16384)
     expect(line).to_contain_text("is estimated to need")
