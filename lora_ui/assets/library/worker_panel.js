@@ -40,7 +40,7 @@ export function createWorkerPanel() {
 }
 
 function stateText() {
-  if (!store.connected) return "No connection";
+  if (!store.connected) return "Disconnected";
   if (!store.worker) return "Asking";
   const { state, model, device, detail } = store.worker;
   const place = [model && store.titleOfModel(model), device && `on ${device.toUpperCase()}`];

@@ -54,8 +54,8 @@ function drawUnsaved(line, stack) {
   setText(
     line,
     stack.unsaved
-      ? "No connection. Your changes are kept in this browser and are saved once it is back."
-      : "No connection. You can go on; changes are saved once it is back.",
+      ? "Disconnected. Your changes are kept in this browser and are saved once it is back."
+      : "Disconnected. You can go on; changes are saved once it is back.",
   );
 }
 

@@ -363,10 +363,10 @@ def test_the_last_strength_and_the_recent_loras_are_remembered(page: Page, app: 
     stack_row(page, "motion_trail").get_by_role("button", name="Remove").click()
     page.get_by_role("button", name="Recent", exact=True).press("Enter")
     items = page.get_by_role("menu").get_by_role("menuitem")
-    expect(items.filter(has_text="golden_hour")).to_have_count(1)
+    expect(items.filter(has_text="Golden Hour")).to_have_count(1)
     expect(items.first).to_be_focused()
     names = items.all_inner_texts()
-    for _ in range(names.index("motion_trail")):
+    for _ in range(names.index("Motion Trail")):
         page.keyboard.press("ArrowDown")
     assert order(page) == []
     page.keyboard.press("Enter")

@@ -118,7 +118,7 @@ def test_several_go_at_once_and_the_other_tabs_stay_usable(page: Page, tmp_path:
     expect(page.locator(".uploads-total")).to_contain_text("left")
     open_tab(page, "Generate")
     page.locator("#prompt textarea").fill("typed while files are sent")
-    expect(page.locator("#status-line")).not_to_contain_text("No connection")
+    expect(page.locator("#status-line")).not_to_contain_text("Disconnected")
     open_tab(page, "LoRAs")
     page.get_by_role("button", name="Cancel all").click()
     expect(page.locator(".upload-failed").filter(has_text="Cancelled")).to_have_count(4)

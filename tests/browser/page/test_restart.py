@@ -31,9 +31,9 @@ def test_a_killed_app_is_found_again_with_every_job(browser: Browser, tmp_path: 
         expect(page.locator(".run-note")).to_contain_text("Step", timeout=STEP_MS)
         app.post("api/queue/pause")
         app.kill()
-        expect(page.locator("#status-line")).to_contain_text("No connection", timeout=STEP_MS)
+        expect(page.locator("#status-line")).to_contain_text("Disconnected", timeout=STEP_MS)
         app.restart()
-        expect(page.locator("#status-line")).not_to_contain_text("No connection", timeout=STEP_MS)
+        expect(page.locator("#status-line")).not_to_contain_text("Disconnected", timeout=STEP_MS)
         page.locator("#queue-button").click()
         rows = {name: page.locator(f'.queue-row[data-id="{name}"]') for name in (running, waiting)}
         expect(rows[running]).to_contain_text("Interrupted")

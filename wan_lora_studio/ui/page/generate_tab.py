@@ -38,7 +38,7 @@ def create_generate_tab(settings: Settings, page: gr.Blocks) -> None:
                 "prompt-words",
                 "inputs/prompt_words.js",
                 base=ASSETS_URL,
-                options={"models": prompt_words(settings)},
+                options={"models": prompt_words(settings), "model": settings.default_model},
             )
             _picture_panel(settings)
             controls = create_generation_controls(settings)

@@ -7,11 +7,14 @@ import { knownWords, sentence, unknownIn } from "./known_words.js";
 export function mount({ element, options }) {
   element.classList.add("lora-ui", "prompt-words");
   const warning = el("p", { class: "prompt-unknown", role: "status" });
+  element.replaceChildren(warning); // also while it is hidden, as the page waits for its parts
   let selects = [];
   let words; // none until the first build
 
   function build() {
-    const found = options.models[store.model] ?? null;
+    // Before the library was read, the form alone knows the model.
+    const model = store.model || form.values.model_type || options.model;
+    const found = options.models[model] ?? null;
     if (found === words) return;
     words = found;
     element.closest(".script-panel")?.classList.toggle("hidden-panel", words === null);
@@ -62,8 +65,10 @@ export function mount({ element, options }) {
         : `This small model doesn’t know ${unknown.map((word) => `“${word}”`).join(", ")}.`;
   }
 
-  // The model is known with the library at the latest.
   for (const event of ["model", "library"]) store.addEventListener(event, build);
-  form.addEventListener("form", draw);
+  form.addEventListener("form", () => {
+    build();
+    draw();
+  });
   build();
 }
