@@ -13,7 +13,12 @@ export function createModelNotice() {
   const text = el("p");
   const open = el("button", { type: "button", class: "button", text: "Open models" });
   open.addEventListener("click", () => openTab("Models"));
-  const box = el("div", { class: "estimate model-notice", role: "status", hidden: true }, text, open);
+  const box = el(
+    "div",
+    { class: "estimate model-notice", role: "status", hidden: true },
+    text,
+    open,
+  );
   const draw = () => {
     const row = models.get(form.values.model_type);
     box.hidden = !isMissing(row);
