@@ -71,6 +71,8 @@ export function createUploads() {
     send(row).finally(pump);
   }
 
+  const pairs = []; // that uploads made
+
   async function send(row) {
     try {
       refuseEarly(row.file);
@@ -85,7 +87,9 @@ export function createUploads() {
       if (uploads) row.unpacked(uploads);
       else {
         row.done(store.byName.get(record.name) ?? record, refused, filesOf(record));
-        amend(rows, row, record);
+        if (record.is_pair) pairs.push(record);
+        // The other half may have come first, or may be told of first.
+        for (const pair of pairs) amend(rows, pair);
       }
     } catch (error) {
       if (row.replaces) await fromTrash(row.replaces).catch(toastError);
@@ -196,14 +200,14 @@ function filesOf({ files }) {
   return new Set(Object.values(files ?? {}));
 }
 
-/** The row of a pair's first half says what the pair is, now that the second half is here. */
-function amend(rows, last, record) {
-  if (!record.is_pair) return;
-  const files = filesOf(record);
-  const card = store.byName.get(record.name) ?? record;
+/** The rows of a pair's halves say what the pair is, as long as it is one. */
+function amend(rows, pair) {
+  const card = store.byName.get(pair.name);
+  if (!card) return;
+  const files = filesOf(pair);
   for (const row of rows) {
-    const here = row !== last && row.state === "done" && [...row.paths].some((it) => files.has(it));
-    if (here) row.done(card, row.left, row.paths);
+    const half = row.state === "done" && [...row.paths].some((path) => files.has(path));
+    if (half) row.done(card, row.left, row.paths);
   }
 }
 
