@@ -160,9 +160,11 @@ def _outcome(sizes: GpuSizes, case: Case, files: Mapping[str, Path]) -> Outcome:
     except torch.OutOfMemoryError:
         return Outcome({}, not_run="out of memory")
     except (RuntimeError, ValueError, TypeError, NotImplementedError) as error:
+        # The other library has no error of its own for storages that it does not support: that it
+        # fails is a result. Ours must not.
         if case.way == "ours":
             raise
-        return Outcome({}, not_run=f"{type(error).__name__}: {str(error).splitlines()[0][:80]}")
+        return Outcome({}, not_run=f"{type(error).__name__}: {str(error)[:80]}".splitlines()[0])
     finally:
         gc.collect()
         if sizes.device.type == "cuda":

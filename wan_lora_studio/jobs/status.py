@@ -17,7 +17,7 @@ WorkerState = Literal["stopped", "starting", "loading", "ready", "busy", "restar
 @dataclass(frozen=True)
 class WorkerStatus:
     """The worker as a status line shows it. `memory` is in bytes; `loras` is by name; `offload`
-    says what of the model in memory waits on the host, `offload_reason` why, in a sentence.
+    says which parts of the loaded model wait on the host, and `offload_reason` says why.
     `trouble` is why no work can be handed out at the moment, "" if it can."""
 
     state: WorkerState = "stopped"

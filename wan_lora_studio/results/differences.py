@@ -19,7 +19,7 @@ def of_the_model(facts: VideoFacts, title: str, fingerprint: str | None) -> list
 
 
 def of_the_precision(facts: VideoFacts, title: str, precision: str) -> list[str]:
-    """`precision` is that of the model's weights here. Videos of old say nothing of theirs."""
+    """`precision` is that of the model's weights here. Older videos do not record theirs."""
     environment = facts.metadata.get("environment")
     then = environment.get("precision") if isinstance(environment, dict) else None
     if not isinstance(then, str) or then == precision:
@@ -31,7 +31,7 @@ def of_the_precision(facts: VideoFacts, title: str, precision: str) -> list[str]
 
 
 def of_the_speed(facts: VideoFacts, attention: str, first_block_cache: float) -> list[str]:
-    """The settings here, against what was in force. Videos of old say nothing of theirs."""
+    """Compare the settings here with those of the video. Older videos do not record theirs."""
     environment = facts.metadata.get("environment")
     then = environment if isinstance(environment, dict) else {}
     found = []

@@ -89,7 +89,7 @@ export async function markAccelerator(name, accelerator) {
   }
 }
 
-/** Have the settings of an accelerator in force as soon as a person adds it. */
+/** Apply an accelerator's settings as soon as a person adds it. */
 export function followAdded() {
   const added = new Set();
   store.addEventListener("added", ({ detail }) => added.add(detail.name));

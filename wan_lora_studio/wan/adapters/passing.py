@@ -1,7 +1,7 @@
 """Passing expert: LoRAs on a transformer whose weights come and go.
 
-What is in force is put on each time the weights come, hooks and merged parts alike, and taken off
-before they go: nothing of it is in what is read the next time.
+The LoRAs are applied each time the weights arrive, hooks and merged parts alike, and removed before
+the weights leave, so the next weights that are read are the plain ones.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from wan_lora_studio.wan.adapters.runtime import RuntimeExpert
 
 
 class PassingExpert:
-    """What is in force on one transformer, also while its weights are elsewhere.
+    """The LoRAs of one transformer, kept also while its weights are away.
 
     `make` gives the changes beside the weights as they are now: hooks of others come and go with
     them.
@@ -60,7 +60,7 @@ class PassingExpert:
         return 0 if self._state is None else self._state.resident_bytes()
 
     def came(self) -> None:
-        """Put on what is in force."""
+        """Apply the LoRAs to the weights that have arrived."""
         if not self._plan:
             return
         state = self._make()
@@ -69,7 +69,7 @@ class PassingExpert:
         self._state = state
 
     def leaves(self) -> None:
-        """Take it off until the weights come again."""
+        """Remove the LoRAs until the weights arrive again."""
         state, self._state = self._state, None
         if state is not None:
             state.restore()

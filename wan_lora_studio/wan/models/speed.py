@@ -38,7 +38,7 @@ MOVING: frozenset[Offload] = frozenset({"model", "group"})
 
 @dataclass(frozen=True)
 class Speed:
-    """What is in force: the attention, and whether blocks are compiled. `remarks` say, a sentence
+    """Which attention is used, and whether blocks are compiled. `remarks` say, a sentence
     each, why what was asked for is not."""
 
     attention: str = NATIVE
@@ -68,7 +68,7 @@ def transformers_in(pipeline: Any) -> list[Any]:
 
 
 def _attention(models: Sequence[Any], wanted: Attention, device: torch.device) -> tuple[str, str]:
-    """What is in force, and why that is not what is wanted."""
+    """The attention that is used, and why it is not the one that was asked for."""
     backend = BACKENDS.get(wanted)
     if backend is None:
         return NATIVE, ""
