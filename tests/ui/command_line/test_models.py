@@ -8,13 +8,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from huggingface_hub import constants
 
-from tests.support.hub import ENCODER, FIRST, REPO, FakeHub, etag_of, model_files, serving
+from tests.support.hub import ENCODER, FIRST, REPO, FakeHub, etag_of, model_files
 from tests.support.machine.small_disk import run_on_small_disk
 from tests.support.paths import ROOT
 from wan_lora_studio.model_store.notes import part_of
@@ -23,13 +22,6 @@ from wan_lora_studio.ui.command_line import main
 Command = Callable[..., tuple[int, str]]
 MODEL = "ti2v-5B"
 SECONDS = 60.0
-
-
-@pytest.fixture
-def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeHub]:
-    with serving(FakeHub(REPO, model_files(400_000))) as served:
-        monkeypatch.setattr(constants, "ENDPOINT", served.url)
-        yield served
 
 
 @pytest.fixture

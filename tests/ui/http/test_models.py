@@ -7,24 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from huggingface_hub import constants
 from starlette.testclient import TestClient
 
 from tests.support import header_only
-from tests.support.hub import ENCODER, FIRST, REPO, FakeHub, model_files, serving
+from tests.support.hub import ENCODER, FIRST, REPO, FakeHub
 from tests.support.jobs.scripted_queue import SCRIPTED, wait_until
 from utils import JobQueue, LoRAManager, LoRAUploadHandler, load_settings
 from wan_lora_studio.ui.http.api import build_api
 
 MODEL = "ti2v-5B"
 SECONDS = 60.0
-
-
-@pytest.fixture
-def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeHub]:
-    with serving(FakeHub(REPO, model_files(400_000))) as served:
-        monkeypatch.setattr(constants, "ENDPOINT", served.url)
-        yield served
 
 
 @pytest.fixture

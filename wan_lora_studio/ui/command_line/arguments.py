@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import Any, cast
@@ -146,12 +147,10 @@ def _add_loras(commands: Any, shared: argparse.ArgumentParser) -> None:
         description="Work on the library from the shell. It may be open in the page meanwhile."
         " A LoRA is named by its name, its file or its title.",
     )
-    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    bare = _actions_of(parser, shared)
 
     def action(name: str, words: str) -> argparse.ArgumentParser:
-        added = actions.add_parser(name, parents=[shared], help=words, description=words)
-        added.add_argument("--json", action="store_true", help="answer with one JSON value")
-        return cast(argparse.ArgumentParser, added)
+        return _with_json(bare(name, words))
 
     listed = action("list", "List the LoRAs, and whether each fits the model.")
     listed.add_argument(
@@ -185,22 +184,37 @@ def _add_models(commands: Any, shared: argparse.ArgumentParser) -> None:
         description="See which models of the model table are here, and get the others. NAME is a"
         " key of the table. A download that ends early goes on where it stopped.",
     )
-    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    action = _actions_of(parser, shared)
+    _with_json(action("list", "List the models, and whether each is here."))
+    named = [
+        _with_json(
+            action("check", "Say what a model takes and what is missing, by the hub's list.")
+        ),
+        action("download", "Download what is missing of a model."),
+        action("verify", "Compare a model's files with the hub's hashes."),
+        action("remove", "Remove a model's files, but for those that other models need."),
+    ]
+    for each in named:
+        each.add_argument("name", metavar="NAME")
+    named[-1].add_argument("--yes", action="store_true", help="remove them without being asked")
 
-    def action(name: str, words: str, *, named: bool = True) -> argparse.ArgumentParser:
+
+def _actions_of(
+    parser: argparse.ArgumentParser, shared: argparse.ArgumentParser
+) -> Callable[[str, str], argparse.ArgumentParser]:
+    """What adds an action of a command by its name and what it does."""
+    actions: Any = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+
+    def action(name: str, words: str) -> argparse.ArgumentParser:
         added = actions.add_parser(name, parents=[shared], help=words, description=words)
-        if named:
-            added.add_argument("name", metavar="NAME")
         return cast(argparse.ArgumentParser, added)
 
-    listed = action("list", "List the models, and whether each is here.", named=False)
-    check = action("check", "Say what a model takes and what is missing, by the hub's list.")
-    for added in (listed, check):
-        added.add_argument("--json", action="store_true", help="answer with one JSON value")
-    action("download", "Download what is missing of a model.")
-    action("verify", "Compare a model's files with the hub's hashes.")
-    remove = action("remove", "Remove a model's files, but for those that other models need.")
-    remove.add_argument("--yes", action="store_true", help="remove them without being asked")
+    return action
+
+
+def _with_json(action: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    action.add_argument("--json", action="store_true", help="answer with one JSON value")
+    return action
 
 
 def parse_lora_argument(text: str) -> tuple[str, Any]:
