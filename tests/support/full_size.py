@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
+
+from accelerate import init_empty_weights
+from diffusers import AutoencoderKLWan
 
 from tests.support import header_only as made
 from wan_lora_studio.lora.inspection.architectures import CONFIGS, architecture_from_config
 from wan_lora_studio.settings import ModelEntry, Settings
 
-# As in the hub's folders; the rest of a size is what the classes take by themselves.
-VAES = {
-    16: {"base_dim": 96, "z_dim": 16, "scale_factor_spatial": 8},
+# As in the hub's folders, by the channels of their latents.
+VAES: dict[int, dict[str, Any]] = {
+    16: {"base_dim": 96, "z_dim": 16, "dim_mult": [1, 2, 4, 4], "scale_factor_spatial": 8},
     48: {
-        "base_dim": 160, "decoder_base_dim": 256, "z_dim": 48, "patch_size": 2,
-        "scale_factor_spatial": 16,
+        "base_dim": 160, "decoder_base_dim": 256, "z_dim": 48, "dim_mult": [1, 2, 4, 4],
+        "is_residual": True, "in_channels": 12, "out_channels": 12, "patch_size": 2,
+        "scale_factor_spatial": 16, "latents_mean": [0.0] * 48, "latents_std": [1.0] * 48,
     },
 }  # fmt: skip
-VAE_NUMBERS = {16: 126_892_531, 48: 704_689_000}
 
 
 def install(settings: Settings, model_type: str) -> None:
@@ -39,11 +43,10 @@ def install(settings: Settings, model_type: str) -> None:
         _transformer(settings, model_type, part)
     channels = 48 if row.architecture == "wan2.2-ti2v-5B" else 16
     _write(folder / "vae" / "config.json", VAES[channels])
-    made.safetensors(
-        folder / "vae" / "diffusion_pytorch_model.safetensors",
-        {"numbers": (VAE_NUMBERS[channels],)},
-        "F32",
-    )
+    with init_empty_weights():
+        vae = AutoencoderKLWan(**VAES[channels])
+    shapes = {name: tuple(value.shape) for name, value in vae.named_parameters()}
+    made.safetensors(folder / "vae" / "diffusion_pytorch_model.safetensors", shapes, "F32")
     _write(folder / "text_encoder" / "config.json", {})
     made.safetensors(folder / "text_encoder" / "model.safetensors", made.UMT5)
 

@@ -38,6 +38,13 @@ class PretendStreams:
             self.pinned += 1
             return tensor.clone()
 
+        onload_device = group_offloading._get_group_onload_device
+
+        def where(module: torch.nn.Module) -> torch.device:
+            onload_device(module)  # raises where the module has no group
+            return torch.device("cpu")
+
+        monkeypatch.setattr(group_offloading, "_get_group_onload_device", where)
         monkeypatch.setattr(ModuleGroup, "_transfer_tensor_to_device", transfer)
         monkeypatch.setattr(torch.Tensor, "pin_memory", pin)
         monkeypatch.setattr(group_offloading, "TorchDeviceBackend", _Backend)

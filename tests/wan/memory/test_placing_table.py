@@ -28,18 +28,18 @@ SIZES = {"480p": (832, 480), "720p": (1280, 720)}
 FRAMES = {"ti2v-5B": 121}
 
 ON_GPU = """
-t2v-A14B        bf16 480p | group 7.1 t   | group 9.4     | group 9.4      | group 9.4      | group 9.4    | model 33.3     | none 77.9    | none 77.9
-t2v-A14B        bf16 720p | group 13.2 t! | group 13.2 t! | group 13.2 t   | group 20.9     | group 20.9   | model 39.4     | encoder 78.1 | none 89.4
-t2v-A14B        fp8  480p | group 6.1 t   | group 9.4     | group 9.4      | model 19.0     | model 19.0   | encoder 37.9   | none 49.3    | none 49.3
-t2v-A14B        fp8  720p | group 12.3 t! | group 12.3 t  | group 12.3 t   | group 20.9     | model 25.1   | encoder 39.9 a | none 60.8    | none 60.8
-i2v-A14B        bf16 480p | group 7.1 t   | group 9.4     | group 9.4      | group 9.4      | group 9.4    | model 33.3     | none 77.9    | none 77.9
-i2v-A14B        bf16 720p | group 13.2 t! | group 13.2 t! | group 13.2 t   | group 20.9     | group 20.9   | model 39.4     | encoder 78.1 | none 89.4
-i2v-A14B        fp8  480p | group 6.1 t   | group 9.4     | group 9.4      | model 19.0     | model 19.0   | encoder 37.9   | none 49.3    | none 49.3
-i2v-A14B        fp8  720p | group 12.3 t! | group 12.3 t  | group 12.3 t   | group 20.9     | model 25.1   | encoder 39.9 a | none 60.8    | none 60.8
-ti2v-5B         bf16 480p | group 7.0 t   | group 11.6    | model 12.5     | encoder 21.6   | encoder 21.6 | none 33.0      | none 33.0    | none 33.0
-ti2v-5B         bf16 720p | group 9.3 t!  | group 9.3 t   | model 15.6 t   | encoder 23.1 a | none 29.8 a  | none 44.4      | none 44.4    | none 44.4
-ti2v-5B         fp8  480p | group 7.0 t   | model 11.6    | encoder 12.0 a | encoder 16.6   | none 28.0    | none 28.0      | none 28.0    | none 28.0
-ti2v-5B         fp8  720p | group 9.3 t!  | model 11.4 t  | encoder 14.3 t | encoder 23.1 a | encoder 28.1 | none 39.4      | none 39.4    | none 39.4
+t2v-A14B        bf16 480p | group 6.6 t   | group 8.9     | group 8.9      | group 8.9      | group 8.9    | model 33.3     | none 77.9    | none 77.9
+t2v-A14B        bf16 720p | group 12.7 t! | group 12.7 t! | group 12.7 t   | group 20.4     | group 20.4   | model 39.4     | encoder 78.1 | none 89.4
+t2v-A14B        fp8  480p | group 5.6 t   | group 8.9     | group 8.9      | model 19.0     | model 19.0   | encoder 37.9   | none 49.3    | none 49.3
+t2v-A14B        fp8  720p | group 11.8 t! | group 11.8 t  | group 11.8 t   | group 20.4     | model 25.1   | encoder 39.9 a | none 60.8    | none 60.8
+i2v-A14B        bf16 480p | group 6.6 t   | group 8.9     | group 8.9      | group 8.9      | group 8.9    | model 33.3     | none 77.9    | none 77.9
+i2v-A14B        bf16 720p | group 12.7 t! | group 12.7 t! | group 12.7 t   | group 20.4     | group 20.4   | model 39.4     | encoder 78.1 | none 89.4
+i2v-A14B        fp8  480p | group 5.6 t   | group 8.9     | group 8.9      | model 19.0     | model 19.0   | encoder 37.9   | none 49.3    | none 49.3
+i2v-A14B        fp8  720p | group 11.8 t! | group 11.8 t  | group 11.8 t   | group 20.4     | model 25.1   | encoder 39.9 a | none 60.8    | none 60.8
+ti2v-5B         bf16 480p | group 4.2 t   | group 9.0     | model 12.5     | encoder 21.6   | encoder 21.6 | none 33.0      | none 33.0    | none 33.0
+ti2v-5B         bf16 720p | group 6.7 t   | group 6.7 t   | model 15.6 t   | encoder 23.1 a | none 29.8 a  | none 44.4      | none 44.4    | none 44.4
+ti2v-5B         fp8  480p | group 4.2 t   | model 11.6    | encoder 12.0 a | encoder 16.6   | none 28.0    | none 28.0      | none 28.0    | none 28.0
+ti2v-5B         fp8  720p | group 6.7 t   | model 11.4 t  | encoder 14.3 t | encoder 23.1 a | encoder 28.1 | none 39.4      | none 39.4    | none 39.4
 wan2.1-t2v-1.3B bf16 480p | encoder 7.5 t | encoder 9.4 a | encoder 12.2   | none 23.6      | none 23.6    | none 23.6      | none 23.6    | none 23.6
 wan2.1-t2v-1.3B bf16 720p | encoder 7.7 t | encoder 7.7 t | encoder 7.7 t  | encoder 23.7   | encoder 23.7 | none 35.1      | none 35.1    | none 35.1
 wan2.1-t2v-1.3B fp8  480p | encoder 6.1 t | encoder 10.8  | encoder 10.8   | none 22.1      | none 22.1    | none 22.1      | none 22.1    | none 22.1

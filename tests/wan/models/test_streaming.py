@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from diffusers.hooks.group_offloading import _get_group_onload_device
 from PIL import Image
 
 from tests.support.machine.full_memory import FullMemory
@@ -20,6 +21,7 @@ from wan_lora_studio.settings import Settings
 from wan_lora_studio.wan.memory.footprint import Footprint
 from wan_lora_studio.wan.models.host_memory import ENCODER_STAYS_FROM
 from wan_lora_studio.wan.models.loading import LoadedModel, ModelManager
+from wan_lora_studio.wan.models.streaming import BLOCKS, LAYERS, stop_streaming
 
 KINDS = ("t2v", *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("i2v", "ti2v")))
 SELECTIONS: tuple[dict[str, Any], ...] = (
@@ -74,6 +76,35 @@ def test_videos_are_those_of_a_model_on_the_gpu(
         assert weights_hash(model_of(blocks).pipeline) == before
     assert model_of(blocks).offload == "group" and "groups" in gpu.moved
     assert {model_of(whole).offload, results[1].recoveries == []} == {"none", True}
+
+
+@pytest.mark.usefixtures("gpu")
+def test_every_part_is_brought_in_pieces_and_tells_the_pipeline_where(
+    studio_settings: Settings, tmp_path: Path
+) -> None:
+    studio = studio_with(studio_settings, "group", tmp_path)
+    pipeline = studio.models.load("t2v").pipeline
+    assert in_pieces(pipeline) == {"transformer", "transformer_2", "text_encoder", "vae"}
+    # Where the other parts are read when they are called, the decoder alone says where it is.
+    stop_streaming(pipeline, (*BLOCKS, *LAYERS))
+    assert in_pieces(pipeline) == {"vae"}
+    assert pipeline._execution_device == _get_group_onload_device(pipeline.vae)
+    stop_streaming(pipeline)
+    assert in_pieces(pipeline) == set()
+
+
+def in_pieces(pipeline: Any) -> set[str]:
+    """The components of which groups are brought to the device."""
+    return {
+        name
+        for name, part in pipeline.components.items()
+        if isinstance(part, torch.nn.Module)
+        and any(
+            registry.get_hook("group_offloading") is not None
+            for module in part.modules()
+            if (registry := module.__dict__.get("_diffusers_hook")) is not None
+        )
+    }
 
 
 @pytest.mark.slow

@@ -126,7 +126,7 @@ class Footprint:
         transformer, vae = configs.get("transformer", {}), configs.get("vae", {})
         heads = int(transformer.get("num_attention_heads", 40))
         patch = transformer.get("patch_size") or [1, 2, 2]
-        counts = {name: _summed(name, held) for name, held in tensors.items()}
+        counts = {name: _summed(held) for name, held in tensors.items()}
         dim = heads * int(transformer.get("attention_head_dim", 128))
         patched = (vae.get("patch_size") or 1) > 1
         return cls(
@@ -147,7 +147,7 @@ class Footprint:
         return self._bytes(self.parameters, width_bytes)
 
     def weights_at_once(self, width_bytes: int) -> dict[str, int]:
-        """The same of what is on the GPU at once where weights are streamed; all of the decoder."""
+        """The same of what is on the GPU at once where weights are streamed."""
         return self._bytes({**self.parameters, **self.streamed}, width_bytes)
 
     def _bytes(self, counts: Mapping[str, int], width_bytes: int) -> dict[str, int]:
@@ -392,10 +392,9 @@ def tensor_counts(path: Path) -> dict[str, int]:
         return {"": path.stat().st_size // 2}
 
 
-def _summed(component: str, files: Iterable[Mapping[str, int]]) -> tuple[int, int]:
+def _summed(files: Iterable[Mapping[str, int]]) -> tuple[int, int]:
     """What a component's files hold, and what of it is needed at once where it is streamed: what is
-    outside of blocks and two blocks, or all of the decoder, or two of the largest tensors of
-    another part."""
+    outside of blocks and two blocks, or two of the largest tensors of a part without blocks."""
     total = outside = largest = 0
     blocks: dict[str, int] = defaultdict(int)
     for counts in files:
@@ -405,8 +404,6 @@ def _summed(component: str, files: Iterable[Mapping[str, int]]) -> tuple[int, in
                 blocks[name[: block.end()]] += count
             else:
                 outside += count
-    if component == "vae":
-        return total, total
     if blocks:
         return total, min(total, outside + AT_ONCE * max(blocks.values()))
     return total, min(total, AT_ONCE * largest)

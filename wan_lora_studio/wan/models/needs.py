@@ -68,14 +68,15 @@ class Needs:
             stays = sum(size for name, size in whole.items() if name not in ENCODERS)
             return stays + self.loras + max(_largest(pieces, ENCODERS), self.sampling)
         expert = _largest(pieces, TRANSFORMERS) + self.loras + self.sampling
-        return whole.get(DECODER, 0) + max(_largest(pieces, ENCODERS), expert)
+        return max(_largest(pieces, ENCODERS), expert)
 
     def while_decoding(self, offload: Offload, how: Decoding) -> int:
         """The most while the frames are decoded."""
         idle = 0 if how.alone else self.idle(offload)
         idle += self.loras if idle else 0
         computed = self.decoding_in_tiles if how.tiled else self.decoding
-        return idle + self.weights.get(DECODER, 0) + computed
+        decoder = self.streamed if offload == "group" else self.weights
+        return idle + decoder.get(DECODER, 0) + computed
 
     def idle(self, offload: Offload) -> int:
         """What stays on the GPU of parts that decoding doesn't use."""

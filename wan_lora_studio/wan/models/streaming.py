@@ -1,8 +1,8 @@
 """Streaming: a pipeline whose weights are on the GPU only for the blocks that compute.
 
-The transformers go block by block, the encoders of text and picture layer by layer, by diffusers'
-group offload; the decoder, which is small, stays, and so do the transformers where only the
-encoders are streamed. Never to disk: what LoRAs change would be read back as it was.
+The transformers go block by block, the encoders of text and picture and the decoder layer by layer,
+by diffusers' group offload; the others stay where only the encoders are streamed. Never to disk:
+what LoRAs change would be read back as it was.
 """
 
 from __future__ import annotations
@@ -24,10 +24,12 @@ from wan_lora_studio.wan.models.device_memory import parameter_bytes
 
 BLOCKS = ("transformer", "transformer_2")
 LAYERS = ("text_encoder", "image_encoder")
+DECODER = "vae"
+EVERY_PART = (*BLOCKS, *LAYERS, DECODER)
 PINNED_TIMES = 2.2  # of the weights: themselves and a copy that the GPU can read, and some room
 
 
-def stream(pipeline: Any, device: torch.device, names: Sequence[str] = BLOCKS + LAYERS) -> None:
+def stream(pipeline: Any, device: torch.device, names: Sequence[str] = EVERY_PART) -> None:
     """Have the weights of these parts of a pipeline brought to the device on use; all others are
     there from now on.
 
@@ -48,7 +50,8 @@ def stream(pipeline: Any, device: torch.device, names: Sequence[str] = BLOCKS + 
 
 def stream_part(name: str, part: Any, device: torch.device, *, pinned: bool | None = None) -> None:
     """The same for one part, which is on the host; `pinned`: whether its copies are prepared."""
-    cuda = device.type == "cuda"
+    # Ahead of its use only what is called as a whole: the decoder's halves are called by name.
+    cuda = device.type == "cuda" and name != DECODER
     kind: dict[str, Any] = {"offload_type": "leaf_level"}
     if name in BLOCKS:
         kind = {"offload_type": "block_level", "num_blocks_per_group": 1}
@@ -62,7 +65,7 @@ def stream_part(name: str, part: Any, device: torch.device, *, pinned: bool | No
     )
 
 
-def stop_streaming(pipeline: Any, names: Sequence[str] = BLOCKS + LAYERS) -> None:
+def stop_streaming(pipeline: Any, names: Sequence[str] = EVERY_PART) -> None:
     """Take `stream` back; the weights of these parts are on the host then."""
     for part in _parts(pipeline, names).values():
         stop_part(part)
