@@ -56,8 +56,8 @@ ROOMS = {
     " jobs.job results wan.lora_manager wan.models lora.uploads lora.selection",
     "ui.http": "ui.forms ui.messages ui.static lora_ui.http lora_ui.static jobs.news jobs.queue"
     " jobs.job model_list model_store results wan.lora_manager wan.memory lora.uploads",
-    "ui.forms": "ui.messages jobs.queue jobs.job results wan.lora_manager wan.models wan.task"
-    " lora.files lora.selection",
+    "ui.forms": "ui.messages jobs.queue jobs.job results wan.lora_manager wan.models wan.weights"
+    " wan.task lora.files lora.selection",
     "ui.messages": "",
     "ui.static": "",
     # the extension
@@ -96,18 +96,23 @@ ROOMS = {
     "jobs.job": "wan.task",
     "results": "lora.library lora.selection lora.inspection lora.files lora.names",
     # the model
-    "wan.generation": "wan.memory wan.models wan.lora_manager wan.task lora.selection lora.files"
-    " lora.roles",
-    "wan.memory": "wan.models wan.lora_manager wan.task lora.files",
+    "wan.generation": "wan.memory wan.models wan.weights wan.components wan.out_of_memory"
+    " wan.adapters wan.lora_manager wan.task lora.selection lora.files lora.roles",
+    "wan.memory": "wan.models wan.weights wan.lora_manager wan.task lora.files",
     "wan.lora_manager": "wan.pipeline_facts wan.adapters wan.ownership wan.task lora.library"
     " lora.index lora.selection",
     "wan.pipeline_facts": "wan.adapters lora.index lora.inspection lora.roles",
-    "wan.found_models": "model_store wan.models lora.index lora.inspection lora.files",
-    "wan.models": "model_store wan.adapters wan.ownership lora.inspection lora.files lora.roles",
+    "wan.found_models": "model_store wan.weights lora.index lora.inspection lora.files",
+    "wan.models": "model_store wan.weights wan.components wan.out_of_memory wan.adapters"
+    " wan.ownership",
+    "wan.weights": "model_store wan.components wan.out_of_memory lora.inspection lora.files"
+    " lora.roles",
+    "wan.components": "",
+    "wan.out_of_memory": "",
     "wan.adapters": "wan.ownership lora.storage lora.selection lora.inspection lora.files"
     " lora.roles",
     "wan.ownership": "",
-    "model_list": "model_store wan.found_models wan.memory wan.models wan.task",
+    "model_list": "model_store wan.found_models wan.memory wan.models wan.weights wan.task",
     "model_store": "lora.files",
     "wan.task": "lora.selection",
     "wan.steps": "",

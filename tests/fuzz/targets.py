@@ -55,8 +55,8 @@ from wan_lora_studio.results.rows import row_values
 from wan_lora_studio.results.wangp_settings import facts_of_wangp, is_wangp
 from wan_lora_studio.settings import Settings, load_settings
 from wan_lora_studio.untrusted_json import Limits, UntrustedJSONError, read_json, read_object
-from wan_lora_studio.wan.models.gguf_header import read_gguf_header
 from wan_lora_studio.wan.task import GenerationTask
+from wan_lora_studio.wan.weights.gguf_header import read_gguf_header
 
 Reader = Callable[[bytes], None]
 METADATA_KEYS = (

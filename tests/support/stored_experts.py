@@ -15,7 +15,7 @@ from torch import Tensor
 from tests.support.gguf_files import write_gguf
 from tests.support.tiny_models import Kind, save_tiny_model, table_row, tiny_transformer
 from wan_lora_studio.settings import ModelEntry
-from wan_lora_studio.wan.models.experts import expert_readers
+from wan_lora_studio.wan.weights.experts import expert_readers
 
 WIDTH = 256  # of the blocks of K-quants
 FP8, INT8 = "fp8", "int8"

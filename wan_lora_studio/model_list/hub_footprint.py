@@ -18,7 +18,7 @@ from wan_lora_studio.model_store import Hub, Listing, Piece, Plan, RemoteFile
 from wan_lora_studio.settings import Settings
 from wan_lora_studio.untrusted_json import UntrustedJSONError, read_object
 from wan_lora_studio.wan.memory import Footprint, tensor_counts
-from wan_lora_studio.wan.models import gguf_header_in, is_gguf
+from wan_lora_studio.wan.weights import gguf_header_in, is_gguf
 
 AT_ONCE = 6  # requests
 GGUF = ".gguf"

@@ -26,9 +26,9 @@ from tests.support.machine.pretend_streams import PretendStreams
 from tests.support.offloading import weights_hash
 from tests.support.stored_experts import STORAGES, plain_copies, stored_experts, stored_row
 from wan_lora_studio.settings import ModelEntry
-from wan_lora_studio.wan.models.experts import expert_readers
 from wan_lora_studio.wan.models.on_call import OnCall
 from wan_lora_studio.wan.models.placement import PartPlacement
+from wan_lora_studio.wan.weights.experts import expert_readers
 
 ROUNDING = 1e-6
 NAMES = tuple(EXPERT_NAMES.values())

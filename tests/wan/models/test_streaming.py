@@ -18,10 +18,11 @@ from tests.support.offloading import moves_make_copies, weights_hash
 from tests.support.studio import Studio, decoded
 from wan_lora_studio.results import read_facts
 from wan_lora_studio.settings import Settings
+from wan_lora_studio.wan.components import ENCODERS, TRANSFORMERS
 from wan_lora_studio.wan.memory.footprint import Footprint
 from wan_lora_studio.wan.models.host_memory import ENCODER_STAYS_FROM
 from wan_lora_studio.wan.models.loading import LoadedModel, ModelManager
-from wan_lora_studio.wan.models.streaming import BLOCKS, LAYERS, stop_streaming
+from wan_lora_studio.wan.models.streaming import stop_streaming
 
 KINDS = ("t2v", *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("i2v", "ti2v")))
 SELECTIONS: tuple[dict[str, Any], ...] = (
@@ -86,7 +87,7 @@ def test_every_part_is_brought_in_pieces_and_tells_the_pipeline_where(
     pipeline = studio.models.load("t2v").pipeline
     assert in_pieces(pipeline) == {"transformer", "transformer_2", "text_encoder", "vae"}
     # Where the other parts are read when they are called, the decoder alone says where it is.
-    stop_streaming(pipeline, (*BLOCKS, *LAYERS))
+    stop_streaming(pipeline, (*TRANSFORMERS, *ENCODERS))
     assert in_pieces(pipeline) == {"vae"}
     assert pipeline._execution_device == _get_group_onload_device(pipeline.vae)
     stop_streaming(pipeline)

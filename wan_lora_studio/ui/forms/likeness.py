@@ -10,7 +10,8 @@ from wan_lora_studio.errors import GenerationError
 from wan_lora_studio.results import hashed_records, read_facts, restore
 from wan_lora_studio.settings import Settings
 from wan_lora_studio.wan.lora_manager import LoRAManager
-from wan_lora_studio.wan.models import installed_fingerprint, precision_of
+from wan_lora_studio.wan.models import installed_fingerprint
+from wan_lora_studio.wan.weights import precision_of
 
 if TYPE_CHECKING:
     from wan_lora_studio.results import Restored, VideoFacts

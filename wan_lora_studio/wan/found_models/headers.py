@@ -12,7 +12,7 @@ from wan_lora_studio.errors import ModelLoadError
 from wan_lora_studio.extra_model_paths import SHARDS
 from wan_lora_studio.lora.files import read_header, read_small
 from wan_lora_studio.untrusted_json import UntrustedJSONError, read_object
-from wan_lora_studio.wan.models import read_gguf_header
+from wan_lora_studio.wan.weights import read_gguf_header
 
 MAX_INDEX_BYTES = 4_000_000
 MAX_SHARDS = 200

@@ -13,7 +13,7 @@ from pathlib import Path
 from wan_lora_studio.lora.inspection import TransformerShape, known_shapes
 from wan_lora_studio.settings import Component
 from wan_lora_studio.wan.found_models.headers import Tensors
-from wan_lora_studio.wan.models import SCALES, prefix_of
+from wan_lora_studio.wan.weights import SCALES, prefix_of
 
 BLOCK = re.compile(r"blocks\.(\d+)\.")
 # What the names of a Wan transformer begin with, in Wan's own naming and in diffusers'.

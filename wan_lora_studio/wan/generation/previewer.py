@@ -13,7 +13,8 @@ from torch import Tensor
 
 from wan_lora_studio.wan.generation.decoding import decode_latents
 from wan_lora_studio.wan.generation.latent_preview import LatentColours
-from wan_lora_studio.wan.models import is_out_of_memory, release_memory
+from wan_lora_studio.wan.models import release_memory
+from wan_lora_studio.wan.out_of_memory import is_out_of_memory
 
 logger = logging.getLogger(__name__)
 

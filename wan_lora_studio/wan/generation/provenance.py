@@ -12,8 +12,10 @@ import torch
 
 from wan_lora_studio.installed_versions import versions
 from wan_lora_studio.settings import Settings
-from wan_lora_studio.wan.models import LoadedModel, free_memory, precision_of, total_memory
+from wan_lora_studio.wan.components import DECODER, ENCODER, TRANSFORMERS
+from wan_lora_studio.wan.models import LoadedModel, free_memory, total_memory
 from wan_lora_studio.wan.task import GenerationTask
+from wan_lora_studio.wan.weights import precision_of
 
 METADATA_FORMAT = 2
 MEASURED = ("lora_memory_usage", "lora_load_time", "lora_metadata")  # fields of a task
@@ -22,7 +24,7 @@ MOVING = (
     "offload_reason",
     "vae_tiling",
 )  # facts of the environment that change no latents
-PARTS = ("transformer", "transformer_2", "text_encoder", "vae")
+PARTS = (*TRANSFORMERS, ENCODER, DECODER)
 
 
 def model_facts(model: LoadedModel) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from wan_lora_studio.errors import StudioError, VRAMError
 from wan_lora_studio.wan.generation.output_checks import Whereabouts
 from wan_lora_studio.wan.generation.sampling import Cancel, OnProgress, check_cancel
-from wan_lora_studio.wan.models import is_out_of_memory
+from wan_lora_studio.wan.out_of_memory import is_out_of_memory
 from wan_lora_studio.wan.task import GenerationTask, Progress
 
 logger = logging.getLogger(__name__)

@@ -11,7 +11,7 @@ from typing import Any
 
 from diffusers import FirstBlockCacheConfig
 
-from wan_lora_studio.wan.models import transformers_in
+from wan_lora_studio.wan.adapters import transformers_of
 
 
 @contextmanager
@@ -19,7 +19,7 @@ def first_block_cache(pipeline: Any, threshold: float) -> Iterator[None]:
     """On inside; 0 leaves every step whole. `threshold` is the share by which the first block's
     change may differ from that of the last whole step."""
     with ExitStack() as undo:
-        for model in transformers_in(pipeline) if threshold else ():
+        for model in transformers_of(pipeline).values() if threshold else ():
             model.enable_cache(FirstBlockCacheConfig(threshold=threshold))
             undo.callback(model.disable_cache)
         yield

@@ -25,16 +25,9 @@ from wan_lora_studio.lora.files import read_header
 from wan_lora_studio.settings import Precision
 from wan_lora_studio.units import MB
 from wan_lora_studio.wan.memory.tiles import tile_for
-from wan_lora_studio.wan.models import (
-    Decoding,
-    HostMemory,
-    Needs,
-    Offload,
-    decoding_for,
-    is_gguf,
-    read_gguf_header,
-)
+from wan_lora_studio.wan.models import Decoding, HostMemory, Needs, Offload, decoding_for
 from wan_lora_studio.wan.task import FRAME_STRIDE, GenerationTask
+from wan_lora_studio.wan.weights import is_gguf, read_gguf_header
 
 WEIGHT_SUFFIXES = (".safetensors", ".sft", ".bin", ".gguf")
 DECODE_PER_PIXEL = 55  # values of fp32 per pixel and channel of the decoder's first width

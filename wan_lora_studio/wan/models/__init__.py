@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from wan_lora_studio.lazy_exports import on_first_use
-from wan_lora_studio.wan.models.gguf_header import gguf_header_in, is_gguf, read_gguf_header
 from wan_lora_studio.wan.models.host_memory import HostMemory
 from wan_lora_studio.wan.models.identity import LATENT_COLOURS, PROMPT_WORDS, installed_fingerprint
 from wan_lora_studio.wan.models.needs import ORDER, Decoding, Needs, Offload
@@ -19,14 +18,11 @@ from wan_lora_studio.wan.models.offload import (
     decoding_for,
     placing_for,
 )
-from wan_lora_studio.wan.models.precision import precision_of
-from wan_lora_studio.wan.models.weight_names import SCALES, prefix_of
 
 if TYPE_CHECKING:
     from wan_lora_studio.wan.models.device_memory import (
         choose_device,
         free_memory,
-        is_out_of_memory,
         release_memory,
         total_memory,
     )
@@ -34,14 +30,12 @@ if TYPE_CHECKING:
     from wan_lora_studio.wan.models.placement import put, release
     from wan_lora_studio.wan.models.reading import weight_type
     from wan_lora_studio.wan.models.room import room_on
-    from wan_lora_studio.wan.models.speed import transformers_in
 
 __all__ = [
     "ACTIVATION_SHARE",
     "LATENT_COLOURS",
     "ORDER",
     "PROMPT_WORDS",
-    "SCALES",
     "Decoding",
     "HostMemory",
     "LoadedModel",
@@ -53,20 +47,13 @@ __all__ = [
     "choose_device",
     "decoding_for",
     "free_memory",
-    "gguf_header_in",
     "installed_fingerprint",
-    "is_gguf",
-    "is_out_of_memory",
     "placing_for",
-    "precision_of",
-    "prefix_of",
     "put",
-    "read_gguf_header",
     "release",
     "release_memory",
     "room_on",
     "total_memory",
-    "transformers_in",
     "weight_type",
 ]
 
@@ -77,13 +64,11 @@ __getattr__ = on_first_use(
         "ModelManager": "loading",
         "choose_device": "device_memory",
         "free_memory": "device_memory",
-        "is_out_of_memory": "device_memory",
         "release_memory": "device_memory",
         "room_on": "room",
         "total_memory": "device_memory",
         "put": "placement",
         "release": "placement",
-        "transformers_in": "speed",
         "weight_type": "reading",
     },
 )

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-TRANSFORMERS = ("transformer", "transformer_2")
-ENCODER = "text_encoder"
+from wan_lora_studio.wan.components import ENCODER, TRANSFORMERS
+
 ENCODER_STAYS_FROM = 48_000_000_000  # bytes of memory; a computer sold with 48 GB has more
 RESERVE = 6_000_000_000  # bytes; for the system, the app, and the frames of a video
 

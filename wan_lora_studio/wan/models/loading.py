@@ -17,19 +17,12 @@ from torch import Tensor
 from wan_lora_studio.errors import ModelLoadError, StudioError, released
 from wan_lora_studio.installed_versions import versions
 from wan_lora_studio.settings import ModelEntry, Settings
-from wan_lora_studio.wan.adapters import Custody, custody_of
-from wan_lora_studio.wan.models.device_memory import (
-    choose_device,
-    is_out_of_memory,
-    release_memory,
-    total_memory,
-    weights_in_memory,
-    weights_on_host,
-)
+from wan_lora_studio.wan.adapters import Custody, custody_of, transformers_of
+from wan_lora_studio.wan.components import ENCODER
+from wan_lora_studio.wan.models.device_memory import choose_device, release_memory, total_memory
 from wan_lora_studio.wan.models.embeddings import PromptEmbeddings
-from wan_lora_studio.wan.models.host_memory import ENCODER, HostMemory
+from wan_lora_studio.wan.models.host_memory import HostMemory
 from wan_lora_studio.wan.models.identity import ModelIdentity, encoder_fingerprint
-from wan_lora_studio.wan.models.load_errors import require_sound
 from wan_lora_studio.wan.models.location import locate, weight_files
 from wan_lora_studio.wan.models.needs import ON_CALL, ORDER, Needs, Offload, idle_parts
 from wan_lora_studio.wan.models.offload import ACTIVATION_SHARE, Placing, placing_for
@@ -38,7 +31,9 @@ from wan_lora_studio.wan.models.placement import PartPlacement, move_idle, put, 
 from wan_lora_studio.wan.models.reading import RowReader
 from wan_lora_studio.wan.models.room import room_on
 from wan_lora_studio.wan.models.speed import Speed, speed_up, uncompile
+from wan_lora_studio.wan.out_of_memory import is_out_of_memory
 from wan_lora_studio.wan.ownership import Check, Ownership, nothing, owning
+from wan_lora_studio.wan.weights import require_sound, weights_in_memory, weights_on_host
 
 CPU = torch.device("cpu")
 logger = logging.getLogger(__name__)
@@ -195,8 +190,7 @@ class ModelManager:
 
     def _custodies(self) -> list[Custody]:
         pipeline = self._model.pipeline if self._model else None
-        parts = (getattr(pipeline, name, None) for name in ("transformer", "transformer_2"))
-        return [custody_of(part) for part in parts if part is not None]
+        return [custody_of(model) for model in transformers_of(pipeline).values()]
 
     def _loaded(self, model_type: str, placing: Placing | None) -> LoadedModel:
         row = self._readable(model_type)  # what can be refused is, before anything changes

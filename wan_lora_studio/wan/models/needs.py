@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from wan_lora_studio.wan.models.host_memory import TRANSFORMERS, HostMemory
+from wan_lora_studio.wan.components import DECODER, ENCODERS, TRANSFORMERS
+from wan_lora_studio.wan.models.host_memory import HostMemory
 
 # What waits on the host until it is used: nothing; the encoders of text and picture; every part;
 # all but the blocks that compute. From the fastest to the one that needs least of the GPU.
@@ -18,9 +19,6 @@ Offload = Literal["none", "encoder", "model", "group"]
 ORDER: tuple[Offload, ...] = ("none", "encoder", "model", "group")
 # Of these ways, those in which a part may be read from the disk each time that it is called.
 ON_CALL: frozenset[Offload] = frozenset({"model", "group"})
-
-ENCODERS = ("text_encoder", "image_encoder")
-DECODER = "vae"
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch import nn
 
+from wan_lora_studio.wan.components import ENCODERS
 from wan_lora_studio.wan.models.needs import Offload, idle_parts
 from wan_lora_studio.wan.models.streaming import (
-    LAYERS,
     stop_part,
     stop_streaming,
     stream,
@@ -24,7 +24,7 @@ def put(pipeline: Any, device: torch.device, offload: Offload, *, now: Offload =
     if offload == "none":
         pipeline.to(device)
     elif offload == "encoder":
-        stream(pipeline, device, LAYERS)
+        stream(pipeline, device, ENCODERS)
     elif offload == "model":
         pipeline.enable_model_cpu_offload(device=device)
     else:
@@ -34,7 +34,7 @@ def put(pipeline: Any, device: torch.device, offload: Offload, *, now: Offload =
 def release(pipeline: Any, offload: Offload) -> None:
     """Take back what `put` set up for this offload; the weights are where they were last."""
     if offload == "encoder":
-        stop_streaming(pipeline, LAYERS)
+        stop_streaming(pipeline, ENCODERS)
     elif offload == "model":
         pipeline.remove_all_hooks()
     elif offload == "group":
@@ -60,7 +60,7 @@ class PartPlacement:
 
     def in_pieces(self, name: str) -> bool:
         """Whether the part is brought to the device in pieces."""
-        return self.offload == "group" or (self.offload == "encoder" and name in LAYERS)
+        return self.offload == "group" or (self.offload == "encoder" and name in ENCODERS)
 
     def came(self, name: str, part: nn.Module) -> None:
         if self.in_pieces(name):

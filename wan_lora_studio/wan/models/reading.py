@@ -12,14 +12,17 @@ import torch
 import transformers
 
 from wan_lora_studio.settings import ModelEntry
-from wan_lora_studio.wan.models.decoder import DECODER, DECODER_TYPE, DecoderReader
+from wan_lora_studio.wan.components import DECODER, ENCODER
 from wan_lora_studio.wan.models.device_memory import total_memory, weights_on_disk
-from wan_lora_studio.wan.models.encoder import EncoderReader
-from wan_lora_studio.wan.models.experts import expert_readers
-from wan_lora_studio.wan.models.host_memory import ENCODER
-from wan_lora_studio.wan.models.load_errors import reading
 from wan_lora_studio.wan.models.offload import ACTIVATION_SHARE
 from wan_lora_studio.wan.models.on_call import OnCall, PartReader
+from wan_lora_studio.wan.weights import (
+    DECODER_TYPE,
+    DecoderReader,
+    EncoderReader,
+    expert_readers,
+    reading,
+)
 
 
 def _on_the_host(_: str, part: Any) -> Any:

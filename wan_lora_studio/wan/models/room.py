@@ -7,8 +7,9 @@ from typing import Any
 import psutil
 import torch
 
-from wan_lora_studio.wan.models.device_memory import free_memory, held_memory, weights_on_host
+from wan_lora_studio.wan.models.device_memory import free_memory, held_memory
 from wan_lora_studio.wan.models.offload import Room
+from wan_lora_studio.wan.weights import weights_on_host
 
 
 def room_on(device: torch.device, held: Any = None) -> Room | None:

@@ -19,7 +19,7 @@ from diffusers.models.attention_dispatch import (
 from torch import Tensor, nn
 
 from wan_lora_studio.settings import Attention, Settings
-from wan_lora_studio.wan.adapters import custody_of
+from wan_lora_studio.wan.adapters import custody_of, transformers_of
 from wan_lora_studio.wan.models.needs import Offload
 
 logger = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ class Speed:
 
 def speed_up(pipeline: Any, settings: Settings, device: torch.device, offload: Offload) -> Speed:
     """Give the pipeline's transformers what the settings ask for and the machine can do."""
-    models = transformers_in(pipeline)
+    models = list(transformers_of(pipeline).values())
     attention, slow = _attention(models, settings.attention, device)
     compiled, uncompiled = _compile(models, settings, device, offload)
     return Speed(attention, compiled, tuple(each for each in (slow, uncompiled) if each))
@@ -56,15 +56,9 @@ def speed_up(pipeline: Any, settings: Settings, device: torch.device, offload: O
 
 def uncompile(pipeline: Any) -> None:
     """Have the blocks run as they are written again; what was compiled sees no later hooks."""
-    for model in transformers_in(pipeline):
+    for model in transformers_of(pipeline).values():
         for module in model.modules():
             module._compiled_call_impl = None
-
-
-def transformers_in(pipeline: Any) -> list[Any]:
-    """One or two."""
-    found = (getattr(pipeline, name, None) for name in ("transformer", "transformer_2"))
-    return [model for model in found if model is not None]
 
 
 def _attention(models: Sequence[Any], wanted: Attention, device: torch.device) -> tuple[str, str]:

@@ -20,12 +20,10 @@ from diffusers.hooks.group_offloading import (
 )
 
 from wan_lora_studio.wan.adapters import custody_of
-from wan_lora_studio.wan.models.device_memory import parameter_bytes
+from wan_lora_studio.wan.components import DECODER, ENCODERS, TRANSFORMERS
+from wan_lora_studio.wan.weights import parameter_bytes
 
-BLOCKS = ("transformer", "transformer_2")
-LAYERS = ("text_encoder", "image_encoder")
-DECODER = "vae"
-EVERY_PART = (*BLOCKS, *LAYERS, DECODER)
+EVERY_PART = (*TRANSFORMERS, *ENCODERS, DECODER)
 PINNED_TIMES = 2.2  # of the weights: themselves and a copy that the GPU can read, and some room
 
 
@@ -53,7 +51,7 @@ def stream_part(name: str, part: Any, device: torch.device, *, pinned: bool | No
     # Ahead of its use only what is called as a whole: the decoder's halves are called by name.
     cuda = device.type == "cuda" and name != DECODER
     kind: dict[str, Any] = {"offload_type": "leaf_level"}
-    if name in BLOCKS:
+    if name in TRANSFORMERS:
         kind = {"offload_type": "block_level", "num_blocks_per_group": 1}
     apply_group_offloading(
         part,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from wan_lora_studio.untrusted_json import UntrustedJSONError, read_object
-from wan_lora_studio.wan.models.refusals import unusable
+from wan_lora_studio.wan.weights.refusals import unusable
 
 ONE = "diffusion_pytorch_model.safetensors"
 INDEX = f"{ONE}.index.json"

@@ -15,10 +15,10 @@ import transformers
 from accelerate import init_empty_weights
 from torch import nn
 
-from wan_lora_studio.wan.models.device_memory import parameter_bytes
-from wan_lora_studio.wan.models.host_memory import ENCODER
-from wan_lora_studio.wan.models.load_errors import reading
-from wan_lora_studio.wan.models.weight_file import WeightFile
+from wan_lora_studio.wan.components import ENCODER
+from wan_lora_studio.wan.weights.load_errors import reading
+from wan_lora_studio.wan.weights.part_sizes import parameter_bytes
+from wan_lora_studio.wan.weights.weight_file import WeightFile
 
 TIED = "encoder.embed_tokens.weight"  # is the same as
 EMBEDDING = "shared.weight"

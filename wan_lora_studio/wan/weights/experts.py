@@ -13,12 +13,12 @@ import torch
 from wan_lora_studio.errors import ModelLoadError
 from wan_lora_studio.lora.roles import Expert
 from wan_lora_studio.settings import ModelEntry
-from wan_lora_studio.wan.models.device_memory import parameter_bytes
-from wan_lora_studio.wan.models.load_errors import reading
-from wan_lora_studio.wan.models.matching import empty_transformer
-from wan_lora_studio.wan.models.refusals import unusable
-from wan_lora_studio.wan.models.storage import Storage
-from wan_lora_studio.wan.models.transformer_file import TransformerFile, match_transformer
+from wan_lora_studio.wan.weights.load_errors import reading
+from wan_lora_studio.wan.weights.matching import empty_transformer
+from wan_lora_studio.wan.weights.part_sizes import parameter_bytes
+from wan_lora_studio.wan.weights.refusals import unusable
+from wan_lora_studio.wan.weights.storage import Storage
+from wan_lora_studio.wan.weights.transformer_file import TransformerFile, match_transformer
 
 EXPERTS: dict[str, Expert] = {"transformer": "high", "transformer_2": "low"}
 WEIGHT_ENDINGS = (".safetensors", ".bin")

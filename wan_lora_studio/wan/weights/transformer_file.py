@@ -16,15 +16,15 @@ import torch
 from torch import Tensor
 
 from wan_lora_studio.lora.roles import Expert
-from wan_lora_studio.wan.models.gguf_file import GGUFFile
-from wan_lora_studio.wan.models.gguf_header import is_gguf
-from wan_lora_studio.wan.models.matching import (
+from wan_lora_studio.wan.weights.gguf_file import GGUFFile
+from wan_lora_studio.wan.weights.gguf_header import is_gguf
+from wan_lora_studio.wan.weights.matching import (
     empty_transformer,
     require_expert,
     transformer_names,
 )
-from wan_lora_studio.wan.models.storage import Storage, is_wide, linear_weights
-from wan_lora_studio.wan.models.weight_file import TypeOf, WeightFile
+from wan_lora_studio.wan.weights.storage import Storage, is_wide, linear_weights
+from wan_lora_studio.wan.weights.weight_file import TypeOf, WeightFile
 
 
 class TransformerFile(Protocol):

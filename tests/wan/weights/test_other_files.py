@@ -19,9 +19,9 @@ from tests.support.tiny_models import Z_DIM, save_tiny_model, table_row
 from wan_lora_studio.errors import ModelLoadError
 from wan_lora_studio.settings import Settings, load_settings
 from wan_lora_studio.wan.models import ModelManager
-from wan_lora_studio.wan.models.decoder import DecoderReader
-from wan_lora_studio.wan.models.device_memory import parameter_bytes
-from wan_lora_studio.wan.models.encoder import EncoderReader
+from wan_lora_studio.wan.weights import parameter_bytes
+from wan_lora_studio.wan.weights.decoder import DecoderReader
+from wan_lora_studio.wan.weights.encoder import EncoderReader
 
 Tensors = dict[str, Tensor]
 FP8 = torch.float8_e4m3fn

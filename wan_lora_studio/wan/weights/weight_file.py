@@ -19,10 +19,10 @@ from torch import Tensor
 
 from wan_lora_studio.errors import LoRAError
 from wan_lora_studio.lora.files import TensorEntry, open_regular, read_header
-from wan_lora_studio.wan.models.matching import require_same
-from wan_lora_studio.wan.models.refusals import some, unusable
-from wan_lora_studio.wan.models.shards import shards_of
-from wan_lora_studio.wan.models.weight_names import SCALES
+from wan_lora_studio.wan.weights.matching import require_same
+from wan_lora_studio.wan.weights.refusals import some, unusable
+from wan_lora_studio.wan.weights.shards import shards_of
+from wan_lora_studio.wan.weights.weight_names import SCALES
 
 Naming = Callable[[set[str]], dict[str, str]]  # the file's names -> {the model's: the file's}
 TypeOf = Callable[[str], torch.dtype]  # by the name of a weight

@@ -19,8 +19,8 @@ from tests.support.own_names import wans_own
 from tests.support.tiny_models import save_tiny_model, table_row, tiny_inputs
 from wan_lora_studio.errors import ModelLoadError
 from wan_lora_studio.settings import ModelEntry
-from wan_lora_studio.wan.models.device_memory import weights_in_memory, weights_on_host
-from wan_lora_studio.wan.models.experts import ExpertReader, expert_readers
+from wan_lora_studio.wan.weights import weights_in_memory, weights_on_host
+from wan_lora_studio.wan.weights.experts import ExpertReader, expert_readers
 
 FP8 = torch.float8_e4m3fn
 

@@ -15,11 +15,11 @@ import torch
 from accelerate import init_empty_weights
 from diffusers.loaders.single_file_utils import convert_wan_vae_to_diffusers
 
-from wan_lora_studio.wan.models.device_memory import parameter_bytes
-from wan_lora_studio.wan.models.load_errors import reading
-from wan_lora_studio.wan.models.weight_file import WeightFile
+from wan_lora_studio.wan.components import DECODER
+from wan_lora_studio.wan.weights.load_errors import reading
+from wan_lora_studio.wan.weights.part_sizes import parameter_bytes
+from wan_lora_studio.wan.weights.weight_file import WeightFile
 
-DECODER = "vae"
 STAGE = re.compile(r"(?:encoder|decoder)\.(down|up)samples\.(\d+)\.\1samples\.(\d+)\.(.+)")
 LAYERS = {  # of a block: Wan's own names to diffusers'
     "residual.0.": "norm1.",

@@ -31,11 +31,12 @@ from wan_lora_studio.results import read_facts
 from wan_lora_studio.results.differences import of_the_precision
 from wan_lora_studio.settings import Settings, load_settings
 from wan_lora_studio.wan.memory import Footprint
-from wan_lora_studio.wan.models import ModelManager, precision_of
-from wan_lora_studio.wan.models.gguf_header import DECODED, PLAIN, is_gguf, read_gguf_header
+from wan_lora_studio.wan.models import ModelManager
 from wan_lora_studio.wan.models.identity import ModelIdentity
-from wan_lora_studio.wan.models.storage import Storage
-from wan_lora_studio.wan.models.transformer_file import TransformerFile, match_transformer
+from wan_lora_studio.wan.weights import precision_of
+from wan_lora_studio.wan.weights.gguf_header import DECODED, PLAIN, is_gguf, read_gguf_header
+from wan_lora_studio.wan.weights.storage import Storage
+from wan_lora_studio.wan.weights.transformer_file import TransformerFile, match_transformer
 
 WIDTH = 256
 QUANTISED = ("Q8_0", "Q5_0", "Q4_0", "Q6_K", "Q5_K", "Q4_K")

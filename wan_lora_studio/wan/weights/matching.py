@@ -16,8 +16,8 @@ from diffusers.loaders.single_file_utils import convert_wan_transformer_to_diffu
 
 from wan_lora_studio.lora.inspection import name_role
 from wan_lora_studio.lora.roles import Expert
-from wan_lora_studio.wan.models.refusals import some, unusable
-from wan_lora_studio.wan.models.weight_names import prefix_of
+from wan_lora_studio.wan.weights.refusals import some, unusable
+from wan_lora_studio.wan.weights.weight_names import prefix_of
 
 Shape = tuple[int, ...]
 OF_2_1 = re.compile(r"wan[ ._-]?2[._]?1(?!\d)", re.IGNORECASE)

@@ -7,9 +7,8 @@ from pathlib import Path
 
 from wan_lora_studio.errors import ModelLoadError
 from wan_lora_studio.settings import ModelEntry
-from wan_lora_studio.wan.models.gguf_header import is_gguf, read_gguf_header
-
-TRANSFORMERS = ("transformer", "transformer_2")
+from wan_lora_studio.wan.components import TRANSFORMERS
+from wan_lora_studio.wan.weights.gguf_header import is_gguf, read_gguf_header
 
 
 def precision_of(entry: ModelEntry, files: Mapping[str, Path]) -> str:

@@ -22,8 +22,8 @@ from wan_lora_studio.errors import ModelLoadError
 from wan_lora_studio.settings import Settings, load_settings
 from wan_lora_studio.wan.memory import Footprint
 from wan_lora_studio.wan.models import ModelManager
-from wan_lora_studio.wan.models.storage import Storage
-from wan_lora_studio.wan.models.transformer_file import match_transformer
+from wan_lora_studio.wan.weights.storage import Storage
+from wan_lora_studio.wan.weights.transformer_file import match_transformer
 
 Tensors = dict[str, Tensor]
 PREFIXES = ("", "model.diffusion_model.", "diffusion_model.")

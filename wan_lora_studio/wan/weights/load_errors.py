@@ -9,7 +9,7 @@ from pathlib import Path
 from wan_lora_studio.errors import LoRAError, ModelLoadError
 from wan_lora_studio.lora.files import read_header
 from wan_lora_studio.model_store import weights_in
-from wan_lora_studio.wan.models.device_memory import is_out_of_memory
+from wan_lora_studio.wan.out_of_memory import is_out_of_memory
 
 
 @contextmanager

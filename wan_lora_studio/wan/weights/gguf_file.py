@@ -21,10 +21,10 @@ from torch import Tensor
 
 from wan_lora_studio.errors import LoRAError
 from wan_lora_studio.lora.files import open_regular
-from wan_lora_studio.wan.models.gguf_header import GGUFTensor, read_gguf_header
-from wan_lora_studio.wan.models.matching import require_same
-from wan_lora_studio.wan.models.refusals import unusable
-from wan_lora_studio.wan.models.weight_file import Naming, TypeOf
+from wan_lora_studio.wan.weights.gguf_header import GGUFTensor, read_gguf_header
+from wan_lora_studio.wan.weights.matching import require_same
+from wan_lora_studio.wan.weights.refusals import unusable
+from wan_lora_studio.wan.weights.weight_file import Naming, TypeOf
 
 PLAIN_TYPES = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
 

@@ -22,7 +22,7 @@ from typing import BinaryIO, NamedTuple
 
 from wan_lora_studio.errors import LoRAError
 from wan_lora_studio.lora.files import open_regular
-from wan_lora_studio.wan.models.refusals import some, unusable
+from wan_lora_studio.wan.weights.refusals import some, unusable
 
 MAGIC = b"GGUF"
 VERSIONS = (2, 3)
