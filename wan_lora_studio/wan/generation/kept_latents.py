@@ -86,7 +86,10 @@ class KeptLatents:
             logger.warning("latents could not be removed", exc_info=True)
 
     def _sweep(self) -> None:
-        ages = {path: path.stat().st_mtime for path in self._folder.glob("*.*")}
+        ages: dict[Path, float] = {}
+        for path in self._folder.glob("*.*"):
+            with contextlib.suppress(FileNotFoundError):  # another worker's, which is done
+                ages[path] = path.stat().st_mtime
         too_many = sorted(ages, key=lambda path: ages[path])[: 1 - MOST_FILES]
         oldest = time.time() - MOST_DAYS * 24 * 3600
         for path, changed in ages.items():
