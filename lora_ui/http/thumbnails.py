@@ -5,20 +5,21 @@ from __future__ import annotations
 import os
 import tempfile
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import FileResponse
 from starlette.concurrency import run_in_threadpool
 
 from lora_ui.http.models import OneDone
-from lora_ui.http.responses import IMMUTABLE
+from lora_ui.http.responses import FRESH, IMMUTABLE
 from lora_ui.http.served_files import served
 from wan_lora_studio.errors import LoRANotFoundError, UploadError
 from wan_lora_studio.units import from_mb
 from wan_lora_studio.wan.lora_manager import LoRAManager
 
 MAX_BYTES = from_mb(200)
+Version = Annotated[str | None, Query(description="The `thumbnail_version` of its record.")]
 
 
 class Finished(Protocol):
@@ -36,10 +37,17 @@ def add_thumbnail_routes(router: APIRouter, loras: LoRAManager, results: Finishe
         "/api/loras/thumbnail",
         response_class=FileResponse,
         response_description="The picture as WebP, a drawn placeholder where there is none",
+        responses={204: {"description": "The LoRA has gone since the page was told of it"}},
     )
-    def thumbnail(name: str) -> Response:
+    def thumbnail(name: str, v: Version = None) -> Response:
         # The address carries the picture's version, so it never changes under it.
-        answer = served(picture_of(name), "image/webp", IMMUTABLE, follow=False)
+        try:
+            path = picture_of(name)
+        except LoRANotFoundError:
+            if v is None:
+                raise
+            return Response(status_code=204, headers=FRESH)  # a 404 is an error in the console
+        answer = served(path, "image/webp", IMMUTABLE, follow=False)
         if answer is None:
             raise LoRANotFoundError(f"The picture of {name} is not there any more.")
         return answer

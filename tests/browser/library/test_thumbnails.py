@@ -109,3 +109,14 @@ def test_a_picture_is_taken_from_a_past_video(page: Page, app: App, tmp_path: Pa
     dialog.get_by_role("button", name="the past one, seed 7").click()
     expect(page.locator(".toast").last).to_contain_text("has a new picture")
     expect(image).not_to_have_attribute("src", before or "")
+
+
+def test_the_picture_of_a_lora_that_is_gone_is_no_error_of_the_page(page: Page) -> None:
+    ended = """() => new Promise((done) => {
+        const picture = new Image();
+        picture.onload = () => done("shown");
+        picture.onerror = () => done("not shown");
+        picture.src = "api/loras/thumbnail?name=gone&v=0";
+    })"""
+    assert page.evaluate(ended) == "not shown"
+    # The console is looked at when the page is closed.

@@ -107,3 +107,17 @@ def test_a_half_of_a_pair_has_the_picture_of_the_pair(
     )
     assert (whole.status_code, half.status_code, other.status_code) == (200, 200, 404)
     assert half.content == whole.content
+
+
+def test_a_page_that_has_not_heard_that_a_lora_is_gone_gets_no_picture(
+    client: TestClient, settings: Settings, stored: Path
+) -> None:
+    record = client.get("/api/loras/search").json()["loras"][0]
+    seen = {"name": "ink", "v": record["thumbnail_version"]}
+    assert client.get("/api/loras/thumbnail", params=seen).status_code == 200
+    stored.unlink()
+    client.post("/api/loras/refresh")
+    gone = client.get("/api/loras/thumbnail", params=seen)
+    assert (gone.status_code, gone.content) == (204, b"")
+    assert gone.headers["Cache-Control"] == "no-store"
+    assert client.get("/api/loras/thumbnail", params={"name": "ink"}).status_code == 404
