@@ -228,6 +228,28 @@ def test_two_videos_are_compared_frame_by_frame(gallery: Page) -> None:
     assert first == second
 
 
+def test_one_video_wipes_over_the_other(gallery: Page) -> None:
+    search(gallery, "quick fox", "fox1", "fox2")
+    for name in ("fox1", "fox2"):
+        card(gallery, name).get_by_role("button", name="Select").click()
+    gallery.get_by_role("button", name="Compare", exact=True).click()
+    dialog = gallery.get_by_role("dialog")
+    first, second = dialog.locator(".compare-video").all()
+    line = dialog.get_by_label("Where the second video begins")
+    expect(line).to_be_hidden()
+    dialog.get_by_role("button", name="Wipe").click()
+    assert first.bounding_box() == second.bounding_box()
+    line.press("End")
+    expect(second).to_have_css("clip-path", "inset(0px 0px 0px 100%)")
+    expect(first).to_have_css("clip-path", "none")
+    line.press("ArrowLeft")
+    expect(second).to_have_css("clip-path", "inset(0px 0px 0px 99%)")
+    expect(dialog.locator(".compare-frame")).to_have_text("1 / 5")
+    dialog.get_by_role("button", name="Wipe").click()
+    expect(line).to_be_hidden()
+    expect(second).to_have_css("clip-path", "none")
+
+
 def test_a_new_video_appears_by_itself(gallery: Page, app: App) -> None:
     search(gallery, "late heron")
     add(app, "heron", prompt="a late heron")

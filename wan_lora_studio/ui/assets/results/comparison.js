@@ -1,0 +1,227 @@
+/**
+ * Two videos in step, side by side or as a wipe: the same frame number at every moment.
+ *
+ * While playing, the first leads at its own speed and the second follows; as soon as they are
+ * more than half a frame apart the second is set right. Both are muted.
+ */
+import { address } from "../../../lora_ui/assets/kit/api.js";
+import { el, icon } from "../../../lora_ui/assets/kit/dom.js";
+import { titleFor } from "../../../lora_ui/assets/model/lora_text.js";
+
+const USUAL_FPS = 16;
+const WIPE = "Wipe";
+const WIPE_TIP = "One over the other, with a line to drag between them";
+const WIPE_LABEL = "Where the second video begins";
+
+/**
+ * `results` are two, each with a `label` if it has a name of its own here. `wipe` has the second
+ * lie over the first. The element's owner calls `stop` at the end, and passes key presses on to
+ * `pressed`.
+ */
+export function createComparison(results, { wipe = false } = {}) {
+  const sides = results.map(createSide);
+  const controls = createControls();
+  const line = el("input", {
+    type: "range",
+    class: "compare-wipe",
+    min: 0,
+    max: 100,
+    step: 1,
+    "aria-label": WIPE_LABEL,
+  });
+  const stage = el(
+    "div",
+    { class: "compare-sides" },
+    sides.map((side) => side.element),
+    line,
+  );
+  const [{ width, height }] = results;
+  stage.style.setProperty("--compare-ratio", String((width || 16) / (height || 9)));
+  const moveLine = () => stage.style.setProperty("--compare-wipe", `${line.value}%`);
+  const show = (wiped) => {
+    stage.classList.toggle("compare-wiped", wiped);
+    line.hidden = !wiped;
+    controls.wipe.setAttribute("aria-pressed", String(wiped));
+  };
+  line.value = 50;
+  moveLine();
+  line.addEventListener("input", moveLine);
+  controls.wipe.addEventListener("click", () => show(line.hidden));
+  show(wipe);
+  const pair = new Pair(sides, controls);
+  return {
+    element: el("div", { class: "compare lora-ui" }, stage, controls.element),
+    play: controls.play,
+    start: () => pair.play(),
+    stop: () => pair.stop(),
+    pressed: (event) => pair.pressed(event),
+  };
+}
+
+function createSide(result) {
+  const video = el("video", {
+    class: "compare-video",
+    src: address(result.video_url),
+    poster: result.poster_url && address(result.poster_url),
+    "aria-label": `Video: ${result.label ?? result.prompt}`,
+    preload: "auto",
+    playsinline: true,
+  });
+  video.muted = true;
+  const facts = [`seed ${result.seed ?? "unknown"}`, ...loras(result)];
+  const element = el(
+    "figure",
+    { class: "compare-side" },
+    video,
+    el(
+      "figcaption",
+      {},
+      result.label && el("p", { class: "compare-label", text: result.label }),
+      el("p", { class: "compare-prompt", text: result.prompt, title: result.prompt }),
+      el("p", { class: "muted", text: facts.join(" · ") }),
+    ),
+  );
+  return { result, video, element, fps: result.fps || USUAL_FPS };
+}
+
+function loras(result) {
+  return Object.entries(result.selected_loras).map(([name, value]) =>
+    typeof value === "number" ? `${titleFor(name)} ${value}` : titleFor(name),
+  );
+}
+
+function createControls() {
+  const button = (label, name) =>
+    el(
+      "button",
+      { type: "button", class: "icon-button", "aria-label": label, title: label },
+      icon(name),
+    );
+  const back = button("One frame back", "previous");
+  const play = button("Play", "play");
+  const forth = button("One frame on", "next");
+  const scrub = el("input", { type: "range", min: 0, max: 1, step: 1, "aria-label": "Frame" });
+  const frame = el("output", { class: "compare-frame" });
+  const wipe = el(
+    "button",
+    { type: "button", class: "button compare-wiping", title: WIPE_TIP },
+    icon("compare"),
+    el("span", { text: WIPE }),
+  );
+  const element = el("div", { class: "compare-controls" }, back, play, forth, scrub, frame, wipe);
+  return { back, play, forth, scrub, frame, wipe, element };
+}
+
+class Pair {
+  #sides;
+  #controls;
+  #timer = 0;
+  #frame = 0;
+  #playing = false;
+
+  constructor(sides, controls) {
+    this.#sides = sides;
+    this.#controls = controls;
+    controls.play.addEventListener("click", () => (this.#playing ? this.pause() : this.play()));
+    controls.back.addEventListener("click", () => this.step(-1));
+    controls.forth.addEventListener("click", () => this.step(1));
+    controls.scrub.addEventListener("input", () => {
+      this.pause();
+      this.show(Number(controls.scrub.value));
+    });
+    for (const { video } of sides) video.addEventListener("loadedmetadata", () => this.#ready());
+  }
+
+  /** The frames that both have. */
+  get #count() {
+    const counts = this.#sides.map(
+      ({ result, video, fps }) => Math.round((video.duration || 0) * fps) || result.frames || 1,
+    );
+    return Math.min(...counts);
+  }
+
+  #ready() {
+    this.#controls.scrub.max = this.#count - 1;
+    if (this.#sides.every(({ video }) => video.readyState >= 1)) this.show(this.#frame);
+  }
+
+  /** Show frame `number` on both sides. */
+  show(number) {
+    this.#frame = Math.min(Math.max(0, number), this.#count - 1);
+    for (const side of this.#sides) side.video.currentTime = (this.#frame + 0.5) / side.fps;
+    this.#draw();
+  }
+
+  step(by) {
+    this.pause();
+    this.show(this.#frame + by);
+  }
+
+  play() {
+    if (this.#frame >= this.#count - 1) this.show(0);
+    const [leader, follower] = this.#sides;
+    follower.video.playbackRate = Math.min(16, Math.max(0.0625, leader.fps / follower.fps));
+    this.#playing = true;
+    for (const { video } of this.#sides) video.play();
+    this.#follow();
+    this.#draw();
+  }
+
+  pause() {
+    if (!this.#playing) return;
+    this.#playing = false;
+    cancelAnimationFrame(this.#timer);
+    for (const { video } of this.#sides) video.pause();
+    this.show(this.#leading());
+  }
+
+  stop() {
+    this.#playing = false;
+    cancelAnimationFrame(this.#timer);
+    for (const { video } of this.#sides) video.removeAttribute("src");
+  }
+
+  pressed(event) {
+    const inControl = event.target.closest("button, input");
+    if (event.key === " " && !inControl) {
+      event.preventDefault();
+      this.#controls.play.click();
+    } else if (["ArrowLeft", "ArrowRight"].includes(event.key) && event.target.type !== "range") {
+      event.preventDefault();
+      this.step(event.key === "ArrowLeft" ? -1 : 1);
+    }
+  }
+
+  #leading() {
+    const [{ video, fps }] = this.#sides;
+    return Math.min(this.#count - 1, Math.floor(video.currentTime * fps + 0.001));
+  }
+
+  #follow() {
+    if (!this.#playing) return;
+    const [leader, follower] = this.#sides;
+    this.#frame = this.#leading();
+    const wanted = (leader.video.currentTime * leader.fps) / follower.fps;
+    const apart = Math.abs(follower.video.currentTime - wanted) * follower.fps;
+    if (apart > 0.5 && !follower.video.seeking) follower.video.currentTime = wanted;
+    if (leader.video.ended || this.#frame >= this.#count - 1) {
+      this.show(0);
+      for (const { video } of this.#sides) video.play();
+    }
+    this.#draw();
+    this.#timer = requestAnimationFrame(() => this.#follow());
+  }
+
+  #draw() {
+    const { play, scrub, frame } = this.#controls;
+    const label = this.#playing ? "Pause" : "Play";
+    if (play.title !== label) {
+      play.title = label;
+      play.setAttribute("aria-label", label);
+      play.replaceChildren(icon(label.toLowerCase()));
+    }
+    scrub.value = this.#frame;
+    scrub.setAttribute("aria-valuetext", `Frame ${this.#frame + 1} of ${this.#count}`);
+    frame.textContent = `${this.#frame + 1} / ${this.#count}`;
+  }
+}
