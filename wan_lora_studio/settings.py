@@ -79,6 +79,16 @@ WeightPath = Annotated[str, BeforeValidator(_usable_source)]
 Component = Literal["transformer", "transformer_2", "text_encoder", "vae"]
 
 
+class ReadyExample(BaseModel):
+    """What a form holds before anybody wrote in it: a prompt, a seed, and LoRAs by name."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    prompt: str = Field(min_length=1)
+    seed: int = Field(ge=0)
+    selected_loras: Mapping[str, float] = Field(default_factory=dict)
+
+
 class ModelEntry(BaseModel):
     """One row of the model table."""
 
@@ -124,6 +134,11 @@ class ModelEntry(BaseModel):
     negative_prompt: str = Field(description="Default negative prompt.")
     examples: tuple[str, ...] = Field(
         default=(), description="Example prompts that the page offers."
+    )
+    opens_with: ReadyExample | None = Field(
+        default=None,
+        description="A ready example, for somebody who has written nothing yet: its prompt, seed"
+        " and selected_loras ({name: strength}).",
     )
 
     @property

@@ -12,6 +12,7 @@ from playwright.sync_api import (
     ConsoleMessage,
     Page,
     Request,
+    ViewportSize,
     expect,
     sync_playwright,
 )
@@ -27,6 +28,8 @@ from tests.browser.running import (
     stop_app,
 )
 from tests.browser.watch import Watch
+
+DESK: ViewportSize = {"width": 1360, "height": 900}
 
 
 @pytest.fixture(scope="session")
@@ -62,8 +65,30 @@ def page(app: App, browser: Browser, watch: Watch) -> Iterator[Page]:
 
     Any complaint of the page's console fails the test.
     """
-    context = browser.new_context(viewport={"width": 1360, "height": 900})
+    context = browser.new_context(viewport=DESK)
     page = context.new_page()
+    listen(page, app, watch)
+    tidy_library(page, app)
+    open_page(page, app)
+    yield page
+    context.close()
+    assert watch.complaints == []
+
+
+@pytest.fixture
+def first_page(app: App, browser: Browser, watch: Watch) -> Iterator[Page]:
+    """As `page`, of somebody who has never been here; the test opens it."""
+    context = browser.new_context(viewport=DESK)
+    page = context.new_page()
+    listen(page, app, watch)
+    tidy_library(page, app)
+    yield page
+    context.close()
+    assert watch.complaints == []
+
+
+def listen(page: Page, app: App, watch: Watch) -> None:
+    """Hear every complaint of the page, and every request that leaves this machine."""
 
     def heard(message: ConsoleMessage) -> None:
         if message.type in ("error", "warning"):
@@ -77,11 +102,6 @@ def page(app: App, browser: Browser, watch: Watch) -> Iterator[Page]:
     page.on("pageerror", lambda error: watch.add(f"uncaught: {error}"))
     page.on("request", asked)
     page.on("dialog", lambda dialog: watch.add(f"a script opened a dialog: {dialog.message}"))
-    tidy_library(page, app)
-    open_page(page, app)
-    yield page
-    context.close()
-    assert watch.complaints == []
 
 
 @pytest.fixture(scope="session")

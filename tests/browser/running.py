@@ -112,9 +112,19 @@ def stop_app(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def open_page(page: Page, app: App) -> None:
-    """Go to the page and wait until its controls are there."""
+# A form that was opened before, and left as it was then: nothing of the ready example is in it.
+OPENED_BEFORE = "localStorage.getItem('studio-form') ?? localStorage.setItem('studio-form', '{}')"
+
+
+def open_page(page: Page, app: App, *, first_visit: bool = False) -> None:
+    """Go to the page and wait until its controls are there.
+
+    The form is empty unless an earlier visit filled it; on a first visit the app's ready example
+    is in it.
+    """
     page.set_default_timeout(PATIENCE_MS)
+    if not first_visit:
+        page.add_init_script(OPENED_BEFORE)
     page.goto(app.address)
     page.locator("html.studio-ready").wait_for()
     page.locator("#lora-controls .section-title").wait_for()

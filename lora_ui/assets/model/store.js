@@ -9,6 +9,7 @@ import { request } from "../kit/api.js";
 import { toastError } from "../kit/toasts.js";
 import { Selection } from "./selection.js";
 
+const WHEN_READ = ["library", "summary", "connection"];
 const READS_APART = 4; // times as long as the last reading took
 
 class Store extends EventTarget {
@@ -56,6 +57,20 @@ class Store extends EventTarget {
       this.#started = Promise.all([this.stack.start(), this.refresh()]);
     }
     return this.#started;
+  }
+
+  /** Done once the library and the stack were read, or the server turned out not to answer. */
+  known() {
+    const read = () => !this.connected || (this.loaded && this.summary !== null);
+    return new Promise((done) => {
+      const look = () => {
+        if (!read()) return;
+        for (const event of WHEN_READ) this.removeEventListener(event, look);
+        done();
+      };
+      for (const event of WHEN_READ) this.addEventListener(event, look);
+      look();
+    });
   }
 
   /** Whether the page is another app's, whose keys and files are not ours. */

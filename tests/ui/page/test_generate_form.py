@@ -8,6 +8,7 @@ from typing import Any
 import gradio as gr
 import pytest
 
+from tests.support.paths import ROOT
 from utils import load_settings
 from wan_lora_studio.ui.page.generate_form import (
     CHIPS,
@@ -16,6 +17,7 @@ from wan_lora_studio.ui.page.generate_form import (
     model_updates,
     restored_updates,
 )
+from wan_lora_studio.ui.page.prompt_words import prompt_words
 
 SETTINGS = load_settings()
 
@@ -71,3 +73,33 @@ def test_a_form_of_a_model_that_is_gone_is_dropped() -> None:
 
 def test_the_same_model_again_changes_nothing() -> None:
     assert by_name(model_updates(SETTINGS, None)) == {name: gr.skip() for name in FIELDS}
+
+
+@pytest.mark.parametrize("kept", [None, ""])
+def test_a_form_that_nobody_wrote_in_opens_with_the_ready_example(kept: str | None) -> None:
+    example = SETTINGS.models["demo"].opens_with
+    assert example is not None
+    found = by_name(restored_updates(SETTINGS, kept))
+    assert found["prompt"]["value"] == example.prompt
+    assert found["seed"]["value"] == str(example.seed)
+
+
+def test_a_form_that_was_written_in_gets_no_example() -> None:
+    found = by_name(restored_updates(SETTINGS, '{"steps": 12}'))
+    assert "value" not in found["prompt"]
+    assert "value" not in found["seed"]
+
+
+def test_a_model_without_an_example_opens_empty() -> None:
+    settings = load_settings(default_model="t2v-A14B")
+    found = by_name(restored_updates(settings, ""))
+    assert "value" not in found["prompt"]
+
+
+def test_the_ready_example_uses_words_and_loras_that_are_shipped() -> None:
+    example = SETTINGS.models["demo"].opens_with
+    assert example is not None
+    known = prompt_words(SETTINGS)["demo"]["known"]
+    assert set(example.prompt.split()) <= set(known)
+    shipped = {path.stem for path in (ROOT / "loras").glob("*.safetensors")}
+    assert set(example.selected_loras) <= shipped

@@ -70,9 +70,10 @@ def wished_model_updates(settings: Settings, model_type: str | None) -> list[Any
 def restored_updates(settings: Settings, saved: str | None) -> list[Any]:
     """Updates for `Form.settable` from a form that the browser kept, or that a run used.
 
-    `saved` is JSON of some fields; what is unknown or of the wrong kind is left as it is.
+    `saved` is JSON of some fields; what is unknown or of the wrong kind is left as it is. A form
+    that was never written in opens with the ready example of its model.
     """
-    given = _saved_fields(saved)
+    given = _saved_fields(saved) if saved else _ready_fields(settings)
     model_type = given.get("model_type")
     if model_type not in settings.models:
         model_type = settings.default_model
@@ -107,9 +108,14 @@ def guidance_label(two_experts: bool) -> str:
     return "Guidance, high" if two_experts else "Guidance"
 
 
-def _saved_fields(saved: str | None) -> dict[str, Any]:
+def _ready_fields(settings: Settings) -> dict[str, Any]:
+    example = settings.model(settings.default_model).opens_with
+    return {} if example is None else {"prompt": example.prompt, "seed": example.seed}
+
+
+def _saved_fields(saved: str) -> dict[str, Any]:
     try:
-        given = read_object(saved or "{}")
+        given = read_object(saved)
     except UntrustedJSONError:
         return {}
     text = ("model_type", "prompt", "negative_prompt")

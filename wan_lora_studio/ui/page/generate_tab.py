@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import partial
 from typing import Any
 
@@ -196,7 +197,10 @@ def _wire_form(settings: Settings, page: gr.Blocks, form: Form) -> None:
         js=_script("inputs/generate", "keptForm"),
         **QUICK,
     )
-    restored.success(None, form.model_type, js=_script("inputs/generate", "formRestored"))
+    ready = settings.model(settings.default_model).opens_with
+    example = None if ready is None else ready.model_dump()
+    opened = _script("inputs/generate", "formOpened", example)
+    restored.success(None, form.model_type, js=opened)
     restored.failure(None, js=_script("inputs/generate", "formNotRestored"))
 
 
@@ -213,7 +217,8 @@ def _wire_run(settings: Settings, form: Form, button: gr.Button, run: gr.HTML) -
     reused.then(None, form.model_type, js=_script("inputs/generate", "formRestored"))
 
 
-def _script(module: str, function: str) -> str:
-    """A Gradio `js` handler that calls one of our modules."""
+def _script(module: str, function: str, *given: Any) -> str:
+    """A Gradio `js` handler that calls one of our modules; `given` comes before its values."""
     address = f"new URL('.{ASSETS_URL}/{module}.js', document.baseURI).href"
-    return f"async (...values) => (await import({address})).{function}(...values)"
+    values = ", ".join([*(json.dumps(each) for each in given), "...values"])
+    return f"async (...values) => (await import({address})).{function}({values})"

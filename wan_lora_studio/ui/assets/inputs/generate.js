@@ -2,6 +2,7 @@
 import { request } from "../../../lora_ui/assets/kit/api.js";
 import { toast } from "../../../lora_ui/assets/kit/toasts.js";
 import { form } from "../../../lora_ui/assets/model/form.js";
+import { usable } from "../../../lora_ui/assets/model/lora_text.js";
 import { store } from "../../../lora_ui/assets/model/store.js";
 import { poll } from "../base/poll.js";
 import { announce, runs } from "../base/run_events.js";
@@ -93,6 +94,25 @@ export function fillForm(...values) {
 /** What `keepForm` kept, as the JSON text that the server turns into field values. */
 export function keptForm() {
   return kept(KEPT) ?? "";
+}
+
+/**
+ * The page opens. Where nobody wrote in the form before, it holds the ready example, if there is
+ * one, and its LoRAs join it: those that the library has, unless the stack holds others.
+ */
+export async function formOpened(example, model) {
+  if (example !== null && kept(KEPT) === null) {
+    const { selected_loras: loras, ...written } = example;
+    await selectReady(loras);
+    keep(KEPT, JSON.stringify(written)); // from now on the form is somebody's own
+  }
+  formRestored(model);
+}
+
+async function selectReady(loras) {
+  await store.known();
+  const here = Object.entries(loras).filter(([name]) => usable(store.byName.get(name)));
+  if (here.length > 0 && store.selection.size === 0) store.replace(Object.fromEntries(here));
 }
 
 /** The fields now hold what was kept. Before, a click on Generate would send an empty form. */
