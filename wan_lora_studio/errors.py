@@ -31,6 +31,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar, ParamSpec, TypeVar, overload
 
+from wan_lora_studio.texts import say
+
 logger = logging.getLogger(__name__)
 
 P = ParamSpec("P")
@@ -41,10 +43,8 @@ class StudioError(Exception):
     """Root of the tree. Subclasses set `category`, `default_cause` and `default_suggestions`."""
 
     category: ClassVar[str] = "internal"
-    default_cause: ClassVar[str] = "Something happened that the program was not prepared for."
-    default_suggestions: ClassVar[tuple[str, ...]] = (
-        "Try again; if it happens again, report it with the details shown.",
-    )
+    default_cause: ClassVar[str] = say("errors.unexpected")
+    default_suggestions: ClassVar[tuple[str, ...]] = (say("errors.report_it"),)
 
     def __init__(
         self,
@@ -85,107 +85,92 @@ class StudioError(Exception):
 
 class SettingsError(StudioError):
     category = "settings"
-    default_cause = (
-        "A value in config.json, in the environment or on the command line is not one that"
-        " the program takes."
-    )
-    default_suggestions = ("Correct the named settings in config.json and start again.",)
+    default_cause = say("errors.settings.cause")
+    default_suggestions = (say("errors.settings.suggestion"),)
 
 
 class StorageError(StudioError):
     category = "storage"
-    default_cause = "A file in which the app keeps its state cannot be read or written."
-    default_suggestions = (
-        "Check that the disk of data_dir is there and has room, then try again.",
-    )
+    default_cause = say("errors.storage.cause")
+    default_suggestions = (say("errors.storage.suggestion"),)
 
 
 class LoRAError(StudioError):
     category = "lora"
-    default_cause = "The library cannot do that with this LoRA."
-    default_suggestions = ("Choose another LoRA.",)
+    default_cause = say("errors.lora.cause")
+    default_suggestions = (say("errors.lora.suggestion"),)
 
 
 class LoRAFileError(LoRAError):
     category = "lora_file"
-    default_cause = (
-        "The file is damaged or incomplete, or holds numbers that no training should leave."
-    )
-    default_suggestions = ("Download or export the file again.",)
+    default_cause = say("errors.lora_file.cause")
+    default_suggestions = (say("errors.lora_file.suggestion"),)
 
 
 class UnsupportedLoRAError(LoRAError):
     category = "lora_unsupported"
-    default_cause = (
-        "The file is sound, but it holds layers or keys of a kind that is not applied here."
-    )
-    default_suggestions = ("Convert the file to a layout listed in the documentation.",)
+    default_cause = say("errors.lora_unsupported.cause")
+    default_suggestions = (say("errors.lora_unsupported.suggestion"),)
 
 
 class IncompatibleLoRAError(LoRAError):
     category = "lora_incompatible"
-    default_cause = "The LoRA was trained for a model with other layers."
-    default_suggestions = ("Choose a LoRA made for this model, or another model.",)
+    default_cause = say("errors.lora_incompatible.cause")
+    default_suggestions = (say("errors.lora_incompatible.suggestion"),)
 
 
 class LoRANotFoundError(LoRAError):
     category = "lora_not_found"
-    default_cause = (
-        "No file of that name is in the library; it may have been renamed, moved or deleted."
-    )
-    default_suggestions = ("Refresh the library and check the name.",)
+    default_cause = say("errors.lora_not_found.cause")
+    default_suggestions = (say("errors.lora_not_found.suggestion"),)
 
 
 class LoRALoadingError(LoRAError):
     category = "lora_loading"
-    default_cause = "The LoRA and the way in which the model is held in memory do not go together."
-    default_suggestions = ("Remove this LoRA from the selection and generate again.",)
+    default_cause = say("errors.lora_loading.cause")
+    default_suggestions = (say("errors.lora_loading.suggestion"),)
 
 
 class UploadError(StudioError):
     category = "upload"
-    default_cause = (
-        "The file, its name or the space for it does not meet what the library asks for."
-    )
-    default_suggestions = ("Check the file and upload it again.",)
+    default_cause = say("errors.upload.cause")
+    default_suggestions = (say("errors.upload.suggestion"),)
 
 
 class RequestError(StudioError):
     category = "request"
-    default_cause = "The request is not in the documented form."
-    default_suggestions = ("See /api/docs for what can be sent where.",)
+    default_cause = say("errors.request.cause")
+    default_suggestions = (say("errors.request.suggestion"),)
 
 
 class ModelLoadError(StudioError):
     category = "model"
-    default_cause = "A file of the model is missing, cut short or of another kind."
-    default_suggestions = ("Check the model's folder or download it again.",)
+    default_cause = say("errors.model.cause")
+    default_suggestions = (say("errors.model.suggestion"),)
 
 
 class InUseError(StudioError):
     category = "in_use"
-    default_cause = (
-        "Only one owner at a time can use a model, because its weights and state are shared."
-    )
-    default_suggestions = ("Wait until the other is done, or load the model a second time.",)
+    default_cause = say("errors.in_use.cause")
+    default_suggestions = (say("errors.in_use.suggestion"),)
 
 
 class VRAMError(StudioError):
     category = "memory"
-    default_cause = "The run needs more memory than the GPU or the computer has free."
-    default_suggestions = ("Use fewer frames or a smaller size.",)
+    default_cause = say("errors.memory.cause")
+    default_suggestions = (say("errors.memory.suggestion"),)
 
 
 class GenerationError(StudioError):
     category = "generation"
-    default_cause = "A value of the task, or the state of the run, does not allow it."
-    default_suggestions = ("Change that, then generate again.",)
+    default_cause = say("errors.generation.cause")
+    default_suggestions = (say("errors.generation.suggestion"),)
 
 
 class CancelledByUser(StudioError):  # noqa: N818 - the contract's name
     category = "cancelled"
-    default_cause = "Somebody pressed Cancel."
-    default_suggestions = ("Press Generate to start again.",)
+    default_cause = say("errors.cancelled.cause")
+    default_suggestions = (say("errors.cancelled.suggestion"),)
 
 
 MOST_PROBLEMS = 20
@@ -196,7 +181,7 @@ def together(problems: Sequence[str], between: str = "; ") -> str:
     """Several problems as one clause, at a length that can be read whatever they are about."""
     told = [_cut(problem) for problem in problems[:MOST_PROBLEMS]]
     rest = len(problems) - len(told)
-    return between.join([*told, f"and {rest} more"] if rest else told)
+    return between.join([*told, say("errors.more", count=rest)] if rest else told)
 
 
 def _cut(text: str) -> str:
@@ -306,7 +291,7 @@ def _unforeseen(function: Callable[..., Any], error: Exception) -> StudioError:
     logger.warning("%s failed", name, exc_info=error)
     kind = VRAMError if isinstance(error, MemoryError) else StudioError
     return kind(
-        f"{name} failed: {str(error) or type(error).__name__}",
+        say("errors.function_failed", name=name, problem=str(error) or type(error).__name__),
         context={"function": name, "type": type(error).__name__},
     )
 

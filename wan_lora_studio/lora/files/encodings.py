@@ -10,6 +10,8 @@ from __future__ import annotations
 import codecs
 import re
 
+from wan_lora_studio.texts import say
+
 MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF32_LE, "utf-32"),  # begins as UTF-16's does, so it is looked for first
@@ -42,16 +44,18 @@ def decoded(data: bytes) -> tuple[str, str]:
     try:
         text = data.decode("utf-8-sig" if encoding == USUAL else encoding)
     except UnicodeDecodeError as error:
-        raise ValueError("it is no text") from error
+        raise ValueError(say("lora.files.sidecar.no_text")) from error
     # Without a mark, UTF-16 is told by its ASCII.
     if _NOT_TEXT.search(text) or (not marked and b"\0" in data and not _ASCII.search(text)):
-        raise ValueError("it is no text")
+        raise ValueError(say("lora.files.sidecar.no_text"))
     return text, encoding
 
 
 def encoding_note(encoding: str) -> str:
     """That a text was not in UTF-8, as the end of a sentence; "" if it was."""
-    return "" if encoding == USUAL else f"was read as {SHOWN.get(encoding, encoding)}"
+    if encoding == USUAL:
+        return ""
+    return say("lora.files.sidecar.read_as", encoding=SHOWN.get(encoding, encoding))
 
 
 def _guessed(data: bytes) -> str:

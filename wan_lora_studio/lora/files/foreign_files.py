@@ -4,30 +4,32 @@ from __future__ import annotations
 
 import re
 
+from wan_lora_studio.texts import say
+
 LOOKED_AT = 1024  # bytes from the beginning
 _MAGIC = (
-    (b"PK\x03\x04", "a zip archive or a PyTorch pickle"),
-    (b"PK\x05\x06", "an empty zip archive"),
-    (b"GGUF", "a GGUF file"),
-    (b"GGML", "a GGML file"),
-    (b"\x1f\x8b", "a gzip archive"),
-    (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive"),
-    (b"Rar!", "a RAR archive"),
-    (b"\x28\xb5\x2f\xfd", "a Zstandard archive"),
-    (b"\xfd7zXZ", "an xz archive"),
-    (b"\x89PNG", "a PNG picture"),
-    (b"\xff\xd8\xff", "a JPEG picture"),
-    (b"GIF8", "a GIF picture"),
-    (b"RIFF", "a WebP picture or a RIFF file"),
-    (b"%PDF", "a PDF document"),
-    (b"\x89HDF", "an HDF5 file"),
-    (b"\x93NUMPY", "a NumPy file"),
-    (b"\x7fELF", "a program"),
-    (b"SQLite format 3", "a SQLite database"),
+    (b"PK\x03\x04", say("lora.files.kind.zip_or_pickle")),
+    (b"PK\x05\x06", say("lora.files.kind.empty_zip")),
+    (b"GGUF", say("lora.files.kind.gguf")),
+    (b"GGML", say("lora.files.kind.ggml")),
+    (b"\x1f\x8b", say("lora.files.kind.gzip")),
+    (b"7z\xbc\xaf\x27\x1c", say("lora.files.kind.seven_zip")),
+    (b"Rar!", say("lora.files.kind.rar")),
+    (b"\x28\xb5\x2f\xfd", say("lora.files.kind.zstandard")),
+    (b"\xfd7zXZ", say("lora.files.kind.xz")),
+    (b"\x89PNG", say("lora.files.kind.png")),
+    (b"\xff\xd8\xff", say("lora.files.kind.jpeg")),
+    (b"GIF8", say("lora.files.kind.gif")),
+    (b"RIFF", say("lora.files.kind.riff")),
+    (b"%PDF", say("lora.files.kind.pdf")),
+    (b"\x89HDF", say("lora.files.kind.hdf5")),
+    (b"\x93NUMPY", say("lora.files.kind.numpy")),
+    (b"\x7fELF", say("lora.files.kind.program")),
+    (b"SQLite format 3", say("lora.files.kind.sqlite")),
 )
 _PICKLE = re.compile(rb"\x80[\x02-\x05]")
-_LFS = "a Git LFS pointer, not the file itself"
-_PAGE = "a web page, perhaps one that asks to log in before the download"
+_LFS = say("lora.files.kind.lfs")
+_PAGE = say("lora.files.kind.web_page")
 _PAGE_START = re.compile(r"<(!doctype html|html|head|body|!--)", re.IGNORECASE)
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
@@ -41,12 +43,12 @@ def foreign_kind(start: bytes) -> str | None:
     if start[8:9] == b"{" and start[5:8] == bytes(3):
         return None
     if _PICKLE.match(start):
-        return "a PyTorch pickle"
+        return say("lora.files.kind.pickle")
     magic = next((what for magic, what in _MAGIC if start.startswith(magic)), None)
     if magic is not None:
         return magic
     if start[4:8] == b"ftyp":
-        return "a video or a picture of the MP4 family"
+        return say("lora.files.kind.mp4")
     return _kind_of_text(start)
 
 
@@ -60,10 +62,10 @@ def _kind_of_text(start: bytes) -> str | None:
     if _PAGE_START.match(text):
         return _PAGE
     if text.startswith("<?xml"):
-        return "an XML text, perhaps the error message of a server"
+        return say("lora.files.kind.xml")
     if text.startswith(("{", "[")):
-        return "a JSON text, perhaps the error message of a server"
-    return "a text"
+        return say("lora.files.kind.json")
+    return say("lora.files.kind.text")
 
 
 def _as_text(start: bytes) -> str | None:

@@ -20,6 +20,7 @@ from wan_lora_studio.lora.files.header_fast import read_usual
 from wan_lora_studio.lora.files.header_strict import Columns, TensorEntry, fail, read_json
 from wan_lora_studio.lora.files.header_text import header_text
 from wan_lora_studio.lora.files.opening import open_regular
+from wan_lora_studio.texts import say
 
 __all__ = [
     "MAX_HEADER_BYTES",
@@ -35,18 +36,19 @@ __all__ = [
 ]
 
 MAX_HEADER_BYTES = 100_000_000  # the limit of the format itself
-PICKLE_RISK = "opening one may run code that is hidden in it"
-CONVERT_A_PICKLE = (
-    "Look for the same LoRA as a .safetensors file.",
-    "Or convert it in Python: from safetensors.torch import save_file; import torch;"
+PICKLE_RISK = say("lora.files.pickle_risk")
+CONVERSION = (
+    "from safetensors.torch import save_file; import torch;"
     ' state = torch.load("in.ckpt", map_location="cpu", weights_only=True);'
     ' state = state.get("state_dict", state);'
     " save_file({k: v.clone().contiguous() for k, v in state.items() if torch.is_tensor(v)},"
-    ' "out.safetensors")',
+    ' "out.safetensors")'
 )
-
-
-DOWNLOAD_AGAIN = ("Download the file itself again, logged in where the site asks for it.",)
+CONVERT_A_PICKLE = (
+    say("lora.files.find_safetensors"),
+    say("lora.files.convert_pickle", code=CONVERSION),
+)
+DOWNLOAD_AGAIN = (say("lora.files.download_itself"),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,27 +117,24 @@ def parse_header(raw: RawHeader) -> Header:
 
 def _header_length(file: FileIO, name: str, file_size: int) -> int:
     if file_size == 0:
-        fail(name, "the file is empty")
+        fail(name, say("lora.files.empty"))
     start = file.read(LOOKED_AT)
     if kind := foreign_kind(start):
         raise LoRAFileError(
-            f"{name}: this is not a safetensors file but {kind}.",
-            cause="Its name says that it is one, but its content is something else.",
+            say("lora.files.problem", file=name, problem=say("lora.files.foreign", kind=kind)),
+            cause=say("lora.files.foreign_cause"),
             suggestions=CONVERT_A_PICKLE if "pickle" in kind else DOWNLOAD_AGAIN,
             context={"file": name},
         )
     if file_size < 8:
-        fail(name, f"the file is too short to hold a header ({file_size} bytes)")
+        fail(name, say("lora.files.too_short", size=file_size))
     length = int.from_bytes(start[:8], "little")
     if start[8:9] not in (b"{", b"") and length > file_size - 8:
-        fail(name, "this is not a safetensors file: it does not begin with a header")
+        fail(name, say("lora.files.no_header"))
     if length > MAX_HEADER_BYTES:
-        fail(name, f"the header claims {length} bytes; at most {MAX_HEADER_BYTES} are accepted")
+        fail(name, say("lora.files.header.too_large", size=length, most=MAX_HEADER_BYTES))
     if length > file_size - 8:
-        fail(
-            name,
-            f"incomplete download: the header needs {length + 8} bytes of {file_size}",
-        )
+        fail(name, say("lora.files.incomplete_header", needed=length + 8, size=file_size))
     if length < 2:
-        fail(name, "the header is empty")
+        fail(name, say("lora.files.header.empty"))
     return length

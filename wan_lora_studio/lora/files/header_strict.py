@@ -11,6 +11,7 @@ from math import prod
 from typing import Any, NamedTuple, NoReturn
 
 from wan_lora_studio.errors import LoRAFileError
+from wan_lora_studio.texts import say
 from wan_lora_studio.units import MB, in_part
 from wan_lora_studio.untrusted_json import Limits, UntrustedJSONError, read_object, shortened
 
@@ -65,56 +66,66 @@ def read_json(raw: bytes, name: str, data_start: int, file_size: int) -> tuple[C
 
 def _parse_json(raw: bytes, name: str) -> dict[str, Any]:
     if raw[:1] != b"{":
-        fail(name, "the header does not start with '{', so this is no safetensors file")
+        fail(name, say("lora.files.no_brace"))
     try:
         return read_object(raw, LIMITS, unique=True)
     except UntrustedJSONError as error:
-        fail(name, f"the header cannot be read: {error.reason}", error)
+        fail(name, say("lora.files.header.unreadable", problem=error.reason), error)
 
 
 def _metadata(value: Any, name: str) -> Metadata:
     if not isinstance(value, dict):
-        fail(name, "__metadata__ is not an object")
+        fail(name, say("lora.files.header.metadata_form"))
     if len(value) > MAX_METADATA:
-        fail(name, f"its metadata has {len(value)} entries; at most {MAX_METADATA} are accepted")
+        fail(name, say("lora.files.header.metadata_entries", count=len(value), most=MAX_METADATA))
     for key, text in value.items():
         if not isinstance(text, str):
-            fail(name, f"the metadata entry {_named(key)} is not text")
+            fail(name, say("lora.files.header.metadata_text", name=_named(key)))
     return value
 
 
 def _tensors(values: dict[str, Any], name: str, data_start: int) -> list[TensorEntry]:
     if not values:
-        fail(name, "the file holds no tensors")
+        fail(name, say("lora.files.header.no_tensors"))
     if len(values) > MAX_TENSORS:
-        fail(name, f"the file holds {len(values)} tensors; at most {MAX_TENSORS} are accepted")
+        fail(name, say("lora.files.header.tensors", count=len(values), most=MAX_TENSORS))
     return [_entry(key, value, name, data_start) for key, value in values.items()]
 
 
 def _entry(key: str, value: Any, name: str, data_start: int) -> TensorEntry:
     if not key or not key.isprintable():
-        fail(name, f"the tensor key {_named(key)} is empty or not printable")
+        fail(name, say("lora.files.header.key", tensor=_named(key)))
     if not isinstance(value, dict) or value.keys() != _FIELDS:
-        fail(name, f"tensor {_named(key)} needs exactly dtype, shape and data_offsets")
+        fail(name, say("lora.files.header.fields", tensor=_named(key)))
     dtype, shape, offsets = value["dtype"], value["shape"], value["data_offsets"]
     bits = DTYPE_BITS.get(dtype) if isinstance(dtype, str) else None
     if bits is None:
-        fail(name, f"tensor {_named(key)} has the unknown dtype {shortened(dtype)}")
+        fail(name, say("lora.files.header.dtype", tensor=_named(key), dtype=shortened(dtype)))
     if not _are_sizes(shape):
-        fail(name, f"tensor {_named(key)} has the invalid shape {shortened(shape)}")
+        fail(name, say("lora.files.header.shape", tensor=_named(key), shape=shortened(shape)))
     if len(shape) > MAX_RANK:
         fail(
             name,
-            f"tensor {_named(key)} has {len(shape)} dimensions; at most {MAX_RANK} are accepted",
+            say(
+                "lora.files.header.dimensions", tensor=_named(key), count=len(shape), most=MAX_RANK
+            ),
         )
     if not _are_sizes(offsets) or len(offsets) != 2 or offsets[0] > offsets[1]:
-        fail(name, f"tensor {_named(key)} has the invalid data_offsets {shortened(offsets)}")
+        fail(name, say("lora.files.header.offsets", tensor=_named(key), offsets=shortened(offsets)))
     start, end = offsets
     needed = prod(shape) * bits
     if needed == 0:
-        fail(name, f"tensor {_named(key)} is empty (shape {shortened(shape)})")
+        fail(name, say("lora.files.header.no_numbers", tensor=_named(key), shape=shortened(shape)))
     if needed != (end - start) * 8:
-        fail(name, f"tensor {_named(key)} needs {needed // 8} bytes but claims {end - start}")
+        fail(
+            name,
+            say(
+                "lora.files.header.size",
+                tensor=_named(key),
+                needed=needed // 8,
+                claimed=end - start,
+            ),
+        )
     return TensorEntry(key, dtype, tuple(shape), start + data_start, end + data_start)
 
 
@@ -127,16 +138,20 @@ def _check_layout(tensors: list[TensorEntry], name: str, data_start: int, file_s
     position, previous = data_start, ""
     for entry in sorted(tensors, key=lambda item: item.start):
         if entry.start < position:
-            fail(name, f"the tensors {_named(previous)} and {_named(entry.key)} overlap")
+            fail(
+                name,
+                say("lora.files.header.overlap", first=_named(previous), second=_named(entry.key)),
+            )
         if entry.start > position:
             fail(
-                name, f"there are {entry.start - position} unused bytes before {_named(entry.key)}"
+                name,
+                say("lora.files.header.gap", size=entry.start - position, tensor=_named(entry.key)),
             )
         position, previous = entry.end, entry.key
     if position > file_size:
-        fail(name, f"incomplete download: {in_part(file_size, position)}")
+        fail(name, say("lora.files.incomplete", part=in_part(file_size, position)))
     if position < file_size:
-        fail(name, f"the file has {file_size - position} bytes after its last tensor")
+        fail(name, say("lora.files.header.rest", size=file_size - position))
 
 
 def _named(key: str) -> str:
@@ -145,4 +160,5 @@ def _named(key: str) -> str:
 
 def fail(name: str, what: str, cause: BaseException | None = None) -> NoReturn:
     """Raise LoRAFileError about the file `name`."""
-    raise LoRAFileError(f"{name}: {what}.", context={"file": name}) from cause
+    said = say("lora.files.problem", file=name, problem=what)
+    raise LoRAFileError(said, context={"file": name}) from cause

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from wan_lora_studio.lora.files.header_strict import MAX_METADATA, MAX_TENSORS, fail
+from wan_lora_studio.texts import say
 from wan_lora_studio.units import MB
 
 WHOLE_BYTES = 1024 * 1024  # a header up to this is read as it is
@@ -58,7 +59,7 @@ def _chunks(read: Callable[[int], bytes], length: int, name: str) -> Iterator[by
     while length > 0:
         chunk = read(min(length, CHUNK_BYTES))
         if not chunk:
-            fail(name, "the file became shorter while it was read")
+            fail(name, say("lora.files.became_shorter"))
         length -= len(chunk)
         yield chunk
 
@@ -101,8 +102,12 @@ class Condensed:
         if self._texts > self.most_texts:
             fail(
                 self.name,
-                f"the header holds more than {self.most_texts:,} texts; at most {MAX_TENSORS:,}"
-                f" tensors and {MAX_METADATA:,} metadata entries are accepted",
+                say(
+                    "lora.files.header.texts",
+                    count=f"{self.most_texts:,}",
+                    tensors=f"{MAX_TENSORS:,}",
+                    entries=f"{MAX_METADATA:,}",
+                ),
             )
         self._text, self._dropped = bytearray(b'"'), False
         return quote + 1
@@ -148,4 +153,4 @@ class Condensed:
     def _keep(self, piece: bytes | bytearray) -> None:
         self._kept += piece
         if len(self._kept) > self.room.rest + self._long:
-            fail(self.name, f"the header holds more than {self.room.rest // MB} MB of short texts")
+            fail(self.name, say("lora.files.header.short_texts", size=self.room.rest // MB))

@@ -12,9 +12,11 @@ from html.parser import HTMLParser
 from typing import Any, TypeVar
 
 from wan_lora_studio.lora.description import MAX_WORDS, plain_text, split_words
+from wan_lora_studio.texts import say
 
 LARGEST = 100.0
 MAX_SHOWN = 40
+TEXT, NUMBER = say("lora.files.sidecar.text"), say("lora.files.sidecar.number")
 _NUMBER = re.compile(r"[+-]?(?:\d{1,9}(?:[.,]\d{0,20})?|[.,]\d{1,20})", re.ASCII)
 Note = Callable[[str], None]
 T = TypeVar("T")
@@ -23,11 +25,11 @@ T = TypeVar("T")
 def read_text(value: Any, note: Note) -> str:
     if isinstance(value, list):
         parts = [plain_text(part) for part in value if isinstance(part, str)]
-        note("is a list where a text belongs")
+        note(say("lora.files.sidecar.list_for_text"))
         return plain_text("\n".join(part for part in parts if part))
     if isinstance(value, int | float) and not isinstance(value, bool):
         return str(value) if abs(value) < 1e15 else ""
-    return plain_text(value) if isinstance(value, str) else _refused(value, "text", note, "")
+    return plain_text(value) if isinstance(value, str) else _refused(value, TEXT, note, "")
 
 
 def read_html(value: Any, note: Note) -> str:
@@ -37,10 +39,10 @@ def read_html(value: Any, note: Note) -> str:
 def read_list(value: Any, note: Note) -> tuple[str, ...]:
     """Words from a list of texts, or of objects that each hold a `word` or a `name`."""
     if isinstance(value, str):
-        note("is a text where a list belongs")
+        note(say("lora.files.sidecar.text_for_list"))
         return split_words(value)
     if not isinstance(value, list):
-        return _refused(value, "list", note, ())
+        return _refused(value, say("lora.files.sidecar.list"), note, ())
     words = (plain_text(_word(item)) for item in value)
     return tuple(dict.fromkeys(word for word in words if word))[:MAX_WORDS]
 
@@ -50,26 +52,27 @@ def read_line(value: Any, note: Note) -> tuple[str, ...]:
     if isinstance(value, str):
         return split_words(value)
     if isinstance(value, list):
-        note("is a list where a text belongs")
+        note(say("lora.files.sidecar.list_for_text"))
         return read_list(value, note)
-    return _refused(value, "text", note, ())
+    return _refused(value, TEXT, note, ())
 
 
 def read_number(value: Any, note: Note) -> float | None:
     """A number of at most 100 in size, from JSON's number or from a text."""
     number = value
     if isinstance(value, list) and len(value) == 1:
-        note("is a list where a number belongs")
+        note(say("lora.files.sidecar.list_for_number"))
         number = value[0]
     if isinstance(number, str):
         if not _NUMBER.fullmatch(number.strip()):
-            return _refused(value, "number", note, None)
-        note("is a text where a number belongs")
+            return _refused(value, NUMBER, note, None)
+        note(say("lora.files.sidecar.text_for_number"))
         number = float(number.replace(",", "."))
     if isinstance(number, bool) or not isinstance(number, int | float):
-        return _refused(value, "number", note, None)
+        return _refused(value, NUMBER, note, None)
     if abs(number) > LARGEST or not math.isfinite(number):
-        return _refused(value, f"number from -{LARGEST:g} to {LARGEST:g}", note, None)
+        ends = {"least": f"-{LARGEST:g}", "most": f"{LARGEST:g}"}
+        return _refused(value, say("lora.files.sidecar.number_between", **ends), note, None)
     return float(number)
 
 
@@ -77,15 +80,17 @@ def read_flag(value: Any, note: Note) -> bool:
     if isinstance(value, bool):
         return value
     if isinstance(value, str) and value.casefold() in ("true", "false"):
-        note("is a text where true or false belongs")
+        note(say("lora.files.sidecar.text_for_flag"))
         return value.casefold() == "true"
-    return _refused(value, "true or false", note, default=False)
+    return _refused(value, say("lora.files.sidecar.flag"), note, default=False)
 
 
 def _refused(value: Any, wanted: str, note: Note, default: T) -> T:
     if value not in (None, "", [], {}):
-        shown = plain_text(str(value) if not isinstance(value, dict | list) else "an object")
-        note(f"is left out: {shown[:MAX_SHOWN]!r} is no {wanted}")
+        shown = plain_text(
+            str(value) if not isinstance(value, dict | list) else say("lora.files.sidecar.object")
+        )
+        note(say("lora.files.sidecar.left_out", value=repr(shown[:MAX_SHOWN]), wanted=wanted))
     return default
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from wan_lora_studio.errors import LoRAFileError
 from wan_lora_studio.filesystem import READ
 from wan_lora_studio.lora.files.links import broken_link
+from wan_lora_studio.texts import say
 
 GONE = "gone"  # an error's `reason` where the file is not there at the moment
 
@@ -20,7 +21,7 @@ def read_small(path: Path, limit: int) -> bytes:
     what is read here is shown to people. Raises OSError for anything else; no FIFO is waited for.
     """
     if path.is_symlink() and not _leads_to_its_kind(path):
-        raise OSError("it is a link to a file of another kind")
+        raise OSError(say("lora.files.opening.foreign_link"))
     try:
         descriptor = open_regular(path)
     except LoRAFileError as error:
@@ -28,7 +29,7 @@ def read_small(path: Path, limit: int) -> bytes:
     with os.fdopen(descriptor, "rb") as file:
         data = file.read(limit + 1)
     if len(data) > limit:
-        raise OSError(f"it is larger than {limit} bytes")
+        raise OSError(say("lora.files.opening.too_large", limit=limit))
     return data
 
 
@@ -58,28 +59,30 @@ def open_regular(path: Path) -> int:
 
 
 def _not_regular(path: Path) -> LoRAFileError:
-    what = "a link to something that is" if path.is_symlink() else "this is"
-    return LoRAFileError(
-        f"{path.name}: {what} not a regular file.",
-        suggestions=["Put a .safetensors file into the library."],
+    said = (
+        say("lora.files.opening.link_not_regular", file=path.name)
+        if path.is_symlink()
+        else say("lora.files.opening.not_regular", file=path.name)
     )
+    return LoRAFileError(said, suggestions=[say("lora.files.opening.put_safetensors")])
 
 
 def _not_opened(path: Path, error: OSError) -> LoRAFileError:
     if path.is_symlink():
         return LoRAFileError(
-            f"{path.name} {broken_link(path, error)}.",
+            say("lora.files.opening.broken_link", file=path.name, problem=broken_link(path, error)),
             suggestions=[
-                "Bring back the file it points to.",
-                "Delete the LoRA here: only the link goes.",
+                say("lora.files.opening.bring_back"),
+                say("lora.files.opening.only_the_link"),
             ],
             context={"reason": GONE},
         )
     if isinstance(error, FileNotFoundError):
         return LoRAFileError(
-            f"{path.name}: the file does not exist.", suggestions=["Refresh the library."]
+            say("lora.files.opening.missing", file=path.name),
+            suggestions=[say("lora.files.opening.refresh")],
         )
     return LoRAFileError(
-        f"{path.name}: the file cannot be opened: {error.strerror or error}.",
-        suggestions=["Check its permissions."],
+        say("lora.files.opening.unreadable", file=path.name, reason=error.strerror or error),
+        suggestions=[say("lora.files.opening.permissions")],
     )

@@ -15,6 +15,8 @@ from typing import BinaryIO
 
 from PIL import Image
 
+from wan_lora_studio.texts import say
+
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 MAX_PIXELS = 100_000_000
 MAX_SIDE = 65_535
@@ -70,7 +72,7 @@ def reduced(file: BinaryIO, size: Large, longest: int) -> Image.Image:
     Raises ValueError if it is damaged, or of a form that cannot be read in strips.
     """
     if not size.is_readable:
-        raise ValueError("the picture has too many pixels")
+        raise ValueError(say("lora.files.picture.too_many_pixels"))
     factor = -(-max(size.width, size.height) // longest)
     found = Image.new("RGB", (-(-size.width // factor), -(-size.height // factor)))
     rows = max(1, STRIP_BYTES // size.row // factor) * factor
@@ -115,9 +117,9 @@ class _Rows:
             try:
                 data = self._stream.decompress(piece, count - len(found))
             except zlib.error as error:
-                raise ValueError("the picture is damaged") from error
+                raise ValueError(say("lora.files.picture.damaged")) from error
             if not piece and not data:
-                raise ValueError("the picture is cut short")
+                raise ValueError(say("lora.files.picture.cut_short"))
             found += data
         return bytes(found)
 

@@ -25,6 +25,7 @@ from wan_lora_studio.lora.files.opening import open_regular
 from wan_lora_studio.lora.files.png_strips import png_size, reduced
 from wan_lora_studio.lora.files.sidecars import load_json
 from wan_lora_studio.media import START_BYTES, is_media, media_type
+from wan_lora_studio.texts import say
 from wan_lora_studio.units import MB
 from wan_lora_studio.untrusted_json import Limits, UntrustedJSONError, read_json
 
@@ -166,7 +167,7 @@ def picture_of(path: Path) -> Image.Image:
     """An RGB picture from an untrusted file. Raises one of NOT_A_PICTURE."""
     with os.fdopen(open_regular(path), "rb") as file:
         if os.fstat(file.fileno()).st_size > MAX_PREVIEW_BYTES:
-            raise ValueError("the picture is too large")
+            raise ValueError(say("lora.files.picture.too_large"))
         return decode_picture(file)
 
 
@@ -179,7 +180,9 @@ def decode_picture(file: BinaryIO) -> Image.Image:
         raise
     except Exception as error:
         # A boundary: Pillow's readers raise whatever the bytes make them meet.
-        raise ValueError(f"it cannot be decoded ({type(error).__name__})") from error
+        raise ValueError(
+            say("lora.files.picture.not_decoded", reason=type(error).__name__)
+        ) from error
 
 
 def read_picture(file: BinaryIO) -> Image.Image:
@@ -198,7 +201,7 @@ def _decoded(file: BinaryIO) -> Image.Image:
     if picture.width * picture.height > MAX_PIXELS and not picture.info.get("progressive"):
         picture.draft("RGB", (LONGEST_SIDE, LONGEST_SIDE))  # a JPEG is decoded at a fraction
     if picture.width * picture.height > MAX_PIXELS:
-        raise ValueError("the picture has too many pixels")
+        raise ValueError(say("lora.files.picture.too_many_pixels"))
     return ImageOps.exif_transpose(picture).convert("RGB")
 
 
@@ -206,9 +209,9 @@ def opened_picture(file: BinaryIO) -> Image.Image:
     """A picture that is not decoded yet, of the formats that are taken; `file` is at its start.
     Raises one of NOT_A_PICTURE."""
     if file.seek(0, os.SEEK_END) > MAX_PREVIEW_BYTES:
-        raise ValueError("the picture is too large")
+        raise ValueError(say("lora.files.picture.too_large"))
     if webp_pixels(file) > MAX_WEBP_PIXELS:
-        raise ValueError("the picture has too many pixels")
+        raise ValueError(say("lora.files.picture.too_many_pixels"))
     return Image.open(file, formats=FORMATS)
 
 
@@ -244,11 +247,13 @@ def picture_in(path: Path) -> Image.Image:
         if picture is not None:
             return picture
     raise LoRAError(
-        f"{path.name} is no picture (PNG, JPEG, WebP, GIF, AVIF) and no video (MP4, WebM) that can"
-        " be read.",
+        say("lora.files.picture.none", file=path.name),
         suggestions=[
-            f"Choose another file, of at most {MAX_PREVIEW_BYTES // MB} MB for a picture and"
-            f" {MAX_VIDEO_BYTES // MB} MB for a video."
+            say(
+                "lora.files.picture.choose_another",
+                picture_mb=MAX_PREVIEW_BYTES // MB,
+                video_mb=MAX_VIDEO_BYTES // MB,
+            )
         ],
     )
 

@@ -21,6 +21,7 @@ from wan_lora_studio.lora.files.companion_names import companion_kind
 from wan_lora_studio.lora.files.encodings import decoded, encoding_note
 from wan_lora_studio.lora.files.opening import read_small
 from wan_lora_studio.lora.files.sidecar_forms import PLAIN, READ, Form, Kind, Place, form_of
+from wan_lora_studio.texts import say
 from wan_lora_studio.units import MB
 from wan_lora_studio.untrusted_json import Limits, UntrustedJSONError, read_object
 
@@ -130,7 +131,9 @@ def read_sidecar(path: Path, ending: str) -> SidecarReading:
             return _read(path, companion_kind(ending))
         except (OSError, ValueError) as error:
             reason = plain_text(str(error))[:200]
-            raise LoRAFileError(f"{path.name} cannot be read: {reason}") from error
+            raise LoRAFileError(
+                say("lora.files.sidecar.unreadable", file=path.name, reason=reason)
+            ) from error
 
 
 def _read(path: Path, kind: str) -> SidecarReading:
@@ -229,5 +232,5 @@ def load_json(path: Path) -> Mapping[str, Any]:
     try:
         text = decoded(data)[0]
     except ValueError as error:
-        raise UntrustedJSONError("it is no text") from error
+        raise UntrustedJSONError(say("lora.files.sidecar.no_text")) from error
     return read_object(text, LIMITS)

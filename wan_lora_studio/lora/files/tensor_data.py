@@ -19,6 +19,7 @@ import numpy as np
 from wan_lora_studio.errors import LoRAFileError
 from wan_lora_studio.lora.files.header import Header, TensorEntry
 from wan_lora_studio.lora.files.opening import open_regular
+from wan_lora_studio.texts import say
 
 # dtype -> (bytes, first pattern, without sign, that is not finite). IEEE 754; BF16 is the upper
 # half of an F32; OCP 8-bit floats (arXiv 2209.05433): E4M3 has one NaN and no infinity.
@@ -109,7 +110,7 @@ def validate_tensor_data(path: str | Path, header: Header) -> None:
         found = list(pool.map(partial(_any_weight, path), shares))
     if not any(found):
         raise LoRAFileError(
-            f"{path.name}: all weights are zero, so this LoRA would change nothing.",
+            say("lora.files.problem", file=path.name, problem=say("lora.files.zero_weights")),
             context={"file": path.name},
         )
 
@@ -134,9 +135,10 @@ def _chunks(file: Any, entry: TensorEntry, name: str) -> Iterator[bytes]:
 
 def _require_finite(raw: bytes, entry: TensorEntry, name: str) -> None:
     if not all_finite(raw, entry.dtype, 0, len(raw)):
+        problem = say("lora.files.not_finite", tensor=repr(entry.key))
         raise LoRAFileError(
-            f"{name}: tensor {entry.key!r} holds values that are not finite (NaN or infinity).",
-            suggestions=["Use an earlier checkpoint: this training run broke down."],
+            say("lora.files.problem", file=name, problem=problem),
+            suggestions=[say("lora.files.earlier_checkpoint")],
             context={"file": name, "tensor": entry.key},
         )
 
@@ -146,7 +148,8 @@ def _read_exactly(file: Any, size: int, name: str) -> bytes:
     while size:
         raw: bytes = file.read(size)
         if not raw:
-            raise LoRAFileError(f"{name}: the file became shorter while it was read.")
+            shorter = say("lora.files.became_shorter")
+            raise LoRAFileError(say("lora.files.problem", file=name, problem=shorter))
         parts.append(raw)
         size -= len(raw)
     return b"".join(parts)
