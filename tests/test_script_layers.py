@@ -12,12 +12,14 @@ import pytest
 from tests.support.paths import ROOT
 
 # Each layer is a folder of modules, and may import its own modules and those of the layers named.
-KIT = ("lora_ui/assets/kit",)
+TEXTS = ("lora_ui/assets/texts",)
+KIT = ("lora_ui/assets/kit", *TEXTS)
 MODEL = ("lora_ui/assets/model", *KIT)
 LIBRARY = ("lora_ui/assets/library", *MODEL)
 UPLOADS = ("lora_ui/assets/uploads", *MODEL)
 STACK = ("lora_ui/assets/stack", *LIBRARY, *UPLOADS)
-BASE = ("ui/assets/base", *MODEL)
+OWN_TEXTS = ("ui/assets/texts", *TEXTS)
+BASE = ("ui/assets/base", *MODEL, *OWN_TEXTS)
 INPUTS = ("ui/assets/inputs", *BASE)
 RESULTS = ("ui/assets/results", *INPUTS)
 MODELS = ("ui/assets/models", *BASE)
@@ -28,8 +30,8 @@ APP = ("ui/assets", *RUN, *QUEUE, *MODELS)
 LAYERS: Mapping[str, tuple[str, ...]] = {
     allowed[0]: allowed
     for allowed in (
-        KIT, MODEL, LIBRARY, UPLOADS, STACK, EXTENSION,
-        BASE, INPUTS, RESULTS, MODELS, RUN, QUEUE, APP,
+        TEXTS, KIT, MODEL, LIBRARY, UPLOADS, STACK, EXTENSION,
+        OWN_TEXTS, BASE, INPUTS, RESULTS, MODELS, RUN, QUEUE, APP,
     )
 }  # fmt: skip
 

@@ -1,4 +1,5 @@
 /** Talking to the server. Addresses count from this file, so a path prefix does no harm. */
+import { say } from "../texts/say.js";
 
 const ROOT = new URL("../../../", import.meta.url);
 /** What is refused comes with this status in a header, so that it is no error on the console. */
@@ -11,7 +12,7 @@ let lost = false;
 /** A failure in words: `message`, `suggestions`, and what kind it is. */
 export class ApiError extends Error {
   constructor(error, status = 0) {
-    super(error.message || "The server answered with an error.");
+    super(error.message || say("server.error"));
     this.cause = error.cause ?? "";
     this.suggestions = error.suggestions ?? [];
     this.category = error.category ?? "internal";
@@ -81,14 +82,17 @@ export function errorFrom(text, status) {
   } catch {
     // Not from our routes; the status has to do.
   }
-  return new ApiError(error ?? { message: `The server answered with status ${status}.` }, status);
+  return new ApiError(
+    error ?? { message: say("server.status", { status: String(status) }) },
+    status,
+  );
 }
 
 export function unreachable() {
   lost = true;
   return new ApiError({
     category: "connection",
-    message: "The server cannot be reached.",
-    suggestions: ["Check that the program is still running; the page reconnects by itself."],
+    message: say("server.away"),
+    suggestions: [say("server.awayHint")],
   });
 }

@@ -1,10 +1,17 @@
 /** Native dialogs: asking before a deletion, asking for a name, showing a panel. */
+
+import { say } from "../texts/say.js";
 import { actionButton, el } from "./dom.js";
 
 const TYPED =
   "textarea:not([data-kept], [readonly]), input:is([type=text], [type=number], :not([type])):not([data-kept], [readonly])";
 
-const DISCARDING = ["Discard your changes?", "They are not saved.", "Discard", "Keep editing"];
+const DISCARDING = [
+  say("dialog.discardTitle"),
+  say("dialog.discardText"),
+  say("dialog.discard"),
+  say("dialog.keepEditing"),
+];
 
 /** Show a dialog with a title and content; it removes itself once closed. */
 export function openDialog(title, content, { className = "", buttons = [] } = {}) {
@@ -14,7 +21,7 @@ export function openDialog(title, content, { className = "", buttons = [] } = {}
     text: title,
     title,
   });
-  const close = actionButton("close", "Close", "close", { class: "icon-button" });
+  const close = actionButton("close", say("dialog.close"), "close", { class: "icon-button" });
   const dialog = el(
     "dialog",
     { class: `lora-dialog ${className}`, "aria-labelledby": heading.id },
@@ -70,7 +77,7 @@ function closeFromOutside(dialog, leave) {
 }
 
 /** Ask before something is done; resolves to whether the user agreed. */
-export function confirmDialog(title, text, verb, keep = "Keep it") {
+export function confirmDialog(title, text, verb, keep = say("dialog.keep")) {
   const cancel = el("button", {
     type: "button",
     class: "button",
@@ -110,12 +117,12 @@ export function nameDialog(title, label, current, save) {
     input,
     problem,
   );
-  const cancel = el("button", { type: "button", class: "button", text: "Cancel" });
+  const cancel = el("button", { type: "button", class: "button", text: say("dialog.cancel") });
   const submit = el("button", {
     type: "submit",
     form: form.id,
     class: "button button-primary",
-    text: "Save",
+    text: say("dialog.save"),
   });
   const dialog = openDialog(title, form, { buttons: [cancel, submit] });
   cancel.addEventListener("click", () => dialog.close());

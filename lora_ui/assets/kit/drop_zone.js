@@ -1,5 +1,6 @@
 /** Files and folders dropped anywhere on an element, or chosen with its buttons. */
 
+import { say } from "../texts/say.js";
 import { actionButton, el, icon } from "./dom.js";
 import { ownName } from "./kept.js";
 import { openMenu } from "./menu.js";
@@ -20,17 +21,18 @@ export function chooseButton(take) {
     "button",
     { type: "button", class: "button button-primary choose-main" },
     icon("upload"),
-    el("span", {}, "Upload", el("span", { class: "choose-what", text: " LoRAs" })),
+    el("span", { class: "choose-what", text: say("upload.loras") }),
+    el("span", { class: "choose-short", text: say("upload.short") }),
   );
-  const more = actionButton("more", "Files or a folder", "down", {
+  const more = actionButton("more", say("upload.more"), "down", {
     class: "button button-primary choose-more",
     "aria-haspopup": "menu",
   });
   button.addEventListener("click", () => files.click());
   more.addEventListener("click", () =>
-    openMenu(more, "Upload", [
-      { label: "Choose files", glyph: "upload", run: () => files.click() },
-      { label: "Choose a folder", glyph: "folder", run: () => folder.click() },
+    openMenu(more, say("upload.short"), [
+      { label: say("upload.files"), glyph: "upload", run: () => files.click() },
+      { label: say("upload.folder"), glyph: "folder", run: () => folder.click() },
     ]),
   );
   for (const input of [files, folder]) {

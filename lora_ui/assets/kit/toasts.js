@@ -1,4 +1,6 @@
 /** Short messages in the corner; an action, such as Undo, keeps them longer. */
+
+import { say } from "../texts/say.js";
 import { connection } from "./api.js";
 import { actionButton, el } from "./dom.js";
 
@@ -26,7 +28,7 @@ export function toast(text, { kind = "info", details = [], action = null } = {})
     });
     box.append(button);
   }
-  const dismiss = actionButton("dismiss", "Dismiss", "close", { class: "icon-button" });
+  const dismiss = actionButton("dismiss", say("toast.dismiss"), "close", { class: "icon-button" });
   dismiss.addEventListener("click", close);
   box.append(dismiss);
   region().append(box);

@@ -1,10 +1,12 @@
 /** Sending one file, with its progress and its speed. */
+
+import { say } from "../texts/say.js";
 import { ApiError, address, answeredStatus, askQuietly, errorFrom, unreachable } from "./api.js";
 
 const WINDOW_MS = 4000; // the speed is that of the last seconds
 
 export function cancelled() {
-  return new ApiError({ category: "cancelled", message: "Cancelled; nothing was kept." });
+  return new ApiError({ category: "cancelled", message: say("upload.cancelled") });
 }
 
 /**

@@ -1,4 +1,6 @@
 /** A dialog with what was deleted and can still be brought back. */
+
+import { say } from "../texts/say.js";
 import { confirmDialog, openDialog } from "./dialogs.js";
 import { el } from "./dom.js";
 import { toast, toastError } from "./toasts.js";
@@ -13,11 +15,11 @@ import { toast, toastError } from "./toasts.js";
  */
 export function openTrashDialog(title, entries, { shown, counted, restore, empty, className }) {
   const list = el("ul", { class: "trash" });
-  const none = el("p", { class: "muted", text: "Nothing is in the trash." });
+  const none = el("p", { class: "muted", text: say("trash.none") });
   const emptying = el("button", {
     type: "button",
     class: "button button-danger",
-    text: "Empty the trash",
+    text: say("trash.empty"),
   });
   const dialog = openDialog(title, [none, list], { className, buttons: [emptying] });
   const draw = () => {
@@ -37,12 +39,12 @@ export function openTrashDialog(title, entries, { shown, counted, restore, empty
     }
   };
   emptying.addEventListener("click", async () => {
-    const text = `${counted(entries)} will be deleted for good. This cannot be undone.`;
-    if (!(await confirmDialog("Empty the trash?", text, "Delete for good"))) return;
+    const text = say("trash.emptyText", { what: counted(entries) });
+    if (!(await confirmDialog(say("trash.emptyTitle"), text, say("trash.emptyVerb")))) return;
     try {
       await empty();
       dialog.close();
-      toast("The trash is empty.");
+      toast(say("trash.emptied"));
     } catch (error) {
       toastError(error);
     }
@@ -54,8 +56,8 @@ function row(entry, { title, facts, picture }, bringBack) {
   const back = el("button", {
     type: "button",
     class: "button",
-    text: "Bring back",
-    "aria-label": `Bring back ${title}`,
+    text: say("trash.restore"),
+    "aria-label": say("trash.restoreOne", { title }),
   });
   back.addEventListener("click", () => bringBack(entry));
   return el(
@@ -74,5 +76,5 @@ function row(entry, { title, facts, picture }, bringBack) {
 
 /** `moment` is anything that a Date is made of. */
 export function whenDeleted(moment) {
-  return `deleted ${new Date(moment).toLocaleString()}`;
+  return say("trash.deletedAt", { when: new Date(moment).toLocaleString() });
 }

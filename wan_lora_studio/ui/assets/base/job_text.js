@@ -1,22 +1,21 @@
 /** States and stages in words, the same wherever they are shown. */
 import { seconds } from "../../../lora_ui/assets/kit/format.js";
+import { say } from "../texts/say.js";
 
 const STAGES = {
-  queued: "Waiting for its turn",
-  load: "Loading the model",
-  apply: "Applying LoRAs",
-  text: "Reading the prompt",
-  sample: "Sampling",
-  decode: "Decoding the frames",
-  write: "Writing the video",
+  queued: say("stage.queued"),
+  load: say("stage.load"),
+  apply: say("stage.apply"),
+  text: say("stage.text"),
+  sample: say("stage.sample"),
+  decode: say("stage.decode"),
+  write: say("stage.write"),
 };
 
 /** "Step 7 of 20 · high-noise expert · 6 s left", or the stage's name and the time left. */
 export function progressText(job) {
   if (job.state === "queued") {
-    return job.position > 1
-      ? `Waiting, number ${job.position} in the queue`
-      : "Waiting for its turn";
+    return job.position > 1 ? say("run.place", { place: job.position }) : say("stage.queued");
   }
   const {
     stage,
@@ -30,16 +29,17 @@ export function progressText(job) {
     parts: count,
     batch_seconds_left: all,
   } = job.progress;
-  const words = part ? [`Video ${part} of ${count}`] : [];
+  const words = part ? [say("run.part", { part, count })] : [];
   if (stage !== "sample" || !steps) {
-    words.push(message || STAGES[stage] || "Starting");
+    words.push(message || STAGES[stage] || say("run.starting"));
   } else {
-    words.push(`Step ${step} of ${steps}`);
+    words.push(say("run.step", { step, steps }));
     if (message) words.push(message);
-    else if (expert && isKnown(high)) words.push(`${expert}-noise expert`);
+    else if (expert && isKnown(high))
+      words.push(expert === "high" ? say("run.high") : say("run.low"));
   }
-  if (part && isKnown(all)) words.push(`${secondsLeft(all)} left for all`);
-  else if (isKnown(left)) words.push(`${secondsLeft(left)} left`);
+  if (part && isKnown(all)) words.push(say("run.leftForAll", { time: secondsLeft(all) }));
+  else if (isKnown(left)) words.push(say("run.left", { time: secondsLeft(left) }));
   return words.join(" · ");
 }
 
@@ -62,24 +62,28 @@ export function fraction(job) {
 
 export function workerText(worker, titles) {
   const model = (titles[worker.model] ?? worker.model ?? "").replace(/ \(.*\)$/, "");
-  const place = [model, worker.device && `on ${worker.device.toUpperCase()}`]
-    .filter(Boolean)
-    .join(" ");
+  const place = placeText(model, worker.device?.toUpperCase());
   switch (worker.state) {
     case "starting":
-      return "Starting the worker";
+      return say("worker.starting");
     case "loading":
-      return `Loading ${model || "the model"}`;
+      return model ? say("worker.loadingModel", { model }) : say("worker.loading");
     case "ready":
       if (!worker.model && worker.detail) return worker.detail;
-      return place ? `Ready: ${place}` : "Ready";
+      return place ? say("worker.readyWith", { place }) : say("worker.ready");
     case "busy":
-      return `Making a video${place ? `: ${place}` : ""}`;
+      return place ? say("worker.busyWith", { place }) : say("worker.busy");
     case "restarting":
-      return "Restarting the worker";
+      return say("worker.restarting");
     case "failed":
-      return worker.detail || "The worker cannot start";
+      return worker.detail || say("worker.failed");
     default:
-      return "The worker is stopped";
+      return say("worker.stopped");
   }
+}
+
+/** Which model, and where: "Wan2.2 T2V on CUDA". */
+function placeText(model, device) {
+  if (!device) return model;
+  return model ? say("worker.modelOn", { model, device }) : say("worker.on", { device });
 }

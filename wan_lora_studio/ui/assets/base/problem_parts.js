@@ -1,5 +1,6 @@
 /** An error in three parts: what happened, why, and what to do next. */
 import { el } from "../../../lora_ui/assets/kit/dom.js";
+import { say } from "../texts/say.js";
 
 export function problemParts(error) {
   const suggestions = error.suggestions ?? [];
@@ -9,7 +10,7 @@ export function problemParts(error) {
     suggestions.length > 0 &&
       el(
         "ul",
-        { class: "problem-next", "aria-label": "What to do next" },
+        { class: "problem-next", "aria-label": say("problem.next") },
         suggestions.map((text) => el("li", { text })),
       ),
   ].filter(Boolean);

@@ -2,19 +2,24 @@
 import { el } from "../../../lora_ui/assets/kit/dom.js";
 import { bytes, seconds } from "../../../lora_ui/assets/kit/format.js";
 import { isActive } from "../base/models.js";
+import { say } from "../texts/say.js";
 
-const STATES = { here: "Here", partly: "In part", absent: "Not here" };
+const STATES = {
+  here: say("models.here"),
+  partly: say("models.partly"),
+  absent: say("models.absent"),
+};
 const STAGES = {
-  waiting: "Waiting for another download",
-  paused: "Paused",
-  cancelled: "Cancelled; whole files are kept",
+  waiting: say("models.waiting"),
+  paused: say("models.paused"),
+  cancelled: say("models.cancelled"),
 };
 const ACTIONS = {
-  download: "Download",
-  pause: "Pause",
-  cancel: "Cancel",
-  verify: "Verify",
-  remove: "Remove",
+  download: say("models.download"),
+  pause: say("models.pause"),
+  cancel: say("models.cancel"),
+  verify: say("models.verify"),
+  remove: say("models.remove"),
 };
 
 /** `act(action)` is called for a button; `update(row)` shows what is known now. */
@@ -51,8 +56,8 @@ function update(element, parts, row) {
   element.dataset.state = row.state;
   parts.title.textContent = row.title;
   parts.state.textContent = STATES[row.state];
-  say(parts.verdict, [row.verdict, row.measured].filter(Boolean).join(" "));
-  say(parts.facts, facts(row));
+  show(parts.verdict, [row.verdict, row.measured].filter(Boolean).join(" "));
+  show(parts.facts, facts(row));
   showProgress(parts, row);
   const unknown = row.problem && { message: row.problem.message, suggestions: [] };
   showProblem(parts.problem, row.download?.error ?? unknown);
@@ -61,36 +66,43 @@ function update(element, parts, row) {
 
 function facts(row) {
   const whole = row.size_whole === null ? "" : bytes(row.size_whole);
-  if (row.state === "here") return `${whole} on the disk`;
+  if (row.state === "here") return say("models.onDisk", { size: whole });
+  const here = { size: whole, here: bytes(row.size) };
+  const size = row.size
+    ? say("models.onDiskInPart", here)
+    : say("models.wouldTake", { size: whole });
   const source = row.repos.length
-    ? `From ${row.repos.join(" and ")}`
-    : "Its row names no repository; put its folder into the models folder";
-  const here = row.size ? `, ${bytes(row.size)} of it here` : "";
-  return whole ? `${whole} on the disk${here}. ${source}.` : `${source}.`;
+    ? say("models.from", { repositories: row.repos.join(", ") })
+    : say("models.noRepository");
+  return whole ? `${size} ${source}` : source;
 }
 
 function showProgress({ bar, progress }, { title, download }) {
   const running = download?.stage === "running";
   bar.hidden = !running;
-  bar.setAttribute("aria-label", `Progress of ${title}`);
+  bar.setAttribute("aria-label", say("models.progressOf", { title }));
   if (running && download.total) bar.value = download.done / download.total;
   else bar.removeAttribute("value");
-  say(progress, download ? stageText(download) : "");
+  show(progress, download ? stageText(download) : "");
 }
 
 function stageText(download) {
   const { kind, stage, done, total, speed, seconds_left: left, found } = download;
   if (stage === "running") {
-    if (!total) return "Asking the hub";
-    const verb = kind === "verify" ? "Verifying" : "Downloading";
-    const rate = speed ? `, ${bytes(speed)}/s` : "";
-    const rest = left === null ? "" : `, ${seconds(left, 0)} left`;
-    return `${verb}: ${bytes(done)} of ${bytes(total)}${rate}${rest}`;
+    if (!total) return say("models.asking");
+    const sizes = { done: bytes(done), total: bytes(total) };
+    return [
+      kind === "verify" ? say("models.verifying", sizes) : say("models.downloading", sizes),
+      speed && say("models.speed", { size: bytes(speed) }),
+      left !== null && say("models.left", { time: seconds(left, 0) }),
+    ]
+      .filter(Boolean)
+      .join(" · ");
   }
   if (stage === "done" && kind === "verify") {
     return found.length
-      ? `Damaged or missing: ${found.join(", ")}. Download brings them again.`
-      : "Verified: every file is the hub's.";
+      ? say("models.damaged", { files: found.join(", ") })
+      : say("models.verified");
   }
   return STAGES[stage] ?? "";
 }
@@ -108,7 +120,7 @@ function showProblem(box, error) {
           error.suggestions.length > 0 &&
             el(
               "ul",
-              { "aria-label": "What to do next" },
+              { "aria-label": say("models.next") },
               error.suggestions.map((text) => el("li", { text })),
             ),
         ].filter(Boolean)
@@ -120,7 +132,8 @@ function showButtons(buttons, row) {
   const active = isActive(row);
   const paused = row.download?.stage === "paused";
   const canGet = row.repos.length > 0 && row.state !== "here" && !active;
-  buttons.download.textContent = paused || row.state === "partly" ? "Go on" : "Download";
+  const goesOn = paused || row.state === "partly";
+  buttons.download.textContent = goesOn ? say("models.resume") : ACTIONS.download;
   const shown = {
     download: canGet,
     pause: active,
@@ -130,11 +143,14 @@ function showButtons(buttons, row) {
   };
   for (const [action, button] of Object.entries(buttons)) {
     button.hidden = !shown[action];
-    button.setAttribute("aria-label", `${button.textContent} ${row.title}`);
+    button.setAttribute(
+      "aria-label",
+      say("models.actionOf", { action: button.textContent, title: row.title }),
+    );
   }
 }
 
-function say(element, text) {
+function show(element, text) {
   if (element.textContent !== text) element.textContent = text;
   element.hidden = !text;
 }

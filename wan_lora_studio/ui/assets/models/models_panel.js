@@ -4,17 +4,18 @@ import { el } from "../../../lora_ui/assets/kit/dom.js";
 import { bytes } from "../../../lora_ui/assets/kit/format.js";
 import { toastError } from "../../../lora_ui/assets/kit/toasts.js";
 import { models } from "../base/models.js";
+import { say } from "../texts/say.js";
 import { createModelCard } from "./model_card.js";
 
 export function mount({ element }) {
   const free = el("p", { class: "muted", role: "status" });
-  const list = el("ul", { class: "models-list", "aria-label": "Models" });
+  const list = el("ul", { class: "models-list", "aria-label": say("models.title") });
   const cards = new Map();
   element.classList.add("lora-ui", "models");
   const leftOut = el("details", { hidden: "" });
   element.replaceChildren(free, list, leftOut);
   const draw = () => {
-    free.textContent = models.free === null ? "" : `${bytes(models.free)} are free on the disk.`;
+    free.textContent = models.free === null ? "" : say("models.free", { size: bytes(models.free) });
     showLeftOut(leftOut);
     for (const row of models.rows) {
       if (!cards.has(row.name)) {
@@ -43,7 +44,7 @@ function showLeftOut(box) {
   box.hidden = false;
   box.replaceChildren(
     el("summary", {
-      text: `Files of other programs that are not offered: ${models.leftOut.length}`,
+      text: say("models.leftOut", { count: models.leftOut.length }),
     }),
     el(
       "ul",
@@ -52,7 +53,7 @@ function showLeftOut(box) {
     ),
     el("p", {
       class: "muted",
-      text: "“models list” on the command line says what to do about each.",
+      text: say("models.leftOutHint"),
     }),
   );
 }
@@ -87,6 +88,6 @@ async function act(name, action) {
 }
 
 function agreed(row) {
-  const text = `${bytes(row.size)} of files are deleted from the disk, except those that another model needs. To use it again, it has to be downloaded again.`;
-  return confirmDialog(`Remove ${row.title}?`, text, "Remove");
+  const text = say("models.removeText", { size: bytes(row.size) });
+  return confirmDialog(say("models.removeTitle", { title: row.title }), text, say("models.remove"));
 }

@@ -1,0 +1,5 @@
+/** The texts of the LoRA tab and of the controls on the generation tab. */
+import english from "./english.js";
+import { speaker } from "./speaker.js";
+
+export const say = speaker(english);

@@ -1,0 +1,152 @@
+"""Texts of the page: each is there, in use, and given the values that it has places for."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.support.paths import ROOT
+
+# The extension and the app have a file of texts each, and their modules say what is in it.
+SIDES = {
+    "extension": ROOT / "lora_ui" / "assets",
+    "app": ROOT / "wan_lora_studio" / "ui" / "assets",
+}
+ENTRY = re.compile(r'^  "(?P<key>[\w.]+)":\s+(?P<text>"(?:[^"\\]|\\.)*"),$', re.MULTILINE)
+SAID = re.compile(r'(?<![#.\w])say\(\s*(?:"(?P<key>[\w.]+)"|(?P<other>[^")]))(?P<more>,\s*\{)?')
+PLACE = re.compile(r"\{(\w+)\}")
+FORMS = ("one", "other")
+
+
+@dataclass(frozen=True)
+class Said:
+    """One use of a text. `values` is None where they are handed on as an object made before."""
+
+    place: str
+    key: str | None
+    values: frozenset[str] | None
+
+
+def texts_in(folder: Path, language: str = "english") -> dict[str, str]:
+    source = (folder / "texts" / f"{language}.js").read_text("utf-8")
+    return {match["key"]: json.loads(match["text"]) for match in ENTRY.finditer(source)}
+
+
+def said_in(folder: Path) -> Iterator[Said]:
+    for path in sorted(folder.rglob("*.js")):
+        if path.parent.name == "texts":
+            continue
+        source = path.read_text("utf-8")
+        for match in SAID.finditer(source):
+            line = source.count("\n", 0, match.start()) + 1
+            yield Said(
+                f"{path.relative_to(folder)}:{line}", match["key"], values_after(source, match)
+            )
+
+
+def values_after(source: str, match: re.Match[str]) -> frozenset[str] | None:
+    """The names in the object that follows a key."""
+    if not match["more"]:
+        return frozenset() if source[match.end() :].lstrip(", \n").startswith(")") else None
+    depth, at, names, name_next = 1, match.end(), [], True
+    while depth:
+        sign = source[at]
+        if sign in "([{":
+            depth += 1
+        elif sign in ")]}":
+            depth -= 1
+        elif sign in "\"'`":
+            at = source.index(sign, at + 1)
+        elif depth == 1 and sign == ",":
+            name_next = True
+        elif depth == 1 and name_next and (word := re.compile(r"\w+|\.\.\.").match(source, at)):
+            if word[0] == "...":
+                return None
+            names.append(word[0])
+            name_next, at = False, word.end() - 1
+        at += 1
+    return frozenset(names)
+
+
+def forms_of(key: str, texts: dict[str, str]) -> list[str]:
+    named = [key, *(f"{key}.{form}" for form in FORMS)]
+    return [texts[name] for name in named if name in texts]
+
+
+def problems(texts: dict[str, str], said: list[Said]) -> list[str]:
+    found = []
+    for use in said:
+        forms = forms_of(use.key or "", texts)
+        places = {name for form in forms for name in PLACE.findall(form)}
+        if use.key is None:
+            found.append(f"{use.place}: its key is not written out")
+        elif not forms:
+            found.append(f"{use.place}: there is no text {use.key}")
+        elif use.values is not None and use.values - {"count"} != places - {"count"}:
+            found.append(f"{use.place}: {use.key} has the places {sorted(places)}")
+        elif use.values is not None and "count" in places - use.values:
+            found.append(f"{use.place}: {use.key} needs a count")
+    return found
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_every_text_that_is_said_is_there_with_its_values(side: str) -> None:
+    said = list(said_in(SIDES[side]))
+    assert said
+    assert problems(texts_in(SIDES[side]), said) == []
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_every_text_is_said_somewhere(side: str) -> None:
+    used = {use.key for use in said_in(SIDES[side])}
+    keys = set(texts_in(SIDES[side]))
+    assert {key for key in keys if not {key, key.rsplit(".", 1)[0]} & used} == set()
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_the_file_holds_nothing_but_texts(side: str) -> None:
+    """A text in another form would not be seen by these tests."""
+    source = (SIDES[side] / "texts" / "english.js").read_text("utf-8")
+    head = "export default {\n"
+    body = source[source.index(head) + len(head) : source.rindex("};")]
+    keys = [match["key"] for match in ENTRY.finditer(body)]
+    assert ENTRY.sub("", body).split() == []
+    assert keys == list(dict.fromkeys(keys))
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_texts_are_written_alike(side: str) -> None:
+    texts = texts_in(SIDES[side]).values()
+    assert [text for text in texts if text != " ".join(text.split()) or not text] == []
+
+
+@pytest.mark.parametrize(
+    ("module", "wrong"),
+    [
+        ('say("a.b")', None),
+        ('say("a.count", { count: list.length })', None),
+        ('say("a.named", { name: title(card, { short: true }), })', None),
+        ('say("a.named", values)', None),
+        ('say("a.c")', "no text"),
+        ("say(key)", "not written out"),
+        ('say("a.named", { title })', "has the places"),
+        ('say("a.named")', "has the places"),
+        ('say("a.count", {})', "needs a count"),
+    ],
+)
+def test_what_is_wrong_is_found(module: str, wrong: str | None, tmp_path: Path) -> None:
+    (tmp_path / "module.js").write_text(module)
+    texts = {
+        "a.b": "B",
+        "a.count.one": "{count} video",
+        "a.count.other": "{count} videos",
+        "a.named": "Named {name}",
+    }
+    found = problems(texts, list(said_in(tmp_path)))
+    assert [wrong in problem for problem in found if wrong] == ([True] if wrong else [])
+    assert bool(found) == bool(wrong)
