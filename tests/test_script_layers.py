@@ -26,7 +26,7 @@ MODELS = ("ui/assets/models", *BASE)
 RUN = ("ui/assets/run", *RESULTS)
 QUEUE = ("ui/assets/queue", *RESULTS)
 EXTENSION = ("lora_ui/assets", *STACK)
-APP = ("ui/assets", *RUN, *QUEUE, *MODELS)
+APP = ("ui/assets", *RUN, *QUEUE, *MODELS, *UPLOADS)
 LAYERS: Mapping[str, tuple[str, ...]] = {
     allowed[0]: allowed
     for allowed in (

@@ -1,7 +1,7 @@
 /** The LoRA tab: upload, the library with its actions, the selected stack, the worker. */
 
 import { actionButton, delegate, el } from "./kit/dom.js";
-import { acceptDrops, chooseButton } from "./kit/drop_zone.js";
+import { acceptFiles, chooseButton } from "./kit/drop_zone.js";
 import { openMenu } from "./kit/menu.js";
 import { createActionBar } from "./library/action_bar.js";
 import { deleteLoras, lookAgain, moveTo, renameLora, starLoras } from "./library/actions.js";
@@ -18,11 +18,11 @@ import { marks } from "./model/marked.js";
 import { store } from "./model/store.js";
 import { createStack } from "./stack/stack.js";
 import { createSummaryLine } from "./stack/summary_line.js";
-import { createUploads } from "./uploads/uploads.js";
+import { placeUploads } from "./uploads/place.js";
+import { uploads } from "./uploads/uploads.js";
 
 export function mount({ element, options }) {
   store.start(options);
-  const uploads = createUploads();
   const library = createLibrary();
   library.tools.prepend(chooseButton(uploads.take));
   library.tools.append(moreButton());
@@ -31,6 +31,7 @@ export function mount({ element, options }) {
     names: (name) => (marks.has(name) ? [...marks.names] : [name]),
     move: moveTo,
   });
+  const side = el("div", { class: "tab-side" }, selection());
   element.classList.add("lora-ui", "lora-tab");
   element.replaceChildren(
     connectionNote(),
@@ -40,18 +41,17 @@ export function mount({ element, options }) {
       library.element,
       createActionBar(() => library.grid.names),
     ),
-    el("div", { class: "tab-side" }, uploads.element, selection()),
+    side,
     el(
       "div",
       { class: "drop-note", "aria-hidden": "true" },
       el("p", { text: "Drop files or folders to upload them" }),
     ),
   );
+  placeUploads(side, { hosted: store.hosted });
   connectAddress();
   connectKeys(element, library, (action, name) => act(action, name, library.grid));
-  acceptDrops(element, (files, target) => takeDrop(files, target, uploads), {
-    inside: store.hosted,
-  });
+  acceptFiles(element, takeFiles, { inside: store.hosted });
 }
 
 function selection() {
@@ -66,7 +66,7 @@ function selection() {
 }
 
 /** A picture that is dropped on a card becomes its thumbnail; all else is uploaded. */
-function takeDrop(files, target, uploads) {
+function takeFiles(files, target) {
   const place =
     target instanceof Element && target.closest("[data-thumbnail-of], .card[data-name]");
   const name = place ? (place.dataset.thumbnailOf ?? place.dataset.name) : null;

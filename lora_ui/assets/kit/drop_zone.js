@@ -1,4 +1,4 @@
-/** Files and folders dropped anywhere on an element, or chosen with its buttons. */
+/** Files and folders dropped or pasted anywhere on an element, or chosen with its buttons. */
 
 import { say } from "../texts/say.js";
 import { actionButton, el, icon } from "./dom.js";
@@ -7,6 +7,7 @@ import { openMenu } from "./menu.js";
 import { ACCEPTED } from "./upload_groups.js";
 
 const folders = new WeakMap(); // file of a dropped folder -> that folder's path
+const TEXT_FIELD = "textarea, input:not([type=file], [type=range], [type=checkbox], [type=radio])";
 
 /** The path of the folder in which the file was dropped or chosen, "" for a file alone. */
 export function folderOf(file) {
@@ -58,20 +59,30 @@ function fileInput(id, more) {
 }
 
 /**
- * Let files be dropped while `zone` is shown, wherever in the window: a drop that misses would
- * otherwise make the browser leave the page. The zone is `dropping` while they hover. With
- * `inside`, what is dropped elsewhere belongs to others.
+ * Let files be dropped and pasted while `zone` is shown, wherever in the window: a drop that
+ * misses would otherwise make the browser leave the page. The zone is `dropping` while they hover.
+ * With `inside`, what is dropped elsewhere belongs to others.
  */
-export function acceptDrops(zone, take, { inside = false } = {}) {
+export function acceptFiles(
+  zone,
+  take,
+  { inside = false, isShown = () => zone.offsetParent !== null } = {},
+) {
   let depth = 0;
+  let fromPage = false; // what is dragged is a picture or a link of the page itself
   const show = (change) => {
     depth = Math.max(0, change === 0 ? 0 : depth + change);
     zone.classList.toggle("dropping", depth > 0);
   };
+  const isHere = ({ target }) =>
+    isShown() && (!inside || zone.contains(target) || isOurDialog(target));
   const isOurs = (event) =>
-    zone.offsetParent !== null &&
-    event.dataTransfer?.types.includes("Files") &&
-    (!inside || zone.contains(event.target) || isOurDialog(event.target));
+    !fromPage && event.dataTransfer?.types.includes("Files") && isHere(event);
+  for (const type of ["dragstart", "dragend"]) {
+    document.addEventListener(type, () => {
+      fromPage = type === "dragstart";
+    });
+  }
   document.addEventListener("dragenter", (event) => isOurs(event) && show(1));
   document.addEventListener("dragleave", (event) => isOurs(event) && show(-1));
   document.addEventListener("dragover", (event) => isOurs(event) && event.preventDefault());
@@ -82,6 +93,19 @@ export function acceptDrops(zone, take, { inside = false } = {}) {
     const { target } = event;
     take(await droppedFiles(event.dataTransfer), target);
   });
+  document.addEventListener("paste", (event) => {
+    const files = [...(event.clipboardData?.files ?? [])];
+    if (files.length === 0 || !isHere(event)) return;
+    // A table or a page that is copied brings its picture along: in a field its text is meant.
+    if (isTextField(event.target) && event.clipboardData.types.includes("text/plain")) return;
+    event.preventDefault();
+    take(files, event.target);
+  });
+}
+
+/** Whether text that is pasted or dropped here goes into a field. */
+export function isTextField(target) {
+  return target instanceof Element && (target.matches(TEXT_FIELD) || target.isContentEditable);
 }
 
 /** A dialog stands outside of the zone, and takes a picture for a LoRA. */

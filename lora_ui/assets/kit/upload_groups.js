@@ -24,6 +24,7 @@ const PLAIN = [
 const ENDINGS = new Set(
   PLAIN.flatMap((ending) => [ending, `.safetensors${ending}`, `.sft${ending}`]),
 );
+const SETTINGS = /\.(mp4|m4v|webm|json|txt|png|jpe?g|webp|gif|avif)$/i;
 const HALF = /[-_. ]?(high|low|[hl](?![a-z]))([-_. ]?noise)?$/i;
 const LARGEST = 200 * MB; // the server takes no larger file beside a LoRA
 
@@ -42,6 +43,11 @@ export function stemOf(filename) {
 
 export function isArchive({ name }) {
   return ARCHIVE.test(name);
+}
+
+/** Whether a file may hold the settings that a video was made with. */
+export function mayCarrySettings({ name }) {
+  return SETTINGS.test(name);
 }
 
 /**

@@ -3,7 +3,7 @@
 import { actionButton, el } from "../kit/dom.js";
 import { bytes, plural, seconds } from "../kit/format.js";
 import { expertQuestion } from "../model/expert_question.js";
-import { concern, familyName, fits, kindOf, layersText } from "../model/lora_text.js";
+import { concern, familyName, fits, kindOf, layersText, titleFor } from "../model/lora_text.js";
 import { store } from "../model/store.js";
 
 const KINDS = {
@@ -16,7 +16,7 @@ const KINDS = {
 
 /** `handle(action)` hears of `stop`, `dismiss` and whatever choices are offered. */
 export class UploadRow {
-  state = "waiting"; // waiting, sending, checking, asking, done, failed, skipped
+  state = "waiting"; // waiting, sending, checking, reading, asking, done, failed, skipped
   sent = 0;
   speed = 0;
   stop = { now: null };
@@ -28,6 +28,8 @@ export class UploadRow {
 
   paths = new Set(); // of its files in the library, once they are there
   left = []; // what should have gone beside it
+  brought = []; // the names of LoRAs that it brought, or that the library has already
+  forVideo = false; // whether they are offered for the video that is being set up
 
   constructor({ file, folder, beside = [] }, handle) {
     this.file = file;
@@ -105,6 +107,13 @@ export class UploadRow {
     this.#end("done", "upload-done", verdictText(lora) + told);
     const question = expertQuestion(lora, "upload-ask");
     if (question) this.#choices.replaceChildren(question);
+    this.#bring([lora.name]);
+  }
+
+  /** The library has the file as `existing`. */
+  isThere(existing, text, choices) {
+    this.ask(text, choices);
+    this.#bring([existing]);
   }
 
   /** `uploads` says what became of each file in an archive: a line for each LoRA, and for others
@@ -118,11 +127,42 @@ export class UploadRow {
     const told = uploads.filter((item) => loras.includes(item) || item.status === "refused");
     const lines = told.map((item) => el("li", { text: lineOf(item) }));
     this.#choices.replaceChildren(el("ul", { class: "upload-lines" }, lines));
+    this.#bring(stored.map(({ name }) => name));
+  }
+
+  /** Offer each LoRA that it brought for the video, unless that has it. */
+  showUses() {
+    for (const button of this.#choices.querySelectorAll(".upload-use")) {
+      button.hidden = store.selection.has(button.dataset.name);
+    }
+  }
+
+  #bring(names) {
+    this.brought = names;
+    if (!this.forVideo) return;
+    this.#choices.prepend(...names.map((name) => useButton(name, names.length > 1)));
+    this.showUses();
+  }
+
+  /** Its settings are read. */
+  read() {
+    this.state = "reading";
+    this.element.classList.remove("upload-skipped", "upload-failed", "upload-done");
+    this.#bar.hidden = true;
+    this.#choices.replaceChildren();
+    this.#say("Reading its settings…", true);
+  }
+
+  /** It was taken for something else than the library. */
+  taken(text, choices = []) {
+    this.ask(text, choices, "done");
+    this.element.classList.replace("upload-asking", "upload-done");
   }
 
   /** It goes with no LoRA and is not sent. */
-  leave(why) {
-    this.#end("skipped", "upload-skipped", why);
+  leave(why, choices = []) {
+    this.ask(why, choices, "skipped");
+    this.element.classList.replace("upload-asking", "upload-skipped");
   }
 
   fail(error) {
@@ -153,6 +193,19 @@ export class UploadRow {
     this.#note.classList.toggle("muted", passing);
     if (!passing) this.#note.setAttribute("role", "status");
   }
+}
+
+/** Adds a LoRA to the stack; of several, it says which. */
+function useButton(name, isOneOfMany) {
+  const title = titleFor(name);
+  const button = el("button", {
+    type: "button",
+    class: "button upload-use",
+    dataset: { name },
+    text: isOneOfMany ? `Add ${title} to this video` : "Add to this video",
+  });
+  button.addEventListener("click", () => store.select(name));
+  return button;
 }
 
 /** "With a.png, a.json" */

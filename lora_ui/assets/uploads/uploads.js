@@ -5,23 +5,30 @@ import { folderOf } from "../kit/drop_zone.js";
 import { bytes, MB, plural, seconds } from "../kit/format.js";
 import { toast, toastError } from "../kit/toasts.js";
 import { cancelled, transfer } from "../kit/transfer.js";
-import { bundled, isArchive, stemOf } from "../kit/upload_groups.js";
+import { bundled, isArchive, mayCarrySettings, stemOf } from "../kit/upload_groups.js";
 import { fromTrash, toTrash } from "../model/library_api.js";
 import { query } from "../model/library_query.js";
 import { titleFor } from "../model/lora_text.js";
 import { store } from "../model/store.js";
+import { addWhatCame } from "./for_video.js";
 import { UploadRow } from "./upload_row.js";
 
 const AT_ONCE = 3;
 const LISTED = 20; // files that are left out, a line each
+const LOAD_SETTINGS = ["Load its settings", "settings"];
 const NOT_NAMED = "Left out: no LoRA among these files has its name.";
 const NO_LORA =
   "Left out: not a LoRA. Those are .safetensors or .sft files, alone or in a .zip; pictures and" +
   " texts come along with the LoRA that they are named after.";
 
-/** `element` holds the rows and what they sum up to; `take(files)` queues files. */
-export function createUploads() {
+/**
+ * `element` holds the rows and what they sum up to; `take(files)` queues files. With `forVideo`
+ * the LoRAs among them are meant for the video that is being set up; `others(rows)` says what
+ * becomes of files that go with no LoRA.
+ */
+function createUploads() {
   const rows = [];
+  const awaited = []; // rows that were dropped together for the video
   const total = el("p", { class: "uploads-total" });
   const stopAll = button("Cancel all", () => rows.filter((row) => !row.isOver).forEach(stop));
   const clear = button("Clear finished", () => drop(rows.filter((row) => row.isOver)));
@@ -35,13 +42,21 @@ export function createUploads() {
     list,
   );
 
-  function take(files) {
+  function take(files, { forVideo = false, others = null } = {}) {
     const { loras, left } = bundled(files, folderOf);
-    for (const lora of loras) add(lora);
-    const why = loras.length > 0 ? NOT_NAMED : NO_LORA;
-    for (const file of left.slice(0, LISTED)) add({ file, folder: folderOf(file) }).leave(why);
+    const sent = loras.map(add);
+    if (forVideo) awaited.push(sent.map((row) => Object.assign(row, { forVideo })));
+    const listed = left.slice(0, LISTED).map((file) => add({ file, folder: folderOf(file) }));
+    if (others && sent.length === 0) others(listed);
+    else for (const row of listed) leave(row, sent.length > 0 ? NOT_NAMED : NO_LORA);
     tellOfMore(left.slice(LISTED));
     pump();
+  }
+
+  /** Not taken; a file that may carry settings still offers them, where the page has a form. */
+  function leave(row, why) {
+    const offers = uploads.readSettings !== null && mayCarrySettings(row.file);
+    row.leave(why, offers ? [LOAD_SETTINGS] : []);
   }
 
   function add(lora) {
@@ -108,8 +123,7 @@ export function createUploads() {
     if (uploads) {
       row.unpacked(uploads);
     } else if (reason === "duplicate") {
-      row.existing = existing;
-      row.ask(`Already in your library as ${titleFor(existing)}.`, [
+      row.isThere(existing, `Already in your library as ${titleFor(existing)}.`, [
         [`Show ${titleFor(existing)}`, "show"],
         ["Skip", "skip"],
       ]);
@@ -145,10 +159,12 @@ export function createUploads() {
   function answer(row, action) {
     if (action === "stop") stop(row);
     if (action === "dismiss") drop([row]);
+    if (action === "settings") uploads.readSettings(row);
     if (action === "skip") drop([row]);
     if (action === "show") {
       query.clear();
-      query.set({ text: row.existing });
+      query.set({ text: row.brought[0] });
+      uploads.showLibrary();
     }
     if (action === "replace") row.replaces = stemOf(row.filename);
     if (action === "rename")
@@ -171,7 +187,15 @@ export function createUploads() {
     draw();
   }
 
+  function look() {
+    for (const group of [...awaited]) {
+      const left = group.filter((row) => rows.includes(row));
+      if (addWhatCame(left)) awaited.splice(awaited.indexOf(group), 1);
+    }
+  }
+
   function draw() {
+    look();
     element.hidden = rows.length === 0;
     const open = rows.filter((row) => !row.isOver);
     stopAll.hidden = open.length < 2;
@@ -184,8 +208,15 @@ export function createUploads() {
     if (rows.some((row) => ["waiting", "sending", "checking"].includes(row.state)))
       event.preventDefault();
   });
-  return { element, take };
+  store.addEventListener("selection", () => {
+    for (const row of rows) row.showUses();
+  });
+  return { element, take, leave, draw, readSettings: null, showLibrary: () => {} };
 }
+
+/** The page's list. `readSettings(row)` fills the page's form from a row's file, and
+ * `showLibrary()` opens the library's tab, in a page that has them. */
+export const uploads = createUploads();
 
 /** Of a folder with many other files, not each has a line. */
 function tellOfMore(files) {

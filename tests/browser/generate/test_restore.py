@@ -108,9 +108,10 @@ def test_a_wangp_video_restores_what_matches(page: Page, tmp_path: Path) -> None
 
 def test_other_files_are_refused_in_words(page: Page) -> None:
     drop(page, "half.mp4", "video/mp4", video_bytes()[:-100])
-    expect(page.locator(".toast-error")).to_contain_text("cut short")
+    expect(page.locator(".upload").filter(has_text="half.mp4")).to_contain_text("cut short")
     drop(page, "notes.txt", "text/plain", b"hello")
-    expect(page.locator(".toast-error").last).to_contain_text("notes.txt")
+    notes = page.locator(".upload").filter(has_text="notes.txt")
+    expect(notes).to_contain_text("it is not a video, picture or JSON that can be read")
 
 
 def test_a_run_is_made_again_from_its_own_video(page: Page, app: App) -> None:
@@ -265,9 +266,8 @@ def test_a_picture_of_another_program_says_what_it_is(page: Page) -> None:
 def test_an_input_picture_offers_the_settings_that_it_carries(page: Page) -> None:
     choose_model(page, "Wan2.2 I2V-A14B (image to video)")
     drop(page, "x.png", "image/png", png(parameters=INFOTEXT))
-    toast = page.locator(".toast").filter(has_text="x.png carries settings: A1111 settings.")
     expect(page.locator(".picture-image")).to_be_visible()
-    toast.get_by_role("button", name="Load them").click()
+    page.get_by_role("button", name="Load its settings: A1111 settings").click()
     expect(field(page, "seed")).to_have_value("1234567890")
     expect(page.locator(".picture-image")).to_be_visible()
 

@@ -33,6 +33,16 @@ def page(host: Host, visit: Visit) -> Page:
     return found
 
 
+# On the page itself, with nothing that has the focus.
+PASTE = """(name) => {
+    const clipboardData = new DataTransfer();
+    clipboardData.items.add(new File(["x"], name));
+    const event = new ClipboardEvent("paste", { clipboardData, bubbles: true, cancelable: true });
+    document.body.dispatchEvent(event);
+    return event.defaultPrevented;
+}"""
+
+
 def field(page: Page, label: str) -> Locator:
     return page.get_by_label(label, exact=True)
 
@@ -148,6 +158,7 @@ def test_files_that_are_dropped_elsewhere_are_the_hosts(page: Page, host: Host) 
     file = host.folder / "elsewhere.safetensors"
     shutil.copy(host.loras / "golden_hour.safetensors", file)
     drag(page, field(page, "Compared"), file)
+    assert not page.evaluate(PASTE, file.name)
     drag(page, library(page).locator(".cards"), file)
     row = page.locator(".upload").filter(has_text="elsewhere")
     expect(row).to_have_count(1)  # from the second drop alone

@@ -8,7 +8,7 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from tests.browser.actions import card, drag, get_json, heard_twice
+from tests.browser.actions import card, drag
 from tests.browser.library.steps import READ, one_demo_lora
 from tests.browser.running import App, open_tab
 from tests.support.result_files import metadata, write_video
@@ -18,10 +18,6 @@ def uploaded(page: Page, name: str) -> None:
     row = page.locator(".upload").filter(has_text=f"{name}.safetensors")
     expect(row.locator(".upload-note")).to_contain_text("fits Demo")
     expect(card(page, name)).to_be_visible()
-
-
-def names(app: App) -> set[str]:
-    return {item["name"] for item in get_json(f"{app.address}api/loras")["loras"]}
 
 
 def test_files_are_taken_anywhere_while_the_tab_shows(page: Page, tmp_path: Path) -> None:
@@ -87,30 +83,6 @@ def test_cards_are_dragged_to_a_folder_and_back(page: Page, app: App) -> None:
     page.locator(".toast").get_by_role("button", name="Undo").click()
     expect(folder.locator(".tree-count")).to_have_text("0")
     assert (app.loras / "golden_hour.safetensors").is_file()
-
-
-def test_a_drop_on_a_tab_that_takes_no_files_changes_nothing(
-    page: Page, app: App, tmp_path: Path
-) -> None:
-    file = one_demo_lora(tmp_path, "dropped on the gallery")
-    before = names(app)
-    open_tab(page, "Gallery")
-    address = page.url
-    for target in (page.locator("h1"), page.locator("#studio-tabs")):
-        drag(page, target, file)
-        heard_twice(page)
-    assert page.url == address
-    expect(page.get_by_role("tab", name="Gallery")).to_have_attribute("aria-selected", "true")
-    expect(page.locator(".upload")).to_have_count(0)
-    assert names(app) <= before
-
-
-def test_a_lora_dropped_on_the_generate_tab_is_told_where_to_go(page: Page, tmp_path: Path) -> None:
-    file = one_demo_lora(tmp_path, "lost its way")
-    drag(page, page.locator("#generate-columns"), file)
-    expect(page.locator(".toast")).to_contain_text("LoRA files go on the LoRAs tab")
-    open_tab(page, "LoRAs")
-    expect(page.locator(".upload")).to_have_count(0)
 
 
 def test_a_video_dropped_on_the_generate_tab_brings_its_settings(

@@ -1,9 +1,7 @@
 /** Navigation: the tab and the video that the page's address names. */
 import { pageAddress } from "../../lora_ui/assets/kit/page_address.js";
-import { openTab, tabName } from "./base/tabs.js";
+import { openTab, shownTab, tabName } from "./base/tabs.js";
 import { closeViewer, openViewer } from "./results/viewer.js";
-
-const SELECTED = '#studio-tabs [role="tab"][aria-selected="true"]';
 
 /** Restore what the address names once the page is there, and keep it up to date. */
 export function connectNavigation() {
@@ -13,18 +11,17 @@ export function connectNavigation() {
     if (video === null) closeViewer();
     else openViewer(video);
   };
-  const chosen = (tab) => {
-    const name = tab ? tabName(tab) : "";
+  const chosen = (name) => {
     if (!name || name === pageAddress.get("tab")) return;
     pageAddress.set({ tab: name, lora: null, video: null }, { push: true });
   };
   document.addEventListener("click", ({ target }) => {
     if (!(target instanceof Element)) return;
     const tab = target.closest('#studio-tabs [role="tab"]');
-    if (tab) chosen(tab);
+    if (tab) chosen(tabName(tab));
     else if (target.closest("#studio-tabs > .tab-wrapper")) {
       // In the menu of the tabs that have no room.
-      requestAnimationFrame(() => chosen(document.querySelector(SELECTED)));
+      requestAnimationFrame(() => chosen(shownTab()));
     }
   });
   pageAddress.addEventListener("change", show);

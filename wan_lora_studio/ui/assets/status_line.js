@@ -1,6 +1,7 @@
 /** The page's head: name, status of the worker and the run, light or dark. */
 import { el } from "../../lora_ui/assets/kit/dom.js";
 import { guardDrops } from "../../lora_ui/assets/kit/drop_guard.js";
+import { connectArrivals } from "./arrivals.js";
 import { fraction, progressText, workerText } from "./base/job_text.js";
 import { poll } from "./base/poll.js";
 import { connectTabKeys } from "./base/tabs.js";
@@ -51,6 +52,7 @@ export function mount({ element, options }) {
   showWhenReady(() => {
     document.documentElement.lang = LANGUAGE; // Gradio says the browser's
     connectNavigation();
+    connectArrivals();
   });
 }
 

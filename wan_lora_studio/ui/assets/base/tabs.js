@@ -7,6 +7,12 @@ export function openTab(name) {
   if (tab && tab.getAttribute("aria-selected") !== "true") tab.click();
 }
 
+/** The name of the tab that is shown. */
+export function shownTab() {
+  const tab = document.querySelector('#studio-tabs [role="tab"][aria-selected="true"]');
+  return tab ? tabName(tab) : "generate";
+}
+
 export function tabName(tab) {
   return tab.textContent.trim().toLowerCase();
 }

@@ -1,13 +1,8 @@
-/** Taking over the settings of a video or picture that is chosen or dropped on the tab. */
+/** Taking over the settings of a video or picture that is chosen. */
 import { el, icon } from "../../../lora_ui/assets/kit/dom.js";
-import { acceptDrops } from "../../../lora_ui/assets/kit/drop_zone.js";
-import { toastError } from "../../../lora_ui/assets/kit/toasts.js";
-import { pictureInput } from "./picture.js";
-import { restoreFromFile, takeWithSettings } from "./result_settings.js";
+import { restoreFromFile } from "./result_settings.js";
 
 const PICTURES = ["png", "jpg", "jpeg", "webp", "gif", "avif"];
-const SETTINGS = /\.(mp4|m4v|webm|json|txt)$/i;
-const PICTURE = new RegExp(`\\.(${PICTURES.join("|")})$`, "i");
 
 export function mount({ element }) {
   const input = el("input", {
@@ -35,31 +30,7 @@ export function mount({ element }) {
     input,
     el("p", {
       class: "muted",
-      text: "A video, its JSON, or a picture of ComfyUI or A1111. Or drop it anywhere on this tab.",
+      text: "A video, its JSON, or a picture of ComfyUI or A1111. Or drop or paste it anywhere on this tab.",
     }),
   );
-  acceptDrops(element.closest("#generate-columns") ?? element, take);
-}
-
-async function take(files) {
-  const [file] = files;
-  if (!file) return;
-  const isPicture = file.type.startsWith("image/") || PICTURE.test(file.name);
-  if (SETTINGS.test(file.name) || (isPicture && pictureInput.use === "none")) {
-    await restoreFromFile(file);
-  } else if (isPicture) {
-    await takeWithSettings(file);
-  } else toastError(unwanted(file));
-}
-
-function unwanted(file) {
-  return {
-    message: `Can’t use ${file.name} here.`,
-    suggestions: [
-      pictureInput.use === "none"
-        ? "Drop a video or picture that carries its settings, or its JSON. The chosen model takes no input picture."
-        : "Drop a video or picture that carries its settings, its JSON, or an input picture.",
-      "LoRA files go on the LoRAs tab.",
-    ],
-  };
 }

@@ -1,7 +1,7 @@
 /** The input picture and how it is cut to the video's size; the form's panel shows it. */
 
 import { send } from "../../../lora_ui/assets/kit/api.js";
-import { toast, toastError } from "../../../lora_ui/assets/kit/toasts.js";
+import { toast } from "../../../lora_ui/assets/kit/toasts.js";
 import { store } from "../../../lora_ui/assets/model/store.js";
 import { keep, kept } from "../base/tab_storage.js";
 
@@ -91,12 +91,7 @@ export function offerPicture(picture) {
 export async function takePictureFile(file) {
   pictureInput.turn += 1;
   const { turn } = pictureInput;
-  try {
-    const { carries, ...picture } = await send("api/pictures", file);
-    if (turn === pictureInput.turn) pictureInput.set(picture);
-    return { ...picture, carries };
-  } catch (error) {
-    toastError(error);
-    return null;
-  }
+  const { carries, ...picture } = await send("api/pictures", file);
+  if (turn === pictureInput.turn) pictureInput.set(picture);
+  return { ...picture, carries };
 }

@@ -2,6 +2,7 @@
 
 import { address } from "../../../lora_ui/assets/kit/api.js";
 import { el, icon } from "../../../lora_ui/assets/kit/dom.js";
+import { toastError } from "../../../lora_ui/assets/kit/toasts.js";
 import { store } from "../../../lora_ui/assets/model/store.js";
 import { pictureInput, takePictureFile } from "./picture.js";
 
@@ -101,7 +102,7 @@ function connect(view) {
     opener.addEventListener("click", () => view.file.click());
   }
   view.file.addEventListener("change", () => {
-    if (view.file.files[0]) takePictureFile(view.file.files[0]);
+    if (view.file.files[0]) takePictureFile(view.file.files[0]).catch(toastError);
     view.file.value = "";
   });
   view.remove.addEventListener("click", () => {
@@ -113,14 +114,6 @@ function connect(view) {
   }
   view.zoom.addEventListener("input", () => pictureInput.change({ zoom: Number(view.zoom.value) }));
   connectFrame(view.frame);
-  document.addEventListener("paste", (event) => {
-    const pasted = [...(event.clipboardData?.files ?? [])].find((file) =>
-      file.type.startsWith("image/"),
-    );
-    if (!pasted || pictureInput.use === "none" || !view.head.offsetParent) return;
-    event.preventDefault();
-    takePictureFile(pasted);
-  });
 }
 
 /** Dragging and the arrow keys move the part that is seen. */

@@ -7,26 +7,22 @@ import { toast } from "../../../lora_ui/assets/kit/toasts.js";
 import { store } from "../../../lora_ui/assets/model/store.js";
 import { reuseFields } from "../base/run_events.js";
 import { openTab } from "../base/tabs.js";
-import { offerPicture, takePictureFile } from "./picture.js";
+import { offerPicture } from "./picture.js";
 
 const SHORT_HASH = 10;
 
 /** Read the settings out of a file and take them over. */
 export async function restoreFromFile(file) {
   try {
-    restore(await send("api/results/read", file));
+    restore(await settingsOf(file));
   } catch (error) {
     toast(`${file.name}: ${error.message}`, { kind: "error", details: error.suggestions ?? [] });
   }
 }
 
-/** Take a picture as the input; offer the settings that it carries, if it carries any. */
-export async function takeWithSettings(file) {
-  const picture = await takePictureFile(file);
-  if (!picture?.carries) return;
-  toast(`${file.name} carries settings: ${picture.carries}.`, {
-    action: { label: "Load them", run: () => restoreFromFile(file) },
-  });
+/** The settings in a file, or in a text. Raises ApiError where there are none. */
+export function settingsOf(file) {
+  return send("api/results/read", file);
 }
 
 /** `settings` as the server restored them from a video. */
