@@ -56,9 +56,9 @@ ROOMS = {
     " lora_ui.generation_controls lora_ui.script_panel lora_ui.static jobs.news jobs.queue"
     " jobs.job results wan.lora_manager wan.models lora.uploads lora.selection",
     "ui.http": "ui.forms ui.messages ui.static lora_ui.http lora_ui.static jobs.news jobs.queue"
-    " jobs.job model_list model_store results wan.lora_manager wan.memory lora.uploads",
-    "ui.forms": "ui.messages jobs.queue jobs.job results wan.lora_manager wan.models wan.weights"
-    " wan.task lora.files lora.selection",
+    " grid jobs.job model_list model_store results wan.lora_manager wan.memory lora.uploads",
+    "ui.forms": "ui.messages grid jobs.queue jobs.job results wan.lora_manager wan.models"
+    " wan.weights wan.task lora.files lora.selection",
     "ui.messages": "",
     "ui.static": "",
     # the extension
@@ -83,18 +83,19 @@ ROOMS = {
     "session": "wan.lora_manager wan.steps lora.selection",
     # the queue
     "jobs.news": "jobs.queue jobs.job",
-    "jobs.queue": "jobs.submission jobs.supervisor jobs.worker jobs.store jobs.status jobs.job"
+    "jobs.queue": "grid jobs.submission jobs.supervisor jobs.worker jobs.store jobs.status jobs.job"
     " wan.lora_manager wan.memory wan.task",
     "jobs.supervisor": "jobs.worker jobs.store jobs.status jobs.protocol jobs.job results wan.task"
     " lora.index",
     "jobs.worker": "jobs.protocol wan.generation wan.lora_manager wan.memory wan.models wan.task"
     " lora.index",
-    "jobs.submission": "jobs.store jobs.status jobs.job wan.lora_manager wan.memory wan.models"
+    "jobs.submission": "grid jobs.store jobs.status jobs.job wan.lora_manager wan.memory wan.models"
     " wan.task lora.index lora.inspection lora.names",
-    "jobs.store": "jobs.job wan.task lora.index",
+    "jobs.store": "grid jobs.job wan.task lora.index",
     "jobs.status": "jobs.job",
     "jobs.protocol": "",
-    "jobs.job": "wan.task",
+    "jobs.job": "grid wan.task",
+    "grid": "wan.task lora.library lora.selection",
     "results": "lora.library lora.selection lora.inspection lora.files lora.names",
     # the model
     "wan.generation": "wan.memory wan.models wan.weights wan.components wan.out_of_memory"

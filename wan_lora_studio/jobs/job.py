@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from wan_lora_studio.grid import NamedGrid
 from wan_lora_studio.wan.task import GenerationTask, Progress
 
 JobState = Literal["queued", "running", "done", "failed", "cancelled", "interrupted"]
@@ -24,7 +25,8 @@ class Part:
 
 @dataclass(frozen=True)
 class JobPart:
-    """A part in the queue. `id` is its task's id, by which its result is found."""
+    """A part in the queue. `id` is its task's id, by which its result is found; `number` is its
+    place in the batch from 1, 0 until the queue has it."""
 
     id: str
     label: str
@@ -35,6 +37,7 @@ class JobPart:
     error: dict[str, Any] | None = None
     started: float | None = None
     finished: float | None = None
+    number: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON-ready form; the whole task is the job's with `changes`."""
@@ -59,7 +62,8 @@ class Job:
     `parts`, `label` and `batch_seconds_left`. `result`
     is `GenerationResult.to_dict()`, for a batch None: each part has its own. `error` is
     `StudioError.to_dict()`. Times are seconds since 1970. `position` is the place in the queue
-    from 1; 0 once it has left it. A higher `priority` runs first.
+    from 1; 0 once it has left it. A higher `priority` runs first. `grid` is what the parts are
+    cells of, row by row; None for any other batch.
     """
 
     id: str
@@ -74,6 +78,7 @@ class Job:
     position: int = 0
     priority: int = 0
     parts: tuple[JobPart, ...] = ()
+    grid: NamedGrid | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON-ready form."""
@@ -81,7 +86,8 @@ class Job:
             "id": self.id,
             "state": self.state,
             "task": self.task.to_dict(),
-            "parts": [part.to_dict() for part in self.parts],
+            "parts": [{**part.to_dict(), "cell": self.cell(part)} for part in self.parts],
+            "grid": None if self.grid is None else self.grid.to_dict(),
             "progress": self.progress,
             "result": self.result,
             "error": self.error,
@@ -92,6 +98,10 @@ class Job:
             "started": self.started,
             "finished": self.finished,
         }
+
+    def cell(self, part: JobPart) -> list[int] | None:
+        """Column and row of a part, from 0; None where the job is no grid."""
+        return None if self.grid is None else list(self.grid.position(part.number))
 
     @property
     def warnings(self) -> list[str]:

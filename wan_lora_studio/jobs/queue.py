@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from wan_lora_studio.errors import StorageError, StudioError
+from wan_lora_studio.grid import Grid
 from wan_lora_studio.jobs.job import FINISHED_STATES, Job, JobState, Part
 from wan_lora_studio.jobs.status import RevisionCounter, Tally
 from wan_lora_studio.jobs.store import ArrangedStore
 from wan_lora_studio.jobs.submission import (
+    GridPlan,
     Preparation,
     estimate,
     has_begun,
@@ -24,7 +26,7 @@ from wan_lora_studio.jobs.submission import (
     parts_again,
     written,
 )
-from wan_lora_studio.jobs.supervisor import WorkerPool
+from wan_lora_studio.jobs.supervisor import PastTimes, WorkerPool
 from wan_lora_studio.jobs.worker import GENERATION_RUNNER
 from wan_lora_studio.logs import logged_job
 from wan_lora_studio.settings import Settings
@@ -62,6 +64,7 @@ class JobQueue:
         self._store = ArrangedStore(settings.data_dir / "jobs.sqlite")
         self._preparation = Preparation(settings, self._loras)
         self._pool = WorkerPool(settings, self._store, runner, on_end=self._sweep)
+        self._times = PastTimes(self._store)
         self._counter = RevisionCounter()
         self._loras.follow_worker(self._held_loras)
 
@@ -84,20 +87,33 @@ class JobQueue:
         self._store.close()
 
     @written
-    def submit(self, task: GenerationTask, *, parts: Sequence[Part] = (), priority: int = 0) -> Job:
+    def submit(
+        self,
+        task: GenerationTask,
+        *,
+        parts: Sequence[Part] = (),
+        grid: Grid | None = None,
+        priority: int = 0,
+    ) -> Job:
         """Check the task, fix its seed, keep its picture, and put it in the queue.
 
         With `parts` it is a batch: one video for each, the task with the part's changes. Their
-        results are kept as they come, whatever becomes of the others. A higher `priority` runs
-        first. A task whose id is in the queue already, as when one is run again, or is none that a
-        task is given by itself, gets a new id.
+        results are kept as they come, whatever becomes of the others. With a `grid` in place of
+        parts, its cells are the parts, row by row. A higher `priority` runs first. A task whose id
+        is in the queue already, as when one is run again, or is none that a task is given by
+        itself, gets a new id.
         Raises GenerationError that lists everything that is wrong; then nothing is kept.
         """
         with self._preparation.holding():
             if not TASK_ID.fullmatch(str(task.id)) or self._store.knows(task.id):
                 task = dataclasses.replace(task, id=uuid.uuid4().hex)
-            made = self._preparation.prepare(task, parts)
-            job = self._store.add(made.task, made.parts, priority=priority, pins=made.pins)
+            if grid is None:
+                made = self._preparation.prepare(task, parts)
+            else:
+                made = self._preparation.prepare_grid(task, grid)
+            job = self._store.add(
+                made.task, made.parts, priority=priority, pins=made.pins, grid=made.grid
+            )
         with logged_job(job.id):
             logger.info("queued")
         self._wake()
@@ -115,8 +131,9 @@ class JobQueue:
         """Change fields of a waiting job's task; `parts` and `priority` None stay as they are.
 
         Of a batch that has begun, only the parts that still wait are changed, and it can be given
-        no others. Raises GenerationError as `submit` does, or if the job does not wait; nothing
-        is changed then. LoRAs that the job held already stay what they were when it was submitted.
+        no others. The cells of a grid are made anew; with `parts` it is a grid no more. Raises
+        GenerationError as `submit` does, or if the job does not wait; nothing is changed then.
+        LoRAs that the job held already stay what they were when it was submitted.
         """
         with self._preparation.holding():
             job = self._require(job_id)
@@ -127,7 +144,7 @@ class JobQueue:
                 made, change = self._preparation.again(job, task, held), self._store.amend
             else:
                 made, change = self._preparation.prepare(task, parts, held), self._store.replace
-            changed = change(made.task, made.parts, pins=made.pins, priority=rank)
+            changed = change(made.task, made.parts, pins=made.pins, priority=rank, grid=made.grid)
         if not changed:
             raise self._not_edited(job_id)
         self._wake()
@@ -144,7 +161,9 @@ class JobQueue:
             seed = None if new_seed else job.task.seed
             task = dataclasses.replace(job.task, id=uuid.uuid4().hex, seed=seed)
             made = self._preparation.prepare(task, parts_again(job.parts), self._store.pins(job_id))
-            copy = self._store.add(made.task, made.parts, priority=job.priority, pins=made.pins)
+            copy = self._store.add(
+                made.task, made.parts, priority=job.priority, pins=made.pins, grid=job.grid
+            )
         self._wake()
         return copy
 
@@ -213,6 +232,13 @@ class JobQueue:
     def estimate(self, fields: Mapping[str, Any]) -> Forecast | None:
         """What a run with these fields of a task would need; see `estimate.estimate`."""
         return estimate(fields, self._settings, self._loras, self._pool.status())
+
+    def plan(self, task: GenerationTask, grid: Grid) -> GridPlan:
+        """What a grid would make and how long that takes, by the times of earlier runs. Queues
+        nothing."""
+        plan = self._preparation.plan(task, grid)
+        loaded = any(worker.model == task.model_type for worker in self._pool.statuses())
+        return dataclasses.replace(plan, seconds=self._times.seconds(plan.tasks, loaded=loaded))
 
     def preload(self, fields: Mapping[str, Any]) -> None:
         """Have the LoRAs in these fields of a task read, so that a run need not wait for that."""

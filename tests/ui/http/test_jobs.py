@@ -222,7 +222,7 @@ def test_every_route_is_described(client: TestClient) -> None:
         for operation in api["paths"][path].values():
             assert operation["description"] and operation["tags"]
     properties = api["components"]["schemas"]["Submission"]["properties"]
-    assert {"task", "parts", "priority"} == set(properties)
+    assert {"task", "parts", "grid", "priority"} == set(properties)
     assert all("description" in field for field in properties.values())
 
 
@@ -360,3 +360,46 @@ def test_a_page_may_ask_for_refusals_that_its_console_does_not_show(client: Test
     assert done.status_code == 200
     assert "studio-status" not in done.headers
     assert client.get("/api/jobs/none").status_code == 404
+
+
+SEEDS = {"x": {"of": "seed", "lora": None, "values": [1, 2]}, "y": None}
+
+
+def test_a_grid_is_planned_then_queued(client: TestClient) -> None:
+    plan = client.post("/api/grids/plan", json={"task": TASK, "grid": SEEDS})
+    assert plan.status_code == 200
+    assert plan.json() == {
+        "videos": 2, "columns": ["1", "2"], "rows": [], "seconds": None, "problems": [],
+    }  # fmt: skip
+    job = submit(client, grid=SEEDS)
+    assert [part["cell"] for part in job["parts"]] == [[0, 0], [1, 0]]
+    assert job["grid"]["x"]["labels"] == ["1", "2"]
+    assert job["grid"]["y"] is None
+    assert wait_for(client, job["id"], "done")["grid"] == job["grid"]
+
+
+def test_problems_of_a_grid_are_told_by_the_plan_and_refused_by_the_queue(
+    client: TestClient,
+) -> None:
+    twice = {"x": SEEDS["x"], "y": SEEDS["x"]}
+    plan = client.post("/api/grids/plan", json={"task": TASK, "grid": twice})
+    (problem,) = plan.json()["problems"]
+    assert (plan.status_code, plan.json()["videos"]) == (200, 4)
+    assert problem.startswith("Both axes change the seed.")
+    refused = client.post("/api/jobs", json={"task": TASK, "grid": twice})
+    assert refused.status_code == 422
+    assert refused.json()["error"]["context"]["problems"] == [problem]
+
+
+@pytest.mark.parametrize("address", ["/api/jobs", "/api/grids/plan"])
+def test_a_grid_that_cannot_be_read_is_a_bad_request(client: TestClient, address: str) -> None:
+    answer = client.post(address, json={"task": TASK, "grid": {"x": {"of": "seed"}}})
+    assert answer.status_code == 400
+    assert "x has no values" in answer.json()["error"]["message"]
+
+
+def test_parts_and_a_grid_are_not_one_job(client: TestClient) -> None:
+    both = {"task": TASK, "parts": [{"changes": {"seed": 1}}], "grid": SEEDS}
+    answer = client.post("/api/jobs", json=both)
+    assert answer.status_code == 400
+    assert "either parts or a grid" in answer.json()["error"]["message"]

@@ -65,7 +65,7 @@ def test_only_what_is_meant_for_it_is_named(client: Client) -> None:
         *("/sets", "/save_set", "/delete_set"),
     }
     names = [item["parameter_name"] for item in named["/submit"]["parameters"]]
-    assert names == ["task", "parts", "priority"]
+    assert names == ["task", "parts", "priority", "grid"]
 
 
 def test_a_video_is_made_and_waited_for(client: Client) -> None:

@@ -6,8 +6,15 @@ import sqlite3
 import time
 from collections.abc import Sequence
 
+from wan_lora_studio.grid import NamedGrid
 from wan_lora_studio.jobs.job import RETRYABLE_STATES, JobPart, JobState, waiting_progress
-from wan_lora_studio.jobs.store.rows import IN_ORDER, insert_parts, pins_text, text
+from wan_lora_studio.jobs.store.rows import (
+    IN_ORDER,
+    grid_text,
+    insert_parts,
+    pins_text,
+    text,
+)
 from wan_lora_studio.jobs.store.store import LAST_PLACE, JobStore
 from wan_lora_studio.lora.index import Pins
 from wan_lora_studio.wan.task import GenerationTask
@@ -27,11 +34,14 @@ class ArrangedStore(JobStore):
         *,
         pins: Pins,
         priority: int,
+        grid: NamedGrid | None = None,
     ) -> bool:
         """Give a waiting job, of which nothing has begun, another task and other parts; it keeps
         its id and its place."""
         with self._database.writing() as connection:
-            changed = _give_task(connection, task, pins, priority, f"{WAITING} AND {UNBEGUN}")
+            changed = _give_task(
+                connection, task, pins, priority, f"{WAITING} AND {UNBEGUN}", grid=grid
+            )
             if changed:
                 connection.execute("DELETE FROM parts WHERE job_id = ?", (task.id,))
                 insert_parts(connection, task.id, parts)
@@ -44,15 +54,19 @@ class ArrangedStore(JobStore):
         *,
         pins: Pins,
         priority: int,
+        grid: NamedGrid | None = None,
     ) -> bool:
         """Give a waiting job another task. Of its parts, those that `parts` has by their ids
         become what they are there, unless they have begun by now; the others stay."""
         with self._database.writing() as connection:
-            changed = _give_task(connection, task, pins, priority, WAITING)
+            changed = _give_task(connection, task, pins, priority, WAITING, grid=grid)
             if changed:
                 connection.executemany(
-                    f"UPDATE parts SET changes = ?, task = ? WHERE {WAITING}",
-                    [(text(part.changes), text(part.task.to_dict()), part.id) for part in parts],
+                    f"UPDATE parts SET label = ?, changes = ?, task = ? WHERE {WAITING}",
+                    [
+                        (part.label, text(part.changes), text(part.task.to_dict()), part.id)
+                        for part in parts
+                    ],
                 )
             return changed
 
@@ -123,11 +137,13 @@ def _give_task(
     pins: Pins,
     priority: int,
     condition: str,
+    *,
+    grid: NamedGrid | None,
 ) -> bool:
     """Within a transaction, give the job with the task's id that task if it is as `condition`
     says."""
     changed = connection.execute(
-        f"UPDATE jobs SET task = ?, pins = ?, priority = ? WHERE {condition}",
-        (text(task.to_dict()), pins_text(pins), priority, task.id),
+        f"UPDATE jobs SET task = ?, pins = ?, priority = ?, grid = ? WHERE {condition}",
+        (text(task.to_dict()), pins_text(pins), priority, grid_text(grid), task.id),
     )
     return changed.rowcount > 0

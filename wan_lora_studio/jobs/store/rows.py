@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import Any, TypeVar, get_args
 
 from wan_lora_studio.errors import GenerationError, StudioError
+from wan_lora_studio.grid import NamedGrid
 from wan_lora_studio.jobs.job import Job, JobPart, JobState, waiting_progress
 from wan_lora_studio.lora.index import PinnedLoRA, Pins
 from wan_lora_studio.storage_faults import UnsoundError, sound_value, stored_value
@@ -105,6 +106,16 @@ class _Row:
         except UnsoundError:
             return self._unsound(column, None)
 
+    def grid(self) -> NamedGrid | None:
+        """What the parts are cells of; a batch whose grid cannot be read is shown as a list."""
+        stored = self.object("grid")
+        if stored is None:
+            return None
+        try:
+            return NamedGrid.from_dict(stored)
+        except (KeyError, TypeError, ValueError, StudioError):
+            return self._unsound("grid", None)
+
     def state(self) -> JobState | None:
         value = self._row["state"]
         return value if value in STATES else self._unsound("state", None)
@@ -144,6 +155,10 @@ def pins_text(pins: Pins) -> str | None:
     return text({name: pin.to_dict() for name, pin in pins.items()}) if pins else None
 
 
+def grid_text(grid: NamedGrid | None) -> str | None:
+    return None if grid is None else text(grid.to_dict())
+
+
 def pins_from(stored: object) -> dict[str, PinnedLoRA]:
     found = {}
     for name, pin in ((stored_value(stored, dict) or {}) if stored is not None else {}).items():
@@ -167,6 +182,7 @@ def _job(row: _Row, parts: list[JobPart]) -> Job:
         position=row.count("position"),
         priority=row.count("priority"),
         parts=tuple(parts),
+        grid=row.grid(),
     )
 
 
@@ -182,6 +198,7 @@ def _part(row: _Row) -> JobPart:
         error=error,
         started=row.time("started"),
         finished=row.time("finished"),
+        number=row.count("number"),
     )
 
 

@@ -50,5 +50,7 @@ CREATE TABLE marks (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 """,
         # The LoRA files that a job holds.
         "ALTER TABLE jobs ADD COLUMN pins TEXT",
+        # What the parts of a job are cells of.
+        "ALTER TABLE jobs ADD COLUMN grid TEXT",
     ),
 )

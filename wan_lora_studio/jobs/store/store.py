@@ -7,10 +7,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from wan_lora_studio.grid import NamedGrid
 from wan_lora_studio.jobs.job import Job, JobPart, JobState, waiting_progress
 from wan_lora_studio.jobs.store.rows import (
     IN_ORDER,
     JobRows,
+    grid_text,
     insert_parts,
     pins_from,
     pins_text,
@@ -142,14 +144,15 @@ class JobStore:
         *,
         priority: int = 0,
         pins: Pins = NO_PINS,
+        grid: NamedGrid | None = None,
     ) -> Job:
         """Put a task at the end of its priority. Raises sqlite3.IntegrityError for a taken id."""
         with self._database.writing() as connection:
             connection.execute(
-                "INSERT INTO jobs (id, state, task, progress, created, priority, pins, place)"
-                f" VALUES (?, 'queued', ?, ?, ?, ?, ?, {LAST_PLACE})",
+                "INSERT INTO jobs (id, state, task, progress, created, priority, pins, grid, place)"
+                f" VALUES (?, 'queued', ?, ?, ?, ?, ?, ?, {LAST_PLACE})",
                 (task.id, text(task.to_dict()), text(waiting_progress()), time.time(), priority,
-                 pins_text(pins)),
+                 pins_text(pins), grid_text(grid)),
             )  # fmt: skip
             insert_parts(connection, task.id, parts)
             return self._rows.read(connection, "WHERE id = ?", task.id)[0]

@@ -8,10 +8,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from wan_lora_studio.errors import GenerationError, StudioError
+from wan_lora_studio.grid import MOST_CELLS
 from wan_lora_studio.jobs.job import JobPart, Part
 from wan_lora_studio.wan.task import GenerationTask, random_seed
 
-MOST_PARTS = 500
+MOST_PARTS = MOST_CELLS
 CHANGEABLE = {item.name for item in dataclasses.fields(GenerationTask)} - {"id"}
 
 Check = Callable[[GenerationTask], GenerationTask]

@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from wan_lora_studio.errors import GenerationError
+from wan_lora_studio.errors import GenerationError, StudioError
+from wan_lora_studio.grid import Grid, GridFacts, NamedGrid, cells_of, named, problems_of
 from wan_lora_studio.jobs.job import Job, JobPart, Part
 from wan_lora_studio.jobs.store import JobStore
 from wan_lora_studio.jobs.submission.batches import expand
@@ -28,6 +29,27 @@ class Prepared:
     task: GenerationTask
     parts: tuple[JobPart, ...]
     pins: dict[str, PinnedLoRA]
+    grid: NamedGrid | None = None
+
+
+@dataclass(frozen=True)
+class GridPlan:
+    """What a grid would make. `tasks` are its runs, none where `problems` keep it from being run;
+    `seconds` is None where nothing is known."""
+
+    grid: NamedGrid
+    tasks: tuple[GenerationTask, ...]
+    problems: tuple[str, ...]
+    seconds: float | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "videos": self.grid.grid.videos,
+            "columns": list(self.grid.columns),
+            "rows": list(self.grid.rows),
+            "seconds": self.seconds,
+            "problems": list(self.problems),
+        }
 
 
 class Preparation:
@@ -64,26 +86,63 @@ class Preparation:
         )
         return Prepared(own, made, pins)
 
+    def prepare_grid(self, task: GenerationTask, grid: Grid, held: Pins = NO_PINS) -> Prepared:
+        """The same for the cells of a grid. Raises GenerationError for what it cannot do."""
+        names, parts = _cells(task, grid, self._loras.with_pins(held))
+        return dataclasses.replace(self.prepare(task, parts, held), grid=names)
+
+    def plan(self, task: GenerationTask, grid: Grid) -> GridPlan:
+        """What the grid would make; holds nothing."""
+        task, _ = self._loras.without_notation(task)
+        names = named(grid, GridFacts(task, self._loras))
+        try:
+            _require_text(task, parts := _cells(task, grid, self._loras)[1])
+            _, made = expand(task, parts, lambda each: checked(each, self._loras))
+        except StudioError as error:
+            problems = error.context.get("problems") or [error.message]
+            return GridPlan(names, (), tuple(map(str, problems)))
+        return GridPlan(names, tuple(part.task for part in made), ())
+
     def again(self, job: Job, task: GenerationTask, held: Pins) -> Prepared:
-        """What still waits of the job, with another task; its parts keep their ids.
+        """What still waits of the job, with another task; its parts keep their ids. The cells of a
+        grid are made anew of that task.
 
         What its other parts would need for being run again stays held.
         """
         waiting = [part for part in job.parts if part.state == "queued"]
-        made = self.prepare(task, parts_again(waiting), held)
-        parts = tuple(
+        names, parts = None, parts_again(waiting)
+        if job.grid is not None:
+            names, cells = _cells(task, job.grid.grid, self._loras.with_pins(held))
+            parts = [cells[part.number - 1] for part in waiting]
+        made = self.prepare(task, parts, held)
+        kept_ids = tuple(
             dataclasses.replace(new, id=old.id, task=dataclasses.replace(new.task, id=old.id))
             for old, new in zip(waiting, made.parts, strict=True)
         )
         undone = (part.task for part in job.parts if part.state not in ("queued", "done"))
         needed = {name for each in undone for name in each.selected_loras}
         kept = {name: pin for name, pin in held.items() if name in needed}
-        return Prepared(made.task, parts, kept | made.pins)
+        return Prepared(made.task, kept_ids, kept | made.pins, names)
 
     def sweep(self, store: JobStore) -> None:
         """Let go of what no job holds any more."""
         with self.holding():
             self._inputs.sweep(*store.held())
+
+
+def _cells(task: GenerationTask, grid: Grid, loras: LoRAManager) -> tuple[NamedGrid, list[Part]]:
+    """Raises GenerationError that names everything the grid cannot do."""
+    task, _ = loras.without_notation(task)
+    facts = GridFacts(task, loras)
+    if problems := problems_of(grid, facts):
+        raise GenerationError(
+            " ".join(problems),
+            cause="A grid makes one video for each of its cells.",
+            suggestions=["Change the axes of the grid, then generate again."],
+            context={"problems": problems},
+        )
+    names = named(grid, facts)
+    return names, [Part(cell.label, cell.changes) for cell in cells_of(names, facts)]
 
 
 def _require_text(task: GenerationTask, parts: Sequence[Part]) -> None:

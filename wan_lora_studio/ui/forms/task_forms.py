@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import BaseModel, Field, model_validator
 
 from wan_lora_studio.errors import RequestError
+from wan_lora_studio.grid import Grid
 from wan_lora_studio.jobs.job import Part
 from wan_lora_studio.lora.selection import LoRASets
 from wan_lora_studio.settings import Settings
@@ -49,6 +50,13 @@ class Submission(BaseModel):
         default_factory=list,
         description="One video for each: seeds, strengths, prompts or anything else of a task.",
     )
+    grid: Any = Field(
+        default=None,
+        description="In place of parts: `{x, y}`, the axes along which the task is varied, `y` null"
+        " for one axis. An axis is `{of, lora, values}`; `of` is strength, lora, expert, loras,"
+        " seed, prompt, steps or accelerator.",
+        examples=[{"x": {"of": "seed", "values": [1, 2, 3]}, "y": None}],
+    )
     priority: int = Field(default=0, ge=-100, le=100, description="A higher one runs first.")
 
     @model_validator(mode="before")
@@ -86,6 +94,17 @@ class TaskForms:
                 context={"missing": ["model_type"], "status": 422},
             )
         return GenerationTask.from_dict(values), self.parts(form.parts, form.task)
+
+    def grid(self, form: Submission) -> Grid | None:
+        """The axes that the form asks for; None for none."""
+        if form.grid is None:
+            return None
+        if form.parts:
+            raise RequestError(
+                "A job has either parts or a grid, not both.",
+                suggestions=["Leave out parts; the cells of the grid are the parts."],
+            )
+        return Grid.read(form.grid)
 
     def parts(self, forms: Sequence[PartForm], base: Mapping[str, Any]) -> list[Part]:
         """What the parts change of `base`, the fields of a task."""

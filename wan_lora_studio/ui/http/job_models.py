@@ -72,6 +72,24 @@ class PartAnswer(Answer):
     state: State
     result: dict[str, Any] | None
     error: ErrorDetails | None
+    cell: list[int] | None = Field(
+        default=None, description="Of a grid: its column and row, from 0."
+    )
+
+
+class AxisAnswer(Answer):
+    """An axis of a grid."""
+
+    of: str = Field(description="What is varied: strength, seed, prompt and so on.")
+    lora: str | None = Field(description="The LoRA that it is about.")
+    title: str
+    labels: list[str] = Field(description="One for each value, as a person reads it.")
+    values: list[Any]
+
+
+class GridAnswer(Answer):
+    x: AxisAnswer
+    y: AxisAnswer | None
 
 
 class JobAnswer(Answer):
@@ -81,6 +99,9 @@ class JobAnswer(Answer):
     state: State
     task: dict[str, Any] = Field(description="Every parameter, defaults and seed filled in.")
     parts: list[PartAnswer] = Field(description="The videos of a batch; empty for a single one.")
+    grid: GridAnswer | None = Field(
+        default=None, description="What the parts are cells of, row by row; null for other jobs."
+    )
     progress: ProgressAnswer
     result: dict[str, Any] | None = Field(description="Of a single video; a part has its own.")
     error: ErrorDetails | None
@@ -177,6 +198,23 @@ class Estimate(Answer):
 
 class Wanted(BaseModel):
     task: dict[str, Any] = Field(description="Fields of a task; it need not be complete.")
+
+
+class Planned(Wanted):
+    grid: Any = Field(description="The axes, as in a submission.")
+
+
+class PlanAnswer(Answer):
+    """What a grid would make."""
+
+    videos: int
+    columns: list[str] = Field(description="The labels of the x axis.")
+    rows: list[str] = Field(description="The labels of the y axis; empty with one axis.")
+    seconds: float | None = Field(
+        description="To make them all, by measured times; null until this model has made a video"
+        " on this machine."
+    )
+    problems: list[str] = Field(description="What keeps it from being run; empty if nothing.")
 
 
 class JobEdit(BaseModel):

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Body, Query, Response
 from fastapi.responses import JSONResponse
 
 from lora_ui.http import ErrorRoute
+from wan_lora_studio.grid import Grid
 from wan_lora_studio.jobs.job import Job
 from wan_lora_studio.jobs.news import JobNews
 from wan_lora_studio.jobs.queue import JobQueue
@@ -25,6 +26,8 @@ from wan_lora_studio.ui.http.job_models import (
     JobEdit,
     JobId,
     Move,
+    PlanAnswer,
+    Planned,
     QueueAnswer,
     Wanted,
 )
@@ -58,14 +61,14 @@ def _add_submission(router: APIRouter, queue: JobQueue, forms: TaskForms) -> Non
         responses={201: {"model": JobAnswer}, **REFUSED},
     )
     def submit(body: Annotated[Submission, Body()]) -> Response:
-        """Queue a video, or a batch of them.
+        """Queue a video, a batch of them, or a grid.
 
         The task is checked at once, and everything that is wrong is named. Its picture and its
         LoRA files are held from now on: renaming, deleting or replacing a LoRA changes nothing
         for this job.
         """
         task, parts = forms.batch(body)
-        job = queue.submit(task, parts=parts, priority=body.priority)
+        job = queue.submit(task, parts=parts, grid=forms.grid(body), priority=body.priority)
         return JSONResponse(_with_doubts(job.to_dict(), queue.doubts(job)), status_code=201)
 
     @router.post("/api/jobs/estimate", tags=["jobs"], responses={400: {"model": ErrorAnswer}})
@@ -74,6 +77,19 @@ def _add_submission(router: APIRouter, queue: JobQueue, forms: TaskForms) -> Non
         worker reads the task's LoRAs meanwhile, so that Generate need not wait for that."""
         queue.preload(body.task)
         return Estimate.of(queue.estimate(body.task))
+
+    @router.post(
+        "/api/grids/plan",
+        tags=["jobs"],
+        responses={200: {"model": PlanAnswer}, 400: {"model": ErrorAnswer}},
+    )
+    def plan(body: Planned) -> Response:
+        """What a grid would make, how long it takes, and what keeps it from being run. Queues
+        nothing."""
+        form = Submission(task=body.task, grid=body.grid)
+        grid = Grid.read(body.grid)
+        task, _ = forms.batch(form)
+        return JSONResponse(queue.plan(task, grid).to_dict(), headers=FRESH)
 
     @router.patch(
         "/api/jobs/{job_id}",

@@ -46,11 +46,15 @@ def _add_jobs(queue: JobQueue, forms: TaskForms) -> None:
         task: dict[str, Any],
         parts: list[dict[str, Any]] = [],  # noqa: B006 - shown as the default, never changed
         priority: int = 0,
+        grid: dict[str, Any] | None = None,
     ) -> dict[str, Any]:
-        """Queue a video, or with parts a batch of them; gives the job, with its id."""
-        form = Submission.model_validate({"task": task, "parts": parts, "priority": priority})
+        """Queue a video, with parts a batch of them, or with a grid its cells; gives the job,
+        with its id."""
+        asked = {"task": task, "parts": parts, "priority": priority, "grid": grid}
+        form = Submission.model_validate(asked)
         wanted, made = forms.batch(form)
-        return queue.submit(wanted, parts=made, priority=form.priority).to_dict()
+        job = queue.submit(wanted, parts=made, grid=forms.grid(form), priority=form.priority)
+        return job.to_dict()
 
     @told
     def job(job_id: str) -> dict[str, Any]:

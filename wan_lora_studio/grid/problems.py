@@ -1,0 +1,125 @@
+"""Problems of a grid: what keeps it from being run, each as a sentence."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from wan_lora_studio.errors import LoRAError
+from wan_lora_studio.grid.axes import MOST_CELLS, Axis, Grid
+from wan_lora_studio.grid.facts import GridFacts
+from wan_lora_studio.grid.labels import named
+
+TOO_MANY = "This grid has {videos} videos. One job makes at most {most}."
+BOTH_CHANGE = "Both axes change {what}. Choose something else for one of them."
+TWICE = "{title}: {label} is there twice. Take one out."
+NOT_SELECTED = "{lora} isn’t selected, so no other can take its place. Select it first."
+SELECTED = "{lora} is selected already. Take it off the axis, or deselect it."
+NO_ACCELERATOR = "{lora} is not an accelerator. Choose one that is, or mark it as one."
+ONE_EXPERT = "This model has one expert, so there is none to choose. Choose another axis."
+ONE_FOR_LORA = "{lora} is for one expert only. Choose another axis."
+NOTHING_SELECTED = "No LoRA is selected, so there is nothing to leave out. Select one first."
+# What an axis changes, in words: of one LoRA, and else.
+OF_LORA = "{lora}"
+WORDS = {"seed": "the seed", "prompt": "the prompt", "steps": "the steps", "loras": "the LoRAs"}
+ACCELERATORS = "the accelerator"
+
+Aspect = tuple[str, str]  # a LoRA's name or "", and what of it
+ASPECTS = ("strength", "expert", "place")
+
+
+def problems_of(grid: Grid, facts: GridFacts) -> list[str]:
+    """Empty for a grid whose cells can be made."""
+    found: list[str] = []
+    if grid.videos > MOST_CELLS:
+        found.append(TOO_MANY.format(videos=grid.videos, most=MOST_CELLS))
+    for axis in grid.axes:
+        found += _axis_problems(axis, facts)
+    if grid.y is not None:
+        shared = _changed(grid.x, facts) & _changed(grid.y, facts)
+        found += [BOTH_CHANGE.format(what=_words(aspect, facts)) for aspect in sorted(shared)[:1]]
+    found += _twice(grid, facts)
+    return list(dict.fromkeys(found))
+
+
+def _axis_problems(axis: Axis, facts: GridFacts) -> Iterator[str]:
+    for name in _names(axis):
+        try:
+            facts.library.record(name)
+        except LoRAError as error:
+            yield error.message
+    if axis.of == "lora":
+        yield from _places(axis, facts)
+    elif axis.of == "accelerator":
+        for name in axis.values:
+            if name is not None and facts.record(name) and facts.accelerator(name) is None:
+                yield NO_ACCELERATOR.format(lora=facts.title(name))
+    elif axis.of == "expert":
+        yield from _expert_problems(str(axis.lora), facts)
+    elif axis.of == "loras" and not facts.selected:
+        yield NOTHING_SELECTED
+
+
+def _names(axis: Axis) -> list[str]:
+    """The LoRAs that an axis names."""
+    values = axis.values if axis.of in ("lora", "accelerator") else ()
+    return [name for name in (axis.lora, *values) if name is not None]
+
+
+def _places(axis: Axis, facts: GridFacts) -> Iterator[str]:
+    if axis.lora is not None and axis.lora not in facts.selected:
+        yield NOT_SELECTED.format(lora=facts.title(axis.lora))
+    for name in axis.values:
+        if name is not None and name != axis.lora and name in facts.selected:
+            yield SELECTED.format(lora=facts.title(name))
+
+
+def _expert_problems(name: str, facts: GridFacts) -> Iterator[str]:
+    record = facts.record(name)
+    if len(facts.experts) == 1:
+        yield ONE_EXPERT
+    elif record is not None and record.get("expert") in ("high", "low"):
+        yield ONE_FOR_LORA.format(lora=facts.title(name))
+
+
+def _twice(grid: Grid, facts: GridFacts) -> Iterator[str]:
+    names = named(grid, facts)
+    for axis in (names.x, names.y):
+        if axis is None:
+            continue
+        counts = Counter(axis.axis.values)
+        for value, label in zip(axis.axis.values, axis.labels, strict=True):
+            if counts[value] > 1:
+                yield TWICE.format(title=axis.title, label=label)
+
+
+def _changed(axis: Axis, facts: GridFacts) -> set[Aspect]:
+    """What no other axis may change as well."""
+    if axis.of in ("strength", "expert"):
+        return {(str(axis.lora), axis.of)}
+    if axis.of == "lora":
+        place = set() if axis.lora is None else {(axis.lora, "place")}
+        others = [name for name in axis.values if name not in (None, axis.lora)]
+        return place | _whole(others)
+    if axis.of == "loras":
+        return {("", "loras"), *_whole(list(facts.left_out()))}
+    if axis.of == "accelerator":
+        held = [name for name in facts.selected if facts.accelerator(name) is not None]
+        names = [*(name for name in axis.values if name is not None), *held]
+        return {("", "steps"), ("", "accelerator"), *_whole(names)}
+    if axis.of == "prompt":
+        selected = [facts.library.loras_in_prompt(text).selected for text in axis.values]
+        return {("", "prompt"), *_whole([name for each in selected for name in each])}
+    return {("", axis.of)}
+
+
+def _whole(names: list[Any]) -> set[Aspect]:
+    return {(name, aspect) for name in names for aspect in ASPECTS}
+
+
+def _words(aspect: Aspect, facts: GridFacts) -> str:
+    name, of = aspect
+    if name:
+        return OF_LORA.format(lora=facts.title(name))
+    return WORDS.get(of, ACCELERATORS)
