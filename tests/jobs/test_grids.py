@@ -45,6 +45,7 @@ def test_a_grid_becomes_one_job_with_a_part_for_each_cell(queue: JobQueue) -> No
               "values": [2, 4]},
     }  # fmt: skip
     assert plain["parts"][5]["label"] == "seed 3, 4 steps"
+    assert job.summary()["grid"] == plain["grid"]
 
 
 def test_a_batch_is_no_grid(queue: JobQueue) -> None:

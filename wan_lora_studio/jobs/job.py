@@ -122,6 +122,7 @@ class Job:
             "parts": [
                 {"id": part.id, "label": part.label, "state": part.state} for part in self.parts
             ],
+            "grid": None if self.grid is None else self.grid.to_dict(),
             "error": None if self.error is None else self.error.get("message"),
             "created": self.created,
             "started": self.started,
