@@ -87,7 +87,7 @@ def test_rename_refuses_and_changes_nothing(library: LoRALibrary, root: Path) ->
         with pytest.raises(LoRAError) as caught:
             library.rename_lora_file("a", bad)
         assert caught.value.suggestions
-    with pytest.raises(LoRAError, match="a file of that name is there"):
+    with pytest.raises(LoRAError, match="a file with that name already exists"):
         library.rename_lora_file("a", "c")
     with pytest.raises(LoRANotFoundError):
         library.rename_lora_file("zz", "yy")

@@ -187,7 +187,7 @@ def test_a_failed_move_leaves_the_link_as_it_was(
     library.refresh()
     before = everything(root / "one")
     (root / "two" / "A.safetensors").write_bytes(b"")
-    with pytest.raises(LoRAError, match="there already"):
+    with pytest.raises(LoRAError, match="already there"):
         library.move_lora_file("a", "two")
     assert everything(root / "one") == before
 

@@ -56,7 +56,7 @@ def test_a_move_never_overwrites(library: LoRALibrary, root: Path) -> None:
     library.refresh()
     before = visible(root)
     for name in ("a", "b"):
-        with pytest.raises(LoRAError, match="there already"):
+        with pytest.raises(LoRAError, match="already there"):
             library.move_lora_file(name, "sub")
     for folder in ("absent", "file"):
         with pytest.raises(LoRAError, match="no folder"):
@@ -87,7 +87,7 @@ def test_an_adapter_config_is_for_one_lora_alone(library: LoRALibrary, root: Pat
     write_lora(root / "a.safetensors", seed=2)
     library.refresh()
     for name, folder in (("own", ""), ("a", "own")):
-        with pytest.raises(LoRAError, match="for one LoRA alone"):
+        with pytest.raises(LoRAError, match="every LoRA beside it"):
             library.move_lora_file(name, folder)
     library.create_folder("elsewhere")
     library.move_lora_file("own", "elsewhere")

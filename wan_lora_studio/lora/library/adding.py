@@ -24,6 +24,7 @@ from wan_lora_studio.lora.storage import (
     save_data_hash,
     save_forms,
 )
+from wan_lora_studio.texts import say
 
 
 def adopt(
@@ -60,13 +61,17 @@ def add_sidecar(changes: Changes, name: str, staged: StagedSidecar) -> dict[str,
             change.carry_out([Move(staged.path, target)], bump_revision)
         except FileExistsError as error:
             raise LoRAError(
-                f"{target.name} is there already.",
-                suggestions=["Keep the one that is there, or remove it first."],
+                say("lora.library.adding.there_already", file=target.name),
+                suggestions=[say("lora.library.adding.keep_or_remove")],
             ) from error
         except OSError as error:
             raise LoRAError(
-                f"{target.name} could not be placed: {error.strerror or error}.",
-                suggestions=["Check that the LoRA folder is writable and its disk not full."],
+                say(
+                    "lora.library.adding.not_placed",
+                    file=target.name,
+                    reason=error.strerror or error,
+                ),
+                suggestions=[say("lora.library.adding.check_folder")],
             ) from error
         change.settle()
         return change.record_at(file.path)
@@ -113,8 +118,12 @@ class Adoption:
             raise self._clash(staged) from error
         except OSError as error:
             raise UploadError(
-                f"{staged.filename} could not be placed: {error.strerror or error}.",
-                suggestions=["Check that the LoRA folder is writable and its disk is not full."],
+                say(
+                    "lora.library.adding.not_placed",
+                    file=staged.filename,
+                    reason=error.strerror or error,
+                ),
+                suggestions=[say("lora.library.adding.check_folder")],
             ) from error
         self.change.settle()
         return path
@@ -147,8 +156,8 @@ class Adoption:
                 same_size = file.stamp.size == staged.size
                 if same_size and self.change.index.hashed(file).sha256 == staged.sha256:
                     raise UploadError(
-                        f"{staged.filename} is in the library already, as {name!r}.",
-                        suggestions=[f"Use {name!r}."],
+                        say("lora.library.adding.duplicate", file=staged.filename, name=repr(name)),
+                        suggestions=[say("lora.library.adding.use_it", name=repr(name))],
                         context={"reason": "duplicate", "existing": name},
                     )
 
@@ -160,7 +169,7 @@ class Adoption:
         beside = {name_key(name.split(".")[0]) for name in self.change.index.names.get("", ())}
         proposed = free_name(staged.stem, TakenNames(self.change.index, more=frozenset(beside)))
         return UploadError(
-            f"There is another LoRA named {staged.stem!r} already.",
-            suggestions=[f"Upload it as {proposed!r}, or rename or delete the other one."],
+            say("lora.library.adding.name_taken", name=repr(staged.stem)),
+            suggestions=[say("lora.library.adding.upload_as", name=repr(proposed))],
             context={"reason": "name", "proposed_name": proposed},
         )

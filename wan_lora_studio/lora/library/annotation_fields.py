@@ -9,9 +9,9 @@ from typing import Any
 from wan_lora_studio.errors import LoRAError
 from wan_lora_studio.lora.description import MAX_TEXT, MAX_WORDS, plain_text, split_words
 from wan_lora_studio.lora.storage import Edits
+from wan_lora_studio.texts import say
 
 MAX_STRENGTH = 100.0
-MAX_NOTE = "at most 4,000 characters"
 
 
 def checked_changes(changes: Mapping[str, Any]) -> Edits:
@@ -24,7 +24,7 @@ def checked_changes(changes: Mapping[str, Any]) -> Edits:
     for field, value in changes.items():
         reader = FIELDS.get(field)
         if reader is None:
-            problems.append(f"{field!r} is not a field that can be edited")
+            problems.append(say("lora.library.edits.unknown_field", field=repr(field)))
         elif value is None:
             found[field] = None
         else:
@@ -34,8 +34,8 @@ def checked_changes(changes: Mapping[str, Any]) -> Edits:
                 problems.append(f"{field}: {error}")
     if problems:
         raise LoRAError(
-            f"This cannot be saved: {'; '.join(problems)}.",
-            suggestions=[f"The fields are {', '.join(FIELDS)}."],
+            say("lora.library.edits.refused", problems="; ".join(problems)),
+            suggestions=[say("lora.library.edits.fields", fields=", ".join(FIELDS))],
             context={"problems": problems},
         )
     return found
@@ -49,9 +49,9 @@ def merged_edits(old: Mapping[str, Any], changes: Mapping[str, Any]) -> Edits:
 
 def _text(value: Any) -> str:
     if not isinstance(value, str):
-        raise TypeError("must be text")
+        raise TypeError(say("lora.library.edits.text"))
     if len(value) > MAX_TEXT:
-        raise ValueError(f"must have {MAX_NOTE}")
+        raise ValueError(say("lora.library.edits.text_length", most=f"{MAX_TEXT:,}"))
     return plain_text(value)
 
 
@@ -59,17 +59,17 @@ def _words(value: Any) -> list[str]:
     if isinstance(value, str):
         return list(split_words(_text(value)))
     if not isinstance(value, list | tuple) or not all(isinstance(word, str) for word in value):
-        raise TypeError("must be a list of words")
+        raise TypeError(say("lora.library.edits.words"))
     words = dict.fromkeys(map(_text, value))
     found = [word for word in words if word]
     if len(found) > MAX_WORDS:
-        raise ValueError(f"must have at most {MAX_WORDS} words")
+        raise ValueError(say("lora.library.edits.word_count", most=MAX_WORDS))
     return found
 
 
 def _flag(value: Any) -> bool:
     if not isinstance(value, bool):
-        raise TypeError("must be true or false")
+        raise TypeError(say("lora.library.edits.flag"))
     return value
 
 
@@ -78,31 +78,37 @@ def _strengths(value: Any) -> dict[str, float]:
     if not isinstance(value, Mapping):
         value = {"high": value, "low": value}
     if set(value) != {"high", "low"}:
-        raise ValueError('must be a number, or {"high": number, "low": number}')
+        raise ValueError(say("lora.library.edits.strengths"))
     return {role: _strength(value[role]) for role in ("high", "low")}
 
 
 def _range(value: Any) -> list[float]:
     """The ends of the strength slider."""
     if not isinstance(value, list | tuple) or len(value) != 2:
-        raise TypeError("must be [lowest, highest]")
+        raise TypeError(say("lora.library.edits.range"))
     low, high = (_strength(end) for end in value)
     if low >= high:
-        raise ValueError("the lowest must be below the highest")
+        raise ValueError(say("lora.library.edits.range_order"))
     return [low, high]
 
 
 def _strength(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError("must be a number")
+        raise TypeError(say("lora.library.edits.number"))
     if not math.isfinite(value) or abs(value) > MAX_STRENGTH:
-        raise ValueError(f"must lie between -{MAX_STRENGTH:g} and {MAX_STRENGTH:g}")
+        raise ValueError(
+            say(
+                "lora.library.edits.number_range",
+                least=f"{-MAX_STRENGTH:g}",
+                most=f"{MAX_STRENGTH:g}",
+            )
+        )
     return float(value)
 
 
 def _role(value: Any) -> str:
     if value not in ("both", "high", "low"):
-        raise ValueError("must be both, high or low")
+        raise ValueError(say("lora.library.edits.role"))
     return str(value)
 
 

@@ -32,6 +32,7 @@ from wan_lora_studio.lora.storage import (
     step_path,
     write_step,
 )
+from wan_lora_studio.texts import say
 
 NO_ROLES: Mapping[str, Role] = MappingProxyType({})
 
@@ -46,7 +47,10 @@ def edit_metadata(changes: Changes, name: str, edits: Mapping[str, Any]) -> dict
 def set_role(changes: Changes, name: str, role: Role | None) -> None:
     """Overrule which expert a single file is for: both, high, low; None: the evidence."""
     if role not in (None, "both", "high", "low"):
-        raise LoRAError(f"{role!r} is not a role.", suggestions=["Use both, high or low."])
+        raise LoRAError(
+            say("lora.library.pairs.not_a_role", role=repr(role)),
+            suggestions=[say("lora.library.pairs.roles")],
+        )
     with changes.change(name) as change:
         Annotation(change).set_role(name, role)
 
@@ -78,8 +82,8 @@ class Annotation:
         entry = self.change.known(name).entry
         if "expert" in changes and entry.is_pair:
             raise LoRAError(
-                f"{name} is a pair: its files are for one expert each.",
-                suggestions=["Split the pair first."],
+                say("lora.library.pairs.one_expert_each", name=name),
+                suggestions=[say("lora.library.pairs.split_first")],
             )
         path = entry.first.path
         old = self.change.catalog.edits([path]).get(path, {})
@@ -99,9 +103,10 @@ class Annotation:
         except OSError as error:
             discard_stages(move.source for move in moves)
             raise LoRAError(
-                f"The edits of {entry.name} could not be saved: {error.strerror or error}."
-                " Nothing was changed.",
-                suggestions=["Check the permissions and the disk of the LoRA folder."],
+                say(
+                    "lora.library.edits.not_saved", name=entry.name, reason=error.strerror or error
+                ),
+                suggestions=[say("lora.library.check_disk")],
             ) from error
         self.change.touch(file.path for file in entry.files.values())
         self.change.again = "expert" in changes
@@ -133,8 +138,8 @@ class Annotation:
         low = self._half(low_name, "low")
         if high.path == low.path:
             raise LoRAError(
-                f"{high_name} cannot be both halves of a pair.",
-                suggestions=["Choose another LoRA for one of the halves."],
+                say("lora.library.pairs.same_file", name=high_name),
+                suggestions=[say("lora.library.pairs.choose_other")],
             )
         self._save_pairing(high.path, low.path, together=True)
         return high.path
@@ -143,7 +148,10 @@ class Annotation:
         """Make two LoRAs of a pair; the paths of their files, high noise first."""
         entry = self.change.known(name).entry
         if not entry.is_pair:
-            raise LoRAError(f"{name} is not a pair.", suggestions=["Choose a pair to split."])
+            raise LoRAError(
+                say("lora.library.pairs.not_a_pair", name=name),
+                suggestions=[say("lora.library.pairs.choose_pair")],
+            )
         high, low = entry.files["high"].path, entry.files["low"].path
         by_twin = {
             file.path: entry.evidence(role).role
@@ -156,18 +164,23 @@ class Annotation:
     def _half(self, name: str, role: Role) -> ScannedFile:
         entry = self.change.known(name).entry
         file = entry.first
-        if entry.is_pair or file.info is None:
-            why = "is a pair already" if entry.is_pair else "cannot be read"
+        if entry.is_pair:
             raise LoRAError(
-                f"{name} {why}, so it cannot become a half.",
-                suggestions=["Split the pair first." if entry.is_pair else "Replace its file."],
+                say("lora.library.pairs.pair_already", name=name),
+                suggestions=[say("lora.library.pairs.split_first")],
+            )
+        if file.info is None:
+            raise LoRAError(
+                say("lora.library.pairs.unreadable", name=name),
+                suggestions=[say("lora.library.pairs.replace_file")],
             )
         evidence = file.evidence
         if evidence.role != role and evidence.source is EvidenceSource.KEYS:
-            raise LoRAError(
-                f"{name} cannot be the {role}-noise half: {evidence.sentence}.",
-                suggestions=["Choose another file for this half."],
-            )
+            if role == "high":
+                said = say("lora.library.pairs.not_high", name=name, evidence=evidence.sentence)
+            else:
+                said = say("lora.library.pairs.not_low", name=name, evidence=evidence.sentence)
+            raise LoRAError(said, suggestions=[say("lora.library.pairs.choose_file")])
         return file
 
     def _save_pairing(

@@ -14,6 +14,7 @@ from wan_lora_studio.lora.index import LibraryIndex, Prepared
 from wan_lora_studio.lora.library.lookup import CurrentLookup
 from wan_lora_studio.lora.library.shared_index import SharedIndex
 from wan_lora_studio.lora.storage import Catalog, Move, Trash
+from wan_lora_studio.texts import say
 
 Then = Callable[[sqlite3.Connection], None]
 
@@ -55,20 +56,19 @@ class Change:
         link = self.index.link_above(prepared.entry)
         if link:
             raise LoRAError(
-                f"{name} lies behind the linked folder {link}, where nothing is changed.",
+                say("lora.library.change.behind_link", name=name, folder=link),
                 suggestions=[
-                    "Change the file by hand, where the link leads to.",
-                    'Add that folder to extra_lora_dirs as {"path": ..., "writable": true}.',
+                    say("lora.library.change.change_target"),
+                    say("lora.library.change.make_link_writable"),
                 ],
                 context={"name": name, "folder": link},
             )
         if self.index.is_read_only(prepared.entry):
             raise LoRAError(
-                f"{name} lies in {prepared.entry.first.folder}, one of extra_lora_dirs, where"
-                " nothing is changed.",
+                say("lora.library.change.read_only", name=name, folder=prepared.entry.first.folder),
                 suggestions=[
-                    "Change the file there by hand, or upload a copy to the library.",
-                    'Give the folder in config.json as {"path": ..., "writable": true}.',
+                    say("lora.library.change.change_or_upload"),
+                    say("lora.library.change.make_writable"),
                 ],
                 context={"name": name, "folder": prepared.entry.first.folder},
             )
@@ -118,8 +118,8 @@ def name_at(index: LibraryIndex, path: str) -> str:
     if name is not None:
         return name
     raise LoRAError(
-        f"{path} was saved, but the library cannot be read at the moment.",
-        suggestions=["Check the disk of the LoRA folder, then refresh the library."],
+        say("lora.library.change.saved_unread", path=path),
+        suggestions=[say("lora.library.change.check_and_refresh")],
         context={"saved": path},
     )
 

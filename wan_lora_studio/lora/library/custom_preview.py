@@ -16,6 +16,7 @@ from wan_lora_studio.lora.library.change import Change
 from wan_lora_studio.lora.library.changes import Changes
 from wan_lora_studio.lora.library.preview_file import SUFFIX, encoded, is_own
 from wan_lora_studio.lora.storage import Move, bump_revision, discard_stages, step_path, write_step
+from wan_lora_studio.texts import say
 
 
 def set_preview(changes: Changes, name: str, source: Path) -> dict[str, Any]:
@@ -71,7 +72,9 @@ class CustomPreview:
                 if is_own(root / path):
                     moves.append(Move(root / path, step_path(root)))
                 else:
-                    moves += trash.moves_for(f"{entry.name} (preview)", [path])[1]
+                    moves += trash.moves_for(
+                        say("lora.library.preview.in_trash", name=entry.name), [path]
+                    )[1]
             return [*moves, Move(write_step(root, data), self._place(entry.first))]
         except BaseException:
             discard_stages(move.source for move in moves)
@@ -95,7 +98,6 @@ def _beside(path: str, name: str) -> str:
 
 def _not_written(name: str, error: OSError) -> LoRAError:
     return LoRAError(
-        f"The picture of {name} could not be changed: {error.strerror or error}."
-        " Nothing was changed.",
-        suggestions=["Check the permissions and the disk of the LoRA folder."],
+        say("lora.library.preview.not_changed", name=name, reason=error.strerror or error),
+        suggestions=[say("lora.library.check_disk")],
     )

@@ -16,6 +16,7 @@ from wan_lora_studio.lora.names import (
     without_suffix,
 )
 from wan_lora_studio.lora.storage import make_folder, missing_folders
+from wan_lora_studio.texts import say
 
 MAX_DEPTH = 8
 
@@ -30,19 +31,23 @@ def checked_folder(folder: str) -> str:
     for part in parts:
         problem = name_problem(part)
         if is_lora_file(part):
-            problem = "is for a LoRA file"
+            problem = say("lora.library.folders.lora_ending")
         if problem:
             plain = (without_suffix(each) for each in re.split(r"[/\\]+", folder))
             better = "/".join(safe_name(each) for each in plain if each)
             raise LoRAError(
-                f"The folder name {part!r} {problem}.",
-                suggestions=[f"Use {better!r}, for example." if better else "Choose another name."],
+                say("lora.library.folders.bad_name", name=repr(part), problem=problem),
+                suggestions=[
+                    say("lora.library.folders.try_name", name=repr(better))
+                    if better
+                    else say("lora.library.choose_other_name")
+                ],
                 context={"folder": folder},
             )
     if len(parts) > MAX_DEPTH:
         raise LoRAError(
-            f"The folder lies more than {MAX_DEPTH} levels deep.",
-            suggestions=["Choose a folder nearer to the top."],
+            say("lora.library.folders.too_deep", most=MAX_DEPTH),
+            suggestions=[say("lora.library.folders.choose_higher")],
         )
     return folder
 
@@ -111,14 +116,17 @@ def make_new_folder(root: Path, folder: str) -> str:
         missing = missing_folders(path, root)
         if not missing:
             raise LoRAError(
-                f"There is a folder {folder!r} already.", suggestions=["Choose another name."]
+                say("lora.library.folders.there_already", folder=repr(folder)),
+                suggestions=[say("lora.library.choose_other_name")],
             )
         for step in missing:
             make_folder(step)
     except OSError as error:
         raise LoRAError(
-            f"The folder {folder!r} cannot be made: {error.strerror or error}.",
-            suggestions=["Choose another name, and check that the LoRA folder is writable."],
+            say(
+                "lora.library.folders.not_made", folder=repr(folder), reason=error.strerror or error
+            ),
+            suggestions=[say("lora.library.folders.choose_or_check")],
         ) from error
     return folder
 
@@ -133,7 +141,7 @@ def _refuse_same_name(root: Path, folder: str) -> None:
             same = name_key(entry.name) == name_key(part)
             if same and (entry.name != part or not entry.is_dir()):
                 raise LoRAError(
-                    f"{entry.name!r} is there already.",
-                    suggestions=[f"Use {entry.name!r} as it is, or choose another name."],
+                    say("lora.library.folders.name_taken", name=repr(entry.name)),
+                    suggestions=[say("lora.library.folders.use_or_rename", name=repr(entry.name))],
                 )
         here /= part

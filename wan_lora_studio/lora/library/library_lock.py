@@ -11,6 +11,7 @@ from filelock import FileLock, Timeout
 
 from wan_lora_studio.errors import LoRAError
 from wan_lora_studio.lora.storage import folder_gone
+from wan_lora_studio.texts import say
 
 NAME = ".lock"
 WAIT_SECONDS = 20.0
@@ -29,7 +30,7 @@ class LibraryLock:
         try:
             lock.acquire()
         except Timeout as error:
-            raise BlockingIOError(errno.EAGAIN, "the library is being changed") from error
+            raise BlockingIOError(errno.EAGAIN, say("lora.library.being_changed")) from error
         try:
             yield
         finally:
@@ -45,8 +46,8 @@ class LibraryLock:
             lock.acquire()
         except (Timeout, OSError) as error:
             raise LoRAError(
-                "The library is being changed by another program, or cannot be written.",
-                suggestions=["Try again in a moment; check the folder's permissions."],
+                say("lora.library.locked"),
+                suggestions=[say("lora.library.try_again")],
             ) from error
         try:
             yield

@@ -17,6 +17,7 @@ from wan_lora_studio.lora.library.folders import folder_on_disk
 from wan_lora_studio.lora.names import is_lora_file, name_key
 from wan_lora_studio.lora.roles import Role
 from wan_lora_studio.lora.storage import missing_folders, moves_of, save_pairing
+from wan_lora_studio.texts import say
 
 
 def move_lora(changes: Changes, name: str, folder: str) -> dict[str, Any]:
@@ -59,8 +60,8 @@ class Relocation:
             raise self._clash(entry, folder, str(error.filename2 or error.filename)) from error
         except OSError as error:
             raise LoRAError(
-                f"{entry.name} could not be moved: {error.strerror or error}. Nothing was changed.",
-                suggestions=["Check the permissions of the LoRA folder and try again."],
+                say("lora.library.moving.failed", name=entry.name, reason=error.strerror or error),
+                suggestions=[say("lora.library.moving.check_permissions")],
             ) from error
         return paths
 
@@ -83,13 +84,13 @@ class Relocation:
             there = not missing_folders(path, self.change.root)
         except OSError as error:
             raise LoRAError(
-                f"{folder!r} is a symbolic link, which may lead out of the library.",
-                suggestions=["Choose a folder of the library itself."],
+                say("lora.library.moving.link", folder=repr(folder)),
+                suggestions=[say("lora.library.moving.choose_inside")],
             ) from error
         if not there:
             raise LoRAError(
-                f"There is no folder {folder!r} in the library.",
-                suggestions=["Create the folder first."],
+                say("lora.library.moving.no_folder", folder=repr(folder)),
+                suggestions=[say("lora.library.moving.create_first")],
                 context={"folder": folder},
             )
 
@@ -104,15 +105,19 @@ class Relocation:
         brings = CONFIG_NAME in targets and any(map(is_lora_file, there))
         if paths and (brings or CONFIG_NAME in there):
             raise LoRAError(
-                f"{entry.name} cannot share a folder: {CONFIG_NAME} is for one LoRA alone.",
-                suggestions=["Create a new folder for it."],
+                say("lora.library.moving.no_sharing", name=entry.name, file=CONFIG_NAME),
+                suggestions=[say("lora.library.moving.create_new")],
             )
 
     def _clash(self, entry: Entry, folder: str, taken: str) -> LoRAError:
+        name, file = entry.name, repr(Path(taken).name)
+        if folder:
+            said = say("lora.library.moving.taken", name=name, folder=repr(folder), file=file)
+        else:
+            said = say("lora.library.moving.taken_on_top", name=name, file=file)
         return LoRAError(
-            f"{entry.name} cannot move to {folder or 'the top folder'!r}: {Path(taken).name!r} is"
-            " there already.",
-            suggestions=["Rename one of the two first, or choose another folder."],
+            said,
+            suggestions=[say("lora.library.moving.rename_or_choose")],
             context={"name": entry.name, "folder": folder},
         )
 

@@ -22,6 +22,7 @@ from wan_lora_studio.lora.names import (
 )
 from wan_lora_studio.lora.roles import Role
 from wan_lora_studio.lora.storage import moves_of
+from wan_lora_studio.texts import say
 
 
 def rename_lora(changes: Changes, old_name: str, new_name: str) -> None:
@@ -52,30 +53,29 @@ class Renaming:
             self.change.carry_out(moves, lambda db: self.change.catalog.moved(db, loras, roles))
         except FileExistsError as error:
             raise LoRAError(
-                f"{entry.name} cannot become {new_name!r}: a file of that name is there.",
-                suggestions=["Choose another name."],
+                say("lora.library.renaming.taken_file", name=entry.name, new_name=repr(new_name)),
+                suggestions=[say("lora.library.choose_other_name")],
                 context={"name": entry.name, "new_name": new_name},
             ) from error
         except OSError as error:
             raise LoRAError(
-                f"{entry.name} could not be renamed: {error.strerror or error}."
-                " Nothing was changed.",
+                say("lora.library.renaming.failed", name=entry.name, reason=error.strerror or error)
             ) from error
 
     def _refuse_bad_name(self, entry: Entry, new_name: str) -> None:
         problem = name_problem(new_name)
         if problem:
             raise LoRAError(
-                f"The name {new_name!r} {problem}.",
-                suggestions=[f"Use {safe_name(new_name)!r}, for example."],
+                say("lora.library.renaming.bad_name", name=repr(new_name), problem=problem),
+                suggestions=[say("lora.library.renaming.try_name", name=repr(safe_name(new_name)))],
                 context={"proposed_name": safe_name(new_name)},
             )
         taken = TakenNames(self.change.index, entry)
         if name_key(new_name) in taken:
             proposed = free_name(new_name, taken)
             raise LoRAError(
-                f"There is another LoRA named {new_name!r} already.",
-                suggestions=[f"{proposed!r} is free."],
+                say("lora.library.renaming.taken", name=repr(new_name)),
+                suggestions=[say("lora.library.renaming.free", name=repr(proposed))],
                 context={"proposed_name": proposed},
             )
 
@@ -86,9 +86,8 @@ class Renaming:
             new_stem = renamed_stem(stem, new_name, pair=entry.is_pair)
             if new_stem is None or name_problem(new_stem):
                 raise LoRAError(
-                    f"{new_name!r} cannot name a pair: with the words for high and low noise"
-                    " added, it would not be read as that name again.",
-                    suggestions=["Choose a shorter name without “high” and “low”."],
+                    say("lora.library.renaming.not_for_pair", name=repr(new_name)),
+                    suggestions=[say("lora.library.renaming.choose_shorter")],
                 )
             plan |= dict(zip(stem.paths(), stem.paths(new_stem), strict=True))
         return plan

@@ -30,6 +30,7 @@ from wan_lora_studio.lora.library.turn import Turn
 from wan_lora_studio.lora.library.use_reports import UseReports
 from wan_lora_studio.lora.storage import Catalog, Journal, bump_revision
 from wan_lora_studio.settings import Settings
+from wan_lora_studio.texts import say
 
 THUMBNAIL_SECONDS = 0.3
 LARGE = 1000  # files; a look at more of them is not waited for by a page
@@ -49,8 +50,8 @@ class SharedIndex:
             self.root.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise LoRAError(
-                f"The LoRA folder cannot be created: {error.strerror or error}.",
-                suggestions=["Set loras_dir in config.json to a folder that can be written."],
+                say("lora.library.not_created", reason=error.strerror or error),
+                suggestions=[say("lora.library.set_loras_dir")],
             ) from error
         self.catalog = Catalog(self.root)
         self.index = LibraryIndex(settings, self.catalog, clock)
@@ -155,8 +156,8 @@ class SharedIndex:
         names = list(self.index.entries)
         close = close_names(name, names)
         raise LoRANotFoundError(
-            f"There is no LoRA named {name!r} in the library.",
-            suggestions=[f"Did you mean {other!r}?" for other in close],
+            say("lora.library.unknown", name=repr(name)),
+            suggestions=[say("lora.library.did_you_mean", name=repr(other)) for other in close],
             context={"name": name, "close": close},
         )
 
