@@ -18,10 +18,11 @@ from wan_lora_studio.lora.storage import ReceivedFile
 from wan_lora_studio.lora.uploads.batch import Together, refusal
 from wan_lora_studio.lora.uploads.zip_files import ZipArchive
 from wan_lora_studio.settings import Settings
+from wan_lora_studio.texts import say
 from wan_lora_studio.units import MB
 
 STAGE = ".part"
-SEND_LESS = "Upload its LoRAs a few at a time, or raise max_upload_mb."
+SEND_LESS = say("lora.uploads.few_at_a_time")
 UNPACKED = 4  # times the largest upload: what all files together may have
 
 
@@ -36,11 +37,9 @@ def take_in_archive(
     try:
         if not any(map(is_lora_file, archive.entries)):
             raise UploadError(
-                f"{filename} holds no LoRA that can be read.",
+                say("lora.uploads.no_lora", file=filename),
                 cause=" ".join(error.message for error in list(archive.refused.values())[:5]),
-                suggestions=[
-                    "LoRAs are .safetensors or .sft files; archives in it are not opened."
-                ],
+                suggestions=[say("lora.uploads.lora_files")],
             )
         called = PurePosixPath(filename.replace("\\", "/")).stem
         together = Together(settings, library, archive.entries, within=folder, called=called)
@@ -61,7 +60,7 @@ def as_record(
     stored = [item for item in loras if item["status"] == "stored"]
     if not stored:
         raise UploadError(
-            f"No LoRA of {filename} was stored: {loras[0]['error']['message']}",
+            say("lora.uploads.none_stored", file=filename, problem=loras[0]["error"]["message"]),
             suggestions=loras[0]["error"]["suggestions"],
             context={"uploads": list(outcomes)},
         )
@@ -91,7 +90,7 @@ class IncomingArchive:
         return []
 
     def take_along(self, filename: str, source: IO[bytes]) -> None:
-        raise UploadError(f"{filename} cannot go along with an archive; put it into it.")
+        raise UploadError(say("lora.uploads.beside_archive", file=filename))
 
     def write(self, chunk: bytes) -> None:
         """Append a chunk. Raises UploadError at a limit; the stage is then gone."""

@@ -18,6 +18,7 @@ from wan_lora_studio.lora.storage import StagedSidecar, checked_stem, not_a_lora
 from wan_lora_studio.lora.uploads.grouping import Bundle, bundles_of, is_nameless
 from wan_lora_studio.lora.uploads.zip_files import Entry
 from wan_lora_studio.settings import Settings
+from wan_lora_studio.texts import say
 
 MAX_FILES = 10_000
 Data = bytes | BinaryIO | str | Path | Entry
@@ -92,14 +93,16 @@ class Together:
         outcome = refusal(bundle.lora, error)
         self.outcomes[bundle.lora] = outcome
         for name in bundle.sidecars:
-            why = UploadError(f"{name} was left out, because its LoRA was not stored.")
+            why = UploadError(say("lora.uploads.without_lora", file=name))
             self.outcomes[name] = {**refusal(name, why), "status": outcome["status"]}
 
 
 def refusal(name: str, error: StudioError | OSError) -> dict[str, Any]:
     """The outcome of a file that was not taken."""
     if not isinstance(error, StudioError):
-        error = UploadError(f"{name} could not be read: {error.strerror or error}.")
+        error = UploadError(
+            say("lora.uploads.unreadable", file=name, reason=error.strerror or error)
+        )
     duplicate = error.context.get("reason") == "duplicate"
     return {
         "filename": name,
@@ -113,11 +116,8 @@ def _belongs_nowhere(name: str) -> UploadError:
     if is_pickle(name):
         return not_a_lora(name)
     return UploadError(
-        f"{name} is no LoRA file, and belongs to none that was uploaded with it.",
-        suggestions=[
-            "Upload .safetensors or .sft files, with their previews and descriptions of the same"
-            " name."
-        ],
+        say("lora.uploads.belongs_nowhere", file=name),
+        suggestions=[say("lora.uploads.kinds")],
     )
 
 
@@ -158,7 +158,7 @@ def files_below(folder: Path) -> dict[str, Data]:
                 found[f"{folder.name}/{path.relative_to(folder).as_posix()}"] = path
         if len(found) > MAX_FILES:
             raise UploadError(
-                f"{folder.name} holds more than {MAX_FILES} files.",
-                suggestions=["Choose a folder that holds LoRAs only."],
+                say("lora.uploads.too_many_files", folder=folder.name, most=MAX_FILES),
+                suggestions=[say("lora.uploads.only_loras")],
             )
     return found

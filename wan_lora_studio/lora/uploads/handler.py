@@ -31,6 +31,7 @@ from wan_lora_studio.lora.uploads.batch import (
 from wan_lora_studio.lora.uploads.upload import Incoming, sidecar_ending
 from wan_lora_studio.lora.uploads.zip_files import is_zip
 from wan_lora_studio.settings import Settings
+from wan_lora_studio.texts import say
 
 
 @either_name
@@ -49,7 +50,12 @@ class LoRAUploadHandler:
             info = validated(path, path.name)
         except StudioError as error:
             return False, error.message
-        return True, f"{info.dialect} ({', '.join(info.algebras)}), {info.modules} layers"
+        return True, say(
+            "lora.uploads.found",
+            dialect=info.dialect,
+            algebras=", ".join(info.algebras),
+            count=info.modules,
+        )
 
     def open_stage(
         self, filename: str, expected_size: int | None = None, folder: str | None = None

@@ -12,6 +12,7 @@ from wan_lora_studio.lora.library import LoRALibrary
 from wan_lora_studio.lora.storage import StagedFile, StagedSidecar
 from wan_lora_studio.lora.uploads.grouping import folder_for
 from wan_lora_studio.settings import Settings
+from wan_lora_studio.texts import say
 
 MAX_SIDECARS = 32
 
@@ -54,7 +55,7 @@ class Incoming:
         end. One that is refused stays out, and stops nothing."""
         try:
             if len(self._outcomes) >= MAX_SIDECARS:
-                raise UploadError(f"More than {MAX_SIDECARS} files cannot go along with a LoRA.")
+                raise UploadError(say("lora.uploads.too_many_beside", most=MAX_SIDECARS))
             staged = StagedSidecar(self._settings, filename, sidecar_ending(filename), source)
         except StudioError as error:
             self._note(filename, error)
@@ -100,7 +101,7 @@ def sidecar_ending(filename: str) -> str:
     ending = CONFIG_NAME if name == CONFIG_NAME else ending_of(name)
     if ending is None:
         raise UploadError(
-            f"{filename!r} is neither a preview nor a description of a LoRA.",
-            suggestions=["Pictures, MP4, WebM, JSON and text files are taken."],
+            say("lora.uploads.not_beside", file=repr(filename)),
+            suggestions=[say("lora.uploads.beside_kinds")],
         )
     return ending

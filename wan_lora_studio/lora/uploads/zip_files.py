@@ -20,6 +20,7 @@ from typing import IO, BinaryIO, cast
 from wan_lora_studio.errors import UploadError
 from wan_lora_studio.lora.files import decoded
 from wan_lora_studio.lora.names import name_key
+from wan_lora_studio.texts import say
 from wan_lora_studio.units import MB
 
 MAX_ENTRIES = 10_000
@@ -74,8 +75,8 @@ class _Counted:
             raise _damaged(name)
         if self._read > FREE_OF_RATIO and self._read > MAX_RATIO * max(info.compress_size, 1):
             raise UploadError(
-                f"{name} is packed more than {MAX_RATIO} times smaller than it is, as no LoRA is.",
-                suggestions=["Leave the file out of the archive."],
+                say("lora.uploads.zip.entry.ratio", file=name, most=MAX_RATIO),
+                suggestions=[say("lora.uploads.zip.entry.leave_out")],
             )
         self._entry.archive.count(len(data))
         return data
@@ -97,19 +98,23 @@ class ZipArchive:
         """Raises UploadError for what is no zip file, has too many entries, or too large ones."""
         size = file.seek(0, os.SEEK_END)
         if _directory_bytes(file, size) > MAX_DIRECTORY:
-            raise _refused_archive(filename, "has too many entries")
+            raise _refused_archive(say("lora.uploads.zip.too_many_entries", file=filename))
         file.seek(0)
         try:
             opened = zipfile.ZipFile(file)
         except (*DAMAGED, OSError) as error:
-            raise _refused_archive(filename, "is no zip file, or is damaged") from error
+            raise _refused_archive(say("lora.uploads.zip.not_a_zip", file=filename)) from error
         infos = [info for info in opened.infolist() if not _is_passed_over(_path_of(info))]
         if len(infos) > MAX_ENTRIES:
-            raise _refused_archive(filename, f"has more than {MAX_ENTRIES} files")
+            raise _refused_archive(
+                say("lora.uploads.zip.too_many_files", file=filename, most=MAX_ENTRIES)
+            )
         if sum(info.file_size for info in infos) > limit:
-            raise _refused_archive(filename, f"unpacks to more than {limit // MB} MB")
+            raise _refused_archive(
+                say("lora.uploads.zip.too_large", file=filename, most=limit // MB)
+            )
         if _overlap(infos):
-            raise _refused_archive(filename, "has overlapping entries")
+            raise _refused_archive(say("lora.uploads.zip.overlap", file=filename))
         archive = cls(opened, limit)
         archive._sort(infos)
         return archive
@@ -120,14 +125,14 @@ class ZipArchive:
             name = _path_of(info)
             problem = _problem(info, name)
             if problem is None and name_key(name) in taken:
-                problem = "is in the archive twice, as names are compared without case"
+                problem = say("lora.uploads.zip.entry.twice", file=name)
             taken.add(name_key(name))
             if problem is None:
                 self.entries[name] = Entry(self, info, name)
             else:
                 shown = _free(name, {*self.entries, *self.refused})
                 self.refused[shown] = UploadError(
-                    f"{name} {problem}.", suggestions=["Pack the archive again without it."]
+                    problem, suggestions=[say("lora.uploads.zip.entry.pack_without")]
                 )
 
     def count(self, size: int) -> None:
@@ -135,7 +140,7 @@ class ZipArchive:
         self._read += size
         # A sidecar that is refused may have been read in part, so some may be read twice.
         if self._read > 2 * self.limit:
-            raise UploadError("The archive unpacks to more than it says.")
+            raise UploadError(say("lora.uploads.zip.grows"))
 
     def close(self) -> None:
         self.zip.close()
@@ -163,18 +168,30 @@ def _is_passed_over(name: str) -> bool:
 
 
 def _problem(info: zipfile.ZipInfo, name: str) -> str | None:
-    """Why an entry is not read, as the end of a sentence."""
+    """Why an entry is not read."""
     parts = name.split("/")
     kind = stat.S_IFMT(info.external_attr >> 16)
     checks = (
-        (any(not char.isprintable() for char in name), "has invisible characters in its name"),
-        (name.startswith("/") or ":" in parts[0], "has an absolute path"),
-        (".." in parts, "has a path that leads out of the archive"),
-        (kind == stat.S_IFLNK, "is a link"),
-        (kind not in (0, stat.S_IFREG, stat.S_IFLNK), "is no file"),
-        (bool(info.flag_bits & ENCRYPTED), "is encrypted"),
-        (PurePosixPath(name).suffix.casefold() in ARCHIVES, "is an archive in an archive"),
-        (info.compress_type not in READABLE, "uses a compression that is not supported here"),
+        (
+            any(not char.isprintable() for char in name),
+            say("lora.uploads.zip.entry.invisible", file=name),
+        ),
+        (
+            name.startswith("/") or ":" in parts[0],
+            say("lora.uploads.zip.entry.absolute", file=name),
+        ),
+        (".." in parts, say("lora.uploads.zip.entry.outside", file=name)),
+        (kind == stat.S_IFLNK, say("lora.uploads.zip.entry.link", file=name)),
+        (
+            kind not in (0, stat.S_IFREG, stat.S_IFLNK),
+            say("lora.uploads.zip.entry.not_regular", file=name),
+        ),
+        (bool(info.flag_bits & ENCRYPTED), say("lora.uploads.zip.entry.encrypted", file=name)),
+        (
+            PurePosixPath(name).suffix.casefold() in ARCHIVES,
+            say("lora.uploads.zip.entry.archive", file=name),
+        ),
+        (info.compress_type not in READABLE, say("lora.uploads.zip.entry.compression", file=name)),
     )
     return next((problem for wrong, problem in checks if wrong), None)
 
@@ -208,19 +225,19 @@ def _directory_bytes(file: BinaryIO, size: int) -> int:
 
 def _free(name: str, taken: set[str]) -> str:
     while name in taken:
-        name += " (again)"
+        name = say("lora.uploads.zip.entry.again", file=name)
     return name
 
 
 def _damaged(name: str) -> UploadError:
     return UploadError(
-        f"{name} is damaged in the archive.",
-        suggestions=["Pack the archive again, and try to unpack it first."],
+        say("lora.uploads.zip.entry.damaged", file=name),
+        suggestions=[say("lora.uploads.zip.entry.try_unpacking")],
     )
 
 
-def _refused_archive(filename: str, problem: str) -> UploadError:
+def _refused_archive(problem: str) -> UploadError:
     return UploadError(
-        f"{filename} {problem}.",
-        suggestions=["Unpack it and upload the files, or the folder."],
+        problem,
+        suggestions=[say("lora.uploads.zip.unpack_it")],
     )
