@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from wan_lora_studio.errors import LoRANotFoundError
 from wan_lora_studio.lora.selection import LoRASelection, accelerator_of
 from wan_lora_studio.session.stack import RunSettings
+from wan_lora_studio.texts import say
 from wan_lora_studio.wan.lora_manager import LoRAManager
 from wan_lora_studio.wan.steps import StepSplit
 from wan_lora_studio.wan.steps import split_steps as split
@@ -76,7 +77,7 @@ class SelectionCheck:
                 found.append(
                     Warning(
                         "zero",
-                        f"{_title(name, records)} has strength 0 and changes nothing.",
+                        say("session.warnings.zero", title=_title(name, records)),
                         (name,),
                     )
                 )
@@ -87,26 +88,31 @@ class SelectionCheck:
             return
         record, title = records.get(name), _title(name, records)
         if record is None:
-            text = f"{name} is not in the library; take it out, switch it off or upload it."
+            text = say("session.warnings.missing", name=name)
             yield Warning("missing", text, (name,))
             return
         if record["status"] != "ok":
-            kind = "missing" if record["status"] == "missing" else "broken"
-            detail = record["status_detail"] or f"the file is {record['status']}."
+            kind, plain = "broken", say("session.warnings.file_unusable")
+            if record["status"] == "missing":
+                kind, plain = "missing", say("session.warnings.file_missing")
+            detail = record["status_detail"] or plain
             yield Warning(kind, f"{title}: {detail}", (name,))
             return
         fit = self.loras.explain_compatibility(name, self.model_type)
         if fit.verdict != "fits":
-            reasons = fit.misfit or " ".join(fit.reasons) or "it is not known whether it fits."
+            unknown = say("session.warnings.unknown_fit")
+            reasons = fit.misfit or " ".join(fit.reasons) or unknown
             kind = "unfit" if fit.verdict == "no" else "partly"
             yield Warning(kind, f"{title}: {reasons}", (name,))
         if record["doubt"] and self._two_experts:
-            text = f"{title} may be for one expert only, but goes to both until you say which"
-            yield Warning("unsure", f"{text}: {record['doubt']}.", (name,))
+            text = say("session.warnings.unsure", title=title, doubt=record["doubt"])
+            yield Warning("unsure", text, (name,))
         if record["missing_half"] and self._two_experts:
-            half = record["missing_half"]
-            text = f"{title} is half a pair: the {half}-noise half is not in the library, so it"
-            yield Warning("half", f"{text} changes nothing in the {half}-noise steps.", (name,))
+            if record["missing_half"] == "high":
+                text = say("session.warnings.no_high_half", title=title)
+            else:
+                text = say("session.warnings.no_low_half", title=title)
+            yield Warning("half", text, (name,))
 
     def _runs(self, name: str, record: Mapping[str, Any]) -> bool:
         """Whether it can run on the model; else nothing more about it matters."""
@@ -127,7 +133,7 @@ class SelectionCheck:
         )
         if len(names) > 1:
             titles = ", ".join(_title(name, records) for name in names)
-            text = f"{len(names)} accelerators are on ({titles}); use one at a time."
+            text = say("session.warnings.accelerators", count=len(names), titles=titles)
             yield Warning("accelerators", text, names)
         entry = self.entry
         if not names or entry is None:
@@ -137,10 +143,8 @@ class SelectionCheck:
         wrong = [value for value in ((high, low) if self._two_experts else (high,)) if value != 1.0]
         if wrong:
             title = _title(names[0], records)
-            text = f"{title} is made for guidance 1, but guidance is {wrong[0]:g}; the picture"
-            yield Warning(
-                "guidance", f"{text} can burn out, and each step takes twice as long.", names
-            )
+            text = say("session.warnings.guidance", title=title, guidance=f"{wrong[0]:g}")
+            yield Warning("guidance", text, names)
 
     def _without_steps(self, records: Mapping[str, dict[str, Any]]) -> Iterator[Warning]:
         shares = self.split
@@ -149,13 +153,8 @@ class SelectionCheck:
         for expert in EXPERTS:
             names = tuple(self._only_for(expert, records)) if shares.of(expert) == 0 else ()
             if shares.of(expert) == 0 and self.selection.items:
-                steps = shares.high + shares.low
-                text = (
-                    f"The {expert}-noise expert gets none of the {steps} steps at this flow shift"
-                )
-                titles = ", ".join(_title(name, records) for name in names)
-                which = f", so {titles} changes nothing" if names else ""
-                yield Warning("no-step", f"{text}{which}.", names)
+                titles = [_title(name, records) for name in names]
+                yield Warning("no-step", _no_step(expert, shares.high + shares.low, titles), names)
 
     def _only_for(self, expert: str, records: Mapping[str, dict[str, Any]]) -> Iterator[str]:
         """The selected LoRAs that work on this expert alone."""
@@ -164,6 +163,18 @@ class SelectionCheck:
             own_file = records.get(name, {}).get("expert") == expert
             if own_file or not any(value for _, value in other.points):
                 yield name
+
+
+def _no_step(expert: str, steps: int, titles: Sequence[str]) -> str:
+    """That an expert has no step, and whose work is in vain for it."""
+    count, named = len(titles), ", ".join(titles)
+    if expert == "high":
+        if not titles:
+            return say("session.warnings.no_high_step", steps=steps)
+        return say("session.warnings.no_high_step_for", steps=steps, titles=named, count=count)
+    if not titles:
+        return say("session.warnings.no_low_step", steps=steps)
+    return say("session.warnings.no_low_step_for", steps=steps, titles=named, count=count)
 
 
 def _title(name: str, records: Mapping[str, dict[str, Any]]) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from wan_lora_studio.errors import GenerationError
 from wan_lora_studio.lora.selection import LoRASelection
+from wan_lora_studio.texts import say
 
 MOST_WORDS = 50
 MOST_NUMBER = 1e12
@@ -109,7 +110,7 @@ def checked_strength(name: str, value: Any) -> Any:
 
 def _words(value: Any) -> tuple[str, ...]:
     if not isinstance(value, list | tuple) or not all(isinstance(word, str) for word in value):
-        raise GenerationError("Trigger words must be a list of texts.")
+        raise GenerationError(say("session.trigger_words"))
     return tuple(dict.fromkeys(value))[:MOST_WORDS]
 
 
