@@ -126,7 +126,7 @@ def test_lora_nodes_of_several_packages(node: dict[str, Any], expected: dict[str
     assert (facts.task["seed"], facts.task["steps"], facts.task["guidance_scale"]) == (99, 25, 7.5)
     assert (facts.task["width"], facts.task["height"]) == (1024, 768)
     assert "model_type" not in facts.task
-    assert facts.notes == ("It was made with sd_xl_base_1.0; the model is left as it is.",)
+    assert facts.notes == ("It was made with sd_xl_base_1.0. The model chosen here stays.",)
 
 
 def test_a_graph_as_it_is_drawn() -> None:
@@ -186,7 +186,7 @@ def test_what_cannot_be_taken_over_is_noted() -> None:
     assert "seed" not in facts.task
     assert "18446744073709551615, is too large" in facts.notes[0]
     groups = {**drawn(), "definitions": {"subgraphs": [{"id": "x"}]}}
-    assert "subgraphs" in read(json.dumps(groups)).notes[-1]
+    assert "Subgraphs" in read(json.dumps(groups)).notes[-1]
 
 
 def test_the_text_counts_where_the_graph_says_nothing() -> None:

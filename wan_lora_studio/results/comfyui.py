@@ -32,6 +32,7 @@ from wan_lora_studio.results.facts import (
     known_fields,
     known_model,
 )
+from wan_lora_studio.texts import say
 from wan_lora_studio.untrusted_json import UntrustedJSONError, read_json
 
 SAMPLED = frozenset({"positive", "text_embeds", "guider", "conditioning"})
@@ -61,11 +62,11 @@ def facts_of_comfyui(metadata: Mapping[str, Any]) -> VideoFacts:
     notes: list[str] = []
     samplers = _samplers(graph)
     if not samplers:
-        notes.append("No sampler was found in the workflow; only its LoRAs are read.")
+        notes.append(say("results.reading.no_sampler"))
     stages = [stage for node in samplers for stage in _stages(graph, node)]
     task = _task(graph, stages, notes) if stages else {}
     if is_drawn_with_groups(metadata):
-        notes.append("Groups of nodes made into one (subgraphs) are not followed.")
+        notes.append(say("results.reading.subgraphs"))
     loras = _loras(stages) if stages else _all_loras(graph)
     return VideoFacts("comfyui", known_fields(task), loras, metadata, notes=tuple(notes))
 
@@ -238,7 +239,7 @@ def _task(graph: Graph, stages: Sequence[Stage], notes: list[str]) -> dict[str, 
     ]
     seed = _whole(_found(graph, first, ("noise_seed", "seed"), _is_noise))
     if seed is not None and not is_whole(seed):
-        notes.append(f"Its seed, {seed}, is too large for this app; a random one is taken.")
+        notes.append(say("results.reading.large_seed", seed=seed))
     task: dict[str, Any] = {
         "prompt": _prompt(graph, first, "positive"),
         "negative_prompt": _prompt(graph, first, "negative"),
@@ -257,8 +258,10 @@ def _task(graph: Graph, stages: Sequence[Stage], notes: list[str]) -> dict[str, 
         task["model_type"] = model
     else:
         names = dict.fromkeys(file_stem(stage.model) for stage in stages if stage.model)
-        with_what = f"with {' and '.join(names)}" if names else "with a model that it doesn't name"
-        notes.append(f"It was made {with_what}; the model is left as it is.")
+        if names:
+            notes.append(say("results.reading.other_model", model=", ".join(names)))
+        else:
+            notes.append(say("results.reading.unnamed_model"))
     return {name: value for name, value in task.items() if value is not None}
 
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from wan_lora_studio.sqlite_file import Schema
+from wan_lora_studio.texts import say
 
 # What a favourite is kept under, also while its video cannot be seen: the task, which stays where
 # a video is moved or copied; else the file.
@@ -13,8 +14,8 @@ FAVOURITE_KEY = (
     "CASE task_id WHEN '' THEN 'file:' || size || ':' || path ELSE 'task:' || task_id END"
 )
 RESULTS = Schema(
-    called="The index of the results",
-    if_damaged="it is made again from the videos",
+    called=say("results.index"),
+    if_damaged=say("results.index_damaged"),
     steps=(
         """
 CREATE TABLE IF NOT EXISTS results (

@@ -9,11 +9,9 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeGuard
 
 from wan_lora_studio.errors import GenerationError
+from wan_lora_studio.texts import say
 
-CHOOSE = (
-    "Choose a video of this app, of WanGP or of ComfyUI, the JSON beside it, or a picture of"
-    " ComfyUI or A1111."
-)
+CHOOSE = say("results.reading.choose")
 HASH = re.compile(r"[0-9a-f]{64}")
 MAX_LORAS = 200
 MAX_TEXT = 100_000
@@ -27,10 +25,10 @@ NUMBERS = ("guidance_scale", "guidance_scale_2", "flow_shift")
 
 Source = Literal["studio", "wangp", "comfyui", "a1111"]
 WHAT: Mapping[Source, str] = {
-    "studio": "Settings of this app",
-    "wangp": "WanGP settings",
-    "comfyui": "A ComfyUI workflow",
-    "a1111": "A1111 settings",
+    "studio": say("results.reading.studio"),
+    "wangp": say("results.reading.wangp"),
+    "comfyui": say("results.reading.comfyui"),
+    "a1111": say("results.reading.a1111"),
 }
 # How the files of Wan2.2's models are called, whoever packed them.
 _WAN_2_2 = re.compile(r"wan[-_. ]?(?:video)?[-_. ]?2[-_. ]?2", re.IGNORECASE)
@@ -183,7 +181,7 @@ def is_number(value: Any) -> TypeGuard[float]:
 
 def no_settings(reason: str) -> GenerationError:
     return GenerationError(
-        f"The file holds no generation settings: {reason}.",
+        say("results.reading.no_settings", reason=reason),
         suggestions=[CHOOSE],
         context={"reason": reason},
     )

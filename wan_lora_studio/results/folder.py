@@ -16,6 +16,7 @@ from wan_lora_studio.filesystem import READ_NO_LINK
 from wan_lora_studio.lora.names import is_utf8
 from wan_lora_studio.results.facts import VideoFacts
 from wan_lora_studio.results.reading import read_facts
+from wan_lora_studio.texts import say
 
 SUFFIX = ".mp4"
 BESIDE = (".json", ".jpg")
@@ -99,7 +100,7 @@ def open_regular(path: Path) -> BinaryIO:
     descriptor = os.open(path, READ_NO_LINK)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        raise OSError(f"{path} is no regular file")
+        raise OSError(say("results.not_regular", path=path))
     return os.fdopen(descriptor, "rb")
 
 
@@ -111,8 +112,8 @@ def facts_in(path: Path) -> VideoFacts:
                 return read_facts(file)
         except OSError as error:
             raise GenerationError(
-                f"{path.name} cannot be read: {error.strerror or error}.",
-                suggestions=["Check that the file is still there, then reload the page."],
+                say("results.unreadable", file=path.name, reason=error.strerror or error),
+                suggestions=[say("results.check_and_reload")],
                 context={"status": 404},
             ) from error
 

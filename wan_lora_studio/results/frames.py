@@ -14,6 +14,7 @@ from pathlib import Path
 
 from wan_lora_studio.errors import GenerationError
 from wan_lora_studio.filesystem import replace
+from wan_lora_studio.texts import say
 
 DECODER = Path(__file__).with_name("frame_decoder.py")
 SECONDS = 60
@@ -51,8 +52,8 @@ class VideoPictures:
                 done = subprocess.run(command, capture_output=True, timeout=SECONDS, check=True)
         except (subprocess.SubprocessError, OSError) as error:
             raise GenerationError(
-                f"{video.name} cannot be decoded.",
-                suggestions=["Open the file in a video player to see whether it is whole."],
+                say("results.not_decoded", file=video.name),
+                suggestions=[say("results.try_a_player")],
                 context={"cause": str(error)},
             ) from error
         return done.stdout

@@ -22,6 +22,7 @@ from wan_lora_studio.results.facts import (
     known_fields,
     known_model,
 )
+from wan_lora_studio.texts import say
 
 NEGATIVE = "Negative prompt:"
 _PAIR = re.compile(r"\s*(\w[\w \-/]{0,60}):\s*(\"(?:\\.|[^\\\"])*\"|[^,]*)(?:,|$)")
@@ -98,6 +99,8 @@ def _size(text: str) -> dict[str, int]:
 def _model(theirs: str, notes: list[str]) -> dict[str, str]:
     ours = known_model(theirs)
     if ours is None:
-        name = theirs[:MAX_NAME] or "a model that it doesn't name"
-        notes.append(f"It was made with {name}; the model is left as it is.")
+        if theirs:
+            notes.append(say("results.reading.other_model", model=theirs[:MAX_NAME]))
+        else:
+            notes.append(say("results.reading.unnamed_model"))
     return {"model_type": ours} if ours else {}

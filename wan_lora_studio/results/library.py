@@ -23,6 +23,7 @@ from wan_lora_studio.results.trash import Moves
 from wan_lora_studio.results.trash_listing import Discards
 from wan_lora_studio.settings import Settings
 from wan_lora_studio.sqlite_file import CountedFile
+from wan_lora_studio.texts import say
 
 BUSY_SECONDS = 2.0  # that a list waits for a program which holds the index
 
@@ -196,9 +197,9 @@ class ResultLibrary:
 
     def _require_folder(self) -> None:
         if self._scanner.problem:
-            suggestions = ["Check outputs_dir in config.json, and that its disk is there."]
+            suggestions = [say("results.check_folder")]
             if not self.root.exists():
-                suggestions.append("If it was removed on purpose, the next video makes it again.")
+                suggestions.append(say("results.made_again"))
             raise GenerationError(self._scanner.problem, suggestions=suggestions)
 
     def _mark(self, result_id: str, deleted: float | None) -> None:
@@ -218,15 +219,15 @@ class ResultLibrary:
 
 def _not_found() -> GenerationError:
     return GenerationError(
-        "There is no result with this id; it may have been moved or deleted.",
-        suggestions=["Reload the page to see the results that there are."],
+        say("results.not_found"),
+        suggestions=[say("results.reload")],
         context={"status": 404},
     )
 
 
 def _not_in_trash() -> GenerationError:
     return GenerationError(
-        "There is no result with this id in the trash; it may have been deleted for good.",
-        suggestions=["Open the trash to see what can be brought back."],
+        say("results.trash.not_found"),
+        suggestions=[say("results.trash.open")],
         context={"status": 404},
     )

@@ -17,6 +17,7 @@ from typing import BinaryIO
 
 from wan_lora_studio.errors import GenerationError
 from wan_lora_studio.results.facts import CHOOSE
+from wan_lora_studio.texts import say
 
 MAX_BOXES = 20_000
 MAX_COMMENT = 4_000_000
@@ -43,7 +44,7 @@ def read_comment(file: BinaryIO) -> str:
     """
     found = read_texts(file, ("comment",))
     if "comment" not in found:
-        raise _unreadable("it carries no comment")
+        raise _unreadable(say("results.reading.mp4.no_comment"))
     return found["comment"]
 
 
@@ -56,7 +57,7 @@ def read_texts(file: BinaryIO, names: Collection[str]) -> dict[str, str]:
     walk = _Walk(file)
     top = {box.kind: box for box in walk.boxes(0, size)}
     if b"ftyp" not in top or not {b"moov", b"mdat"} <= set(top):
-        raise _unreadable("it is no whole MP4")
+        raise _unreadable(say("results.reading.mp4.not_whole"))
     moov = top[b"moov"]
     found: dict[str, str] = {}
     for above in (walk.child(moov, b"udta"), moov):
@@ -97,14 +98,14 @@ class _Walk:
     def _box(self, start: int, end: int) -> Box:
         self._left -= 1
         if self._left < 0:
-            raise _unreadable("it has too many parts")
+            raise _unreadable(say("results.reading.mp4.too_many_parts"))
         head = self._read(start, HEADER)
         size, kind, content = int.from_bytes(head[:4], "big"), head[4:8], start + HEADER
         if size == 1:
             size, content = int.from_bytes(self._read(content, 8), "big"), content + 8
         stop = end if size == 0 else start + size
         if len(head) < HEADER or not content <= stop <= end:
-            raise _unreadable("it is cut short or damaged")
+            raise _unreadable(say("results.reading.mp4.damaged"))
         return Box(kind, content, stop)
 
     def child(self, box: Box | None, kind: bytes) -> Box | None:
@@ -133,11 +134,11 @@ class _Walk:
     def text(self, box: Box) -> str:
         start = box.start + TEXT_HEADER
         if not 0 <= box.end - start <= MAX_COMMENT:
-            raise _unreadable("its comment is too long")
+            raise _unreadable(say("results.reading.mp4.long_comment"))
         try:
             return self._read(start, box.end - start).decode("utf-8")
         except UnicodeDecodeError as error:
-            raise _unreadable("its comment is not text") from error
+            raise _unreadable(say("results.reading.mp4.no_text")) from error
 
     def _read(self, start: int, count: int) -> bytes:
         self._file.seek(start)
@@ -146,7 +147,7 @@ class _Walk:
 
 def _unreadable(reason: str) -> GenerationError:
     return GenerationError(
-        f"The video's settings cannot be read: {reason}.",
+        say("results.reading.mp4.unreadable", reason=reason),
         suggestions=[CHOOSE],
         context={"reason": reason},
     )

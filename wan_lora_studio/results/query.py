@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from wan_lora_studio.errors import GenerationError
 from wan_lora_studio.sqlite_file import CountedFile
+from wan_lora_studio.texts import say
 
 CURSOR = re.compile(r"(\d+(?:\.\d+)?(?:e[+-]?\d+)?)_(\d{1,18})")
 MAX_LIMIT = 200
@@ -89,7 +90,7 @@ def _position(cursor: str) -> tuple[float, int]:
     found = CURSOR.fullmatch(cursor)
     if found is None:
         raise GenerationError(
-            "This page of the results does not exist.",
-            suggestions=["Reload the page to begin with the newest."],
+            say("results.no_page"),
+            suggestions=[say("results.reload_newest")],
         )
     return float(found[1]), int(found[2])

@@ -15,6 +15,7 @@ from wan_lora_studio.results.facts import VideoFacts, no_settings, own_facts
 from wan_lora_studio.results.infotext import facts_of_infotext, is_infotext
 from wan_lora_studio.results.mp4 import MAX_COMMENT
 from wan_lora_studio.results.wangp_settings import facts_of_wangp, is_wangp
+from wan_lora_studio.texts import say
 from wan_lora_studio.untrusted_json import Limits, UntrustedJSONError, read_json
 
 BLANKS = b"\xef\xbb\xbf \t\r\n"
@@ -29,7 +30,7 @@ def read_facts(file: BinaryIO) -> VideoFacts:
 
     Raises GenerationError for a file that is nothing of these or holds no settings.
     """
-    with one_file("The file", GenerationError):
+    with one_file(say("results.the_file"), GenerationError):
         return _read(file)
 
 
@@ -41,19 +42,21 @@ def _read(file: BinaryIO) -> VideoFacts:
     if start.startswith(PICTURES) or start[4:12] in STILL:
         texts = picture_texts.read_texts(file)
         if texts is None:
-            raise no_settings("the picture cannot be read")
-        return _facts_of_texts(texts, "the picture")
+            raise no_settings(say("results.reading.picture_unreadable"))
+        return _facts_of_texts(texts, say("results.reading.none_in_picture"))
     if start.startswith(matroska.SIGNATURE):
-        return _facts_of_texts(matroska.read_texts(file, NAMES), "the video")
+        return _facts_of_texts(
+            matroska.read_texts(file, NAMES), say("results.reading.none_in_video")
+        )
     if start[4:8] == b"ftyp":
-        return _facts_of_texts(mp4.read_texts(file, NAMES), "the video")
+        return _facts_of_texts(mp4.read_texts(file, NAMES), say("results.reading.none_in_video"))
     return _facts_of_text(file.read(MAX_COMMENT + 1))
 
 
 def facts_of(metadata: Any) -> VideoFacts:
     """The facts in metadata of anybody's. Raises GenerationError for anything else."""
     if not isinstance(metadata, dict):
-        raise no_settings("what it holds is something else")
+        raise no_settings(say("results.reading.something_else"))
     task = metadata.get("task", metadata)
     if isinstance(task, dict) and isinstance(task.get("model_type"), str) and "steps" in task:
         return own_facts(metadata, task)
@@ -61,11 +64,12 @@ def facts_of(metadata: Any) -> VideoFacts:
         return facts_of_wangp(metadata)
     if is_comfyui(metadata):
         return facts_of_comfyui(metadata)
-    raise no_settings("what it holds are no settings of a video")
+    raise no_settings(say("results.reading.not_of_a_video"))
 
 
-def _facts_of_texts(texts: Mapping[str, str], where: str) -> VideoFacts:
-    """From the texts that a video or picture carries, under whatever names."""
+def _facts_of_texts(texts: Mapping[str, str], if_none: str) -> VideoFacts:
+    """From the texts that a video or picture carries, under whatever names; `if_none` says that
+    none of them is known."""
     graphs = {name: texts[name] for name in ("prompt", "workflow") if name in texts}
     if graphs and is_comfyui(graphs):
         found = facts_of_comfyui(graphs)
@@ -77,7 +81,7 @@ def _facts_of_texts(texts: Mapping[str, str], where: str) -> VideoFacts:
             return facts_of(_parsed(text))
         if is_infotext(text):
             return facts_of_infotext(text)
-    raise no_settings(f"{where} carries none of this app, WanGP, ComfyUI or A1111")
+    raise no_settings(if_none)
 
 
 def _facts_of_text(data: bytes) -> VideoFacts:
@@ -86,7 +90,7 @@ def _facts_of_text(data: bytes) -> VideoFacts:
     except ValueError:
         text = ""
     if not is_infotext(text):
-        raise no_settings("it is not a video, picture or JSON that can be read")
+        raise no_settings(say("results.reading.unknown_kind"))
     return facts_of_infotext(text)
 
 

@@ -23,6 +23,7 @@ from wan_lora_studio.results.differences import (
 )
 from wan_lora_studio.results.facts import UsedLoRA, VideoFacts
 from wan_lora_studio.settings import Settings
+from wan_lora_studio.texts import say
 
 Records = Mapping[str, Mapping[str, Any]]
 NOT_IN_FORM = ("id", "image")
@@ -99,7 +100,7 @@ def restore(
         restored.notes.extend(of_the_precision(facts, row.title, precision or row.precision))
     elif model is not None:
         del restored.fields["model_type"]
-        restored.notes.append(f"There is no model {model!r} here; the model is left as it is.")
+        restored.notes.append(say("results.reading.absent_model", model=repr(model)))
     restored.notes.extend(of_the_speed(facts, settings.attention, settings.first_block_cache))
     restored.notes.extend(of_the_decoding(facts))
     library = _Library(records)
@@ -137,23 +138,18 @@ def _restore_lora(lora: UsedLoRA, library: _Library, restored: Restored) -> None
         known = restored.selected_loras.get(item.name)
         restored.selected_loras[item.name] = _together(known, item.strength)
         if item.differs:
-            what = (
-                "is another file than the one of this name that was used then"
-                if item.by == "name"
-                else "does not have the same files for the same experts as then"
-            )
-            restored.notes.append(f"{item.name} {what}: the frames will not be the same.")
+            if item.by == "name":
+                restored.notes.append(say("results.differences.file", name=item.name))
+            else:
+                restored.notes.append(say("results.differences.experts", name=item.name))
 
 
 def _say_what_is_not_hashed(library: _Library, restored: Restored) -> None:
     names = [item["name"] for item in restored.missing if item["sha256"]]
     count = library.count_without_hash()
     if names and count:
-        what = "1 LoRA" if count == 1 else f"{count} LoRAs"
-        restored.notes.append(
-            f"The hashes of {what} of the library are not known yet; {', '.join(names)} may be "
-            "among them under another name."
-        )
+        named = ", ".join(names)
+        restored.notes.append(say("results.reading.unhashed", count=count, names=named))
 
 
 def _together(first: Any, second: Any) -> Any:

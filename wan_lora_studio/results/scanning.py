@@ -15,6 +15,7 @@ from wan_lora_studio.results.folder import FoundVideo, Look, changed, facts_in, 
 from wan_lora_studio.results.rows import add_row, row_values
 from wan_lora_studio.results.stray_files import DROP, Astray
 from wan_lora_studio.sqlite_file import CountedFile
+from wan_lora_studio.texts import say
 
 if TYPE_CHECKING:
     from wan_lora_studio.results.facts import VideoFacts
@@ -67,11 +68,11 @@ class Scanner:
             found = look(self._root, self._without)
         except FileNotFoundError:
             if self._database.rows("SELECT 1 FROM results LIMIT 1"):
-                self.problem = "The outputs folder is not there."
+                self.problem = say("results.no_folder")
                 return  # a disk that is not mounted takes nothing out of the index
             found = Look({}, {})  # made with the first video
         except OSError as error:
-            self.problem = f"The outputs folder cannot be read: {error.strerror}."
+            self.problem = say("results.folder_unreadable", reason=error.strerror)
             return
         self.problem = None
         generation = self._database.generation

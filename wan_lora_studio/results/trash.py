@@ -21,6 +21,7 @@ from wan_lora_studio.errors import GenerationError
 from wan_lora_studio.filesystem import rename
 from wan_lora_studio.lora.names import is_utf8
 from wan_lora_studio.results.folder import SUFFIX, files_of
+from wan_lora_studio.texts import say
 
 FOLDER = ".trash"
 LOCK = ".trash.lock"
@@ -46,7 +47,7 @@ class Moves:
                 os.scandir(self._root).close()  # FileLock would make a folder that is gone
                 self._lock.acquire()
             except Timeout as error:
-                raise _refused("another program is moving results at the moment") from error
+                raise _refused(say("results.trash.busy")) from error
             except OSError as error:
                 raise _refused(error.strerror or str(error)) from error
             try:
@@ -96,7 +97,7 @@ def put_away(root: Path, path: str, result_id: str) -> None:
     """
     sources = files_of(root / path)
     if not sources or sources[0] != root / path:
-        raise _refused("the file is not there any more")
+        raise _refused(say("results.trash.gone"))
     place = root / FOLDER / result_id
     try:
         if _stored(place) is not None:
@@ -234,11 +235,8 @@ def _remove_empty(place: Path) -> None:
 
 def _refused(reason: str) -> GenerationError:
     return GenerationError(
-        f"The result's files cannot be moved: {reason}.",
-        cause="The outputs folder cannot be changed at the moment.",
-        suggestions=[
-            "Check that this user may write to outputs_dir and that its disk is not read-only,"
-            " then try again."
-        ],
+        say("results.trash.refused", reason=reason),
+        cause=say("results.trash.cause"),
+        suggestions=[say("results.trash.check")],
         context={"reason": reason},
     )

@@ -20,6 +20,7 @@ from wan_lora_studio.results.facts import (
     file_stem,
     known_fields,
 )
+from wan_lora_studio.texts import say
 
 # WanGP's model types begin with the architecture's name; finetunes add to it.
 MODELS = (("ti2v_2_2", "ti2v-5B"), ("i2v_2_2", "i2v-A14B"), ("t2v_2_2", "t2v-A14B"))
@@ -49,7 +50,7 @@ def facts_of_wangp(metadata: Mapping[str, Any]) -> VideoFacts:
     task |= known_fields(_guidance(metadata, notes)) | _size(metadata.get("resolution"))
     task |= _model(str(metadata.get("model_type", ""))[:MAX_NAME], notes)
     if metadata.get("image_start") or metadata.get("image_end"):
-        notes.append("WanGP's input picture is not in the file; choose it again.")
+        notes.append(say("results.reading.wangp_picture"))
     loras = _loras(metadata, notes)
     return VideoFacts("wangp", task, loras, metadata, notes=tuple(notes))
 
@@ -68,12 +69,10 @@ def _model(theirs: str, notes: list[str]) -> dict[str, str]:
     for start, ours in MODELS:
         if theirs.startswith(start):
             return {"model_type": ours}
-    notes.append(
-        f"It was made with WanGP's model {theirs!r}, for which there is none here; "
-        "the model is left as it is."
-        if theirs
-        else "It does not say which model it was made with; the model is left as it is."
-    )
+    if theirs:
+        notes.append(say("results.reading.wangp_model", model=repr(theirs)))
+    else:
+        notes.append(say("results.reading.unnamed_model"))
     return {}
 
 
@@ -95,9 +94,9 @@ def _strengths(text: str, count: int, metadata: Mapping[str, Any], notes: list[s
         try:
             found = list(parse_multipliers(text, count, handover=0.5, phases=phases))
         except GenerationError as error:
-            notes.append(f"{error.message} Every LoRA has strength 1 instead.")
+            notes.append(say("results.reading.strength_one", problem=error.message))
             return [1.0] * count
-        notes.append("Strengths that change within a phase are placed as if it had half the steps.")
+        notes.append(say("results.reading.within_phase"))
     if told := phases.note(text):
         notes.append(told)
     return found
@@ -110,10 +109,15 @@ def _guidance(metadata: Mapping[str, Any], notes: list[str]) -> dict[str, Any]:
         return {"guidance_scale_2": _number(metadata.get(names[1]))}
     switch = Phases.of(metadata).switch
     found = [_number(metadata.get(name)) for name in names]
-    expert, phase = ("low", 3) if switch == 1 else ("high", 2)
+    phase = 3 if switch == 1 else 2
     dropped, kept = found[phase - 1], found[phase - 2]
     if dropped is not None and dropped != kept:
-        notes.append(
-            f"The guidance of phase {phase}, {dropped}, is left out: {expert} noise keeps {kept}."
-        )
+        if switch == 1:
+            notes.append(
+                say("results.reading.low_guidance", phase=phase, dropped=dropped, kept=kept)
+            )
+        else:
+            notes.append(
+                say("results.reading.high_guidance", phase=phase, dropped=dropped, kept=kept)
+            )
     return {"guidance_scale_2": found[switch]}

@@ -153,7 +153,7 @@ def test_another_file_of_the_same_name_is_told_although_it_was_not_hashed_yet(
     data = metadata({"neon": {"sha256": "b" * 64}}, selected_loras={"neon": 1.0})
     found = client.put("/api/results/read", content=json.dumps(data)).json()
     assert found["found"][0]["differs"]
-    assert "neon is another file" in found["notes"][0]
+    assert "neon is a different file" in found["notes"][0]
 
 
 def test_what_was_different_in_the_run_is_told(client: TestClient, settings: Settings) -> None:
@@ -165,7 +165,7 @@ def test_what_was_different_in_the_run_is_told(client: TestClient, settings: Set
     assert len(found["notes"]) == 1 and "neon was left out" in found["notes"][0]
     model = {"fingerprint": "c" * 64}
     found = client.put("/api/results/read", content=json.dumps({**data, "model": model})).json()
-    assert any("files of the model" in note for note in found["notes"])
+    assert any("other files of" in note for note in found["notes"])
 
 
 def test_a_lora_is_found_under_the_name_it_had_then(
