@@ -200,7 +200,7 @@ def test_nothing_in_common_is_no(inspect: Callable[..., LoRAInfo]) -> None:
     assert (found.verdict, found.compatible) == ("no", False)
     only = layer_keys("{m}", blocks=1, only=["self_attn.q"])
     moved = {key.replace("blocks.0", "blocks.9"): shape for key, shape in only.items()}
-    assert "No layer of the file is in Tiny" in verdict(inspect(moved)).reasons[0]
+    assert "Tiny has none of the file's layers" in verdict(inspect(moved)).reasons[0]
 
 
 def test_roles_and_experts_in_a_verdict(inspect: Callable[..., LoRAInfo]) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 
 from wan_lora_studio.errors import ModelLoadError
 from wan_lora_studio.settings import Settings
+from wan_lora_studio.texts import say
 from wan_lora_studio.untrusted_json import UntrustedJSONError, read_object
 
 TEXT_DIM = 4096
@@ -137,7 +138,7 @@ def architecture_from_config(
         parameters = _parameters(config)
     except (TypeError, ValueError) as error:
         raise ModelLoadError(
-            f"The transformer config of {title} cannot be understood: {error}.",
+            say("lora.inspection.model.config_not_understood", model=title, problem=error),
             context={"architecture": name},
         ) from error
     return Architecture(name, title, experts, parameters)
@@ -159,8 +160,8 @@ def architecture_for(settings: Settings, model_type: str) -> Architecture:
         _, _, config = CONFIGS[entry.architecture]
         return architecture_from_config(entry.architecture, entry.title, entry.experts, config)
     raise ModelLoadError(
-        f"The model {entry.title} is not installed, so it is not known what fits it.",
-        suggestions=[f"Put the model into the models folder as {entry.path!r}."],
+        say("lora.inspection.model.not_installed", model=entry.title),
+        suggestions=[say("lora.inspection.model.put_into", folder=repr(entry.path))],
         context={"model_type": model_type},
     )
 
@@ -174,7 +175,9 @@ def _read_config(path: Path) -> Mapping[str, Any]:
     try:
         return read_object(path.read_bytes())
     except (OSError, UntrustedJSONError) as error:
-        raise ModelLoadError(f"The model's transformer config cannot be read: {error}.") from error
+        raise ModelLoadError(
+            say("lora.inspection.model.config_unreadable", problem=error)
+        ) from error
 
 
 def _parameters(config: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:

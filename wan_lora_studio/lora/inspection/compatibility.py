@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Literal
 
 from wan_lora_studio.lora.inspection.architectures import Architecture
@@ -18,12 +19,18 @@ from wan_lora_studio.lora.inspection.model_hints import (
     family_title,
 )
 from wan_lora_studio.lora.inspection.shapes import mismatch, shape_flaw
-from wan_lora_studio.lora.roles import EXPERTS
+from wan_lora_studio.texts import say
 
 Verdict = Literal["fits", "partly", "no", "unknown"]
 NAMED = 3  # layers that a reason names before it counts the rest
-NO_LAYER = "this model has no such layer"
-NO_EXPERT = "this model has no {}-noise expert"
+NO_LAYER = say("lora.inspection.fit.no_layer")
+NO_EXPERT: Mapping[str, str] = MappingProxyType({
+    "high": say("lora.inspection.fit.no_high"), "low": say("lora.inspection.fit.no_low"),
+})  # fmt: skip
+_UNCHANGED: Mapping[str, str] = MappingProxyType({
+    "high": say("lora.inspection.fit.high_unchanged"),
+    "low": say("lora.inspection.fit.low_unchanged"),
+})  # fmt: skip
 _BRACKETS = re.compile(r" \(.*\)$")  # what a title says of a model besides its name
 
 
@@ -120,7 +127,7 @@ def _without_expert(infos: Mapping[str, LoRAInfo], experts: tuple[str, ...]) -> 
             wanted = layer.expert or role
             if wanted not in ("both", *experts):
                 for _, number in layer.modules():
-                    found |= dict.fromkeys(layer.keys(number), NO_EXPERT.format(wanted))
+                    found |= dict.fromkeys(layer.keys(number), NO_EXPERT[wanted])
     return found
 
 
@@ -195,9 +202,15 @@ def _misfit(infos: Mapping[str, LoRAInfo], architecture: Architecture) -> str:
     """For which models it was made, where that is another family, and that it is none for this."""
     own = family_of(architecture.width)
     families = dict.fromkeys(info.family for info in infos.values() if info.family != own)
-    titles = " and ".join(filter(None, map(family_title, families)))
-    made = f"Made for {titles}. " if titles else ""
-    return f"{made}Doesn't work with {_BRACKETS.sub('', architecture.title)}."
+    titles = list(filter(None, map(family_title, families)))
+    model = _BRACKETS.sub("", architecture.title)
+    if len(titles) > 1:
+        return say(
+            "lora.inspection.misfit.made_for_two", one=titles[0], other=titles[1], model=model
+        )
+    if titles:
+        return say("lora.inspection.misfit.made_for", family=titles[0], model=model)
+    return say("lora.inspection.misfit.not_for", model=model)
 
 
 def _wrong_shapes(
@@ -206,45 +219,57 @@ def _wrong_shapes(
     wrong = list(dict.fromkeys(item for found in findings.values() for item in found.wrong))
     if not wrong:
         return []
-    named = "; ".join(
-        f"{module}{f' and in {count - 1} more blocks' if count > 1 else ''}: {problem}"
-        for module, count, problem in wrong[:NAMED]
-    )
+    title, named = architecture.title, "; ".join(_wrong_shape(*item) for item in wrong[:NAMED])
     rest = sum(count for _, count, _ in wrong[NAMED:])
-    more = f"; and {rest} more layers" if rest else ""
     widths = {info.width for info in infos.values() if info.width not in (None, architecture.width)}
     family = [
-        f"It was made for models of width {width}; {architecture.title} has {architecture.width}."
+        say("lora.inspection.fit.width", width=width, model=title, own=architecture.width)
         for width in sorted(filter(None, widths))
     ]
-    return [*family, f"The shapes do not fit {architecture.title}: {named}{more}."]
+    if rest:
+        shapes = say("lora.inspection.fit.shapes_and_more", model=title, problems=named, count=rest)
+    else:
+        shapes = say("lora.inspection.fit.shapes", model=title, problems=named)
+    return [*family, shapes]
+
+
+def _wrong_shape(layer: str, count: int, problem: str) -> str:
+    if count == 1:
+        return say("lora.inspection.layer_problem", layer=layer, problem=problem)
+    return say("lora.inspection.fit.shape_in_blocks", layer=layer, count=count - 1, problem=problem)
 
 
 def _nothing_fits(
     infos: Mapping[str, LoRAInfo], architecture: Architecture, findings: Mapping[str, _Findings]
 ) -> str:
     if not any(info.layers for info in infos.values()):
-        return f"{_sentence(_why_none(infos))}."
+        return say("lora.inspection.fit.unreadable", problem=_why_none(infos))
     if not any(found.total for found in findings.values()):
-        roles = " and ".join(infos)
-        return f"It is for the {roles}-noise expert, which {architecture.title} does not have."
+        return _for_another_expert(infos, architecture)
     misfits = dict.fromkeys(item for found in findings.values() for item in found.misfits)
     if misfits:
-        return f"None of its layers fits {architecture.title}: {'; '.join(misfits)}."
+        return say(
+            "lora.inspection.fit.no_layer_fits",
+            model=architecture.title,
+            problems="; ".join(misfits),
+        )
     absent = {why: key for found in findings.values() for key, why in found.absent.items()}
     if len(absent) == 1 and NO_LAYER not in absent:
         ((why, key),) = absent.items()
-        return f"Nothing in it can be used: {why} ({key})."
-    return f"No layer of the file is in {architecture.title}."
+        return say("lora.inspection.fit.nothing_usable", problem=why, example=key)
+    return say("lora.inspection.fit.no_layer_there", model=architecture.title)
+
+
+def _for_another_expert(infos: Mapping[str, LoRAInfo], architecture: Architecture) -> str:
+    wanted = {layer.expert or role for role, info in infos.items() for layer in info.layers}
+    if "high" in wanted:
+        return say("lora.inspection.fit.for_high", model=architecture.title)
+    return say("lora.inspection.fit.for_low", model=architecture.title)
 
 
 def _why_none(infos: Mapping[str, LoRAInfo]) -> str:
     ignored = {key: why for info in infos.values() for key, why in info.ignored.items()}
     return nothing_readable(ignored, [key for info in infos.values() for key in info.unknown])
-
-
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:]
 
 
 def _notes(
@@ -258,17 +283,16 @@ def _notes(
     notes = []
     for expert, found in findings.items():
         if found.matched == 0:
-            notes.append(f"It has nothing for the {expert}-noise expert, which stays as it is.")
-    halves = {NO_EXPERT.format(expert): expert for expert in EXPERTS}
+            notes.append(_UNCHANGED[expert])
     for reason in dict.fromkeys(ignored.values()):
-        if reason in halves:
-            half = f"Its {halves[reason]}-noise half is left out"
-            notes.append(f"{half}: {architecture.title} has one transformer, not two.")
-            continue
-        count = sum(1 for why in ignored.values() if why == reason)
-        are = "key is" if count == 1 else "keys are"
-        notes.append(f"{count} {are} ignored: {reason}.")
+        if reason == NO_EXPERT["high"]:
+            notes.append(say("lora.inspection.fit.high_left_out", model=architecture.title))
+        elif reason == NO_EXPERT["low"]:
+            notes.append(say("lora.inspection.fit.low_left_out", model=architecture.title))
+        else:
+            count = sum(1 for why in ignored.values() if why == reason)
+            notes.append(say("lora.inspection.fit.ignored", count=count, reason=reason))
     if unknown:
-        are = "key is" if len(unknown) == 1 else "keys are"
-        notes.append(f"{len(unknown)} {are} not understood, for example {unknown[0]}.")
+        count, example = len(unknown), unknown[0]
+        notes.append(say("lora.inspection.fit.not_understood", count=count, example=example))
     return notes

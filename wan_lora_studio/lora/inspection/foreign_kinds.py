@@ -13,8 +13,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-FOR_TEXT_ENCODER = "belongs to a text encoder, which Wan generation leaves unchanged"
-NAMES_NO_LAYER = "no key names a layer of a Wan transformer, so this is not a Wan LoRA"
+from wan_lora_studio.texts import say
+
+FOR_TEXT_ENCODER = say("lora.inspection.foreign.for_text_encoder")
 LOOKED_AT = 2000  # keys of a file that are looked at to name its model
 
 _TEXT_ENCODER = re.compile(
@@ -39,49 +40,55 @@ def _kind(name: str, ending: str, dims: int | None = None) -> Kind:
 
 
 _PEFT: Mapping[str, str] = MappingProxyType({
-    "adamss_": "AdaMSS", "adaption_": "an adaption prompt", "beft_": "BEFT", "bone_": "Bone",
-    "c3a_kernel": "C3A", "deft_": "DEFT", "delora_": "DeLoRA", "fourierft_": "FourierFT",
+    "adamss_": "AdaMSS", "adaption_": say("lora.inspection.foreign.kind.adaption_prompt"),
+    "beft_": "BEFT", "bone_": "Bone", "c3a_kernel": "C3A", "deft_": "DEFT", "delora_": "DeLoRA",
+    "fourierft_": "FourierFT",
     "frod_": "FroD", "gralora_": "GraLoRA", "hira_": "HiRA", "hra_": "HRA", "lily_": "Lily",
     "ln_tuning_": "LN tuning", "lora_bone": "Bone", "lora_ga_": "LoRA-GA", "miss_": "MiSS",
     "osf_": "OSF", "_osf_": "OSF", "peanut_": "PEANuT", "poly_": "Poly", "psoft_": "PSOFT",
     "pvera_": "PVeRA", "randlora_": "RandLoRA", "road_": "RoAd", "shira_": "SHiRA",
     "supertuning_": "SuperTuning", "tinylora_": "TinyLoRA",
-    "trainable_tokens_": "training of tokens", "unilora_": "Uni-LoRA", "vblora_": "VB-LoRA",
-    "vera_": "VeRA", "waveft_": "WaveFT",
+    "trainable_tokens_": say("lora.inspection.foreign.kind.tokens"),
+    "unilora_": "Uni-LoRA", "vblora_": "VB-LoRA", "vera_": "VeRA", "waveft_": "WaveFT",
     "xlora_": "X-LoRA",
 })  # fmt: skip
-FLOAT8_SCALED = "scaled float8"
-FLOAT8_LOST = "float8 whose scales are missing (comfy_quant)"
-WHOLE = "a layer replaced as a whole"
+FLOAT8_SCALED = say("lora.inspection.foreign.kind.scaled_float8")
+FLOAT8_LOST = say("lora.inspection.foreign.kind.float8_lost")
+WHOLE = say("lora.inspection.foreign.kind.whole_layer")
 WHOLE_MODEL = 100  # keys of that kind and of no other: a model rather than a LoRA
 
 # A file with one of these on a layer is refused by that name: leaving the part out would apply
 # half of what was trained. The first that fits counts.
 KINDS: tuple[Kind, ...] = (
-    _kind("quantisation by quanto", r"\._(?:data|scale|shift)$"),
+    _kind(say("lora.inspection.foreign.kind.quanto"), r"\._(?:data|scale|shift)$"),
     _kind(
-        "quantisation by bitsandbytes",
+        say("lora.inspection.foreign.kind.bitsandbytes"),
         r"\.(?:SCB|absmax|quant_map|nested_absmax|nested_quant_map|weight_format)$"
         r"|\.quant_state\.",
     ),
-    _kind("quantisation to 4 bits", r"\.(?:qweight|qzeros|wscales|wzeros|g_idx)$"),
+    _kind(
+        say("lora.inspection.foreign.kind.four_bits"), r"\.(?:qweight|qzeros|wscales|wzeros|g_idx)$"
+    ),
     _kind(
         FLOAT8_SCALED,
         r"\.(?:scale_weight|weight_scale(?:_\d|_inv)?|scale_inv)$",
     ),
     _kind(FLOAT8_LOST, r"\.comfy_quant$|(?:^|\.)scaled_fp8$"),
-    _kind("Stand-In (for the tokens of a reference image only)", r"\.[qkvo]_loras?\.(?:down|up)\b"),
+    _kind(say("lora.inspection.foreign.kind.stand_in"), r"\.[qkvo]_loras?\.(?:down|up)\b"),
     _kind("T-LoRA", r"\.(?:q_layer|p_layer|lambda_layer|base_[qp]|base_lambda)(?:\.|$)"),
     _kind("BOFT", r"\.oft_(?:blocks|diag)$", dims=4),
     _kind("BOFT", r"\.boft_\w+(?:\.|$)"),
     _kind("OFT", r"\.oft_(?:blocks|diag|[rRsS]|embedding_R)(?:\.|$)"),
     _kind("GLoRA", r"\.(?:a1|a2|b1|b2|bm1|bm2)\.weight$|\.glora_[A-E](?:\.|$)"),
     _kind("IA3", r"\.ia3_l(?:\.|$)|\.on_input$"),
-    _kind("a replaced weight", r"\.(?:set_weight|reshape_weight)$"),
+    _kind(say("lora.inspection.foreign.kind.replaced_weight"), r"\.(?:set_weight|reshape_weight)$"),
     _kind("AdaLoRA", r"\.lora_E(?:\.|$)|\.ranknum(?:\.|$)"),
-    _kind("LoRA of an embedding", r"\.\w*lora_embedding_[AB](?:\.|$)"),
-    _kind("LoRA with MLX's transposed factors", r"\.lora_[ab]$"),
-    _kind("a mixture of LoRAs", r"\.lora_(?:router|experts?|route)\b|\.experts\.\d+\.lora_"),
+    _kind(say("lora.inspection.foreign.kind.embedding"), r"\.\w*lora_embedding_[AB](?:\.|$)"),
+    _kind(say("lora.inspection.foreign.kind.mlx"), r"\.lora_[ab]$"),
+    _kind(
+        say("lora.inspection.foreign.kind.mixture"),
+        r"\.lora_(?:router|experts?|route)\b|\.experts\.\d+\.lora_",
+    ),
     *(
         _kind(name, rf"\.{re.escape(prefix)}\w*(?:\.[^.]+)?(?:\.weight|\.bias)?$")
         for prefix, name in _PEFT.items()
@@ -109,10 +116,16 @@ VARIANTS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
             r"audio_injector|casual_audio_encoder|trainable_cond_mask|frame_packer|cond_encoder",
         ),
         ("Fun-Control", r"control_adapter|ref_conv"),
-        ("an audio-driven Wan model", r"audio_proj|audio_cross_attn|audio_model|norm_x"),
+        (
+            say("lora.inspection.foreign.variant.audio"),
+            r"audio_proj|audio_cross_attn|audio_model|norm_x",
+        ),
         ("ReCamMaster", r"cam_encoder|cam_self_attn"),
         ("UniAnimate", r"dwpose_embedding|randomref_embedding_pose"),
-        ("an IP adapter", r"ip_adapter|ref_adapter|to_[kv]_ip|[kv]_ip|ip_image_proj"),
+        (
+            say("lora.inspection.foreign.variant.ip_adapter"),
+            r"ip_adapter|ref_adapter|to_[kv]_ip|[kv]_ip|ip_image_proj",
+        ),
         ("SkyReels-V2", r"fps_embedding|fps_projection"),
         ("FlashVSR", r"LQ_proj_in"),
     )
@@ -122,33 +135,48 @@ _ANY_VARIANT = re.compile("|".join(layer.pattern for _, layer in VARIANTS))
 MODELS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
     (name, re.compile(pattern))
     for name, pattern in (
-        ("a ControlNet", r"controlnet|input_hint_block|zero_convs?[._]|control_blocks"),
         (
-            "Stable Diffusion or SDXL",
+            say("lora.inspection.foreign.model.controlnet"),
+            r"controlnet|input_hint_block|zero_convs?[._]|control_blocks",
+        ),
+        (
+            say("lora.inspection.foreign.model.stable_diffusion"),
             r"(?:^|[._])(?:down_blocks|up_blocks|mid_block|input_blocks|middle_block|output_blocks)"
             r"[._]",
         ),
         ("Qwen-Image", r"transformer_blocks[._]\d+[._](?:img|txt)_(?:mlp|mod)"),
-        ("Flux or HunyuanVideo", r"(?:^|[._])(?:double_blocks|single_(?:transformer_)?blocks)[._]"),
+        (
+            say("lora.inspection.foreign.model.flux"),
+            r"(?:^|[._])(?:double_blocks|single_(?:transformer_)?blocks)[._]",
+        ),
         ("Kandinsky 5", r"(?:visual|text)_transformer_blocks[._]"),
         ("Stable Diffusion 3", r"joint_blocks[._]"),
-        ("LTX-Video or CogVideoX", r"transformer_blocks[._]\d+[._](?:audio_)?attn[12][._]"),
         (
-            "another model with joint attention, such as Flux, SD3 or Qwen-Image",
+            say("lora.inspection.foreign.model.ltx"),
+            r"transformer_blocks[._]\d+[._](?:audio_)?attn[12][._]",
+        ),
+        (
+            say("lora.inspection.foreign.model.joint_attention"),
             r"transformer_blocks[._]\d+[._](?:attn|ff|norm)",
         ),
         (
-            "Z-Image or Lumina",
+            say("lora.inspection.foreign.model.lumina"),
             r"(?:noise|context)_refiner[._]|layers[._]\d+[._](?:attention|adaLN)",
         ),
         (
-            "a language model",
+            say("lora.inspection.foreign.model.language"),
             r"(?:^|[._])layers[._]\d+[._](?:self_attn|mlp)[._](?:[qkvo]|gate|up|down)_proj",
         ),
         ("Cosmos", r"blocks[._]\d+[._](?:(?:self|cross)_attn[._](?:[qkv]|output)_proj|adaln_mod)"),
         ("LongCat-Video", r"___lorahyphen___"),
-        ("a VAE", r"^(?:first_stage_model|vae|encoder|decoder)[._]"),
-        ("a text embedding", r"^(?:emb_params|string_to_param|clip_[lg]|t5xxl)\b"),
+        (
+            say("lora.inspection.foreign.model.vae"),
+            r"^(?:first_stage_model|vae|encoder|decoder)[._]",
+        ),
+        (
+            say("lora.inspection.foreign.model.text_embedding"),
+            r"^(?:emb_params|string_to_param|clip_[lg]|t5xxl)\b",
+        ),
     )
 )
 
@@ -158,7 +186,7 @@ def variant_reason(key: str) -> str | None:
     if _ANY_VARIANT.search(key) is None:
         return None
     name = next((name for name, layer in VARIANTS if layer.search(key)), None)
-    return f"belongs to a layer of {name}, which this model does not have" if name else None
+    return say("lora.inspection.foreign.for_variant", model=name) if name else None
 
 
 def unsupported_kinds(
@@ -193,16 +221,11 @@ def unsupported_kinds(
     if FLOAT8_SCALED in kinds and FLOAT8_LOST in kinds:
         kinds[FLOAT8_SCALED] += kinds.pop(FLOAT8_LOST)
     if kinds.keys() == {WHOLE} and len(kinds[WHOLE]) >= WHOLE_MODEL and not readable:
-        return [f"it is a whole model, not a LoRA (for example {kinds[WHOLE][0]})"]
+        return [say("lora.inspection.foreign.whole_model", example=kinds[WHOLE][0])]
     return [
-        f"{kind} is not supported ({counted(len(keys), 'key')}, for example {keys[0]})"
+        say("lora.inspection.foreign.not_supported", kind=kind, count=len(keys), example=keys[0])
         for kind, keys in kinds.items()
     ]
-
-
-def counted(number: int, thing: str) -> str:
-    """`1 key`, `2 keys`."""
-    return f"{number} {thing}{'' if number == 1 else 's'}"
 
 
 def kind_of(key: str, dims: Callable[[str], int] = lambda key: 0) -> tuple[str, str]:
@@ -228,18 +251,16 @@ def why_unreadable(
         return _why_all_ignored(*next(iter(ignored.items())))
     for name, layer in MODELS:
         if found := next(filter(layer.search, keys), None):
-            return f"its layers are those of {name}, so this is not a Wan LoRA ({found})"
+            return say("lora.inspection.foreign.another_model", model=name, example=found)
     named = next(filter(names_block, keys), None)
     if named:
-        return (
-            "its keys name layers of a Wan transformer, but in no layout that is known here"
-            f" ({named})"
-        )
-    example = keys[0] if keys else "it has none"
-    return f"{NAMES_NO_LAYER} (for example {example!r})"
+        return say("lora.inspection.foreign.unknown_layout", example=named)
+    if not keys:
+        return say("lora.inspection.foreign.no_layer")
+    return say("lora.inspection.foreign.no_layer_in_keys", example=repr(keys[0]))
 
 
 def _why_all_ignored(key: str, reason: str) -> str:
     if reason == FOR_TEXT_ENCODER:
-        return f"it changes a text encoder only, which Wan generation leaves as it is ({key})"
-    return f"nothing in it can be used: {reason} ({key})"
+        return say("lora.inspection.foreign.only_text_encoder", example=key)
+    return say("lora.inspection.foreign.all_ignored", reason=reason, example=key)

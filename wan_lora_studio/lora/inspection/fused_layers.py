@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from math import prod
 
 from wan_lora_studio.lora.inspection.shapes import Shape, Shapes, shape_flaw
+from wan_lora_studio.texts import say
 
 _PARTS_IN_ROWS = ("lora_up", "diff")
 _VECTORS = ("lora_up_bias", "diff_b")
@@ -22,12 +23,12 @@ def row_axes(shapes: Shapes, count: int) -> Mapping[str, int] | str:
     A string says why the layer cannot be split.
     """
     if shape_flaw(shapes):
-        return "its parts do not fit together"
+        return say("lora.inspection.fused.parts")
     axes = {part: 0 for part in _PARTS_IN_ROWS if part in shapes}
     axes |= {part: _long_axis(shapes[part]) for part in _VECTORS if part in shapes}
     if "dora_scale" in shapes:
         if shapes["dora_scale"][:1] != (prod(shapes["dora_scale"]),):
-            return "its DoRA magnitudes run along the inputs"
+            return say("lora.inspection.fused.magnitudes")
         axes["dora_scale"] = 0
     for half in ("hada_w1_a", "hada_w2_a"):
         if half in shapes:
@@ -36,7 +37,7 @@ def row_axes(shapes: Shapes, count: int) -> Mapping[str, int] | str:
         axes |= _kronecker_axes(shapes, count)
     uneven = [part for part, axis in axes.items() if shapes[part][axis] % count]
     if uneven:
-        return f"the rows of {uneven[0]} are not {count} equal pieces"
+        return say("lora.inspection.fused.uneven", part=uneven[0], pieces=count)
     return axes
 
 

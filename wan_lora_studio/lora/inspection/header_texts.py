@@ -7,6 +7,7 @@ from typing import Any
 
 from wan_lora_studio.lora.description import MAX_WORDS, Description, plain_text, split_words
 from wan_lora_studio.lora.files import MOST_NAMED
+from wan_lora_studio.texts import say
 from wan_lora_studio.untrusted_json import UntrustedJSONError, read_json
 
 MAX_WORD = 100  # characters; a longer tag is a caption
@@ -47,13 +48,14 @@ def describe(metadata: Mapping[str, str], notes: list[str] | None = None) -> Des
 
 def too_long(keys: Sequence[str]) -> list[str]:
     """A sentence for each text that was not even kept."""
-    told = [_left_out(key, "it is too long") for key in keys[:MOST_NAMED]]
-    more = ["More of the file's texts were left out: they are too long."]
+    told = [_left_out(key, say("lora.inspection.header.too_long")) for key in keys[:MOST_NAMED]]
+    more = [say("lora.inspection.header.more_too_long")]
     return told + (more if len(keys) > MOST_NAMED else [])
 
 
 def _left_out(key: str, reason: str) -> str:
-    return f"The file's {plain_text(key) or 'text'} was left out: {reason}."
+    field = plain_text(key) or say("lora.inspection.header.unnamed")
+    return say("lora.inspection.header.left_out", field=field, reason=reason)
 
 
 def _trigger_words(metadata: Mapping[str, str], stated: str, notes: list[str]) -> tuple[str, ...]:

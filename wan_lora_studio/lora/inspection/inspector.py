@@ -41,6 +41,7 @@ from wan_lora_studio.lora.inspection.model_hints import (
 from wan_lora_studio.lora.inspection.role_evidence import find_role
 from wan_lora_studio.lora.inspection.scaling import Scaling, read_scaling
 from wan_lora_studio.lora.inspection.shapes import Algebra, algebras, rank_of, shape_flaw
+from wan_lora_studio.texts import say
 
 LISTED = 20  # problems that are spelled out; the rest is counted
 
@@ -243,40 +244,49 @@ def _split(stored: Iterable[LayerGroup]) -> tuple[tuple[LayerGroup, ...], list[s
     for group in stored:
         split = split_fused(group)
         if isinstance(split, str):
-            problems.append(f"{_named(group)} cannot be split into its projections: {split}")
+            problems.append(
+                say("lora.inspection.fused.not_split", layer=_named(group), problem=split)
+            )
         layers += (group,) if isinstance(split, str) else split
     return tuple(layers), problems
 
 
 def _problems(layers: Iterable[LayerGroup], reading: KeyReading) -> list[str]:
     """Why no model can take this file, each naming the layer."""
-    found = [f"{_named(layer)}: {what}" for layer in layers if (what := shape_flaw(layer.shapes))]
+    found = [
+        say("lora.inspection.layer_problem", layer=_named(layer), problem=what)
+        for layer in layers
+        if (what := shape_flaw(layer.shapes))
+    ]
     return found + [
-        f"{one} and {other} are two values for one place" for one, other in reading.conflicts
+        say("lora.inspection.two_values", one=one, other=other) for one, other in reading.conflicts
     ]
 
 
 def _named(layer: LayerGroup) -> str:
-    more = f" and {layer.count - 1} more" if layer.count > 1 else ""
-    return f"{next(layer.modules())[0]}{more}"
+    first = next(layer.modules())[0]
+    if layer.count == 1:
+        return first
+    return say("lora.inspection.layer_and_more", layer=first, count=layer.count - 1)
 
 
 def _shortened(problems: list[str]) -> tuple[str, ...]:
     if len(problems) <= LISTED:
         return tuple(problems)
-    return (*problems[:LISTED], f"and {len(problems) - LISTED} more")
+    return (*problems[:LISTED], say("errors.more", count=len(problems) - LISTED))
 
 
 def require_supported(info: LoRAInfo, name: str) -> None:
     """Raise UnsupportedLoRAError for a file that could be applied to no model at all."""
     if not info.layers and not info.problems:
+        problem = nothing_readable(info.ignored, info.unknown)
         raise UnsupportedLoRAError(
-            f"{name}: {nothing_readable(info.ignored, info.unknown)}.",
+            say("lora.files.problem", file=name, problem=problem),
             context={"file": name, "unknown": list(info.unknown[:20])},
         )
     if info.problems:
         raise UnsupportedLoRAError(
-            f"{name}: {'; '.join(info.problems)}.",
-            suggestions=["Export the LoRA again, completely and in one layout."],
+            say("lora.files.problem", file=name, problem="; ".join(info.problems)),
+            suggestions=[say("lora.inspection.export_again")],
             context={"file": name, "problems": list(info.problems)},
         )

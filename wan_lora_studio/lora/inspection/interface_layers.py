@@ -12,6 +12,7 @@ from math import prod
 from types import MappingProxyType
 
 from wan_lora_studio.lora.inspection.shapes import Shape, Shapes, matrix, mismatch, shape_flaw
+from wan_lora_studio.texts import say
 
 _IMAGE = "condition_embedder.image_embedder"
 # Layer → whether the number of its outputs, and of its inputs, depends on the task.
@@ -48,9 +49,10 @@ def other_task(module: str, shapes: Shapes, weight: Shape | None, bias: Shape | 
         return None
     if module.endswith("patch_embedding"):
         made, there = (count // kernel for count in (*columns, prod(weight[1:])))
-        return f"{module} is made for {made} input channels, and this model has {there}"
+        return say("lora.inspection.fit.channels", layer=module, made_for=made, own=there)
     made_for = "×".join(map(str, (*rows, *columns)))
-    return f"{module} is made for {made_for}, and this model has {'×'.join(map(str, weight))}"
+    own = "×".join(map(str, weight))
+    return say("lora.inspection.fit.size", layer=module, made_for=made_for, own=own)
 
 
 def _made_for(shapes: Shapes) -> tuple[set[int], set[int]]:

@@ -14,9 +14,10 @@ from functools import cached_property
 
 from wan_lora_studio.lora.inspection.layer_names import fused_into
 from wan_lora_studio.lora.roles import Expert
+from wan_lora_studio.texts import say
 
 MARK = "{n}"  # stands for the block number
-ORPHAN = "alpha of a layer that has no weights in this file"
+ORPHAN = say("lora.inspection.orphan")
 SCALES = ("alpha", "rank")  # parts that say something about a layer's other parts only
 _NUMBER = re.compile(r"(blocks[._])(0|[1-9][0-9]{0,3})(?=[._])")
 

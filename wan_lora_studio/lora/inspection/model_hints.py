@@ -11,6 +11,7 @@ from wan_lora_studio.lora.inspection.foreign_kinds import variant_reason
 from wan_lora_studio.lora.inspection.layers import LayerGroup
 from wan_lora_studio.lora.inspection.role_evidence import stem_and_folder
 from wan_lora_studio.lora.inspection.shapes import matrix, shape_flaw
+from wan_lora_studio.texts import say
 
 FAMILIES = {5120: "wan-14B", 3072: "wan2.2-5B", 1536: "wan2.1-1.3B"}
 FAMILY_TITLES: Mapping[str, str] = MappingProxyType(
@@ -33,13 +34,14 @@ WRITERS = (
 )  # fmt: skip
 VECTORS = ("norm2", "norm_q", "norm_k", "norm_added_k", "scale_shift_table")
 IMAGE_LAYERS = ("add_k_proj", "add_v_proj", "norm_added_k", "image_embedder")
-NO_IMAGE_LAYER = "a layer for Wan2.1's image embedding, which this model does not have"
+NO_IMAGE_LAYER = say("lora.inspection.foreign.image_layer")
 INPUT_CHANNELS = {16: "t2v", 36: "i2v", 48: "ti2v"}  # of the latent video that each model reads
 WIDTH_OF_TI2V = 3072
 FIELDS = (
     "modelspec.architecture", "ss_base_model_version", "base_model", "baseModel",
     "ss_sd_model_name", "ss_output_name", "modelspec.title", "name",
 )  # fmt: skip
+_FILE_NAME, _FOLDER_NAME = "file name", "folder name"
 _WORDS = re.compile(
     r"(?<![a-z])(?:(?P<ti2v>ti2v)|(?P<t2v>t2v|text[-_ ]?(?:to|2)[-_ ]?video)"
     r"|(?P<i2v>i2v|image[-_ ]?(?:to|2)[-_ ]?video))(?![a-z])",
@@ -54,7 +56,9 @@ def family_of(width: int | None) -> str:
 
 def family_title(family: str) -> str:
     """What a person calls a family; "" for one that is not known."""
-    return FAMILY_TITLES.get(family, f"models of {family}")
+    if family in FAMILY_TITLES:
+        return FAMILY_TITLES[family]
+    return say("lora.inspection.misfit.models_of", family=family)
 
 
 def another_models_layer(module: str) -> str | None:
@@ -93,10 +97,8 @@ def task_hints(
     just a name.
     """
     stem, folder = stem_and_folder(hint)
-    texts = [
-        (metadata[field], f"{field} in the header says") for field in FIELDS if field in metadata
-    ]
-    texts += [(stem, "the file name says"), (folder, "the folder name says")]
+    texts = [(metadata[field], field) for field in FIELDS if field in metadata]
+    texts += [(stem, _FILE_NAME), (folder, _FOLDER_NAME)]
     found: dict[str, str] = {}
     for task, evidence in (*from_layers, *_from_texts(texts)):
         found.setdefault(task, evidence)
@@ -110,13 +112,14 @@ def layer_hints(layers: Iterable[LayerGroup], width: int | None) -> tuple[tuple[
 
 def _from_layers(layers: Iterable[LayerGroup], width: int | None) -> Iterator[tuple[str, str]]:
     if width == WIDTH_OF_TI2V:
-        yield "ti2v", f"its layers are {width} wide, as those of TI2V-5B"
+        yield "ti2v", say("lora.inspection.evidence.width", width=width)
     for layer in layers:
         if any(name in layer.module for name in IMAGE_LAYERS):
-            yield "i2v", "it has layers for an image embedding"
+            yield "i2v", say("lora.inspection.evidence.image_layers")
         channels = _input_channels(layer)
         if channels in INPUT_CHANNELS:
-            yield INPUT_CHANNELS[channels], f"its patch_embedding reads {channels} channels"
+            evidence = say("lora.inspection.evidence.channels", channels=channels)
+            yield INPUT_CHANNELS[channels], evidence
 
 
 def _input_channels(layer: LayerGroup) -> int | None:
@@ -131,4 +134,13 @@ def _from_texts(texts: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
         if "2v" not in lowered and "video" not in lowered:
             continue  # as most texts; each of the words has one of the two in it
         for match in _WORDS.finditer(said):
-            yield str(match.lastgroup), f"{source} “{match[0]}”"
+            yield str(match.lastgroup), _said(source, match[0])
+
+
+def _said(source: str, words: str) -> str:
+    """The evidence of a text; `source` is a field of the header, or one of the two names."""
+    if source == _FILE_NAME:
+        return say("lora.inspection.evidence.file_name", words=words)
+    if source == _FOLDER_NAME:
+        return say("lora.inspection.evidence.folder_name", words=words)
+    return say("lora.inspection.evidence.header", field=source, words=words)

@@ -16,6 +16,7 @@ from typing import Literal
 
 from wan_lora_studio.lora.inspection.role_words import name_role, says_one_expert
 from wan_lora_studio.lora.roles import Role
+from wan_lora_studio.texts import say
 
 Expert = Literal["both", "high", "low", "unsure"]
 
@@ -25,6 +26,7 @@ IDENTITY_FREE = frozenset({
 ONE_EXPERT_FAMILIES = frozenset({"wan2.2-5B", "wan2.1-1.3B"})
 BY_FOLDERS = 3  # of a file's folders that are asked, from its own upwards
 MAX_DETAIL = 80
+MODEL_FIELD = "ss_sd_model_name"  # the model that a LoRA was trained on
 
 
 class EvidenceSource(StrEnum):
@@ -81,9 +83,46 @@ class RoleEvidence:
     @property
     def sentence(self) -> str:
         """The evidence in words, without a full stop, as after "high noise: "."""
-        return _SENTENCES[self.source, self.strength].format(
-            role=self.role, detail=self.detail, other="low" if self.role == "high" else "high"
-        )
+        match self.source:
+            case EvidenceSource.USER:
+                return say("lora.inspection.evidence.by_hand")
+            case EvidenceSource.KEYS:
+                return say("lora.inspection.evidence.keys", experts=self.detail)
+            case EvidenceSource.TIMESTEPS:
+                return say("lora.inspection.evidence.timesteps", range=self.detail)
+            case EvidenceSource.TWIN:
+                return self._of_twin()
+            case EvidenceSource.NOTHING:
+                return say("lora.inspection.evidence.nothing")
+        return self._perhaps() if self.is_weak else self._of_name()
+
+    def _of_name(self) -> str:
+        words = self.detail
+        if self.source is EvidenceSource.FILE_NAME:
+            return say("lora.inspection.evidence.file_name", words=words)
+        if self.source is EvidenceSource.FOLDER_NAME:
+            return say("lora.inspection.evidence.folder_name", words=words)
+        return say("lora.inspection.evidence.header", field=MODEL_FIELD, words=words)
+
+    def _perhaps(self) -> str:
+        words = self.detail
+        match self.source, self.role:
+            case EvidenceSource.FILE_NAME, "high":
+                return say("lora.inspection.evidence.file_name_perhaps_high", words=words)
+            case EvidenceSource.FILE_NAME, _:
+                return say("lora.inspection.evidence.file_name_perhaps_low", words=words)
+            case EvidenceSource.FOLDER_NAME, "high":
+                return say("lora.inspection.evidence.folder_name_perhaps_high", words=words)
+            case EvidenceSource.FOLDER_NAME, _:
+                return say("lora.inspection.evidence.folder_name_perhaps_low", words=words)
+        return say("lora.inspection.evidence.perhaps_both", field=MODEL_FIELD, words=words)
+
+    def _of_twin(self) -> str:
+        if self.is_weak:
+            return say("lora.inspection.evidence.perhaps_half", twin=self.detail)
+        if self.role == "high":
+            return say("lora.inspection.evidence.low_twin", twin=self.detail)
+        return say("lora.inspection.evidence.high_twin", twin=self.detail)
 
     def to_text(self) -> str:
         """As the catalogue keeps it."""
@@ -110,33 +149,6 @@ class RoleEvidence:
 
 
 _ROLES: dict[str, Role] = {"both": "both", "high": "high", "low": "low"}
-_STRONG, _WEAK = EvidenceStrength.STRONG, EvidenceStrength.WEAK
-_SENTENCES: dict[tuple[EvidenceSource, EvidenceStrength], str] = {
-    (EvidenceSource.USER, _STRONG): "set by hand",
-    (EvidenceSource.KEYS, _STRONG): "its keys name {detail}",
-    (EvidenceSource.TIMESTEPS, _STRONG): "modelspec.timestep_range in the header is {detail}",
-    (EvidenceSource.FILE_NAME, _STRONG): "the file name says “{detail}”",
-    (
-        EvidenceSource.FILE_NAME,
-        _WEAK,
-    ): "“{detail}” in the file name may mean the {role}-noise expert",
-    (EvidenceSource.FOLDER_NAME, _STRONG): "the folder name says “{detail}”",
-    (
-        EvidenceSource.FOLDER_NAME,
-        _WEAK,
-    ): "“{detail}” in the folder name may mean the {role}-noise expert",
-    (EvidenceSource.TWIN, _STRONG): "{detail} is its {other}-noise twin by name",
-    (
-        EvidenceSource.TWIN,
-        _WEAK,
-    ): "its name differs from {detail} by one word, so it may be one half",
-    (EvidenceSource.MODEL_NAME, _STRONG): "ss_sd_model_name in the header says “{detail}”",
-    (EvidenceSource.MODEL_NAME, _WEAK): (
-        "ss_sd_model_name in the header says “{detail}”, which trainers also write for a file"
-        " that is for both experts"
-    ),
-    (EvidenceSource.NOTHING, _STRONG): "nothing in the file or its name says otherwise",
-}
 NO_EVIDENCE = RoleEvidence("both", EvidenceSource.NOTHING)
 BY_HAND: Mapping[Role, RoleEvidence] = {
     role: RoleEvidence(role, EvidenceSource.USER) for role in _ROLES.values()
@@ -161,7 +173,7 @@ def find_role(
         return found or NO_EVIDENCE
     said = [
         evidence
-        for evidence in (*_from_path(path), _from_model(metadata.get("ss_sd_model_name", "")))
+        for evidence in (*_from_path(path), _from_model(metadata.get(MODEL_FIELD, "")))
         if evidence
     ]
     strong = (evidence for evidence in said if not evidence.is_weak)
@@ -184,9 +196,14 @@ def _from_keys(experts: set[str]) -> RoleEvidence | None:
     if not experts:
         return None
     if len(experts) > 1:
-        return RoleEvidence("both", EvidenceSource.KEYS, detail="both experts")
-    role: Role = "high" if "high" in experts else "low"
-    return RoleEvidence(role, EvidenceSource.KEYS, detail=f"the {role}-noise expert only")
+        return RoleEvidence(
+            "both", EvidenceSource.KEYS, detail=say("lora.inspection.evidence.both_experts")
+        )
+    if "high" in experts:
+        only_high = say("lora.inspection.evidence.only_high")
+        return RoleEvidence("high", EvidenceSource.KEYS, detail=only_high)
+    only_low = say("lora.inspection.evidence.only_low")
+    return RoleEvidence("low", EvidenceSource.KEYS, detail=only_low)
 
 
 def _from_timesteps(text: str) -> RoleEvidence | None:

@@ -18,6 +18,7 @@ from typing import Any
 from wan_lora_studio.errors import UnsupportedLoRAError
 from wan_lora_studio.lora.inspection.layer_names import resolve_dotted
 from wan_lora_studio.lora.names import is_lora_file
+from wan_lora_studio.texts import say
 from wan_lora_studio.units import MB
 from wan_lora_studio.untrusted_json import read_object
 
@@ -92,16 +93,16 @@ def read_scaling(
         return _from_saved(read_object(text)) if text else Scaling()
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise UnsupportedLoRAError(
-            f"{Path(path).name}: its adapter configuration cannot be understood: {error}.",
-            cause="The file is sound, but how strongly it is to be applied is not certain.",
+            say("lora.inspection.scaling.not_understood", file=Path(path).name, problem=error),
+            cause=say("lora.inspection.scaling.cause"),
             suggestions=[_how_to_correct(config_file)],
         ) from error
 
 
 def _how_to_correct(config: Path | None) -> str:
     if config is not None:
-        return f"Correct or remove {CONFIG_NAME} beside the file."
-    return "Export the LoRA again; the configuration is in its header (lora_adapter_metadata)."
+        return say("lora.inspection.scaling.correct", config=CONFIG_NAME)
+    return say("lora.inspection.scaling.export_again")
 
 
 def check_config(data: bytes) -> None:
@@ -132,7 +133,7 @@ def _from_saved(values: Mapping[str, Any]) -> Scaling:
         components.setdefault(component, {})[key.removeprefix(f"{component}.")] = value
     scalings = [_from_config(own) for own in components.values()] or [Scaling()]
     if any(scaling != scalings[0] for scaling in scalings):
-        raise ValueError("its two transformers are scaled in different ways")
+        raise ValueError(say("lora.inspection.scaling.two_ways"))
     return scalings[0]
 
 
@@ -140,9 +141,8 @@ def _from_config(values: Mapping[str, Any]) -> Scaling:
     start = str(values.get("init_lora_weights", "")).lower()
     if start.startswith(CHANGED_BASES):
         raise UnsupportedLoRAError(
-            f"Its training began by changing the model's own weights ({start}), and the file "
-            "does not hold that change.",
-            suggestions=["Export it again with peft's path_initial_model_for_weight_conversion."],
+            say("lora.inspection.scaling.changed_base", method=start),
+            suggestions=[say("lora.inspection.scaling.convert")],
         )
     alpha = values.get("lora_alpha", values.get("alpha"))
     patterns = {
@@ -152,7 +152,7 @@ def _from_config(values: Mapping[str, Any]) -> Scaling:
     full_rank = None
     if values.get("peft_type") == "LOKR":
         if values.get("rank_pattern") and alpha is not None:
-            raise ValueError("it has a LoKr's rank_pattern, which the file does not show")
+            raise ValueError(say("lora.inspection.scaling.rank_pattern"))
         full_rank = int(values["r"]) if values.get("r") else None
     return Scaling(
         None if alpha is None else _finite(alpha),
@@ -165,13 +165,13 @@ def _from_config(values: Mapping[str, Any]) -> Scaling:
 def _finite(value: Any) -> float:
     number = float(value)
     if not math.isfinite(number):
-        raise ValueError(f"an alpha is {value}")
+        raise ValueError(say("lora.inspection.scaling.alpha", value=value))
     return number
 
 
 def _diffusers_name(name: str) -> str:
     name = re.sub(r"^\^|\$$", "", name).replace("\\.", ".")
     if not re.fullmatch(r"[\w.]+", name):
-        raise ValueError(f"alpha_pattern has the regular expression {name}")
+        raise ValueError(say("lora.inspection.scaling.expression", expression=name))
     found = resolve_dotted(name)
     return found[0] if found else name

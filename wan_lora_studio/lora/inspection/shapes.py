@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from math import prod
 from typing import Literal
 
+from wan_lora_studio.texts import say
+
 Shape = tuple[int, ...]
 Shapes = Mapping[str, Shape]
 Algebra = Literal["lora", "lokr", "loha", "dora", "diff"]
@@ -46,9 +48,9 @@ def missing_half(shapes: Shapes) -> str | None:
     kinds = algebras(shapes)
     several = kinds & {"lora", "lokr", "loha"}
     if len(several) > 1:
-        return f"{' and '.join(sorted(several))} on one layer"
+        return say("lora.inspection.shapes.several", kinds=", ".join(sorted(several)))
     if "dora" in kinds and not several:
-        return "dora_scale without the weights that it scales"
+        return say("lora.inspection.shapes.dora_alone")
     if "lora" in kinds:
         return _missing_in_lora(shapes)
     if "loha" in kinds:
@@ -61,28 +63,30 @@ def _missing_in_lora(shapes: Shapes) -> str | None:
     if len(halves) == 2:
         return None
     if not halves:
-        return "a LoRA bias or core without lora_down and lora_up"
+        return say("lora.inspection.shapes.no_factors")
     other = "lora_up" if halves == ["lora_down"] else "lora_down"
-    return f"{halves[0]} without {other}"
+    return say("lora.inspection.shapes.one_factor", part=halves[0], missing=other)
 
 
 def _missing_in_loha(shapes: Shapes) -> str | None:
     missing = {"hada_w1_a", "hada_w1_b", "hada_w2_a", "hada_w2_b"} - shapes.keys()
     if missing:
-        return f"LoHa without {', '.join(sorted(missing))}"
+        return say("lora.inspection.shapes.loha_without", parts=", ".join(sorted(missing)))
     one = ("hada_t1" in shapes) != ("hada_t2" in shapes)
-    return "LoHa with only one of hada_t1 and hada_t2" if one else None
+    return say("lora.inspection.shapes.loha_core") if one else None
 
 
 def _missing_in_lokr(shapes: Shapes) -> str | None:
     for factor in ("lokr_w1", "lokr_w2"):
         halves = {f"{factor}_a", f"{factor}_b"} & shapes.keys()
         if factor not in shapes and len(halves) < 2:
-            return f"LoKr without {factor if not halves else 'the other half of ' + halves.pop()}"
+            if halves:
+                return say("lora.inspection.shapes.lokr_half", part=halves.pop())
+            return say("lora.inspection.shapes.lokr_without", part=factor)
         if factor in shapes and halves:
-            return f"LoKr with {factor} both full and factorised"
+            return say("lora.inspection.shapes.lokr_both", part=factor)
     if "lokr_t2" in shapes and "lokr_w2_a" not in shapes:
-        return "LoKr with lokr_t2 but without lokr_w2_a"
+        return say("lora.inspection.shapes.lokr_core")
     return None
 
 
@@ -111,14 +115,16 @@ def shape_flaw(shapes: Shapes) -> str | None:
 def _lora(shapes: Shapes) -> tuple[int, int] | str:
     down, up, mid = shapes["lora_down"], shapes["lora_up"], shapes.get("lora_mid")
     if len(down) < 2 or len(up) < 2:
-        return f"lora_down {_text(down)} and lora_up {_text(up)} must be matrices"
+        return say("lora.inspection.shapes.no_matrices", down=_text(down), up=_text(up))
     inner = prod(up[1:])
     if mid is not None:
         if len(mid) < 3 or mid[0] != inner or mid[1] != down[0]:
-            return f"lora_mid {_text(mid)} does not join {_text(down)} and {_text(up)}"
+            return say(
+                "lora.inspection.shapes.core", core=_text(mid), down=_text(down), up=_text(up)
+            )
         return up[0], prod(down[1:]) * prod(mid[2:])
     if inner != down[0]:
-        return f"ranks differ: lora_down {_text(down)}, lora_up {_text(up)}"
+        return say("lora.inspection.shapes.ranks", down=_text(down), up=_text(up))
     return up[0], prod(down[1:])
 
 
@@ -128,10 +134,12 @@ def _loha(shapes: Shapes) -> tuple[int, int] | str:
         a, b = shapes[f"hada_w{n}_a"], shapes[f"hada_w{n}_b"]
         side = _product(a, b, shapes.get(f"hada_t{n}"))
         if side is None:
-            return f"hada_w{n}_a {_text(a)} and hada_w{n}_b {_text(b)} do not multiply"
+            return say("lora.inspection.shapes.loha_product", n=n, a=_text(a), b=_text(b))
         sides.append(side)
     if sides[0] != sides[1]:
-        return f"the two LoHa products differ: {_text(sides[0])} and {_text(sides[1])}"
+        return say(
+            "lora.inspection.shapes.loha_products", one=_text(sides[0]), other=_text(sides[1])
+        )
     return sides[0]
 
 
@@ -145,7 +153,7 @@ def _lokr(shapes: Shapes) -> tuple[int, int] | str:
             core = shapes.get("lokr_t2") if n == "2" else None
             side = _product(shapes[f"lokr_w{n}_a"], shapes[f"lokr_w{n}_b"], core)
         if side is None:
-            return f"the LoKr factor w{n} has shapes that do not multiply"
+            return say("lora.inspection.shapes.lokr_product", n=n)
         sides.append(side)
     return sides[0][0] * sides[1][0], sides[0][1] * sides[1][1]
 
@@ -171,11 +179,11 @@ def mismatch(shapes: Shapes, weight: Shape | None, bias: Shape | None) -> str | 
         return broken
     found = matrix(shapes)
     if isinstance(found, tuple) and weight is None:
-        return "the layer has no weight"
+        return say("lora.inspection.shapes.no_weight")
     if isinstance(found, tuple) and weight is not None:
         wanted = (weight[0], prod(weight[1:]))
         if len(weight) < 2 or found != wanted:
-            return f"made for {_text(found)}, the model has {_text(weight)}"
+            return say("lora.inspection.shapes.made_for", shape=_text(found), own=_text(weight))
     return _vector_mismatch(shapes, weight, bias)
 
 
@@ -183,17 +191,25 @@ def _vector_mismatch(shapes: Shapes, weight: Shape | None, bias: Shape | None) -
     for part, target in (("diff", weight), ("diff_b", bias)):
         # Vectors travel as [n], [1, n] or [1, n, 1...] between trainers.
         if part in shapes and (target is None or _long(shapes[part]) != _long(target)):
-            there = "no such parameter" if target is None else _text(target)
-            return f"{part} has {_text(shapes[part])}, the model has {there}"
+            if target is None:
+                return say(
+                    "lora.inspection.shapes.no_parameter", part=part, shape=_text(shapes[part])
+                )
+            return say(
+                "lora.inspection.shapes.part",
+                part=part,
+                shape=_text(shapes[part]),
+                own=_text(target),
+            )
     rows = weight[0] if weight else 0
     columns = prod(weight[1:]) if weight else 0
     if "lora_up_bias" in shapes and prod(shapes["lora_up_bias"]) != rows:
-        return f"the LoRA bias has {_text(shapes['lora_up_bias'])}, the layer {rows} outputs"
+        return say("lora.inspection.shapes.bias", shape=_text(shapes["lora_up_bias"]), outputs=rows)
     inputs = weight[1] if weight and len(weight) > 1 else columns
     if "dora_scale" in shapes and prod(shapes["dora_scale"]) not in (rows, inputs):
-        return f"dora_scale has {_text(shapes['dora_scale'])}, the layer {rows} outputs"
+        return say("lora.inspection.shapes.dora", shape=_text(shapes["dora_scale"]), outputs=rows)
     if "alpha" in shapes and prod(shapes["alpha"]) != 1:
-        return f"alpha has {_text(shapes['alpha'])} instead of one number"
+        return say("lora.inspection.shapes.alpha", shape=_text(shapes["alpha"]))
     return None
 
 
@@ -203,4 +219,4 @@ def _long(shape: Shape) -> Shape:
 
 
 def _text(shape: tuple[int, ...]) -> str:
-    return "×".join(map(str, shape)) if shape else "one number"
+    return "×".join(map(str, shape)) if shape else say("lora.inspection.shapes.one_number")
