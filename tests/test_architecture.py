@@ -17,30 +17,31 @@ from tests.support.paths import ROOT
 
 # What any room may import, and what each of these may import of the others.
 GROUND = {
-    "backups": "command_name filesystem settings sqlite_file damaged_files storage_faults errors",
+    "backups": "command_name filesystem settings sqlite_file damaged_files storage_faults errors"
+    " texts",
     "command_name": "shipped",
     "damaged_files": "filesystem",
     "diagnostic_text": "logs installed_versions redaction settings",
-    "documents": "sqlite_file storage_faults",
+    "documents": "sqlite_file storage_faults texts",
     "errors": "texts",
-    "extra_model_paths": "filesystem",
-    "file_boundary": "errors",
-    "filesystem": "",
+    "extra_model_paths": "filesystem texts",
+    "file_boundary": "errors texts",
+    "filesystem": "texts",
     "lazy_exports": "",
-    "folder_rules": "",
+    "folder_rules": "texts",
     "installed_versions": "",
     "keyword_names": "",
     "logs": "filesystem settings redaction units",
     "media": "filesystem",
     "redaction": "",
-    "settings": "shipped extra_model_paths folder_rules untrusted_json weight_source errors",
+    "settings": "shipped extra_model_paths folder_rules untrusted_json weight_source errors texts",
     "shipped": "filesystem",
-    "sqlite_file": "filesystem damaged_files storage_faults errors",
-    "storage_faults": "command_name filesystem errors",
+    "sqlite_file": "filesystem damaged_files storage_faults errors texts",
+    "storage_faults": "command_name filesystem errors texts",
     "texts": "",
     "units": "",
-    "untrusted_json": "units",
-    "weight_source": "",
+    "untrusted_json": "units texts",
+    "weight_source": "texts",
 }
 # Each room, from the top down, and the rooms that it may import. `lora_ui` is the extension's
 # package, all others lie in `wan_lora_studio`. A room is a folder with a face, or one module.

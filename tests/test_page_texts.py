@@ -33,7 +33,7 @@ class Said:
 
 
 def texts_in(folder: Path, language: str = "english") -> dict[str, str]:
-    source = (folder / "texts" / f"{language}.js").read_text("utf-8")
+    source = (folder / "texts" / f"{language}.js").read_text(encoding="utf-8")
     return {match["key"]: json.loads(match["text"]) for match in ENTRY.finditer(source)}
 
 
@@ -41,7 +41,7 @@ def said_in(folder: Path) -> Iterator[Said]:
     for path in sorted(folder.rglob("*.js")):
         if path.parent.name == "texts":
             continue
-        source = path.read_text("utf-8")
+        source = path.read_text(encoding="utf-8")
         for match in SAID.finditer(source):
             line = source.count("\n", 0, match.start()) + 1
             yield Said(
@@ -111,7 +111,7 @@ def test_every_text_is_said_somewhere(side: str) -> None:
 @pytest.mark.parametrize("side", SIDES)
 def test_the_file_holds_nothing_but_texts(side: str) -> None:
     """A text in another form would not be seen by these tests."""
-    source = (SIDES[side] / "texts" / "english.js").read_text("utf-8")
+    source = (SIDES[side] / "texts" / "english.js").read_text(encoding="utf-8")
     head = "export default {\n"
     body = source[source.index(head) + len(head) : source.rindex("};")]
     keys = [match["key"] for match in ENTRY.finditer(body)]

@@ -31,7 +31,7 @@ class Call:
 
 def calls() -> Iterator[Call]:
     for path in SOURCES:
-        source = path.read_text("utf-8")
+        source = path.read_text(encoding="utf-8")
         if "say(" not in source or path.parent.name == "texts":
             continue
         for node in ast.walk(ast.parse(source)):

@@ -26,6 +26,7 @@ from wan_lora_studio.filesystem import file_uri, replace, sync_file
 from wan_lora_studio.settings import Settings
 from wan_lora_studio.sqlite_file import require_sound
 from wan_lora_studio.storage_faults import fault_of, storage_error
+from wan_lora_studio.texts import say
 
 logger = logging.getLogger(__name__)
 
@@ -63,30 +64,29 @@ def kept_files(settings: Settings) -> tuple[KeptFile, ...]:
         KeptFile(
             "queue",
             data / "jobs.sqlite",
-            "The job queue",
-            "the list of runs",
+            say("backups.queue"),
+            say("backups.queue_lost"),
             "INSERT OR REPLACE INTO marks VALUES ('paused', '0')",
-            "The queue is paused, because some of its runs may have been made since then. Check"
-            " the list, then resume it.",
+            say("backups.queue_restored"),
         ),
         KeptFile(
             "results",
             data / "results.sqlite",
-            "The index of the results",
-            "the favourites; all else is made again from the videos",
+            say("backups.results"),
+            say("backups.results_lost"),
         ),
-        KeptFile("sets", data / "sets.sqlite", "The file of LoRA sets", "the sets"),
+        KeptFile("sets", data / "sets.sqlite", say("backups.sets"), say("backups.sets_lost")),
         KeptFile(
             "selections",
             data / "sessions.sqlite",
-            "The file of browsers' selections",
-            "what each browser had selected",
+            say("backups.selections"),
+            say("backups.selections_lost"),
         ),
         KeptFile(
             "library",
             settings.loras_dir / ".catalog.sqlite",
-            "The library's catalogue",
-            "titles, tags, favourites, pairs and uses; the files are looked through again",
+            say("backups.library"),
+            say("backups.library_lost"),
             "DELETE FROM intents",  # of a change that was under way when the copy was made
         ),
     )
@@ -143,7 +143,9 @@ class Copies:
                 fault = fault_of(error, file.path)
                 if fault is None:
                     raise
-                failure = storage_error(f"A copy of {file.path.name}", fault, self._folder / "x")
+                failure = storage_error(
+                    say("backups.copy_of", file=file.path.name), fault, self._folder / "x"
+                )
         self._drop_old()
         if failure is not None:
             raise failure
@@ -180,9 +182,13 @@ class Copies:
             return found[0]
         days = ", ".join(copy.day.isoformat() for copy in copies)
         raise StorageError(
-            f"There is no copy of {name!r}" + (f" of {day}." if day and copies else "."),
-            cause="The app makes one a day while it runs.",
-            suggestions=[f"Choose one of: {days}." if days else f"Run '{COMMAND} restore'."],
+            say("backups.none_of_day", name=repr(name), day=day)
+            if day and copies
+            else say("backups.none", name=repr(name)),
+            cause=say("backups.daily"),
+            suggestions=[
+                say("backups.choose", days=days) if days else say("backups.run", command=COMMAND)
+            ],
             context={"name": name, "folder": str(self._folder)},
         )
 
@@ -224,15 +230,18 @@ def _settle(path: Path, script: str) -> None:
 
 
 def _notice(file: KeptFile, aside: SetAside, copies: Sequence[Copy]) -> str:
-    words = (
-        f"{file.called} was damaged and has been set aside as {aside.path.name}"
-        f" ({aside.when:%d %B %Y, %H:%M}). What the new file lacks: {file.lost}."
-    )
     found = next((copy for copy in copies if copy.file == file), None)
-    offer = (
-        f" There is a copy of {found.day:%d %B %Y}: close the app and run"
-        f" '{COMMAND} restore {file.name}' to bring it back."
+    sentences = (
+        say(
+            "backups.set_aside",
+            what=file.called,
+            file=aside.path.name,
+            when=f"{aside.when:%d %B %Y, %H:%M}",
+        ),
+        say("backups.lacks", lost=file.lost),
+        say("backups.offer", day=f"{found.day:%d %B %Y}", command=f"{COMMAND} restore {file.name}")
         if found
-        else " There is no copy of it yet."
+        else say("backups.no_offer"),
+        say("backups.end_notice", path=aside.path),
     )
-    return f"{words}{offer} To end this notice, move or delete {aside.path}."
+    return " ".join(sentences)

@@ -12,10 +12,11 @@ from typing import Any
 
 from wan_lora_studio.sqlite_file import Schema, SQLiteFile
 from wan_lora_studio.storage_faults import stored_value
+from wan_lora_studio.texts import say
 
 DOCUMENTS = Schema(
-    called="What is kept for the page",
-    if_damaged="a new file is made at the next start",
+    called=say("documents.called"),
+    if_damaged=say("documents.if_damaged"),
     steps=(
         "CREATE TABLE IF NOT EXISTS documents"
         " (name TEXT PRIMARY KEY, body TEXT NOT NULL, changed REAL NOT NULL)",

@@ -18,6 +18,7 @@ from typing import Any
 import yaml
 
 from wan_lora_studio.filesystem import READ
+from wan_lora_studio.texts import say
 
 YAML_NAME = "extra_model_paths.yaml"
 KEYS = ("loras", "lora")
@@ -94,11 +95,11 @@ def program_folders(path: Path) -> ProgramFolders:
     if not loras and not models:
         if path.is_dir():
             known = ", ".join((*KNOWN_FOLDERS, *KNOWN_MODEL_FOLDERS))
-            raise ValueError(f"{path} holds none of {known}")
-        raise ValueError(f"{path} names no LoRA folder and no folder of models that is there")
+            raise ValueError(say("extra_model_paths.no_program", path=path, known=known))
+        raise ValueError(say("extra_model_paths.no_folders", path=path))
     for folders in (loras, models):
         if len(folders) > MAX_FOLDERS:
-            raise ValueError(f"{path} names more than {MAX_FOLDERS} folders of a kind")
+            raise ValueError(say("extra_model_paths.too_many", path=path, most=MAX_FOLDERS))
     return ProgramFolders(loras, models)
 
 
@@ -132,7 +133,7 @@ def _in_file(path: Path, keys: tuple[str, ...]) -> Iterator[Path]:
 def _sections(content: Any, path: Path) -> list[Mapping[str, Any]]:
     if not isinstance(content, dict):
         raise ValueError(  # noqa: TRY004 - as other broken content
-            f"{path} holds no sections with a base_path and paths by kind of model"
+            say("extra_model_paths.no_sections", path=path)
         )
     if any(key in content for key in (*KEYS, *MODEL_KEYS)):
         return [content]  # the section's name was left out
@@ -142,7 +143,7 @@ def _sections(content: Any, path: Path) -> list[Mapping[str, Any]]:
 def _in_section(section: Mapping[str, Any], path: Path, keys: tuple[str, ...]) -> Iterator[Path]:
     base = section.get("base_path")
     if base is not None and not isinstance(base, str):
-        raise ValueError(f"{path}: base_path is no text")
+        raise ValueError(say("extra_model_paths.base", path=path))
     top = path.parent / (_written_here(base, path) if base else "")
     for key in keys:
         for text in _texts(section.get(key), key, path):
@@ -160,7 +161,7 @@ def _texts(value: Any, key: str, path: Path) -> Iterator[str]:
     for item in items:
         if not isinstance(item, str):
             raise ValueError(  # noqa: TRY004 - as other broken content
-                f"{path}: {key} is neither a text nor a list of texts"
+                say("extra_model_paths.paths", path=path, key=key)
             )
         lines = (line.strip() for line in item.splitlines())
         yield from (line for line in lines if line and not line.startswith("#"))
@@ -171,41 +172,46 @@ def _written_here(text: str, path: Path) -> Path:
     full = os.path.expandvars(text.strip())
     unset = _UNSET.search(full)
     if unset:
-        raise ValueError(f"{path} uses the variable {unset[0]}, which is not set")
+        raise ValueError(say("extra_model_paths.variable", path=path, variable=unset[0]))
     if "\0" in full:
-        raise ValueError(f"{path} names a folder that cannot be: {full!r}")
+        raise ValueError(say("extra_model_paths.impossible", path=path, folder=repr(full)))
     if os.name != "nt" and "\\" in full:
         windows = PureWindowsPath(full)
         if windows.drive:
-            raise ValueError(f"{path} names {full}, which is a path of Windows")
+            raise ValueError(say("extra_model_paths.windows", path=path, folder=full))
         full = windows.as_posix()
     elif os.name != "nt" and re.match(r"[A-Za-z]:/", full):
-        raise ValueError(f"{path} names {full}, which is a path of Windows")
+        raise ValueError(say("extra_model_paths.windows", path=path, folder=full))
     try:
         return Path(full).expanduser()
     except RuntimeError as error:
-        raise ValueError(f"{path} names {full}, but there is no such user") from error
+        raise ValueError(say("extra_model_paths.user", path=path, folder=full)) from error
 
 
 def _read(path: Path) -> Any:
     try:
         return _loaded(_text(path))
     except OSError as error:
-        raise ValueError(f"{path} cannot be read: {error.strerror or error}") from error
+        raise ValueError(
+            say("extra_model_paths.unreadable", path=path, reason=error.strerror or error)
+        ) from error
     except UnicodeDecodeError as error:
-        raise ValueError(f"{path} is not UTF-8 text") from error
+        raise ValueError(say("extra_model_paths.encoding", path=path)) from error
     except RecursionError as error:
-        raise ValueError(f"{path} is nested too deeply") from error
+        raise ValueError(say("extra_model_paths.nested", path=path)) from error
     except (yaml.YAMLError, ValueError) as error:
         line = getattr(getattr(error, "problem_mark", None), "line", None)
-        where = "" if line is None else f" in line {line + 1}"
-        said = getattr(error, "problem", None) or str(error).partition("\n")[0]
-        raise ValueError(f"{path} is not YAML{where}: {said}") from error
+        reason = getattr(error, "problem", None) or str(error).partition("\n")[0]
+        raise ValueError(
+            say("extra_model_paths.yaml", path=path, reason=reason)
+            if line is None
+            else say("extra_model_paths.yaml_line", path=path, line=line + 1, reason=reason)
+        ) from error
 
 
 def _loaded(text: str) -> Any:
     if sum(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text)) > MAX_ALIASES:
-        raise yaml.YAMLError(f"it uses more than {MAX_ALIASES} aliases")
+        raise yaml.YAMLError(say("extra_model_paths.aliases", most=MAX_ALIASES))
     return yaml.safe_load(text)
 
 
@@ -214,8 +220,8 @@ def _text(path: Path) -> str:
     descriptor = os.open(path, READ)
     with os.fdopen(descriptor, "rb") as file:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise OSError("it is not a regular file")
+            raise OSError(say("extra_model_paths.not_regular"))
         data = file.read(MAX_BYTES + 1)
     if len(data) > MAX_BYTES:
-        raise OSError(f"it is larger than {MAX_BYTES // 1000} KB")
+        raise OSError(say("extra_model_paths.too_large", size=MAX_BYTES // 1000))
     return data.decode("utf-8-sig")

@@ -12,12 +12,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from wan_lora_studio.errors import StudioError
+from wan_lora_studio.texts import say
 
 logger = logging.getLogger(__name__)
 
 SUGGESTIONS = (
-    "Download or export the file again.",
-    "If it is sound, report it with the program's log.",
+    say("file_boundary.again"),
+    say("file_boundary.report"),
 )
 
 
@@ -33,16 +34,16 @@ def one_file(
         raise
     except OSError as error:
         raise kind(
-            f"{name} cannot be read: {error.strerror or error}.",
-            cause="The system could not read the file.",
-            suggestions=["Check that the file is there and may be read, then look again."],
+            say("file_boundary.unreadable", file=name, reason=error.strerror or error),
+            cause=say("file_boundary.system"),
+            suggestions=[say("file_boundary.check")],
             context={"file": name},
         ) from error
     except Exception as error:
         # The boundary itself: a file of others may make any reader raise anything.
         logger.exception("Reading %r failed", name)
         raise kind(
-            f"{name} cannot be read: it holds something unexpected ({type(error).__name__}).",
+            say("file_boundary.unexpected", file=name, kind=type(error).__name__),
             suggestions=suggestions,
             context={"file": name},
         ) from error

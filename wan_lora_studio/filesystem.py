@@ -15,6 +15,8 @@ from collections.abc import Callable
 from pathlib import Path, PurePath
 from urllib.parse import quote
 
+from wan_lora_studio.texts import say
+
 # Whether a file that this program has open, or mapped, can be moved and removed all the same.
 MOVES_OPEN_FILES = os.name == "posix"
 # What link() says where there are no links. Windows says EINVAL, macOS has ENOTSUP of its own.
@@ -89,21 +91,19 @@ def _in_words(error: OSError, paths: tuple[Path, ...]) -> OSError:
     if number in (HELD, LOCKED):
         return HeldFileError(
             errno.EACCES,
-            "another program has the file open, such as a player, a virus scanner or a"
-            " cloud sync; close it and try again",
+            say("filesystem.held"),
             name,
         )
     if number == DENIED:
         return HeldFileError(
             errno.EACCES,
-            "this user may not change it, or another program has the file or its folder open",
+            say("filesystem.denied"),
             name,
         )
     if number == TOO_LONG or (number == NO_PATH and max(map(_length, paths)) > LONGEST):
         return OSError(
             errno.ENAMETOOLONG,
-            f"its path would be longer than {LONGEST} characters, which Windows takes only with"
-            " long paths turned on; use a shorter name or folder",
+            say("filesystem.too_long", longest=LONGEST),
             name,
         )
     return error

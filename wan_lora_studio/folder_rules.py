@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from itertools import combinations
 from pathlib import Path
 
+from wan_lora_studio.texts import say
+
 # What the app keeps in `data_dir`, and sweeps there.
 ROOMS = (
     "copies", "embeddings", "inputs", "instances", "latents", "logs", "pictures", "posters",
@@ -18,13 +20,13 @@ def path_problem(value: str | Path) -> str | None:
     """Why this can be no path; None if it can."""
     text = str(value)
     if isinstance(value, str) and not text.strip():
-        return "must not be empty; write . for the folder itself"
+        return say("folder_rules.empty")
     if "\0" in text:
-        return "must not hold a NUL character"
+        return say("folder_rules.nul")
     try:
         Path(text).expanduser()
     except RuntimeError:
-        return f"there is no home folder for {Path(text).parts[0]!r}"
+        return say("folder_rules.no_home", user=repr(Path(text).parts[0]))
     return None
 
 
@@ -35,18 +37,17 @@ def folder_problems(folders: Mapping[str, Path]) -> list[str]:
     }
     own = [name for name in OWN if name in places]
     found = [
-        f"{second}: must be another folder than {first}"
+        say("folder_rules.same", setting=second, other=first)
         for first, second in combinations(own, 2)
         if places[first] == places[second]
     ]
     data, loras = places.get("data_dir"), places.get("loras_dir")
     if data is not None and loras is not None and data != loras and data.is_relative_to(loras):
-        why = "the library would list the LoRAs that runs hold"
-        found.append(f"data_dir: must not lie in loras_dir, because {why}")
+        found.append(say("folder_rules.data_in_loras"))
     if data is not None:
         rooms = [data / room for room in ROOMS]
         found += [
-            f"{name}: must not lie in {room.name} of data_dir, which the app sweeps"
+            say("folder_rules.swept", setting=name, folder=room.name)
             for name in own
             for room in rooms
             if places[name].is_relative_to(room)

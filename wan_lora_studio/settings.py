@@ -28,6 +28,7 @@ from wan_lora_studio.errors import SettingsError
 from wan_lora_studio.extra_model_paths import program_folders
 from wan_lora_studio.folder_rules import folder_problems, path_problem
 from wan_lora_studio.shipped import SHIPPED, own_folder, shipped_model
+from wan_lora_studio.texts import say
 from wan_lora_studio.untrusted_json import UntrustedJSONError, read_json, read_object
 from wan_lora_studio.weight_source import WeightSource
 
@@ -56,7 +57,7 @@ def _usable_path(value: Any) -> Any:
 
 def _printable(value: str) -> str:
     if not value.isprintable():
-        raise ValueError("must not hold control characters")
+        raise ValueError(say("settings.control_characters"))
     return value
 
 
@@ -182,10 +183,10 @@ def _in_full(name: str, rows: Mapping[str, Any]) -> Any:
         other = row[LIKE]
         if not isinstance(other, str) or not isinstance(rows.get(other), dict):
             raise ValueError(  # noqa: TRY004 - as other wrong values
-                f"{name} is to be like {other!r}, which is no row"
+                say("settings.like_no_row", name=name, other=repr(other))
             )
         if other in chain:
-            raise ValueError(f"{name} is like {other}, which is like it in turn")
+            raise ValueError(say("settings.like_circle", name=name, other=other))
         chain.append(other)
         own = {key: given for key, given in row.items() if key != LIKE}
         row = {**rows[other], **own}
@@ -362,8 +363,8 @@ class Settings(BaseModel):
             return self.models[model_type]
         except KeyError:
             raise SettingsError(
-                f"There is no model {model_type!r} in the model table.",
-                suggestions=[f"Use one of: {', '.join(self.models)}."],
+                say("settings.no_model", model=repr(model_type)),
+                suggestions=[say("settings.use_one_of", models=", ".join(self.models))],
                 context={"model_type": model_type},
             ) from None
 
@@ -397,7 +398,7 @@ def load_settings(
     """
     values = _shipped_values()
     if config is not None and (problem := path_problem(config)):
-        raise SettingsError(f"The path of the settings file {problem}.")
+        raise SettingsError(say("settings.config_path", problem=problem))
     path = _own_config() if config is None else Path(config)
     if path.resolve() != SHIPPED_CONFIG:
         values = _merged(values, _read(path))
@@ -432,7 +433,7 @@ def _with_rows(values: dict[str, Any], found: FindRows) -> dict[str, Any]:
 
 def _unusable(config: Path, problems: list[str]) -> SettingsError:
     return SettingsError(
-        "The settings cannot be used: " + "; ".join(problems) + ".",
+        say("settings.unusable", problems="; ".join(problems)),
         context={"config": str(config), "problems": problems},
     )
 
@@ -442,11 +443,11 @@ def _disagreements(values: Mapping[str, Any]) -> list[str]:
     problems = []
     default, models = values.get("default_model"), values.get("models")
     if isinstance(models, dict) and isinstance(default, str) and default not in models:
-        known = ", ".join(models) or "none"
-        problems.append(f"default_model: {default!r} is not in models ({known})")
+        known = ", ".join(models) or say("settings.none")
+        problems.append(say("settings.default_model", model=repr(default), known=known))
     low, high = values.get("strength_min"), values.get("strength_max")
     if isinstance(low, int | float) and isinstance(high, int | float) and low >= high:
-        problems.append("strength_min: must be below strength_max")
+        problems.append(say("settings.strengths"))
     folders = {name: values.get(name) for name in PATH_FIELDS}
     return problems + folder_problems(
         {name: place for name, place in folders.items() if isinstance(place, Path)}
@@ -459,9 +460,9 @@ def _shipped_values() -> dict[str, Any]:
         own = own_folder()
     except RuntimeError as error:
         raise SettingsError(
-            "There is no home folder to keep the library and the videos in.",
-            cause="The system knows no home folder of this user.",
-            suggestions=["Set HOME to a folder that this user may write to, then start again."],
+            say("settings.no_home"),
+            cause=say("settings.no_home_cause"),
+            suggestions=[say("settings.set_home")],
         ) from error
     values = _read(SHIPPED_CONFIG, own)
     for row in values["models"].values():
@@ -481,16 +482,16 @@ def _read(path: Path, base: Path | None = None) -> dict[str, Any]:
         values = read_object(path.read_bytes())
     except FileNotFoundError as error:
         raise SettingsError(
-            f"There is no settings file at {path}.",
-            suggestions=["Give the path of a config.json, or leave --config out."],
+            say("settings.no_file", path=path),
+            suggestions=[say("settings.give_path")],
         ) from error
     except UntrustedJSONError as error:
         raise SettingsError(
-            f"{path} cannot be read: {error.reason}.",
-            suggestions=["Correct the file; it has to be one JSON object in UTF-8."],
+            say("settings.unreadable", path=path, reason=error.reason),
+            suggestions=[say("settings.correct_file")],
         ) from error
     except (OSError, ValueError) as error:  # the latter for a path that can be none
-        raise SettingsError(f"{path} cannot be read: {error}.") from error
+        raise SettingsError(say("settings.unreadable", path=path, reason=error)) from error
     return _absolute(values, base or path.resolve().parent)
 
 
@@ -543,15 +544,16 @@ def _misspelt_variables() -> list[str]:
     """Variables that look like a setting's and are none."""
     known = [*(_variable(field) for field in Settings.model_fields), LOGIN_VARIABLE]
     return [
-        f"{name}: there is no such environment variable{_nearest(name.upper(), known)}"
+        _with_nearest(say("settings.no_variable", name=name), name.upper(), known)
         for name in sorted(os.environ)
         if name.upper().startswith(("WAN_LORA", "WANLORA")) and name not in known
     ]
 
 
-def _nearest(name: str, known: Iterable[str]) -> str:
+def _with_nearest(problem: str, name: str, known: Iterable[str]) -> str:
+    """The problem with the nearest known name, if one is near."""
     close = difflib.get_close_matches(name, list(known), 1)
-    return f"; did you mean {close[0]}?" if close else ""
+    return say("settings.did_you_mean", problem=problem, name=close[0]) if close else problem
 
 
 def _merged(base: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
@@ -574,6 +576,6 @@ def _problems(error: ValidationError) -> list[str]:
         if item["type"] == "extra_forbidden":
             in_row = len(item["loc"]) > 1
             known = (*ModelEntry.model_fields, LIKE) if in_row else Settings.model_fields
-            text = f"there is no such setting{_nearest(str(item['loc'][-1]), known)}"
+            text = _with_nearest(say("settings.no_setting"), str(item["loc"][-1]), known)
         found.append(f"{place}: {text}" if place else text)
     return found

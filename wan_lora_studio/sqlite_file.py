@@ -35,6 +35,7 @@ from wan_lora_studio.storage_faults import (
     newer_version,
     storage_error,
 )
+from wan_lora_studio.texts import say
 
 BUSY_SECONDS = 10.0
 AGAIN_SECONDS = 5.0  # between two tries to open a file that could not be opened
@@ -311,7 +312,7 @@ class SQLiteFile:
         with FileLock(self.path.with_suffix(".lock"), timeout=busy_seconds):
             try:
                 if self._spoiled is not None and self._spoiled == _identity(self.path):
-                    raise damage("it holds text that cannot be read")
+                    raise damage(say("sqlite_file.unreadable_text"))
                 connection = self._connect(busy_seconds)
             except sqlite3.DatabaseError as error:
                 if not is_damage(error):
@@ -346,10 +347,12 @@ class SQLiteFile:
         self.fault = fault_of(error, self.path)
         if self.fault is None:
             raise SettingsError(
-                f"{self._schema.called} at {self.path} cannot be opened: {error}.",
+                say(
+                    "sqlite_file.not_opened", what=self._schema.called, path=self.path, reason=error
+                ),
                 suggestions=[
-                    "Check that data_dir in config.json is a folder this user can write to.",
-                    f"If the file is another program's, move it away; {self._schema.if_damaged}.",
+                    say("sqlite_file.check_data_dir"),
+                    say("sqlite_file.move_away", then=self._schema.if_damaged),
                 ],
                 context={"path": str(self.path)},
             ) from error
@@ -533,10 +536,8 @@ def require_version(connection: sqlite3.Connection, path: Path, called: str, new
     version = int(connection.execute("PRAGMA user_version").fetchone()[0])
     if version > newest:
         raise SettingsError(
-            f"{called} at {path} was written by a newer version of the studio.",
-            suggestions=[
-                "Update the studio, or give other folders in config.json (data_dir, loras_dir)."
-            ],
+            say("sqlite_file.newer", what=called, path=path),
+            suggestions=[say("sqlite_file.update")],
             context={"path": str(path), "version": version},
         )
     return version
@@ -561,7 +562,7 @@ def _require_tables(connection: sqlite3.Connection, schema: Schema) -> None:
         missing = _columns(model) - _columns(connection)
     if missing:
         table, column = min(missing)
-        raise damage(f"its table {table!r} has no column {column!r}, or is not there")
+        raise damage(say("sqlite_file.no_column", table=repr(table), column=repr(column)))
 
 
 def _columns(connection: sqlite3.Connection) -> set[tuple[str, str]]:

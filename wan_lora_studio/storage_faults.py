@@ -22,6 +22,7 @@ from filelock import Timeout
 from wan_lora_studio.command_name import COMMAND
 from wan_lora_studio.errors import StorageError, StudioError
 from wan_lora_studio.filesystem import HeldFileError
+from wan_lora_studio.texts import say
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -102,16 +103,16 @@ def sound_value(stored: object, kind: type[T]) -> T:
     """The value of JSON that we stored. Raises UnsoundError for anything else, such as what no
     answer of ours can hold."""
     if not isinstance(stored, str | bytes):
-        raise UnsoundError("it is no text")
+        raise UnsoundError(say("storage_faults.no_text"))
     try:
         value = json.loads(stored)
         json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
     except RecursionError as error:
-        raise UnsoundError("it is nested too deeply") from error
+        raise UnsoundError(say("storage_faults.nested")) from error
     except ValueError as error:
-        raise UnsoundError("it is no JSON") from error
+        raise UnsoundError(say("storage_faults.no_json")) from error
     if not isinstance(value, kind):
-        raise UnsoundError(f"it is no {kind.__name__}")
+        raise UnsoundError(say("storage_faults.no_kind", kind=kind.__name__))
     return value
 
 
@@ -122,11 +123,11 @@ def damage_told() -> Iterator[None]:
     try:
         yield
     except UnicodeDecodeError as error:
-        raise damage("it holds text that cannot be read", CONTENT) from error
+        raise damage(say("storage_faults.unreadable_text"), CONTENT) from error
     except sqlite3.OperationalError as error:
         if hasattr(error, "sqlite_errorcode"):
             raise
-        raise damage("it holds text that cannot be read", CONTENT) from error
+        raise damage(say("storage_faults.unreadable_text"), CONTENT) from error
 
 
 def fault_of(error: BaseException, path: Path) -> Fault | None:
@@ -145,20 +146,25 @@ def full_disk(path: Path) -> Fault | None:
     with suppress(OSError):
         if shutil.disk_usage(path.parent).free < ROOM:
             cause, suggestion = _words("full", path)
-            return Fault("full", "the disk is full", cause, suggestion)
+            return Fault("full", say("storage_faults.disk_full"), cause, suggestion)
     return None
 
 
 def newer_version(error: StudioError) -> Fault:
     """A file that a newer version of the app wrote, as that error says."""
-    cause = "It is left as it is, because this version does not know all that it holds."
+    cause = say("storage_faults.left")
     return Fault("newer", str(error), cause, error.suggestions[0])
 
 
 def storage_error(called: str, fault: Fault, path: Path) -> StorageError:
-    verb = "was damaged" if fault.kind == "damaged" else "cannot be used"
+    words = {"what": called, "reason": fault.said}
+    said = (
+        say("storage_faults.damaged", **words)
+        if fault.kind == "damaged"
+        else say("storage_faults.unusable", **words)
+    )
     return StorageError(
-        fault.said if fault.kind == "newer" else f"{called} {verb}: {fault.said}.",
+        fault.said if fault.kind == "newer" else said,
         cause=fault.cause,
         suggestions=[fault.suggestion],
         context={"path": str(path), "reason": fault.kind, "status": fault.status},
@@ -196,25 +202,23 @@ def _words(kind: Kind, path: Path) -> tuple[str, str]:
     folder = path.parent
     return {
         "full": (
-            "Its disk is full.",
-            f"Free space on the disk of {folder}: delete videos and empty the trash, for example.",
+            say("storage_faults.full_cause"),
+            say("storage_faults.free_space", folder=folder),
         ),
         "locked": (
-            "Another program is holding the file.",
-            "Close other programs that have it open, such as a database viewer or a backup, then"
-            " try again.",
+            say("storage_faults.held_cause"),
+            say("storage_faults.close_others"),
         ),
         "read_only": (
-            "The file or its folder cannot be written to.",
-            f"Check that this user may write to {folder} and that its disk is not read-only.",
+            say("storage_faults.read_only_cause"),
+            say("storage_faults.check_rights", folder=folder),
         ),
         "damaged": (
-            "Part of the file was overwritten or lost, as happens when a disk fails or is full.",
-            "Try again: the damaged file has been set aside and a new one is in use."
-            f" '{COMMAND} restore' lists the copies that there are.",
+            say("storage_faults.damaged_cause"),
+            say("storage_faults.restore", command=COMMAND),
         ),
         "failing": (
-            "The system could not read or write the file.",
-            f"Check that the disk of {folder} is there and works, then try again.",
+            say("storage_faults.failing_cause"),
+            say("storage_faults.check_disk", folder=folder),
         ),
     }[kind]

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any, NoReturn
 
+from wan_lora_studio.texts import say
 from wan_lora_studio.units import MB
 
 DEPTH = 64
@@ -61,7 +62,7 @@ def read_json(
     UntrustedJSONError.
     """
     if len(text) > limits.size:
-        raise UntrustedJSONError(f"it is larger than {_amount(limits.size)}")
+        raise UntrustedJSONError(say("untrusted_json.too_large", size=_amount(limits.size)))
     text = _decoded(text) if isinstance(text, bytes) else text.removeprefix("\ufeff")
     bare = _bare(text, limits)
     finite: Callable[[str], float] | None = _finite if _EXPONENT.search(bare) else None
@@ -75,15 +76,15 @@ def read_json(
     except UntrustedJSONError:
         raise
     except json.JSONDecodeError as error:
-        place = f"line {error.lineno}, column {error.colno}"
-        raise UntrustedJSONError(f"it is not JSON ({place})") from error
+        place = {"line": error.lineno, "column": error.colno}
+        raise UntrustedJSONError(say("untrusted_json.no_json_at", **place)) from error
     except (ValueError, RecursionError, OverflowError) as error:
-        raise UntrustedJSONError("it is not JSON") from error
+        raise UntrustedJSONError(say("untrusted_json.no_json")) from error
     if not _SURROGATE.search(text):
         return value
     mended = _mended(value)
     if whole and mended != value:
-        raise UntrustedJSONError("it holds half a character, which is no text")
+        raise UntrustedJSONError(say("untrusted_json.half_character"))
     return mended
 
 
@@ -93,7 +94,7 @@ def read_object(
     """As `read_json`; anything but an object is refused as well."""
     value = read_json(text, limits, unique=unique)
     if not isinstance(value, dict):
-        raise UntrustedJSONError("it holds no JSON object")
+        raise UntrustedJSONError(say("untrusted_json.no_object"))
     return value
 
 
@@ -115,7 +116,7 @@ def _decoded(text: bytes) -> str:
     try:
         return text.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise UntrustedJSONError("it is not UTF-8 text") from error
+        raise UntrustedJSONError(say("untrusted_json.encoding")) from error
 
 
 def _bare(text: str, limits: Limits) -> str:
@@ -127,9 +128,9 @@ def _bare(text: str, limits: Limits) -> str:
         raise _too_many(limits)
     brackets = _NO_BRACKETS.sub("", bare)
     if max(accumulate(map(_STEPS.__getitem__, brackets)), default=0) > limits.depth:
-        raise UntrustedJSONError(f"it is nested more than {limits.depth} levels deep")
+        raise UntrustedJSONError(say("untrusted_json.nested", depth=limits.depth))
     if re.search(rf"[0-9]{{{limits.digits + 1}}}", bare):
-        raise UntrustedJSONError(f"it holds a number of more than {limits.digits} digits")
+        raise UntrustedJSONError(say("untrusted_json.digits", digits=limits.digits))
     return bare
 
 
@@ -139,19 +140,19 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         seen: set[str] = set()
         for key, _ in pairs:
             if key in seen:
-                raise UntrustedJSONError(f"it holds the key {shortened(key)} twice")
+                raise UntrustedJSONError(say("untrusted_json.twice", key=shortened(key)))
             seen.add(key)
     return values
 
 
 def _refuse_constant(text: str) -> NoReturn:
-    raise UntrustedJSONError(f"it holds {text}, which is not a JSON number")
+    raise UntrustedJSONError(say("untrusted_json.constant", text=text))
 
 
 def _finite(text: str) -> float:
     value = float(text)
     if not math.isfinite(value):
-        raise UntrustedJSONError(f"it holds the number {shortened(text)}, which is too large")
+        raise UntrustedJSONError(say("untrusted_json.number", number=shortened(text)))
     return value
 
 
@@ -168,15 +169,19 @@ def _mended(value: Any) -> Any:
 def shortened(value: Any, length: int = 60) -> str:
     """A value as a message shows it, whatever its size."""
     if isinstance(value, int) and value.bit_length() > 4 * length:
-        return f"a number of about {int(value.bit_length() * math.log10(2)) + 1} digits"
+        return say("untrusted_json.long_number", digits=int(value.bit_length() * math.log10(2)) + 1)
     if isinstance(value, str | list | tuple | dict) and len(value) > 10 * length:
-        value = value[: 10 * length] if not isinstance(value, dict) else "a large object"
+        value = (
+            value[: 10 * length]
+            if not isinstance(value, dict)
+            else say("untrusted_json.large_object")
+        )
     text = repr(value)
     return text if len(text) <= length else text[: length - 3] + "..."
 
 
 def _too_many(limits: Limits) -> UntrustedJSONError:
-    return UntrustedJSONError(f"it holds more than {limits.values:,} values")
+    return UntrustedJSONError(say("untrusted_json.values", most=f"{limits.values:,}"))
 
 
 def _amount(size: int) -> str:

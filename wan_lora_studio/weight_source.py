@@ -10,6 +10,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from wan_lora_studio.texts import say
+
 _HUB = re.compile(r"(?P<repo>[\w.-]+/[\w.-]+):(?P<path>[^\\/:][^\\:]*)")
 
 
@@ -27,7 +29,7 @@ class WeightSource:
         if found is None:
             return cls(None, written)
         if ".." in PurePosixPath(found["path"]).parts:
-            raise ValueError("must not lead out of its repository")
+            raise ValueError(say("weight_source.outside"))
         return cls(found["repo"], found["path"])
 
     def places(self, models_dir: Path) -> tuple[Path, ...]:

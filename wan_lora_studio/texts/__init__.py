@@ -34,7 +34,7 @@ def say(key: str, /, **values: object) -> str:
 def texts_of(language: str) -> dict[str, str | dict[str, str]]:
     """Every text of a language by its key; a text that counts has its forms."""
     file = resources.files(__name__).joinpath(f"{language}.toml")
-    return dict(_flat("", tomllib.loads(file.read_text("utf-8"))))
+    return dict(_flat("", tomllib.loads(file.read_text(encoding="utf-8"))))
 
 
 def places_in(template: str) -> set[str]:
