@@ -34,6 +34,7 @@ from lora_ui.uses import Uses
 from wan_lora_studio.errors import SettingsError
 from wan_lora_studio.results import ResultLibrary
 from wan_lora_studio.settings import SHIPPED_CONFIG, Settings, load_settings
+from wan_lora_studio.texts import say
 from wan_lora_studio.wan.lora_manager import LoRAManager
 
 if TYPE_CHECKING:
@@ -132,11 +133,11 @@ class LoRAExtension:
         self._require_blocks("tab")
         if f"lora-tab-{self.key}" in self._panels_here():
             raise SettingsError(
-                "This page shows the tab of this library already.",
-                cause="tab() was called twice, or two extensions have one library.",
+                say("lora_ui.extension.twice"),
+                cause=say("lora_ui.extension.twice_cause"),
                 suggestions=[
-                    "Call tab() once for each page.",
-                    "Give the second extension a name of its own: LoRAExtension(..., name=...).",
+                    say("lora_ui.extension.once"),
+                    say("lora_ui.extension.name_second"),
                 ],
                 context={"key": self.key},
             )
@@ -188,9 +189,9 @@ class LoRAExtension:
         served = extensions_of(demo)
         if self not in served:
             raise SettingsError(
-                "There is nothing of this extension in the page that is to be launched.",
-                cause="Neither tab() nor controls() was called while it was built.",
-                suggestions=["Call tab() or controls() within `with gr.Blocks() as demo:`."],
+                say("lora_ui.extension.nothing"),
+                cause=say("lora_ui.extension.nothing_cause"),
+                suggestions=[say("lora_ui.extension.call_either")],
             )
         if not launched(demo, options, served):
             serve_after_reload(demo, served)
@@ -263,9 +264,9 @@ class LoRAExtension:
     def _require_blocks(self, method: str) -> None:
         if get_blocks_context() is None:
             raise SettingsError(
-                f"{method}() was called outside of a Gradio page.",
-                cause="It builds a part of the page, and there is no page to build it in.",
-                suggestions=[f"Call {method}() within `with gr.Blocks() as demo:`."],
+                say("lora_ui.extension.outside", method=method),
+                cause=say("lora_ui.extension.outside_cause"),
+                suggestions=[say("lora_ui.extension.call_inside", method=method)],
             )
 
 
@@ -291,8 +292,8 @@ def _key(loras_dir: Path) -> str:
 def _checked(name: str) -> str:
     if not NAME.fullmatch(name):
         raise SettingsError(
-            f"{name!r} cannot be the name of an extension.",
-            cause="It becomes a part of addresses and of elements' ids.",
-            suggestions=["Use small letters, digits and hyphens, such as my-loras."],
+            say("lora_ui.extension.bad_name", name=repr(name)),
+            cause=say("lora_ui.extension.bad_name_cause"),
+            suggestions=[say("lora_ui.extension.good_names")],
         )
     return name

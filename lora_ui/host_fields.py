@@ -12,6 +12,7 @@ from lora_ui.panels import Place
 from lora_ui.selection_value import SelectionValue
 from lora_ui.static import ASSETS_URL
 from wan_lora_studio.errors import SettingsError
+from wan_lora_studio.texts import say
 
 if TYPE_CHECKING:
     from gradio.components import Component
@@ -32,9 +33,9 @@ def known_fields(fields: Mapping[str, Component]) -> dict[str, Component]:
     unknown = [str(name) for name in fields if name not in FIELDS]
     if unknown:
         raise SettingsError(
-            f"The controls have nothing to fill into {', '.join(unknown)}.",
-            cause="fill= takes the page's fields by what they are.",
-            suggestions=[f"Use some of: {', '.join(FIELDS)}."],
+            say("lora_ui.extension.unknown_fields", names=", ".join(unknown)),
+            cause=say("lora_ui.extension.unknown_fields_cause"),
+            suggestions=[say("lora_ui.extension.fields", names=", ".join(FIELDS))],
         )
     return dict(fields)
 

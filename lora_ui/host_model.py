@@ -5,11 +5,12 @@ from __future__ import annotations
 import threading
 from typing import Any
 
+from wan_lora_studio.texts import say
 from wan_lora_studio.wan.lora_manager import LoRAManager
 from wan_lora_studio.wan.pipeline_facts import PipelineFacts, RunDefaults, facts_of
 
 UNKNOWN = PipelineFacts(
-    title="the app's model",
+    title=say("lora_ui.host_model"),
     model_type="pipeline",
     architecture=None,
     experts=("high",),
@@ -17,7 +18,7 @@ UNKNOWN = PipelineFacts(
     flow_shift=1.0,
     image="none",
     defaults=RunDefaults(),
-    unread="This app's model is not known before it is used",
+    unread=say("lora_ui.host_model_unread"),
 )
 
 

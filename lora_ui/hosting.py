@@ -10,6 +10,7 @@ import gradio as gr
 
 from lora_ui.http import HostRoute, Served
 from wan_lora_studio.errors import SettingsError
+from wan_lora_studio.texts import say
 
 OWNER = "lora_extension"  # of a panel, as one of its attributes
 
@@ -20,11 +21,11 @@ def attach_to(app: Any, served: Served, *, again: bool = False) -> None:
     routes = getattr(getattr(app, "router", None), "routes", None)
     if not isinstance(routes, list):
         raise SettingsError(
-            f"The extension cannot be attached to {type(app).__name__}.",
-            cause="It has to be a FastAPI app, which has routes.",
+            say("lora_ui.extension.not_an_app", kind=type(app).__name__),
+            cause=say("lora_ui.extension.not_an_app_cause"),
             suggestions=[
-                "Give attach() the app that gr.mount_gradio_app is called with.",
-                "For a page that is started by its launch(), call launch(demo) of the extension.",
+                say("lora_ui.extension.give_app"),
+                say("lora_ui.extension.call_launch"),
             ],
         )
     for place, route in enumerate(routes):
@@ -85,8 +86,8 @@ def _require_different(served: Sequence[Served]) -> None:
 
 def _taken(key: str) -> SettingsError:
     return SettingsError(
-        f"Another extension is attached to this app as {key!r}.",
-        cause="Two extensions of one app need addresses of their own.",
-        suggestions=["Give one of them a name: LoRAExtension(..., name=...)."],
+        say("lora_ui.extension.taken", key=repr(key)),
+        cause=say("lora_ui.extension.taken_cause"),
+        suggestions=[say("lora_ui.extension.name_one")],
         context={"key": key},
     )

@@ -10,12 +10,10 @@ import gradio as gr
 from lora_ui.script_panel import script_panel
 from lora_ui.static import ASSETS_URL, HOST_STYLES, module_names
 from wan_lora_studio.settings import Settings
+from wan_lora_studio.texts import say
 from wan_lora_studio.units import from_mb
 
-ABSENT = (
-    "The LoRA panel is not served by this app. Start the page with launch(demo) of the"
-    " LoRAExtension, or call its attach(app)."
-)
+ABSENT = say("lora_ui.absent")
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from contextvars import ContextVar
 from typing import Any
 
 from wan_lora_studio.errors import InUseError
+from wan_lora_studio.texts import say
 
 
 class Turns:
@@ -65,7 +66,7 @@ def _acquire(lock: threading.Lock, deadline: float | None) -> None:
         raise _in_event_loop()
     left = -1.0 if deadline is None else max(0.0, deadline - time.monotonic())
     if not lock.acquire(timeout=left):
-        raise InUseError("The model is in use: LoRAs are applied to its pipeline.")
+        raise InUseError(say("lora_ui.turns.busy"))
 
 
 def _holds_up_an_event_loop() -> bool:
@@ -79,15 +80,15 @@ def _holds_up_an_event_loop() -> bool:
 
 def _in_event_loop() -> InUseError:
     return InUseError(
-        "The model is in use, and an async function cannot wait for it here.",
-        cause="Nothing else of the event loop would run meanwhile, nor the owner.",
-        suggestions=["Apply LoRAs in a plain function, and call it with asyncio.to_thread()."],
+        say("lora_ui.turns.in_loop"),
+        cause=say("lora_ui.turns.in_loop_cause"),
+        suggestions=[say("lora_ui.turns.use_thread")],
     )
 
 
 def _nested() -> InUseError:
     return InUseError(
-        "The model is in use by this call itself: LoRAs are applied to its pipeline.",
-        cause="Only one owner at a time can use a model, and this one owns it already.",
-        suggestions=["Select all LoRAs together, or change them with the open report's change()."],
+        say("lora_ui.turns.nested"),
+        cause=say("lora_ui.turns.nested_cause"),
+        suggestions=[say("lora_ui.turns.together")],
     )

@@ -11,6 +11,7 @@ from lora_ui.http.feed import Feed
 from lora_ui.http.responses import IMMUTABLE
 from lora_ui.http.served_files import served
 from wan_lora_studio.errors import LoRANotFoundError
+from wan_lora_studio.texts import say
 from wan_lora_studio.wan.lora_manager import LoRAManager
 
 
@@ -29,7 +30,7 @@ def add_card_routes(router: APIRouter, loras: LoRAManager) -> None:
         # The address carries the picture's version, so it never changes under it.
         answer = None if path is None else served(path, "video/", IMMUTABLE)
         if answer is None:
-            raise LoRANotFoundError(f"{name} has no preview video.")
+            raise LoRANotFoundError(say("lora_ui.http.no_video", name=name))
         return answer
 
     @router.get("/api/loras/blocks", response_description="Coverage by expert and block")

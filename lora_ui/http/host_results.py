@@ -15,6 +15,7 @@ from lora_ui.http.responses import IMMUTABLE, ErrorRoute
 from lora_ui.http.served_files import served
 from wan_lora_studio.errors import GenerationError, LoRANotFoundError
 from wan_lora_studio.results import ResultLibrary, ResultQuery
+from wan_lora_studio.texts import say
 from wan_lora_studio.wan.lora_manager import LoRAManager
 
 GiveVideos = Callable[[str], Iterable[str | Path]]
@@ -152,8 +153,8 @@ def _video_at(path: Path) -> Video | None:
 
 def _gone() -> GenerationError:
     return GenerationError(
-        "This video is not there any more.",
-        cause="Its file was moved or deleted.",
-        suggestions=["Open the details again to see the videos that are there."],
+        say("lora_ui.http.result_gone"),
+        cause=say("lora_ui.http.result_gone_cause"),
+        suggestions=[say("lora_ui.http.open_again")],
         context={"status": 404},
     )

@@ -13,6 +13,7 @@ from lora_ui.http.host_login import may_come_in
 from lora_ui.http.responses import error_response
 from lora_ui.http.same_origin import FOREIGN_PAGE, is_foreign_change
 from wan_lora_studio.errors import RequestError
+from wan_lora_studio.texts import say
 
 PREFIX = "/lora-studio"
 HEADERS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
@@ -56,9 +57,9 @@ class HostRoute(BaseRoute):
             await error_response(RequestError(FOREIGN_PAGE), 403)(scope, receive, send)
         elif not await may_come_in(request, self.served.panels):
             refusal = RequestError(
-                "You are not logged in.",
-                cause="This app shows its pages only to those who have logged in.",
-                suggestions=["Log in on the app's page, then reload it."],
+                say("lora_ui.http.logged_out"),
+                cause=say("lora_ui.http.logged_out_cause"),
+                suggestions=[say("lora_ui.http.log_in")],
             )
             await error_response(refusal, 401)(scope, receive, send)
         else:

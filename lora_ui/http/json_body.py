@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import Request
 
 from wan_lora_studio.errors import RequestError
+from wan_lora_studio.texts import say
 from wan_lora_studio.units import from_mb
 from wan_lora_studio.untrusted_json import UntrustedJSONError, read_json
 
@@ -29,8 +30,8 @@ class JSONRequest(Request):
             self._value = read_json(data, whole=True) if data else None
         except UntrustedJSONError as error:
             raise RequestError(
-                f"The request cannot be read: {error.reason}.",
-                suggestions=["See /api/docs for what can be sent."],
+                say("lora_ui.http.unreadable", reason=error.reason),
+                suggestions=[say("lora_ui.http.see_docs")],
                 context={"status": 422},
             ) from error
         self._read = data
@@ -47,8 +48,8 @@ class JSONRequest(Request):
             found += chunk
             if len(found) > MOST_BYTES:
                 raise RequestError(
-                    f"The request is larger than {MOST_BYTES // from_mb(1)} MB.",
-                    suggestions=["Send less at a time."],
+                    say("lora_ui.http.too_large", most=MOST_BYTES // from_mb(1)),
+                    suggestions=[say("lora_ui.http.send_less")],
                     context={"status": 413},
                 )
         return bytes(found)

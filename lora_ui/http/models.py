@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from wan_lora_studio.texts import say
+
 MOST_NAMES = 10_000
 
 
@@ -21,7 +23,7 @@ class Named(BaseModel):
     @model_validator(mode="after")
     def _one_or_several(self) -> Named:
         if (self.name is None) == (self.names is None):
-            raise ValueError("give either name or names")
+            raise ValueError(say("lora_ui.http.name_or_names"))
         return self
 
     @property

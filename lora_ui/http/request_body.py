@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from fastapi import Request
 
 from wan_lora_studio.errors import UploadError
+from wan_lora_studio.texts import say
 
 IDLE_SECONDS = 60.0
 
@@ -37,7 +38,7 @@ class Body:
             return None
         except TimeoutError:
             raise UploadError(
-                f"Nothing arrived for {IDLE_SECONDS:.0f} seconds.",
-                suggestions=["Check the connection and upload the file again."],
+                say("lora_ui.http.idle", seconds=f"{IDLE_SECONDS:.0f}"),
+                suggestions=[say("lora_ui.http.check_connection")],
                 context={"status": 408},
             ) from None

@@ -16,6 +16,7 @@ from starlette.types import Scope
 
 from lora_ui.http.json_body import JSONRequest
 from wan_lora_studio.errors import RequestError, StudioError
+from wan_lora_studio.texts import say
 
 FRESH = {"Cache-Control": "no-store"}
 
@@ -82,11 +83,15 @@ async def refuse_request(request: Request, error: Exception) -> JSONResponse:
     found = error.errors()
     problems = [_problem(item) for item in found[:MOST_PROBLEMS]]
     if len(found) > MOST_PROBLEMS:
-        problems.append(f"and {len(found) - MOST_PROBLEMS} more")
+        problems.append(say("errors.more", count=len(found) - MOST_PROBLEMS))
     failure = RequestError(
-        f"{request.method} {request.url.path} cannot be answered: " + "; ".join(problems) + ".",
-        cause="What was sent is not what this address takes.",
-        suggestions=["Correct what is named; /api/docs describes what can be sent."],
+        say(
+            "lora_ui.http.refused",
+            request=f"{request.method} {request.url.path}",
+            problems="; ".join(problems),
+        ),
+        cause=say("lora_ui.http.refused_cause"),
+        suggestions=[say("lora_ui.http.correct")],
         context={"problems": problems, "status": 413 if any(map(_is_too_long, found)) else 422},
     )
     return error_response(failure)
@@ -103,7 +108,7 @@ def _problem(item: Mapping[str, Any]) -> str:
     """One finding of FastAPI's in words, with the place that it is about."""
     if item["type"] == "json_invalid":
         reason = str(item.get("ctx", {}).get("error", "")).rstrip(".")
-        return f"the body is not valid JSON ({reason})"
+        return say("lora_ui.http.bad_json", reason=reason)
     kind, *place = [str(part)[:MOST_SHOWN] for part in item["loc"]]
     where = ".".join(place) or kind
     return f"{where}: {_lowered(item['msg'])}"
@@ -115,8 +120,8 @@ def _lowered(text: str) -> str:
 
 def _unexpected() -> StudioError:
     return StudioError(
-        "The server could not do that because of an error of its own.",
-        suggestions=["Try again; the program's log says what went wrong."],
+        say("lora_ui.http.unexpected"),
+        suggestions=[say("lora_ui.http.see_log")],
     )
 
 

@@ -7,8 +7,10 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers
 from starlette.types import Scope
 
+from wan_lora_studio.texts import say
+
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-FOREIGN_PAGE = "This request came from another site's page."
+FOREIGN_PAGE = say("lora_ui.http.other_site")
 
 
 def is_foreign_change(scope: Scope) -> bool:

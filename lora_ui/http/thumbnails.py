@@ -15,6 +15,7 @@ from lora_ui.http.models import OneDone
 from lora_ui.http.responses import FRESH, IMMUTABLE
 from lora_ui.http.served_files import served
 from wan_lora_studio.errors import LoRANotFoundError, UploadError
+from wan_lora_studio.texts import say
 from wan_lora_studio.units import from_mb
 from wan_lora_studio.wan.lora_manager import LoRAManager
 
@@ -49,7 +50,7 @@ def add_thumbnail_routes(router: APIRouter, loras: LoRAManager, results: Finishe
             return Response(status_code=204, headers=FRESH)  # a 404 is an error in the console
         answer = served(path, "image/webp", IMMUTABLE, follow=False)
         if answer is None:
-            raise LoRANotFoundError(f"The picture of {name} is not there any more.")
+            raise LoRANotFoundError(say("lora_ui.http.no_picture", name=name))
         return answer
 
     @router.put("/api/loras/thumbnail", summary="Choose a LoRA's picture")
@@ -89,14 +90,14 @@ def add_thumbnail_routes(router: APIRouter, loras: LoRAManager, results: Finishe
 
     def from_result(name: str, result_id: str) -> OneDone:
         if results is None:
-            raise UploadError("This app keeps no finished videos to take a picture from.")
+            raise UploadError(say("lora_ui.http.picture.no_videos"))
         poster = results.poster(results.get(result_id))
         return OneDone(ok=True, record=loras.set_thumbnail(name, poster))
 
 
 def _too_large() -> UploadError:
     return UploadError(
-        f"The picture or video is larger than {MAX_BYTES // from_mb(1)} MB.",
-        suggestions=["Choose a smaller file."],
+        say("lora_ui.http.picture.too_large", most=MAX_BYTES // from_mb(1)),
+        suggestions=[say("lora_ui.http.picture.choose_smaller")],
         context={"status": 413},
     )

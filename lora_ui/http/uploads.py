@@ -16,6 +16,7 @@ from starlette.requests import ClientDisconnect
 from lora_ui.http.request_body import Body
 from wan_lora_studio.errors import RequestError, UploadError
 from wan_lora_studio.lora.uploads import LoRAUploadHandler
+from wan_lora_studio.texts import say
 from wan_lora_studio.units import from_mb
 
 WRITE_BYTES = 1 << 20
@@ -59,8 +60,8 @@ class Sent:
             whole = size.isdecimal() and len(size) <= MOST_DIGITS
             if not (whole and name) or int(size) > MAX_SIDECAR_BYTES:
                 raise RequestError(
-                    f"{text!r} does not tell the size and name of a file that goes along.",
-                    suggestions=[f"Give size:name, at most {MAX_SIDECAR_BYTES} bytes each."],
+                    say("lora_ui.http.upload.bad_size", text=repr(text)),
+                    suggestions=[say("lora_ui.http.upload.give_size", most=MAX_SIDECAR_BYTES)],
                     context={"status": 400},
                 )
             found.append((name, int(size)))
@@ -75,7 +76,7 @@ async def receive_upload(request: Request, sent: Sent, uploads: LoRAUploadHandle
     """
     expected = _announced_size(request) - sum(size for _, size in sent.beside)
     if expected < 0:
-        raise RequestError("The body is smaller than what goes along.", context={"status": 400})
+        raise RequestError(say("lora_ui.http.upload.short_body"), context={"status": 400})
     stage = await run_in_threadpool(uploads.open_stage, sent.filename, expected, sent.folder)
     finished = False
     try:
@@ -86,7 +87,7 @@ async def receive_upload(request: Request, sent: Sent, uploads: LoRAUploadHandle
         record = await run_in_threadpool(stage.finish)
         finished = True
     except ClientDisconnect:
-        raise UploadError(f"The upload of {sent.filename} was broken off.") from None
+        raise UploadError(say("lora_ui.http.upload.interrupted", file=sent.filename)) from None
     finally:
         if not finished:
             # Shielded, so that a cancelled request still cleans up.
@@ -102,7 +103,9 @@ async def receive_sidecar(
     """Take the body as a file beside the LoRA; returns its record."""
     size = _announced_size(request)
     if size > MAX_SIDECAR_BYTES:
-        raise UploadError(f"{filename} is too large.", context={"status": 413})
+        raise UploadError(
+            say("lora_ui.http.upload.too_large", file=filename), context={"status": 413}
+        )
     with tempfile.SpooledTemporaryFile(IN_MEMORY_BYTES) as file:
         await _spool(Body(request), file, size)
         return await run_in_threadpool(uploads.add_sidecar, name, filename, file)
@@ -123,8 +126,8 @@ async def _spool(body: Body, file: IO[bytes], size: int) -> None:
             await run_in_threadpool(file.write, chunk)
         except OSError as error:
             raise UploadError(
-                f"What goes beside the LoRA could not be kept: {error.strerror or error}.",
-                suggestions=["Free some space on the disk of the temporary files."],
+                say("lora_ui.http.upload.not_kept", reason=error.strerror or error),
+                suggestions=[say("lora_ui.http.upload.free_space")],
                 context={"reason": "disk"},
             ) from error
     _require_all(received, size)
@@ -135,8 +138,8 @@ def _announced_size(request: Request) -> int:
     value = request.headers.get("content-length", "")
     if not value.isdigit():
         raise RequestError(
-            "The upload does not say how large it is.",
-            suggestions=["Send a Content-Length header."],
+            say("lora_ui.http.upload.no_length"),
+            suggestions=[say("lora_ui.http.upload.send_length")],
             context={"status": 411},
         )
     return int(value)
@@ -159,6 +162,6 @@ async def _copy(body: Body, stage: Stage, expected: int) -> None:
 def _require_all(received: int, expected: int) -> None:
     if received != expected:
         raise UploadError(
-            f"Only {received} of {expected} bytes arrived.",
-            suggestions=["Upload the file again."],
+            say("lora_ui.http.upload.incomplete", received=received, expected=expected),
+            suggestions=[say("lora_ui.http.upload.again")],
         )

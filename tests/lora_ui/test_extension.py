@@ -306,7 +306,7 @@ def test_two_extensions_of_one_address_are_refused(lora: LoRAExtension) -> None:
         again.attach(app)
     with gr.Blocks() as demo:
         lora.tab()
-        with pytest.raises(SettingsError, match="shows the tab of this library already"):
+        with pytest.raises(SettingsError, match="already shows the tab of this library"):
             again.tab()
         again.controls()
     with pytest.raises(SettingsError, match="Another extension is attached"):
