@@ -143,8 +143,8 @@ def test_what_could_not_be_read_is_unknown_and_says_why(loras: LoRAManager) -> N
     found = loras.explain_compatibility("2.1 t2v", "host")
     assert (found.verdict, found.compatible) == ("unknown", False)
     assert found.reasons == (
-        "The app's pipeline (SimpleNamespace) has no transformer at the moment, so it is not known"
-        " whether this fits.",
+        "Cannot tell whether this fits: the app's pipeline (SimpleNamespace) has no transformer at"
+        " the moment.",
     )
     assert loras.block_coverage("2.1 t2v", "host") == {}
     assert loras.estimate_memory_impact(["2.1 t2v"], "host")["file_mb"] > 0

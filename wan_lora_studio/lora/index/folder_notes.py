@@ -10,16 +10,13 @@ from wan_lora_studio.errors import together
 from wan_lora_studio.lora.files import CONVERT_A_PICKLE, PICKLE_RISK
 from wan_lora_studio.lora.index.walk import Walk, extra_prefix
 from wan_lora_studio.lora.storage import Catalog, folder_gone
+from wan_lora_studio.texts import say
 
 EMPTIED_ADVICE = (
-    "Put the LoRA files back: they show again within seconds.",
-    "Titles, tags and favourites come back with the folder's .catalog.sqlite.",
+    say("lora.index.folders.put_back"),
+    say("lora.index.folders.put_catalogue_back"),
 )
-REFUSED = (
-    "The LoRAs are listed without their titles, tags, favourites, pairs and uses, and nothing in"
-    " the library can be changed."
-)
-EXTRA_ADVICE = "Connect its disk, or correct its path in extra_lora_dirs or extra_model_paths."
+EXTRA_ADVICE = say("lora.index.folders.connect_disk")
 
 
 def note_on_gone(root: Path) -> dict[str, Any]:
@@ -31,7 +28,7 @@ def note_on_gone(root: Path) -> dict[str, Any]:
 def notes_on_extra(extra: Sequence[Path], seen: Walk) -> list[dict[str, Any]]:
     """Those of the extra folders that could not be reached at the last look."""
     return [
-        _note(str(folder), f"{folder} cannot be read at the moment.", EXTRA_ADVICE)
+        _note(str(folder), say("lora.index.folders.unreadable", folder=folder), EXTRA_ADVICE)
         for folder in extra
         if extra_prefix(folder) in seen.offline
     ]
@@ -41,18 +38,19 @@ def notes_on_catalog(root: Path, catalog: Catalog, *, is_empty: bool) -> list[di
     """That the folder was emptied with its catalogue, or that a newer app has written this one."""
     found = []
     if catalog.remade and is_empty:
-        text = f"The LoRA folder {root} was emptied or replaced while the app was running."
+        text = say("lora.index.folders.emptied", folder=root)
         found.append(_note(str(root), text, *EMPTIED_ADVICE))
     fault = catalog.fault
     if fault is not None and fault.kind == "newer":
-        found.append(_note(str(catalog.path), f"{fault.said} {REFUSED}", fault.suggestion))
+        text = say("lora.index.folders.read_only", problem=fault.said)
+        found.append(_note(str(catalog.path), text, fault.suggestion))
     return found
 
 
 def notes_on_unshown(seen: Walk, shown: Container[str]) -> list[dict[str, Any]]:
     """Which links, names and pickles have no card."""
     found = [
-        _note(path, f"{path} {why}.", advice)
+        _note(path, say("lora.index.folders.not_shown", path=path, problem=why), advice)
         for path, why, advice in seen.unfollowed
         if path not in shown
     ]
@@ -63,10 +61,8 @@ def _about_pickles(paths: Sequence[str]) -> list[dict[str, Any]]:
     """One note, however many there are: another program's folder may be full of them."""
     if not paths:
         return []
-    are, what = ("is", "it is a PyTorch pickle")
-    if len(paths) > 1:
-        are, what = "are", "they are PyTorch pickles"
-    text = f"{together(paths, ', ')} {are} not shown. By name, {what}, and {PICKLE_RISK}."
+    files, count = together(paths, ", "), len(paths)
+    text = say("lora.index.folders.pickles", files=files, risk=PICKLE_RISK, count=count)
     return [_note(paths[0], text, *CONVERT_A_PICKLE)]
 
 

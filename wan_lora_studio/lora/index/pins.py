@@ -12,6 +12,7 @@ from wan_lora_studio.errors import LoRAFileError
 from wan_lora_studio.lora.files import file_sha256
 from wan_lora_studio.lora.inspection import LoRAInfo, inspect_lora
 from wan_lora_studio.lora.names import is_lora_file
+from wan_lora_studio.texts import say
 
 
 @dataclass(frozen=True)
@@ -36,13 +37,13 @@ class PinnedFile:
         except OSError as error:
             moved = next(filter(self._is_this, filter(_is_lora, library.rglob("*"))), None)
             if moved is None:
-                raise self._changed("cannot be read any more") from error
+                raise self._changed(say("lora.index.pins.unreadable", file=path.name)) from error
             return moved
         if (found.st_size, found.st_mtime_ns) == (self.size, self.mtime_ns):
             return path
         if found.st_size == self.size and self.sha256 and file_sha256(path) == self.sha256:
             return path  # only its date is another
-        raise self._changed("was overwritten in place")
+        raise self._changed(say("lora.index.pins.overwritten", file=path.name))
 
     def _is_this(self, path: Path) -> bool:
         try:
@@ -52,10 +53,10 @@ class PinnedFile:
         stamp = (found.st_size, found.st_mtime_ns, found.st_ino)
         return stamp == (self.size, self.mtime_ns, self.inode)
 
-    def _changed(self, what: str) -> LoRAFileError:
+    def _changed(self, message: str) -> LoRAFileError:
         return LoRAFileError(
-            f"{Path(self.path).name} {what} since the job was submitted.",
-            suggestions=["Put the original file back into the library and submit the job again."],
+            message,
+            suggestions=[say("lora.index.pins.put_back")],
             context={"path": self.path, "size": self.size, "sha256": self.sha256},
         )
 

@@ -18,6 +18,7 @@ from wan_lora_studio.lora.inspection import Compatibility, Expert, LoRAInfo
 from wan_lora_studio.lora.names import name_problem
 from wan_lora_studio.lora.selection import LoRASelection
 from wan_lora_studio.lora.storage import Usage
+from wan_lora_studio.texts import say
 from wan_lora_studio.units import MB
 
 
@@ -146,7 +147,7 @@ def usable(prepared: Prepared) -> bool:
 
 def _status(entry: Entry, *, missing: bool) -> tuple[str, str]:
     if missing:
-        return "missing", "Its folder cannot be reached at the moment."
+        return "missing", say("lora.index.folder_unreachable")
     error = next((file.error for file in entry.files.values() if file.error), None)
     return status_of(error), error.message if error else ""
 
@@ -196,7 +197,7 @@ def _pair_note(entry: Entry) -> str:
     if entry.paired_by not in (PairedBy.FOLDERS, PairedBy.NEAR_NAME, PairedBy.HASH):
         return ""
     high, low = entry.files["high"].path, entry.files["low"].path
-    return f"High noise: {high}. Low noise: {low}."
+    return say("lora.index.pair", high=high, low=low)
 
 
 def _texts(

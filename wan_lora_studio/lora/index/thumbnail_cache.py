@@ -19,6 +19,7 @@ from wan_lora_studio.lora.files import (
 )
 from wan_lora_studio.lora.index.records import Prepared, thumbnail_path
 from wan_lora_studio.lora.storage import Catalog, some_rows
+from wan_lora_studio.texts import say
 
 STALE_SECONDS = 60.0
 MARKED_AT_ONCE = 500
@@ -71,9 +72,12 @@ class ThumbnailCache:
             )  # fmt: skip
         except OSError as error:
             raise LoRAError(
-                f"The thumbnail of {prepared.entry.name} cannot be written:"
-                f" {error.strerror or error}.",
-                suggestions=["Check that the LoRA folder is writable and its disk is not full."],
+                say(
+                    "lora.index.thumbnail_not_written",
+                    lora=prepared.entry.name,
+                    reason=error.strerror or error,
+                ),
+                suggestions=[say("lora.index.check_folder")],
             ) from error
 
     def _made_before(self, content: str, unsaved: Sequence[Row]) -> Path | None:

@@ -16,6 +16,7 @@ from wan_lora_studio.lora.inspection import (
     judge,
 )
 from wan_lora_studio.settings import ModelEntry, Settings
+from wan_lora_studio.texts import say
 
 IN_MEMORY = 2048
 
@@ -82,9 +83,10 @@ class Judge:
 
     def unknown(self, model_type: str) -> Compatibility:
         """The verdict where the model could not be looked at."""
-        title = self.settings.model(model_type).title
-        what = (self._given.unread if self._given else "") or f"{title} is not installed"
-        why = f"{what[:1].upper()}{what[1:]}, so it is not known whether this fits."
+        model = self.settings.model(model_type).title
+        unread = self._given.unread if self._given else ""
+        problem = unread or say("lora.index.not_installed", model=model)
+        why = say("lora.index.cannot_tell", problem=problem)
         return Compatibility(model_type, False, "unknown", (why,))
 
     def _architecture(self, model_type: str) -> Architecture | None:

@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 from wan_lora_studio.lora.files import FolderNames, broken_link
 from wan_lora_studio.lora.names import is_lora_file, is_pickle, is_utf8
 from wan_lora_studio.settings import Settings
+from wan_lora_studio.texts import say
 
 # Windows has links to folders that are no symbolic links.
 HAS_JUNCTIONS = hasattr(os.stat_result, "st_reparse_tag")
@@ -29,9 +30,9 @@ MAX_LINKED_FOLDERS = 10_000  # behind one link; such a link leads to more than a
 # A hub cache keeps each repository as `snapshots/<revision>/` with links into `blobs/`.
 HUB_REPOSITORIES = ("models--", "datasets--", "spaces--")
 HUB_SNAPSHOTS = "snapshots"
-LINK_ADVICE = "Point the link at a LoRA folder that exists, or remove it."
-NO_TEXT = "has a name that is not UTF-8 text, so it is not shown"
-NAME_ADVICE = "Rename it; the convmv command can do so for a whole folder."
+LINK_ADVICE = say("lora.index.walk.point_elsewhere")
+NO_TEXT = say("lora.index.walk.not_utf8")
+NAME_ADVICE = say("lora.index.walk.rename")
 
 
 class Stamp(NamedTuple):
@@ -256,7 +257,7 @@ class _Walker:
                 continue
             count += 1
             if count > MAX_LINKED_FOLDERS:
-                why = f"leads to more than {MAX_LINKED_FOLDERS} folders, so some are left out"
+                why = say("lora.index.walk.too_many", most=MAX_LINKED_FOLDERS)
                 self.unfollowed.append(Unfollowed(link.prefix[:-1], why))
                 return
             seen[identity] = place.prefix
@@ -266,12 +267,15 @@ class _Walker:
         """Why a link to a folder is not gone through; None if it is."""
         identity = _identity(link.folder)
         if identity is None:
-            return "leads to a folder that cannot be read"
+            return say("lora.index.walk.unreadable")
         above = Path(link.folder).parent.resolve()
         if identity in map(_identity, (above, *above.parents)):
-            return "leads back to a folder that it lies in"
+            return say("lora.index.walk.back")
         if identity in seen:
-            return f"leads to what is listed already, under {seen[identity][:-1] or 'the top'!r}"
+            listed = seen[identity][:-1]
+            if not listed:
+                return say("lora.index.walk.listed_at_top")
+            return say("lora.index.walk.listed_in", folder=repr(listed))
         return None
 
     def look(self, place: _Place) -> Iterator[_Place]:
