@@ -57,9 +57,10 @@ ROOMS = {
     " lora_ui.generation_controls lora_ui.script_panel lora_ui.static jobs.news jobs.queue"
     " jobs.job results wan.lora_manager wan.models lora.uploads lora.selection",
     "ui.http": "ui.forms ui.messages ui.static lora_ui.http lora_ui.static jobs.news jobs.queue"
-    " grid jobs.job model_list model_store results wan.lora_manager wan.memory lora.uploads",
-    "ui.forms": "ui.messages grid jobs.queue jobs.job results wan.lora_manager wan.models"
-    " wan.weights wan.task lora.files lora.selection",
+    " contact_sheet grid jobs.job model_list model_store results wan.lora_manager wan.memory"
+    " lora.uploads",
+    "ui.forms": "ui.messages contact_sheet grid jobs.queue jobs.job results wan.lora_manager"
+    " wan.models wan.weights wan.task lora.files lora.selection",
     "ui.messages": "",
     "ui.static": "",
     # the extension
@@ -96,6 +97,7 @@ ROOMS = {
     "jobs.status": "jobs.job",
     "jobs.protocol": "",
     "jobs.job": "grid wan.task",
+    "contact_sheet": "",
     "grid": "wan.task lora.library lora.selection",
     "results": "lora.library lora.selection lora.inspection lora.files lora.names",
     # the model

@@ -32,6 +32,7 @@ from wan_lora_studio.ui.http.measured_times import MeasuredTimes
 from wan_lora_studio.ui.http.models import create_model_router
 from wan_lora_studio.ui.http.restore import create_restore_router
 from wan_lora_studio.ui.http.results import create_result_router
+from wan_lora_studio.ui.http.sheets import create_sheet_router
 from wan_lora_studio.ui.http.status import create_status_router
 from wan_lora_studio.ui.http.trash import create_trash_router
 from wan_lora_studio.ui.http.unknown_addresses import refuse_unknown_addresses
@@ -76,6 +77,7 @@ def build_api(
     app.include_router(create_lora_router(settings, loras, uploads, results=results))
     app.include_router(create_status_router(loras, queue, results, copies, cpu))
     app.include_router(create_job_router(queue, TaskForms(pictures, settings)))
+    app.include_router(create_sheet_router(queue, results))
     app.include_router(create_model_router(models, queue))
     app.include_router(create_diagnostics_router(queue, settings))
     app.include_router(create_health_router(queue, loras, results, cpu))
