@@ -34,8 +34,8 @@ def test_two_axes_that_change_the_same(facts: MakeFacts, x: Any, y: Any, what: s
     chosen = facts(selected_loras=GOLDEN)
     for first, second in ((x, y), (y, x)):
         (problem,) = problems_of(Grid.read({"x": first, "y": second}), chosen)
-        title = chosen.title(what)
-        assert problem == f"Both axes change {title}. Choose something else for one of them."
+        words = f"Both axes change {chosen.title(what)}. Choose something else for one of them."
+        assert (problem.text, problem.axis) == (words, None)
 
 
 @pytest.mark.parametrize(
@@ -66,11 +66,17 @@ def test_axes_that_go_together(facts: MakeFacts, x: Any, y: Any) -> None:
 )
 def test_an_axis_by_itself(facts: MakeFacts, x: Any, words: str) -> None:
     problems = problems_of(Grid.read({"x": x}), facts(selected_loras=GOLDEN))
-    assert any(words in problem for problem in problems)
+    assert any(words in problem.text for problem in problems)
+
+
+def test_a_problem_names_its_axis(facts: MakeFacts) -> None:
+    grid = Grid.read({"x": axis("steps", 4, 5), "y": axis("seed", 1, 1)})
+    (problem,) = problems_of(grid, facts())
+    assert (problem.axis, problem.text) == ("y", "Seed: 1 is there twice. Take one out.")
 
 
 def test_nothing_to_leave_out_and_no_expert_to_choose(facts: MakeFacts) -> None:
     loras = Grid.read({"x": axis("loras", "with", "without")})
-    assert "nothing to leave out" in problems_of(loras, facts())[0]
+    assert "nothing to leave out" in problems_of(loras, facts())[0].text
     experts = Grid.read({"x": axis("expert", "high", lora="golden_hour")})
-    assert "one expert" in problems_of(experts, facts(model_type="ti2v-5B"))[0]
+    assert "one expert" in problems_of(experts, facts(model_type="ti2v-5B"))[0].text

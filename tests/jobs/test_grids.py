@@ -119,7 +119,7 @@ def test_a_plan_says_what_a_grid_would_make(queue: JobQueue) -> None:
     }  # fmt: skip
     nothing = queue.plan(task(""), SEEDS_BY_STEPS).to_dict()
     assert nothing["columns"] == ["1", "2", "3"]
-    assert any("Write a prompt first" in problem for problem in nothing["problems"])
+    assert any("Write a prompt first" in problem["text"] for problem in nothing["problems"])
     assert queue.jobs() == []
 
 

@@ -10,12 +10,13 @@ from wan_lora_studio.grid.axes import MOST_CELLS, Grid
 from wan_lora_studio.grid.cells import cells_of
 from wan_lora_studio.grid.facts import GridFacts
 from wan_lora_studio.grid.labels import NamedGrid, named
-from wan_lora_studio.grid.problems import problems_of
+from wan_lora_studio.grid.problems import GridProblem, problems_of
 
 __all__ = [
     "MOST_CELLS",
     "Grid",
     "GridFacts",
+    "GridProblem",
     "NamedGrid",
     "cells_of",
     "named",

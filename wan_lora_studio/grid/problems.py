@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 from wan_lora_studio.errors import LoRAError
 from wan_lora_studio.grid.axes import MOST_CELLS, Axis, Grid
 from wan_lora_studio.grid.facts import GridFacts
-from wan_lora_studio.grid.labels import named
+from wan_lora_studio.grid.labels import NamedAxis, named
 
 TOO_MANY = "This grid has {videos} videos. One job makes at most {most}."
 BOTH_CHANGE = "Both axes change {what}. Choose something else for one of them."
@@ -29,18 +30,34 @@ Aspect = tuple[str, str]  # a LoRA's name or "", and what of it
 ASPECTS = ("strength", "expert", "place")
 
 
-def problems_of(grid: Grid, facts: GridFacts) -> list[str]:
+@dataclass(frozen=True)
+class GridProblem:
+    """A sentence on an axis, or with `axis` None on the grid as a whole."""
+
+    text: str
+    axis: Literal["x", "y"] | None = None
+
+
+def problems_of(grid: Grid, facts: GridFacts) -> list[GridProblem]:
     """Empty for a grid whose cells can be made."""
-    found: list[str] = []
+    found: list[GridProblem] = []
     if grid.videos > MOST_CELLS:
-        found.append(TOO_MANY.format(videos=grid.videos, most=MOST_CELLS))
-    for axis in grid.axes:
-        found += _axis_problems(axis, facts)
+        found.append(GridProblem(TOO_MANY.format(videos=grid.videos, most=MOST_CELLS)))
+    names = named(grid, facts)
+    found += _on_axis("x", names.x, facts)
+    if names.y is not None:
+        found += _on_axis("y", names.y, facts)
     if grid.y is not None:
-        shared = _changed(grid.x, facts) & _changed(grid.y, facts)
-        found += [BOTH_CHANGE.format(what=_words(aspect, facts)) for aspect in sorted(shared)[:1]]
-    found += _twice(grid, facts)
-    return list(dict.fromkeys(found))
+        shared = sorted(_changed(grid.x, facts) & _changed(grid.y, facts))
+        found += [
+            GridProblem(BOTH_CHANGE.format(what=_words(aspect, facts))) for aspect in shared[:1]
+        ]
+    return found
+
+
+def _on_axis(which: Literal["x", "y"], names: NamedAxis, facts: GridFacts) -> list[GridProblem]:
+    texts = [*_axis_problems(names.axis, facts), *_twice(names)]
+    return [GridProblem(text, which) for text in dict.fromkeys(texts)]
 
 
 def _axis_problems(axis: Axis, facts: GridFacts) -> Iterator[str]:
@@ -83,15 +100,11 @@ def _expert_problems(name: str, facts: GridFacts) -> Iterator[str]:
         yield ONE_FOR_LORA.format(lora=facts.title(name))
 
 
-def _twice(grid: Grid, facts: GridFacts) -> Iterator[str]:
-    names = named(grid, facts)
-    for axis in (names.x, names.y):
-        if axis is None:
-            continue
-        counts = Counter(axis.axis.values)
-        for value, label in zip(axis.axis.values, axis.labels, strict=True):
-            if counts[value] > 1:
-                yield TWICE.format(title=axis.title, label=label)
+def _twice(names: NamedAxis) -> Iterator[str]:
+    counts = Counter(names.axis.values)
+    for value, label in zip(names.axis.values, names.labels, strict=True):
+        if counts[value] > 1:
+            yield TWICE.format(title=names.title, label=label)
 
 
 def _changed(axis: Axis, facts: GridFacts) -> set[Aspect]:

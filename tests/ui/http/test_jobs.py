@@ -385,10 +385,11 @@ def test_problems_of_a_grid_are_told_by_the_plan_and_refused_by_the_queue(
     plan = client.post("/api/grids/plan", json={"task": TASK, "grid": twice})
     (problem,) = plan.json()["problems"]
     assert (plan.status_code, plan.json()["videos"]) == (200, 4)
-    assert problem.startswith("Both axes change the seed.")
+    assert problem["text"].startswith("Both axes change the seed.")
+    assert problem["axis"] is None
     refused = client.post("/api/jobs", json={"task": TASK, "grid": twice})
     assert refused.status_code == 422
-    assert refused.json()["error"]["context"]["problems"] == [problem]
+    assert refused.json()["error"]["context"]["problems"] == [problem["text"]]
 
 
 @pytest.mark.parametrize("address", ["/api/jobs", "/api/grids/plan"])

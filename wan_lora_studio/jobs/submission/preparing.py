@@ -10,7 +10,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from wan_lora_studio.errors import GenerationError, StudioError
-from wan_lora_studio.grid import Grid, GridFacts, NamedGrid, cells_of, named, problems_of
+from wan_lora_studio.grid import (
+    Grid,
+    GridFacts,
+    GridProblem,
+    NamedGrid,
+    cells_of,
+    named,
+    problems_of,
+)
 from wan_lora_studio.jobs.job import Job, JobPart, Part
 from wan_lora_studio.jobs.store import JobStore
 from wan_lora_studio.jobs.submission.batches import expand
@@ -39,7 +47,7 @@ class GridPlan:
 
     grid: NamedGrid
     tasks: tuple[GenerationTask, ...]
-    problems: tuple[str, ...]
+    problems: tuple[GridProblem, ...]
     seconds: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
@@ -48,7 +56,7 @@ class GridPlan:
             "columns": list(self.grid.columns),
             "rows": list(self.grid.rows),
             "seconds": self.seconds,
-            "problems": list(self.problems),
+            "problems": [dataclasses.asdict(problem) for problem in self.problems],
         }
 
 
@@ -95,12 +103,14 @@ class Preparation:
         """What the grid would make; holds nothing."""
         task, _ = self._loras.without_notation(task)
         names = named(grid, GridFacts(task, self._loras))
+        if found := problems_of(grid, GridFacts(task, self._loras)):
+            return GridPlan(names, (), tuple(found))
         try:
             _require_text(task, parts := _cells(task, grid, self._loras)[1])
             _, made = expand(task, parts, lambda each: checked(each, self._loras))
         except StudioError as error:
-            problems = error.context.get("problems") or [error.message]
-            return GridPlan(names, (), tuple(map(str, problems)))
+            texts = error.context.get("problems") or [error.message]
+            return GridPlan(names, (), tuple(GridProblem(str(text)) for text in texts))
         return GridPlan(names, tuple(part.task for part in made), ())
 
     def again(self, job: Job, task: GenerationTask, held: Pins) -> Prepared:
@@ -134,7 +144,7 @@ def _cells(task: GenerationTask, grid: Grid, loras: LoRAManager) -> tuple[NamedG
     """Raises GenerationError that names everything the grid cannot do."""
     task, _ = loras.without_notation(task)
     facts = GridFacts(task, loras)
-    if problems := problems_of(grid, facts):
+    if problems := [problem.text for problem in problems_of(grid, facts)]:
         raise GenerationError(
             " ".join(problems),
             cause="A grid makes one video for each of its cells.",

@@ -204,6 +204,11 @@ class Planned(Wanted):
     grid: Any = Field(description="The axes, as in a submission.")
 
 
+class GridProblemAnswer(Answer):
+    text: str
+    axis: Literal["x", "y"] | None = Field(description="Of which axis; null for the whole grid.")
+
+
 class PlanAnswer(Answer):
     """What a grid would make."""
 
@@ -214,7 +219,9 @@ class PlanAnswer(Answer):
         description="To make them all, by measured times; null until this model has made a video"
         " on this machine."
     )
-    problems: list[str] = Field(description="What keeps it from being run; empty if nothing.")
+    problems: list[GridProblemAnswer] = Field(
+        description="What keeps it from being run; empty if nothing."
+    )
 
 
 class JobEdit(BaseModel):
