@@ -271,8 +271,8 @@ def test_wherever_a1111_keeps_its_settings(tmp_path: Path, made: Callable[[Path]
     assert rest == {
         "steps": 20, "guidance_scale": 6.5, "seed": 1234567890, "width": 832, "height": 480
     }  # fmt: skip
-    assert [(lora.strength, lora.short) for lora in facts.loras] == [
-        (0.8, "aaaaaaaaaaaa"), (0.5, "bbbbbbbbbbbb")
+    assert [(lora.strength, lora.shorts) for lora in facts.loras] == [
+        (0.8, ("aaaaaaaaaaaa",)), (0.5, ("bbbbbbbbbbbb",))
     ]  # fmt: skip
     assert "dreamshaper_8" in facts.notes[0]
 
@@ -288,6 +288,41 @@ def test_wherever_a1111_keeps_its_settings(tmp_path: Path, made: Callable[[Path]
 def test_parts_of_an_infotext(text: str, prompt: str, negative: str) -> None:
     task = read(text).task
     assert (task["prompt"], task["negative_prompt"], task["steps"]) == (prompt, negative, 4)
+
+
+def test_hashes_of_whole_files_in_an_infotext() -> None:
+    text = (
+        "a boat <lora:- Ink, old_V3.5:0.8> <lora:grain:1>\nSteps: 20, Seed: 7, CFG scale: 1, "
+        'Lora hashes: "grain: bbbbbbbbbbbb", Hashes: {"lora:- Ink, old_V3.5": "458CC11561", '
+        '"LORA:grain.safetensors": "a1c6e6cad2", "model": "36fab8f31a", "lora:none": 7}, '
+        "Version: v1.10.1"
+    )
+    facts = read(text)
+    assert [(lora.name, lora.shorts) for lora in facts.loras] == [
+        ("- Ink, old_V3.5", ("458cc11561",)),
+        ("grain", ("a1c6e6cad2", "bbbbbbbbbbbb")),
+    ]
+    assert (facts.task["seed"], facts.task["steps"]) == (7, 20)
+
+
+def test_a_saved_picture_has_the_graph_and_the_hashes() -> None:
+    graph = one_sampler(lora_name="ink.safetensors", strength_model=0.8, strength_clip=1.0)
+    said = 'a fox\nSteps: 4, Seed: 1, CFG scale: 1, Hashes: {"lora:ink": "458cc11561"}'
+    facts = read(png(prompt=graph, parameters=said))
+    assert (facts.source, facts.task["seed"]) == ("comfyui", 99)
+    assert [(lora.name, lora.strength, lora.shorts) for lora in facts.loras] == [
+        ("ink", 0.8, ("458cc11561",))
+    ]
+
+
+def test_hashes_in_a_drawn_graph() -> None:
+    graph = drawn()
+    graph["nodes"][1]["properties"] = {
+        "models": [{"name": "ink.safetensors", "hash": "AB" * 32, "hash_type": "SHA256"}]
+    }
+    assert [lora.shorts for lora in read(json.dumps(graph)).loras] == [("ab" * 32,)]
+    run = read(png(prompt=one_sampler(lora_name="ink.safetensors"), workflow=graph))
+    assert [lora.shorts for lora in run.loras] == [("ab" * 32,)]
 
 
 LOOP = {

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
 import pytest
 
 from tests.support.result_files import WANGP, metadata
-from wan_lora_studio.results.reading import facts_of
+from wan_lora_studio.results.reading import facts_of, read_facts
 from wan_lora_studio.results.restoring import Restored, restore
 from wan_lora_studio.settings import load_settings
 
@@ -63,6 +64,32 @@ def test_another_file_of_the_same_name_is_told() -> None:
     assert found.selected_loras == {"neon": 1.0}
     assert found.found[0].differs
     assert "neon" in found.notes[0]
+
+
+def infotext(*hashes: str) -> str:
+    said = ", ".join(f'"lora:ink{at}": "{each}"' for at, each in enumerate(hashes))
+    tags = " ".join(f"<lora:ink{at}:0.8>" for at in range(len(hashes)))
+    return f"a fox {tags}\nSteps: 4, Seed: 1, CFG scale: 1, Hashes: {{{said}}}"
+
+
+def test_the_beginning_of_a_hash_finds_a_renamed_lora() -> None:
+    data = "c" * 12
+    records = {
+        "renamed": record(ONE),
+        "by tensors": {**record(TWO), "hashes": [TWO[:10], data]},
+    }
+    facts = read_facts(io.BytesIO(infotext(ONE[:10], data, "f" * 10).encode()))
+    found = restore(facts, records, SETTINGS)
+    assert found.selected_loras == {"renamed": 0.8, "by tensors": 0.8}
+    assert {item.by for item in found.found} == {"hash"}
+    assert [(item["name"], item["hashes"]) for item in found.missing] == [("ink2", ["f" * 10])]
+
+
+def test_another_file_of_the_same_name_is_told_by_its_short_hashes() -> None:
+    both = {**record(TWO), "hashes": [TWO[:10], "d" * 12]}
+    facts = read_facts(io.BytesIO(infotext(ONE[:10]).encode()))
+    assert restore(facts, {"ink0": both}, SETTINGS).found[0].differs
+    assert not restore(facts, {"ink0": record("")}, SETTINGS).found[0].differs
 
 
 def test_what_is_missing_is_named_and_the_rest_loads() -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from wan_lora_studio.lora.inspection import name_role
@@ -21,6 +21,7 @@ from wan_lora_studio.results.comfyui_graph import (
     is_drawn,
     is_link,
     is_run,
+    model_hashes_in,
     run_graph,
 )
 from wan_lora_studio.results.facts import (
@@ -67,7 +68,11 @@ def facts_of_comfyui(metadata: Mapping[str, Any]) -> VideoFacts:
     task = _task(graph, stages, notes) if stages else {}
     if is_drawn_with_groups(metadata):
         notes.append(say("results.reading.subgraphs"))
-    loras = _loras(stages) if stages else _all_loras(graph)
+    hashes = model_hashes(metadata)
+    loras = tuple(
+        replace(lora, shorts=(hashes[lora.name],)) if lora.name in hashes else lora
+        for lora in (_loras(stages) if stages else _all_loras(graph))
+    )
     return VideoFacts("comfyui", known_fields(task), loras, metadata, notes=tuple(notes))
 
 
@@ -81,6 +86,17 @@ def _graph(metadata: Any) -> Graph | None:
         return run_graph(run)
     drawn = next((place for place in places if is_drawn(place)), None)
     return None if drawn is None else drawn_graph(drawn)
+
+
+def model_hashes(metadata: Mapping[str, Any]) -> dict[str, str]:
+    """SHA256 by file name, as a drawn graph gives it; a file has that beside the one that ran."""
+    places = [metadata, _object(metadata.get("workflow"))]
+    return {
+        file_stem(name): sha256
+        for place in places
+        if is_drawn(place)
+        for name, sha256 in model_hashes_in(place)
+    }
 
 
 def is_drawn_with_groups(metadata: Mapping[str, Any]) -> bool:

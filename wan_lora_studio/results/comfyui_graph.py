@@ -18,6 +18,7 @@ from typing import Any
 MAX_NODES = 5000
 MAX_STEPS = 200  # links that are followed for one value
 MUTED, BYPASSED = 2, 4
+SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 Inputs = Mapping[str, Any]
 
 # A node that passes a value on has it under one of these.
@@ -174,6 +175,18 @@ def drawn_graph(values: Mapping[str, Any]) -> Graph:
             named = {} if node.get("mode") == BYPASSED else _named(node, kind)
             nodes[key] = Node(key, kind, {**named, **linked})
     return Graph(_with_set_nodes(nodes))
+
+
+def model_hashes_in(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Names of model files with their SHA256, which a workflow and its nodes list as `models`."""
+    properties = (node.get("properties") for node in values["nodes"] if isinstance(node, dict))
+    for place in (values, *(each for each in properties if isinstance(each, dict))):
+        models = place.get("models")
+        for model in models if isinstance(models, list) else ():
+            if isinstance(model, dict) and str(model.get("hash_type", "")).upper() == "SHA256":
+                name, sha256 = model.get("name"), model.get("hash")
+                if isinstance(name, str) and isinstance(sha256, str) and SHA256.fullmatch(sha256):
+                    yield name, sha256.lower()
 
 
 def _drawn_links(links: Any) -> dict[Any, list[Any]]:

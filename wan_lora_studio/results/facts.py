@@ -38,8 +38,8 @@ _TASKS = (("ti2v", "ti2v-5B"), ("i2v", "i2v-A14B"), ("t2v", "t2v-A14B"))
 
 @dataclass(frozen=True)
 class UsedLoRA:
-    """A LoRA as the video names it. `sha256` is by role: `both`, or `high` and `low`. `short` is
-    the beginning of a hash, of the file or of its tensors.
+    """A LoRA as the video names it. `sha256` is by role: `both`, or `high` and `low`. `shorts`
+    are beginnings of hashes, of the file (AutoV2) or of its tensors (AutoV3).
 
     `left_out`: the run went on without it, because of `reason`; with `replacement` in the prompt.
     """
@@ -50,7 +50,7 @@ class UsedLoRA:
     left_out: bool = False
     reason: str = ""
     replacement: str = ""
-    short: str = ""
+    shorts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

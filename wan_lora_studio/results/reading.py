@@ -4,6 +4,7 @@ or a text with them."""
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, BinaryIO
 
 from wan_lora_studio.errors import GenerationError
@@ -12,7 +13,7 @@ from wan_lora_studio.lora.files import decoded
 from wan_lora_studio.results import matroska, mp4, picture_texts
 from wan_lora_studio.results.comfyui import facts_of_comfyui, is_comfyui, without_nan
 from wan_lora_studio.results.facts import VideoFacts, no_settings, own_facts
-from wan_lora_studio.results.infotext import facts_of_infotext, is_infotext
+from wan_lora_studio.results.infotext import facts_of_infotext, is_infotext, with_hashes
 from wan_lora_studio.results.mp4 import MAX_COMMENT
 from wan_lora_studio.results.wangp_settings import facts_of_wangp, is_wangp
 from wan_lora_studio.texts import say
@@ -74,7 +75,12 @@ def _facts_of_texts(texts: Mapping[str, str], if_none: str) -> VideoFacts:
     if graphs and is_comfyui(graphs):
         found = facts_of_comfyui(graphs)
         said = texts.get("parameters", "")
-        return facts_of_infotext(said) if not found.task and is_infotext(said) else found
+        if not is_infotext(said):
+            return found
+        # Nodes that save a picture write both, the hashes in A1111's text alone.
+        if not found.task:
+            return facts_of_infotext(said)
+        return replace(found, loras=with_hashes(found.loras, said))
     for name in ("comment", "parameters"):
         text = texts.get(name, "").strip()
         if text.startswith("{"):

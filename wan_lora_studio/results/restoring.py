@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 
 from wan_lora_studio.errors import GenerationError, LoRAError
@@ -55,8 +56,9 @@ class FoundLoRA:
 @dataclass(frozen=True)
 class Restored:
     """`what` the file holds, in words. `fields` are those of the form. `missing` has the `name`,
-    `sha256` and `strength` of each LoRA that the library lacks. `notes` say in words what could not
-    be taken over, and what makes other frames than the video has."""
+    `sha256`, `hashes` (beginnings of others) and `strength` of each LoRA that the library lacks.
+    `notes` say in words what could not be taken over, and what makes other frames than the video
+    has."""
 
     source: str
     fields: dict[str, Any]
@@ -131,12 +133,12 @@ def _restore_lora(lora: UsedLoRA, library: _Library, restored: Restored) -> None
         return
     found = library.find(lora, strength)
     if not found:
-        missing = {"name": lora.name, "sha256": dict(lora.sha256), "strength": strength}
-        restored.missing.append(missing)
+        known = {"sha256": dict(lora.sha256), "hashes": list(lora.shorts)}
+        restored.missing.append({"name": lora.name, **known, "strength": strength})
     for item in found:
         restored.found.append(item)
-        known = restored.selected_loras.get(item.name)
-        restored.selected_loras[item.name] = _together(known, item.strength)
+        other = restored.selected_loras.get(item.name)
+        restored.selected_loras[item.name] = _together(other, item.strength)
         if item.differs:
             if item.by == "name":
                 restored.notes.append(say("results.differences.file", name=item.name))
@@ -145,7 +147,7 @@ def _restore_lora(lora: UsedLoRA, library: _Library, restored: Restored) -> None
 
 
 def _say_what_is_not_hashed(library: _Library, restored: Restored) -> None:
-    names = [item["name"] for item in restored.missing if item["sha256"]]
+    names = [item["name"] for item in restored.missing if item["sha256"] or item["hashes"]]
     count = library.count_without_hash()
     if names and count:
         named = ", ".join(names)
@@ -181,7 +183,7 @@ class _Library:
 
     def namesakes_without_hash(self, loras: Sequence[UsedLoRA]) -> list[str]:
         """Those that stand by name for one whose hash is known, so that they can be compared."""
-        names = [self._namesake(lora.name)[0] for lora in loras if lora.sha256]
+        names = [self._namesake(lora.name)[0] for lora in loras if lora.sha256 or lora.shorts]
         return [name for name in dict.fromkeys(names) if name in self._without_hash]
 
     def count_without_hash(self) -> int:
@@ -209,13 +211,32 @@ class _Library:
 
     def _found_by_short_hash(self, lora: UsedLoRA, strength: Any) -> list[FoundLoRA]:
         """By the beginning of a file's hash (AutoV2), or of its tensors' (AutoV3)."""
-        for name, record in self._records.items() if len(lora.short) >= SHORTEST_HASH else ():
-            for kind in ("sha256s", "model_hashes"):
-                for role, found in record.get(kind, {}).items():
-                    if found.lower().removeprefix("0x").startswith(lora.short):
-                        one = _only(strength, role) if role in ("high", "low") else strength
-                        return [FoundLoRA(name, lora.name, "hash", False, one)]
+        for short in lora.shorts:
+            for name, role, known in self._all_hashes if len(short) >= SHORTEST_HASH else ():
+                if known.startswith(short) or (not role and short.startswith(known)):
+                    # Of a pair's half that only its tensors tell, the file's name says which it is.
+                    namesake, half = self._namesake(lora.name)
+                    expert = role or (half if namesake == name else "")
+                    one = _only(strength, expert) if expert in ("high", "low") else strength
+                    return [FoundLoRA(name, lora.name, "hash", False, one)]
         return []
+
+    @cached_property
+    def _all_hashes(self) -> list[tuple[str, str, str]]:
+        """Each hash with its LoRA's name and the file's role; "" where it is not known whose."""
+        whole = [
+            (name, role, found.lower().removeprefix("0x"))
+            for name, record in self._records.items()
+            for kind in ("sha256s", "model_hashes")
+            for role, found in record.get(kind, {}).items()
+            if found
+        ]
+        short = [
+            (name, "", found)
+            for name, record in self._records.items()
+            for found in record.get("hashes", ())
+        ]
+        return [*whole, *short]
 
     def _found_whole(self, name: str, lora: UsedLoRA, strength: Any) -> FoundLoRA:
         """It may have a second file now: the expert that had none then gets nothing of it."""
@@ -230,6 +251,10 @@ class _Library:
             return []
         known = set(self._records[name]["sha256s"].values())
         differs = "" not in known and not set(lora.sha256.values()) <= known
+        if lora.shorts and not lora.sha256:
+            # Known to be another only where both hashes of each file are known.
+            both = len(self._records[name].get("hashes", ())) == 2 * len(known)
+            differs = both and "" not in known
         if role in ("high", "low"):
             strength = _only(strength, role)
         return [FoundLoRA(name, lora.name, "name", differs, strength)]

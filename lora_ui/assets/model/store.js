@@ -16,6 +16,7 @@ class Store extends EventTarget {
   cards = [];
   byName = new Map();
   recent = [];
+  awaited = []; // LoRAs of a video that the library lacks: {name, sha256, hashes, strength}
   stack = new Selection(
     this,
     (type, detail) => this.#tell(type, detail),
@@ -193,7 +194,18 @@ class Store extends EventTarget {
 
   startStrength(name) {
     const card = this.byName.get(name);
+    const awaited = this.awaitedAs(card);
+    if (awaited) return awaited.strength;
     return card?.last_strength ?? card?.preferred_strength ?? this.options.strength.default;
+  }
+
+  /** What a LoRA is in the video whose settings were taken over last, where it was not here then. */
+  awaitedAs(card) {
+    return this.awaited.find(({ name, sha256, hashes }) => {
+      const known = [...Object.values(sha256), ...hashes];
+      if (known.length === 0) return card?.name === name;
+      return known.some((hash) => card?.hashes?.some((own) => isOneHash(own, hash)));
+    });
   }
 
   /** Strengths by name, of everything in the stack. */
@@ -241,6 +253,11 @@ class Store extends EventTarget {
   #tell(type, detail = {}) {
     this.dispatchEvent(new CustomEvent(type, { detail }));
   }
+}
+
+/** One may be the beginning of the other. */
+function isOneHash(one, other) {
+  return one.startsWith(other) || other.startsWith(one);
 }
 
 export const store = new Store();

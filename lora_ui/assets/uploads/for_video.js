@@ -5,12 +5,13 @@ import { store } from "../model/store.js";
 
 /**
  * Add what these rows brought, once all have come to an end, if that is one LoRA that fits; of
- * several each has its button. Gives whether they have come to an end.
+ * several each has its button, but for those that a video's settings are waiting for. Gives whether they have come to an end.
  */
 export function addWhatCame(rows) {
   if (!rows.every((row) => row.isOver || row.brought.length > 0)) return false;
   const names = [...new Set(rows.flatMap((row) => row.brought))];
-  if (names.length === 1) addFitting(names[0]);
+  const isAwaited = (name) => store.awaitedAs(store.byName.get(name)) !== undefined;
+  for (const name of names.length === 1 ? names : names.filter(isAwaited)) addFitting(name);
   return true;
 }
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
 import shutil
 import zipfile
 from pathlib import Path
@@ -225,6 +227,39 @@ def test_pasted_settings_fill_the_form(page: Page, app: App) -> None:
     box.press("ControlOrMeta+v")
     page.get_by_role("button", name="Fill the form").click()
     expect(seed(page)).to_have_value("1234567890")
+
+
+def test_loras_are_found_by_hash_and_those_that_come_later_join(
+    page: Page, app: App, tmp_path: Path
+) -> None:
+    later = one_demo_lora(tmp_path, "comes later")
+    first = sha256(app.loras / "golden_hour.safetensors")[:10]
+    text = (
+        "a boat <lora:renamed:0.35> <lora:not_here_yet:0.45> <lora:never:1>\n"
+        f'Steps: 7, Seed: 99, CFG scale: 2, Hashes: {{"lora:renamed": "{first}",'
+        f' "lora:not_here_yet": "{sha256(later)[:10]}"}}'
+    )
+    eventually(page, lambda: unhashed(app), 0)
+    assert paste_text(page, text)
+    dialog = page.locator(".dialog-left-over")
+    expect(dialog).to_contain_text(sha256(later)[:10].upper())
+    expect(dialog).to_contain_text("Look for a file of this name.")
+    expect(dialog).to_contain_text("then drop the file on this tab")
+    page.keyboard.press("Escape")
+    expect(stack_row(page, "golden_hour").locator('input[type="text"]')).to_have_value("0.35")
+    expect(page.locator("#prompt textarea")).to_have_value(re.compile("^a boat"))
+    drag(page, page.locator(GENERATE), later, one_demo_lora(tmp_path, "another"))
+    expect(stack_row(page, "comes later").locator('input[type="text"]')).to_have_value("0.45")
+    expect(page.locator("#lora-controls .stack-row")).to_have_count(2)
+
+
+def sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def unhashed(app: App) -> int:
+    records = get_json(f"{app.address}api/loras")["loras"]
+    return sum("" in item["sha256s"].values() for item in records)
 
 
 def test_an_address_of_the_page_leads_there(page: Page, app: App) -> None:

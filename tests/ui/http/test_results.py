@@ -139,7 +139,9 @@ def test_settings_of_a_result_and_of_a_file_are_the_same(
     assert file.is_file()
     assert found["fields"] == {k: v for k, v in task().items() if k not in ("id", "selected_loras")}
     assert found["selected_loras"] == {"neon": {"high": 0.8, "low": 0.2}}
-    assert found["missing"] == [{"name": "gone", "sha256": {"both": "b" * 64}, "strength": 1.0}]
+    assert found["missing"] == [
+        {"name": "gone", "sha256": {"both": "b" * 64}, "hashes": [], "strength": 1.0}
+    ]
     for path in (video, video.with_suffix(".json")):
         answer = client.put("/api/results/read", content=path.read_bytes())
         assert answer.json() == found
@@ -197,7 +199,7 @@ def test_a_comfyui_picture_says_what_it_is_and_finds_its_loras(
     assert (answer["source"], answer["what"]) == ("comfyui", "A ComfyUI workflow")
     assert answer["fields"]["prompt"] == "a lighthouse in a storm"
     assert answer["selected_loras"] == {"style": {"high": 0.9, "low": 0.7}}
-    assert answer["missing"] == [{"name": "both", "sha256": {}, "strength": 0.5}]
+    assert answer["missing"] == [{"name": "both", "sha256": {}, "hashes": [], "strength": 0.5}]
 
 
 def test_an_input_picture_says_what_settings_it_carries(client: TestClient) -> None:

@@ -55,5 +55,5 @@ def restored_here(facts: VideoFacts, settings: Settings, loras: LoRAManager) -> 
 
 
 def _missing(lora: dict[str, Any]) -> str:
-    hashes = ", ".join(lora["sha256"].values()) or "of unknown hash"
+    hashes = ", ".join([*lora["sha256"].values(), *lora["hashes"]]) or "of unknown hash"
     return f"The library lacks the LoRA {lora['name']} ({hashes}); it is left out."

@@ -144,6 +144,7 @@ class MissingLoRA(BaseModel):
 
     name: str
     sha256: dict[str, str] = Field(description="By role, as far as the video says it.")
+    hashes: list[str] = Field(description="Beginnings of its hashes, where it says no more.")
     strength: Any
 
 

@@ -10,6 +10,10 @@ import { openTab } from "../base/tabs.js";
 import { offerPicture } from "./picture.js";
 
 const SHORT_HASH = 10;
+const LACKING = "LoRAs that the library lacks";
+const WHAT_TO_DO =
+  "Find each by its hash where you got it, then drop the file on this tab: it joins the video with the strength it had.";
+const NO_HASH = "No hash is known. Look for a file of this name.";
 
 /** Read the settings out of a file and take them over. */
 export async function restoreFromFile(file) {
@@ -30,6 +34,7 @@ export function restore(settings) {
   openTab("Generate");
   reuseFields(settings.fields);
   store.replace(settings.selected_loras);
+  store.awaited = settings.missing;
   if (settings.picture) offerPicture(settings.picture);
   const { missing, notes } = settings;
   if (missing.length > 0 || notes.length > 0) showLeftOver(settings);
@@ -54,8 +59,9 @@ function showLeftOver(settings) {
         text: `${whatOf(settings)}All other settings are restored${withLoras(settings)}.`,
       }),
       missing.length > 0 && [
-        el("h3", { class: "left-over-title", text: "LoRAs that the library lacks" }),
+        el("h3", { class: "left-over-title", text: LACKING }),
         el("ul", { class: "left-over" }, missing.map(missingLora)),
+        el("p", { class: "muted", text: WHAT_TO_DO }),
       ],
       notes.length > 0 && el("ul", { class: "left-over-notes" }, notes.map(note)),
     ].flat(),
@@ -63,14 +69,16 @@ function showLeftOver(settings) {
   );
 }
 
-function missingLora({ name, sha256 }) {
-  const hashes = Object.entries(sha256);
+function missingLora({ name, sha256, hashes }) {
+  const whole = Object.entries(sha256);
+  const short = hashes.filter((hash) => !whole.some(([, sha]) => sha.startsWith(hash)));
   return el(
     "li",
     {},
     el("strong", { text: name }),
-    hashes.length === 0 && el("span", { class: "muted", text: "no hash known" }),
-    hashes.map(([role, hash]) =>
+    whole.length + short.length === 0 && el("span", { class: "muted", text: NO_HASH }),
+    short.map(shortHash),
+    whole.map(([role, hash]) =>
       el(
         "span",
         { class: "left-over-hash" },
@@ -82,6 +90,18 @@ function missingLora({ name, sha256 }) {
         el("code", { class: "muted left-over-sha", text: hash }),
       ),
     ),
+  );
+}
+
+/** Of ten digits it is AutoV2, of twelve AutoV3; a whole one is a SHA256. */
+function shortHash(hash) {
+  const kind = { 10: "AutoV2 ", 12: "AutoV3 " }[hash.length] ?? "SHA256 ";
+  const shown = hash.length > 12 ? hash : hash.toUpperCase();
+  return el(
+    "span",
+    { class: "left-over-hash" },
+    el("span", { class: "muted", text: kind }),
+    el("code", { class: hash.length > 12 ? "left-over-sha" : "", text: shown }),
   );
 }
 
