@@ -15,6 +15,8 @@ from pathlib import PurePosixPath
 
 from pathvalidate import ValidationError, validate_filename
 
+from wan_lora_studio.texts import say
+
 MAX_NAME_BYTES = 200
 SUFFIX = ".safetensors"
 SUFFIXES = (SUFFIX, ".sft")  # by which a safetensors file goes, the usual one first
@@ -42,18 +44,7 @@ def name_problem(name: str) -> str | None:
     """What is wrong with `name` as a LoRA's name, as the end of a sentence; None if nothing."""
     if _PLAIN.fullmatch(name) and not _is_device(name):
         return None
-    checks: tuple[tuple[Callable[[str], bool], str], ...] = (
-        (lambda text: not text, "is empty"),
-        (_has_invisible, "holds invisible or control characters"),
-        (_not_composed, "is not in Unicode's composed form (NFC)"),
-        (_has_forbidden, f"holds one of {' '.join(sorted(FORBIDDEN))}"),
-        (_starts_badly, "starts with a dot, a hyphen or a space"),
-        (_ends_badly, "ends with a dot or a space"),
-        (_too_long, f"is longer than {MAX_NAME_BYTES} bytes"),
-        (_is_device, "is a name that Windows reserves for a device"),
-        (_refused_elsewhere, "is not a file name on every system"),
-    )
-    return next((problem for wrong, problem in checks if wrong(name)), None)
+    return next((problem for wrong, problem in _CHECKS if wrong(name)), None)
 
 
 def _has_invisible(name: str) -> bool:
@@ -90,6 +81,19 @@ def _refused_elsewhere(name: str) -> bool:
     except ValidationError:
         return True
     return False
+
+
+_CHECKS: tuple[tuple[Callable[[str], bool], str], ...] = (
+    (lambda text: not text, say("lora.names.empty")),
+    (_has_invisible, say("lora.names.invisible")),
+    (_not_composed, say("lora.names.not_composed")),
+    (_has_forbidden, say("lora.names.forbidden", characters=" ".join(sorted(FORBIDDEN)))),
+    (_starts_badly, say("lora.names.start")),
+    (_ends_badly, say("lora.names.end")),
+    (_too_long, say("lora.names.too_long", most=MAX_NAME_BYTES)),
+    (_is_device, say("lora.names.device")),
+    (_refused_elsewhere, say("lora.names.not_everywhere")),
+)
 
 
 def safe_name(name: str) -> str:

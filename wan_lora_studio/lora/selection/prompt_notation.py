@@ -18,11 +18,12 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from wan_lora_studio.lora.selection.strengths import LIMIT
+from wan_lora_studio.texts import say
 
 # Colons and angle brackets of full width are what a Chinese or Japanese keyboard writes.
 _START = r"(?:[<＜]|&lt;)\s*(?:lora|lyco)\s*[:：]"
@@ -56,50 +57,60 @@ class PromptReading:
 
 @dataclass(frozen=True)
 class Notation:
-    """A notation that other programs read. `advice` says what to write instead."""
+    """A notation that other programs read. `sentence` says of an example of it what to write
+    instead."""
 
-    name: str
     pattern: re.Pattern[str]
-    advice: str
+    sentence: Callable[[str], str]
 
 
-def _notation(name: str, pattern: str, advice: str) -> Notation:
-    return Notation(name, re.compile(pattern), advice)
+def _notation(pattern: str, sentence: Callable[[str], str]) -> Notation:
+    return Notation(re.compile(pattern), sentence)
 
 
 # Each part of a pattern stops at the next bracket or has a bound: reading takes linear time.
 _JSON_KEY = r"""(?!\s*(?:"[^"{}]*"|'[^'{}]*'|[\w ]+)\s*:(?!:))"""
 _WEIGHT = r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)"
-_STRESS = "Say in words what matters more or less."
 UNSUPPORTED = (
-    _notation("choices", rf"\{{{_JSON_KEY}[^{{}}|]*\|[^{{}}]*\}}", "Write one of them."),
-    _notation("wildcards", r"(?<![\w/])__(?=[^_\s])[\w*/. -]{1,80}?__(?!\w)", "Write the words."),
     _notation(
-        "weights",
+        rf"\{{{_JSON_KEY}[^{{}}|]*\|[^{{}}]*\}}",
+        lambda text: say("lora.selection.prompt.unsupported.choices", text=text),
+    ),
+    _notation(
+        r"(?<![\w/])__(?=[^_\s])[\w*/. -]{1,80}?__(?!\w)",
+        lambda text: say("lora.selection.prompt.unsupported.wildcards", text=text),
+    ),
+    _notation(
         # A time or a verse, as in (John 3:16), has a digit before its colon and no point after it.
         rf"(?<!\\)\((?:[^()\\]|\\.)*?(?:[^\d\s():]\s*:\s*{_WEIGHT}|:\s*\d*\.\d+)\s*\)"
         rf"|\([^()]*\([^()]*\)[^()]*:\s*{_WEIGHT}\s*\)"
         r"|(?<!\\)\([^()]*\)(?:\d*\.\d+(?!\w)|[+-]{1,4}(?=[\s,]|$))",
-        _STRESS,
+        lambda text: say("lora.selection.prompt.unsupported.weights", text=text),
     ),
     _notation(
-        "doubled brackets",
         r"(?<!\\)\(\([^()]+\)\)|\{\{[^{}\"']+\}\}|\[\[[^\[\]\"'{}]+\]\]",
-        _STRESS,
+        lambda text: say("lora.selection.prompt.unsupported.doubled_brackets", text=text),
     ),
     _notation(
-        "square brackets",
         r"(?<![\\\w\[])\[(?![\s\"'\[{\d\]-])[^\[\]\"'{}]+\]",
-        "Say in words what matters less, or when it is seen.",
+        lambda text: say("lora.selection.prompt.unsupported.square_brackets", text=text),
     ),
-    _notation("escaped brackets", r"\\[()\[\]{}]", "Take the backslashes out."),
-    _notation("embeddings", r"\bembedding:[\w./\\-]+", "Describe what the embedding shows."),
-    _notation("breaks", r"(?<![A-Z] )\bBREAK\b(?! [A-Z]{2})", "Write one text."),
     _notation(
-        "tags of this kind",
+        r"\\[()\[\]{}]",
+        lambda text: say("lora.selection.prompt.unsupported.escaped_brackets", text=text),
+    ),
+    _notation(
+        r"\bembedding:[\w./\\-]+",
+        lambda text: say("lora.selection.prompt.unsupported.embeddings", text=text),
+    ),
+    _notation(
+        r"(?<![A-Z] )\bBREAK\b(?! [A-Z]{2})",
+        lambda text: say("lora.selection.prompt.unsupported.breaks", text=text),
+    ),
+    _notation(
         r"[<＜](?!(?:lora|lyco)\s*[:：])[A-Za-z][A-Za-z0-9_ ]{0,20}(?:\[[^\]<>]*\])?[:：](?!//)"
         r"[^<>＜＞]+[>＞]",
-        "Take them out.",
+        lambda text: say("lora.selection.prompt.unsupported.tags", text=text),
     ),
 )
 
@@ -112,9 +123,12 @@ def read_prompt(prompt: str) -> PromptReading:
         try:
             loras.append(_read_tag(match))
         except ValueError as error:
-            problems.append(f"{shortened(match[0])} in the prompt cannot be read: {error}.")
+            tag = shortened(match[0])
+            problems.append(say("lora.selection.prompt.unreadable", tag=tag, problem=error))
     open_ones = _OPEN.finditer(_TAG.sub(lambda match: " " * len(match[0]), prompt))
-    problems += [f"{shortened(match[0])} in the prompt lacks its closing >." for match in open_ones]
+    problems += [
+        say("lora.selection.prompt.not_closed", tag=shortened(match[0])) for match in open_ones
+    ]
     return PromptReading(without_notation(prompt, loras), tuple(loras), tuple(problems))
 
 
@@ -125,12 +139,7 @@ def unsupported_in(*texts: str | None) -> tuple[str, ...]:
         return ()
     bare = _TAG.sub(" ", text)
     found = ((each, each.pattern.search(bare)) for each in UNSUPPORTED)
-    return tuple(
-        f"{shortened(match[0])} goes to the model as written: {each.name} are not supported."
-        f" {each.advice}"
-        for each, match in found
-        if match
-    )
+    return tuple(each.sentence(shortened(match[0])) for each, match in found if match)
 
 
 def without_notation(prompt: str, loras: Iterable[PromptLoRA]) -> str:
@@ -152,14 +161,15 @@ def _read_tag(match: re.Match[str]) -> PromptLoRA:
     """Raises ValueError with the end of a sentence."""
     name, *parts = (part.strip() for part in re.split("[:：]", match[1]))
     if not name:
-        raise ValueError("it names no LoRA")
+        raise ValueError(say("lora.selection.prompt.no_name"))
     pairs = [part.partition("=") for part in parts]
     words = {word.strip().casefold(): value for word, equals, value in pairs if equals}
     if unknown := [shortened(word) for word in words if word not in _WORDS]:
-        raise ValueError(f"{', '.join(unknown)} is not known here; write high and low")
+        named_so, count = ", ".join(unknown), len(unknown)
+        raise ValueError(say("lora.selection.prompt.unknown_words", words=named_so, count=count))
     numbers = [_number(word) for word, equals, _ in pairs if not equals]
     if len(numbers) > 2 or (numbers and words):
-        raise ValueError("write one strength, or two for high and low noise")
+        raise ValueError(say("lora.selection.prompt.too_many"))
     named = {word: _number(value.strip()) for word, value in words.items()}
     return PromptLoRA(match.start(), match[0], " ".join(name.split()), _strength(numbers, named))
 
@@ -177,12 +187,22 @@ def _strength(numbers: list[float], named: Mapping[str, float]) -> Any:
 
 def _number(text: str) -> float:
     if not _NUMBER.fullmatch(text):
-        hint = "; write a point, not a comma" if "," in text else ""
-        raise ValueError(f"{shortened(text) or 'an empty text'} is not a number{hint}")
+        raise ValueError(_not_a_number(shortened(text)))
     number = float(text)
     if not math.isfinite(number) or abs(number) > LIMIT:
-        raise ValueError(f"{shortened(text)} is not between -{LIMIT:g} and {LIMIT:g}")
+        least, most = f"{-LIMIT:g}", f"{LIMIT:g}"
+        raise ValueError(
+            say("lora.selection.prompt.out_of_range", text=shortened(text), least=least, most=most)
+        )
     return number
+
+
+def _not_a_number(text: str) -> str:
+    if not text:
+        return say("lora.selection.prompt.empty")
+    if "," in text:
+        return say("lora.selection.prompt.comma", text=text)
+    return say("lora.selection.prompt.no_number", text=text)
 
 
 def _joined(before: str, after: str) -> str:

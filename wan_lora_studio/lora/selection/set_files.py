@@ -17,6 +17,7 @@ from wan_lora_studio.lora.description import plain_text
 from wan_lora_studio.lora.names import name_key
 from wan_lora_studio.lora.selection.strengths import LoRASelection
 from wan_lora_studio.lora.selection.wangp_multipliers import Phases, parse_multipliers
+from wan_lora_studio.texts import say
 from wan_lora_studio.untrusted_json import Limits, UntrustedJSONError, read_object
 
 FORMAT = "wan-lora-set"
@@ -94,9 +95,9 @@ def read_set_file(text: str, filename: str, records: Records) -> SetFile:
     except GenerationError as error:
         raise _unreadable(filename, error.message) from error
     except (KeyError, TypeError, ValueError) as error:
-        raise _unreadable(filename, "a LoRA of it has no name or no strength") from error
+        raise _unreadable(filename, say("lora.selection.sets.file.no_name_or_strength")) from error
     if not found.items:
-        raise _unreadable(filename, "it holds no LoRA")
+        raise _unreadable(filename, say("lora.selection.sets.file.no_lora"))
     return SetFile(found.name, _located(found.items, records), found.prompt, found.notes)
 
 
@@ -108,7 +109,7 @@ def _ours(data: Mapping[str, Any], stem: str) -> SetFile:
 def _wangp(data: Mapping[str, Any], stem: str) -> SetFile:
     names = data.get("loras", data.get("activated_loras"))
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise GenerationError("it is neither a set of this studio nor one of WanGP")
+        raise GenerationError(say("lora.selection.sets.file.no_set"))
     text = data.get("loras_mult", data.get("loras_multipliers")) or ""
     phases = Phases.of(data)
     handover = 0.5 if phases.handover is None else phases.handover
@@ -172,6 +173,6 @@ def _together(first: Any, second: Any) -> Any:
 
 def _unreadable(filename: str, why: str) -> LoRAError:
     return LoRAError(
-        f"{filename} cannot be imported: {why}.",
-        suggestions=["Choose a file that Export wrote, or an .lset of WanGP."],
+        say("lora.selection.sets.file.not_imported", file=filename, problem=why),
+        suggestions=[say("lora.selection.sets.file.choose_file")],
     )

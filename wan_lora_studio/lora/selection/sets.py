@@ -18,6 +18,7 @@ from wan_lora_studio.lora.selection.set_files import (
     to_set_file,
 )
 from wan_lora_studio.settings import Settings
+from wan_lora_studio.texts import say
 
 FILE = "sets.sqlite"
 MOST_CHARACTERS = 100
@@ -49,10 +50,11 @@ class LoRASets:
         name = _checked(name)
         if not items:
             raise LoRAError(
-                "There is no LoRA to keep in the set.", suggestions=["Select a LoRA first."]
+                say("lora.selection.sets.empty"),
+                suggestions=[say("lora.selection.sets.select_first")],
             )
         if len(items) > MOST_LORAS:
-            raise LoRAError(f"A set holds at most {MOST_LORAS} LoRAs, not {len(items)}.")
+            raise LoRAError(say("lora.selection.sets.too_many", most=MOST_LORAS, count=len(items)))
         taken = self._taken(name)
         if taken is not None and not replace:
             raise _is_taken(taken)
@@ -113,23 +115,23 @@ def _checked(name: str) -> str:
     found = " ".join(plain_text(name).split())
     if not found or len(found) > MOST_CHARACTERS:
         raise LoRAError(
-            f"A set needs a name of 1 to {MOST_CHARACTERS} characters.",
-            suggestions=["Write another name."],
+            say("lora.selection.sets.name", most=MOST_CHARACTERS),
+            suggestions=[say("lora.selection.sets.choose_name")],
         )
     return found
 
 
 def _unknown(name: str) -> LoRAError:
     return LoRAError(
-        f"There is no set {name!r}; it may have been renamed or deleted.",
-        suggestions=["Open the list of sets again."],
+        say("lora.selection.sets.unknown", name=repr(name)),
+        suggestions=[say("lora.selection.sets.reopen")],
         context={"status": 404},
     )
 
 
 def _is_taken(name: str) -> LoRAError:
     return LoRAError(
-        f"There is a set {name!r} already.",
-        suggestions=["Choose another name, or replace that set."],
+        say("lora.selection.sets.taken", name=repr(name)),
+        suggestions=[say("lora.selection.sets.choose_or_replace")],
         context={"taken": name},
     )

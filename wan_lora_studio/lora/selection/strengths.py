@@ -9,6 +9,7 @@ from typing import Any
 
 from wan_lora_studio.errors import MOST_PROBLEMS, GenerationError, together
 from wan_lora_studio.lora.roles import EXPERTS, Expert
+from wan_lora_studio.texts import say
 from wan_lora_studio.untrusted_json import shortened
 
 LIMIT = 100.0
@@ -67,25 +68,23 @@ class LoRASelection:
     def parse(cls, selection: Mapping[str, Any]) -> LoRASelection:
         """Read `{name: strength}`. Raises GenerationError that lists every problem."""
         if not isinstance(selection, Mapping):
-            what = "it is not an object of names and strengths"
+            what = say("lora.selection.strengths.no_object")
             raise GenerationError(
-                f"The LoRA selection cannot be used: {what}.", context={"problems": [what]}
+                say("lora.selection.strengths.refused", problems=what), context={"problems": [what]}
             )
         problems: list[str] = []
         items = []
         for name, value in selection.items():
             if not isinstance(name, str) or not name:
-                problems.append(f"{shortened(name)} is not a LoRA name")
+                problems.append(say("lora.selection.strengths.no_name", name=shortened(name)))
                 continue
             strength = _strength(name, value, problems)
             if strength is not None:
                 items.append((name, strength))
         if problems:
             raise GenerationError(
-                f"The LoRA selection cannot be used: {together(problems)}.",
-                suggestions=[
-                    'Give each strength as a number, or as {"high": number, "low": number}.'
-                ],
+                say("lora.selection.strengths.refused", problems=together(problems)),
+                suggestions=[say("lora.selection.strengths.form")],
                 context={"problems": problems[:MOST_PROBLEMS]},
             )
         return cls(tuple(items))
@@ -105,8 +104,13 @@ def _strength(name: str, value: Any, problems: list[str]) -> Strength | None:
         both = _schedule(name, value, problems)
         return None if both is None else Strength(both, both)
     unknown = [str(key) for key in value if key not in EXPERTS]
-    if unknown or not value:
-        problems.append(f"{name}: experts are 'high' and 'low', not {', '.join(unknown) or 'none'}")
+    if unknown:
+        problems.append(
+            say("lora.selection.strengths.experts", lora=name, experts=", ".join(unknown))
+        )
+        return None
+    if not value:
+        problems.append(say("lora.selection.strengths.no_expert", lora=name))
         return None
     # An expert that is not named gets nothing, as for an unpaired half.
     high = _schedule(f"{name} (high)", value.get("high", 0.0), problems)
@@ -118,28 +122,33 @@ def _schedule(name: str, value: Any, problems: list[str]) -> Schedule | None:
     """The schedule of one expert; None after adding what is wrong to `problems`."""
     points = [[0.0, value]] if _is_number(value) else value
     if not isinstance(points, Sequence) or isinstance(points, str | bytes) or not points:
-        problems.append(f"{name}: {shortened(value)} is not a strength")
+        problems.append(
+            say("lora.selection.strengths.no_strength", lora=name, value=shortened(value))
+        )
         return None
-    found = [_point_problem(point) for point in points]
-    if any(found):
-        problems.extend(f"{name}: {text}" for text in found if text)
+    found = list(filter(None, (_point_problem(name, point) for point in points)))
+    if found:
+        problems.extend(found)
         return None
     starts = [float(start) for start, _ in points]
     if starts != sorted(set(starts)):
-        problems.append(f"{name}: the points' fractions must increase")
+        problems.append(say("lora.selection.strengths.order", lora=name))
         return None
     return Schedule(tuple((float(start), float(strength)) for start, strength in points))
 
 
-def _point_problem(point: Any) -> str | None:
+def _point_problem(name: str, point: Any) -> str | None:
     pair = isinstance(point, Sequence) and not isinstance(point, str | bytes)
     if not pair or len(point) != 2 or not all(_is_number(part) for part in point):
-        return f"{shortened(point)} is not [fraction_of_steps, strength]"
+        return say("lora.selection.strengths.point", lora=name, value=shortened(point))
     start, strength = point
     if not abs(strength) <= LIMIT:  # nor for NaN; an integer may be too large for a float
-        return f"strength {shortened(strength)} is not between -{LIMIT:g} and {LIMIT:g}"
+        value, least, most = shortened(strength), f"{-LIMIT:g}", f"{LIMIT:g}"
+        return say(
+            "lora.selection.strengths.out_of_range", lora=name, value=value, least=least, most=most
+        )
     if not 0.0 <= start <= 1.0:
-        return f"fraction {shortened(start)} is not between 0 and 1"
+        return say("lora.selection.strengths.fraction", lora=name, value=shortened(start))
     return None
 
 

@@ -19,8 +19,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from wan_lora_studio.errors import MOST_PROBLEMS, GenerationError, together
-from wan_lora_studio.lora.roles import EXPERTS
+from wan_lora_studio.lora.roles import EXPERTS, Expert
 from wan_lora_studio.lora.selection.strengths import LIMIT
+from wan_lora_studio.texts import say
 
 Value = float | list[list[float]]
 MOST_PHASES = 3
@@ -61,17 +62,16 @@ class Phases:
         """What becomes of three phases in these multipliers; "" if they have none."""
         if not any(word.count(";") == 2 for word in _words(text)):
             return ""
-        high = "phase 1" if self.switch == 1 else "phases 1 and 2"
-        low = "phases 2 and 3" if self.switch == 1 else "phase 3"
+        if self.switch == 1:
+            high, low = say("lora.selection.wangp.first"), say("lora.selection.wangp.last_two")
+        else:
+            high, low = say("lora.selection.wangp.first_two"), say("lora.selection.wangp.last")
         where = (
-            "where WanGP's settings say"
+            say("lora.selection.wangp.at_thresholds")
             if self.ends
-            else "as if the phases of one expert had equal shares of its steps"
+            else say("lora.selection.wangp.at_equal_shares")
         )
-        return (
-            f"Three phases are read as two experts: {high} as high noise, {low} as low noise."
-            f" Within an expert the strength changes {where}; the guidance does not change there."
-        )
+        return say("lora.selection.wangp.phases", high=high, low=low, where=where)
 
 
 def _steps_above(threshold: float, steps: int, shift: float) -> int:
@@ -106,17 +106,14 @@ def parse_multipliers(
     problems: list[str] = []
     words = _words(text)
     if "".join(line.partition("#")[0] for line in text.splitlines()).count("|") > 1:
-        problems.append("'|' is there more than once")
+        problems.append(say("lora.selection.wangp.two_bars"))
     if len(words) > count:
-        problems.append(f"there are {len(words)} multipliers for {count} LoRAs")
+        problems.append(say("lora.selection.wangp.too_many", multipliers=len(words), count=count))
     values = [_value(word, handover, phases or Phases(), problems) for word in words]
     if problems:
         raise GenerationError(
-            f"The multipliers cannot be read: {together(problems)}.",
-            suggestions=[
-                "Write one multiplier for each LoRA, separated by blanks, for example 1;0 0;1"
-                " (high;low noise) or 1,0.5 (first and second half of the steps)."
-            ],
+            say("lora.selection.wangp.unreadable", problems=together(problems)),
+            suggestions=[say("lora.selection.wangp.form")],
             context={"problems": problems[:MOST_PROBLEMS]},
         )
     return values + [1.0] * (count - len(values))
@@ -129,7 +126,14 @@ def _value(
     if len(parts) == 1:
         return _spread(parts[0], 0.0, 1.0)
     if len(parts) > MOST_PHASES:
-        problems.append(f"{word!r} has {len(parts)} phases, but there are at most {MOST_PHASES}")
+        problems.append(
+            say(
+                "lora.selection.wangp.too_many_phases",
+                multiplier=repr(word),
+                count=len(parts),
+                most=MOST_PHASES,
+            )
+        )
         return 0.0
     switch = phases.switch if len(parts) == MOST_PHASES else 1
     known = handover if handover is not None else phases.handover
@@ -145,9 +149,15 @@ def _value(
             found[expert] = own[0][0]
             continue
         if known is None:
-            problems.append(f"{word!r} changes within {expert} noise, whose steps are not known")
+            problems.append(_changes_within(expert, word))
         found[expert] = _within(own, start, end, inner)
     return found
+
+
+def _changes_within(expert: Expert, word: str) -> str:
+    if expert == "high":
+        return say("lora.selection.wangp.changes_in_high", multiplier=repr(word))
+    return say("lora.selection.wangp.changes_in_low", multiplier=repr(word))
 
 
 def _within(phases: list[list[float]], start: float, end: float, inner: float | None) -> Value:
@@ -172,9 +182,19 @@ def _numbers(phase: str, word: str, problems: list[str]) -> list[float]:
     for part in phase.split(","):
         number = float(part) if _NUMBER.fullmatch(part) else None
         if number is None:
-            problems.append(f"{part!r} in {word!r} is not a number")
+            problems.append(
+                say("lora.selection.wangp.no_number", text=repr(part), multiplier=repr(word))
+            )
         elif abs(number) > LIMIT:
-            problems.append(f"{part} in {word!r} is not between -{LIMIT:g} and {LIMIT:g}")
+            problems.append(
+                say(
+                    "lora.selection.wangp.out_of_range",
+                    text=part,
+                    multiplier=repr(word),
+                    least=f"{-LIMIT:g}",
+                    most=f"{LIMIT:g}",
+                )
+            )
         found.append(number or 0.0)
     return found
 
