@@ -36,7 +36,7 @@ STYLES = (
     "studio.css",
     "run.css",
     "inputs.css",
-    "parts.css",
+    "cells.css",
     "batch.css",
     "queue.css",
     "gallery.css",
