@@ -21,7 +21,6 @@ STYLES = (
     "strength.css",
     "schedule.css",
     "sets.css",
-    "grid.css",
     "dialogs.css",
     "details.css",
 )

@@ -17,7 +17,9 @@ SIDES = {
     "extension": ROOT / "lora_ui" / "assets",
     "app": ROOT / "wan_lora_studio" / "ui" / "assets",
 }
-ENTRY = re.compile(r'^  "(?P<key>[\w.]+)":\s+(?P<text>"(?:[^"\\]|\\.)*"),$', re.MULTILINE)
+ENTRY = re.compile(
+    r"""^  "(?P<key>[\w.]+)":\s+(?P<text>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'),$""", re.MULTILINE
+)
 SAID = re.compile(r'(?<![#.\w])say\(\s*(?:"(?P<key>[\w.]+)"|(?P<other>[^")]))(?P<more>,\s*\{)?')
 PLACE = re.compile(r"\{(\w+)\}")
 FORMS = ("one", "other")
@@ -34,7 +36,14 @@ class Said:
 
 def texts_in(folder: Path, language: str = "english") -> dict[str, str]:
     source = (folder / "texts" / f"{language}.js").read_text(encoding="utf-8")
-    return {match["key"]: json.loads(match["text"]) for match in ENTRY.finditer(source)}
+    return {match["key"]: unquoted(match["text"]) for match in ENTRY.finditer(source)}
+
+
+def unquoted(literal: str) -> str:
+    """The text of a literal; with quotation marks in it, it stands in single ones."""
+    inside = literal[1:-1]
+    text: str = json.loads(literal if literal[0] == '"' else json.dumps(inside))
+    return text.replace("\\'", "'")
 
 
 def said_in(folder: Path) -> Iterator[Said]:

@@ -18,22 +18,20 @@ MODEL = ("lora_ui/assets/model", *KIT)
 LIBRARY = ("lora_ui/assets/library", *MODEL)
 UPLOADS = ("lora_ui/assets/uploads", *MODEL)
 STACK = ("lora_ui/assets/stack", *LIBRARY, *UPLOADS)
-GRID = ("lora_ui/assets/grid", *STACK)
 OWN_TEXTS = ("ui/assets/texts", *TEXTS)
 BASE = ("ui/assets/base", *MODEL, *OWN_TEXTS)
 INPUTS = ("ui/assets/inputs", *BASE)
 RESULTS = ("ui/assets/results", *INPUTS)
 MODELS = ("ui/assets/models", *BASE)
-GRIDS = ("ui/assets/grid", *RESULTS)
-RUN = ("ui/assets/run", *GRIDS)
+RUN = ("ui/assets/run", *RESULTS)
 QUEUE = ("ui/assets/queue", *RESULTS)
-EXTENSION = ("lora_ui/assets", *GRID)
+EXTENSION = ("lora_ui/assets", *STACK)
 APP = ("ui/assets", *RUN, *QUEUE, *MODELS, *UPLOADS)
 LAYERS: Mapping[str, tuple[str, ...]] = {
     allowed[0]: allowed
     for allowed in (
-        TEXTS, KIT, MODEL, LIBRARY, UPLOADS, STACK, GRID, EXTENSION,
-        OWN_TEXTS, BASE, INPUTS, RESULTS, GRIDS, MODELS, RUN, QUEUE, APP,
+        TEXTS, KIT, MODEL, LIBRARY, UPLOADS, STACK, EXTENSION,
+        OWN_TEXTS, BASE, INPUTS, RESULTS, MODELS, RUN, QUEUE, APP,
     )
 }  # fmt: skip
 

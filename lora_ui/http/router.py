@@ -16,6 +16,7 @@ from lora_ui.http.models import OneDone
 from lora_ui.http.responses import ErrorRoute, RevalidatedFiles
 from lora_ui.http.selection import USUAL_COOKIE, SessionCookie, add_selection_routes
 from lora_ui.http.sets import add_sets_routes
+from lora_ui.http.texts import add_text_routes
 from lora_ui.http.thumbnails import Finished, add_thumbnail_routes
 from lora_ui.http.uploads import Sent, receive_sidecar, receive_upload
 from lora_ui.static import ASSETS
@@ -51,6 +52,7 @@ def create_lora_router(
     add_selection_routes(router, loras, sessions, cookie)
     add_sets_routes(router, settings, loras)
     _add_upload_route(router, uploads)
+    add_text_routes(router)
     return router
 
 

@@ -15,6 +15,7 @@ from importlib import resources
 from typing import Any
 
 ENGLISH = "english"
+TRANSLATIONS: dict[str, str] = {}  # files by what browsers call the languages
 ONE, OTHER = "one", "other"  # the forms of a text that counts, as Unicode's plural rules call them
 
 _formatter = string.Formatter()
@@ -35,6 +36,22 @@ def texts_of(language: str) -> dict[str, str | dict[str, str]]:
     """Every text of a language by its key; a text that counts has its forms."""
     file = resources.files(__name__).joinpath(f"{language}.toml")
     return dict(_flat("", tomllib.loads(file.read_text(encoding="utf-8"))))
+
+
+def translated(language: str) -> list[tuple[str, str]]:
+    """Each English text with the same in another language, one of TRANSLATIONS; a text that the
+    language lacks is left out. A text that counts is here in each of its English forms."""
+    own = texts_of(TRANSLATIONS[language])
+    return [
+        (english, _form_in(own[key], form))
+        for key, found in _english().items()
+        if key in own
+        for form, english in ({OTHER: found} if isinstance(found, str) else found).items()
+    ]
+
+
+def _form_in(text: str | dict[str, str], form: str) -> str:
+    return text if isinstance(text, str) else text.get(form, text[OTHER])
 
 
 def places_in(template: str) -> set[str]:

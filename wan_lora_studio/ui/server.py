@@ -36,7 +36,7 @@ STYLES = (
     "studio.css",
     "run.css",
     "inputs.css",
-    "cells.css",
+    "parts.css",
     "batch.css",
     "queue.css",
     "gallery.css",

@@ -1,5 +1,6 @@
 /** Talking to the server. Addresses count from this file, so a path prefix does no harm. */
 import { say } from "../texts/say.js";
+import { inOwnWords } from "../texts/told.js";
 
 const ROOT = new URL("../../../", import.meta.url);
 /** What is refused comes with this status in a header, so that it is no error on the console. */
@@ -23,9 +24,7 @@ export class ApiError extends Error {
 
 export function address(path, params = {}) {
   const url = new URL(path, ROOT);
-  for (const [name, value] of Object.entries(params)) {
-    for (const each of [value].flat()) url.searchParams.append(name, each);
-  }
+  for (const [name, value] of Object.entries(params)) url.searchParams.set(name, value);
   return url.href;
 }
 
@@ -59,7 +58,7 @@ async function answerOf(url, options) {
   const text = await response.text();
   const status = statusOf(response.status, response.headers.get("Studio-Status"));
   if (status >= 400) throw errorFrom(text, status);
-  return JSON.parse(text);
+  return inOwnWords(JSON.parse(text));
 }
 
 function statusOf(status, quiet) {
@@ -80,7 +79,7 @@ export function answeredStatus(xhr) {
 export function errorFrom(text, status) {
   let error = null;
   try {
-    error = JSON.parse(text).error;
+    error = inOwnWords(JSON.parse(text)).error;
   } catch {
     // Not from our routes; the status has to do.
   }

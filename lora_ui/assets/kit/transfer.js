@@ -1,6 +1,7 @@
 /** Sending one file, with its progress and its speed. */
 
 import { say } from "../texts/say.js";
+import { inOwnWords } from "../texts/told.js";
 import { ApiError, address, answeredStatus, askQuietly, errorFrom, unreachable } from "./api.js";
 
 const WINDOW_MS = 4000; // the speed is that of the last seconds
@@ -29,7 +30,7 @@ export function transfer({ file, filename, folder, beside }, progress, stop) {
     );
     xhr.addEventListener("load", () => {
       const status = answeredStatus(xhr);
-      if (status < 300) resolve(JSON.parse(xhr.responseText));
+      if (status < 300) resolve(inOwnWords(JSON.parse(xhr.responseText)));
       else reject(errorFrom(xhr.responseText, status));
     });
     xhr.addEventListener("error", () => reject(unreachable()));

@@ -1,10 +1,23 @@
 /** Where each card of the grid goes: lines of cards below headings, for a density and a width. */
+import { say } from "../texts/say.js";
 
 /** Pixels: the least width of a card, its height for its width, the gap between two. */
 export const DENSITIES = {
-  list: { label: "List", glyph: "rows", least: Infinity, height: () => 60, gap: 6 },
-  medium: { label: "Grid", glyph: "grid", least: 156, height: (width) => width + 88, gap: 12 },
-  large: { label: "Large pictures", glyph: "large", least: 250, height: (w) => w + 88, gap: 14 },
+  list: { label: say("density.list"), glyph: "rows", least: Infinity, height: () => 60, gap: 6 },
+  medium: {
+    label: say("density.grid"),
+    glyph: "grid",
+    least: 156,
+    height: (width) => width + 88,
+    gap: 12,
+  },
+  large: {
+    label: say("density.large"),
+    glyph: "large",
+    least: 250,
+    height: (w) => w + 88,
+    gap: 14,
+  },
 };
 const HEADING = 44;
 

@@ -1,19 +1,27 @@
 /** What of the model a LoRA changes: its verdict, a bar for each block, keys that are not used. */
 
 import { el } from "../kit/dom.js";
-import { plural } from "../kit/format.js";
 import { costsElement } from "../model/cost_text.js";
 import * as library from "../model/library_api.js";
 import { fit as fitOf } from "../model/lora_text.js";
 import { store } from "../model/store.js";
+import { say } from "../texts/say.js";
 
 const KEYS_SHOWN = 500;
 const VERDICTS = {
-  fits: "Fits",
-  partly: "Fits partly:",
-  no: "Does not fit",
-  unknown: "Not known whether it fits",
+  fits: (model) => say("coverage.fits", { model }),
+  partly: (model) => say("coverage.partly", { model }),
+  no: (model) => say("coverage.no", { model }),
+  unknown: (model) => say("coverage.unknown", { model }),
 };
+
+const SHORT = {
+  fits: say("coverage.shortFits"),
+  partly: say("coverage.shortPartly"),
+  no: say("coverage.shortNo"),
+  unknown: say("coverage.shortUnknown"),
+};
+const EXPERTS = { high: say("expert.high"), low: say("expert.low") };
 
 /** The section; its bars and costs come a moment later. */
 export function coverageSection(record, fit) {
@@ -23,13 +31,13 @@ export function coverageSection(record, fit) {
   return el(
     "section",
     { class: "details-fit" },
-    el("h3", { text: fit.misfit || `${VERDICTS[fit.verdict]} ${store.modelTitle}` }),
+    el("h3", { text: fit.misfit || VERDICTS[fit.verdict](store.modelTitle) }),
     reasons(fit),
     bars,
     cost,
     otherModels(record.name),
-    keyList("ignored", fit.ignored),
-    keyList("unknown", fit.unknown),
+    keyList(fit.ignored, (count) => say("coverage.ignoredKeys", { count })),
+    keyList(fit.unknown, (count) => say("coverage.unknownKeys", { count })),
   );
 }
 
@@ -37,7 +45,7 @@ export function coverageSection(record, fit) {
 function reasons({ misfit, reasons: texts = [] }) {
   const lines = texts.map((text) => el("p", { class: "muted", text }));
   if (!misfit || lines.length === 0) return lines;
-  return el("details", {}, el("summary", { text: "Why?" }), lines);
+  return el("details", {}, el("summary", { text: say("coverage.why") }), lines);
 }
 
 async function fill(name, fit, bars, cost) {
@@ -56,8 +64,8 @@ async function fill(name, fit, bars, cost) {
 function expertBars(expert, { matched, total }, blocks) {
   const changed = blocks.filter((block) => block.block !== null && block.changed > 0).length;
   const count = blocks.filter((block) => block.block !== null).length;
-  const title = store.experts.length > 1 ? `${expert === "high" ? "High" : "Low"} noise` : "Model";
-  const text = `${matched} of ${plural(total, "layer")} of the file, in ${changed} of ${plural(count, "block")}`;
+  const title = store.experts.length > 1 ? EXPERTS[expert] : say("coverage.model");
+  const text = say("coverage.layers", { matched, count: total, changed, blocks: count });
   return el(
     "div",
     { class: "coverage" },
@@ -74,42 +82,46 @@ function expertBars(expert, { matched, total }, blocks) {
 
 function bar({ block, changed, layers, lost }) {
   const share = layers > 0 ? changed / layers : 0;
-  const where = block === null ? "outside the blocks" : `block ${block}`;
-  const missing = lost > 0 ? `, ${lost} of the file that the model does not take` : "";
+  const where =
+    block === null ? say("coverage.outside") : say("coverage.block", { block: String(block) });
+  const numbers = { where, changed, layers };
   return el(
     "span",
     {
       class: `bar${lost > 0 ? " bar-lost" : ""}`,
-      title: `${where}: ${changed} of ${layers} layers changed${missing}`,
+      title:
+        lost > 0 ? say("coverage.barLost", { ...numbers, lost }) : say("coverage.bar", numbers),
     },
     el("span", { style: `height: ${Math.max(share > 0 ? 12 : 0, Math.round(share * 100))}%` }),
   );
 }
 
 function otherModels(name) {
-  const words = { fits: "fits", partly: "fits partly", no: "does not fit", unknown: "not known" };
   const models = [store.model, ...Object.keys(store.options.models)];
   const others = store.oneOfEachKind(models).slice(1);
   const lora = store.byName.get(name);
   if (others.length === 0 || !lora) return null;
   const said = others.map(
-    (model) => `${store.titleOfModel(model)}: ${words[fitOf(lora, model)] ?? "cannot be used"}`,
+    (model) =>
+      `${store.titleOfModel(model)}: ${SHORT[fitOf(lora, model)] ?? say("coverage.broken")}`,
   );
   return el("p", { class: "muted", text: said.join(" · ") });
 }
 
-function keyList(kind, keys) {
+function keyList(keys, counted) {
   const names = Array.isArray(keys)
     ? keys.map(String)
     : Object.entries(keys ?? {}).map(([key, why]) => `${key}: ${why}`);
   if (names.length === 0) return null;
   const more =
-    names.length > KEYS_SHOWN ? [el("li", { text: `and ${names.length - KEYS_SHOWN} more` })] : [];
+    names.length > KEYS_SHOWN
+      ? [el("li", { text: say("coverage.more", { count: names.length - KEYS_SHOWN }) })]
+      : [];
   return el(
     "details",
     {},
-    el("summary", { text: plural(names.length, `${kind} key`) }),
-    el("ul", { class: "keys", tabindex: "0", "aria-label": `${kind} keys` }, [
+    el("summary", { text: counted(names.length) }),
+    el("ul", { class: "keys", tabindex: "0", "aria-label": counted(names.length) }, [
       ...names.slice(0, KEYS_SHOWN).map((text) => el("li", { text })),
       ...more,
     ]),

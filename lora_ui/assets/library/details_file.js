@@ -1,12 +1,13 @@
 /** The file itself: layout, ranks, numbers, checksums, and what its header says. */
 import { el } from "../kit/dom.js";
-import { megabytes, plural } from "../kit/format.js";
+import { megabytes } from "../kit/format.js";
+import { say } from "../texts/say.js";
 
 export function fileSection(record) {
   return el(
     "section",
     { class: "details-file" },
-    el("h3", { text: "File" }),
+    el("h3", { text: say("file.title") }),
     el("dl", { class: "facts" }, rows(record)),
     headerTexts(record.header),
     notes(record).map((text) => el("p", { class: "muted", text })),
@@ -24,26 +25,26 @@ function rows(record) {
   const all = (field) => [...new Set(contents.flatMap((info) => info[field] ?? []))].join(", ");
   const sum = (field) => contents.reduce((total, info) => total + (info[field] ?? 0), 0);
   const entries = [
-    ["Files", Object.values(record.files ?? {}).join(", ")],
-    ["Size", megabytes(record.size_mb)],
-    ["Layout", record.dialect],
-    ["Kind", (record.algebra ?? []).join(", ")],
-    ["Rank", all("ranks") || record.rank],
-    ["Alpha", all("alphas")],
-    ["Number format", all("dtypes")],
+    [say("file.files"), Object.values(record.files ?? {}).join(", ")],
+    [say("file.size"), megabytes(record.size_mb)],
+    [say("file.layout"), record.dialect],
+    [say("file.kind"), (record.algebra ?? []).join(", ")],
+    [say("file.rank"), all("ranks") || record.rank],
+    [say("file.alpha"), all("alphas")],
+    [say("file.format"), all("dtypes")],
     [
-      "Layers",
-      sum("modules") && `${plural(sum("modules"), "layer")} in ${plural(sum("tensors"), "tensor")}`,
+      say("file.layers"),
+      sum("modules") && say("file.layersIn", { count: sum("modules"), tensors: sum("tensors") }),
     ],
-    ["Parameters", sum("parameters") > 0 && sum("parameters").toLocaleString()],
-    ["Expert", evidence(record.role_evidence)],
-    ["Base model", record.metadata?.base_model],
-    ["Version", record.metadata?.version],
-    ["Made", record.metadata?.date],
-    ["Added", record.upload_date && new Date(record.upload_date).toLocaleString()],
-    ["Edited here", (record.edited ?? []).join(", ")],
+    [say("file.parameters"), sum("parameters") > 0 && sum("parameters").toLocaleString()],
+    [say("file.expert"), evidence(record.role_evidence)],
+    [say("file.baseModel"), record.metadata?.base_model],
+    [say("file.version"), record.metadata?.version],
+    [say("file.made"), record.metadata?.date],
+    [say("file.added"), record.upload_date && new Date(record.upload_date).toLocaleString()],
+    [say("file.edited"), (record.edited ?? []).join(", ")],
     [
-      "SHA-256",
+      say("file.sha256"),
       Object.values(record.sha256s ?? {})
         .filter(Boolean)
         .join(" "),
@@ -74,7 +75,7 @@ function headerTexts(header) {
   return el(
     "details",
     {},
-    el("summary", { text: "What the file says of itself" }),
+    el("summary", { text: say("file.header") }),
     el(
       "dl",
       { class: "facts" },

@@ -1,9 +1,9 @@
 /** The videos that were made with a LoRA. */
 import { address } from "../kit/api.js";
 import { el } from "../kit/dom.js";
-import { plural } from "../kit/format.js";
 import * as library from "../model/library_api.js";
 import { store } from "../model/store.js";
+import { say } from "../texts/say.js";
 
 const SHOWN = 8;
 
@@ -15,7 +15,7 @@ export function usesSection(name) {
   return el(
     "section",
     { class: "details-uses" },
-    el("h3", { text: "Where it was used" }),
+    el("h3", { text: say("uses.title") }),
     text,
     list,
   );
@@ -24,8 +24,7 @@ export function usesSection(name) {
 async function ask(name, text, list) {
   try {
     const { results, total } = await library.results(name, SHOWN);
-    if (total > 0)
-      text.textContent = `${usedText(name)} · in ${plural(total, "video")} that are still here`;
+    if (total > 0) text.textContent = say("uses.here", { used: usedText(name), count: total });
     list.replaceChildren(...results.map(use));
   } catch {
     // Without an index of results the count above is all that is known.
@@ -34,9 +33,10 @@ async function ask(name, text, list) {
 
 function usedText(name) {
   const lora = store.byName.get(name);
-  if (!lora?.use_count) return "Not used yet";
-  const when = lora.last_used ? `, last on ${new Date(lora.last_used).toLocaleString()}` : "";
-  return `Used ${plural(lora.use_count, "time")}${when}`;
+  if (!lora?.use_count) return say("uses.none");
+  const count = lora.use_count;
+  if (!lora.last_used) return say("uses.count", { count });
+  return say("uses.countLast", { count, when: new Date(lora.last_used).toLocaleString() });
 }
 
 function use(result) {
@@ -55,12 +55,12 @@ function use(result) {
       },
       result.poster_url
         ? el("img", { src: address(result.poster_url), alt: said, loading: "lazy" })
-        : el("span", { class: "no-thumbnail", text: "Video" }),
+        : el("span", { class: "no-thumbnail", text: say("uses.video") }),
     ),
   );
 }
 
 /** A video in words. */
 export function saidOf({ prompt, seed }) {
-  return seed === null ? prompt : `${prompt}, seed ${seed}`;
+  return seed === null ? prompt : say("uses.withSeed", { prompt, seed: String(seed) });
 }

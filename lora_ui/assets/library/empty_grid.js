@@ -2,26 +2,27 @@
 import { el, icon } from "../kit/dom.js";
 import { query } from "../model/library_query.js";
 import { store } from "../model/store.js";
+import { say } from "../texts/say.js";
 
 /** The elements to show for this number of cards: nothing, or why there are none. */
 export function emptyGrid(shown) {
   if (shown > 0) return [];
   if (store.problem) return problem(store.problem);
-  if (!store.loaded) return [el("p", { class: "visually-hidden", text: "Reading the library" })];
+  if (!store.loaded) return [el("p", { class: "visually-hidden", text: say("empty.reading") })];
   if (store.cards.length > 0) return nothingMatches();
-  if (store.progress) return [el("p", { text: "Looking through the LoRA folder" })];
+  if (store.progress) return [el("p", { text: say("empty.looking") })];
   return [
     icon("upload"),
-    el("p", { class: "empty-title", text: "The library is empty." }),
+    el("p", { class: "empty-title", text: say("empty.title") }),
     el("p", {
       class: "muted",
-      text: "Drop .safetensors files or whole folders anywhere on this tab, or choose them above.",
+      text: say("empty.hint"),
     }),
   ];
 }
 
 function problem(error) {
-  const again = button("Try again", () => store.refresh());
+  const again = button(say("empty.again"), () => store.refresh());
   return [
     el("p", { class: "empty-title problem", text: error.message }),
     ...(error.suggestions ?? []).map((text) => el("p", { class: "muted", text })),
@@ -31,16 +32,16 @@ function problem(error) {
 
 function nothingMatches() {
   const words = query.text.trim();
-  const clear = button("Show all LoRAs", () => query.clear());
+  const clear = button(say("empty.showAll"), () => query.clear());
   return [
     icon("search"),
     el("p", {
       class: "empty-title",
-      text: words ? `No LoRA matches “${words}”.` : "No LoRA matches.",
+      text: words ? say("empty.noMatchFor", { words }) : say("empty.noMatch"),
     }),
     el("p", {
       class: "muted",
-      text: query.filters > 0 ? "Fewer words or fewer filters may find it." : "Try fewer words.",
+      text: query.filters > 0 ? say("empty.fewerFilters") : say("empty.fewerWords"),
     }),
     clear,
   ];

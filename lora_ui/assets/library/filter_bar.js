@@ -6,6 +6,7 @@ import { openPanel } from "../kit/menu.js";
 import { libraryFacts } from "../model/library_facts.js";
 import { expertName, familyText } from "../model/lora_text.js";
 import { store } from "../model/store.js";
+import { say } from "../texts/say.js";
 import { createFolders } from "./folders.js";
 
 const KINDS = ["pair", "both", "high", "low", "unsure"];
@@ -13,7 +14,7 @@ const TAGS_SHOWN = 200;
 
 /** A row of chips for a query, which follows it until `signal`. */
 export function createFilters(query, signal) {
-  const box = el("div", { class: "chips", role: "group", "aria-label": "Filters" });
+  const box = el("div", { class: "chips", role: "group", "aria-label": say("filter.label") });
   let drawn = null;
   const draw = () => {
     // The chip whose panel is open has to stay where it is.
@@ -49,16 +50,18 @@ class Chips {
     const { broken } = libraryFacts();
     const twins = store.duplicates.length > 0;
     return [
-      this.#flag("fitting", `Fits ${store.modelTitle}`),
-      this.#flag("favourite", "Favourites", "star"),
-      (store.recent.length > 0 || this.#query.recent) && this.#flag("recent", "Recent", "clock"),
+      this.#flag("fitting", say("filter.fits", { model: store.modelTitle })),
+      this.#flag("favourite", say("filter.favourites"), "star"),
+      (store.recent.length > 0 || this.#query.recent) &&
+        this.#flag("recent", say("filter.recent"), "clock"),
       this.#folders(),
       ...this.#kinds(),
       this.#families(),
       this.#tags(),
       ...this.#tagChips(),
-      (broken || this.#query.broken) && this.#flag("broken", "Missing or broken"),
-      (twins || this.#query.duplicate) && this.#flag("duplicate", "Duplicates", "twins"),
+      (broken || this.#query.broken) && this.#flag("broken", say("filter.missing")),
+      (twins || this.#query.duplicate) &&
+        this.#flag("duplicate", say("filter.duplicates"), "twins"),
       this.#query.filters > 0 && this.#clearChip(),
     ].filter(Boolean);
   }
@@ -88,9 +91,11 @@ class Chips {
   /** Where there is no room for the tree, a chip opens it. */
   #folders() {
     if (libraryFacts().folders.length === 0) return null;
-    const name = this.#query.folder === null ? "" : `: ${this.#query.folder || "top"}`;
+    const { folder } = this.#query;
     const made = opener(
-      `Folder${name}`,
+      folder === null
+        ? say("filter.folder")
+        : say("filter.folderIs", { folder: folder || say("filter.top") }),
       this.#query.folder !== null,
       () => createFolders(this.#query),
       "folder",
@@ -104,8 +109,10 @@ class Chips {
     if (counts.size < 2 && this.#query.families.size === 0) return null;
     const text =
       this.#query.families.size > 0
-        ? `Family: ${[...this.#query.families].map(familyLabel).join(", ")}`
-        : "Family";
+        ? say("filter.familyIs", {
+            families: [...this.#query.families].map(familyLabel).join(", "),
+          })
+        : say("filter.family");
     return opener(text, this.#query.families.size > 0, () =>
       el(
         "ul",
@@ -133,7 +140,7 @@ class Chips {
     const counts = libraryFacts().tags;
     if (counts.size === 0) return null;
     return opener(
-      "Tags",
+      say("filter.tags"),
       this.#query.tagsIn.size + this.#query.tagsOut.size > 0,
       () => this.#tagList(counts),
       "tag",
@@ -144,8 +151,8 @@ class Chips {
     const search = el("input", {
       type: "search",
       class: "field",
-      placeholder: "Find a tag",
-      "aria-label": "Find a tag",
+      placeholder: say("filter.findTag"),
+      "aria-label": say("filter.findTag"),
     });
     const list = el("ul", { class: "choices tag-choices" });
     const sorted = [...counts].sort((a, b) => b[1] - a[1] || a[0].localeCompare(b[0]));
@@ -160,13 +167,13 @@ class Chips {
   }
 
   #tagChoice(tag, count, draw) {
-    const button = (set, other, label) => {
+    const button = (set, other, label, said) => {
       const on = this.#query[set].has(tag);
       const made = el("button", {
         type: "button",
         class: "chip chip-small",
         "aria-pressed": String(on),
-        "aria-label": `${label} ${tag}`,
+        "aria-label": said,
         text: label,
       });
       made.addEventListener("click", () => {
@@ -181,26 +188,29 @@ class Chips {
       {},
       el("span", { class: "choice-name", text: tag }),
       el("span", { class: "muted", text: String(count) }),
-      button("tagsIn", "tagsOut", "With"),
-      button("tagsOut", "tagsIn", "Without"),
+      button("tagsIn", "tagsOut", say("filter.with"), say("filter.withTag", { tag })),
+      button("tagsOut", "tagsIn", say("filter.without"), say("filter.withoutTag", { tag })),
     );
   }
 
   #tagChips() {
-    const made = (set, words) =>
+    const made = (set, said) =>
       [...this.#query[set]].map((tag) => {
-        const text = `${words} ${tag}`;
+        const text = said(tag);
         const button = chip(text, null, () => this.#query.toggle(set, tag, false), "close");
         button.classList.add("chip-on");
-        button.setAttribute("aria-label", `Remove the filter: ${text}`);
+        button.setAttribute("aria-label", say("filter.remove", { filter: text }));
         return button;
       });
-    return [...made("tagsIn", "with"), ...made("tagsOut", "without")];
+    return [
+      ...made("tagsIn", (tag) => say("filter.withTag", { tag })),
+      ...made("tagsOut", (tag) => say("filter.withoutTag", { tag })),
+    ];
   }
 
   #clearChip() {
     const button = chip(
-      "Clear filters",
+      say("filter.clear"),
       null,
       () => {
         this.#query.clear();
@@ -231,7 +241,7 @@ function refocus(box, text) {
 }
 
 function familyLabel(family) {
-  return familyText(family) || "Not known";
+  return familyText(family) || say("filter.noFamily");
 }
 
 function opener(text, on, content, glyph) {

@@ -5,6 +5,7 @@ import { el, icon } from "../kit/dom.js";
 import { libraryFacts } from "../model/library_facts.js";
 import { folderOf } from "../model/library_query.js";
 import { store } from "../model/store.js";
+import { say } from "../texts/say.js";
 
 const collator = new Intl.Collator(undefined, { numeric: true, sensitivity: "base" });
 const closed = new Set();
@@ -12,7 +13,11 @@ const closed = new Set();
 /** The tree, for a query; hidden while the library has no folders. */
 export function createFolders(query) {
   const list = el("ul", { class: "tree" });
-  const box = el("nav", { class: "folders", "aria-label": "Folders", hidden: true }, list);
+  const box = el(
+    "nav",
+    { class: "folders", "aria-label": say("folders.label"), hidden: true },
+    list,
+  );
   const draw = () => {
     const root = treeOf(store.cards, store.folders);
     drawn = query.folder;
@@ -83,7 +88,7 @@ function descend(root, path) {
 
 function everything(query) {
   const chosen = query.folder === null;
-  return el("li", {}, row("*", "All folders", store.cards.length, chosen));
+  return el("li", {}, row("*", say("folders.all"), store.cards.length, chosen));
 }
 
 function branches(node, query) {
@@ -104,7 +109,7 @@ function branches(node, query) {
               type: "button",
               class: "tree-fold",
               "aria-expanded": String(isOpen),
-              "aria-label": `Folders in ${child.name}`,
+              "aria-label": say("folders.in", { folder: child.name }),
               dataset: { fold: child.path },
             },
             icon("down"),

@@ -2,12 +2,13 @@
 
 import { unlessPressed } from "../kit/defer_redraw.js";
 import { el, icon } from "../kit/dom.js";
-import { megabytes, plural } from "../kit/format.js";
+import { megabytes } from "../kit/format.js";
 import { keptForGood } from "../kit/kept.js";
 import { libraryFacts } from "../model/library_facts.js";
 import { found, query } from "../model/library_query.js";
 import { marks } from "../model/marked.js";
 import { store } from "../model/store.js";
+import { say } from "../texts/say.js";
 import { DENSITIES } from "./card_layout.js";
 import { emptyGrid } from "./empty_grid.js";
 import { createFilters } from "./filter_bar.js";
@@ -34,8 +35,8 @@ export function createLibrary() {
   );
   const element = el(
     "section",
-    { class: "library", "aria-label": "Library" },
-    el("h2", { class: "visually-hidden", text: "Library" }),
+    { class: "library", "aria-label": say("library.title") },
+    el("h2", { class: "visually-hidden", text: say("library.title") }),
     tools,
     createFilters(query),
     el(
@@ -105,7 +106,7 @@ function densityButtons(grid) {
   choose(kept in DENSITIES ? kept : "medium");
   return el(
     "div",
-    { class: "segments", role: "group", "aria-label": "Size of the cards" },
+    { class: "segments", role: "group", "aria-label": say("density.label") },
     buttons,
   );
 }
@@ -113,8 +114,9 @@ function densityButtons(grid) {
 function countText(shown) {
   const total = store.cards.length;
   if (total === 0) return "";
-  const all = `${plural(total, "LoRA")}, ${megabytes(libraryFacts().size)}`;
-  return shown === total ? all : `${shown} of ${all}`;
+  const whole = { count: total, size: megabytes(libraryFacts().size) };
+  if (shown === total) return say("library.count", whole);
+  return say("library.shown", { ...whole, shown });
 }
 
 /** A line over the tab while the program does not answer. */
@@ -128,9 +130,7 @@ export function connectionNote() {
         : [
             icon("info"),
             el("p", {
-              text:
-                "Disconnected. What you see may be out of date. Your selection is kept here and" +
-                " saved once the app is back.",
+              text: say("library.disconnected"),
             }),
           ]),
     );

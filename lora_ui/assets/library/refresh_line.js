@@ -3,21 +3,22 @@ import { actionButton, el } from "../kit/dom.js";
 import { toast, toastError } from "../kit/toasts.js";
 import * as library from "../model/library_api.js";
 import { store } from "../model/store.js";
+import { say } from "../texts/say.js";
 
 const ASK_MS = 1000;
 const WORDS = {
-  looking: "Looking through the folder",
-  reading: "Reading LoRA files",
-  texts: "Reading the texts beside them",
-  pictures: "Making thumbnails",
-  hashing: "Computing checksums",
+  looking: say("refresh.looking"),
+  reading: say("refresh.reading"),
+  texts: say("refresh.texts"),
+  pictures: say("refresh.pictures"),
+  hashing: say("refresh.hashing"),
 };
 
 /** The line; it keeps itself up to date and is hidden while nothing goes on. */
 export function createRefreshLine() {
   const text = el("span");
-  const bar = el("progress", { max: 1, "aria-label": "Looking through the LoRA folder" });
-  const stop = actionButton("stop-refresh", "Stop looking through the folder", "close", {
+  const bar = el("progress", { max: 1, "aria-label": say("empty.looking") });
+  const stop = actionButton("stop-refresh", say("refresh.stop"), "close", {
     class: "icon-button",
   });
   const line = el("p", { class: "refresh-line muted", hidden: true }, text, bar, stop);
@@ -28,8 +29,7 @@ export function createRefreshLine() {
     if (progress === null) return;
     const { stage, done, total } = progress;
     const words = WORDS[stage] ?? stage;
-    text.textContent =
-      total > 0 ? `${words}: ${done.toLocaleString()} of ${total.toLocaleString()}` : words;
+    text.textContent = total > 0 ? say("refresh.progress", { stage: words, done, total }) : words;
     if (total > 0) bar.value = done / total;
     else bar.removeAttribute("value");
   }
@@ -52,8 +52,8 @@ export function createRefreshLine() {
     try {
       await library.stopLooking();
       await store.refresh();
-      toast("Stopped. What was found until now is kept.", {
-        details: ["Choose “Rescan folder” in the library's menu to go on."],
+      toast(say("refresh.stopped"), {
+        details: [say("refresh.goOn")],
       });
     } catch (error) {
       toastError(error);

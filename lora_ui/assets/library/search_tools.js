@@ -2,13 +2,14 @@
 
 import { el, icon } from "../kit/dom.js";
 import { SORTS } from "../model/library_query.js";
+import { say } from "../texts/say.js";
 
 const MEANT = 3; // words that are named
 const EXAMPLES = [
-  'tag:style finds a tag, "two words" a phrase.',
-  "-word leaves out what has it.",
-  "fits:yes finds what fits the model, fits:14B what fits another.",
-  "hash:3fa9 finds a SHA-256 or AutoV2.",
+  say("search.tag"),
+  say("search.without"),
+  say("search.fits"),
+  say("search.hash"),
 ].join("\n");
 
 /** Both follow `query` until `signal`. */
@@ -16,8 +17,8 @@ export function searchField(query, signal) {
   const search = el("input", {
     type: "search",
     class: "field grid-search",
-    placeholder: "Search names, tags, trigger words, folders",
-    "aria-label": "Search the library",
+    placeholder: say("search.placeholder"),
+    "aria-label": say("search.label"),
     title: EXAMPLES,
     value: query.text,
     autocomplete: "off",
@@ -34,7 +35,7 @@ export function searchField(query, signal) {
 export function sortField(query, signal) {
   const sort = el(
     "select",
-    { class: "field", "aria-label": "Sort by" },
+    { class: "field", "aria-label": say("sort.label") },
     Object.entries(SORTS).map(([key, [label]]) => el("option", { value: key, text: label })),
   );
   const follow = () => {
@@ -55,7 +56,7 @@ export function forgivenText(forgiven) {
   return forgiven
     .map(({ word, meant }) => {
       const shown = meant.slice(0, MEANT).map((each) => `“${each}”`);
-      return `Nothing has “${word}”. Showing ${shown.join(", ")}.`;
+      return say("search.forgiven", { word, shown: shown.join(", ") });
     })
     .join(" ");
 }

@@ -4,6 +4,7 @@
  */
 
 import { el } from "../kit/dom.js";
+import { say } from "../texts/say.js";
 import { DENSITIES, layOut, linesBetween, neighbour } from "./card_layout.js";
 import { card, refreshCard } from "./cards.js";
 
@@ -12,7 +13,7 @@ const AT_ONCE = 0.1; // the same, for what has to be seen at once; the rest come
 const SKELETONS = 12;
 
 export class CardGrid {
-  element = el("ul", { class: "cards", "aria-label": "LoRA library" });
+  element = el("ul", { class: "cards", "aria-label": say("library.grid") });
   density = "medium";
   current = null; // the name that the keyboard is at
   #groups = [];

@@ -1,27 +1,28 @@
 /** What the worker holds at this moment: each LoRA with its state, the memory and the CPU. */
 import { el } from "../kit/dom.js";
-import { bytes, plural } from "../kit/format.js";
+import { bytes } from "../kit/format.js";
 import { stateOf } from "../model/lora_states.js";
 import { store } from "../model/store.js";
+import { say } from "../texts/say.js";
 
 const WORKER = {
-  stopped: "The worker is stopped",
-  starting: "The worker is starting",
-  loading: "Loading the model",
-  ready: "Ready",
-  busy: "Making a video",
-  restarting: "The worker is restarting",
-  failed: "The worker cannot start",
+  stopped: say("worker.stopped"),
+  starting: say("worker.starting"),
+  loading: say("worker.loading"),
+  ready: say("worker.ready"),
+  busy: say("worker.busy"),
+  restarting: say("worker.restarting"),
+  failed: say("worker.failed"),
 };
 
 export function createWorkerPanel() {
   const state = el("p", { class: "worker-state", role: "status" });
-  const list = el("ul", { class: "worker-loras", "aria-label": "LoRAs in the worker" });
+  const list = el("ul", { class: "worker-loras", "aria-label": say("worker.loras") });
   const memory = el("div", { class: "worker-memory" });
   const panel = el(
     "section",
-    { class: "worker", "aria-label": "Worker" },
-    el("h2", { class: "section-title", text: "In the worker now" }),
+    { class: "worker", "aria-label": say("worker.label") },
+    el("h2", { class: "section-title", text: say("worker.title") }),
     state,
     list,
     memory,
@@ -40,10 +41,13 @@ export function createWorkerPanel() {
 }
 
 function stateText() {
-  if (!store.connected) return "Disconnected";
-  if (!store.worker) return "Asking";
+  if (!store.connected) return say("worker.away");
+  if (!store.worker) return say("worker.asking");
   const { state, model, device, detail } = store.worker;
-  const place = [model && store.titleOfModel(model), device && `on ${device.toUpperCase()}`];
+  const place = [
+    model && store.titleOfModel(model),
+    device && say("worker.on", { device: device.toUpperCase() }),
+  ];
   const words = detail && !model ? detail : WORKER[state];
   return [words, ...place].filter(Boolean).join(" · ");
 }
@@ -67,24 +71,25 @@ function row(name) {
 function memoryBars(memory) {
   const { gpu_used: used, gpu_total: total, process, free } = memory;
   return [
-    total > 0 && bar("GPU memory", used, total),
-    process > 0 && bar("Memory", process, process + (free ?? 0)),
+    total > 0 && bar(say("cost.gpu"), used, total),
+    process > 0 && bar(say("worker.memory"), process, process + (free ?? 0)),
   ].filter(Boolean);
 }
 
 function cpuBar(cpu) {
   if (!cpu) return [];
   const { machine, page, workers, cores } = cpu;
-  const text = `${percent(machine)} of ${plural(cores, "core")} · worker ${percent(workers)}, page ${percent(page)}`;
-  return [meter("CPU", machine, 100, text)];
-}
-
-function percent(value) {
-  return `${Math.round(value)} %`;
+  const text = say("worker.cpu", {
+    machine: Math.round(machine),
+    count: cores,
+    workers: Math.round(workers),
+    page: Math.round(page),
+  });
+  return [meter(say("worker.cpuLabel"), machine, 100, text)];
 }
 
 function bar(label, used, total) {
-  return meter(label, used, total, `${bytes(used)} of ${bytes(total)} available`);
+  return meter(label, used, total, say("worker.used", { used: bytes(used), total: bytes(total) }));
 }
 
 function meter(label, value, max, text) {

@@ -1,8 +1,9 @@
 /** What applying LoRAs costs, in words, with how far such estimates were off until now. */
 import { el } from "../kit/dom.js";
-import { megabytes, plural, seconds } from "../kit/format.js";
+import { megabytes, seconds } from "../kit/format.js";
+import { say } from "../texts/say.js";
 
-const MODES = { merge: "Merged into the model", runtime: "Added at each step" };
+const MODES = { merge: say("cost.merge"), runtime: say("cost.runtime") };
 const LEAST = 1; // seconds; nobody waits for less
 const FAR_OFF = 0.5; // of the time; such an estimate says nothing
 
@@ -12,7 +13,7 @@ const FAR_OFF = 0.5; // of the time; such an estimate says nothing
  */
 export function loadText(time, error) {
   if (time < LEAST || !isCalibrated(error)) return "";
-  return `about ${seconds(time)} to load (typically off by ${percent(error.seconds)})`;
+  return say("cost.load", { time: seconds(time), share: percent(error.seconds) });
 }
 
 function isCalibrated(error) {
@@ -30,17 +31,20 @@ export function costsElement(estimate) {
     el(
       "tr",
       { class: mode === expected ? "costs-expected" : "" },
-      el("th", { scope: "row", text: mode === expected ? `${text} (expected)` : text }),
+      el("th", {
+        scope: "row",
+        text: mode === expected ? say("cost.expected", { mode: text }) : text,
+      }),
       el("td", { text: megabytes(estimate[`${mode}_gpu_mb`]) }),
       el("td", { text: megabytes(estimate[`${mode}_host_mb`]) }),
       timed && el("td", { text: timeText(estimate[`${mode}_seconds`]) }),
     ),
   );
-  const heads = ["What it adds", "GPU memory", "Main memory", timed && "Time to load"];
+  const heads = [say("cost.adds"), say("cost.gpu"), say("cost.host"), timed && say("cost.time")];
   return el(
     "div",
     { class: "details-cost" },
-    el("p", { class: "muted", text: `${megabytes(estimate.file_mb)} of weights` }),
+    el("p", { class: "muted", text: say("cost.weights", { size: megabytes(estimate.file_mb) }) }),
     el(
       "table",
       { class: "costs" },
@@ -60,19 +64,22 @@ export function costsElement(estimate) {
 }
 
 function timeText(time) {
-  return time < LEAST ? "less than 1 s" : `about ${seconds(time)}`;
+  return time < LEAST ? say("cost.moment") : say("cost.about", { time: seconds(time) });
 }
 
 /** A sentence on the estimates of a model; `error` is `{loads, seconds, memory}`, both shares. */
 export function errorText(error) {
   const { loads, seconds: time, memory } = error;
-  if (!(loads > 0)) return "Estimated from the file; no load has been measured yet.";
-  const last = loads === 1 ? "the last load" : `the last ${plural(loads, "load")}`;
-  const ofTime = isCalibrated(error) ? `${percent(time)} for the time and ` : "";
-  return `Such estimates were typically off by ${ofTime}${percent(memory)} for the memory, over ${last}.`;
+  if (!(loads > 0)) return say("cost.unmeasured");
+  const off = { memory: percent(memory), count: loads };
+  return isCalibrated(error)
+    ? say("cost.offBoth", { ...off, time: percent(time) })
+    : say("cost.offMemory", off);
 }
 
 function percent(share) {
   const value = Math.abs(Number(share) || 0) * 100;
-  return `${value < 1 && value > 0 ? "less than 1" : Math.round(value)} %`;
+  return value < 1 && value > 0
+    ? say("cost.lessThan1")
+    : say("cost.percent", { value: Math.round(value) });
 }

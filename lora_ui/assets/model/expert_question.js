@@ -2,11 +2,18 @@
 
 import { el } from "../kit/dom.js";
 import { toast, toastError } from "../kit/toasts.js";
+import { say } from "../texts/say.js";
 import * as library from "./library_api.js";
-import { usable } from "./lora_text.js";
+import { titleFor, titleOf, usable } from "./lora_text.js";
 import { store } from "./store.js";
 
-const ANSWERS = { high: "High noise", low: "Low noise", both: "Both" };
+const ANSWERS = { high: say("expert.high"), low: say("expert.low"), both: say("expert.bothShort") };
+const BRIEF = { ...ANSWERS, high: say("expert.highShort"), low: say("expert.lowShort") };
+const SAID = {
+  high: (title) => say("expert.isHigh", { title }),
+  low: (title) => say("expert.isLow", { title }),
+  both: (title) => say("expert.isBoth", { title }),
+};
 
 /** The question with its answers, in few words for a small place; null where it is known. */
 export function expertQuestion(lora, className, { brief = false } = {}) {
@@ -16,16 +23,16 @@ export function expertQuestion(lora, className, { brief = false } = {}) {
       type: "button",
       class: "button expert-answer",
       dataset: { action: "expert", role },
-      "aria-label": `${lora.name} is for ${role === "both" ? "both experts" : text.toLowerCase()}`,
-      text: brief ? text.replace(" noise", "") : text,
+      "aria-label": SAID[role](titleOf(lora)),
+      text: brief ? BRIEF[role] : text,
     });
     button.addEventListener("click", () => answer(lora.name, role));
     return button;
   });
   return el(
     "div",
-    { class: `expert-question ${className}`, role: "group", "aria-label": "Which expert?" },
-    el("span", { class: "expert-asked", title: lora.doubt, text: "Which expert?" }),
+    { class: `expert-question ${className}`, role: "group", "aria-label": say("expert.which") },
+    el("span", { class: "expert-asked", title: lora.doubt, text: say("expert.which") }),
     buttons,
   );
 }
@@ -33,8 +40,8 @@ export function expertQuestion(lora, className, { brief = false } = {}) {
 async function answer(name, role) {
   const known = await said(name, role);
   if (known === null) return;
-  toast(`${known}: ${ANSWERS[role].toLowerCase()}.`, {
-    action: { label: "Undo", run: () => said(known, null) },
+  toast(SAID[role](titleFor(known)), {
+    action: { label: say("action.undo"), run: () => said(known, null) },
   });
 }
 
@@ -59,8 +66,8 @@ export async function pairWith(lora, other) {
     const { record } = await library.pair(high, low);
     for (const half of [high, low]) if (half !== record.name) store.renamed(half, record.name);
     await store.refresh();
-    toast(`${high} and ${low} are one LoRA now.`, {
-      action: { label: "Undo", run: () => partAgain(record.name) },
+    toast(say("pair.made", { high, low }), {
+      action: { label: say("action.undo"), run: () => partAgain(record.name) },
     });
   } catch (error) {
     toastError(error);

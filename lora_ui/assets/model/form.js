@@ -3,7 +3,7 @@
  *
  * The host calls `know` whenever a value changes and `fill` when `connect`'s function was called;
  * a change is made from the newest values, so that nothing that is being typed is lost.
- * Events: `form` (the values are others) and `batch` ({task, grid}: make these videos).
+ * Events: `form` (the values are others) and `batch` ({parts, fields}: make these videos).
  * `wishedModel` is the model that `switchModel` asked for last.
  */
 
@@ -12,8 +12,8 @@ const SHOWN_AFTER_MS = 3000; // by then the host surely shows what it was given
 class Form extends EventTarget {
   values = {};
   restored = false; // whether the fields hold what an earlier visit left in them
-  parts = []; // of the videos that a host was asked for last: label, changes
-  comparing = null; // has the host make those parts
+  parts = []; // of the videos that were asked for last: label, changes
+  comparing = null; // has the page make those parts
   switches = false; // whether the page can have another model chosen
   wishedModel = null;
   #switch = null;
@@ -95,11 +95,11 @@ class Form extends EventTarget {
     this.#ask();
   }
 
-  /** Make the videos that `wanted(values)` returns: a task and its grid, or parts for a host. */
-  batch(wanted) {
+  /** Make one video for each of the parts that `makeParts(values)` returns, as one job. */
+  batch(makeParts) {
     const submit = (values) => {
-      const detail = wanted(values);
-      this.parts = detail.parts ?? [];
+      const detail = makeParts(values);
+      this.parts = detail.parts;
       this.dispatchEvent(new CustomEvent("batch", { detail }));
       this.comparing?.();
     };

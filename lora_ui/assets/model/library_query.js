@@ -1,5 +1,6 @@
 /** What a list of LoRAs is asked for: words, filters, folder and order. Kept for this browser tab. */
 import { keptForTab } from "../kit/kept.js";
+import { say } from "../texts/say.js";
 import { fit, fits, knownKind, usable } from "./lora_text.js";
 import { searchFor } from "./search.js";
 import { store } from "./store.js";
@@ -11,11 +12,11 @@ const collator = new Intl.Collator(undefined, { numeric: true, sensitivity: "bas
 const byText = (field) => (a, b) => (b[field] ?? "").localeCompare(a[field] ?? "");
 
 export const SORTS = {
-  name: ["Name", () => 0],
-  newest: ["Newest", byText("upload_date")],
-  used: ["Last used", byText("last_used")],
-  count: ["Most used", (a, b) => (b.use_count ?? 0) - (a.use_count ?? 0)],
-  size: ["Largest", (a, b) => (b.size_mb ?? 0) - (a.size_mb ?? 0)],
+  name: [say("sort.name"), () => 0],
+  newest: [say("sort.newest"), byText("upload_date")],
+  used: [say("sort.used"), byText("last_used")],
+  count: [say("sort.count"), (a, b) => (b.use_count ?? 0) - (a.use_count ?? 0)],
+  size: [say("sort.size"), (a, b) => (b.size_mb ?? 0) - (a.size_mb ?? 0)],
 };
 
 /** Event: change. The fields are plain values and sets; `set` and `toggle` change them. */
@@ -149,9 +150,9 @@ export function found(asked) {
   const accept = acceptor(asked, search);
   const groups = [
     { key: "fits", title: "", cards: [] },
-    { key: "unknown", title: `Not known whether they fit ${store.modelTitle}`, cards: [] },
-    { key: "no", title: `Do not fit ${store.modelTitle}`, cards: [] },
-    { key: "broken", title: "Cannot be used", cards: [] },
+    { key: "unknown", title: say("filter.unknown", { model: store.modelTitle }), cards: [] },
+    { key: "no", title: say("filter.misfits", { model: store.modelTitle }), cards: [] },
+    { key: "broken", title: say("filter.broken"), cards: [] },
   ];
   const places = { fits: 0, partly: 0, unknown: 1, no: 2, broken: 3, missing: 3 };
   for (const card of ordered(asked.sort)) {
@@ -161,13 +162,6 @@ export function found(asked) {
     groups: groups.filter((group) => group.cards.length > 0),
     forgiven: search.forgiven,
   };
-}
-
-/** As `found`, for words alone, in the order that the lists have. */
-export function foundByWords(text) {
-  const { sort } = query;
-  const sets = Object.fromEntries(SETS.map((name) => [name, new Set()]));
-  return found({ ...sets, text, sort, folder: null });
 }
 
 function acceptor(query, search) {

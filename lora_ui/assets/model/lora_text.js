@@ -2,15 +2,22 @@
 import { address } from "../kit/api.js";
 import { el } from "../kit/dom.js";
 import { megabytes } from "../kit/format.js";
+import { say } from "../texts/say.js";
 import { store } from "./store.js";
 
-const EXPERTS = { high: "High", low: "Low", pair: "Pair", both: "Both", unsure: "Expert?" };
+const EXPERTS = {
+  high: say("expert.highShort"),
+  low: say("expert.lowShort"),
+  pair: say("expert.pairShort"),
+  both: say("expert.bothShort"),
+  unsure: say("expert.unsureShort"),
+};
 const EXPERT_TITLES = {
-  high: "For the high-noise expert only",
-  low: "For the low-noise expert only",
-  pair: "A pair: one file for each expert",
-  both: "One file for both experts",
-  unsure: "It may be for one expert only; say which",
+  high: say("expert.highOnly"),
+  low: say("expert.lowOnly"),
+  pair: say("expert.pair"),
+  both: say("expert.both"),
+  unsure: say("expert.unsure"),
 };
 
 /** high, low, pair, both or unsure. */
@@ -55,8 +62,8 @@ export function fits(card, model) {
 /** What a person should know before using the card with the model; "" if it just fits. */
 export function concern(card, model) {
   const kind = fit(card, model);
-  if (kind === "missing") return "This LoRA is not in the library any more.";
-  if (kind === "broken") return card.status_detail || `The file is ${card.status}.`;
+  if (kind === "missing") return say("lora.gone");
+  if (kind === "broken") return card.status_detail || say("lora.broken");
   const { misfit, reasons = [] } = card.verdicts?.[model] ?? {};
   return misfit || reasons.join(" ");
 }
@@ -80,7 +87,7 @@ export function refused(card, model) {
 }
 
 export function facts(card) {
-  const rank = card.rank ? `rank ${card.rank}` : null;
+  const rank = card.rank ? say("lora.rank", { rank: card.rank }) : null;
   return [rank, megabytes(card.size_mb)].filter(Boolean).join(" · ");
 }
 
@@ -117,17 +124,18 @@ export function layersText(card, model) {
   const parts = Object.values(card?.verdicts?.[model]?.coverage ?? {});
   const total = parts.reduce((sum, part) => sum + part.total, 0);
   const matched = parts.reduce((sum, part) => sum + part.matched, 0);
-  return total > 0 ? `${matched}/${total} layers` : "";
+  return total > 0 ? say("lora.layers", { matched: String(matched), total: String(total) }) : "";
 }
 
 /** What a half lacks, or which files are a pair where their names do not say it. */
 export function pairText(card) {
-  if (card.doubt) return "which expert is not known";
-  if (card.pair_note) return `a pair. ${card.pair_note}`;
+  if (card.doubt) return say("pair.doubt");
+  if (card.pair_note) return say("pair.noted", { note: card.pair_note });
   if (!card.missing_half) return "";
-  const missing = `${card.missing_half}-noise half is missing`;
+  const isHigh = card.missing_half === "high";
   const count = card.offers?.length ?? 0;
-  return count > 0 ? `${missing}, ${count === 1 ? "1 file" : `${count} files`} may be it` : missing;
+  if (count === 0) return isHigh ? say("pair.highMissing") : say("pair.lowMissing");
+  return isHigh ? say("pair.highOffered", { count }) : say("pair.lowOffered", { count });
 }
 
 /** The thumbnail, or the name's first letter where there is none. */

@@ -7,6 +7,7 @@
  */
 import { request } from "../kit/api.js";
 import { toastError } from "../kit/toasts.js";
+import { say } from "../texts/say.js";
 import { Selection } from "./selection.js";
 
 const WHEN_READ = ["library", "summary", "connection"];
@@ -89,7 +90,7 @@ class Store extends EventTarget {
   }
 
   titleOfModel(model) {
-    const { title } = this.options.models[model] ?? { title: "this model" };
+    const { title } = this.options.models[model] ?? { title: say("lora.thisModel") };
     return title.replace(/ \(.*\)$/, "");
   }
 

@@ -1,5 +1,6 @@
 /** The texts of the LoRA tab and of the controls on the generation tab. */
 import english from "./english.js";
+import { translation } from "./language.js";
 import { speaker } from "./speaker.js";
 
-export const say = speaker(english);
+export const say = speaker(english, await translation({}));

@@ -1,6 +1,7 @@
 /** The page's head: name, status of the worker and the run, light or dark. */
 import { el } from "../../lora_ui/assets/kit/dom.js";
 import { guardDrops } from "../../lora_ui/assets/kit/drop_guard.js";
+import { language } from "../../lora_ui/assets/texts/language.js";
 import { connectArrivals } from "./arrivals.js";
 import { fraction, progressText, workerText } from "./base/job_text.js";
 import { poll } from "./base/poll.js";
@@ -10,9 +11,6 @@ import { connectNavigation } from "./navigation.js";
 import { queueButton } from "./queue/queue_panel.js";
 import { showWhenReady } from "./reveal.js";
 import { connectTitle } from "./run/tab_title.js";
-
-/** That of the page's words. */
-const LANGUAGE = "en";
 
 export function mount({ element, options }) {
   const dot = el("span", { class: "status-dot", "aria-hidden": "true" });
@@ -50,7 +48,7 @@ export function mount({ element, options }) {
   connectTabKeys();
   connectTitle();
   showWhenReady(() => {
-    document.documentElement.lang = LANGUAGE; // Gradio says the browser's
+    document.documentElement.lang = language; // Gradio says the browser's
     connectNavigation();
     connectArrivals();
   });

@@ -12,12 +12,7 @@ export function reuseFields(fields) {
   announce("reuse", { fields });
 }
 
-/** Show the grid of a job, wherever one is. */
-export function showGrid(id) {
-  announce("grid", { id });
-}
-
-/** `submitted` carries {job}, `refused` {error}, `reuse` {fields}, `grid` {id}. */
+/** `submitted` carries {job}, `refused` {error}, `reuse` {fields}. */
 export function announce(type, detail) {
   runs.dispatchEvent(new CustomEvent(type, { detail }));
 }
