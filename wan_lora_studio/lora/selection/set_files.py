@@ -85,7 +85,9 @@ def to_set_file(name: str, items: Sequence[SetItem]) -> dict[str, Any]:
 
 def read_set_file(text: str, filename: str, records: Records) -> SetFile:
     """Raises LoRAError that says what is wrong with the file."""
-    stem = PurePosixPath(filename.replace("\\", "/")).stem or "Imported"
+    stem = PurePosixPath(filename.replace("\\", "/")).stem or say(
+        "lora.selection.sets.file.unnamed"
+    )
     try:
         data = read_object(text, LIMITS)
     except UntrustedJSONError as error:
@@ -93,7 +95,8 @@ def read_set_file(text: str, filename: str, records: Records) -> SetFile:
     try:
         found = _ours(data, stem) if data.get("format") == FORMAT else _wangp(data, stem)
     except GenerationError as error:
-        raise _unreadable(filename, error.message) from error
+        sentence = say("lora.selection.sets.file.refused", file=filename, problem=error.message)
+        raise _refused(sentence) from error
     except (KeyError, TypeError, ValueError) as error:
         raise _unreadable(filename, say("lora.selection.sets.file.no_name_or_strength")) from error
     if not found.items:
@@ -172,7 +175,11 @@ def _together(first: Any, second: Any) -> Any:
 
 
 def _unreadable(filename: str, why: str) -> LoRAError:
+    return _refused(say("lora.selection.sets.file.not_imported", file=filename, problem=why))
+
+
+def _refused(message: str) -> LoRAError:
     return LoRAError(
-        say("lora.selection.sets.file.not_imported", file=filename, problem=why),
+        message,
         suggestions=[say("lora.selection.sets.file.choose_file")],
     )
