@@ -85,8 +85,9 @@ ROOMS = {
     "session": "wan.lora_manager wan.steps lora.selection",
     # the queue
     "jobs.news": "jobs.queue jobs.job",
-    "jobs.queue": "grid jobs.submission jobs.supervisor jobs.worker jobs.store jobs.status jobs.job"
-    " wan.lora_manager wan.memory wan.task",
+    "jobs.queue": "grid jobs.previews jobs.submission jobs.supervisor jobs.worker jobs.store"
+    " jobs.status jobs.job wan.lora_manager wan.memory wan.task",
+    "jobs.previews": "jobs.store jobs.job wan.lora_manager",
     "jobs.supervisor": "jobs.worker jobs.store jobs.status jobs.protocol jobs.job results wan.task"
     " lora.index",
     "jobs.worker": "jobs.protocol wan.generation wan.lora_manager wan.memory wan.models wan.task"

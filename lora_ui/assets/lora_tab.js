@@ -12,6 +12,7 @@ import { connectionNote, createLibrary } from "./library/grid.js";
 import { connectKeys } from "./library/grid_keys.js";
 import { isPicture, setThumbnail } from "./library/thumbnails.js";
 import { showTrash } from "./library/trash.js";
+import { canPreview, PREVIEW_MISSING, previewMissing, tryLora } from "./library/try_lora.js";
 import { connectAddress } from "./library/view_address.js";
 import { createWorkerPanel } from "./library/worker_panel.js";
 import { marks } from "./model/marked.js";
@@ -79,6 +80,7 @@ function act(action, name, grid) {
   const names = name === null ? [...marks.names] : [name];
   if (action === "pick") store.toggle(name);
   if (action === "details") showDetails(name);
+  if (action === "try") tryLora(name);
   if (action === "rename") renameLora(name);
   if (action === "star") starLoras(names);
   if (action === "delete") deleteLoras(names);
@@ -110,10 +112,15 @@ function moreButton() {
   const more = actionButton("more", "More for the library", "more", { class: "icon-button" });
   more.setAttribute("aria-haspopup", "menu");
   more.addEventListener("click", () =>
-    openMenu(more, "The library", [
-      { label: "Rescan folder", glyph: "refresh", run: lookAgain },
-      { label: "Trash", glyph: "trash", run: showTrash },
-    ]),
+    openMenu(
+      more,
+      "The library",
+      [
+        canPreview() && { label: PREVIEW_MISSING, glyph: "film", run: previewMissing },
+        { label: "Rescan folder", glyph: "refresh", run: lookAgain },
+        { label: "Trash", glyph: "trash", run: showTrash },
+      ].filter(Boolean),
+    ),
   );
   return more;
 }

@@ -15,7 +15,9 @@ LEFT_OUT = frozenset(
         "sidecar_notes", "sidecar_problems", "tensor_bytes", "verdicts",
     }
 )  # fmt: skip
-TEXTS_LEFT_OUT = frozenset({"base_model", "date", "negative_prompt", "usage_hint", "version"})
+TEXTS_LEFT_OUT = frozenset(
+    {"base_model", "date", "example_prompt", "negative_prompt", "usage_hint", "version"}
+)
 
 
 def compact(data: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,8 @@ from lora_ui.http.card_fields import compact
 from lora_ui.http.feed import Feed
 from lora_ui.http.responses import IMMUTABLE
 from lora_ui.http.served_files import served
-from wan_lora_studio.errors import LoRANotFoundError
+from wan_lora_studio.errors import LoRANotFoundError, StudioError
+from wan_lora_studio.results import facts_in
 from wan_lora_studio.texts import say
 from wan_lora_studio.wan.lora_manager import LoRAManager
 
@@ -32,6 +33,21 @@ def add_card_routes(router: APIRouter, loras: LoRAManager) -> None:
         if answer is None:
             raise LoRANotFoundError(say("lora_ui.http.no_video", name=name))
         return answer
+
+    @router.get("/api/loras/example", response_description="How that video was made")
+    def example(name: str) -> dict[str, Any]:
+        """`prompt`, `seed` and `strength` of the preview video, as far as it carries them."""
+        path = loras.preview_video(name)
+        try:
+            facts = None if path is None else facts_in(path)
+        except StudioError:
+            facts = None  # another program's video, without settings
+        if facts is None:
+            return {"prompt": "", "seed": None, "strength": None}
+        used = {lora.name: lora.strength for lora in facts.loras}
+        strength = next(iter(used.values())) if len(used) == 1 else used.get(name)
+        task = facts.task
+        return {"prompt": task.get("prompt", ""), "seed": task.get("seed"), "strength": strength}
 
     @router.get("/api/loras/blocks", response_description="Coverage by expert and block")
     def blocks(name: str, model: str) -> dict[str, Any]:

@@ -53,6 +53,8 @@ class Videos(Protocol):
 
     def poster(self, result: Video) -> Path: ...
 
+    def video(self, result: Video) -> Path: ...
+
 
 class LibraryVideos:
     """Those of a result library."""
@@ -69,6 +71,9 @@ class LibraryVideos:
 
     def poster(self, result: Video) -> Path:
         return self._results.poster(self._results.get(result.id))
+
+    def video(self, result: Video) -> Path:
+        return result.path
 
     def _video(self, result: Any) -> Video:
         path = self._results.video(result)
@@ -100,6 +105,9 @@ class GivenVideos:
 
     def poster(self, result: Video) -> Path:
         """The video itself, whose first frame is taken."""
+        return result.path
+
+    def video(self, result: Video) -> Path:
         return result.path
 
 

@@ -30,6 +30,8 @@ class Finished(Protocol):
 
     def poster(self, result: Any, /) -> Path: ...
 
+    def video(self, result: Any, /) -> Path: ...
+
 
 def add_thumbnail_routes(router: APIRouter, loras: LoRAManager, results: Finished | None) -> None:
     """`results` are the finished videos that a picture can be taken from."""
@@ -54,11 +56,14 @@ def add_thumbnail_routes(router: APIRouter, loras: LoRAManager, results: Finishe
         return answer
 
     @router.put("/api/loras/thumbnail", summary="Choose a LoRA's picture")
-    async def choose(request: Request, name: str, result: str | None = None) -> OneDone:
+    async def choose(
+        request: Request, name: str, result: str | None = None, *, clip: bool = False
+    ) -> OneDone:
         """The body is a picture or a video, whose first frame is taken; or it is empty and
-        `result` is the id of a finished video."""
+        `result` is the id of a finished video. With `clip` that video is kept as well, and plays
+        on the card; what both take the place of goes to the trash."""
         if result is not None:
-            return await run_in_threadpool(from_result, name, result)
+            return await run_in_threadpool(from_result, name, result, clip)
         descriptor, path = tempfile.mkstemp(prefix="lora-picture-")
         try:
             with os.fdopen(descriptor, "wb") as file:
@@ -88,11 +93,13 @@ def add_thumbnail_routes(router: APIRouter, loras: LoRAManager, results: Finishe
                 raise
             return loras.thumbnail_file(meant.name)
 
-    def from_result(name: str, result_id: str) -> OneDone:
+    def from_result(name: str, result_id: str, clip: bool) -> OneDone:
         if results is None:
             raise UploadError(say("lora_ui.http.picture.no_videos"))
-        poster = results.poster(results.get(result_id))
-        return OneDone(ok=True, record=loras.set_thumbnail(name, poster))
+        found = results.get(result_id)
+        video = results.video(found) if clip else None
+        record = loras.set_thumbnail(name, results.poster(found), video)
+        return OneDone(ok=True, record=record)
 
 
 def _too_large() -> UploadError:

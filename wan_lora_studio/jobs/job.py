@@ -17,16 +17,24 @@ RETRYABLE_STATES: tuple[JobState, ...] = ("failed", "cancelled", "interrupted")
 
 @dataclass(frozen=True)
 class Part:
-    """One video of a batch: the task with some fields changed, and what to call it."""
+    """One video of a batch: the task with some fields changed, and what to call it.
+
+    `preview_of` names a LoRA whose picture and clip the video becomes.
+    """
 
     label: str
     changes: Mapping[str, Any] = field(default_factory=dict)
+    preview_of: str = ""
 
 
 @dataclass(frozen=True)
 class JobPart:
     """A part in the queue. `id` is its task's id, by which its result is found; `number` is its
-    place in the batch from 1, 0 until the queue has it."""
+    place in the batch from 1, 0 until the queue has it.
+
+    `preview_note` is None until the video is kept as the preview of the LoRA `preview_of`; then
+    "", or why it could not be kept.
+    """
 
     id: str
     label: str
@@ -38,6 +46,8 @@ class JobPart:
     started: float | None = None
     finished: float | None = None
     number: int = 0
+    preview_of: str = ""
+    preview_note: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON-ready form; the whole task is the job's with `changes`."""
@@ -50,6 +60,8 @@ class JobPart:
             "error": self.error,
             "started": self.started,
             "finished": self.finished,
+            "preview_of": self.preview_of or None,
+            "preview_note": self.preview_note,
         }
 
 

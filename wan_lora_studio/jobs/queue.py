@@ -14,6 +14,7 @@ from typing import Any
 from wan_lora_studio.errors import StorageError, StudioError
 from wan_lora_studio.grid import Grid
 from wan_lora_studio.jobs.job import FINISHED_STATES, Job, JobState, Part
+from wan_lora_studio.jobs.previews import PreviewKeeper
 from wan_lora_studio.jobs.status import RevisionCounter, Tally
 from wan_lora_studio.jobs.store import ArrangedStore
 from wan_lora_studio.jobs.submission import (
@@ -63,8 +64,11 @@ class JobQueue:
         self._loras = LoRAManager(settings) if loras is None else loras
         self._store = ArrangedStore(settings.data_dir / "jobs.sqlite")
         self._preparation = Preparation(settings, self._loras)
-        self._pool = WorkerPool(settings, self._store, runner, on_end=self._sweep)
         self._times = PastTimes(self._store)
+        self._previews = PreviewKeeper(settings, self._store, self._loras)
+        self._pool = WorkerPool(
+            settings, self._store, runner, on_end=self._ended, on_video=self._previews.wake
+        )
         self._counter = RevisionCounter()
         self._loras.follow_worker(self._held_loras)
 
@@ -75,11 +79,13 @@ class JobQueue:
     def start(self) -> None:
         """Start the workers. Jobs that a dead instance left running become interrupted."""
         self._sweep()
+        self._previews.start()
         self._pool.start()
 
     def stop(self) -> None:
         """End the workers. A job that one was running becomes interrupted; others stay queued."""
         self._pool.stop()
+        self._previews.stop()
 
     def close(self) -> None:
         """Stop, and let go of the files. The queue cannot be used afterwards."""
@@ -347,6 +353,10 @@ class JobQueue:
         if job is None:
             raise no_such_job(job_id)
         return job
+
+    def _ended(self) -> None:
+        self._previews.wake()
+        self._sweep()
 
     def _sweep(self) -> None:
         """Holding an input for too long does no harm; losing a job's end would."""

@@ -30,6 +30,7 @@ class Description:
     tags: tuple[str, ...] = ()
     trigger_words: tuple[str, ...] = ()
     negative_prompt: str = ""
+    example_prompt: str = ""
 
     @classmethod
     def from_plain(cls, value: Mapping[str, Any]) -> Description:

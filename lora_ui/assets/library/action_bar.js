@@ -5,6 +5,7 @@ import { usable } from "../model/lora_text.js";
 import { marks } from "../model/marked.js";
 import { store } from "../model/store.js";
 import { copyTriggers, deleteLoras, moveLoras, pairLoras, starLoras, tagLoras } from "./actions.js";
+import { canPreview, isTryable, MAKE_PREVIEWS, previewLoras } from "./try_lora.js";
 
 /** `shownNames()` gives the names in the grid, for marking all of them. */
 export function createActionBar(shownNames) {
@@ -14,6 +15,11 @@ export function createActionBar(shownNames) {
     marks
       .cards()
       .filter((card) => !card.read_only)
+      .map((card) => card.name);
+  const previewable = () =>
+    marks
+      .cards()
+      .filter((card) => isTryable(card) && !card.read_only)
       .map((card) => card.name);
   const select = button("Select", "plus", () => {
     for (const card of marks.cards().filter(usable)) {
@@ -40,6 +46,7 @@ export function createActionBar(shownNames) {
     button("Tag", "tag", () => tagLoras(names())),
     button("Move", "move", () => moveLoras(changeable())),
     button("Copy triggers", "copy", () => copyTriggers(names())),
+    canPreview() && button(MAKE_PREVIEWS, "film", () => previewLoras(previewable())),
     pairing,
     button("Delete", "trash", () => deleteLoras(changeable()), "button-danger"),
     el("span", { class: "bar-space" }),

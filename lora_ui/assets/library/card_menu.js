@@ -15,6 +15,7 @@ import {
 } from "./actions.js";
 import { editDetails } from "./edit_form.js";
 import { chooseThumbnail } from "./thumbnails.js";
+import { canTry, isTryable, TRY, tryLora } from "./try_lora.js";
 
 /**
  * `at` is an element or a point, as in `openMenu`; `showDetails(name)` opens the details, and
@@ -36,6 +37,12 @@ export function openCardMenu(name, at, { showDetails } = {}) {
         glyph: selected ? "close" : "plus",
         disabled: !selected && !usable(card),
         run: () => store.toggle(name),
+      },
+      canTry() && {
+        label: TRY,
+        glyph: "compare",
+        disabled: !isTryable(card),
+        run: () => tryLora(name),
       },
       showDetails && { label: "Details", glyph: "info", note: "I", run: () => showDetails(name) },
       null,

@@ -19,6 +19,7 @@ import {
 } from "../model/lora_text.js";
 import { marks } from "../model/marked.js";
 import { store } from "../model/store.js";
+import { canTry, isTryable, TRY_TIP } from "./try_lora.js";
 
 const PLAYS_AFTER_MS = 150;
 
@@ -42,6 +43,7 @@ export function card(lora) {
       icon("check"),
     ),
     actionButton("star", `Favourite ${name}`, "star", { class: "card-star" }),
+    canTry() && isTryable(lora) && tryButton(lora),
     actionButton("menu", `Actions for ${name}`, "more", {
       class: "card-menu",
       "aria-haspopup": "menu",
@@ -51,6 +53,17 @@ export function card(lora) {
   if (lora.has_video) playOnHover(item, lora);
   refreshCard(item);
   return item;
+}
+
+function tryButton(lora) {
+  return el("button", {
+    type: "button",
+    class: "card-try",
+    "aria-label": `Try ${titleOf(lora)}`,
+    title: TRY_TIP,
+    text: "Try",
+    dataset: { action: "try" },
+  });
 }
 
 function pickButton(lora) {

@@ -19,9 +19,11 @@ import { store } from "../model/store.js";
 import { copyText } from "./actions.js";
 import { openCardMenu } from "./card_menu.js";
 import { coverageSection } from "./details_coverage.js";
+import { exampleSection } from "./details_example.js";
 import { fileSection } from "./details_file.js";
 import { usesSection } from "./details_uses.js";
 import { editDetails } from "./edit_form.js";
+import { canTry, isTryable, TRY, TRY_TIP, tryLora } from "./try_lora.js";
 
 /** The dialog of the LoRA that is shown, and its name. */
 const shown = { dialog: null, name: null };
@@ -114,11 +116,22 @@ function head(record) {
         "div",
         { class: "details-buttons" },
         select,
+        canTry() && isTryable(record) && tryButton(name),
         button("Edit", () => editDetails(name)),
         more,
       ),
     ),
   );
+}
+
+/** What is made is shown in a dialog of its own. */
+function tryButton(name) {
+  const made = button(TRY, () => {
+    closeDetails();
+    tryLora(name);
+  });
+  made.title = TRY_TIP;
+  return made;
 }
 
 function sections(record, fit) {
@@ -127,6 +140,7 @@ function sections(record, fit) {
       el("p", { class: "problem", text: record.status_detail || record.status }),
     pairSection(record),
     about(record),
+    exampleSection(record),
     coverageSection(record, fit),
     usesSection(record.name),
     fileSection(record),

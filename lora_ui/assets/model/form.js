@@ -3,7 +3,8 @@
  *
  * The host calls `know` whenever a value changes and `fill` when `connect`'s function was called;
  * a change is made from the newest values, so that nothing that is being typed is lost.
- * Events: `form` (the values are others) and `batch` ({parts, fields}: make these videos).
+ * Events: `form` (the values are others), `batch` ({parts, fields}: make these videos), and those
+ * that `ask` names.
  * `wishedModel` is the model that `switchModel` asked for last.
  */
 
@@ -93,6 +94,15 @@ class Form extends EventTarget {
     if (this.#asked || this.#ask === null || !this.restored) return;
     this.#asked = true;
     this.#ask();
+  }
+
+  /** Tell the page a wish, as the event `type`, with what `makeDetail(values)` returns. */
+  ask(type, makeDetail) {
+    const tell = (values) => {
+      this.dispatchEvent(new CustomEvent(type, { detail: makeDetail(values) }));
+    };
+    if (this.#ask === null) tell(this.values);
+    else this.change(tell);
   }
 
   /** Make one video for each of the parts that `makeParts(values)` returns, as one job. */

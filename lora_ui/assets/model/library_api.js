@@ -43,6 +43,13 @@ export function blocks(name, model) {
   return request("GET", "api/loras/blocks", { params: { name, model } });
 }
 
+/** `prompt`, `seed` and `strength` of the clip beside a LoRA, as far as they are known. */
+export const example = (name) => request("GET", "api/loras/example", { params: { name } });
+
+/** The `names` of LoRAs that fit a model and have no picture. */
+export const withoutPicture = (model) =>
+  request("GET", "api/previews/missing", { params: { model_type: model } });
+
 /** The videos that were made with a LoRA, or all for "": `{results, total}`. */
 export function results(name, limit) {
   return request("GET", "api/results", { params: { ...(name && { lora: name }), limit } });

@@ -177,3 +177,63 @@ def test_nothing_is_written_into_an_extra_folder(tmp_path: Path) -> None:
     with pytest.raises(LoRAError, match="extra_lora_dirs"):
         library.set_thumbnail("theirs", picture(tmp_path / "x.png", RED))
     assert [path.name for path in extra.iterdir()] == ["theirs.safetensors"]
+
+
+def test_a_clip_is_kept_with_its_picture_and_taken_back(
+    library: LoRALibrary, root: Path, tmp_path: Path
+) -> None:
+    write_lora(root / "a.safetensors")
+    library.refresh()
+    clip = video(tmp_path / "made.mp4", GREEN)
+    record = library.set_thumbnail("a", picture(tmp_path / "made.png", RED), clip)
+    assert record["has_video"]
+    assert looks_like(thumbnail(library, "a"), RED)
+    assert (root / "a.preview.mp4").read_bytes().startswith(clip.read_bytes())
+    library.rename_lora_file("a", "z")
+    assert library.preview_video("z") == root / "z.preview.mp4"
+    assert library.clear_thumbnail("z")
+    assert not (root / "z.preview.png").exists() and not (root / "z.preview.mp4").exists()
+    assert not library.clear_thumbnail("z")
+
+
+def test_what_a_clip_takes_the_place_of_is_in_the_trash(
+    library: LoRALibrary, root: Path, tmp_path: Path
+) -> None:
+    write_lora(root / "a.safetensors")
+    theirs = video(root / "a.preview.mp4", BLUE).read_bytes()
+    library.set_thumbnail("a", picture(tmp_path / "chosen.png", BLUE))
+    assert library.clear_thumbnail("a")
+    assert (root / "a.preview.mp4").read_bytes() == theirs
+    chosen = picture(tmp_path / "chosen.png", BLUE)
+    library.set_thumbnail("a", chosen)
+    own = (root / "a.preview.png").read_bytes()
+    clip = video(tmp_path / "made.mp4", GREEN)
+    library.set_thumbnail("a", picture(tmp_path / "made.png", RED), clip)
+    trash = [path.read_bytes() for path in (root / ".trash").rglob("*.preview.*")]
+    assert theirs in trash and own in trash
+    assert (root / "a.preview.mp4").read_bytes() != theirs
+
+
+def test_what_is_no_clip_changes_nothing(library: LoRALibrary, root: Path, tmp_path: Path) -> None:
+    write_lora(root / "a.safetensors")
+    still = picture(tmp_path / "made.png", RED)
+    for clip in (still, tmp_path / "gone.mp4"):
+        with pytest.raises(LoRAError):
+            library.set_thumbnail("a", still, clip)
+    assert not (root / "a.preview.png").exists()
+
+
+def test_loras_without_a_picture_are_known(library: LoRALibrary, root: Path) -> None:
+    for index, name in enumerate("abcd"):
+        write_lora(root / f"{name}.safetensors", seed=index)
+    picture(root / "a.png", RED)
+    video(root / "b.mp4", RED)
+    models = library.record("a")["compatible_models"]
+    other = next(name for name in library.settings.models if name not in models)
+    assert library.without_picture(other) == []
+    fits = models[0]
+    assert library.without_picture(fits) == ["c", "d"]
+    thumbnail(library, "c")
+    assert library.without_picture(fits) == ["c", "d"]
+    library.set_thumbnail("c", root / "a.png")
+    assert library.without_picture(fits) == ["d"]

@@ -63,6 +63,11 @@ class JobRows:
             self._tell(row)
         return jobs
 
+    def parts(self, connection: sqlite3.Connection, rest: str, *values: object) -> list[JobPart]:
+        """The parts that `rest` asks for, of whichever jobs."""
+        found = connection.execute(f"SELECT * FROM parts {rest}", values).fetchall()
+        return [_part(row) for row in map(_Row, found) if row.id]
+
     def _tell(self, row: _Row) -> None:
         if not row.unsound:
             return
@@ -86,6 +91,9 @@ class _Row:
     def words(self, column: str) -> str:
         value = self._row[column]
         return value if isinstance(value, str) else self._unsound(column, "")
+
+    def optional_words(self, column: str) -> str | None:
+        return None if self._row[column] is None else self.words(column)
 
     def time(self, column: str) -> float | None:
         value = self._row[column]
@@ -137,11 +145,11 @@ class _Row:
 
 def insert_parts(connection: sqlite3.Connection, job_id: str, parts: Iterable[JobPart]) -> None:
     connection.executemany(
-        "INSERT INTO parts (job_id, number, id, label, changes, task, state)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO parts (job_id, number, id, label, changes, task, state, preview_of)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         [
             (job_id, number, part.id, part.label, text(part.changes), text(part.task.to_dict()),
-             part.state)
+             part.state, part.preview_of or None)
             for number, part in enumerate(parts, 1)
         ],
     )  # fmt: skip
@@ -199,6 +207,8 @@ def _part(row: _Row) -> JobPart:
         started=row.time("started"),
         finished=row.time("finished"),
         number=row.count("number"),
+        preview_of=row.optional_words("preview_of") or "",
+        preview_note=row.optional_words("preview_note"),
     )
 
 

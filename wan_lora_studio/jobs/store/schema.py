@@ -52,5 +52,10 @@ CREATE TABLE marks (name TEXT PRIMARY KEY, value TEXT NOT NULL);
         "ALTER TABLE jobs ADD COLUMN pins TEXT",
         # What the parts of a job are cells of.
         "ALTER TABLE jobs ADD COLUMN grid TEXT",
+        # The LoRA whose preview a part's video becomes, and what came of that.
+        """
+ALTER TABLE parts ADD COLUMN preview_of TEXT;
+ALTER TABLE parts ADD COLUMN preview_note TEXT;
+""",
     ),
 )

@@ -125,6 +125,21 @@ class JobStore:
             pins_from(row["pins"]) for row in pins
         ]
 
+    def previews_due(self) -> list[JobPart]:
+        """Parts whose videos are to be kept as previews, the oldest first."""
+        with self._database.reading() as connection:
+            return self._rows.parts(
+                connection,
+                "WHERE state = 'done' AND preview_of IS NOT NULL AND preview_note IS NULL"
+                " ORDER BY finished",
+            )
+
+    def note_preview(self, part_id: str, note: str) -> bool:
+        """Say what came of a part's preview: "" that it is kept, else why it is not."""
+        return self._change(
+            "parts", "preview_note = ?", "id = ? AND preview_note IS NULL", (note, part_id)
+        )
+
     def outranked(self, job_id: str) -> bool:
         """Whether a job of a higher priority waits."""
         return bool(

@@ -39,7 +39,7 @@ def expand(
         except StudioError as error:
             problems.append((number, part.label, error))
     if problems:
-        raise _refused(problems)
+        raise _refused(problems, len(parts))
     try:
         own = check(seeded)
     except StudioError:
@@ -50,7 +50,8 @@ def expand(
 def _made(task: GenerationTask, part: Part, check: Check) -> JobPart:
     part_id = uuid.uuid4().hex
     changed = dataclasses.replace(task, **{**part.changes, "id": part_id})
-    return JobPart(part_id, part.label, dict(part.changes), check(changed))
+    made = JobPart(part_id, part.label, dict(part.changes), check(changed))
+    return dataclasses.replace(made, preview_of=part.preview_of)
 
 
 def _require_sane(parts: Sequence[Part]) -> None:
@@ -70,9 +71,12 @@ def _require_sane(parts: Sequence[Part]) -> None:
         )
 
 
-def _refused(problems: list[tuple[int, str, StudioError]]) -> StudioError:
-    """One error for all, of the type of the first, each message once."""
+def _refused(problems: list[tuple[int, str, StudioError]], count: int) -> StudioError:
+    """One error for all, of the type of the first, each message once; the first itself where the
+    same is wrong with every one of the `count` parts."""
     first = problems[0][2]
+    if len(problems) == count and len({error.message for _, _, error in problems}) == 1:
+        return first
     texts: dict[str, list[str]] = {}
     for number, label, error in problems:
         texts.setdefault(error.message, []).append(label or f"part {number}")

@@ -82,6 +82,9 @@ class Preparation:
         """
         view = self._loras.with_pins(held)
         _require_text(task, parts)
+        for part in parts:
+            if part.preview_of:
+                view.record(part.preview_of)
         # Before the parts, so that what they change of the LoRAs wins over the task's prompt.
         task, _ = view.without_notation(task)
         own, made = expand(task, parts, lambda each: checked(each, view))
@@ -170,9 +173,9 @@ def _require_text(task: GenerationTask, parts: Sequence[Part]) -> None:
 def parts_again(parts: Iterable[JobPart]) -> list[Part]:
     """A job's parts, to be asked for once more; a seed that was drawn stays."""
     return [
-        Part(part.label, {**part.changes, "seed": part.task.seed})
+        Part(part.label, {**part.changes, "seed": part.task.seed}, part.preview_of)
         if "seed" in part.changes
-        else Part(part.label, part.changes)
+        else Part(part.label, part.changes, part.preview_of)
         for part in parts
     ]
 

@@ -25,10 +25,16 @@ class WorkerPool:
     """Starts and stops the workers; each takes the next job as soon as it is idle."""
 
     def __init__(
-        self, settings: Settings, store: JobStore, runner: str, on_end: Callable[[], None]
+        self,
+        settings: Settings,
+        store: JobStore,
+        runner: str,
+        on_end: Callable[[], None],
+        on_video: Callable[[], None],
     ) -> None:
+        """`on_end` and `on_video` as the supervisors call them."""
         self._settings, self._store, self._runner = settings, store, runner
-        self._on_end = on_end
+        self._on_end, self._on_video = on_end, on_video
         self._instances = Instances(settings.data_dir / "instances")
         self._life = threading.Lock()
         self._supervisors: tuple[Supervisor, ...] = ()
@@ -70,7 +76,13 @@ class WorkerPool:
     def _supervisor(self, device: str, board: Board) -> Supervisor:
         settings = self._settings.model_copy(update={"device": device})
         return Supervisor(
-            settings, self._store, self._instances, board, self._runner, on_end=self._on_end
+            settings,
+            self._store,
+            self._instances,
+            board,
+            self._runner,
+            on_end=self._on_end,
+            on_video=self._on_video,
         )
 
     def stop(self) -> None:

@@ -50,12 +50,13 @@ class Supervisor:
         runner: str,
         *,
         on_end: Callable[[], None] = lambda: None,
+        on_video: Callable[[], None] = lambda: None,
     ) -> None:
-        """`on_end` is called after each job's end."""
+        """`on_end` is called after each job's end, `on_video` after each video of a batch."""
         self._settings, self._store = settings, store
         self._instances, self._board = instances, board
         self._recovery = Recovery(store, settings.outputs_dir)
-        self._on_end = on_end
+        self._on_end, self._on_video = on_end, on_video
         self._reports: queue.SimpleQueue[Report | None] = queue.SimpleQueue()
         self._keeper = WorkerKeeper(settings, runner, board, self._reports.put)
         self._wanted: str | None = settings.default_model
@@ -242,6 +243,7 @@ class Supervisor:
             self._store.finish_part(run.part.id, self._owner, state, **outcome)
             if state == "done":
                 run.pace.end(run.part)
+                self._on_video()
             run.part, run.working = None, False
         self._board.tally = self._board.tally.with_video(state, timings)
         self._keeper.worked()

@@ -25,6 +25,7 @@ KINDS: Mapping[str, Kind] = {
     "base_model": "text",
     "usage_hint": "text",
     "negative_prompt": "text",
+    "example_prompt": "text",
     "tags": "list",
     "trigger_words": "list",
     "strength": "number",
@@ -50,7 +51,8 @@ class Form:
 
 
 def _at(*paths: str) -> tuple[Place, ...]:
-    """Places from paths such as `civitai/trainedWords`."""
+    """Places from paths such as `civitai/trainedWords`; `*` is the first item of a list in which
+    the rest is found."""
     return tuple(tuple(path.split("/")) for path in paths)
 
 
@@ -76,6 +78,7 @@ LORA_MANAGER = Form(
         "tags": _at("tags"),
         "trigger_words": _at("civitai/trainedWords", "trigger_words"),
         "author": _at("civitai/creator/username"),
+        "example_prompt": _at("civitai/images/*/meta/prompt"),
         "strength": _at("usage_tips/strength"),
         "lowest": _at("usage_tips/strength_min"),
         "highest": _at("usage_tips/strength_max"),
@@ -91,6 +94,7 @@ CIVITAI = Form(
         "tags": _at("model/tags", "tags"),
         "trigger_words": _at("trainedWords"),
         "author": _at("creator/username"),
+        "example_prompt": _at("images/*/meta/prompt"),
     }
 )
 STABILITY_MATRIX = Form(
@@ -130,6 +134,7 @@ RGTHREE = Form(
         "usage_hint": _at("userNote"),
         "tags": _at("userTags", "tags"),
         "trigger_words": _at("trainedWords"),
+        "example_prompt": _at("images/*/positive"),
         "lowest": _at("strengthMin"),
         "highest": _at("strengthMax"),
     }

@@ -27,8 +27,9 @@ from wan_lora_studio.untrusted_json import Limits, UntrustedJSONError, read_obje
 
 MAX_SIDECAR_BYTES = 4 * MB
 MAX_NOTES = 20
+MAX_ITEMS = 50  # of a list that are looked at
 LIMITS = Limits(size=MAX_SIDECAR_BYTES)
-VERSION = 2  # to be raised whenever the files are read in another way
+VERSION = 3  # to be raised whenever the files are read in another way
 READERS: Mapping[Kind, Any] = {
     "text": loose_values.read_text,
     "html": loose_values.read_html,
@@ -178,7 +179,11 @@ def _is_unset(value: Any, form: Form) -> bool:
 def _value_at(values: Any, place: Place) -> Any:
     """The value at a place; None where there is none. A text on the way may be JSON itself, as
     ComfyUI-Lora-Manager keeps its `usage_tips`."""
-    for key in place:
+    for at, key in enumerate(place):
+        if key == "*":
+            items = values[:MAX_ITEMS] if isinstance(values, list) else ()
+            found = (_value_at(item, place[at + 1 :]) for item in items)
+            return next((value for value in found if value), None)
         if isinstance(values, str):
             try:
                 values = read_object(values)

@@ -13,7 +13,7 @@ from wan_lora_studio.lora.index.entry_files import (
     stems_of,
     told_apart,
 )
-from wan_lora_studio.lora.index.fitting import fits_of
+from wan_lora_studio.lora.index.fitting import fits_of, names_that_fit
 from wan_lora_studio.lora.index.library_index import Clock, LibraryIndex
 from wan_lora_studio.lora.index.name_lookup import Meant, close_names, meant_by
 from wan_lora_studio.lora.index.named_files import entries_by_name
@@ -55,6 +55,7 @@ __all__ = [
     "held_of",
     "info_summary",
     "meant_by",
+    "names_that_fit",
     "record_of",
     "renamed_stem",
     "row_of",

@@ -27,6 +27,12 @@ def fits_of(index: LibraryIndex) -> Fits:
     return fits
 
 
+def names_that_fit(index: LibraryIndex, model_type: str) -> list[str]:
+    """The names of all that the model can use."""
+    found = index.each(list(index.entries), _verdicts)
+    return [name for name, said in found.items() if said.get(model_type) in ("fits", "partly")]
+
+
 def _verdicts(prepared: Prepared) -> dict[str, str]:
     """By model; nothing for what cannot be used."""
     if not usable(prepared):

@@ -229,6 +229,7 @@ def _texts(
             "usage_hint": edits.get("notes", found.usage_hint),
             "date": found.date,
             "negative_prompt": found.negative_prompt,
+            "example_prompt": found.example_prompt,
         },
     }
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from wan_lora_studio.errors import LoRAError
 from wan_lora_studio.lora.files import (
+    PLACEHOLDER,
     THUMBNAIL_STAGE,
     THUMBNAILS_FOLDER,
     Thumbnail,
@@ -102,6 +103,26 @@ class ThumbnailCache:
             (self.root / thumbnail_path(name)).unlink(missing_ok=True)
         with self.catalog.transaction() as db:
             _forget(db, gone)
+
+    def without_picture(self, entries: Collection[Prepared]) -> list[str]:
+        """The names of those of which there is no picture: theirs is a drawn one."""
+        with self.catalog.transaction() as db:
+            known = {
+                name: (version, content)
+                for name, version, content in db.execute(
+                    "SELECT name, version, content FROM pictures"
+                )
+            }
+        return [each.entry.name for each in entries if self._is_drawn(each, known)]
+
+    def _is_drawn(self, prepared: Prepared, known: Mapping[str, tuple[str, str]]) -> bool:
+        if prepared.previews or prepared.made is not None:
+            return False
+        version, content = known.get(prepared.entry.name, ("", ""))
+        if version == prepared.thumbnail_version:
+            return content.startswith(f"{PLACEHOLDER}:")
+        first = prepared.entry.first
+        return next(picture_sources(self.root / first.path, []), None) is None
 
     def make_missing(self, entries: Collection[Prepared], seconds: float) -> bool:
         """Make as many as the time allows; False if some are still missing."""

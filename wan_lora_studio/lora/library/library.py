@@ -177,6 +177,13 @@ class LoRALibrary:
         """The thumbnail's file, made now if it is missing or out of date."""
         return self._queries.thumbnail_file(name)
 
+    def without_picture(self, model_type: str) -> list[str]:
+        """The names of LoRAs that the model can use and whose card has only initials.
+
+        Raises SettingsError for an unknown model.
+        """
+        return self._queries.without_picture(model_type)
+
     def preview_video(self, name: str) -> Path | None:
         """The video beside the LoRA that shows what it does, if there is one."""
         return self._queries.preview_video(name)
@@ -402,16 +409,21 @@ class LoRALibrary:
         """
         return split_pair(self._changes, name)
 
-    def set_thumbnail(self, name: str, source: str | Path) -> dict[str, Any]:
+    def set_thumbnail(
+        self, name: str, source: str | Path, clip: str | Path | None = None
+    ) -> dict[str, Any]:
         """Take a picture, or a video's first frame, as the LoRA's picture; returns its record.
 
-        `source` may have any name; it is only read. Raises LoRANotFoundError, or LoRAError if it
-        cannot be read as one of these, or nothing may be written beside the LoRA.
+        `clip` is an MP4 that is kept as well: it plays on the card, and its details show it as an
+        example. What both take the place of goes to the trash. Both may have any name; they are
+        only read. Raises LoRANotFoundError, or LoRAError if one cannot be read as one of these,
+        or nothing may be written beside the LoRA.
         """
-        return set_preview(self._changes, name, Path(source))
+        moving = None if clip is None else Path(clip)
+        return set_preview(self._changes, name, Path(source), moving)
 
     def clear_thumbnail(self, name: str) -> bool:
-        """Take back the picture that `set_thumbnail` wrote; False if there is none.
+        """Take back the picture and the clip that `set_thumbnail` wrote; False if there is none.
 
         Raises LoRANotFoundError, or LoRAError if it cannot be removed.
         """

@@ -17,6 +17,7 @@ from wan_lora_studio.lora.index import (
     fits_of,
     info_summary,
     meant_by,
+    names_that_fit,
     search_records,
 )
 from wan_lora_studio.lora.inspection import BlockCoverage, coverage_by_block
@@ -118,6 +119,15 @@ class Queries:
 
     def thumbnail_file(self, name: str) -> Path:
         return self.shared.thumbnails.file(self.shared.find(name))
+
+    def without_picture(self, model_type: str) -> list[str]:
+        """LoRAs that the model can use and of which there is no picture."""
+        self.shared.settings.model(model_type)
+        self.shared.look()
+        with self.shared.lock:
+            index = self.shared.index
+            entries = [index.entries[name] for name in names_that_fit(index, model_type)]
+        return self.shared.thumbnails.without_picture(entries)
 
     def preview_video(self, name: str) -> Path | None:
         videos = (self.shared.root / path for path in self.shared.find(name).preview_videos)

@@ -34,6 +34,11 @@ class PartForm(BaseModel):
         default_factory=dict,
         description="Fields of the task that differ for this video, such as seed or prompt.",
     )
+    preview_of: str = Field(
+        default="",
+        max_length=500,
+        description="Name of a LoRA: once made, the video becomes its picture and its clip.",
+    )
 
 
 class Submission(BaseModel):
@@ -110,7 +115,9 @@ class TaskForms:
         """What the parts change of `base`, the fields of a task."""
         for number, form in enumerate(forms, 1):
             require_known(form.changes, f"In part {number}: a")
-        return [Part(form.label, self.changes(form.changes, base)) for form in forms]
+        return [
+            Part(form.label, self.changes(form.changes, base), form.preview_of) for form in forms
+        ]
 
     def changes(self, changes: dict[str, Any], base: Mapping[str, Any]) -> dict[str, Any]:
         """Changed fields of `base`; an empty one is set to None, the model's default."""

@@ -23,7 +23,7 @@ from wan_lora_studio.model_list import ModelList
 from wan_lora_studio.model_store import ModelDownloads
 from wan_lora_studio.results import ResultLibrary
 from wan_lora_studio.settings import Settings
-from wan_lora_studio.ui.forms import Housekeeping, PictureStore, TaskForms
+from wan_lora_studio.ui.forms import Housekeeping, LoRATrials, PictureStore, TaskForms
 from wan_lora_studio.ui.http.cpu_use import CpuMeter
 from wan_lora_studio.ui.http.diagnostics import create_diagnostics_router
 from wan_lora_studio.ui.http.health import create_health_router
@@ -35,6 +35,7 @@ from wan_lora_studio.ui.http.results import create_result_router
 from wan_lora_studio.ui.http.sheets import create_sheet_router
 from wan_lora_studio.ui.http.status import create_status_router
 from wan_lora_studio.ui.http.trash import create_trash_router
+from wan_lora_studio.ui.http.trials import create_trial_router
 from wan_lora_studio.ui.http.unknown_addresses import refuse_unknown_addresses
 from wan_lora_studio.ui.static import ASSETS, ASSETS_URL, TITLE
 from wan_lora_studio.wan.lora_manager import LoRAManager
@@ -76,8 +77,10 @@ def build_api(
     app.add_middleware(QuietRefusals)
     app.include_router(create_lora_router(settings, loras, uploads, results=results))
     app.include_router(create_status_router(loras, queue, results, copies, cpu))
-    app.include_router(create_job_router(queue, TaskForms(pictures, settings)))
     app.include_router(create_sheet_router(queue, results))
+    forms = TaskForms(pictures, settings)
+    app.include_router(create_job_router(queue, forms))
+    app.include_router(create_trial_router(queue, forms, LoRATrials(settings, loras), loras))
     app.include_router(create_model_router(models, queue))
     app.include_router(create_diagnostics_router(queue, settings))
     app.include_router(create_health_router(queue, loras, results, cpu))

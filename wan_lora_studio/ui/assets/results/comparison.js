@@ -162,7 +162,7 @@ class Pair {
     const [leader, follower] = this.#sides;
     follower.video.playbackRate = Math.min(16, Math.max(0.0625, leader.fps / follower.fps));
     this.#playing = true;
-    for (const { video } of this.#sides) video.play();
+    for (const { video } of this.#sides) start(video);
     this.#follow();
     this.#draw();
   }
@@ -206,7 +206,7 @@ class Pair {
     if (apart > 0.5 && !follower.video.seeking) follower.video.currentTime = wanted;
     if (leader.video.ended || this.#frame >= this.#count - 1) {
       this.show(0);
-      for (const { video } of this.#sides) video.play();
+      for (const { video } of this.#sides) start(video);
     }
     this.#draw();
     this.#timer = requestAnimationFrame(() => this.#follow());
@@ -224,4 +224,9 @@ class Pair {
     scrub.setAttribute("aria-valuetext", `Frame ${this.#frame + 1} of ${this.#count}`);
     frame.textContent = `${this.#frame + 1} / ${this.#count}`;
   }
+}
+
+function start(video) {
+  // One that is taken off before it begins, or that the browser lets not play, stays as it is.
+  video.play().catch(() => {});
 }

@@ -13,6 +13,7 @@ import { cancelRun } from "./cancel_run.js";
 import { createNotifyButton } from "./notify.js";
 import { copyDiagnostics } from "./problem.js";
 import { createStepPlan } from "./step_plan.js";
+import { connectTrials } from "./trials.js";
 
 const RETRYABLE = ["failed", "cancelled", "interrupted"];
 
@@ -29,6 +30,7 @@ export function mount({ element, trigger }) {
   view.cancel.addEventListener("click", () => cancel(view));
   view.retry.addEventListener("click", () => retry(view));
   draw();
+  connectTrials();
   poll.start();
 }
 
