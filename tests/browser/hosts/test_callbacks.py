@@ -105,6 +105,21 @@ def test_a_comparison_is_made_by_the_host(page: Page) -> None:
     expect(field(page, "Compared")).to_have_value(wanted)
 
 
+def test_a_lora_is_tried_by_the_host(page: Page) -> None:
+    field(page, "Prompt").fill("a quiet evening")
+    card(page, "golden_hour").locator(".card-menu").click()
+    page.get_by_role("menuitem", name="Try it").click()
+    parts = [
+        {"label": "Without Golden Hour", "loras": {}},
+        {"label": "With Golden Hour", "loras": {"golden_hour": 1}},
+    ]
+    wanted = json.dumps(["a quiet evening", parts], sort_keys=True)
+    expect(field(page, "Compared")).to_have_value(wanted)
+    page.get_by_role("button", name="More for the library").click()
+    expect(page.get_by_role("menuitem", name="Rescan folder")).to_be_visible()
+    expect(page.get_by_role("menuitem", name="Make previews")).to_have_count(0)
+
+
 def test_the_hosts_videos_are_in_the_details_and_give_thumbnails(page: Page) -> None:
     link = details(page, "golden_hour").get_by_role("link", name="golden_hour.mp4")
     answer = page.request.get(str(link.evaluate("(link) => link.href")))
@@ -140,7 +155,9 @@ def test_a_host_that_gives_nothing_shows_nothing_of_it(workbench: Host, visit: V
     expect(details(page, "lightning_4step").locator(".details-uses")).to_contain_text("Not used")
     expect(page.locator("dialog .uses a")).to_have_count(0)
     page.keyboard.press("Escape")
+    expect(page.locator(".card-try")).to_have_count(0)
     card(page, "lightning_4step").locator(".card-menu").click()
+    expect(page.get_by_role("menuitem", name="Try it")).to_have_count(0)
     page.get_by_role("menuitem", name="Set thumbnail").click()
     expect(page.locator("dialog")).not_to_contain_text("your videos")
     page.keyboard.press("Escape")
