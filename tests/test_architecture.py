@@ -55,7 +55,7 @@ ROOMS = {
     " lora.uploads",
     "ui.page": "ui.http ui.forms ui.messages ui.static lora_ui.http lora_ui.lora_tab"
     " lora_ui.generation_controls lora_ui.script_panel lora_ui.static jobs.news jobs.queue"
-    " jobs.job results wan.lora_manager wan.models lora.uploads lora.selection",
+    " jobs.job results wan.lora_manager wan.models wan.task_limits lora.uploads lora.selection",
     "ui.http": "ui.forms ui.messages ui.static lora_ui.http lora_ui.static jobs.news jobs.queue"
     " contact_sheet grid jobs.job model_list model_store results wan.lora_manager wan.memory"
     " lora.uploads",
@@ -103,8 +103,8 @@ ROOMS = {
     "results": "lora.library lora.selection lora.inspection lora.files lora.names",
     # the model
     "wan.generation": "wan.memory wan.models wan.weights wan.components wan.out_of_memory"
-    " wan.adapters wan.lora_manager wan.task lora.selection lora.files lora.roles",
-    "wan.memory": "wan.models wan.weights wan.lora_manager wan.task lora.files",
+    " wan.adapters wan.lora_manager wan.task wan.task_limits lora.selection lora.files lora.roles",
+    "wan.memory": "wan.models wan.weights wan.lora_manager wan.task wan.task_limits lora.files",
     "wan.lora_manager": "wan.pipeline_facts wan.adapters wan.ownership wan.task lora.library"
     " lora.index lora.selection",
     "wan.pipeline_facts": "wan.adapters lora.index lora.inspection lora.roles",
@@ -120,7 +120,8 @@ ROOMS = {
     "wan.ownership": "",
     "model_list": "model_store wan.found_models wan.memory wan.models wan.weights wan.task",
     "model_store": "lora.files",
-    "wan.task": "lora.selection",
+    "wan.task": "wan.task_limits lora.selection",
+    "wan.task_limits": "",
     "wan.steps": "",
     # LoRA files
     "lora.uploads": "lora.library lora.index lora.storage lora.inspection lora.files lora.names",

@@ -14,10 +14,9 @@ from wan_lora_studio.errors import MOST_PROBLEMS, GenerationError, together
 from wan_lora_studio.lora.selection import LoRASelection, unsupported_in
 from wan_lora_studio.settings import ModelEntry, Settings
 from wan_lora_studio.untrusted_json import shortened
+from wan_lora_studio.wan.task_limits import SEED_LIMIT, Limit, limits_of
 
-SEED_LIMIT = 2**32
 NO_PROMPT = "the prompt is empty"
-FRAME_STRIDE = 4  # Wan's VAE packs four frames into one latent after the first.
 TABLE_FIELDS = (
     "negative_prompt",
     "width",
@@ -247,36 +246,22 @@ def _field_problems(task: GenerationTask, entry: ModelEntry) -> list[_Problem]:
     if not isinstance(task.negative_prompt, str):
         said = "the negative prompt must be text"
         problems.append(_Problem("negative_prompt", said, "Write text."))
-    for name in ("width", "height"):
-        problems += _side(name, getattr(task, name), entry.size_multiple)
-    problems += _whole_number("num_frames", task.num_frames, 1)
-    problems += _whole_number("fps", task.fps, 1, 120)
-    problems += _whole_number("steps", task.steps, 1, 1000)
-    problems += _whole_number("seed", task.seed, 0, SEED_LIMIT - 1)
-    problems += _number("guidance_scale", task.guidance_scale, 0.0, 100.0)
-    if task.guidance_scale_2 is not None:
-        problems += _number("guidance_scale_2", task.guidance_scale_2, 0.0, 100.0)
-    problems += _number("flow_shift", task.flow_shift, 0.01, 1000.0)
-    if not problems or _is_int(task.num_frames):
-        problems += _frame_problem(task.num_frames)
+    for name, limit in limits_of(entry).items():
+        value = getattr(task, name)
+        if name != "guidance_scale_2" or value is not None:
+            problems += _number_problems(name, value, limit)
     return problems + _image_problems(task, entry)
 
 
-def _side(name: str, value: Any, multiple: int) -> list[_Problem]:
-    found = _whole_number(name, value, multiple, 16_384)
-    if not found and value % multiple:
-        below = value // multiple * multiple
-        use = f"use {below} or {below + multiple}"
-        found = [_Problem(name, f"{name} is {value}; {use} (a multiple of {multiple})", _said(use))]
-    return found
-
-
-def _frame_problem(num_frames: Any) -> list[_Problem]:
-    if not _is_int(num_frames) or num_frames < 1 or num_frames % FRAME_STRIDE == 1:
+def _number_problems(name: str, value: Any, limit: Limit) -> list[_Problem]:
+    if refusal := limit.refusal(value):
+        return [_Problem(name, f"{name} {refusal}", f"Use {limit.words}.")]
+    near = limit.neighbours(value) if limit.stride > 1 else None
+    if near is None:
         return []
-    below = (num_frames - 1) // FRAME_STRIDE * FRAME_STRIDE + 1
-    use = f"use {below} or {below + FRAME_STRIDE}"
-    return [_Problem("num_frames", f"num_frames is {num_frames}; {use} (4k+1)", _said(use))]
+    use = f"use {near[0]} or {near[1]}"
+    rule = f"a multiple of {limit.stride}" if limit.first == 0 else f"{limit.stride}k+{limit.first}"
+    return [_Problem(name, f"{name} is {value}; {use} ({rule})", _said(use))]
 
 
 def _image_problems(task: GenerationTask, entry: ModelEntry) -> list[_Problem]:
@@ -300,24 +285,3 @@ def _is_file(path: Any) -> bool:
         return Path(path).is_file()
     except (TypeError, ValueError):  # no text, or with a NUL in it
         return False
-
-
-def _is_int(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _whole_number(name: str, value: Any, low: int, high: int = 1_000_000) -> list[_Problem]:
-    if not _is_int(value) or not low <= value <= high:
-        wanted = f"a whole number from {low} to {high}"
-        said = f"{name} must be {wanted}, not {shortened(value)}"
-        return [_Problem(name, said, f"Use {wanted}.")]
-    return []
-
-
-def _number(name: str, value: Any, low: float, high: float) -> list[_Problem]:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not number or not low <= value <= high:  # nor for NaN
-        wanted = f"a number from {low:g} to {high:g}"
-        said = f"{name} must be {wanted}, not {shortened(value)}"
-        return [_Problem(name, said, f"Use {wanted}.")]
-    return []

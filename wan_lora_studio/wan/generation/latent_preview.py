@@ -18,7 +18,7 @@ from torch.nn import functional
 
 from wan_lora_studio.untrusted_json import UntrustedJSONError, read_object
 from wan_lora_studio.wan.models import LATENT_COLOURS
-from wan_lora_studio.wan.task import FRAME_STRIDE
+from wan_lora_studio.wan.task_limits import FRAME_STRIDE
 
 LEAST_BRIGHT = 0.03  # of white, that all clips are taken for at least
 RIDGE = 1e-4  # of the squares of the latents, which are about 1

@@ -26,7 +26,8 @@ from wan_lora_studio.settings import Precision
 from wan_lora_studio.units import MB
 from wan_lora_studio.wan.memory.tiles import tile_for
 from wan_lora_studio.wan.models import Decoding, HostMemory, Needs, Offload, decoding_for
-from wan_lora_studio.wan.task import FRAME_STRIDE, GenerationTask
+from wan_lora_studio.wan.task import GenerationTask
+from wan_lora_studio.wan.task_limits import FRAME_STRIDE
 from wan_lora_studio.wan.weights import is_gguf, read_gguf_header
 
 WEIGHT_SUFFIXES = (".safetensors", ".sft", ".bin", ".gguf")
