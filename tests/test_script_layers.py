@@ -20,7 +20,8 @@ UPLOADS = ("lora_ui/assets/uploads", *MODEL)
 STACK = ("lora_ui/assets/stack", *LIBRARY, *UPLOADS)
 OWN_TEXTS = ("ui/assets/texts", *TEXTS)
 BASE = ("ui/assets/base", *MODEL, *OWN_TEXTS)
-INPUTS = ("ui/assets/inputs", *BASE)
+FIELDS = ("ui/assets/fields", *BASE)
+INPUTS = ("ui/assets/inputs", *FIELDS)
 RESULTS = ("ui/assets/results", *INPUTS)
 MODELS = ("ui/assets/models", *BASE)
 RUN = ("ui/assets/run", *RESULTS)
@@ -31,7 +32,7 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
     allowed[0]: allowed
     for allowed in (
         TEXTS, KIT, MODEL, LIBRARY, UPLOADS, STACK, EXTENSION,
-        OWN_TEXTS, BASE, INPUTS, RESULTS, MODELS, RUN, QUEUE, APP,
+        OWN_TEXTS, BASE, FIELDS, INPUTS, RESULTS, MODELS, RUN, QUEUE, APP,
     )
 }  # fmt: skip
 

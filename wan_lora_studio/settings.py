@@ -126,6 +126,10 @@ class ModelEntry(BaseModel):
     width: int = Field(gt=0, description="Default width in pixels.")
     height: int = Field(gt=0, description="Default height in pixels.")
     size_multiple: int = Field(gt=0, description="Width and height are multiples of this.")
+    sizes: tuple[tuple[int, int], ...] = Field(
+        default=(),
+        description="Sizes that the page offers, each [width, height]; the default size always.",
+    )
     num_frames: int = Field(gt=0, description="Default number of frames, 4k+1.")
     fps: int = Field(gt=0, description="Default frames per second of the video.")
     steps: int = Field(gt=0, description="Default sampling steps.")
@@ -133,6 +137,10 @@ class ModelEntry(BaseModel):
     guidance_scale_2: float | None = Field(description="Default guidance of the low expert.")
     flow_shift: float = Field(gt=0, description="Default flow shift of the scheduler.")
     negative_prompt: str = Field(description="Default negative prompt.")
+    negative_prompt_translation: str = Field(
+        default="",
+        description="The default negative prompt in the reader's language, shown under it.",
+    )
     examples: tuple[str, ...] = Field(
         default=(), description="Example prompts that the page offers."
     )

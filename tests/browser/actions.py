@@ -14,6 +14,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.running import PATIENCE_MS, App
 
+FOLDED = {"fps", "guidance_2", "flow_shift"}  # by their elements
 PROMPT = "a red circle moving left on a navy background"
 VIDEO_MS = 240_000  # for a video of the demo model
 STEP_MS = 180_000  # until a run is at its first step
@@ -150,8 +151,18 @@ def type_strength(page: Page, name: str, strength: str, expert: str = "both") ->
     box.fill(strength)
 
 
+def unfold_settings(page: Page) -> None:
+    """Open the fields that are seldom used."""
+    toggle = page.locator("#more-settings-toggle")
+    if toggle.get_attribute("aria-expanded") != "true":
+        toggle.click()
+    expect(toggle).to_have_attribute("aria-expanded", "true")
+
+
 def fill(page: Page, **fields: Any) -> None:
     """Fill fields of the form by their ids, such as `steps=6`."""
+    if FOLDED.intersection(fields):
+        unfold_settings(page)
     for name, value in fields.items():
         box = page.locator(f"#field-{name.replace('_', '-')} input")
         box.fill(str(value))

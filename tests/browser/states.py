@@ -115,7 +115,7 @@ def queue(page: Page, app: App) -> None:
 
 def failed(page: Page, app: App) -> None:
     write_prompt(page)
-    fill(page, frames=18)
+    fill(page, seed="seven")
     page.locator("#generate-button").click()
     expect(page.locator(".field-problem")).to_be_in_viewport()
 

@@ -34,6 +34,7 @@ ENDING_SIGNALS = ("SIGTERM", "SIGBREAK")  # the latter where a console is closed
 STYLES = (
     "theme.css",
     "studio.css",
+    "fields.css",
     "run.css",
     "inputs.css",
     "parts.css",

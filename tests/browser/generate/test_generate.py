@@ -188,10 +188,12 @@ def test_the_seed_of_a_result_can_be_reused(page: Page) -> None:
 
 def test_a_wrong_task_is_explained(page: Page) -> None:
     write_prompt(page, " ")
-    fill(page, width=130)
+    fill(page, seed="seven")
     generate(page)
     expect(page.locator("#prompt .field-problem")).to_have_text("Write a prompt first.")
-    expect(page.locator("#field-width .field-problem")).to_have_text("Use 128 or 144.")
+    expect(page.locator("#field-seed .field-problem")).to_have_text(
+        "Use a whole number from 0 to 4294967295."
+    )
     expect(page.locator("#prompt textarea")).to_be_focused()
     expect(page.locator("#prompt textarea")).to_have_attribute("aria-invalid", "true")
 

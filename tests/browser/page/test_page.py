@@ -97,9 +97,9 @@ def test_the_status_answers_only_what_is_new(app: App) -> None:
 def test_on_a_phone_a_refusal_comes_into_sight(page: Page) -> None:
     page.set_viewport_size({"width": 360, "height": 780})
     write_prompt(page)
-    fill(page, frames=18)
+    fill(page, seed="seven")
     page.locator("#generate-button").click()
-    problem = page.locator("#field-frames .field-problem")
-    expect(problem).to_have_text("Use 17 or 21.")
+    problem = page.locator("#field-seed .field-problem")
+    expect(problem).to_have_text("Use a whole number from 0 to 4294967295.")
     expect(problem).to_be_in_viewport(ratio=0.9)
-    expect(page.locator("#field-frames input")).to_be_focused()
+    expect(page.locator("#field-seed input")).to_be_focused()

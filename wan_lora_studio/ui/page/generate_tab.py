@@ -10,7 +10,8 @@ import gradio as gr
 
 from lora_ui.generation_controls import create_generation_controls
 from lora_ui.script_panel import script_panel
-from wan_lora_studio.settings import Settings
+from wan_lora_studio.settings import ModelEntry, Settings
+from wan_lora_studio.ui.page.form_facts import form_facts
 from wan_lora_studio.ui.page.generate_form import (
     Form,
     example_chips,
@@ -21,12 +22,21 @@ from wan_lora_studio.ui.page.generate_form import (
 )
 from wan_lora_studio.ui.page.prompt_words import prompt_words
 from wan_lora_studio.ui.static import ASSETS_URL
+from wan_lora_studio.wan.task_limits import limits_of
 
 # For events that only fill in fields: at once, without Gradio's queue and its spinners.
 QUICK: dict[str, Any] = {
     "queue": False,
     "show_progress": "hidden",
     "api_visibility": "private",
+}
+
+
+# What a field's element is called where it is not called as the field.
+ELEMENTS = {
+    "num_frames": "frames",
+    "guidance_scale": "guidance",
+    "guidance_scale_2": "guidance-2",
 }
 
 
@@ -109,7 +119,16 @@ def _settings_group(settings: Settings, prompt: gr.Textbox, chips: tuple[gr.Butt
             label="Model",
             elem_id="model",
         )
-        numbers = _size_fields(row) | _sampling_fields(row)
+        script_panel(
+            "size-presets",
+            "fields/presets.js",
+            base=ASSETS_URL,
+            options={"models": form_facts(settings)},
+        )
+        numbers = _usual_fields(row)
+        script_panel("more-toggle", "fields/more_settings.js", base=ASSETS_URL)
+        with gr.Column(elem_id="more-settings"):
+            numbers |= _seldom_fields(row)
         with gr.Accordion("Negative prompt", open=False, elem_id="negative-prompt"):
             negative = gr.Textbox(
                 row.negative_prompt,
@@ -128,26 +147,14 @@ def _settings_group(settings: Settings, prompt: gr.Textbox, chips: tuple[gr.Butt
     )
 
 
-def _size_fields(row: Any) -> dict[str, Any]:
-    step = row.size_multiple
-    return {
-        "width": _number("Width", row.width, "width", step=step, minimum=step),
-        "height": _number("Height", row.height, "height", step=step, minimum=step),
-        "num_frames": _number("Frames", row.num_frames, "frames", step=4, minimum=1),
-        "fps": _number("Frames/second", row.fps, "fps", minimum=1, maximum=120),
-    }
-
-
-def _sampling_fields(row: Any) -> dict[str, Any]:
-    two = len(row.experts) == 2
-    low = row.guidance_scale_2
-    fraction = {"step": 0.5, "minimum": 0}
+def _usual_fields(row: ModelEntry) -> dict[str, Any]:
     dice = gr.Button("Roll", size="sm", elem_id="seed-dice", render=False)
     fields = {
-        "steps": _number("Steps", row.steps, "steps", minimum=1, maximum=1000),
-        "guidance_scale": _number(guidance_label(two), row.guidance_scale, "guidance", **fraction),
-        "guidance_scale_2": _number("Guidance, low", low, "guidance-2", visible=two, **fraction),
-        "flow_shift": _number("Flow shift", row.flow_shift, "flow-shift", step=0.5, minimum=0.01),
+        "width": _number(row, "width", "Width"),
+        "height": _number(row, "height", "Height"),
+        "num_frames": _number(row, "num_frames", "Frames"),
+        "steps": _number(row, "steps", "Steps"),
+        "guidance_scale": _number(row, "guidance_scale", guidance_label(len(row.experts) == 2)),
         # Text, since an empty number box counts as 0 and empty means random here.
         "seed": gr.Textbox(
             label="Seed",
@@ -162,14 +169,26 @@ def _sampling_fields(row: Any) -> dict[str, Any]:
     return fields
 
 
-def _number(label: str, value: float | None, name: str, **options: Any) -> gr.Number:
-    """A number box; whole unless its step is a fraction."""
-    whole = float(options.get("step", 1)).is_integer()
+def _seldom_fields(row: ModelEntry) -> dict[str, Any]:
+    two = len(row.experts) == 2
+    return {
+        "fps": _number(row, "fps", "Frames/second"),
+        "guidance_scale_2": _number(row, "guidance_scale_2", "Guidance, low", visible=two),
+        "flow_shift": _number(row, "flow_shift", "Flow shift"),
+    }
+
+
+def _number(row: ModelEntry, name: str, label: str, **options: Any) -> gr.Number:
+    """A number box within the limits of the field."""
+    limit = limits_of(row)[name]
     return gr.Number(
-        value,
+        getattr(row, name),
         label=label,
-        elem_id=f"field-{name}",
-        precision=0 if whole else None,
+        elem_id=f"field-{ELEMENTS.get(name, name.replace('_', '-'))}",
+        precision=0 if limit.whole else None,
+        step=limit.stride if limit.whole else 0.5,
+        minimum=limit.low,
+        maximum=limit.high,
         min_width=96,
         **options,
     )

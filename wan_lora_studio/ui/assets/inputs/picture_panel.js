@@ -4,6 +4,7 @@ import { address } from "../../../lora_ui/assets/kit/api.js";
 import { el, icon } from "../../../lora_ui/assets/kit/dom.js";
 import { toastError } from "../../../lora_ui/assets/kit/toasts.js";
 import { store } from "../../../lora_ui/assets/model/store.js";
+import { infoMark } from "../fields/info.js";
 import { pictureInput, takePictureFile } from "./picture.js";
 
 const FITS = [
@@ -77,7 +78,7 @@ function createView() {
     zoom,
     zoomRow,
     note,
-    head: el("div", { class: "picture-head" }, title, use, remove, choose, file),
+    head: el("div", { class: "picture-head" }, title, infoMark("image"), use, remove, choose, file),
     drop: el(
       "button",
       { type: "button", class: "picture-drop" },
