@@ -2,8 +2,8 @@
 import { request } from "../../../lora_ui/assets/kit/api.js";
 import { openDialog } from "../../../lora_ui/assets/kit/dialogs.js";
 import { el } from "../../../lora_ui/assets/kit/dom.js";
-import { plural } from "../../../lora_ui/assets/kit/format.js";
 import { toast, toastError } from "../../../lora_ui/assets/kit/toasts.js";
+import { say } from "../texts/say.js";
 
 /** Each LoRA once, with the strength that the first of the videos gave it. */
 export function lorasOf(results) {
@@ -38,7 +38,7 @@ export async function addToSet(results) {
     "form",
     { class: "dialog-form", id: "add-to-set" },
     el("p", { class: "muted", text: loras.map(({ name }) => name).join(", ") }),
-    el("label", { for: input.id, text: "Name of the set, a new one or one of yours" }),
+    el("label", { for: input.id, text: say("set.name") }),
     input,
     el(
       "datalist",
@@ -51,9 +51,9 @@ export async function addToSet(results) {
     type: "submit",
     form: form.id,
     class: "button button-primary",
-    text: "Add",
+    text: say("set.add"),
   });
-  const dialog = openDialog(`Add ${plural(loras.length, "LoRA")} to a set`, form, {
+  const dialog = openDialog(say("set.title", { count: loras.length }), form, {
     buttons: [save],
   });
   form.addEventListener("submit", async (event) => {
@@ -76,8 +76,8 @@ async function put(name, loras, sets) {
   const known = sets.find((set) => set.name === name)?.loras ?? [];
   const names = new Set(known.map((lora) => lora.name));
   const added = loras.filter((lora) => !names.has(lora.name));
-  if (known.length > 0 && added.length === 0) return `The set ${name} has them already.`;
+  if (known.length > 0 && added.length === 0) return say("set.hasThem", { name });
   const body = { name, loras: [...known, ...added], replace: known.length > 0 };
   await request("POST", "api/sets", { body });
-  return `${plural(added.length, "LoRA")} added to the set ${name}.`;
+  return say("set.added", { count: added.length, name });
 }

@@ -1,11 +1,11 @@
 /** The gallery tab: every finished video, to look at, find, compare and use again. */
 import { connection } from "../../../lora_ui/assets/kit/api.js";
 import { actionButton, delegate, el, icon } from "../../../lora_ui/assets/kit/dom.js";
-import { plural } from "../../../lora_ui/assets/kit/format.js";
 import { pageAddress } from "../../../lora_ui/assets/kit/page_address.js";
 import { titleFor } from "../../../lora_ui/assets/model/lora_text.js";
 import { store } from "../../../lora_ui/assets/model/store.js";
 import { poll } from "../base/poll.js";
+import { say } from "../texts/say.js";
 import { openTrash } from "./gallery_trash.js";
 import { deleteResult, markFavourite, reuseResult } from "./result_actions.js";
 import { dayOf, resultCard, showMarks } from "./result_card.js";
@@ -16,7 +16,12 @@ import { openViewer } from "./viewer.js";
 const CHECK_MS = 5000;
 const TYPING_MS = 150;
 const AHEAD_PX = 800;
-const DAYS = { "": "Any time", 1: "Today", 7: "Last 7 days", 30: "Last 30 days" };
+const DAYS = {
+  "": say("gallery.anyTime"),
+  1: say("gallery.today"),
+  7: say("gallery.week"),
+  30: say("gallery.month"),
+};
 
 export function mount({ element, options }) {
   const view = createView(options);
@@ -34,9 +39,9 @@ export function mount({ element, options }) {
 function createView(options) {
   return {
     ...createTools(options),
-    list: el("ul", { class: "results", "aria-label": "Results" }),
+    list: el("ul", { class: "results", "aria-label": say("gallery.results") }),
     empty: el("div", { class: "empty-place gallery-empty" }),
-    more: el("button", { type: "button", class: "button gallery-more", text: "Show more" }),
+    more: el("button", { type: "button", class: "button gallery-more", text: say("gallery.more") }),
     cards: new Map(),
     days: new Map(),
     chosen: [],
@@ -47,22 +52,22 @@ function createTools() {
   const search = el("input", {
     type: "search",
     class: "field gallery-search",
-    placeholder: "Search prompts, LoRAs, models, seeds",
-    "aria-label": "Search the results",
+    placeholder: say("gallery.searchHint"),
+    "aria-label": say("gallery.search"),
   });
   const selects = {
-    model: el("select", { class: "field", "aria-label": "Model" }),
-    lora: el("select", { class: "field", "aria-label": "LoRA" }),
-    days: el("select", { class: "field", "aria-label": "Made" }),
+    model: el("select", { class: "field", "aria-label": say("gallery.model") }),
+    lora: el("select", { class: "field", "aria-label": say("gallery.lora") }),
+    days: el("select", { class: "field", "aria-label": say("gallery.made") }),
   };
   fill(selects.days, Object.entries(DAYS));
   const favourite = el("button", {
     type: "button",
     class: "chip",
     "aria-pressed": "false",
-    text: "Favourites",
+    text: say("gallery.favourites"),
   });
-  const trash = actionButton("trash", "Deleted videos", "trash", { class: "icon-button" });
+  const trash = actionButton("trash", say("gallery.trash"), "trash", { class: "icon-button" });
   const count = el("p", { class: "gallery-count muted", role: "status" });
   return {
     search,
@@ -264,15 +269,16 @@ function usualRatio(items) {
 }
 
 function countText(shown, total) {
-  const all = plural(total, "video");
-  return shown < total ? `${shown} of ${all}` : all;
+  return shown < total
+    ? say("gallery.shown", { shown, count: total })
+    : say("gallery.count", { count: total });
 }
 
 function drawEmpty(view) {
   const { items, loading, loaded, problem, filtered } = results;
   view.empty.hidden = items.length > 0 && !problem;
   if (problem) {
-    const again = el("button", { type: "button", class: "button", text: "Try again" });
+    const again = el("button", { type: "button", class: "button", text: say("gallery.again") });
     again.addEventListener("click", () => results.search());
     view.empty.replaceChildren(
       el("p", { class: "problem", text: problem.message }),
@@ -280,16 +286,16 @@ function drawEmpty(view) {
       again,
     );
   } else if (!loaded || loading) {
-    view.empty.replaceChildren(el("p", { class: "muted", text: "Reading the results" }));
+    view.empty.replaceChildren(el("p", { class: "muted", text: say("gallery.reading") }));
   } else if (filtered) {
     view.empty.replaceChildren(
-      el("p", { text: "No video matches." }),
-      el("p", { class: "muted", text: "Clear the search or a filter to see more." }),
+      el("p", { text: say("gallery.noMatch") }),
+      el("p", { class: "muted", text: say("gallery.noMatchHint") }),
     );
   } else {
     view.empty.replaceChildren(
-      el("p", { text: "No videos yet." }),
-      el("p", { class: "muted", text: "What you generate is kept here, with its settings." }),
+      el("p", { text: say("gallery.none") }),
+      el("p", { class: "muted", text: say("gallery.noneHint") }),
     );
   }
 }
@@ -298,9 +304,15 @@ function drawFilters(view, titles) {
   const { models, loras } = results.filters;
   const name = (model) => (titles[model] ?? model).replace(/ \(.*\)$/, "");
   const shownModels = withChosen(models, results.query.model);
-  fill(view.selects.model, [["", "All models"], ...shownModels.map((key) => [key, name(key)])]);
+  fill(view.selects.model, [
+    ["", say("gallery.allModels")],
+    ...shownModels.map((key) => [key, name(key)]),
+  ]);
   const shownLoras = withChosen(loras, results.query.lora);
-  fill(view.selects.lora, [["", "All LoRAs"], ...shownLoras.map((key) => [key, titleFor(key)])]);
+  fill(view.selects.lora, [
+    ["", say("gallery.allLoras")],
+    ...shownLoras.map((key) => [key, titleFor(key)]),
+  ]);
 }
 
 /** What is filtered by stays in the list, also when its last video is gone. */

@@ -2,12 +2,12 @@
 import { request, send } from "../../../lora_ui/assets/kit/api.js";
 import { openDialog } from "../../../lora_ui/assets/kit/dialogs.js";
 import { el } from "../../../lora_ui/assets/kit/dom.js";
-import { plural } from "../../../lora_ui/assets/kit/format.js";
 import { toast, toastError } from "../../../lora_ui/assets/kit/toasts.js";
 import { store } from "../../../lora_ui/assets/model/store.js";
 import { openTab } from "../base/tabs.js";
 import { offerPicture } from "../inputs/picture.js";
 import { restore } from "../inputs/result_settings.js";
+import { say } from "../texts/say.js";
 import { results } from "./results.js";
 
 function path(result, action = "") {
@@ -34,8 +34,8 @@ export async function deleteResult(result) {
   const done = await attempt(() => request("DELETE", path(result)));
   if (!done) return false;
   results.drop(result.id);
-  toast("The video was deleted.", {
-    action: { label: "Undo", run: () => undoDelete(result) },
+  toast(say("result.deleted"), {
+    action: { label: say("result.undo"), run: () => undoDelete(result) },
   });
   return true;
 }
@@ -49,16 +49,16 @@ export async function deleteResults(chosen) {
     results.drop(result.id);
   }
   if (gone.length === 0) return;
-  toast(`${plural(gone.length, "video")} deleted.`, {
+  toast(say("result.deletedMany", { count: gone.length }), {
     action: {
-      label: "Undo",
+      label: say("result.undo"),
       run: async () => {
         const back = [];
         for (const result of gone) {
           if (await attempt(() => request("POST", path(result, "/undo")))) back.push(result);
         }
         await results.reread();
-        if (back.length > 0) toast(`${plural(back.length, "video")} restored.`);
+        if (back.length > 0) toast(say("result.restoredMany", { count: back.length }));
       },
     },
   });
@@ -68,7 +68,7 @@ async function undoDelete(result) {
   const back = await attempt(() => request("POST", path(result, "/undo")));
   if (!back) return;
   await results.reread();
-  toast("The video is back.");
+  toast(say("result.back"));
 }
 
 export async function reuseResult(result) {
@@ -89,12 +89,12 @@ export async function continueFrom(result) {
 export async function openFolder(result) {
   const answer = await attempt(() => request("POST", path(result, "/open")));
   if (!answer || answer.opened) return;
-  const field = el("input", { class: "field", readonly: true, "aria-label": "Path of the video" });
+  const field = el("input", { class: "field", readonly: true, "aria-label": say("result.path") });
   field.value = answer.path;
-  openDialog("Where the video is", [
+  openDialog(say("result.where"), [
     el("p", {
       class: "muted",
-      text: "No folder could be opened from here. This is the file on the computer that runs the program:",
+      text: say("result.noFolder"),
     }),
     field,
   ]);
@@ -107,18 +107,19 @@ export function useAsThumbnail(result, frame) {
   const others = [...store.byName.keys()].filter((name) => !own.includes(name));
   const select = el(
     "select",
-    { class: "field", "aria-label": "LoRA" },
+    { class: "field", "aria-label": say("result.lora") },
     [...own, ...others].map((name) => el("option", { value: name, text: name })),
   );
-  const save = el("button", { type: "button", class: "button button-primary", text: "Use" });
+  const save = el("button", {
+    type: "button",
+    class: "button button-primary",
+    text: say("thumbnail.use"),
+  });
   save.disabled = select.options.length === 0;
   const picture = el("canvas", { class: "thumbnail-preview" });
   const dialog = openDialog(
-    "Thumbnail of a LoRA",
-    [
-      picture,
-      el("label", { class: "thumbnail-lora" }, "The frame shown becomes the picture of", select),
-    ],
+    say("thumbnail.title"),
+    [picture, el("label", { class: "thumbnail-lora" }, say("thumbnail.becomes"), select)],
     { buttons: [save] },
   );
   picture.width = frame.width;

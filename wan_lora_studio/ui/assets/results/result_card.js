@@ -2,10 +2,11 @@
 import { address } from "../../../lora_ui/assets/kit/api.js";
 import { el, icon } from "../../../lora_ui/assets/kit/dom.js";
 import { titleFor } from "../../../lora_ui/assets/model/lora_text.js";
+import { say } from "../texts/say.js";
 
 export function resultCard(result) {
   const { id } = result;
-  const title = result.prompt || "Video without a prompt";
+  const title = result.prompt || say("video.untitled");
   const item = el(
     "li",
     { class: "result", dataset: { id } },
@@ -25,30 +26,30 @@ export function resultCard(result) {
     el(
       "div",
       { class: "result-actions" },
-      labelled("favourite", "star", "Favourite"),
-      labelled("select", "check", "Select"),
-      labelled("reuse", "reuse", "Reuse"),
-      labelled("delete", "trash", "Delete"),
+      labelled("favourite", "star", say("result.favourite")),
+      labelled("select", "check", say("result.select")),
+      labelled("reuse", "reuse", say("result.reuse")),
+      labelled("delete", "trash", say("result.delete")),
     ),
   );
   item.querySelector(".result-poster").addEventListener("error", ({ target }) => {
     target.replaceWith(el("span", { class: "result-poster no-poster", "aria-hidden": "true" }));
   });
-  name(item, "delete", `Delete: ${title}`);
-  name(item, "reuse", `Reuse the settings of: ${title}`);
+  name(item, "delete", say("result.delete"), say("result.deleteOne", { title }));
+  name(item, "reuse", say("result.reuse"), say("result.reuseOne", { title }));
   showMarks(item, result, false);
   return item;
 }
 
 /** Favourite, selected, titles of LoRAs; the card is not built anew. */
 export function showMarks(item, result, chosen) {
-  const title = result.prompt || "Video without a prompt";
+  const title = result.prompt || say("video.untitled");
   const star = item.querySelector('[data-action="favourite"]');
   star.setAttribute("aria-pressed", String(result.favourite));
-  name(item, "favourite", `Favourite: ${title}`);
+  name(item, "favourite", say("result.favourite"), say("result.favouriteOne", { title }));
   const select = item.querySelector('[data-action="select"]');
   select.setAttribute("aria-pressed", String(chosen));
-  name(item, "select", `Select: ${title}`);
+  name(item, "select", say("result.select"), say("result.selectOne", { title }));
   item.classList.toggle("result-chosen", chosen);
   const line = item.querySelector(".result-facts");
   if (line.textContent !== facts(result)) line.textContent = facts(result);
@@ -63,10 +64,10 @@ function labelled(action, glyph, label) {
   );
 }
 
-function name(item, action, label) {
+function name(item, action, title, label) {
   const button = item.querySelector(`[data-action="${action}"]`);
   button.setAttribute("aria-label", label);
-  button.title = label.split(":")[0];
+  button.title = title;
 }
 
 function facts(result) {
@@ -85,9 +86,9 @@ const TIME = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-di
 export function dayOf(result) {
   const moment = new Date(result.created * 1000);
   const day = new Date();
-  if (sameDay(moment, day)) return "Today";
+  if (sameDay(moment, day)) return say("gallery.today");
   day.setDate(day.getDate() - 1);
-  return sameDay(moment, day) ? "Yesterday" : DAY_NAME.format(moment);
+  return sameDay(moment, day) ? say("gallery.yesterday") : DAY_NAME.format(moment);
 }
 
 function sameDay(one, other) {

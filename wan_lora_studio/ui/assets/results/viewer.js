@@ -2,11 +2,11 @@
 import { address, request } from "../../../lora_ui/assets/kit/api.js";
 import { openDialog } from "../../../lora_ui/assets/kit/dialogs.js";
 import { el, icon } from "../../../lora_ui/assets/kit/dom.js";
-import { plural } from "../../../lora_ui/assets/kit/format.js";
 import { pageAddress } from "../../../lora_ui/assets/kit/page_address.js";
 import { toastError } from "../../../lora_ui/assets/kit/toasts.js";
 import { store } from "../../../lora_ui/assets/model/store.js";
 import { pictureInput } from "../inputs/picture.js";
+import { say } from "../texts/say.js";
 import { loraReports, remarks, timingText } from "./result.js";
 import {
   continueFrom,
@@ -44,12 +44,12 @@ export async function openViewer(id) {
     single,
     stage: el("div", { class: "viewer-stage" }),
     about: el("div", { class: "viewer-about" }),
-    previous: stepButton("Newer video", "previous"),
-    next: stepButton("Older video", "next"),
+    previous: stepButton(say("viewer.newer"), "previous"),
+    next: stepButton(say("viewer.older"), "next"),
     dialog: null,
   };
   view.dialog = openDialog(
-    "Video",
+    say("viewer.title"),
     el("div", { class: "viewer lora-ui" }, view.stage, view.about),
     { className: "dialog-viewer" },
   );
@@ -114,7 +114,7 @@ function player(result) {
     class: "viewer-video",
     src: address(result.video_url),
     poster: address(result.poster_url),
-    "aria-label": `Video: ${result.prompt}`,
+    "aria-label": say("video.of", { title: result.prompt }),
     controls: true,
     loop: true,
     muted: true,
@@ -127,7 +127,7 @@ function player(result) {
 
 function about(view, result, video) {
   return [
-    el("p", { class: "viewer-prompt", text: result.prompt || "Made without a prompt." }),
+    el("p", { class: "viewer-prompt", text: result.prompt || say("viewer.noPrompt") }),
     el("div", { class: "viewer-buttons" }, buttons(view, result, video)),
     el("dl", { class: "facts viewer-facts" }, facts(result)),
     el("div", { class: "viewer-details" }),
@@ -136,7 +136,7 @@ function about(view, result, video) {
 
 function buttons(view, result, video) {
   const close = (done) => done && view.dialog.close();
-  const favourite = button("Favourite", async () => {
+  const favourite = button(say("result.favourite"), async () => {
     const on = favourite.getAttribute("aria-pressed") !== "true";
     const changed = await markFavourite(result, on);
     if (changed) favourite.setAttribute("aria-pressed", String(changed.favourite));
@@ -147,9 +147,9 @@ function buttons(view, result, video) {
   const download = el("a", {
     class: "button",
     href: address(`api/results/${result.id}/video`, { download: true }),
-    text: "Save video",
+    text: say("video.save"),
   });
-  const remove = button("Delete", async ({ detail }) => {
+  const remove = button(say("result.delete"), async ({ detail }) => {
     if (detail > 1) return; // a double click is meant for this video, not also for the next one
     const index = shown(view);
     if (!(await deleteResult(result))) return;
@@ -160,19 +160,19 @@ function buttons(view, result, video) {
     show(view);
   });
   remove.classList.add("button-danger");
-  const still = button("Use as LoRA thumbnail", () => useAsThumbnail(result, stillOf(video)));
+  const still = button(say("viewer.thumbnail"), () => useAsThumbnail(result, stillOf(video)));
   still.disabled = true; // there is no frame yet
   video.addEventListener("loadeddata", () => {
     still.disabled = false;
   });
   return [
-    button("Reuse settings", async () => close(await reuseResult(result)), "button-primary"),
+    button(say("viewer.reuse"), async () => close(await reuseResult(result)), "button-primary"),
     favourite,
     pictureInput.use !== "none" &&
-      button("Continue from last frame", async () => close(await continueFrom(result))),
+      button(say("viewer.continue"), async () => close(await continueFrom(result))),
     still,
     download,
-    button("Show in folder", () => openFolder(result)),
+    button(say("viewer.folder"), () => openFolder(result)),
     remove,
   ];
 }
@@ -196,13 +196,13 @@ function stillOf(video) {
 function facts(result) {
   const model = store.options.models[result.model_type]?.title ?? result.model_type;
   const size = result.width && `${result.width} × ${result.height}`;
-  const frames = result.frames && plural(result.frames, "frame");
-  const rate = result.fps && `${result.fps} per second`;
+  const frames = result.frames && say("video.frames", { count: result.frames });
+  const rate = result.fps && say("viewer.rate", { rate: result.fps });
   return rows([
-    ["Model", model.replace(/ \(.*\)$/, "")],
-    ["Seed", result.seed],
-    ["Video", [size, frames, rate].filter(Boolean).join(", ")],
-    ["Made", new Date(result.created * 1000).toLocaleString()],
+    [say("viewer.model"), model.replace(/ \(.*\)$/, "")],
+    [say("viewer.seed"), result.seed],
+    [say("viewer.video"), [size, frames, rate].filter(Boolean).join(", ")],
+    [say("viewer.made"), new Date(result.created * 1000).toLocaleString()],
   ]);
 }
 
@@ -225,14 +225,14 @@ async function readDetails(view, result) {
   const { task, result: report } = found;
   view.about.querySelector(".viewer-facts").append(
     ...rows([
-      ["Steps", task.steps],
+      [say("viewer.steps"), task.steps],
       [
-        "Guidance",
+        say("viewer.guidance"),
         [task.guidance_scale, task.guidance_scale_2].filter((v) => v != null).join(", "),
       ],
-      ["Flow shift", task.flow_shift],
-      ["Not seen", task.negative_prompt],
-      ["File", found.filename],
+      [say("viewer.flowShift"), task.flow_shift],
+      [say("viewer.negative"), task.negative_prompt],
+      [say("viewer.file"), found.filename],
     ]),
   );
   if (result.source !== "studio") return;

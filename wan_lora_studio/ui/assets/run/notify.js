@@ -2,25 +2,30 @@
 import { address } from "../../../lora_ui/assets/kit/api.js";
 import { el } from "../../../lora_ui/assets/kit/dom.js";
 import { toast } from "../../../lora_ui/assets/kit/toasts.js";
+import { say } from "../texts/say.js";
 
 const KEY = "studio-notify";
-const ENDED = { done: "The video is done", failed: "A run failed", interrupted: "A run stopped" };
+const ENDED = {
+  done: say("notify.done"),
+  failed: say("notify.failed"),
+  interrupted: say("notify.interrupted"),
+};
 
 /** Asks once for the browser's permission; after that, on or off. */
 export function createNotifyButton() {
   const button = el("button", {
     type: "button",
     class: "button button-quiet run-notify",
-    text: "Notify me",
-    title: "Show a notification when the run ends while this page is in the background",
+    text: say("notify.button"),
+    title: say("notify.hint"),
   });
   button.dataset.able = String(isAble());
   const draw = () => button.setAttribute("aria-pressed", String(isWanted()));
   button.addEventListener("click", async () => {
     const wanted = !isWanted() && (await Notification.requestPermission()) === "granted";
     if (!wanted && Notification.permission === "denied") {
-      toast("The browser blocks notifications of this page.", {
-        details: ["Allow them in the browser’s settings for this address."],
+      toast(say("notify.blocked"), {
+        details: [say("notify.allow")],
       });
     }
     localStorage.setItem(KEY, wanted ? "on" : "off");

@@ -2,10 +2,11 @@
 import { address } from "../../../lora_ui/assets/kit/api.js";
 import { el } from "../../../lora_ui/assets/kit/dom.js";
 import { toast, toastError } from "../../../lora_ui/assets/kit/toasts.js";
+import { say } from "../texts/say.js";
 
 /** A button that copies versions, hardware, settings and the chain of errors of a failed run. */
 export function copyDiagnostics(jobId) {
-  const button = el("button", { type: "button", class: "button", text: "Copy diagnostics" });
+  const button = el("button", { type: "button", class: "button", text: say("diagnostics.copy") });
   button.addEventListener("click", () => copy(address(`api/jobs/${jobId}/diagnostics`), button));
   return button;
 }
@@ -14,9 +15,9 @@ async function copy(url, button) {
   button.disabled = true;
   try {
     const response = await fetch(url);
-    if (!response.ok) throw new Error("The diagnostics could not be read.");
+    if (!response.ok) throw new Error(say("diagnostics.unread"));
     await toClipboard(await response.text());
-    toast("Diagnostics copied. They hold no prompts and no passwords.");
+    toast(say("diagnostics.copied"));
   } catch (error) {
     toastError(error);
   }
@@ -34,5 +35,5 @@ async function toClipboard(text) {
   area.select();
   const copied = document.execCommand("copy");
   area.remove();
-  if (!copied) throw new Error("The browser does not let the page copy.");
+  if (!copied) throw new Error(say("diagnostics.noCopy"));
 }

@@ -6,6 +6,7 @@ import { titleFor } from "../../../lora_ui/assets/model/lora_text.js";
 import { store } from "../../../lora_ui/assets/model/store.js";
 import { pointsOf, stepPath, valueAt } from "../../../lora_ui/assets/model/strength_line.js";
 import { partFor, strengthText } from "../../../lora_ui/assets/model/strengths.js";
+import { say } from "../texts/say.js";
 
 const WIDTH = 100;
 const HEIGHT = 20;
@@ -14,7 +15,7 @@ const EDGE = 2;
 /** `update(job)` shows the steps of the video that is being made. */
 export function createStepPlan() {
   const experts = el("p", { class: "plan-experts" });
-  const list = el("ul", { class: "plan-loras", "aria-label": "Strengths along the steps" });
+  const list = el("ul", { class: "plan-loras", "aria-label": say("plan.title") });
   const constant = el("p", { class: "plan-constant muted" });
   const element = el("div", { class: "run-plan" }, experts, list, constant);
   let key = "";
@@ -63,11 +64,11 @@ function planOf(job) {
 
 function expertsText({ two, change, high, steps, step, at, done }) {
   if (!two || change === null || done) return "";
-  if (high === steps) return "High-noise expert for all steps";
-  if (high === 0) return "Low-noise expert for all steps";
+  if (high === steps) return say("plan.high");
+  if (high === 0) return say("plan.low");
   return at === null || step >= high
-    ? `Low-noise expert since step ${high + 1} of ${steps}`
-    : `High-noise expert until step ${high}, then low-noise`;
+    ? say("plan.lowSince", { step: high + 1, steps })
+    : say("plan.highUntil", { step: high });
 }
 
 /** Where the line of a strength would not be flat. */
@@ -104,7 +105,10 @@ const createRow =
         viewBox: `0 0 ${WIDTH} ${HEIGHT}`,
         preserveAspectRatio: "none",
         role: "img",
-        "aria-label": `${titleFor(name)} over the steps: ${strengthText(strength)}`,
+        "aria-label": say("plan.curve", {
+          title: titleFor(name),
+          strength: strengthText(strength),
+        }),
       },
       ...parts.map(({ expert, from, to }) =>
         svg("rect", {

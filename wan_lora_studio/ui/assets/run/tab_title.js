@@ -1,10 +1,15 @@
 /** Title of the browser's tab: how far the run is, and that it has ended. */
 import { fraction } from "../base/job_text.js";
 import { poll } from "../base/poll.js";
+import { say } from "../texts/say.js";
 import { notifyOfEnd } from "./notify.js";
 
 const OPEN = ["queued", "running"];
-const ENDED = { done: "Done", failed: "Failed", interrupted: "Interrupted" };
+const ENDED = {
+  done: say("title.done"),
+  failed: say("title.failed"),
+  interrupted: say("title.interrupted"),
+};
 
 /** Keep the title up to date. What has ended stays in it until somebody looks. */
 export function connectTitle() {
@@ -34,5 +39,5 @@ export function connectTitle() {
 
 function runningText(job) {
   const done = fraction(job);
-  return done === null ? "Starting" : `${Math.floor(done * 100)} %`;
+  return done === null ? say("run.starting") : `${Math.floor(done * 100)} %`;
 }
