@@ -48,9 +48,9 @@ GROUND = {
 ROOMS = {
     # the app
     "__main__": "ui.command_line",
-    "ui.command_line": "ui.server ui.forms ui.messages jobs.queue jobs.supervisor model_list"
-    " model_store wan.generation wan.found_models wan.lora_manager wan.models wan.task lora.uploads"
-    " lora.library lora.inspection lora.selection",
+    "ui.command_line": "ui.server ui.forms ui.messages contact_sheet grid jobs.job jobs.queue"
+    " jobs.supervisor model_list model_store wan.generation wan.found_models wan.lora_manager"
+    " wan.models wan.task lora.uploads lora.library lora.inspection lora.selection",
     "ui.server": "ui.page ui.http ui.messages ui.static lora_ui.static jobs.queue wan.lora_manager"
     " lora.uploads",
     "ui.page": "ui.http ui.forms ui.messages ui.static lora_ui.http lora_ui.lora_tab"

@@ -244,7 +244,8 @@ class JobQueue:
         nothing."""
         plan = self._preparation.plan(task, grid)
         loaded = any(worker.model == task.model_type for worker in self._pool.statuses())
-        return dataclasses.replace(plan, seconds=self._times.seconds(plan.tasks, loaded=loaded))
+        tasks = [part.task for part in plan.parts]
+        return dataclasses.replace(plan, seconds=self._times.seconds(tasks, loaded=loaded))
 
     def preload(self, fields: Mapping[str, Any]) -> None:
         """Have the LoRAs in these fields of a task read, so that a run need not wait for that."""

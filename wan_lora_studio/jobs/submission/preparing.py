@@ -42,11 +42,11 @@ class Prepared:
 
 @dataclass(frozen=True)
 class GridPlan:
-    """What a grid would make. `tasks` are its runs, none where `problems` keep it from being run;
+    """What a grid would make. `parts` are its runs, none where `problems` keep it from being run;
     `seconds` is None where nothing is known."""
 
     grid: NamedGrid
-    tasks: tuple[GenerationTask, ...]
+    parts: tuple[JobPart, ...]
     problems: tuple[GridProblem, ...]
     seconds: float | None = None
 
@@ -114,7 +114,7 @@ class Preparation:
         except StudioError as error:
             texts = error.context.get("problems") or [error.message]
             return GridPlan(names, (), tuple(GridProblem(str(text)) for text in texts))
-        return GridPlan(names, tuple(part.task for part in made), ())
+        return GridPlan(names, made, ())
 
     def again(self, job: Job, task: GenerationTask, held: Pins) -> Prepared:
         """What still waits of the job, with another task; its parts keep their ids. The cells of a

@@ -12,6 +12,7 @@ from typing import Any, cast
 from wan_lora_studio.command_name import COMMAND
 from wan_lora_studio.errors import GenerationError, SettingsError
 from wan_lora_studio.lora.selection import parse_multipliers
+from wan_lora_studio.ui.command_line.grid_axes import parse_axis_argument
 
 LOGIN_VARIABLE = "WAN_LORA_LOGIN"
 EXAMPLES = f"""examples:
@@ -23,6 +24,8 @@ EXAMPLES = f"""examples:
   {COMMAND} generate --like outputs/circle.mp4 --seed 8
   {COMMAND} generate --prompt "a red circle moving left on a navy background" \\
       --lora style=0.8 --lora motion=high:1.0,low:0.4 --seed 7 --out circle.mp4
+  {COMMAND} generate --prompt "a red circle moving left" \\
+      --grid-x strength:style=0,0.5,1 --grid-y seed=1,2,3 --out circles
 """
 # Arguments of `generate` that are a task's fields, with their types and their words.
 TASK_ARGUMENTS: tuple[tuple[str, str, type, str], ...] = (
@@ -86,8 +89,9 @@ def _add_generate(commands: Any, shared: argparse.ArgumentParser) -> None:
     parser = commands.add_parser(
         "generate",
         parents=[shared],
-        help="make one video and exit",
-        description="Make one video and exit. What is not given is the model's default.",
+        help="make one video, or a grid of them, and exit",
+        description="Make one video, or with --grid-x a grid of them, and exit. What is not given"
+        " is the model's default.",
     )
     parser.set_defaults(usage_error=parser.error)
     parser.add_argument(
@@ -113,6 +117,24 @@ def _add_generate(commands: Any, shared: argparse.ArgumentParser) -> None:
     for flag, name, kind, words in TASK_ARGUMENTS:
         parser.add_argument(flag, dest=name, type=kind, help=words)
     parser.add_argument("--out", type=Path, help="the .mp4 to write, or a folder")
+    _add_grid(parser)
+
+
+def _add_grid(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group(
+        "grid",
+        "One video for each value of an axis, or of two, and a contact sheet of all. An axis is"
+        " one of: strength:LORA=0,0.5,1  lora=NAME,NAME,none  lora:LORA=NAME,NAME (in its place)"
+        "  expert:LORA=both,high,low,off  loras=with,without  seed=1,2 or seed=1-8"
+        "  steps=10,20  accelerator=none,NAME  prompt='a cat|a dog'.",
+    )
+    for flag, words in (("--grid-x", "the columns"), ("--grid-y", "the rows")):
+        group.add_argument(flag, type=parse_axis_argument, metavar="AXIS", help=words)
+    group.add_argument(
+        "--plan",
+        action="store_true",
+        help="say how many videos the grid makes and how long that takes, and make none",
+    )
 
 
 def _add_restore(commands: Any, shared: argparse.ArgumentParser) -> None:

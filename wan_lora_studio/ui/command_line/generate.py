@@ -1,4 +1,4 @@
-"""Generate command: one video without the page."""
+"""Generate command: one video, or a grid of them, without the page."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 from wan_lora_studio.errors import GenerationError, LoRAError
 from wan_lora_studio.settings import Settings
 from wan_lora_studio.ui.command_line.arguments import TASK_ARGUMENTS
+from wan_lora_studio.ui.command_line.grid import GridRequest, first_prompt, run_grid
 from wan_lora_studio.ui.forms import Likeness, from_video
 from wan_lora_studio.wan.lora_manager import LoRAManager
 from wan_lora_studio.wan.task import GenerationResult, GenerationTask, Progress
@@ -30,14 +31,23 @@ def run_generate(arguments: argparse.Namespace, settings: Settings) -> int:
     from wan_lora_studio.wan.generation import generate_video
     from wan_lora_studio.wan.models import ModelManager
 
-    target = _target(arguments.out)
+    is_grid = _is_grid(arguments)
+    target = None if is_grid else _target(arguments.out)
     loras = LoRAManager(settings)
+    if is_grid and arguments.prompt is None:
+        arguments.prompt = first_prompt(arguments)
     task = wanted_task(arguments, settings, loras)
     for warning in (*task.prompt_warnings, *loras.doubts(loras.without_notation(task)[0])):
         print(f"Note: {warning}", file=sys.stderr)
-    result = generate_video(
-        task, models=ModelManager(settings), loras=loras, on_progress=print_progress
-    )
+    models = ModelManager(settings)
+
+    def make(wanted: GenerationTask) -> GenerationResult:
+        return generate_video(wanted, models=models, loras=loras, on_progress=print_progress)
+
+    if is_grid:
+        request = GridRequest(arguments, settings, loras)
+        return run_grid(request, task, lambda cell, place: place_result(make(cell), place))
+    result = make(task)
     written = place_result(result, target)
     print(f"\nSeed {result.task.seed}")
     for name, report in result.loras.items():
@@ -46,6 +56,14 @@ def run_generate(arguments: argparse.Namespace, settings: Settings) -> int:
         print(f"Note: {warning}", file=sys.stderr)
     print(written)
     return 0
+
+
+def _is_grid(arguments: argparse.Namespace) -> bool:
+    if arguments.grid_x is None and arguments.grid_y is not None:
+        arguments.usage_error("--grid-y goes with --grid-x")
+    if arguments.grid_x is None and arguments.plan:
+        arguments.usage_error("--plan goes with --grid-x")
+    return arguments.grid_x is not None
 
 
 def _how(report: dict[str, Any]) -> str:

@@ -5,7 +5,7 @@ It knows neither Gradio nor a route.
 
 from __future__ import annotations
 
-from wan_lora_studio.ui.forms.grid_sheets import sheet_of_job
+from wan_lora_studio.ui.forms.grid_sheets import sheet_of_grid, sheet_of_job
 from wan_lora_studio.ui.forms.housekeeping import Housekeeping
 from wan_lora_studio.ui.forms.input_pictures import Picture, PictureStore
 from wan_lora_studio.ui.forms.likeness import Likeness, from_video, restored_here
@@ -23,5 +23,6 @@ __all__ = [
     "TaskForms",
     "from_video",
     "restored_here",
+    "sheet_of_grid",
     "sheet_of_job",
 ]
