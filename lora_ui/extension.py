@@ -249,7 +249,7 @@ class LoRAExtension:
     def _place(self, panel: str, *, compare: bool = False, fill: bool = False) -> Place:
         """Where a panel goes; a second one of its kind on a page has an id of its own."""
         results = self._videos is not None
-        features = Features(worker=False, compare=compare, results=results, fill=fill)
+        features = Features(worker=False, grid=False, compare=compare, results=results, fill=fill)
         here = self._panels_here()
         suffixes = (f"-{self.key}", *(f"-{self.key}-{number}" for number in range(2, MOST_PANELS)))
         suffix = next(each for each in suffixes if f"{panel}{each}" not in here)

@@ -20,12 +20,13 @@ ABSENT = say("lora_ui.absent")
 class Features:
     """What the page around a panel has. What it lacks is not shown.
 
-    A `worker` with its state, a way to `compare` videos, `results` to look at, and a form whose
-    fields the controls can `fill`.
+    A `worker` with its state, a way to `compare` videos, also as a `grid` of jobs, `results` to
+    look at, and a form whose fields the controls can `fill`.
     """
 
     worker: bool = True
     compare: bool = True
+    grid: bool = True
     results: bool = True
     fill: bool = True
 

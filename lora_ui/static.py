@@ -21,6 +21,7 @@ STYLES = (
     "strength.css",
     "schedule.css",
     "sets.css",
+    "grid.css",
     "dialogs.css",
     "details.css",
 )

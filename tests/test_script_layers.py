@@ -18,21 +18,23 @@ MODEL = ("lora_ui/assets/model", *KIT)
 LIBRARY = ("lora_ui/assets/library", *MODEL)
 UPLOADS = ("lora_ui/assets/uploads", *MODEL)
 STACK = ("lora_ui/assets/stack", *LIBRARY, *UPLOADS)
+GRID = ("lora_ui/assets/grid", *STACK)
 OWN_TEXTS = ("ui/assets/texts", *TEXTS)
 BASE = ("ui/assets/base", *MODEL, *OWN_TEXTS)
 FIELDS = ("ui/assets/fields", *BASE)
 INPUTS = ("ui/assets/inputs", *FIELDS)
 RESULTS = ("ui/assets/results", *INPUTS)
 MODELS = ("ui/assets/models", *BASE)
-RUN = ("ui/assets/run", *RESULTS)
+GRIDS = ("ui/assets/grid", *RESULTS)
+RUN = ("ui/assets/run", *GRIDS)
 QUEUE = ("ui/assets/queue", *RESULTS)
-EXTENSION = ("lora_ui/assets", *STACK)
+EXTENSION = ("lora_ui/assets", *GRID)
 APP = ("ui/assets", *RUN, *QUEUE, *MODELS, *UPLOADS)
 LAYERS: Mapping[str, tuple[str, ...]] = {
     allowed[0]: allowed
     for allowed in (
-        TEXTS, KIT, MODEL, LIBRARY, UPLOADS, STACK, EXTENSION,
-        OWN_TEXTS, BASE, FIELDS, INPUTS, RESULTS, MODELS, RUN, QUEUE, APP,
+        TEXTS, KIT, MODEL, LIBRARY, UPLOADS, STACK, GRID, EXTENSION,
+        OWN_TEXTS, BASE, FIELDS, INPUTS, RESULTS, GRIDS, MODELS, RUN, QUEUE, APP,
     )
 }  # fmt: skip
 

@@ -1,14 +1,15 @@
 /** The LoRA controls of a generation tab. */
 
+import { answerGrids } from "./grid/grid_dialog.js";
 import { el, icon, setProps } from "./kit/dom.js";
 import { openMenu } from "./kit/menu.js";
 import { toast } from "./kit/toasts.js";
 import { form } from "./model/form.js";
+import { grids, startWithout } from "./model/grid.js";
 import { titleFor } from "./model/lora_text.js";
 import { store } from "./model/store.js";
 import { connectValue } from "./model/value.js";
 import { acceleratorText, followAdded, putBack } from "./stack/accelerators.js";
-import { compareWithout, openSweep } from "./stack/compare_dialog.js";
 import { openPicker } from "./stack/picker.js";
 import { createPromptNotes } from "./stack/prompt_loras.js";
 import { openSets } from "./stack/sets_dialog.js";
@@ -30,6 +31,7 @@ export function mount({ element, options, trigger, props, watch }) {
   element.replaceChildren(...parts.filter(Boolean));
   connectValue(props, watch, started);
   form.comparing = () => trigger("compare");
+  if (compare) answerGrids();
   if (!fill) return;
   followAdded();
   form.connect(() => trigger("fill"));
@@ -39,7 +41,7 @@ export function mount({ element, options, trigger, props, watch }) {
 }
 
 function head() {
-  const add = button("Add LoRA", "plus", openPicker);
+  const add = button("Add LoRA", "plus", () => openPicker());
   const clear = button("Clear", null, clearAll, "button button-quiet");
   onSelection(() => {
     clear.hidden = store.stack.entries.size === 0;
@@ -80,13 +82,18 @@ function comparisons() {
   const line = el(
     "div",
     { class: "controls-foot", role: "group", "aria-label": "Compare" },
-    button("With and without", "compare", compareWithout),
-    button("Strength sweep", "curve", () => openSweep()),
+    button("With and without", "compare", startWithout),
+    button("Strength sweep", "curve", sweep),
   );
   onSelection(() => {
     line.hidden = Object.keys(store.selected()).length === 0;
   });
   return line;
+}
+
+function sweep() {
+  const [lora] = Object.keys(store.selected());
+  grids.open({ x: { of: "strength", lora } });
 }
 
 /** A menu of the LoRAs that were used last. Not a select: an arrow key on it would add at once. */

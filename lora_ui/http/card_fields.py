@@ -6,6 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from wan_lora_studio.lora.selection import accelerator_of
+
 # What only the details of one LoRA show; they are asked for when opened.
 LEFT_OUT = frozenset(
     {
@@ -63,4 +65,5 @@ def _card(record: Mapping[str, Any], description: int) -> dict[str, Any]:
     kept = {key: value for key, value in record.items() if key not in LEFT_OUT}
     texts = {key: value for key, value in record["metadata"].items() if key not in TEXTS_LEFT_OUT}
     texts["description"] = str(texts.get("description", ""))[:description]
-    return {**kept, "metadata": texts}
+    fast = {"accelerator": True} if accelerator_of(record) else {}
+    return {**kept, **fast, "metadata": texts}

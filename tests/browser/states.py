@@ -100,8 +100,32 @@ def comparison(page: Page, app: App) -> None:
         ],
     )
     page.reload()
-    page.locator(".parts video").nth(2).wait_for(timeout=3 * VIDEO_MS)
-    page.locator(".parts").scroll_into_view_if_needed()
+    page.locator(".cells video").nth(2).wait_for(timeout=3 * VIDEO_MS)
+    page.locator(".cells").scroll_into_view_if_needed()
+
+
+def grid_dialog(page: Page, app: App) -> None:
+    write_prompt(page)
+    add(page, "golden_hour")
+    page.locator("#grid-button").click()
+    dialog = page.get_by_role("dialog", name="Grid", exact=True)
+    dialog.get_by_label("Rows: what changes").select_option("lora")
+    expect(dialog.locator(".grid-cost")).to_contain_text("5 videos")
+
+
+def grid_view(page: Page, app: App) -> None:
+    job = post(
+        page,
+        app,
+        "api/jobs",
+        task={"model_type": "demo", "prompt": PROMPT, "steps": 4, "num_frames": 9},
+        grid={
+            "x": {"of": "strength", "lora": "golden_hour", "values": [0, 1]},
+            "y": {"of": "seed", "lora": None, "values": [7, 8]},
+        },
+    )
+    page.evaluate("(id) => { location.hash = `#grid/${id}`; }", job["id"])
+    page.locator(".dialog-grid-view .cell video").nth(3).wait_for(timeout=4 * VIDEO_MS)
 
 
 def queue(page: Page, app: App) -> None:
@@ -219,6 +243,8 @@ STATES: Mapping[str, State] = MappingProxyType(
         "schedule": schedule,
         "sets": sets,
         "comparison": comparison,
+        "grid-dialog": grid_dialog,
+        "grid": grid_view,
         "queue": queue,
         "loras": loras,
         "loras-list": loras_list,

@@ -264,6 +264,10 @@ class JobQueue:
         parts = () if batch is None else batch.parts
         return next((part.result for part in parts if part.id == result_id), None)
 
+    def batches_of(self, result_ids: Sequence[str]) -> dict[str, str]:
+        """By the ids of results, the ids of the batches that they belong to, if they do."""
+        return self._store.batches_of(result_ids)
+
     def jobs(self, limit: int = 20) -> list[Job]:
         """The newest first."""
         return [self._live(job) for job in self._store.newest(limit)]

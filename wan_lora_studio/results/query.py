@@ -19,7 +19,8 @@ MAX_WORDS = 12
 class ResultQuery:
     """What is looked for. Every word of `text` has to be in the prompt, a LoRA's name, the
     model's or the seed. `lora` is a name; with the hashes of its files (`sha256s`) it is found
-    under the names that it had before as well. `since` and `until` are in seconds since 1970."""
+    under the names that it had before as well. `since` and `until` are in seconds since 1970.
+    `ids` are those of results or of their tasks; none for all."""
 
     text: str = ""
     lora: str = ""
@@ -28,6 +29,7 @@ class ResultQuery:
     since: float | None = None
     until: float | None = None
     sha256s: tuple[str, ...] = ()
+    ids: tuple[str, ...] = ()
 
     def conditions(self) -> tuple[list[str], list[object]]:
         found: list[tuple[str, tuple[object, ...]]] = [
@@ -43,6 +45,9 @@ class ResultQuery:
             found.append(("created >= ?", (self.since,)))
         if self.until is not None:
             found.append(("created < ?", (self.until,)))
+        if self.ids:
+            marks = ", ".join("?" * len(self.ids))
+            found.append((f"(id IN ({marks}) OR task_id IN ({marks}))", self.ids * 2))
         texts = ["deleted IS NULL", *(text for text, _ in found)]
         return texts, [value for _, values in found for value in values]
 

@@ -37,7 +37,7 @@ STYLES = (
     "fields.css",
     "run.css",
     "inputs.css",
-    "parts.css",
+    "cells.css",
     "batch.css",
     "queue.css",
     "gallery.css",

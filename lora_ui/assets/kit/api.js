@@ -24,7 +24,9 @@ export class ApiError extends Error {
 
 export function address(path, params = {}) {
   const url = new URL(path, ROOT);
-  for (const [name, value] of Object.entries(params)) url.searchParams.set(name, value);
+  for (const [name, value] of Object.entries(params)) {
+    for (const each of [value].flat()) url.searchParams.append(name, each);
+  }
   return url.href;
 }
 

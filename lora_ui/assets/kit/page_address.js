@@ -1,7 +1,7 @@
 /**
  * Address of what is shown: parts of the page's hash, such as the tab, a LoRA, a filter.
  *
- * In the app of its own the hash is a path: `#loras/NAME?q=words`, `#video/ID`. A host's page may
+ * In the app of its own the hash is a path: `#loras/NAME?q=words`, `#video/ID`, `#grid/ID`. A host's page may
  * use the hash itself, and may hold several extensions: there each part is a key of its own with
  * the extension's name, `lora-KEY=NAME`, and all that is not ours stays as it is.
  */
@@ -79,7 +79,7 @@ function ownParts(hash) {
   const [, path, query] = /^#?([^?]*)\??(.*)$/.exec(hash);
   const [place, ...rest] = path.split("/");
   const name = decoded(rest.join("/"));
-  if (place === "video" && name) return { tab: "gallery", video: name };
+  if (["video", "grid"].includes(place) && name) return { tab: "gallery", [place]: name };
   if (!TABS.includes(place)) return { tab: "generate" };
   const parts = { tab: place };
   if (place === "loras" && name) parts.lora = name;
@@ -87,8 +87,9 @@ function ownParts(hash) {
   return parts;
 }
 
-function ownHash({ tab, lora, video, ...filters }) {
+function ownHash({ tab, lora, video, grid, ...filters }) {
   if (video) return `#video/${encodeURIComponent(video)}`;
+  if (grid) return `#grid/${encodeURIComponent(grid)}`;
   const named = tab === "loras" && lora ? `/${encodeURIComponent(lora)}` : "";
   const filter = filters[`${tab}Filter`];
   if (!tab || tab === "generate") return "";

@@ -3,8 +3,8 @@
  *
  * The host calls `know` whenever a value changes and `fill` when `connect`'s function was called;
  * a change is made from the newest values, so that nothing that is being typed is lost.
- * Events: `form` (the values are others), `batch` ({parts, fields}: make these videos), and those
- * that `ask` names.
+ * Events: `form` (the values are others), `batch` ({task, grid}: make these videos), and those that
+ * `ask` names.
  * `wishedModel` is the model that `switchModel` asked for last.
  */
 
@@ -13,8 +13,8 @@ const SHOWN_AFTER_MS = 3000; // by then the host surely shows what it was given
 class Form extends EventTarget {
   values = {};
   restored = false; // whether the fields hold what an earlier visit left in them
-  parts = []; // of the videos that were asked for last: label, changes
-  comparing = null; // has the page make those parts
+  parts = []; // of the videos that a host was asked for last: label, changes
+  comparing = null; // has the host make those parts
   switches = false; // whether the page can have another model chosen
   wishedModel = null;
   #switch = null;
@@ -105,11 +105,11 @@ class Form extends EventTarget {
     else this.change(tell);
   }
 
-  /** Make one video for each of the parts that `makeParts(values)` returns, as one job. */
-  batch(makeParts) {
+  /** Make the videos that `wanted(values)` returns: a task and its grid, or parts for a host. */
+  batch(wanted) {
     const submit = (values) => {
-      const detail = makeParts(values);
-      this.parts = detail.parts;
+      const detail = wanted(values);
+      this.parts = detail.parts ?? [];
       this.dispatchEvent(new CustomEvent("batch", { detail }));
       this.comparing?.();
     };

@@ -21,14 +21,24 @@ import { store } from "../model/store.js";
 const AT_FIRST = 100;
 const MORE = 200;
 
-/** It finds, filters and sorts as the library's tab does. */
-export function openPicker() {
+/** What is picked goes into the stack. */
+const STACK = {
+  title: "Add LoRAs",
+  has: (name) => store.selection.has(name),
+  toggle: (name) => store.toggle(name),
+};
+
+/**
+ * It finds, filters and sorts as the library's tab does. `choice` says what the list is for: its
+ * `title`, whether it `has` a name already, and what `toggle(name)` does. Gives the dialog.
+ */
+export function openPicker(choice = STACK) {
   query.set({ text: "" });
   const over = new AbortController();
   const { signal } = over;
   const search = searchField(query, signal);
   search.autofocus = true;
-  const choices = new Choices();
+  const choices = new Choices(choice);
   const tools = el("div", { class: "picker-tools" }, searchBox(search), sortField(query, signal));
   const body = el(
     "div",
@@ -39,9 +49,9 @@ export function openPicker() {
     choices.list,
     choices.more,
   );
-  body.addEventListener("keydown", (event) => steer(event, search, choices.list));
+  body.addEventListener("keydown", (event) => steer(event, search, choices));
   const done = el("button", { type: "button", class: "button button-primary", text: "Done" });
-  const dialog = openDialog("Add LoRAs", body, { className: "dialog-picker", buttons: [done] });
+  const dialog = openDialog(choice.title, body, { className: "dialog-picker", buttons: [done] });
   done.addEventListener("click", () => dialog.close());
   dialog.addEventListener("close", () => over.abort());
   query.addEventListener("change", () => choices.begin(), { signal });
@@ -49,15 +59,16 @@ export function openPicker() {
   for (const event of ["library", "model"]) store.addEventListener(event, redraw, { signal });
   store.addEventListener("selection", () => choices.tick(), { signal });
   choices.draw();
+  return dialog;
 }
 
 /** Arrow keys go through the list; Enter in the search takes the first. */
-function steer(event, search, list) {
-  const rows = [...list.querySelectorAll(".picker-row")];
+function steer(event, search, choices) {
+  const rows = [...choices.list.querySelectorAll(".picker-row")];
   const index = rows.indexOf(document.activeElement);
   if (event.key === "Enter" && event.target === search && rows.length > 0) {
     event.preventDefault();
-    store.toggle(rows[0].dataset.name);
+    choices.toggle(rows[0].dataset.name);
   } else if (event.key === "ArrowDown" && index < rows.length - 1) {
     if (index < 0 && event.target !== search) return;
     event.preventDefault();
@@ -74,15 +85,22 @@ class Choices {
   list = el("ul", { class: "picker", "aria-label": "LoRAs" });
   more = el("button", { type: "button", class: "button", text: "Show more", hidden: true });
   #limit = AT_FIRST;
+  #choice;
 
-  constructor() {
-    delegate(this.list, "click", (target) => store.toggle(target.dataset.name));
+  constructor(choice) {
+    this.#choice = choice;
+    delegate(this.list, "click", (target) => this.toggle(target.dataset.name));
     this.more.addEventListener("click", () => {
       const next = this.list.querySelectorAll(".picker-row").length;
       this.#limit += MORE;
       this.draw();
       this.list.querySelectorAll(".picker-row")[next]?.focus();
     });
+  }
+
+  toggle(name) {
+    this.#choice.toggle(name);
+    this.tick();
   }
 
   /** Another question: from the first row. */
@@ -100,13 +118,14 @@ class Choices {
     const inside = this.list.contains(document.activeElement);
     const focus = inside ? document.activeElement.dataset.name : null;
     this.list.replaceChildren(...rowsOf(shown, this.#limit));
+    this.tick();
     if (focus) this.list.querySelector(`[data-name="${CSS.escape(focus)}"]`)?.focus();
   }
 
   /** Show which are selected now. */
   tick() {
     for (const row of this.list.querySelectorAll(".picker-row")) {
-      row.setAttribute("aria-pressed", String(store.selection.has(row.dataset.name)));
+      row.setAttribute("aria-pressed", String(this.#choice.has(row.dataset.name)));
     }
   }
 }
@@ -144,7 +163,7 @@ function choice(lora) {
         type: "button",
         class: "picker-row",
         dataset: { action: "pick", name: lora.name },
-        "aria-pressed": String(store.selection.has(lora.name)),
+        "aria-pressed": "false",
       },
       thumbnail(lora, "stack-picture"),
       el("span", { class: "picker-name", text: titleOf(lora) }),

@@ -6,6 +6,7 @@ import { openMenu } from "../kit/menu.js";
 import { showDetails } from "../library/details.js";
 import { expertQuestion } from "../model/expert_question.js";
 import { form } from "../model/form.js";
+import { grids } from "../model/grid.js";
 import {
   concern,
   expertBadge,
@@ -20,7 +21,6 @@ import { store } from "../model/store.js";
 import { differs, isScheduled, partFor, separable, shownExperts } from "../model/strengths.js";
 import { holds, triggerWords } from "../model/trigger_words.js";
 import { acceleratorText, inForce, markAccelerator } from "./accelerators.js";
-import { openSweep } from "./compare_dialog.js";
 import { askRange } from "./range_dialog.js";
 import { strengthControl } from "./strength_control.js";
 
@@ -235,7 +235,7 @@ export function openRowMenu(name, button) {
     store.features.compare && {
       label: "Strength sweep",
       glyph: "compare",
-      run: () => openSweep(name),
+      run: () => grids.open({ x: { of: "strength", lora: name } }),
     },
     { label: "Slider range", glyph: "curve", disabled: !known, run: () => askRange(name) },
     {

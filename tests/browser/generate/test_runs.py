@@ -54,8 +54,9 @@ def test_a_number_of_seeds_is_one_job(page: Page, app: App) -> None:
     parts = parts_of(app, job_id)
     assert [part["changes"]["seed"] for part in parts] == [4294967295, 0, 1]
     assert [part["label"] for part in parts] == ["seed 4294967295", "seed 0", "seed 1"]
+    assert [part["cell"] for part in parts] == [[0, 0], [1, 0], [2, 0]]
     expect(page.locator(".run-note")).to_contain_text("of 3", timeout=STEP_MS)
-    expect(page.locator(".part-video[src*='/video']")).to_have_count(3, timeout=3 * VIDEO_MS)
+    expect(page.locator(".cell-video[src*='/video']")).to_have_count(3, timeout=3 * VIDEO_MS)
     expect(page.locator(".run-note")).to_contain_text("3 videos done")
     open_page(page, app)
     expect(page.locator("#video-count")).to_have_value("3")
@@ -79,8 +80,7 @@ def test_prompts_from_a_list_are_one_job(page: Page, app: App) -> None:
     write_prompt(page, "what the form says")
     small(page, steps=2, seed=9)
     page.get_by_role("button", name="Prompts from a list").click()
-    make = page.locator("button[form='prompts']")
-    expect(make).to_be_disabled()
+    expect(page.locator("button[form='grid-form']")).to_be_disabled()
     page.get_by_label("One prompt on each line").fill(f"\n{PROMPT}\n   \na green triangle \n")
     with page.expect_response(lambda answer: answer.url.endswith("/api/jobs")) as asked:
         page.get_by_role("button", name="Make 2 videos").click()
@@ -91,14 +91,19 @@ def test_prompts_from_a_list_are_one_job(page: Page, app: App) -> None:
         {"prompt": PROMPT},
         {"prompt": "a green triangle"},
     ]
-    expect(page.locator(".part-video[src*='/video']")).to_have_count(2, timeout=3 * VIDEO_MS)
+    expect(page.locator(".cell-video[src*='/video']")).to_have_count(2, timeout=3 * VIDEO_MS)
     seeds = {part["result"]["task"]["seed"] for part in parts_of(app, job_id)}
     assert seeds == {9}
     expect(page.locator("#prompt textarea")).to_have_value("what the form says")
+    videos(page, 2)
     page.get_by_role("button", name="Prompts from a list").click()
     expect(page.get_by_label("One prompt on each line")).to_have_value(
         f"\n{PROMPT}\n   \na green triangle \n"
     )
+    expect(page.get_by_label("How many seeds")).to_have_value("2")
+    expect(page.get_by_role("button", name="Make 4 videos")).to_be_enabled()
+    page.keyboard.press("Escape")
+    videos(page, 1)
 
 
 def test_a_list_of_prompts_is_kept_while_it_is_written(page: Page) -> None:

@@ -216,21 +216,21 @@ def test_with_and_without_are_made_of_one_seed(page: Page, app: App) -> None:
     with page.expect_response(lambda answer: answer.url.endswith("/api/jobs")) as asked:
         page.get_by_role("button", name="With and without").click()
     job_id = asked.value.json()["id"]
-    parts = page.locator("#run-panel .part")
+    parts = page.locator("#run-panel .cell")
     expect(parts).to_have_count(2)
     expect(parts.locator("video")).to_have_count(2, timeout=BATCH_MS)
-    expect(page.locator(".part-label")).to_have_text(["Without LoRAs", "With LoRAs"])
+    expect(page.locator(".cell-label")).to_have_text(["Without LoRAs", "With LoRAs"])
     job = get_json(f"{app.address}api/jobs/{job_id}")
     tasks = [part["result"]["task"] for part in job["parts"]]
     assert tasks[0]["seed"] == tasks[1]["seed"]
     assert [list(task["selected_loras"]) for task in tasks] == [[], ["golden_hour"]]
     apart = """() => {
-        const times = [...document.querySelectorAll('.part video')].map((v) => v.currentTime);
+        const times = [...document.querySelectorAll('.cell video')].map((v) => v.currentTime);
         return times[0] > 0.2 && Math.abs(times[0] - times[1]) < 0.2;
     }"""
     page.wait_for_function(apart)
     open_page(page, app)
-    expect(page.locator(".part video")).to_have_count(2)
+    expect(page.locator(".cell video")).to_have_count(2)
 
 
 def test_a_strength_sweep_is_one_job_and_survives_a_reload(page: Page, app: App) -> None:
@@ -244,18 +244,19 @@ def test_a_strength_sweep_is_one_job_and_survives_a_reload(page: Page, app: App)
     expect(strengths).to_have_value("0, 0.25, 0.5, 0.75, 1")
     strengths.fill("much")
     expect(dialog.get_by_role("button", name="Make")).to_be_disabled()
+    expect(dialog.get_by_role("group", name="Columns")).to_contain_text("Write numbers")
     strengths.fill("0, ½, 1")
     with page.expect_response(lambda answer: answer.url.endswith("/api/jobs")) as asked:
         dialog.get_by_role("button", name="Make 3 videos").click()
     job_id = asked.value.json()["id"]
-    expect(page.locator(".part")).to_have_count(3)
-    page.locator(".part img, .part video").first.wait_for(timeout=BATCH_MS)
+    expect(page.locator(".cell")).to_have_count(3)
+    page.locator(".cell img, .cell video").first.wait_for(timeout=BATCH_MS)
     open_page(page, app)  # in the middle of the run
-    expect(page.locator(".part")).to_have_count(3)
-    expect(page.locator(".part video")).to_have_count(3, timeout=BATCH_MS)
+    expect(page.locator(".cell")).to_have_count(3)
+    expect(page.locator(".cell video")).to_have_count(3, timeout=BATCH_MS)
     job = get_json(f"{app.address}api/jobs/{job_id}")
     found = [part["result"]["task"]["selected_loras"] for part in job["parts"]]
     assert [loras["golden_hour"] for loras in found] == [0.0, 0.5, 1.0]
     assert {loras["pixel_mosaic"] for loras in found} == {0.3}
     assert {part["result"]["task"]["seed"] for part in job["parts"]} == {9}
-    expect(page.locator(".part-label").nth(1)).to_have_text("golden_hour 0.5")
+    expect(page.locator(".cell-label").nth(1)).to_have_text("Golden Hour 0.5")

@@ -148,7 +148,7 @@ def test_a_batch_shows_its_videos_as_they_come(page: Page, app: App) -> None:
     row(page, job_id).locator("summary").click()
     expect(row(page, job_id).get_by_role("link", name="seed 2")).to_be_visible()
     page.keyboard.press("Escape")
-    expect(page.locator(".part-video[src*='/video']")).to_have_count(2)
+    expect(page.locator(".cell-video[src*='/video']")).to_have_count(2)
 
 
 def test_a_finished_row_has_its_picture_and_opens_its_video(page: Page, app: App) -> None:

@@ -18,7 +18,8 @@ from tests.support.foreign_files import INFOTEXT, two_samplers
 from tests.support.foreign_files import png as png_with
 from tests.support.loras.files import write_lora
 from tests.support.result_files import WANGP, metadata, task, write_video
-from utils import JobQueue, LoRAManager, ResultLibrary, Settings, load_settings
+from utils import GenerationTask, JobQueue, LoRAManager, ResultLibrary, Settings, load_settings
+from wan_lora_studio.jobs.job import Part
 from wan_lora_studio.ui.forms.input_pictures import PictureStore
 from wan_lora_studio.ui.http.restore import create_restore_router
 from wan_lora_studio.ui.http.results import create_result_router
@@ -38,8 +39,15 @@ def loras(settings: Settings) -> LoRAManager:
 
 
 @pytest.fixture
-def client(settings: Settings, loras: LoRAManager) -> Iterator[TestClient]:
-    results, queue = ResultLibrary(settings), JobQueue(settings)
+def queue(settings: Settings) -> Iterator[JobQueue]:
+    queue = JobQueue(settings)
+    yield queue
+    queue.close()
+
+
+@pytest.fixture
+def client(settings: Settings, loras: LoRAManager, queue: JobQueue) -> Iterator[TestClient]:
+    results = ResultLibrary(settings)
     pictures = PictureStore(settings.data_dir / "pictures")
     app = FastAPI()
     app.include_router(create_restore_router(settings, loras, results, pictures))
@@ -48,7 +56,6 @@ def client(settings: Settings, loras: LoRAManager) -> Iterator[TestClient]:
     with TestClient(app) as client:
         yield client
     results.close()
-    queue.close()
 
 
 def png(size: tuple[int, int]) -> bytes:
@@ -89,6 +96,26 @@ def test_filters_pages_and_marks(client: TestClient, settings: Settings) -> None
     before = filters["revision"]
     client.delete("/api/results/v3")
     assert client.get("/api/results/filters").json()["revision"] > before
+
+
+def test_results_are_found_by_their_ids_and_say_whose_grid_they_are_of(
+    client: TestClient, settings: Settings, queue: JobQueue
+) -> None:
+    parts = [Part(f"seed {seed}", {"seed": seed}) for seed in (1, 2)]
+    job = queue.submit(GenerationTask(model_type="demo", prompt="a red circle"), parts=parts)
+    ids = [part.id for part in job.parts]
+    for number, task_id in enumerate([*ids, "alone"]):
+        write_video(settings.outputs_dir, f"v{number}", metadata(id=task_id, seed=number))
+    every = client.get("/api/results").json()["results"]
+    assert {item["id"]: item["grid"] for item in every} == {
+        ids[0]: job.id,
+        ids[1]: job.id,
+        "alone": None,
+    }
+    some = client.get("/api/results", params={"id": [ids[1], "gone"]}).json()
+    assert [item["id"] for item in some["results"]] == [ids[1]]
+    assert some["total"] == 1
+    assert client.get(f"/api/results/{ids[0]}").json()["grid"] == job.id
 
 
 def test_delete_and_undo(client: TestClient, settings: Settings) -> None:

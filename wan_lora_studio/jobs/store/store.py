@@ -93,6 +93,12 @@ class JobStore:
         found = self._read("WHERE id = (SELECT job_id FROM parts WHERE id = ?)", part_id)
         return found[0] if found else None
 
+    def batches_of(self, part_ids: Sequence[str]) -> dict[str, str]:
+        """By the ids of parts, the ids of the batches that they belong to."""
+        marks = ", ".join("?" * len(part_ids))
+        rows = self._database.rows(f"SELECT id, job_id FROM parts WHERE id IN ({marks})", *part_ids)
+        return {row["id"]: row["job_id"] for row in rows}
+
     def owned(self, owner: str) -> list[Job]:
         return self._read("WHERE state = 'running' AND owner = ?", owner)
 

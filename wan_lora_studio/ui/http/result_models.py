@@ -9,6 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from wan_lora_studio.ui.forms import Picture
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from wan_lora_studio.results import Discarded, Result, ResultPage
 
 Source = Literal["studio", "wangp", "comfyui", "a1111"]
@@ -34,15 +36,19 @@ class ResultItem(BaseModel):
     fps: int | None
     favourite: bool
     source: Source = Field(description="Whose metadata the video carries.")
+    grid: str | None = Field(
+        default=None, description="Id of the job whose videos it is one of, in lists and details."
+    )
 
     @classmethod
-    def of(cls, result: Result) -> ResultItem:
+    def of(cls, result: Result, grid: str | None = None) -> ResultItem:
         base = f"api/results/{result.id}"
         plain = {name: getattr(result, name) for name in cls.model_fields if hasattr(result, name)}
         return cls(
             **plain,
             poster_url=f"{base}/poster?v={result.version}",
             video_url=f"{base}/video?v={result.version}",
+            grid=grid,
         )
 
 
@@ -54,8 +60,10 @@ class ResultList(BaseModel):
     total: int = Field(description="How many results match in all.")
 
     @classmethod
-    def of(cls, page: ResultPage) -> ResultList:
-        found = [ResultItem.of(result) for result in page.results]
+    def of(cls, page: ResultPage, grids: Mapping[str, str] | None = None) -> ResultList:
+        """`grids` are ids of jobs by those of their videos."""
+        known = grids or {}
+        found = [ResultItem.of(result, known.get(result.id)) for result in page.results]
         return cls(results=found, next=page.next, total=page.total)
 
 

@@ -30,19 +30,22 @@ from wan_lora_studio.ui.messages import result_gone
 from wan_lora_studio.wan.lora_manager import LoRAManager
 
 MOST_ARCHIVED = 200
+MOST_ASKED = 200  # by their ids
 
 
 def create_result_router(
     results: ResultLibrary, queue: JobQueue, loras: LoRAManager, pictures: PictureStore
 ) -> APIRouter:
     router = APIRouter(route_class=ErrorRoute, tags=["results"])
-    _add_finding(router, results, loras)
+    _add_finding(router, results, queue, loras)
     _add_files(router, results, queue)
     _add_actions(router, results, pictures)
     return router
 
 
-def _add_finding(router: APIRouter, results: ResultLibrary, loras: LoRAManager) -> None:
+def _add_finding(
+    router: APIRouter, results: ResultLibrary, queue: JobQueue, loras: LoRAManager
+) -> None:
     @router.get("/api/results", summary="Find results")
     def find(
         *,
@@ -54,12 +57,17 @@ def _add_finding(router: APIRouter, results: ResultLibrary, loras: LoRAManager) 
         favourite: bool | None = None,
         since: Annotated[float | None, Query(description="Seconds since 1970.")] = None,
         until: Annotated[float | None, Query(description="Seconds since 1970.")] = None,
+        ids: Annotated[
+            list[str] | None,
+            Query(alias="id", max_length=MOST_ASKED, description="These alone, by their ids."),
+        ] = None,
         cursor: Annotated[str, Query(description="`next` of the page before.")] = "",
         limit: Annotated[int, Query(ge=1, le=200)] = 48,
     ) -> ResultList:
         hashes = _hashes(loras, lora) if lora else ()
-        query = ResultQuery(q, lora, model, favourite, since, until, hashes)
-        return ResultList.of(results.find(query, cursor, limit))
+        query = ResultQuery(q, lora, model, favourite, since, until, hashes, tuple(ids or ()))
+        page = results.find(query, cursor, limit)
+        return ResultList.of(page, queue.batches_of([result.id for result in page.results]))
 
     @router.get("/api/results/filters", summary="What the results can be filtered by")
     def filters() -> Filters:
@@ -79,7 +87,7 @@ def _add_finding(router: APIRouter, results: ResultLibrary, loras: LoRAManager) 
         report = {k: v for k, v in facts.metadata.items() if k != "task"}
         task = facts.metadata.get("task")
         return ResultDetails(
-            **ResultItem.of(result).model_dump(),
+            **ResultItem.of(result, queue.batches_of([result.id]).get(result.id)).model_dump(),
             task=task if isinstance(task, dict) else dict(facts.task),
             result=report if facts.source == "studio" else {},
             filename=Path(result.path).name,

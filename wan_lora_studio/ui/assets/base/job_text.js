@@ -43,6 +43,26 @@ export function progressText(job) {
   return words.join(" · ");
 }
 
+/** What a grid changes: "Strength of Golden Hour × Seed". */
+export function gridTitle({ x, y }) {
+  const axes = [x, y].filter(Boolean);
+  return axes.map(({ title }) => title).join(" × ");
+}
+
+const ENDED = {
+  done: say("grid.done"),
+  failed: say("grid.failed"),
+  cancelled: say("grid.cancelled"),
+  interrupted: say("grid.interrupted"),
+};
+
+/** How far a grid is: "3 of 12 videos · Step 7 of 20", or how it ended. */
+export function gridStateText(job) {
+  const done = job.parts.filter(({ state }) => state === "done").length;
+  const state = ENDED[job.state] ?? progressText(job);
+  return `${say("grid.videos", { done, count: job.parts.length })} · ${state}`;
+}
+
 /** A forecast: whole seconds, at least one. */
 function secondsLeft(count) {
   return seconds(Math.max(1, Math.round(count)), 0);

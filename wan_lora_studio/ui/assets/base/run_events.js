@@ -12,7 +12,12 @@ export function reuseFields(fields) {
   announce("reuse", { fields });
 }
 
-/** `submitted` carries {job}, `refused` {error}, `reuse` {fields}. */
+/** Show the grid of a job, wherever one is. */
+export function showGrid(id) {
+  announce("grid", { id });
+}
+
+/** `submitted` carries {job}, `refused` {error}, `reuse` {fields}, `grid` {id}. */
 export function announce(type, detail) {
   runs.dispatchEvent(new CustomEvent(type, { detail }));
 }

@@ -7,9 +7,9 @@ import { store } from "../../../lora_ui/assets/model/store.js";
 import { poll } from "../base/poll.js";
 import { announce, runs } from "../base/run_events.js";
 import { keep, kept } from "../base/tab_storage.js";
-import { batchOf, videoCount } from "./batch_parts.js";
 import { missingModel } from "./model_notice.js";
 import { pictureInput } from "./picture.js";
+import { wantedVideos } from "./video_count.js";
 
 /** In the order of `FIELDS` in form.py. */
 const FIELDS = [
@@ -33,12 +33,12 @@ let filledFor = null; // the model whose values the fields hold
 /** Queue a video, or as many as asked for. The LoRA strengths are read here and now. */
 export function generate(...values) {
   const task = { ...withPicture(fields(values)), selected_loras: store.selected() };
-  return submit(batchOf(task, videoCount.value));
+  return submit(wantedVideos(task));
 }
 
-/** Queue what the LoRA controls ask for: several videos as one job. */
-form.addEventListener("batch", ({ detail: { task, parts } }) =>
-  submit({ task: withPicture(task), parts }),
+/** Queue the grid that is asked for: several videos as one job. */
+form.addEventListener("batch", ({ detail: { task, grid } }) =>
+  submit({ task: withPicture(task), grid }),
 );
 
 function withPicture(task) {

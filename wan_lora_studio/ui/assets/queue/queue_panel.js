@@ -5,6 +5,7 @@ import { delegate, el } from "../../../lora_ui/assets/kit/dom.js";
 import { isDragging, makeSortable } from "../../../lora_ui/assets/kit/drag_order.js";
 import { toastError } from "../../../lora_ui/assets/kit/toasts.js";
 import { poll } from "../base/poll.js";
+import { showGrid } from "../base/run_events.js";
 import { openViewer } from "../results/viewer.js";
 import { act, syncRows } from "./queue_rows.js";
 
@@ -137,6 +138,7 @@ async function pressed(view, target) {
   if (action === "pause") await act(poll.status?.paused ? "resume" : "pause", "", {}, view.said);
   else if (action === "clear") await clear(view);
   else if (action === "open") await openViewer(target.dataset.video);
+  else if (action === "grid") showGrid(target.closest(".queue-row").dataset.id);
   else {
     const row = target.closest(".queue-row");
     const index = [...row.parentElement.children].indexOf(row);

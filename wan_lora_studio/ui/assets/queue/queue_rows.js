@@ -3,7 +3,7 @@ import { address, request } from "../../../lora_ui/assets/kit/api.js";
 import { el } from "../../../lora_ui/assets/kit/dom.js";
 import { plural, seconds } from "../../../lora_ui/assets/kit/format.js";
 import { toastError } from "../../../lora_ui/assets/kit/toasts.js";
-import { fraction, progressText } from "../base/job_text.js";
+import { fraction, gridTitle, progressText } from "../base/job_text.js";
 import { poll } from "../base/poll.js";
 import { editJob } from "./queue_edit.js";
 
@@ -31,6 +31,7 @@ const LABELS = {
   cancel: "Cancel",
   retry: "Retry",
   delete: "Remove",
+  grid: "Open grid",
 };
 const SAID = {
   cancel: "Cancelled",
@@ -96,7 +97,7 @@ function update(row, job, index, count) {
   error.hidden = error.textContent === "";
   drawBar(bar, job);
   drawParts(parts, job);
-  if (row.dataset.state !== job.state) drawActions(row, actions, job.state);
+  if (row.dataset.state !== job.state) drawActions(row, actions, job);
   const up = actions.querySelector('[data-action="up"]');
   if (up) {
     up.disabled = index === 0;
@@ -107,6 +108,7 @@ function update(row, job, index, count) {
 function stateText(job) {
   const done = job.parts.filter((part) => part.state === "done").length;
   const words = [
+    job.grid && gridTitle(job.grid),
     job.state === "running" ? progressText(job) : STATES[job.state],
     job.parts.length > 0 && `${done} of ${plural(job.parts.length, "video")}`,
     job.state === "done" && job.started && took(job),
@@ -122,14 +124,16 @@ function took(job) {
   return job.finished >= job.started && seconds(job.finished - job.started);
 }
 
-/** Of a finished video, or of the first one of a batch that is there: it opens the video. */
+/** Of a finished video: it opens the video. Of the first one of a grid that is there: the grid. */
 function drawPicture(button, job) {
+  const grid = job.parts.length > 0;
   const done = job.parts.find((part) => part.state === "done");
-  const id = job.parts.length > 0 ? done?.id : job.state === "done" && job.id;
+  const id = grid ? done?.id : job.state === "done" && job.id;
   button.hidden = !id;
   if (!id || button.dataset.video === id) return;
   button.dataset.video = id;
-  button.setAttribute("aria-label", `Open the video: ${job.prompt}`);
+  button.dataset.action = grid ? "grid" : "open";
+  button.setAttribute("aria-label", `Open the ${grid ? "grid" : "video"}: ${job.prompt}`);
   const image = el("img", { src: address(`api/results/${id}/poster`), alt: "", loading: "lazy" });
   image.addEventListener("error", () => {
     button.hidden = true; // the video was deleted
@@ -152,7 +156,7 @@ function drawParts(details, job) {
   const [summary, list] = details.children;
   const counts = Object.entries(Object.groupBy(job.parts, (part) => part.state));
   const words = counts.map(([state, found]) => `${found.length} ${STATES[state].toLowerCase()}`);
-  summary.textContent = `${plural(job.parts.length, "part")}: ${words.join(", ")}`;
+  summary.textContent = `${plural(job.parts.length, "video")}: ${words.join(", ")}`;
   list.replaceChildren(...job.parts.map(partRow));
 }
 
@@ -170,11 +174,16 @@ function partRow(part) {
   );
 }
 
-function drawActions(row, actions, state) {
+function actionsOf({ state, parts }) {
+  return parts.length > 0 ? ["grid", ...ACTIONS[state]] : ACTIONS[state];
+}
+
+function drawActions(row, actions, job) {
+  const { state } = job;
   const focused = actions.contains(document.activeElement);
   row.dataset.state = state;
   actions.replaceChildren(
-    ...ACTIONS[state].map((name) =>
+    ...actionsOf(job).map((name) =>
       el("button", {
         type: "button",
         class: "button",

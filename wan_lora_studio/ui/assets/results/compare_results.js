@@ -2,8 +2,9 @@
 import { openDialog } from "../../../lora_ui/assets/kit/dialogs.js";
 import { createComparison } from "./comparison.js";
 
-export function compareResults(results) {
-  const comparison = createComparison(results);
+/** `options` as `createComparison` takes them. */
+export function compareResults(results, options) {
+  const comparison = createComparison(results, options);
   const dialog = openDialog("Compare", comparison.element, { className: "dialog-compare" });
   dialog.addEventListener("close", () => comparison.stop());
   dialog.addEventListener("keydown", (event) => comparison.pressed(event));

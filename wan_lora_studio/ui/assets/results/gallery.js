@@ -5,10 +5,11 @@ import { pageAddress } from "../../../lora_ui/assets/kit/page_address.js";
 import { titleFor } from "../../../lora_ui/assets/model/lora_text.js";
 import { store } from "../../../lora_ui/assets/model/store.js";
 import { poll } from "../base/poll.js";
+import { showGrid } from "../base/run_events.js";
 import { say } from "../texts/say.js";
 import { openTrash } from "./gallery_trash.js";
-import { deleteResult, markFavourite, reuseResult } from "./result_actions.js";
-import { dayOf, resultCard, showMarks } from "./result_card.js";
+import { deleteResult, deleteResults, markFavourite, reuseResult } from "./result_actions.js";
+import { dayOf, gridCard, resultCard, showGridMarks, showMarks } from "./result_card.js";
 import { results } from "./results.js";
 import { createSelectionBar } from "./selection_bar.js";
 import { openViewer } from "./viewer.js";
@@ -136,7 +137,11 @@ function showQuery(view) {
 }
 
 function act(view, target, { detail, shiftKey }) {
-  const { id } = target.closest(".result").dataset;
+  const { id, grid } = target.closest(".result").dataset;
+  if (grid) {
+    actOnGrid(view, target.dataset.action, grid, detail);
+    return;
+  }
   const result = results.items.find((item) => item.id === id);
   if (!result) return;
   switch (target.dataset.action) {
@@ -158,6 +163,23 @@ function act(view, target, { detail, shiftKey }) {
       deleteResult(result);
       break;
   }
+}
+
+/** What is done to a grid is done to all of its videos that are listed. */
+function actOnGrid(view, action, id, clicks) {
+  const videos = results.items.filter(({ grid }) => grid === id);
+  if (action === "open") showGrid(id);
+  else if (action === "select") {
+    const others = view.chosen.filter(({ grid }) => grid !== id);
+    choose(view, isChosen(view, videos) ? others : [...others, ...videos]);
+  } else if (clicks <= 1) {
+    focusNeighbour(view, id);
+    deleteResults(videos);
+  }
+}
+
+function isChosen(view, videos) {
+  return videos.every(({ id }) => view.chosen.some((one) => one.id === id));
 }
 
 /** With Shift, all from the one that was chosen last. */
@@ -211,17 +233,13 @@ function isNear(element) {
 
 function draw(view) {
   const { items, total, loading, loaded } = results;
-  const cards = items.map((result) => {
-    const item = view.cards.get(result.id) ?? resultCard(result);
-    const chosen = view.chosen.some((one) => one.id === result.id);
-    showMarks(item, result, chosen);
-    return item;
-  });
-  view.cards = new Map(items.map((result, index) => [result.id, cards[index]]));
+  const groups = grouped(items);
+  const cards = groups.map((group) => cardOf(view, group));
+  view.cards = new Map(groups.map(({ id }, index) => [id, cards[index]]));
   // What is selected is what is still there.
   const there = new Set(items.map(({ id }) => id));
   if (loaded && !loading) view.chosen = view.chosen.filter(({ id }) => there.has(id));
-  place(view.list, withDays(view, items, cards));
+  place(view.list, withDays(view, groups, cards));
   view.list.style.setProperty("--poster-ratio", usualRatio(items));
   view.list.setAttribute("aria-busy", String(loading));
   view.more.hidden = !results.more;
@@ -230,13 +248,34 @@ function draw(view) {
   drawEmpty(view);
 }
 
+/** One entry for each video, or for all of one grid; what is looked for is found video by video. */
+function grouped(items) {
+  if (results.filtered) return items.map((result) => ({ id: result.id, videos: [result] }));
+  const groups = new Map();
+  for (const result of items) {
+    const id = result.grid ?? result.id;
+    const known = groups.get(id);
+    if (known) known.videos.push(result);
+    else groups.set(id, { id, videos: [result], isGrid: Boolean(result.grid) });
+  }
+  return [...groups.values()];
+}
+
+function cardOf(view, { id, videos, isGrid }) {
+  const known = view.cards.get(id);
+  const item = known ?? (isGrid ? gridCard(id) : resultCard(videos[0]));
+  if (isGrid) showGridMarks(item, videos, isChosen(view, videos));
+  else showMarks(item, videos[0], isChosen(view, videos));
+  return item;
+}
+
 /** The cards with a heading before the first one of each day. */
-function withDays(view, items, cards) {
+function withDays(view, groups, cards) {
   const nodes = [];
   let day = "";
   const headings = new Map();
-  for (const [index, result] of items.entries()) {
-    const now = dayOf(result);
+  for (const [index, { videos }] of groups.entries()) {
+    const now = dayOf(videos[0]);
     if (now !== day) {
       day = now;
       const heading =

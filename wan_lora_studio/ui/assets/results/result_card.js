@@ -4,6 +4,8 @@ import { el, icon } from "../../../lora_ui/assets/kit/dom.js";
 import { titleFor } from "../../../lora_ui/assets/model/lora_text.js";
 import { say } from "../texts/say.js";
 
+const MOSAIC = 4; // posters of a grid
+
 export function resultCard(result) {
   const { id } = result;
   const title = result.prompt || say("video.untitled");
@@ -39,6 +41,63 @@ export function resultCard(result) {
   name(item, "reuse", say("result.reuse"), say("result.reuseOne", { title }));
   showMarks(item, result, false);
   return item;
+}
+
+/** The videos of one grid as one card: it opens the grid. */
+export function gridCard(id) {
+  const item = el(
+    "li",
+    { class: "result result-grid", dataset: { id, grid: id } },
+    el(
+      "button",
+      { type: "button", class: "result-open", dataset: { action: "open" } },
+      el("span", { class: "result-poster result-mosaic" }),
+      el("span", { class: "result-title" }),
+      el("span", { class: "result-facts muted" }),
+    ),
+    el(
+      "div",
+      { class: "result-actions" },
+      labelled("select", "check", say("grid.select")),
+      labelled("delete", "trash", say("grid.delete")),
+    ),
+  );
+  return item;
+}
+
+/** Bring it up to date with its videos, the newest first. */
+export function showGridMarks(item, videos, chosen) {
+  const title = say("grid.card", { count: videos.length });
+  const { prompt } = videos[0];
+  drawMosaic(item.querySelector(".result-mosaic"), videos);
+  const words = prompt ? say("grid.cardOf", { grid: title, prompt }) : title;
+  setText(item.querySelector(".result-title"), words);
+  setText(item.querySelector(".result-facts"), facts(videos[0]));
+  const select = item.querySelector('[data-action="select"]');
+  select.setAttribute("aria-pressed", String(chosen));
+  name(item, "select", say("grid.select"), say("grid.selectOf", { name: words }));
+  name(item, "delete", say("grid.delete"), say("grid.deleteOf", { name: words }));
+  item.classList.toggle("result-chosen", chosen);
+}
+
+function drawMosaic(box, videos) {
+  const shown = videos.slice(-MOSAIC);
+  const key = shown.map(({ poster_url: url }) => url).join(" ");
+  if (box.dataset.key === key) return;
+  box.dataset.key = key;
+  box.replaceChildren(
+    ...shown.reverse().map(({ poster_url: url }) => {
+      const image = el("img", { src: address(url), alt: "", loading: "lazy", decoding: "async" });
+      image.addEventListener("error", () => image.remove());
+      return image;
+    }),
+  );
+}
+
+function setText(element, text) {
+  if (element.textContent === text) return;
+  element.textContent = text;
+  element.title = text;
 }
 
 /** Favourite, selected, titles of LoRAs; the card is not built anew. */

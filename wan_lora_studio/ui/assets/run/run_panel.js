@@ -6,9 +6,9 @@ import { toastError } from "../../../lora_ui/assets/kit/toasts.js";
 import { fraction, progressText } from "../base/job_text.js";
 import { poll } from "../base/poll.js";
 import { problemParts } from "../base/problem_parts.js";
-import { runs } from "../base/run_events.js";
+import { runs, showGrid } from "../base/run_events.js";
+import { createGridView } from "../grid/grid_view.js";
 import { resultDetails } from "../results/result.js";
-import { createPartsGrid } from "./batch_grid.js";
 import { cancelRun } from "./cancel_run.js";
 import { createNotifyButton } from "./notify.js";
 import { copyDiagnostics } from "./problem.js";
@@ -45,7 +45,7 @@ function createView(element) {
   const view = {
     key: "",
     job: null,
-    parts: null, // the grid of a batch
+    grid: null, // the videos of a batch
     said: null,
     note: el("p", { class: "run-note", role: "status" }),
     plan: createStepPlan(),
@@ -93,8 +93,8 @@ function drawJob(view, job, reuse) {
     view.key = key;
     view.cancel.disabled = false;
     view.retry.disabled = false;
-    view.parts?.stop();
-    view.parts = batch ? createPartsGrid(job) : null;
+    view.grid?.stop();
+    view.grid = batch ? createGridView(job, { enlarge: () => showGrid(job.id) }) : null;
     view.stage.hidden = batch;
     if (batch) drawBatch(view, job);
     else drawStage(view, job, open, reuse);
@@ -108,14 +108,14 @@ function drawBatch(view, job) {
   const { prompt, seed } = job.task;
   const facts = el("p", { class: "muted", text: `Seed ${seed}` });
   view.details.replaceChildren(
-    view.parts.element,
+    view.grid.element,
     el("p", { class: "run-prompt", text: prompt }),
     ...(seeds(job).size === 1 ? [facts] : []),
   );
 }
 
 function updateBatch(view, job) {
-  view.parts.update(job);
+  view.grid.update(job);
   drawProblem(view);
 }
 
