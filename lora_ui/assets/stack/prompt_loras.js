@@ -6,11 +6,13 @@ import { request } from "../kit/api.js";
 import { el } from "../kit/dom.js";
 import { toast } from "../kit/toasts.js";
 import { form } from "../model/form.js";
+import { titleFor } from "../model/lora_text.js";
 import { store } from "../model/store.js";
 import { isSeparate } from "../model/strengths.js";
+import { keepingCaret } from "./caret.js";
+import { promptChoices } from "./prompt_choices.js";
 
 const PAUSE_MS = 1000; // without a key: the text is as it is meant to be
-const SHOWN_MS = 1500; // by then the host shows what it was given
 const NOTATION = /[<＜&{}()[\]\\]|__|BREAK|embedding:/;
 const AT_ONCE = ["insertFromPaste", "insertFromDrop"];
 const FIELDS = ["prompt", "negative_prompt"];
@@ -28,6 +30,7 @@ export function createPromptNotes() {
     notes.replaceChildren(...texts.map((text) => el("li", { text })));
   });
   reader.start();
+  promptChoices.start();
   return notes;
 }
 
@@ -53,6 +56,7 @@ class PromptReader {
       this.#read = ""; // a LoRA that was not there may be there now
       this.#soon(this.#pause());
     });
+    promptChoices.addEventListener("closed", () => this.#soon(this.#pause()));
   }
 
   /** A text that is pasted is finished; one that is typed once the keys rest or the field is left. */
@@ -65,7 +69,7 @@ class PromptReader {
   #soon(after) {
     const sent = prompts();
     const key = JSON.stringify(sent);
-    if (!form.restored || key === this.#read) return;
+    if (!form.restored || key === this.#read || promptChoices.isOpen) return;
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.#ask(sent, key), after);
   }
@@ -110,7 +114,7 @@ class PromptReader {
       form.change((values) => putBack(values, sent, found));
     };
     const what = names.length === 1 ? "is" : "are";
-    toast(`${names.join(", ")} ${what} in the stack now, and out of the prompt.`, {
+    toast(`${names.map(titleFor).join(", ")} ${what} in the stack now, and out of the prompt.`, {
       action: { label: "Undo", run: undo },
     });
   }
@@ -136,25 +140,4 @@ function putBack(values, sent, found) {
 
 function asInJson(text) {
   return JSON.stringify(text).slice(1, -1);
-}
-
-/** Whoever goes on typing does so where they were, counted from the end of the text. */
-function keepingCaret(change) {
-  const field = document.activeElement;
-  change();
-  if (field?.tagName !== "TEXTAREA") return;
-  const before = field.value;
-  const behind = before.slice(field.selectionEnd);
-  const end = performance.now() + SHOWN_MS;
-  const look = () => {
-    if (document.activeElement !== field || performance.now() > end) return;
-    if (field.value === before) {
-      requestAnimationFrame(look);
-      return;
-    }
-    const rest = field.value.endsWith(behind) ? behind : behind.trimStart();
-    const place = field.value.endsWith(rest) ? field.value.length - rest.length : null;
-    if (place !== null) field.setSelectionRange(place, place);
-  };
-  look();
 }

@@ -72,6 +72,16 @@ def test_a_lora_that_is_written_into_the_prompt_is_selected(page: Page) -> None:
     expect(field(page, "Prompt")).to_have_value("a fox, pixel mosaic")
 
 
+def test_a_bracket_in_the_hosts_prompt_offers_loras(page: Page) -> None:
+    box = field(page, "Prompt")
+    box.press_sequentially("a fox <pix")
+    options = page.get_by_role("listbox", name="LoRAs").get_by_role("option")
+    expect(options).to_have_count(1)
+    box.press("Enter")
+    expect(row(page, "pixel_mosaic")).to_be_visible()
+    expect(box).to_have_value("a fox, pixel mosaic")
+
+
 def test_an_accelerators_settings_fill_the_fields_that_there_are(page: Page) -> None:
     pick(page, "lightning_4step")
     expect(field(page, "Steps")).to_have_value("4")
