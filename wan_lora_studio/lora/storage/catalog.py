@@ -31,6 +31,7 @@ from wan_lora_studio.lora.storage.pairings import (
 from wan_lora_studio.lora.storage.schema import CATALOG
 from wan_lora_studio.sqlite_file import SQLiteFile, read_into
 from wan_lora_studio.storage_faults import Fault, fault_of, stored_value
+from wan_lora_studio.texts import say
 
 T = TypeVar("T")
 
@@ -296,7 +297,7 @@ def _as_lora_errors() -> Iterator[None]:
             context={key: value for key, value in error.context.items() if key in KEPT_CONTEXT},
         ) from error.__cause__
     except sqlite3.Error as error:
-        raise LoRAError(f"{CATALOG.called} cannot be used: {error}.") from error
+        raise LoRAError(say("lora.storage.catalogue.unusable", problem=error)) from error
 
 
 def save_role(db: sqlite3.Connection, path: str, role: Role | None) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from wan_lora_studio.filesystem import CREATE, READ_NO_LINK, remove
 from wan_lora_studio.lora.storage.staging_area import write_all
+from wan_lora_studio.texts import say
 
 CHUNK_BYTES = 1024 * 1024
 
@@ -33,15 +34,15 @@ def copy_to_disk(source: Path, copy: Path) -> None:
         copy.symlink_to(source.readlink())
         return
     if not stat.S_ISREG(before.st_mode):
-        raise OSError(errno.EXDEV, "only a file can go to another disk", str(source))
+        raise OSError(errno.EXDEV, say("lora.storage.only_files"), str(source))
     if shutil.disk_usage(copy.parent).free < before.st_size:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(copy.parent))
     wanted = _write_copy(source, copy)
     after = source.lstat()
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
-        raise OSError(errno.EBUSY, "the file changed while it was copied", str(source))
+        raise OSError(errno.EBUSY, say("lora.storage.changed_while_copied"), str(source))
     if _hashed(copy) != wanted:
-        raise OSError(errno.EIO, "the copy is not equal to the file", str(copy))
+        raise OSError(errno.EIO, say("lora.storage.not_equal"), str(copy))
 
 
 def is_copy(first: Path, second: Path) -> bool:

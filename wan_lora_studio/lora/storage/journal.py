@@ -33,6 +33,7 @@ from wan_lora_studio.lora.storage.moves import (
     undo_one,
 )
 from wan_lora_studio.lora.storage.staging_area import discard_stages
+from wan_lora_studio.texts import say
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ class Journal:
             if self.none_on_disk():
                 return False
             raise LoRAError(
-                f"A change that was interrupted cannot be taken back yet. {fault.cause}",
+                say("lora.storage.journal.not_yet", problem=fault.cause),
                 suggestions=[fault.suggestion],
             )
         intents = self._unfinished()
@@ -102,8 +103,8 @@ class Journal:
                 self._take_back(intent)
             except OSError as error:
                 raise LoRAError(
-                    f"A change that was interrupted cannot be taken back: {error}.",
-                    suggestions=["Check the permissions and the disk of the LoRA folder."],
+                    say("lora.storage.journal.not_undone", problem=error),
+                    suggestions=[say("lora.storage.journal.check_folder")],
                     context={"moves": [str(move.target) for move in intent.moves]},
                 ) from error
         return bool(intents)

@@ -6,16 +6,17 @@ import errno
 from pathlib import Path
 
 from wan_lora_studio.errors import LoRAError, UploadError
+from wan_lora_studio.texts import say
 
 
 def folder_gone(folder: Path) -> LoRAError:
     """The library's folder is away as a whole."""
     return LoRAError(
-        f"The LoRA folder {folder} is not there.",
-        cause="It was moved or removed, or its disk is not connected.",
+        say("lora.storage.gone", folder=folder),
+        cause=say("lora.storage.gone_cause"),
         suggestions=[
-            "Bring the folder back: its LoRAs show again by themselves.",
-            "Or set loras_dir in config.json to another folder, and start again.",
+            say("lora.storage.bring_back"),
+            say("lora.storage.other_folder"),
         ],
         context={"folder": str(folder)},
     )
@@ -29,7 +30,7 @@ def not_written(filename: str, folder: Path, error: OSError) -> UploadError:
             gone.message, cause=gone.cause, suggestions=gone.suggestions, context=gone.context
         )
     return UploadError(
-        f"{filename} could not be written: {error.strerror or error}.",
-        suggestions=["Free some space on the disk of the LoRA folder and try again."],
+        say("lora.storage.not_written", file=filename, reason=error.strerror or error),
+        suggestions=[say("lora.storage.free_and_retry")],
         context={"reason": "disk"} if error.errno == errno.ENOSPC else {},
     )

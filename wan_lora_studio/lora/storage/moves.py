@@ -17,6 +17,7 @@ from wan_lora_studio.lora.storage.cross_device import (
     discard_copies,
     is_copy,
 )
+from wan_lora_studio.texts import say
 
 FEW, AT_ONCE = 4, 16  # folders that are synced one by one; threads that sync more
 
@@ -174,7 +175,7 @@ def refuse_linked(folder: Path, root: Path) -> None:
     behind it is not the library's to change."""
     for step in _below(folder, root):
         if step.is_symlink():
-            raise NotADirectoryError(errno.ENOTDIR, "it is a symbolic link", str(step))
+            raise NotADirectoryError(errno.ENOTDIR, say("lora.storage.link"), str(step))
 
 
 def _below(folder: Path, root: Path) -> list[Path]:

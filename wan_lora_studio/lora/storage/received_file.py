@@ -13,10 +13,11 @@ from wan_lora_studio.errors import UploadError
 from wan_lora_studio.lora.storage.missing_folder import not_written
 from wan_lora_studio.lora.storage.staging_area import create_locked, stage_folder, write_all
 from wan_lora_studio.settings import Settings
-from wan_lora_studio.units import MB
+from wan_lora_studio.texts import say
+from wan_lora_studio.units import MB, in_part
 
 CHECK_DISK_EVERY = 4 * 1024 * 1024
-RAISE_LIMIT = "Raise max_upload_mb in config.json, or copy the file by hand."
+RAISE_LIMIT = say("lora.storage.upload.raise_limit")
 
 
 class ReceivedFile:
@@ -71,9 +72,10 @@ class ReceivedFile:
     def require_complete(self) -> None:
         """Raises UploadError if less came than was announced."""
         if self._expected is not None and self.size != self._expected:
+            part = in_part(self.size, self._expected)
             raise UploadError(
-                f"{self.filename}: {self.size} bytes arrived of {self._expected}.",
-                suggestions=["Upload the file again: the connection broke off."],
+                say("lora.storage.upload.incomplete", file=self.filename, part=part),
+                suggestions=[say("lora.storage.upload.again")],
             )
 
     def abort(self) -> None:
@@ -96,7 +98,7 @@ class ReceivedFile:
     def _check_size(self, size: int) -> None:
         if size > self._limit:
             raise UploadError(
-                f"{self.filename} is larger than {self._limit / MB:g} MB.",
+                say("lora.storage.too_large", file=self.filename, limit=f"{self._limit / MB:g}"),
                 suggestions=[self._if_too_large],
                 context={"limit_bytes": self._limit, "status": 413},
             )
@@ -105,8 +107,13 @@ class ReceivedFile:
         free = shutil.disk_usage(stage_folder(self._root)).free
         if free - needed < self._reserve:
             raise UploadError(
-                f"{self.filename} needs {needed / MB:.0f} MB, but only {free / MB:.0f} MB are free"
-                f" and {self._reserve / MB:.0f} MB are kept free.",
-                suggestions=["Free some space on the disk of the LoRA folder."],
+                say(
+                    "lora.storage.upload.no_room",
+                    file=self.filename,
+                    needed=f"{needed / MB:.0f}",
+                    free=f"{free / MB:.0f}",
+                    reserve=f"{self._reserve / MB:.0f}",
+                ),
+                suggestions=[say("lora.storage.free_space")],
                 context={"free_bytes": free, "needed_bytes": needed, "reason": "disk"},
             )

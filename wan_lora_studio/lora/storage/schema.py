@@ -9,6 +9,7 @@ import sqlite3
 
 from wan_lora_studio.command_name import COMMAND
 from wan_lora_studio.sqlite_file import Schema
+from wan_lora_studio.texts import say
 
 # Columns that came to `files` one by one: a file of version 2 has some of them.
 ADDED_COLUMNS = {
@@ -74,11 +75,8 @@ def _complete(db: sqlite3.Connection) -> None:
 
 
 CATALOG = Schema(
-    called="The library's catalogue",
-    if_damaged=(
-        "files are looked through again; titles, tags, favourites and uses are in the copies that"
-        f" '{COMMAND} restore' lists"
-    ),
+    called=say("lora.storage.catalogue.called"),
+    if_damaged=say("lora.storage.catalogue.if_damaged", command=COMMAND),
     steps=(
         """
 CREATE TABLE IF NOT EXISTS files (

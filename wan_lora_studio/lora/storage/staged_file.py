@@ -24,7 +24,6 @@ from wan_lora_studio.lora.files import (
 )
 from wan_lora_studio.lora.inspection import LoRAInfo, inspect_with_header, require_supported
 from wan_lora_studio.lora.names import (
-    SUFFIX,
     is_lora_file,
     is_pickle,
     name_problem,
@@ -34,6 +33,7 @@ from wan_lora_studio.lora.names import (
 )
 from wan_lora_studio.lora.storage.received_file import ReceivedFile
 from wan_lora_studio.settings import Settings
+from wan_lora_studio.texts import say
 
 CHUNK_BYTES = 1024 * 1024
 
@@ -79,7 +79,7 @@ class StagedFile:
     def write(self, chunk: bytes) -> None:
         """Append bytes. Raises UploadError, after removing the stage, if a limit is reached."""
         if not self._open:
-            raise UploadError(f"{self.filename}: the upload was already closed.")
+            raise UploadError(say("lora.storage.upload.closed", file=self.filename))
         try:
             self._file.write(chunk)
         except UploadError:
@@ -162,8 +162,8 @@ def checked_stem(filename: str) -> str:
     problem = name_problem(stem)
     if problem:
         raise UploadError(
-            f"The name {stem!r} {problem}.",
-            suggestions=[f"Rename the file, for example to {safe_name(stem)!r}."],
+            say("lora.storage.upload.name", name=repr(stem), problem=problem),
+            suggestions=[say("lora.storage.upload.rename", name=repr(safe_name(stem)))],
             context={"proposed_name": safe_name(stem)},
         )
     return stem
@@ -173,12 +173,12 @@ def not_a_lora(filename: str) -> UploadError:
     """Why a file of another name is not taken."""
     if is_pickle(filename):
         return UploadError(
-            f"{filename!r} is a PyTorch pickle, and {PICKLE_RISK}.",
-            cause="Only safetensors files are taken, because they hold nothing but numbers.",
+            say("lora.storage.upload.pickle", file=repr(filename), risk=PICKLE_RISK),
+            cause=say("lora.storage.upload.pickle_cause"),
             suggestions=CONVERT_A_PICKLE,
             context={"reason": "pickle"},
         )
     return UploadError(
-        f"{filename!r} is not a {SUFFIX} file.",
-        suggestions=["Upload a .safetensors or .sft file."],
+        say("lora.storage.upload.not_a_lora", file=repr(filename)),
+        suggestions=[say("lora.storage.upload.choose_lora")],
     )

@@ -30,10 +30,11 @@ from wan_lora_studio.lora.inspection import CONFIG_NAME, check_config
 from wan_lora_studio.lora.storage.missing_folder import not_written
 from wan_lora_studio.lora.storage.staging_area import create_locked, write_all
 from wan_lora_studio.settings import Settings
+from wan_lora_studio.texts import say
 from wan_lora_studio.units import MB
 
 SUFFIX = ".part"
-SUGGESTIONS = ("Leave the file out, or replace it.",)
+SUGGESTIONS = (say("lora.storage.sidecar.leave_or_replace"),)
 CHUNK_BYTES = 1024 * 1024
 
 
@@ -84,14 +85,14 @@ class StagedSidecar:
             size += len(chunk)
             if size > self._limit:
                 raise UploadError(
-                    f"{self._name} is larger than {self._limit // MB} MB.",
-                    suggestions=["Leave the file out, or make it smaller."],
+                    say("lora.storage.too_large", file=self._name, limit=self._limit // MB),
+                    suggestions=[say("lora.storage.sidecar.leave_or_shrink")],
                     context={"limit_bytes": self._limit, "status": 413},
                 )
             if shutil.disk_usage(self.path.parent).free - len(chunk) < reserve:
                 raise UploadError(
-                    f"There is no space for {self._name}.",
-                    suggestions=["Free some space on the disk of the LoRA folder."],
+                    say("lora.storage.sidecar.no_space", file=self._name),
+                    suggestions=[say("lora.storage.free_space")],
                     context={"reason": "disk"},
                 )
             write_all(self._descriptor, chunk)
@@ -100,7 +101,7 @@ class StagedSidecar:
     def _require(self, kind: str, *, fine: bool) -> None:
         if not fine:
             raise UploadError(
-                f"{self._name} is not {kind}, whatever its ending says.",
+                say("lora.storage.sidecar.other_content", file=self._name, kind=kind),
                 suggestions=SUGGESTIONS,
             )
 
@@ -112,14 +113,15 @@ def _kind(ending: str) -> tuple[str, int, Callable[[Path], bool]]:
     """What a file of this ending has to be, its largest size in bytes, and the check."""
     kind = companion_kind(ending)
     if kind.endswith(PICTURE_ENDINGS):
-        return "a picture", MAX_PICTURE_BYTES, _is_picture
+        return say("lora.storage.sidecar.picture"), MAX_PICTURE_BYTES, _is_picture
     if kind.endswith(VIDEO_ENDINGS):
-        return "a video", MAX_VIDEO_BYTES, is_video
+        return say("lora.storage.sidecar.video"), MAX_VIDEO_BYTES, is_video
     if kind.endswith((".txt", ".sha256")):
-        return "a text", MAX_TEXT_BYTES, _is_text
+        return say("lora.storage.sidecar.text"), MAX_TEXT_BYTES, _is_text
     if ending == CONFIG_NAME:
-        return "an adapter's configuration", MAX_TEXT_BYTES, _is_config
-    return "a description that can be read", MAX_TEXT_BYTES, partial(_is_description, ending)
+        return say("lora.storage.sidecar.configuration"), MAX_TEXT_BYTES, _is_config
+    readable = partial(_is_description, ending)
+    return say("lora.storage.sidecar.description"), MAX_TEXT_BYTES, readable
 
 
 def _is_picture(path: Path) -> bool:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from wan_lora_studio.filesystem import CREATE, READ_NO_LINK, remove
+from wan_lora_studio.texts import say
 
 FOLDER = ".staging"
 STEP = ".tmp"
@@ -29,7 +30,7 @@ def stage_folder(root: Path) -> Path:
     """The staging folder, made if it is not there, unlike the library's. Raises OSError."""
     folder = root / FOLDER
     if folder.is_symlink():
-        raise NotADirectoryError(f"{folder} is a symbolic link")
+        raise NotADirectoryError(say("lora.storage.linked_folder", folder=folder))
     folder.mkdir(exist_ok=True)
     return folder
 

@@ -23,6 +23,7 @@ from wan_lora_studio.lora.storage.journal import Journal
 from wan_lora_studio.lora.storage.moves import Move, remove_empty
 from wan_lora_studio.lora.storage.staging_area import discard_stages, step_path, write_step
 from wan_lora_studio.lora.storage.trash_entries import MANIFEST, Trashed, TrashEntries
+from wan_lora_studio.texts import say
 
 PURGED = ".purged-"
 WRITERS = 8
@@ -71,8 +72,8 @@ class Trash:
             stuck = _to_blame(error, {name: self._folders_of(loras[name]) for name in loras})
             name = stuck[0] if stuck else next(iter(loras))
             raise LoRAError(
-                f"{name} could not be deleted: {error.strerror or error}. Nothing was changed.",
-                suggestions=["Check the permissions of the LoRA folder and try again."],
+                say("lora.storage.trash.not_deleted", lora=name, reason=error.strerror or error),
+                suggestions=[say("lora.storage.trash.check_folder")],
                 context={"stuck": stuck},
             ) from error
         return entries
@@ -109,8 +110,8 @@ class Trash:
         entry = next((item for item in entries if item.is_meant(name, entry_id)), None)
         if entry is None:
             return LoRANotFoundError(
-                f"There is no deleted LoRA named {name!r}.",
-                suggestions=["Look into the trash folder for what can be restored."],
+                say("lora.storage.trash.unknown", name=repr(name)),
+                suggestions=[say("lora.storage.trash.look")],
                 context={"name": name},
             )
         if any(os.path.lexists(self._root / path) for path in entry.paths):
@@ -120,7 +121,7 @@ class Trash:
     def restore_all(self, entries: Sequence[Trashed]) -> None:
         """Put deletions back where they were, in one change: all of them or none."""
         moved = {entry.stored(path): path for entry in entries for path in entry.paths}
-        names = together([entry.name for entry in entries], " and ")
+        names = together([entry.name for entry in entries], ", ")
         try:
             files = [Move(self._root / old, self._root / new) for old, new in moved.items()]
             files += [
@@ -132,7 +133,7 @@ class Trash:
             raise _in_the_way(names) from error
         except OSError as error:
             raise LoRAError(
-                f"{names} could not be restored: {error.strerror or error}. Nothing was changed.",
+                say("lora.storage.trash.not_restored", loras=names, reason=error.strerror or error),
             ) from error
         for entry in entries:
             with suppress(OSError):  # the next start sweeps what stays
@@ -159,8 +160,10 @@ class Trash:
                 raise
         except OSError as error:
             raise LoRAError(
-                f"{entry.name} could not be removed from the trash: {error.strerror or error}.",
-                suggestions=["Check the permissions of the trash folder."],
+                say(
+                    "lora.storage.trash.not_purged", lora=entry.name, reason=error.strerror or error
+                ),
+                suggestions=[say("lora.storage.trash.check_trash")],
             ) from error
         return gone
 
@@ -193,8 +196,8 @@ def _new_id() -> str:
 
 def _in_the_way(name: str) -> LoRAError:
     return LoRAError(
-        f"{name} cannot be restored: a file of its name is there again.",
-        suggestions=["Rename the file that is there now, then restore."],
+        say("lora.storage.trash.in_the_way", loras=name),
+        suggestions=[say("lora.storage.trash.rename_first")],
         context={"name": name},
     )
 
