@@ -10,10 +10,10 @@ import { store } from "../../../lora_ui/assets/model/store.js";
 import { fraction, progressText } from "../base/job_text.js";
 import { poll } from "../base/poll.js";
 import { problemParts } from "../base/problem_parts.js";
+import { createGridView } from "../grid/grid_view.js";
 import { missingModel } from "../inputs/model_notice.js";
 import { pictureInput } from "../inputs/picture.js";
 import { createComparison } from "../results/comparison.js";
-import { createPartsGrid } from "./batch_grid.js";
 import { cancelRun } from "./cancel_run.js";
 
 const KEEP = "Keep as preview";
@@ -121,7 +121,7 @@ function showTrial(name, job) {
     note: el("p", { class: "run-note", role: "status" }),
     bar: el("progress", { class: "run-bar", max: 1, "aria-label": "Progress of the trial" }),
     cancel: el("button", { type: "button", class: "button", text: "Cancel" }),
-    grid: createPartsGrid(job),
+    grid: createGridView(job),
     body: el("div", { class: "trial lora-ui" }),
     comparison: null,
   };
