@@ -15,6 +15,7 @@ import { createPromptNotes } from "./stack/prompt_loras.js";
 import { openSets } from "./stack/sets_dialog.js";
 import { createStack } from "./stack/stack.js";
 import { createSummaryLine } from "./stack/summary_line.js";
+import { say } from "./texts/say.js";
 
 export function mount({ element, options, trigger, props, watch }) {
   const started = store.start(options);
@@ -23,7 +24,7 @@ export function mount({ element, options, trigger, props, watch }) {
     fill && createPromptNotes(),
     head(),
     fill && acceleratedLine(),
-    createStack("No LoRAs yet. Add one to change the style or motion."),
+    createStack(say("controls.empty")),
     createSummaryLine(),
     compare && comparisons(),
   ];
@@ -41,17 +42,17 @@ export function mount({ element, options, trigger, props, watch }) {
 }
 
 function head() {
-  const add = button("Add LoRA", "plus", () => openPicker());
-  const clear = button("Clear", null, clearAll, "button button-quiet");
+  const add = button(say("controls.add"), "plus", () => openPicker());
+  const clear = button(say("controls.clear"), null, clearAll, "button button-quiet");
   onSelection(() => {
     clear.hidden = store.stack.entries.size === 0;
   });
   return el(
     "div",
     { class: "controls-head" },
-    el("h2", { class: "section-title", text: "LoRAs" }),
+    el("h2", { class: "section-title", text: say("controls.title") }),
     clear,
-    button("Sets", "layers", openSets),
+    button(say("sets.list"), "layers", openSets),
     recentDropdown(),
     add,
   );
@@ -59,13 +60,13 @@ function head() {
 
 function clearAll() {
   const restore = store.stack.clear();
-  toast("The stack is empty.", { action: { label: "Undo", run: restore } });
+  toast(say("controls.cleared"), { action: { label: say("action.undo"), run: restore } });
 }
 
 /** What an accelerator changed, and the way back. */
 function acceleratedLine() {
   const text = el("p", {});
-  const back = button("Undo", "undo", putBack);
+  const back = button(say("action.undo"), "undo", putBack);
   const line = el("div", { class: "accelerated", role: "status" }, icon("bolt"), text, back);
   onSelection(() => {
     const known = store.stack.accelerated;
@@ -73,7 +74,7 @@ function acceleratedLine() {
     if (!known) return;
     const { steps, guidance_scale: guidance, flow_shift: shift } = known.before;
     const before = acceleratorText({ steps, guidance, flow_shift: shift });
-    text.textContent = `The settings of ${titleFor(known.name)} are in use. Before: ${before}`;
+    text.textContent = say("accelerator.inUse", { title: titleFor(known.name), before });
   });
   return line;
 }
@@ -81,9 +82,9 @@ function acceleratedLine() {
 function comparisons() {
   const line = el(
     "div",
-    { class: "controls-foot", role: "group", "aria-label": "Compare" },
-    button("With and without", "compare", startWithout),
-    button("Strength sweep", "curve", sweep),
+    { class: "controls-foot", role: "group", "aria-label": say("controls.compare") },
+    button(say("controls.without"), "compare", startWithout),
+    button(say("stack.sweep"), "curve", sweep),
   );
   onSelection(() => {
     line.hidden = Object.keys(store.selected()).length === 0;
@@ -100,10 +101,10 @@ function sweep() {
 function recentDropdown() {
   const names = () =>
     store.recent.filter((name) => store.byName.has(name) && !store.selection.has(name));
-  const open = button("Recent", null, () =>
+  const open = button(say("filter.recent"), null, () =>
     openMenu(
       open,
-      "Recently used LoRAs",
+      say("controls.recent"),
       names().map((name) => ({
         label: titleFor(name),
         glyph: "plus",
@@ -111,7 +112,7 @@ function recentDropdown() {
       })),
     ),
   );
-  setProps(open, { title: "Recently used LoRAs", "aria-haspopup": "menu" });
+  setProps(open, { title: say("controls.recent"), "aria-haspopup": "menu" });
   open.append(icon("down"));
   onSelection(() => {
     open.disabled = names().length === 0;

@@ -2,6 +2,7 @@
 import { el } from "../kit/dom.js";
 import { bytes } from "../kit/format.js";
 import { stateOf } from "../model/lora_states.js";
+import { titleFor } from "../model/lora_text.js";
 import { store } from "../model/store.js";
 import { say } from "../texts/say.js";
 
@@ -62,7 +63,7 @@ function row(name) {
   return el(
     "li",
     { dataset: { state } },
-    el("span", { class: "worker-name", text: name, title: name }),
+    el("span", { class: "worker-name", text: titleFor(name), title: name }),
     el("span", { class: "worker-what", text }),
     why && el("p", { class: "worker-why", text: why }),
   );

@@ -1,5 +1,6 @@
 /** The forms a strength takes: a number or points over the steps, for both experts or for each. */
 import * as format from "../kit/format.js";
+import { say } from "../texts/say.js";
 
 /** The number for one expert; of a schedule, its first point. */
 export function strengthFor(value, expert) {
@@ -58,7 +59,7 @@ export function parsed(text) {
 /** "0.8", "1.0 → 0.25", "high 1.0, low 0.5". */
 export function strengthText(value) {
   if (!differs(value)) return partText(partFor(value, "both"));
-  return `high ${partText(value.high)}, low ${partText(value.low)}`;
+  return say("strength.highLow", { high: partText(value.high), low: partText(value.low) });
 }
 
 export function partText(part) {

@@ -1,17 +1,17 @@
 /** LoRAs that need few steps and no guidance: their settings in one click, and back again. */
 import { request } from "../kit/api.js";
-import { plural } from "../kit/format.js";
 import { toast, toastError } from "../kit/toasts.js";
 import { form } from "../model/form.js";
 import { refused, titleFor } from "../model/lora_text.js";
 import { store } from "../model/store.js";
+import { say } from "../texts/say.js";
 
 /** "4 steps, guidance 1, flow shift 3"; of what the page has no field for, nothing. */
 export function acceleratorText({ steps, guidance, flow_shift: shift }) {
   const words = {
-    steps: plural(steps, "step"),
-    guidance_scale: `guidance ${guidance}`,
-    flow_shift: `flow shift ${shift}`,
+    steps: say("accelerator.steps", { count: steps }),
+    guidance_scale: say("accelerator.guidance", { value: String(guidance) }),
+    flow_shift: say("accelerator.flowShift", { value: String(shift) }),
   };
   return Object.values(there(words)).join(", ");
 }
@@ -83,7 +83,11 @@ export async function markAccelerator(name, accelerator) {
   try {
     await request("POST", "api/loras/accelerator", { body: { name, accelerator } });
     await store.refresh();
-    toast(`${name} is ${accelerator ? "an accelerator now" : "no accelerator any more"}.`);
+    toast(
+      accelerator
+        ? say("accelerator.isNow", { title: titleFor(name) })
+        : say("accelerator.isNoMore", { title: titleFor(name) }),
+    );
   } catch (error) {
     toastError(error);
   }
@@ -106,5 +110,7 @@ function accelerate(name) {
   applyAccelerator(name);
   // The line on the tab of the form says the same.
   if (document.querySelector(".lora-controls")?.checkVisibility()) return;
-  toast(`${titleFor(name)} is used with ${text}.`, { action: { label: "Undo", run: putBack } });
+  toast(say("accelerator.usedWith", { title: titleFor(name), settings: text }), {
+    action: { label: say("action.undo"), run: putBack },
+  });
 }

@@ -3,7 +3,6 @@
 import { unlessPressed } from "../kit/defer_redraw.js";
 import { openDialog } from "../kit/dialogs.js";
 import { delegate, el, icon } from "../kit/dom.js";
-import { plural } from "../kit/format.js";
 import { createFilters } from "../library/filter_bar.js";
 import { forgivenText, searchBox, searchField, sortField } from "../library/search_tools.js";
 import { found, pickerQuery as query } from "../model/library_query.js";
@@ -17,13 +16,14 @@ import {
   titleOf,
 } from "../model/lora_text.js";
 import { store } from "../model/store.js";
+import { say } from "../texts/say.js";
 
 const AT_FIRST = 100;
 const MORE = 200;
 
 /** What is picked goes into the stack. */
 const STACK = {
-  title: "Add LoRAs",
+  title: say("picker.title"),
   has: (name) => store.selection.has(name),
   toggle: (name) => store.toggle(name),
 };
@@ -50,7 +50,11 @@ export function openPicker(choice = STACK) {
     choices.more,
   );
   body.addEventListener("keydown", (event) => steer(event, search, choices));
-  const done = el("button", { type: "button", class: "button button-primary", text: "Done" });
+  const done = el("button", {
+    type: "button",
+    class: "button button-primary",
+    text: say("picker.done"),
+  });
   const dialog = openDialog(choice.title, body, { className: "dialog-picker", buttons: [done] });
   done.addEventListener("click", () => dialog.close());
   dialog.addEventListener("close", () => over.abort());
@@ -82,8 +86,8 @@ function steer(event, search, choices) {
 /** The rows of what the query finds, the first of them at once. */
 class Choices {
   count = el("p", { class: "muted picker-count", role: "status" });
-  list = el("ul", { class: "picker", "aria-label": "LoRAs" });
-  more = el("button", { type: "button", class: "button", text: "Show more", hidden: true });
+  list = el("ul", { class: "picker", "aria-label": say("picker.list") });
+  more = el("button", { type: "button", class: "button", text: say("picker.more"), hidden: true });
   #limit = AT_FIRST;
   #choice;
 
@@ -145,10 +149,10 @@ function rowsOf(groups, limit) {
 }
 
 function countText(count) {
-  if (!store.loaded) return "The library is being read.";
-  if (count === 0 && query.narrowed) return "No LoRA matches.";
-  if (count === 0) return "The library has no LoRA yet; upload one on the LoRAs tab.";
-  return plural(count, "LoRA");
+  if (!store.loaded) return say("picker.reading");
+  if (count === 0 && query.narrowed) return say("empty.noMatch");
+  if (count === 0) return say("picker.empty");
+  return say("picker.count", { count });
 }
 
 function choice(lora) {

@@ -3,8 +3,10 @@ import { openDialog } from "../kit/dialogs.js";
 import { el } from "../kit/dom.js";
 import { toastError } from "../kit/toasts.js";
 import { edit } from "../model/library_api.js";
+import { titleFor } from "../model/lora_text.js";
 import { store } from "../model/store.js";
 import { parsed } from "../model/strengths.js";
+import { say } from "../texts/say.js";
 import { rangeOf } from "./strength_control.js";
 
 export function askRange(name) {
@@ -13,25 +15,25 @@ export function askRange(name) {
   const body = el(
     "form",
     { class: "dialog-form", id: "range-form" },
-    el("p", { class: "muted", text: `Any number can be typed beside the slider of ${name}.` }),
-    el("label", {}, "Lowest", low),
-    el("label", {}, "Highest", high),
+    el("p", { class: "muted", text: say("range.hint", { title: titleFor(name) }) }),
+    el("label", {}, say("range.lowest"), low),
+    el("label", {}, say("range.highest"), high),
     problem,
   );
-  const usual = el("button", { type: "button", class: "button", text: "Usual range" });
+  const usual = el("button", { type: "button", class: "button", text: say("range.usual") });
   const save = el("button", {
     type: "submit",
     form: body.id,
     class: "button button-primary",
-    text: "Save",
+    text: say("dialog.save"),
   });
-  const dialog = openDialog("Slider range", body, { buttons: [usual, save] });
+  const dialog = openDialog(say("range.title"), body, { buttons: [usual, save] });
   usual.addEventListener("click", () => keep(name, null, dialog));
   body.addEventListener("submit", (event) => {
     event.preventDefault();
     const ends = [parsed(low.value), parsed(high.value)];
     if (ends.includes(null) || ends[0] >= ends[1]) {
-      problem.textContent = "Write two numbers from -100 to 100, the lower one first.";
+      problem.textContent = say("range.problem");
     } else {
       keep(name, ends, dialog);
     }

@@ -3,6 +3,7 @@
 import { svg } from "../kit/svg.js";
 import { stepPath, valueAt } from "../model/strength_line.js";
 import { rounded } from "../model/strengths.js";
+import { say } from "../texts/say.js";
 
 const MOST_SHAPE_POINTS = 5;
 const SMALL = { width: 72, height: 22, edge: 3 };
@@ -53,16 +54,16 @@ export function added(points, steps, [from, to] = [0, 1]) {
   };
 }
 
-/** Usual shapes of strength `value` between two fractions. */
+/** Usual shapes of strength `value` between two fractions, by what they are called. */
 export const SHAPES = {
-  Constant: (value) => [[0, value]],
-  "Fade in": (value, span, steps) => ramp(0, value, span, steps),
-  "Fade out": (value, span, steps) => ramp(value, 0, span, steps),
-  "First half": (value, span, steps) => [
+  [say("schedule.constant")]: (value) => [[0, value]],
+  [say("schedule.fadeIn")]: (value, span, steps) => ramp(0, value, span, steps),
+  [say("schedule.fadeOut")]: (value, span, steps) => ramp(value, 0, span, steps),
+  [say("schedule.firstHalf")]: (value, span, steps) => [
     [0, value],
     [middle(span, steps), 0],
   ],
-  "Second half": (value, span, steps) => [
+  [say("schedule.secondHalf")]: (value, span, steps) => [
     [0, 0],
     [middle(span, steps), value],
   ],

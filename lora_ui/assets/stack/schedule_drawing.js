@@ -2,11 +2,22 @@
 import * as format from "../kit/format.js";
 import { svg } from "../kit/svg.js";
 import { stepPath } from "../model/strength_line.js";
+import { say } from "../texts/say.js";
 import { moved, removed, stepOf } from "./schedule.js";
 
 const HEIGHT = 220;
 const EDGE = { left: 46, right: 14, top: 26, bottom: 26 };
 const FINE = 0.05;
+const SPANS = {
+  one: (count) => say("schedule.span", { count }),
+  high: (count) => say("schedule.spanHigh", { count }),
+  low: (count) => say("schedule.spanLow", { count }),
+};
+const POINTS = {
+  both: (place) => say("schedule.point", place),
+  high: (place) => say("schedule.pointHigh", place),
+  low: (place) => say("schedule.pointLow", place),
+};
 const KEYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
 
 /**
@@ -22,7 +33,7 @@ export function drawSchedule(host, plan, change) {
     width,
     height: HEIGHT,
     role: "group",
-    "aria-label": "Strength over the steps",
+    "aria-label": say("schedule.label"),
   });
   root.append(...grounds(plan, scales, width), ...gridLines(plan, scales, width));
   for (const [expert, points] of Object.entries(plan.curves)) {
@@ -56,7 +67,7 @@ function grounds({ split, steps }, { x }, width) {
   ].filter(([, , , count]) => count > 0);
   const one = spans.length === 1 && !split.two;
   return spans.flatMap(([expert, from, to, count]) => {
-    const name = one ? "" : expert === "high" ? "High noise, " : "Low noise, ";
+    const words = one ? SPANS.one : SPANS[expert];
     const wide = x(to) - x(from);
     return [
       svg("rect", {
@@ -66,8 +77,7 @@ function grounds({ split, steps }, { x }, width) {
         width: wide,
         height: HEIGHT - EDGE.top - EDGE.bottom,
       }),
-      wide > (width > 420 ? 110 : 84) &&
-        text(`${name}${count} ${count === 1 ? "step" : "steps"}`, x(from) + wide / 2, 16, "middle"),
+      wide > (width > 420 ? 110 : 84) && text(words(count), x(from) + wide / 2, 16, "middle"),
     ].filter(Boolean);
   });
 }
@@ -84,7 +94,7 @@ function gridLines({ range: [low, high], steps }, { x, y }, width) {
   for (const step of shownSteps(steps, width)) {
     found.push(text(String(step), x((step - 1) / steps), HEIGHT - 8, "middle"));
   }
-  found.push(text("step", width - EDGE.right, HEIGHT - 8, "end"));
+  found.push(text(say("schedule.step"), width - EDGE.right, HEIGHT - 8, "end"));
   return found;
 }
 
@@ -113,7 +123,7 @@ function curve({ split, steps }, { x, y }, expert, points) {
 function handle(plan, scales, expert, index, change) {
   const points = plan.curves[expert];
   const [at, value] = points[index];
-  const which = expert === "both" ? "" : `${expert === "high" ? "High" : "Low"} noise, `;
+  const place = { point: index + 1, points: points.length };
   const shown = index === 0 && expert === "low" ? plan.split.high / plan.steps : at;
   const step = stepOf(shown, plan.steps);
   const group = svg(
@@ -122,11 +132,11 @@ function handle(plan, scales, expert, index, change) {
       class: `handle curve-${expert}`,
       tabindex: 0,
       role: "slider",
-      "aria-label": `${which}point ${index + 1} of ${points.length}`,
+      "aria-label": POINTS[expert](place),
       "aria-valuemin": plan.range[0],
       "aria-valuemax": plan.range[1],
       "aria-valuenow": value,
-      "aria-valuetext": `from step ${step}: strength ${format.strength(value)}`,
+      "aria-valuetext": say("schedule.valueText", { step, strength: format.strength(value) }),
       "data-expert": expert,
       "data-index": index,
     },

@@ -16,20 +16,29 @@ import {
   shownExperts,
   shownPart,
 } from "../model/strengths.js";
+import { say } from "../texts/say.js";
 import { added, fractionOf, moved, partOf, removed, SHAPES, stepOf } from "./schedule.js";
 import { drawSchedule } from "./schedule_drawing.js";
 import { rangeOf } from "./strength_control.js";
 
-const NAMES = { both: "Both experts", high: "High noise", low: "Low noise" };
+const NAMES = {
+  both: say("expert.bothExperts"),
+  high: say("expert.high"),
+  low: say("expert.low"),
+};
 
 export function editSchedule(name) {
   const entry = store.stack.entries.get(name);
   const card = store.byName.get(name);
   const plan = planFor(card, entry);
   const view = createView(plan, separable(card, store.experts));
-  const use = el("button", { type: "button", class: "button button-primary", text: "Use" });
-  const cancel = el("button", { type: "button", class: "button", text: "Cancel" });
-  const dialog = openDialog(`Strength over the steps: ${titleOf(card) || name}`, view.element, {
+  const use = el("button", {
+    type: "button",
+    class: "button button-primary",
+    text: say("schedule.use"),
+  });
+  const cancel = el("button", { type: "button", class: "button", text: say("dialog.cancel") });
+  const dialog = openDialog(say("schedule.title", { title: titleOf(card) || name }), view.element, {
     className: "dialog-schedule",
     buttons: [cancel, use],
   });
@@ -105,9 +114,14 @@ function createView(plan, canSplit) {
     { class: "schedule-text" },
     el("label", {
       for: "schedule-text",
-      text: "WanGP notation: 1,0.5;0.2 (commas = steps, semicolon = high; low)",
+      text: say("schedule.notation"),
     }),
-    el("div", {}, written, el("button", { type: "submit", class: "button", text: "Read" })),
+    el(
+      "div",
+      {},
+      written,
+      el("button", { type: "submit", class: "button", text: say("schedule.read") }),
+    ),
     problem,
   );
   const note = el("p", { class: "muted schedule-note" });
@@ -121,7 +135,7 @@ function createView(plan, canSplit) {
         "label",
         { class: "schedule-separate", for: "schedule-separate" },
         separate,
-        "Separate curve per expert",
+        say("schedule.separate"),
       ),
     lists,
     line,
@@ -165,10 +179,10 @@ function draw(view, plan, focus = null) {
 }
 
 function noteText(steps, split) {
-  if (!split.two) return `${format.plural(steps, "step")}, all by one expert.`;
-  if (split.low === 0) return `The high-noise expert makes all ${steps} steps at these settings.`;
-  if (split.high === 0) return `The low-noise expert makes all ${steps} steps at these settings.`;
-  return `The low-noise expert takes over after step ${split.high} of ${steps}.`;
+  if (!split.two) return say("schedule.oneExpert", { count: steps });
+  if (split.low === 0) return say("schedule.allHigh", { steps });
+  if (split.high === 0) return say("schedule.allLow", { steps });
+  return say("schedule.handover", { step: split.high, steps });
 }
 
 function keyOf(element, host) {
@@ -195,7 +209,7 @@ function list(plan, expert, points) {
         type: "button",
         class: "button",
         dataset: { action: "add", expert },
-        text: "Add point",
+        text: say("schedule.add"),
       }),
       Object.keys(SHAPES).map((shape) =>
         el("button", {
@@ -211,13 +225,13 @@ function list(plan, expert, points) {
 
 function row({ steps, split }, expert, points, [at, value], index) {
   const start = index === 0 && expert === "low" ? split.high / steps : at;
-  const where = `${NAMES[expert]}, point ${index + 1}`;
+  const place = { expert: NAMES[expert], point: index + 1 };
   const box = (field, shown, label) =>
     el("input", {
       type: "text",
       inputmode: "decimal",
       class: "field strength-number",
-      "aria-label": `${where}: ${label}`,
+      "aria-label": label,
       dataset: { expert, index, field },
       disabled: field === "step" && index === 0,
       value: shown,
@@ -225,12 +239,12 @@ function row({ steps, split }, expert, points, [at, value], index) {
   return el(
     "li",
     {},
-    el("span", { text: "From step" }),
-    box("step", String(stepOf(start, steps)), "from step"),
-    el("span", { text: "at" }),
-    box("value", format.strength(value), "strength"),
+    el("span", { text: say("schedule.fromStep") }),
+    box("step", String(stepOf(start, steps)), say("schedule.stepOf", place)),
+    el("span", { text: say("schedule.at") }),
+    box("value", format.strength(value), say("schedule.strengthOf", place)),
     points.length > 1 &&
-      actionButton("remove", `Remove ${where.toLowerCase()}`, "close", {
+      actionButton("remove", say("schedule.remove", place), "close", {
         class: "icon-button",
         dataset: { action: "remove", expert, index },
       }),

@@ -2,20 +2,32 @@
 import { address, request } from "../kit/api.js";
 import { confirmDialog, nameDialog, openDialog } from "../kit/dialogs.js";
 import { delegate, el, icon } from "../kit/dom.js";
-import { plural } from "../kit/format.js";
 import { openMenu } from "../kit/menu.js";
 import { toast, toastError } from "../kit/toasts.js";
 import { form } from "../model/form.js";
 import { thumbnail, titleOf, usable } from "../model/lora_text.js";
 import { store } from "../model/store.js";
 import { strengthText } from "../model/strengths.js";
+import { say } from "../texts/say.js";
 
 const PICTURES = 4;
 const MOST_BYTES = 1_000_000;
+const ACTIONS = {
+  apply: {
+    text: say("sets.apply"),
+    hint: say("sets.applyHint"),
+    label: (name) => say("sets.applyOne", { name }),
+  },
+  append: {
+    text: say("sets.append"),
+    hint: say("sets.appendHint"),
+    label: (name) => say("sets.appendOne", { name }),
+  },
+};
 
 export async function openSets() {
   const view = createView();
-  const dialog = openDialog("LoRA sets", view.element, { className: "dialog-sets" });
+  const dialog = openDialog(say("sets.title"), view.element, { className: "dialog-sets" });
   view.close = () => dialog.close();
   await attempt(async () => show(view, await request("GET", "api/sets")));
 }
@@ -27,13 +39,20 @@ function createView() {
     id: "set-name",
     autocomplete: "off",
     maxlength: 100,
-    placeholder: "Name of the set",
+    placeholder: say("sets.name"),
   });
-  const save = el("button", { type: "submit", class: "button button-primary", text: "Save" });
+  const save = el("button", {
+    type: "submit",
+    class: "button button-primary",
+    text: say("dialog.save"),
+  });
   const saving = el(
     "form",
     { class: "set-save" },
-    el("label", { for: "set-name", text: `Save the stack (${countText()})` }),
+    el("label", {
+      for: "set-name",
+      text: say("sets.saveStack", { count: store.stack.entries.size }),
+    }),
     el("div", {}, name, save),
   );
   const file = el("input", {
@@ -42,13 +61,18 @@ function createView() {
     accept: ".json,.lset,application/json",
     class: "visually-hidden",
     tabindex: -1,
-    "aria-label": "Set file",
+    "aria-label": say("sets.file"),
   });
-  const choose = el("button", { type: "button", class: "button" }, icon("upload"), "Import a file");
-  const list = el("ul", { class: "sets", "aria-label": "Sets" });
-  const empty = el("p", { class: "muted", text: "No set is saved yet.", hidden: true });
+  const choose = el(
+    "button",
+    { type: "button", class: "button" },
+    icon("upload"),
+    say("sets.import"),
+  );
+  const list = el("ul", { class: "sets", "aria-label": say("sets.list") });
+  const empty = el("p", { class: "muted", text: say("sets.none"), hidden: true });
   const view = { element: null, list, empty, sets: [], close: null };
-  const hint = el("p", { class: "muted", text: "Sets of this program, and WanGP's .lset" });
+  const hint = el("p", { class: "muted", text: say("sets.hint") });
   view.element = el(
     "div",
     { class: "sets-view" },
@@ -65,10 +89,6 @@ function createView() {
   file.addEventListener("change", () => attempt(() => importFile(view, file)));
   delegate(list, "click", (target) => clicked(view, target));
   return view;
-}
-
-function countText() {
-  return plural(store.stack.entries.size, "LoRA");
 }
 
 function show(view, { sets }) {
@@ -97,22 +117,22 @@ function row({ name, loras }) {
       el("p", { class: "set-name", text: name }),
       el("p", { class: "muted set-facts", text: facts.join(" · "), title: facts.join("\n") }),
       missing > 0 &&
-        el("p", { class: "set-missing", text: `${plural(missing, "LoRA")} not in the library` }),
+        el("p", { class: "set-missing", text: say("sets.missing", { count: missing }) }),
     ),
     el(
       "div",
       { class: "set-buttons" },
-      action("apply", name, "Apply"),
-      action("append", name, "Append"),
+      action("apply", name),
+      action("append", name),
       el(
         "button",
         {
           type: "button",
           class: "icon-button",
           dataset: { action: "more" },
-          "aria-label": `More for the set ${name}`,
+          "aria-label": say("sets.moreFor", { name }),
           "aria-haspopup": "menu",
-          title: "More",
+          title: say("sets.more"),
         },
         icon("more"),
       ),
@@ -120,13 +140,14 @@ function row({ name, loras }) {
   );
 }
 
-function action(what, name, text) {
+function action(what, name) {
+  const { text, hint, label } = ACTIONS[what];
   return el("button", {
     type: "button",
     class: "button",
     dataset: { action: what },
-    "aria-label": `${text} the set ${name}`,
-    title: what === "apply" ? "In place of the stack" : "To the end of the stack",
+    "aria-label": label(name),
+    title: hint,
     text,
   });
 }
@@ -151,25 +172,25 @@ function applySet({ name, loras }, append) {
     store.stack.add(item.name, item.strength, { on, split: false });
   }
   if (!append) store.stack.keepOnly(loras.map((item) => item.name));
-  toast(`The set ${name} is ${append ? "appended" : "applied"}.`, {
-    details: missing.map((item) => `${item.name} is not in the library and is switched off.`),
-    action: { label: "Undo", run: restore },
+  toast(append ? say("sets.appended", { name }) : say("sets.applied", { name }), {
+    details: missing.map((item) => say("sets.switchedOff", { name: item.name })),
+    action: { label: say("action.undo"), run: restore },
   });
 }
 
 function moreFor(view, set, button) {
   const { name } = set;
-  openMenu(button, `More for the set ${name}`, [
-    { label: "Rename", glyph: "pencil", run: () => rename(view, name) },
+  openMenu(button, say("sets.moreFor", { name }), [
+    { label: say("action.rename"), glyph: "pencil", run: () => rename(view, name) },
     {
-      label: "Replace with the stack",
+      label: say("sets.replaceWithStack"),
       glyph: "save",
       disabled: store.stack.entries.size === 0,
       run: () => attempt(async () => show(view, await save(name, true))),
     },
-    { label: "Export as JSON", glyph: "down", run: () => download(name) },
+    { label: say("sets.export"), glyph: "down", run: () => download(name) },
     null,
-    { label: "Delete", glyph: "trash", danger: true, run: () => remove(view, set) },
+    { label: say("action.delete"), glyph: "trash", danger: true, run: () => remove(view, set) },
   ]);
 }
 
@@ -187,15 +208,15 @@ async function saveAs(view, name) {
     show(view, await save(name, false));
   } catch (error) {
     if (error.context?.taken === undefined) throw error;
-    const text = `There is a set ${error.context.taken} already. Its LoRAs are replaced.`;
-    if (!(await confirmDialog("Replace the set?", text, "Replace"))) return;
+    const text = say("sets.replaceText", { name: error.context.taken });
+    if (!(await confirmDialog(say("sets.replaceTitle"), text, say("sets.replace")))) return;
     show(view, await save(name, true));
   }
-  toast(`The set ${name.trim()} is saved.`);
+  toast(say("sets.saved", { name: name.trim() }));
 }
 
 function rename(view, name) {
-  nameDialog("Rename set", "New name", name, async (newName) => {
+  nameDialog(say("sets.rename"), say("action.newName"), name, async (newName) => {
     const body = { name, new_name: newName };
     show(view, await request("POST", "api/sets/rename", { body }));
   });
@@ -206,9 +227,9 @@ async function remove(view, set) {
     const { name, loras } = set;
     show(view, await request("POST", "api/sets/delete", { body: { name } }));
     const undo = async () => show(view, await request("POST", "api/sets", { body: set }));
-    toast(`The set ${name} is deleted.`, {
-      details: [plural(loras.length, "LoRA")],
-      action: { label: "Undo", run: () => attempt(undo) },
+    toast(say("sets.deleted", { name }), {
+      details: [say("sets.count", { count: loras.length })],
+      action: { label: say("action.undo"), run: () => attempt(undo) },
     });
   });
 }
@@ -224,15 +245,21 @@ async function importFile(view, input) {
   const file = input.files[0];
   input.value = "";
   if (!file) return;
-  if (file.size > MOST_BYTES) throw new Error(`${file.name} is too large for a set.`);
+  if (file.size > MOST_BYTES) throw new Error(say("sets.tooLarge", { file: file.name }));
   const body = { filename: file.name, text: await file.text() };
   const answer = await request("POST", "api/sets/import", { body });
   show(view, answer);
-  toast(`The set ${answer.name} is imported.`, {
-    details: [...answer.notes, answer.prompt && `Its prompt: ${answer.prompt}`].filter(Boolean),
+  toast(say("sets.imported", { name: answer.name }), {
+    details: [
+      ...answer.notes,
+      answer.prompt && say("sets.prompt", { prompt: answer.prompt }),
+    ].filter(Boolean),
     action:
       answer.prompt && store.features.fill
-        ? { label: "Use its prompt", run: () => form.change(() => ({ prompt: answer.prompt })) }
+        ? {
+            label: say("sets.usePrompt"),
+            run: () => form.change(() => ({ prompt: answer.prompt })),
+          }
         : null,
   });
 }

@@ -5,8 +5,10 @@ import { delegate, el } from "../kit/dom.js";
 import { isDragging, makeSortable, movedBy } from "../kit/drag_order.js";
 import { copyText } from "../library/actions.js";
 import { form } from "../model/form.js";
+import { titleFor } from "../model/lora_text.js";
 import { store } from "../model/store.js";
 import { partFor, shownExperts, strengthFor } from "../model/strengths.js";
+import { say } from "../texts/say.js";
 import { applyAccelerator, putBack } from "./accelerators.js";
 import { editSchedule } from "./schedule_editor.js";
 import { buildRow, openModels, openRowMenu, showWords, signature } from "./stack_row.js";
@@ -14,7 +16,7 @@ import { settle, showStrength, typed } from "./strength_control.js";
 
 /** A list of rows that keeps itself up to date with the selection. */
 export function createStack(emptyText) {
-  const list = el("ul", { class: "stack", "aria-label": "Selected LoRAs" });
+  const list = el("ul", { class: "stack", "aria-label": say("stack.label") });
   const empty = el("p", { class: "stack-empty muted", text: emptyText });
   const said = el("p", { class: "visually-hidden", "aria-live": "polite" });
   const rows = new Map(); // name → {element, signature}
@@ -98,7 +100,7 @@ function clicked(target) {
     store.stack.reshape(name, { strength: flattened(strength, expert) });
   }
   if (action === "word") stack.toggleWord(name, word);
-  if (action === "copy-word") copyText(word, "The trigger word is copied.");
+  if (action === "copy-word") copyText(word, say("stack.wordCopied"));
   if (action === "menu") openRowMenu(name, target);
   if (action === "switch-model") openModels(name, target);
   if (action === "accelerate") applyAccelerator(name);
@@ -131,5 +133,9 @@ function pressed(event, said) {
   const { name } = event.target.closest(".stack-row").dataset;
   const names = movedBy([...store.stack.entries.keys()], name, by);
   store.stack.reorder(names);
-  said.textContent = `${name} is number ${names.indexOf(name) + 1} of ${names.length}.`;
+  said.textContent = say("stack.place", {
+    name: titleFor(name),
+    place: names.indexOf(name) + 1,
+    count: names.length,
+  });
 }

@@ -14,12 +14,14 @@ import {
   otherModels,
   refused,
   thumbnail,
+  titleFor,
   titleOf,
   whyNot,
 } from "../model/lora_text.js";
 import { store } from "../model/store.js";
 import { differs, isScheduled, partFor, separable, shownExperts } from "../model/strengths.js";
 import { holds, triggerWords } from "../model/trigger_words.js";
+import { say } from "../texts/say.js";
 import { acceleratorText, inForce, markAccelerator } from "./accelerators.js";
 import { askRange } from "./range_dialog.js";
 import { strengthControl } from "./strength_control.js";
@@ -59,7 +61,7 @@ export function buildRow(name, entry) {
   const row = el(
     "li",
     { class: classes.filter(Boolean).join(" "), dataset: { name } },
-    actionButton("grip", `Move ${name} with the arrow keys, or drag it`, "grip", {
+    actionButton("grip", say("stack.move", { name: titleFor(name) }), "grip", {
       class: "icon-button stack-grip",
     }),
     thumbnail(card ?? { name }, "stack-picture"),
@@ -82,7 +84,7 @@ function title(name, card) {
     el("span", { class: "stack-title", text: card ? titleOf(card) : name, title: name }),
     card && expertBadge(card),
     store.summary?.accelerators?.[name] &&
-      el("span", { class: "badge badge-fast", text: "Accelerator" }),
+      el("span", { class: "badge badge-fast", text: say("stack.accelerator") }),
     below && el("span", { class: "stack-file muted", text: below, title: below }),
   );
 }
@@ -95,13 +97,17 @@ function words(name, card) {
   const action = store.features.fill ? "word" : "copy-word";
   return el(
     "div",
-    { class: "stack-words", role: "group", "aria-label": `Trigger words of ${name}` },
+    {
+      class: "stack-words",
+      role: "group",
+      "aria-label": say("stack.words", { name: titleFor(name) }),
+    },
     found.map((word) =>
       el("button", {
         type: "button",
         class: "word",
         dataset: { action, word },
-        title: store.features.fill ? null : `Copy this trigger word of ${name}`,
+        title: store.features.fill ? null : say("stack.copyWord", { name: titleFor(name) }),
         text: word,
       }),
     ),
@@ -114,8 +120,8 @@ export function showWords(row, name) {
     const there = holds(form.values.prompt, chip.dataset.word);
     chip.setAttribute("aria-pressed", String(there));
     chip.title = there
-      ? `In the prompt; press to take it out. A trigger word of ${name}`
-      : `Not in the prompt; press to put it in. A trigger word of ${name}`;
+      ? say("stack.wordIn", { name: titleFor(name) })
+      : say("stack.wordOut", { name: titleFor(name) });
   }
 }
 
@@ -130,17 +136,19 @@ function buttons(name, entry) {
         class: "switch",
         role: "switch",
         "aria-checked": String(entry.on),
-        "aria-label": `Use ${name}`,
-        title: entry.on ? "Switch off: it stays here, but is not used" : "Switch on",
+        "aria-label": say("stack.use", { name: titleFor(name) }),
+        title: entry.on ? say("stack.off") : say("stack.on"),
         dataset: { action: "switch" },
       },
       el("span", { class: "switch-knob" }),
     ),
-    actionButton("menu", `More for ${name}`, "more", {
+    actionButton("menu", say("stack.more", { name: titleFor(name) }), "more", {
       class: "icon-button",
       "aria-haspopup": "menu",
     }),
-    actionButton("remove", `Remove ${name}`, "close", { class: "icon-button" }),
+    actionButton("remove", say("stack.removeOne", { name: titleFor(name) }), "close", {
+      class: "icon-button",
+    }),
   );
 }
 
@@ -155,16 +163,14 @@ function strengths(name, entry, card) {
       { class: "stack-controls" },
       experts.map((expert) => strengthControl(name, entry.strength, expert, card)),
     ),
-    actionButton("curve", `Strength of ${name} over the steps`, "curve", {
+    actionButton("curve", say("strength.overSteps", { name: titleFor(name) }), "curve", {
       class: "icon-button",
     }),
     separable(card, store.experts) &&
-      actionButton(
-        "split",
-        `Separate strengths for the high and low noise experts of ${name}`,
-        "split",
-        { class: "icon-button", "aria-pressed": String(split) },
-      ),
+      actionButton("split", say("strength.separate", { name: titleFor(name) }), "split", {
+        class: "icon-button",
+        "aria-pressed": String(split),
+      }),
   );
 }
 
@@ -181,7 +187,7 @@ function accelerator(name) {
       type: "button",
       class: "button",
       dataset: { action: "accelerate" },
-      text: `Use its settings: ${text}`,
+      text: say("accelerator.use", { settings: text }),
     }),
   );
 }
@@ -197,14 +203,17 @@ function misfit(name, card) {
     el(
       "div",
       { class: "stack-choices" },
-      others.length > 0 && choice("switch-model", "Switch model", { "aria-haspopup": "menu" }),
-      choice("remove", "Remove", { "aria-label": `Remove ${name}` }),
+      others.length > 0 &&
+        choice("switch-model", say("stack.switchModel"), { "aria-haspopup": "menu" }),
+      choice("remove", say("action.remove"), {
+        "aria-label": say("stack.removeOne", { name: titleFor(name) }),
+      }),
     ),
     why.length > 0 &&
       el(
         "details",
         {},
-        el("summary", { text: "Why?" }),
+        el("summary", { text: say("coverage.why") }),
         why.map((text) => el("p", { class: "muted", text })),
       ),
   );
@@ -220,7 +229,7 @@ export function openModels(name, button) {
     label: store.titleOfModel(model),
     run: () => form.switchModel(model),
   }));
-  openMenu(button, `Models for ${name}`, items);
+  openMenu(button, say("stack.models", { name: titleFor(name) }), items);
 }
 
 /** What else can be done to it. */
@@ -231,28 +240,28 @@ export function openRowMenu(name, button) {
   const place = names.indexOf(name);
   const move = (by) => store.stack.reorder(movedBy(names, name, by));
   const items = [
-    { label: "Details", glyph: "info", disabled: !known, run: () => showDetails(name) },
+    { label: say("action.details"), glyph: "info", disabled: !known, run: () => showDetails(name) },
     store.features.compare && {
-      label: "Strength sweep",
+      label: say("stack.sweep"),
       glyph: "compare",
       run: () => grids.open({ x: { of: "strength", lora: name } }),
     },
-    { label: "Slider range", glyph: "curve", disabled: !known, run: () => askRange(name) },
+    { label: say("range.title"), glyph: "curve", disabled: !known, run: () => askRange(name) },
     {
-      label: fast ? "This is no accelerator" : "This is an accelerator",
+      label: fast ? say("accelerator.isNone") : say("accelerator.isOne"),
       glyph: "bolt",
       disabled: !known,
       run: () => markAccelerator(name, !fast),
     },
     null,
-    { label: "Move up", disabled: place === 0, run: () => move(-1) },
-    { label: "Move down", disabled: place === names.length - 1, run: () => move(1) },
+    { label: say("stack.up"), disabled: place === 0, run: () => move(-1) },
+    { label: say("stack.down"), disabled: place === names.length - 1, run: () => move(1) },
     null,
-    { label: "Remove", glyph: "close", run: () => store.deselect(name) },
+    { label: say("action.remove"), glyph: "close", run: () => store.deselect(name) },
   ];
   openMenu(
     button,
-    `More for ${name}`,
+    say("stack.more", { name: titleFor(name) }),
     items.filter((item) => item !== false && item !== undefined),
   );
 }

@@ -1,12 +1,20 @@
 /** Slider and number box for one strength; a small curve where it changes over the steps. */
 import { el, icon } from "../kit/dom.js";
 import * as format from "../kit/format.js";
+import { titleFor } from "../model/lora_text.js";
 import { store } from "../model/store.js";
 import { isScheduled, parsed, partText, shownPart, withExpert } from "../model/strengths.js";
+import { say } from "../texts/say.js";
 import { smallCurve } from "./schedule.js";
 
 const STEP = 0.05;
-const LABELS = { high: "High", low: "Low" };
+const LABELS = { high: say("expert.highShort"), low: say("expert.lowShort") };
+
+const NAMES = {
+  both: (name) => say("strength.of", { name: titleFor(name) }),
+  high: (name) => say("strength.ofHigh", { name: titleFor(name) }),
+  low: (name) => say("strength.ofLow", { name: titleFor(name) }),
+};
 
 export function strengthControl(name, value, expert, card) {
   const part = shownPart(value, expert, card);
@@ -21,7 +29,7 @@ export function strengthControl(name, value, expert, card) {
 
 function simple(name, number, expert, card) {
   const [min, max] = rangeOf(card);
-  const label = expert === "both" ? `Strength of ${name}` : `Strength of ${name}, ${expert} noise`;
+  const label = NAMES[expert](name);
   const shared = { step: STEP, dataset: { expert }, "aria-label": label };
   const slider = el("input", {
     type: "range",
@@ -51,7 +59,7 @@ export function rangeOf(card) {
 }
 
 function scheduled(name, part, expert) {
-  const which = expert === "both" ? "" : `, ${expert} noise`;
+  const strength = NAMES[expert](name);
   return [
     el(
       "button",
@@ -59,7 +67,7 @@ function scheduled(name, part, expert) {
         type: "button",
         class: "strength-curve",
         dataset: { action: "curve", expert },
-        "aria-label": `Strength of ${name}${which} over the steps: ${partText(part)}. Edit`,
+        "aria-label": say("strength.edit", { strength, values: partText(part) }),
       },
       smallCurve(part, expert),
       el("span", { text: partText(part) }),
@@ -70,8 +78,8 @@ function scheduled(name, part, expert) {
         type: "button",
         class: "icon-button",
         dataset: { action: "flat", expert },
-        "aria-label": `Make the strength of ${name}${which} constant again`,
-        title: "Make it constant again",
+        "aria-label": say("strength.flattenOne", { strength }),
+        title: say("strength.flatten"),
       },
       icon("undo"),
     ),

@@ -6,6 +6,7 @@ import { errorText, loadText } from "../model/cost_text.js";
 import { form } from "../model/form.js";
 import { refused } from "../model/lora_text.js";
 import { store } from "../model/store.js";
+import { say } from "../texts/say.js";
 
 const IN_ROWS = ["missing", "broken", "unfit"]; // said in the LoRA's own row
 // What a warning goes by; a page of another app may keep it to itself.
@@ -14,7 +15,7 @@ const ABOUT = { guidance: "guidance_scale", "no-step": "steps" };
 export function createSummaryLine() {
   const total = el("p", { class: "summary-total muted" });
   const unsaved = el("p", { class: "summary-unsaved", role: "status", hidden: true });
-  const warnings = el("ul", { class: "summary-warnings", "aria-label": "Warnings" });
+  const warnings = el("ul", { class: "summary-warnings", "aria-label": say("summary.warnings") });
   const root = el("div", { class: "summary" }, total, warnings, unsaved);
   const draw = () => {
     const { summary, stack } = store;
@@ -51,26 +52,23 @@ function setText(element, text) {
 
 function drawUnsaved(line, stack) {
   line.hidden = store.connected;
-  setText(
-    line,
-    stack.unsaved
-      ? "Disconnected. Your changes are kept in this browser and are saved once it is back."
-      : "Disconnected. You can go on; changes are saved once it is back.",
-  );
+  setText(line, stack.unsaved ? say("summary.unsaved") : say("summary.away"));
 }
 
 function totals(summary, stack) {
   const on = [...stack.entries].flatMap(([name, entry]) => (entry.on ? [name] : []));
   const off = stack.entries.size - on.length;
-  const rest = off > 0 ? `, ${off} switched off` : "";
-  if (on.length === 0) return `None is switched on${rest}`;
-  const count = `${format.plural(on.length, "LoRA")} on${rest}`;
+  if (on.length === 0) return off > 0 ? say("summary.noneOff", { off }) : say("summary.none");
+  const count =
+    off > 0
+      ? say("summary.onOff", { count: on.length, off })
+      : say("summary.on", { count: on.length });
   // What the server said last may be of another selection.
   const known = Object.keys(summary.selected_loras);
   if (known.length !== on.length || !on.every((name) => known.includes(name))) return count;
   // What cannot run costs nothing, and the rest does not run without it.
   if (on.some((name) => refused(store.byName.get(name), store.model))) return count;
-  const memory = `${format.megabytes(summary.total_memory_impact)} of memory while applied`;
+  const memory = say("summary.memory", { size: format.megabytes(summary.total_memory_impact) });
   const load = loadText(summary.estimated_load_time, summary.estimate_error);
   return [count, memory, load].filter(Boolean).join(" · ");
 }

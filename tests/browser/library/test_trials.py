@@ -83,7 +83,7 @@ def test_one_click_tries_a_lora_and_keeps_what_it_shows(page: Page, own_app: App
     card(page, "golden_hour").hover()
     page.get_by_role("button", name="Try Golden Hour").click()
     dialog = page.get_by_role("dialog", name="Try Golden Hour")
-    expect(dialog.locator(".part-label")).to_have_text(["Without Golden Hour", "With Golden Hour"])
+    expect(dialog.locator(".cell-label")).to_have_text(["Without Golden Hour", "With Golden Hour"])
     line = dialog.get_by_label("Where the second video begins")
     line.wait_for(timeout=2 * VIDEO_MS)
     job = jobs(page, own_app)[0]

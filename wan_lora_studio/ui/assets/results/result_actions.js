@@ -3,6 +3,7 @@ import { request, send } from "../../../lora_ui/assets/kit/api.js";
 import { openDialog } from "../../../lora_ui/assets/kit/dialogs.js";
 import { el } from "../../../lora_ui/assets/kit/dom.js";
 import { toast, toastError } from "../../../lora_ui/assets/kit/toasts.js";
+import { titleFor } from "../../../lora_ui/assets/model/lora_text.js";
 import { store } from "../../../lora_ui/assets/model/store.js";
 import { openTab } from "../base/tabs.js";
 import { offerPicture } from "../inputs/picture.js";
@@ -108,7 +109,7 @@ export function useAsThumbnail(result, frame) {
   const select = el(
     "select",
     { class: "field", "aria-label": say("result.lora") },
-    [...own, ...others].map((name) => el("option", { value: name, text: name })),
+    [...own, ...others].map((name) => el("option", { value: name, text: titleFor(name) })),
   );
   const save = el("button", {
     type: "button",
@@ -130,7 +131,7 @@ export function useAsThumbnail(result, frame) {
     if (await attempt(() => putThumbnail(select.value, picture))) {
       dialog.close();
       await store.refresh();
-      toast(`${select.value} has a new thumbnail.`);
+      toast(say("thumbnail.new", { title: titleFor(select.value) }));
     }
     save.disabled = false;
   });

@@ -42,6 +42,7 @@ export default {
   "gallery.week": "Last 7 days",
   "gallery.yesterday": "Yesterday",
   "gallery.zip": "Save as ZIP",
+
   "grid.cancel": "Cancel",
   "grid.cancelled": "Cancelled",
   "grid.card.one": "Grid of {count} video",
@@ -205,6 +206,7 @@ export default {
   "stage.write": "Writing the video",
 
   "thumbnail.becomes": "The frame shown becomes the picture of",
+  "thumbnail.new": "{title} has a new thumbnail.",
   "thumbnail.title": "Thumbnail of a LoRA",
   "thumbnail.use": "Use",
 
