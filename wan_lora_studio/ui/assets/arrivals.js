@@ -11,19 +11,20 @@ import { uploads } from "../../lora_ui/assets/uploads/uploads.js";
 import { openTab, shownTab } from "./base/tabs.js";
 import { pictureInput, takePictureFile } from "./inputs/picture.js";
 import { restore, settingsOf } from "./inputs/result_settings.js";
+import { say } from "./texts/say.js";
 
 const PICTURE = /\.(png|jpe?g|webp|gif|avif)$/i;
-const DROP_FOR_VIDEO = "Drop LoRAs to use them, or a video or picture for its settings";
-const DROP_FOR_LIBRARY = "Drop files or folders to add LoRAs to your library";
-const ONE_FILLS = "Left out: one file fills the form at a time.";
-const NO_USE = "Left out: this page has no use for a file of this kind.";
-const AS_INPUT = "The video starts from this picture.";
-const IN_FORM = "Its settings are in the form.";
-const NO_INPUT = "The chosen model takes no input picture.";
-const PASTED_SETTINGS = "You pasted settings of another program.";
+const DROP_FOR_VIDEO = say("arrival.forVideo");
+const DROP_FOR_LIBRARY = say("arrival.forLibrary");
+const ONE_FILLS = say("arrival.oneFills");
+const NO_USE = say("arrival.noUse");
+const AS_INPUT = say("arrival.asInput");
+const IN_FORM = say("arrival.inForm");
+const NO_INPUT = say("arrival.noInput");
+const PASTED_SETTINGS = say("arrival.pasted");
 const OTHER_SITE = {
-  message: "This page doesn’t download from other sites.",
-  suggestions: ["Download the file, then drop it here."],
+  message: say("arrival.otherSite"),
+  suggestions: [say("arrival.otherSiteHint")],
 };
 const A1111_SETTINGS = /(^|\n)Steps: \d+, [^\n]+: [^\n]+$/;
 const GRAPH_OR_TASK = /"(class_type|nodes|model_type|activated_loras|num_inference_steps)"/;
@@ -103,14 +104,17 @@ async function readWith(take, row) {
   } catch (error) {
     const noInput = isPicture(row.file) && pictureInput.use === "none";
     const said = [error.message, noInput && NO_INPUT, ...(error.suggestions ?? [])];
-    row.leave(`Left out. ${said.filter(Boolean).join(" ")}`);
+    row.leave(say("arrival.leftOut", { why: said.filter(Boolean).join(" ") }));
   }
   uploads.draw();
 }
 
 async function takePicture(row) {
   const { carries } = await takePictureFile(row.file);
-  row.taken(AS_INPUT, carries ? [[`Load its settings: ${carries}`, "settings"]] : []);
+  row.taken(
+    AS_INPUT,
+    carries ? [[say("arrival.loadSettings", { what: carries }), "settings"]] : [],
+  );
 }
 
 async function takeSettings(row) {
@@ -174,8 +178,8 @@ function addNamed(name) {
 
 function notHere(name) {
   return {
-    message: `Your library has no LoRA named ${name}.`,
-    suggestions: ["It may have been renamed. Look for it on the LoRAs tab."],
+    message: say("arrival.noLora", { name }),
+    suggestions: [say("arrival.noLoraHint")],
   };
 }
 
@@ -194,5 +198,5 @@ async function restoreText(text) {
 /** The text goes where it was pasted; that it could fill the form is said. */
 function offerSettings(text) {
   if (!isSettings(text)) return;
-  toast(PASTED_SETTINGS, { action: { label: "Fill the form", run: () => restoreText(text) } });
+  toast(PASTED_SETTINGS, { action: { label: say("arrival.fill"), run: () => restoreText(text) } });
 }

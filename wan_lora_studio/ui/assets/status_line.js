@@ -11,16 +11,18 @@ import { connectNavigation } from "./navigation.js";
 import { queueButton } from "./queue/queue_panel.js";
 import { showWhenReady } from "./reveal.js";
 import { connectTitle } from "./run/tab_title.js";
+import { say } from "./texts/say.js";
 
 export function mount({ element, options }) {
   const dot = el("span", { class: "status-dot", "aria-hidden": "true" });
   const text = el("span", { class: "status-text" });
-  const bar = el("progress", { class: "status-bar", max: 1, "aria-label": "Progress of the run" });
+  const bar = el("progress", { class: "status-bar", max: 1, "aria-label": say("run.progress") });
   const notices = el("div", { class: "notices", role: "status", hidden: true });
   const theme = el("button", { type: "button", class: "button button-quiet", id: "theme-switch" });
   const showTheme = () => {
-    theme.textContent = currentTheme() === "dark" ? "Light" : "Dark";
-    theme.setAttribute("aria-label", `Switch to ${theme.textContent.toLowerCase()} colours`);
+    const isDark = currentTheme() === "dark";
+    theme.textContent = isDark ? say("head.light") : say("head.dark");
+    theme.setAttribute("aria-label", isDark ? say("head.toLight") : say("head.toDark"));
   };
   theme.addEventListener("click", () => {
     toggleTheme();
@@ -61,16 +63,16 @@ function show(dot, text, bar, titles) {
   bar.hidden = !running;
   if (!connected) {
     dot.dataset.state = "failed";
-    text.textContent = "Disconnected. Reconnecting…";
+    text.textContent = say("head.away");
     return;
   }
   if (!status) {
-    text.textContent = "Connecting";
+    text.textContent = say("head.connecting");
     return;
   }
   if (status.problems?.length && !running) {
     dot.dataset.state = "failed";
-    text.textContent = "Something needs your attention";
+    text.textContent = say("head.attention");
     text.title = status.problems.join(" ");
     return;
   }

@@ -1,13 +1,10 @@
 /** Checks at the fields: what is wrong is said while it is typed, and put right on leaving. */
 import { form } from "../../../lora_ui/assets/model/form.js";
+import { say } from "../texts/say.js";
 import { factsOf } from "./facts.js";
 import { clearNote, clearOutdated, note } from "./notes.js";
 import { fieldAt, inputOf } from "./places.js";
 import { adviceOn, changeOf, nearest } from "./rules.js";
-
-const TEXT = {
-  usual: (value) => `Back to ${value}, this model’s own value.`,
-};
 
 /** Listen to every field below `root`. */
 export function connectChecks(root) {
@@ -50,7 +47,11 @@ function snap(name, input) {
   const value = found ?? usual;
   if (value === null || value === undefined) return;
   put(input, value);
-  note(name, found === null ? TEXT.usual(value) : changeOf(text, value, limit), "hint");
+  note(
+    name,
+    found === null ? say("rule.usual", { value: String(value) }) : changeOf(text, value, limit),
+    "hint",
+  );
 }
 
 /** As a person would write it, so that Gradio hears of it. */

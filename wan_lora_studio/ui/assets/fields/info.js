@@ -1,5 +1,6 @@
 /** Info marks: one sentence for each field, at a mark beside its label. */
 import { el, icon } from "../../../lora_ui/assets/kit/dom.js";
+import { say } from "../texts/say.js";
 import { describe } from "./notes.js";
 import { inputOf, placeOf } from "./places.js";
 
@@ -8,22 +9,22 @@ const EDGE = 8;
 
 /** What the mark is called, and its sentence. */
 const ABOUT = {
-  model_type: ["Model", "The model that makes the video; it decides which LoRAs fit."],
-  prompt: ["Prompt", "What to show and how it moves, in your own words."],
-  negative_prompt: ["Negative prompt", "What to keep out of the video."],
-  size: ["Size", "A size that the model is made for; the numbers below take any other."],
-  length: ["Length", "How long the video plays at its frames per second."],
-  width: ["Width", "Width of the video in pixels; wider takes longer and needs more memory."],
-  height: ["Height", "Height of the video in pixels; taller takes longer and needs more memory."],
-  num_frames: ["Frames", "Pictures in the video; more of them take longer and need more memory."],
-  fps: ["Frames/second", "How many frames play in a second; more is faster motion, not more work."],
-  steps: ["Steps", "How often the picture is refined; more takes longer and adds detail."],
-  guidance_scale: ["Guidance", "How closely the prompt is followed; too much looks harsh."],
-  guidance_scale_2: ["Guidance, low", "The same for the low-noise expert, which adds the details."],
-  flow_shift: ["Flow shift", "More spends the steps on motion and layout, less on detail."],
-  seed: ["Seed", "The same seed and settings make the same video; leave it empty for a new one."],
-  videos: ["Videos", "How many videos to make, each with a seed of its own."],
-  image: ["Input picture", "The picture that the video starts from."],
+  model_type: [say("field.model"), say("about.model")],
+  prompt: [say("field.prompt"), say("about.prompt")],
+  negative_prompt: [say("field.negative"), say("about.negative")],
+  size: [say("field.size"), say("about.size")],
+  length: [say("field.length"), say("about.length")],
+  width: [say("field.width"), say("about.width")],
+  height: [say("field.height"), say("about.height")],
+  num_frames: [say("field.frames"), say("about.frames")],
+  fps: [say("field.fps"), say("about.fps")],
+  steps: [say("field.steps"), say("about.steps")],
+  guidance_scale: [say("field.guidance"), say("about.guidance")],
+  guidance_scale_2: [say("field.guidanceLow"), say("about.guidanceLow")],
+  flow_shift: [say("field.flowShift"), say("about.flowShift")],
+  seed: [say("field.seed"), say("about.seed")],
+  videos: [say("field.videos"), say("about.videos")],
+  image: [say("field.image"), say("about.image")],
 };
 
 /** Of parts that are ours, which set their marks themselves. */
@@ -59,7 +60,7 @@ export function infoMark(name) {
     {
       type: "button",
       class: "info-mark",
-      "aria-label": `About: ${title}`,
+      "aria-label": say("about.label", { title }),
       "aria-describedby": sentence.id,
       "aria-expanded": "false",
       dataset: { about: name },

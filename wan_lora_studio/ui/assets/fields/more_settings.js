@@ -1,10 +1,10 @@
 /** More settings: the fields that are seldom used, folded away while they hold the usual values. */
 import { el, icon } from "../../../lora_ui/assets/kit/dom.js";
 import { form } from "../../../lora_ui/assets/model/form.js";
+import { say } from "../texts/say.js";
 import { factsOf } from "./facts.js";
 
 const FOLDED = ["guidance_scale_2", "fps", "flow_shift"];
-const TITLE = "More settings";
 const BODY = "more-settings";
 
 let toggle = null;
@@ -19,7 +19,7 @@ export function mount({ element }) {
       "aria-controls": BODY,
       "aria-expanded": "false",
     },
-    el("span", { text: TITLE }),
+    el("span", { text: say("form.more") }),
     icon("down"),
   );
   toggle.addEventListener("click", () => unfold(!isOpen()));

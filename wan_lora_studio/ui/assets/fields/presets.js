@@ -1,17 +1,18 @@
 /** Presets: the model's sizes, and lengths in seconds, beside the numbers that they stand for. */
 import { el } from "../../../lora_ui/assets/kit/dom.js";
 import { form } from "../../../lora_ui/assets/model/form.js";
+import { say } from "../texts/say.js";
 import { connectChecks } from "./checks.js";
 import { factsOf, setFacts } from "./facts.js";
 import { infoMark, markFields, sentenceId } from "./info.js";
 import { nearest } from "./rules.js";
 
 const TEXT = {
-  size: "Size",
-  length: "Length",
-  own: "Custom",
-  pixels: (width, height) => `${width} × ${height} pixels`,
-  seconds: (number) => `${number} s`,
+  size: say("field.size"),
+  length: say("field.length"),
+  own: say("preset.custom"),
+  pixels: (width, height) => say("preset.pixels", { width: String(width), height: String(height) }),
+  seconds: (number) => say("preset.seconds", { number }),
 };
 const SAME_LENGTH = 0.02; // seconds
 

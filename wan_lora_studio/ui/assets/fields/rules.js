@@ -1,15 +1,21 @@
 /** Rules for a number, by the limits that the server checks with: what is wrong, and what is near. */
+import { say } from "../texts/say.js";
 
 const TEXT = {
-  whole: (low, high) => `Use a whole number from ${low} to ${high}.`,
-  number: (low, high) => `Use a number from ${low} to ${high}.`,
-  near: (below, above) => `Use ${below} or ${above}.`,
-  multiple: (from, to, stride) => `Changed ${from} to ${to}, a multiple of ${stride}.`,
-  frames: (from, to) => `Changed ${from} to ${to}, the nearest that the model takes.`,
-  rounded: (from, to) => `Changed ${from} to ${to}, a whole number.`,
-  most: (from, to) => `Changed ${from} to ${to}, the most it can be.`,
-  least: (from, to) => `Changed ${from} to ${to}, the least it can be.`,
+  whole: (low, high) => say("rule.whole", texts({ low, high })),
+  number: (low, high) => say("rule.number", texts({ low, high })),
+  near: (below, above) => say("rule.near", texts({ below, above })),
+  multiple: (from, to, stride) => say("rule.multiple", texts({ from, to, stride })),
+  frames: (from, to) => say("rule.frames", texts({ from, to })),
+  rounded: (from, to) => say("rule.rounded", texts({ from, to })),
+  most: (from, to) => say("rule.most", texts({ from, to })),
+  least: (from, to) => say("rule.least", texts({ from, to })),
 };
+
+/** Numbers as they are typed, without a sign for thousands. */
+function texts(numbers) {
+  return Object.fromEntries(Object.entries(numbers).map(([name, value]) => [name, String(value)]));
+}
 
 /** What is wrong with a text in a field; null if nothing is. The server says it alike. */
 export function adviceOn(text, limit) {

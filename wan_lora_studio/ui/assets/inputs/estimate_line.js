@@ -4,6 +4,7 @@ import { el } from "../../../lora_ui/assets/kit/dom.js";
 import { bytes } from "../../../lora_ui/assets/kit/format.js";
 import { form } from "../../../lora_ui/assets/model/form.js";
 import { store } from "../../../lora_ui/assets/model/store.js";
+import { say } from "../texts/say.js";
 
 const SETTLED_MS = 500;
 const SHOWN = 3;
@@ -52,15 +53,18 @@ function draw(box, found) {
     box.replaceChildren();
     return;
   }
-  const said = `This is estimated to need ${bytes(found.needed)} of memory; ${bytes(found.available)} are free.`;
+  const said = say("estimate.needs", {
+    needed: bytes(found.needed),
+    free: bytes(found.available),
+  });
   const changes = found.changes.slice(0, SHOWN);
   box.replaceChildren(
     el("p", { text: said }),
     el(
       "ul",
-      { "aria-label": "What would help" },
+      { "aria-label": say("estimate.help") },
       changes.map(({ words, fits }) =>
-        el("li", { text: fits ? `${words} That makes it fit.` : words }),
+        el("li", { text: fits ? say("estimate.fits", { change: words }) : words }),
       ),
     ),
   );

@@ -7,6 +7,7 @@ import { store } from "../../../lora_ui/assets/model/store.js";
 import { poll } from "../base/poll.js";
 import { announce, runs } from "../base/run_events.js";
 import { keep, kept } from "../base/tab_storage.js";
+import { say } from "../texts/say.js";
 import { missingModel } from "./model_notice.js";
 import { pictureInput } from "./picture.js";
 import { wantedVideos } from "./video_count.js";
@@ -123,10 +124,10 @@ export function formRestored(model) {
 
 /** The form stays closed, so that nothing goes over what was kept. */
 export function formNotRestored() {
-  toast("The form could not be filled: the server did not answer.", {
+  toast(say("form.unfilled"), {
     kind: "error",
-    details: ["What you wrote before is kept. Reload the page once the server runs."],
-    action: { label: "Reload", run: () => location.reload() },
+    details: [say("form.unfilledHint")],
+    action: { label: say("form.reload"), run: () => location.reload() },
   });
 }
 

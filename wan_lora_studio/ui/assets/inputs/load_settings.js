@@ -1,5 +1,6 @@
 /** Taking over the settings of a video or picture that is chosen. */
 import { el, icon } from "../../../lora_ui/assets/kit/dom.js";
+import { say } from "../texts/say.js";
 import { restoreFromFile } from "./result_settings.js";
 
 const PICTURES = ["png", "jpg", "jpeg", "webp", "gif", "avif"];
@@ -17,7 +18,7 @@ export function mount({ element }) {
     "button",
     { type: "button", class: "button button-quiet" },
     icon("upload"),
-    "Load settings from a file",
+    say("settings.load"),
   );
   button.addEventListener("click", () => input.click());
   input.addEventListener("change", () => {
@@ -30,7 +31,7 @@ export function mount({ element }) {
     input,
     el("p", {
       class: "muted",
-      text: "A video, its JSON, or a picture of ComfyUI or A1111. Or drop or paste it anywhere on this tab.",
+      text: say("settings.loadHint"),
     }),
   );
 }

@@ -5,13 +5,14 @@ import { bytes } from "../../../lora_ui/assets/kit/format.js";
 import { form } from "../../../lora_ui/assets/model/form.js";
 import { isActive, models } from "../base/models.js";
 import { openTab } from "../base/tabs.js";
+import { say } from "../texts/say.js";
 
-const MARKS = { absent: "not here", partly: "not here as a whole" };
+const MARKS = { absent: say("model.notHere"), partly: say("model.notWhole") };
 
 /** A box that is there only while the chosen model is not here. */
 export function createModelNotice() {
   const text = el("p");
-  const open = el("button", { type: "button", class: "button", text: "Open models" });
+  const open = el("button", { type: "button", class: "button", text: say("model.open") });
   open.addEventListener("click", () => openTab("Models"));
   const box = el(
     "div",
@@ -36,9 +37,7 @@ export function createModelNotice() {
 export function missingModel(name) {
   const row = models.get(name);
   if (!isMissing(row)) return null;
-  const next = row.repos.length
-    ? "Download it on the Models tab, or choose another model."
-    : "Put its folder where the Models tab says, or choose another model.";
+  const next = row.repos.length ? say("model.download") : say("model.putFolder");
   const message = words(row);
   const context = { fields: { model_type: `${message} ${next}` } };
   return new ApiError({ category: "model", message, suggestions: [next], context });
@@ -49,10 +48,13 @@ function isMissing(row) {
 }
 
 function words(row) {
-  if (isActive(row)) return `${row.title} is being downloaded.`;
-  const whole = row.state === "partly" ? " as a whole" : "";
-  const size = row.to_fetch ? ` ${bytes(row.to_fetch)} are to be downloaded.` : "";
-  return `${row.title} is not here${whole}.${size}`;
+  const { title } = row;
+  if (isActive(row)) return say("model.downloading", { title });
+  const size = row.to_fetch ? ` ${say("model.toFetch", { size: bytes(row.to_fetch) })}` : "";
+  const isPartly = row.state === "partly";
+  return (
+    (isPartly ? say("model.titleNotWhole", { title }) : say("model.titleNotHere", { title })) + size
+  );
 }
 
 /** The list is Gradio's: it may come later than this, and is built anew each time it opens. */

@@ -4,6 +4,7 @@ import { send } from "../../../lora_ui/assets/kit/api.js";
 import { toast } from "../../../lora_ui/assets/kit/toasts.js";
 import { store } from "../../../lora_ui/assets/model/store.js";
 import { keep, kept } from "../base/tab_storage.js";
+import { say } from "../texts/say.js";
 
 const KEPT = "studio-picture";
 const USUAL = { fit: "crop", x: 0.5, y: 0.5, zoom: 1 };
@@ -82,8 +83,8 @@ export function offerPicture(picture) {
   const models = Object.entries(pictureInput.models)
     .filter(([, { use }]) => use !== "none")
     .map(([name]) => name);
-  toast("The picture is kept, but the chosen model takes none.", {
-    details: models.length > 0 ? [`Choose one that does: ${models.join(", ")}.`] : [],
+  toast(say("picture.notTaken"), {
+    details: models.length > 0 ? [say("picture.chooseModel", { models: models.join(", ") })] : [],
   });
 }
 

@@ -5,11 +5,12 @@ import { el, icon } from "../../../lora_ui/assets/kit/dom.js";
 import { toastError } from "../../../lora_ui/assets/kit/toasts.js";
 import { store } from "../../../lora_ui/assets/model/store.js";
 import { infoMark } from "../fields/info.js";
+import { say } from "../texts/say.js";
 import { pictureInput, takePictureFile } from "./picture.js";
 
 const FITS = [
-  ["crop", "Crop to fill", "A part of the picture fills the video"],
-  ["pad", "Fit all of it", "The whole picture, with a blurred rim"],
+  ["crop", say("picture.crop"), say("picture.cropHint")],
+  ["pad", say("picture.pad"), say("picture.padHint")],
 ];
 const NUDGE = 0.02;
 const MOST_ZOOM = 4;
@@ -47,8 +48,8 @@ function createView() {
     tabindex: "-1",
     "aria-hidden": "true",
   });
-  const choose = button("Choose picture");
-  const remove = button("Remove", "button-quiet");
+  const choose = button(say("picture.choose"));
+  const remove = button(say("picture.remove"), "button-quiet");
   const use = el("span", { class: "muted" });
   const back = el("img", { class: "picture-back", alt: "" });
   const image = el("img", { class: "picture-image", alt: "", draggable: "false" });
@@ -63,9 +64,14 @@ function createView() {
     step: 0.05,
     id: "picture-zoom",
   });
-  const zoomRow = el("label", { class: "picture-zoom", for: "picture-zoom" }, "Zoom", zoom);
+  const zoomRow = el(
+    "label",
+    { class: "picture-zoom", for: "picture-zoom" },
+    say("picture.zoom"),
+    zoom,
+  );
   const note = el("p", { class: "muted picture-note" });
-  const title = el("h2", { class: "section-title", text: "Input picture" });
+  const title = el("h2", { class: "section-title", text: say("field.image") });
   return {
     file,
     choose,
@@ -83,7 +89,7 @@ function createView() {
       "button",
       { type: "button", class: "picture-drop" },
       icon("upload"),
-      "Drop a picture here, paste one, or choose a file",
+      say("picture.drop"),
     ),
     work: el(
       "div",
@@ -153,12 +159,12 @@ function show(element, view) {
   element.closest(".script-panel").classList.toggle("hidden-panel", use === "none");
   element.hidden = use === "none";
   if (use === "none") return;
-  view.use.textContent = use === "required" ? "needed by this model" : "optional";
+  view.use.textContent = use === "required" ? say("picture.needed") : say("picture.optional");
   view.drop.hidden = picture !== null;
   view.work.hidden = picture === null;
   view.remove.hidden = picture === null;
   view.choose.hidden = picture === null;
-  view.choose.textContent = "Choose another";
+  view.choose.textContent = say("picture.another");
   if (picture === null) return;
   const src = address(`api/pictures/${picture.id}`);
   for (const image of [view.image, view.back]) if (image.src !== src) image.src = src;
@@ -172,7 +178,7 @@ function show(element, view) {
   view.zoom.value = cut.zoom;
   view.zoomRow.hidden = cut.fit !== "crop";
   view.note.textContent = noteText(picture, cut);
-  view.frame.setAttribute("aria-label", `Input picture. ${view.note.textContent}`);
+  view.frame.setAttribute("aria-label", say("picture.label", { note: view.note.textContent }));
 }
 
 function placeImage(image, fit) {
@@ -190,6 +196,6 @@ function placeImage(image, fit) {
 }
 
 function noteText({ width, height }, { fit }) {
-  const size = `${width} × ${height} pixels.`;
-  return fit === "crop" ? `${size} Drag it, or use the arrow keys, to move it.` : size;
+  const size = { width: String(width), height: String(height) };
+  return fit === "crop" ? say("picture.sizeMovable", size) : say("picture.size", size);
 }

@@ -2,6 +2,7 @@
 import { el } from "../../../lora_ui/assets/kit/dom.js";
 import { form } from "../../../lora_ui/assets/model/form.js";
 import { store } from "../../../lora_ui/assets/model/store.js";
+import { say } from "../texts/say.js";
 import { knownWords, sentence, unknownIn } from "./known_words.js";
 
 export function mount({ element, options }) {
@@ -21,7 +22,13 @@ export function mount({ element, options }) {
     if (words === null) return;
     selects = Object.entries(words.choices).map(([name, choices]) => select(name, choices));
     element.replaceChildren(
-      el("p", { class: "prompt-sentence" }, el("span", { text: "It knows: " }), ...sentenceParts()),
+      el(
+        "p",
+        { class: "prompt-sentence" },
+        el("span", { text: say("words.knows") }),
+        " ",
+        ...sentenceParts(),
+      ),
       warning,
     );
     draw();
@@ -62,7 +69,7 @@ export function mount({ element, options }) {
     warning.textContent =
       unknown.length === 0
         ? ""
-        : `This small model doesn’t know ${unknown.map((word) => `“${word}”`).join(", ")}.`;
+        : say("words.unknown", { words: unknown.map((word) => `“${word}”`).join(", ") });
   }
 
   for (const event of ["model", "library"]) store.addEventListener(event, build);

@@ -2,18 +2,19 @@
 import { send } from "../../../lora_ui/assets/kit/api.js";
 import { openDialog } from "../../../lora_ui/assets/kit/dialogs.js";
 import { el } from "../../../lora_ui/assets/kit/dom.js";
-import { plural } from "../../../lora_ui/assets/kit/format.js";
 import { toast } from "../../../lora_ui/assets/kit/toasts.js";
 import { store } from "../../../lora_ui/assets/model/store.js";
 import { reuseFields } from "../base/run_events.js";
 import { openTab } from "../base/tabs.js";
+import { say } from "../texts/say.js";
 import { offerPicture } from "./picture.js";
 
 const SHORT_HASH = 10;
-const LACKING = "LoRAs that the library lacks";
-const WHAT_TO_DO =
-  "Find each by its hash where you got it, then drop the file on this tab: it joins the video with the strength it had.";
-const NO_HASH = "No hash is known. Look for a file of this name.";
+const HASHES = {
+  both: say("restore.autov2"),
+  high: say("restore.autov2High"),
+  low: say("restore.autov2Low"),
+};
 
 /** Read the settings out of a file and take them over. */
 export async function restoreFromFile(file) {
@@ -38,30 +39,32 @@ export function restore(settings) {
   if (settings.picture) offerPicture(settings.picture);
   const { missing, notes } = settings;
   if (missing.length > 0 || notes.length > 0) showLeftOver(settings);
-  else toast(`${whatOf(settings)}The settings are restored${withLoras(settings)}.`);
+  else toast([...whatOf(settings), restoredText(settings)].join(" "));
 }
 
 /** What the file is, if it is of another program. */
 function whatOf({ source, what }) {
-  return source === "studio" ? "" : `${what}. `;
+  return source === "studio" ? [] : [`${what}.`];
 }
 
-function withLoras({ found }) {
-  return found.length > 0 ? `, with ${plural(found.length, "LoRA")}` : "";
+function restoredText({ found: { length: count }, missing, notes }) {
+  const isWhole = missing.length === 0 && notes.length === 0;
+  if (count === 0) return isWhole ? say("restore.all") : say("restore.others");
+  return isWhole ? say("restore.allWith", { count }) : say("restore.othersWith", { count });
 }
 
 function showLeftOver(settings) {
   const { missing, notes } = settings;
   openDialog(
-    missing.length > 0 ? "Restored, but not everything" : "Restored, with differences",
+    missing.length > 0 ? say("restore.titleMissing") : say("restore.titleDifferent"),
     [
       el("p", {
-        text: `${whatOf(settings)}All other settings are restored${withLoras(settings)}.`,
+        text: [...whatOf(settings), restoredText(settings)].join(" "),
       }),
       missing.length > 0 && [
-        el("h3", { class: "left-over-title", text: LACKING }),
+        el("h3", { class: "left-over-title", text: say("restore.lacking") }),
         el("ul", { class: "left-over" }, missing.map(missingLora)),
-        el("p", { class: "muted", text: WHAT_TO_DO }),
+        el("p", { class: "muted", text: say("restore.whatToDo") }),
       ],
       notes.length > 0 && el("ul", { class: "left-over-notes" }, notes.map(note)),
     ].flat(),
@@ -76,7 +79,8 @@ function missingLora({ name, sha256, hashes }) {
     "li",
     {},
     el("strong", { text: name }),
-    whole.length + short.length === 0 && el("span", { class: "muted", text: NO_HASH }),
+    whole.length + short.length === 0 &&
+      el("span", { class: "muted", text: say("restore.noHash") }),
     short.map(shortHash),
     whole.map(([role, hash]) =>
       el(
@@ -84,7 +88,7 @@ function missingLora({ name, sha256, hashes }) {
         { class: "left-over-hash" },
         el("span", {
           class: "muted",
-          text: role === "both" ? "AutoV2 " : `AutoV2, ${role} noise `,
+          text: HASHES[role],
         }),
         el("code", { text: hash.slice(0, SHORT_HASH).toUpperCase() }),
         el("code", { class: "muted left-over-sha", text: hash }),
@@ -95,7 +99,8 @@ function missingLora({ name, sha256, hashes }) {
 
 /** Of ten digits it is AutoV2, of twelve AutoV3; a whole one is a SHA256. */
 function shortHash(hash) {
-  const kind = { 10: "AutoV2 ", 12: "AutoV3 " }[hash.length] ?? "SHA256 ";
+  const kind =
+    { 10: say("restore.autov2"), 12: say("restore.autov3") }[hash.length] ?? say("restore.sha256");
   const shown = hash.length > 12 ? hash : hash.toUpperCase();
   return el(
     "span",

@@ -6,18 +6,19 @@ import { titleFor } from "../../../lora_ui/assets/model/lora_text.js";
 import { store } from "../../../lora_ui/assets/model/store.js";
 import { strengthText } from "../../../lora_ui/assets/model/strengths.js";
 import { poll } from "../base/poll.js";
+import { say } from "../texts/say.js";
 
-const TEXTS = { prompt: "Prompt", negative_prompt: "Negative prompt" };
+const TEXTS = { prompt: say("field.prompt"), negative_prompt: say("field.negative") };
 const NUMBERS = {
-  width: "Width",
-  height: "Height",
-  num_frames: "Frames",
-  fps: "Frames/second",
-  steps: "Steps",
-  guidance_scale: "Guidance",
-  guidance_scale_2: "Guidance, low",
-  flow_shift: "Flow shift",
-  seed: "Seed",
+  width: say("field.width"),
+  height: say("field.height"),
+  num_frames: say("field.frames"),
+  fps: say("field.fps"),
+  steps: say("field.steps"),
+  guidance_scale: say("field.guidance"),
+  guidance_scale_2: say("field.guidanceLow"),
+  flow_shift: say("field.flowShift"),
+  seed: say("field.seed"),
 };
 
 /** Ask for the changes and make them; resolves when the dialog is there. */
@@ -40,16 +41,16 @@ export async function editJob(id) {
     labelled(texts, TEXTS),
     el("div", { class: "queue-edit-numbers" }, labelled(numbers, NUMBERS)),
     loras.element,
-    el("label", {}, el("span", { text: "Priority, a higher one goes first" }), priority),
+    el("label", {}, el("span", { text: say("queue.priority") }), priority),
     problem,
   );
   const save = el("button", {
     type: "submit",
     form: form.id,
     class: "button button-primary",
-    text: "Save",
+    text: say("queue.save"),
   });
-  const dialog = openDialog("Edit a waiting job", form, { buttons: [save] });
+  const dialog = openDialog(say("queue.editTitle"), form, { buttons: [save] });
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     save.disabled = true;
@@ -85,13 +86,13 @@ function lorasChoice({ task, parts }) {
   const element = el(
     "fieldset",
     { class: "queue-edit-loras" },
-    el("legend", { text: "LoRAs" }),
-    el("p", { text: own ? "Each video of this job has its own." : named(task.selected_loras) }),
+    el("legend", { text: say("queue.loras") }),
+    el("p", { text: own ? say("queue.ownLoras") : named(task.selected_loras) }),
     el(
       "label",
       { class: "queue-edit-check" },
       box,
-      `Use those that are chosen now: ${named(store.selected())}`,
+      say("queue.useChosen", { loras: named(store.selected()) }),
     ),
   );
   return { element, changes: () => (box.checked ? { selected_loras: store.selected() } : {}) };
@@ -101,7 +102,7 @@ function named(loras) {
   const words = Object.entries(loras).map(
     ([name, value]) => `${titleFor(name)} ${strengthText(value)}`,
   );
-  return words.join(", ") || "none";
+  return words.join(", ") || say("queue.noLoras");
 }
 
 function inputsFor(names, task, make) {

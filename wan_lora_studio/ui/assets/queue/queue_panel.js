@@ -7,6 +7,7 @@ import { toastError } from "../../../lora_ui/assets/kit/toasts.js";
 import { poll } from "../base/poll.js";
 import { showGrid } from "../base/run_events.js";
 import { openViewer } from "../results/viewer.js";
+import { say } from "../texts/say.js";
 import { act, syncRows } from "./queue_rows.js";
 
 const LISTED = 100;
@@ -19,7 +20,7 @@ export function queueButton() {
   const button = el(
     "button",
     { type: "button", class: "button button-quiet", id: "queue-button", "aria-haspopup": "dialog" },
-    "Queue",
+    say("queue.title"),
     count,
   );
   button.addEventListener("click", openQueue);
@@ -33,17 +34,19 @@ function showCount(button, count, status) {
   const running = status?.running?.length ?? 0;
   const waiting = status?.queue?.length ?? 0;
   // Drawn by css: the button's name says it in words.
-  count.dataset.count = status?.paused ? `${running + waiting} paused` : running + waiting;
+  const all = running + waiting;
+  count.dataset.count = status?.paused ? say("queue.countPaused", { count: all }) : all;
   count.hidden = running + waiting === 0 && !status?.paused;
-  const words = [`${running} running`, `${waiting} waiting`, status?.paused && "paused"];
-  button.setAttribute("aria-label", `Queue: ${words.filter(Boolean).join(", ")}`);
+  const numbers = { running, waiting };
+  const label = status?.paused ? say("queue.labelPaused", numbers) : say("queue.label", numbers);
+  button.setAttribute("aria-label", label);
 }
 
 function openQueue() {
   if (open) return;
   const view = createView();
   open = view;
-  const dialog = openDialog("Queue", view.content, { className: "queue-dialog" });
+  const dialog = openDialog(say("queue.title"), view.content, { className: "queue-dialog" });
   const draw = () => drawQueue(view);
   poll.addEventListener("status", draw);
   dialog.addEventListener("close", () => {
@@ -63,14 +66,14 @@ function createView() {
     clear: el("button", {
       type: "button",
       class: "button",
-      text: "Clear finished",
+      text: say("queue.clear"),
       dataset: { action: "clear" },
     }),
     said: el("p", { class: "visually-hidden", role: "status" }),
-    running: section("Running"),
-    waiting: section("Waiting"),
-    finished: section("Finished"),
-    empty: el("p", { class: "muted queue-empty", text: "Nothing has been asked for yet." }),
+    running: section(say("queue.running")),
+    waiting: section(say("queue.waiting")),
+    finished: section(say("queue.finished")),
+    empty: el("p", { class: "muted queue-empty", text: say("queue.empty") }),
   };
   view.content = el(
     "div",
@@ -99,7 +102,7 @@ function section(title) {
 function drawQueue(view) {
   const { status } = poll;
   if (!status) return;
-  view.pause.textContent = status.paused ? "Resume the queue" : "Pause the queue";
+  view.pause.textContent = status.paused ? say("queue.resume") : say("queue.pause");
   view.pause.setAttribute("aria-pressed", String(status.paused));
   show(view.running, status.running);
   if (!isDragging(view.waiting.list)) show(view.waiting, status.queue);
@@ -154,9 +157,9 @@ async function clear(view) {
   const agreed =
     unmade === 0 ||
     (await confirmDialog(
-      "Clear finished jobs?",
-      `${unmade} of them did not finish and could still be run again. Videos stay where they are.`,
-      "Clear",
+      say("queue.clearTitle"),
+      say("queue.clearText", { count: unmade }),
+      say("queue.clearVerb"),
     ));
   if (agreed) await act("clear", "", {}, view.said);
 }

@@ -1,19 +1,20 @@
 /** The rows of the queue, and what their buttons do. A row stays one element while its job is listed, so focus stays too. */
 import { address, request } from "../../../lora_ui/assets/kit/api.js";
 import { el } from "../../../lora_ui/assets/kit/dom.js";
-import { plural, seconds } from "../../../lora_ui/assets/kit/format.js";
+import { seconds } from "../../../lora_ui/assets/kit/format.js";
 import { toastError } from "../../../lora_ui/assets/kit/toasts.js";
 import { fraction, gridTitle, progressText } from "../base/job_text.js";
 import { poll } from "../base/poll.js";
+import { say } from "../texts/say.js";
 import { editJob } from "./queue_edit.js";
 
 const STATES = {
-  queued: "Waiting",
-  running: "Running",
-  done: "Done",
-  failed: "Failed",
-  cancelled: "Cancelled",
-  interrupted: "Interrupted",
+  queued: say("queue.waiting"),
+  running: say("queue.running"),
+  done: say("queue.done"),
+  failed: say("queue.failed"),
+  cancelled: say("queue.cancelled"),
+  interrupted: say("queue.interrupted"),
 };
 const ACTIONS = {
   queued: ["up", "down", "edit", "duplicate", "cancel"],
@@ -26,23 +27,35 @@ const ACTIONS = {
 const LABELS = {
   up: "↑",
   down: "↓",
-  edit: "Edit",
-  duplicate: "Duplicate",
-  cancel: "Cancel",
-  retry: "Retry",
-  delete: "Remove",
-  grid: "Open grid",
+  edit: say("queue.edit"),
+  duplicate: say("queue.duplicate"),
+  cancel: say("run.cancel"),
+  retry: say("run.retry"),
+  delete: say("queue.remove"),
+  grid: say("queue.openGrid"),
 };
 const SAID = {
-  cancel: "Cancelled",
-  retry: "Queued again",
-  duplicate: "A copy waits in the queue",
-  delete: "Removed from the list",
-  pause: "The queue is paused",
-  resume: "The queue goes on",
-  clear: "Finished jobs removed",
+  cancel: say("queue.cancelled"),
+  retry: say("queue.queuedAgain"),
+  duplicate: say("queue.duplicated"),
+  delete: say("queue.removed"),
+  pause: say("queue.isPaused"),
+  resume: say("queue.goesOn"),
+  clear: say("queue.cleared"),
 };
-const SPOKEN = { up: "Move up", down: "Move down", delete: "Remove from the list" };
+const COUNTS = {
+  queued: (count) => say("queue.countWaiting", { count }),
+  running: (count) => say("queue.countRunning", { count }),
+  done: (count) => say("queue.countDone", { count }),
+  failed: (count) => say("queue.countFailed", { count }),
+  cancelled: (count) => say("queue.countCancelled", { count }),
+  interrupted: (count) => say("queue.countInterrupted", { count }),
+};
+const SPOKEN = {
+  up: say("queue.up"),
+  down: say("queue.down"),
+  delete: say("queue.removeHint"),
+};
 
 /** Make the list show these jobs, in this order. */
 export function syncRows(list, jobs) {
@@ -80,10 +93,14 @@ function createRow(job) {
       el("p", { class: "queue-prompt", text: job.prompt }),
     ),
     el("p", { class: "queue-state" }),
-    el("progress", { class: "queue-bar", max: 1, "aria-label": "Progress" }),
+    el("progress", { class: "queue-bar", max: 1, "aria-label": say("queue.progress") }),
     el("p", { class: "queue-error" }),
     el("details", { class: "queue-parts" }, el("summary"), el("ol")),
-    el("div", { class: "queue-actions", role: "group", "aria-label": `Actions: ${job.prompt}` }),
+    el("div", {
+      class: "queue-actions",
+      role: "group",
+      "aria-label": say("queue.actions", { prompt: job.prompt }),
+    }),
   );
 }
 
@@ -110,11 +127,11 @@ function stateText(job) {
   const words = [
     job.grid && gridTitle(job.grid),
     job.state === "running" ? progressText(job) : STATES[job.state],
-    job.parts.length > 0 && `${done} of ${plural(job.parts.length, "video")}`,
+    job.parts.length > 0 && say("queue.videosDone", { done, count: job.parts.length }),
     job.state === "done" && job.started && took(job),
     job.model_type,
-    job.loras.length > 0 && plural(job.loras.length, "LoRA"),
-    job.priority !== 0 && `priority ${job.priority}`,
+    job.loras.length > 0 && say("queue.loraCount", { count: job.loras.length }),
+    job.priority !== 0 && say("queue.priorityIs", { priority: job.priority }),
   ];
   return words.filter(Boolean).join(" · ");
 }
@@ -133,7 +150,12 @@ function drawPicture(button, job) {
   if (!id || button.dataset.video === id) return;
   button.dataset.video = id;
   button.dataset.action = grid ? "grid" : "open";
-  button.setAttribute("aria-label", `Open the ${grid ? "grid" : "video"}: ${job.prompt}`);
+  button.setAttribute(
+    "aria-label",
+    grid
+      ? say("queue.openGridOf", { prompt: job.prompt })
+      : say("queue.openVideoOf", { prompt: job.prompt }),
+  );
   const image = el("img", { src: address(`api/results/${id}/poster`), alt: "", loading: "lazy" });
   image.addEventListener("error", () => {
     button.hidden = true; // the video was deleted
@@ -155,13 +177,14 @@ function drawParts(details, job) {
   details.dataset.key = key;
   const [summary, list] = details.children;
   const counts = Object.entries(Object.groupBy(job.parts, (part) => part.state));
-  const words = counts.map(([state, found]) => `${found.length} ${STATES[state].toLowerCase()}`);
-  summary.textContent = `${plural(job.parts.length, "video")}: ${words.join(", ")}`;
+  const words = counts.map(([state, found]) => COUNTS[state](found.length));
+  const states = words.join(", ");
+  summary.textContent = say("queue.videos", { count: job.parts.length, states });
   list.replaceChildren(...job.parts.map(partRow));
 }
 
 function partRow(part) {
-  const label = part.label || "(without a name)";
+  const label = part.label || say("queue.nameless");
   const name =
     part.state === "done"
       ? el("a", { href: address(`api/results/${part.id}/video`), target: "_blank", text: label })
@@ -205,7 +228,7 @@ export async function act(name, id, { position }, said) {
       return;
     }
     await asked(name, id, position);
-    said.textContent = name === "move" ? `Moved to place ${position}` : SAID[name];
+    said.textContent = name === "move" ? say("queue.movedTo", { position }) : SAID[name];
   } catch (error) {
     toastError(error);
   }

@@ -9,6 +9,7 @@ import { problemParts } from "../base/problem_parts.js";
 import { runs, showGrid } from "../base/run_events.js";
 import { createGridView } from "../grid/grid_view.js";
 import { resultDetails } from "../results/result.js";
+import { say } from "../texts/say.js";
 import { cancelRun } from "./cancel_run.js";
 import { createNotifyButton } from "./notify.js";
 import { copyDiagnostics } from "./problem.js";
@@ -49,10 +50,20 @@ function createView(element) {
     said: null,
     note: el("p", { class: "run-note", role: "status" }),
     plan: createStepPlan(),
-    bar: el("progress", { class: "run-bar", max: 1, "aria-label": "Progress of the run" }),
-    cancel: el("button", { type: "button", class: "button", id: "cancel-button", text: "Cancel" }),
+    bar: el("progress", { class: "run-bar", max: 1, "aria-label": say("run.progress") }),
+    cancel: el("button", {
+      type: "button",
+      class: "button",
+      id: "cancel-button",
+      text: say("run.cancel"),
+    }),
     notify: createNotifyButton(),
-    retry: el("button", { type: "button", class: "button", id: "retry-button", text: "Retry" }),
+    retry: el("button", {
+      type: "button",
+      class: "button",
+      id: "retry-button",
+      text: say("run.retry"),
+    }),
     stage: el("div", { class: "run-stage" }),
     problem: el("div", { class: "run-problem", role: "alert" }),
     notes: el("div", { class: "run-notes", role: "status" }),
@@ -76,7 +87,7 @@ function createView(element) {
 function drawJob(view, job, reuse) {
   view.job = job;
   const open = job !== null && ["queued", "running"].includes(job.state);
-  view.note.textContent = job ? noteText(job) : "No video yet";
+  view.note.textContent = job ? noteText(job) : say("run.none");
   view.cancel.hidden = !open;
   view.notify.hidden = !open || view.notify.dataset.able !== "true";
   if (!open) view.cancel.disabled = false; // a batch may be retried elsewhere
@@ -86,7 +97,7 @@ function drawJob(view, job, reuse) {
   view.plan.update(job);
   drawNotes(view.notes, open ? (job.progress?.notes ?? []) : []);
   const others = (poll.status?.queue ?? []).filter((item) => item.id !== job?.id).length;
-  view.waiting.textContent = others > 0 ? `${others} more waiting` : "";
+  view.waiting.textContent = others > 0 ? say("run.others", { count: others }) : "";
   const batch = job?.parts?.length > 0;
   const key = batch ? job.id : job ? `${job.id} ${open ? "open" : job.state}` : "none";
   if (key !== view.key) {
@@ -106,7 +117,7 @@ function drawJob(view, job, reuse) {
 /** A batch has its videos side by side, with what they have in common below. */
 function drawBatch(view, job) {
   const { prompt, seed } = job.task;
-  const facts = el("p", { class: "muted", text: `Seed ${seed}` });
+  const facts = el("p", { class: "muted", text: say("run.seed", { seed: String(seed) }) });
   view.details.replaceChildren(
     view.grid.element,
     el("p", { class: "run-prompt", text: prompt }),
@@ -139,9 +150,9 @@ function drawStage(view, job, open, reuse) {
 }
 
 function stageText(job, open) {
-  if (!job) return "Write a prompt and press Generate. The video appears here.";
-  if (open) return "The first picture comes with the first step.";
-  return "No video.";
+  if (!job) return say("run.hint");
+  if (open) return say("run.firstPicture");
+  return say("run.noVideo");
 }
 
 function player(job) {
@@ -149,7 +160,7 @@ function player(job) {
     class: "run-video",
     src: address(`api/results/${job.id}/video`),
     poster: address(`api/results/${job.id}/poster`),
-    "aria-label": `Video: ${job.task.prompt}`,
+    "aria-label": say("video.of", { title: job.task.prompt }),
     controls: true,
     loop: true,
     autoplay: true,
@@ -164,8 +175,7 @@ function drawPreview(stage, job) {
   stage.dataset.preview = `${job.id}.${version}`;
   const src = address(`api/jobs/${job.id}/preview`, { v: version });
   const image =
-    stage.querySelector("img") ??
-    el("img", { class: "run-preview", alt: "Preview of the video so far" });
+    stage.querySelector("img") ?? el("img", { class: "run-preview", alt: say("run.preview") });
   image.src = src;
   if (!image.isConnected) stage.replaceChildren(image);
 }
@@ -175,11 +185,11 @@ function noteText(job) {
     case "done":
       return doneText(job);
     case "failed":
-      return "This run failed";
+      return say("run.failed");
     case "cancelled":
-      return "Cancelled";
+      return say("queue.cancelled");
     case "interrupted":
-      return "This run was interrupted";
+      return say("run.interrupted");
     default:
       return progressText(job);
   }
@@ -188,8 +198,10 @@ function noteText(job) {
 function doneText({ parts, result, started, finished }) {
   // The run's own clock only goes forward.
   const took = result?.timings?.total ?? finished - started;
-  const what = parts.length > 0 ? `${parts.length} videos done` : "Done";
-  return took >= 0 ? `${what} in ${seconds(took)}` : what;
+  const { length: count } = parts;
+  if (!(took >= 0)) return count > 0 ? say("run.videosDone", { count }) : say("run.done");
+  const time = seconds(took);
+  return count > 0 ? say("run.videosDoneIn", { count, time }) : say("run.doneIn", { time });
 }
 
 /** What was done about failures so far, such as a LoRA left out; the result tells it later. */
@@ -212,7 +224,7 @@ function drawProblem(view) {
 }
 
 function cancel(view) {
-  view.note.textContent = "Stopping after this step";
+  view.note.textContent = say("run.stopping");
   cancelRun(view.job.id, view.cancel);
 }
 
