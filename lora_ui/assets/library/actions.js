@@ -5,6 +5,7 @@ import { plural } from "../kit/format.js";
 import { toast, toastError } from "../kit/toasts.js";
 import * as library from "../model/library_api.js";
 import { folderOf } from "../model/library_query.js";
+import { titleFor } from "../model/lora_text.js";
 import { marks } from "../model/marked.js";
 import { store } from "../model/store.js";
 import { chooseFolder, choosePair } from "./choose_dialogs.js";
@@ -29,8 +30,9 @@ export async function deleteLoras(names) {
   const { done: gone, undo } = await many("delete", names);
   for (const name of gone) store.deselect(name);
   if (gone.length === 0) return;
+  const what = called(gone); // while its title is known
   await store.refresh();
-  toast(`${called(gone)} ${gone.length === 1 ? "was" : "were"} deleted.`, {
+  toast(`${what} ${gone.length === 1 ? "was" : "were"} deleted.`, {
     action: { label: "Undo", run: () => undoDelete(gone, undo, before) },
   });
 }
@@ -122,19 +124,21 @@ export async function pairLoras(names) {
   const halves = await choosePair(names);
   if (halves === null) return;
   await attempt(async () => {
+    const [high, low] = [titleFor(halves.high), titleFor(halves.low)];
     await library.pair(halves.high, halves.low);
     marks.clear();
     await store.refresh();
-    toast(`${halves.high} and ${halves.low} are one LoRA now.`);
+    toast(`${high} and ${low} are one LoRA now.`);
   });
 }
 
 export function splitLora(name) {
   return attempt(async () => {
+    const title = titleFor(name);
     await library.split(name);
     store.deselect(name);
     await store.refresh();
-    toast(`${name} is two LoRAs now, one for each expert.`);
+    toast(`${title} is two LoRAs now, one for each expert.`);
   });
 }
 
@@ -179,5 +183,5 @@ async function many(action, names, more) {
 }
 
 function called(names) {
-  return names.length === 1 ? names[0] : plural(names.length, "LoRA");
+  return names.length === 1 ? titleFor(names[0]) : plural(names.length, "LoRA");
 }

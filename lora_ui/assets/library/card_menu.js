@@ -2,7 +2,7 @@
 
 import { openMenu } from "../kit/menu.js";
 import { query } from "../model/library_query.js";
-import { usable } from "../model/lora_text.js";
+import { titleOf, usable } from "../model/lora_text.js";
 import { store } from "../model/store.js";
 import {
   copyTriggers,
@@ -30,7 +30,7 @@ export function openCardMenu(name, at, { showDetails } = {}) {
   const fixed = Boolean(card.read_only);
   openMenu(
     at,
-    `Actions for ${name}`,
+    `Actions for ${titleOf(card)}`,
     [
       {
         label: selected ? "Remove from the selection" : "Select for the next video",

@@ -36,15 +36,15 @@ export function card(lora) {
         type: "button",
         class: "card-mark",
         role: "checkbox",
-        "aria-label": `Select ${name}`,
+        "aria-label": `Select ${titleOf(lora)}`,
         title: "Select",
         dataset: { action: "mark" },
       },
       icon("check"),
     ),
-    actionButton("star", `Favourite ${name}`, "star", { class: "card-star" }),
+    actionButton("star", `Favourite ${titleOf(lora)}`, "star", { class: "card-star" }),
     canTry() && isTryable(lora) && tryButton(lora),
-    actionButton("menu", `Actions for ${name}`, "more", {
+    actionButton("menu", `Actions for ${titleOf(lora)}`, "more", {
       class: "card-menu",
       "aria-haspopup": "menu",
     }),

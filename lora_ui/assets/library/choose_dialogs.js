@@ -5,7 +5,7 @@ import { el } from "../kit/dom.js";
 import { plural } from "../kit/format.js";
 import { makeFolder } from "../model/library_api.js";
 import { folderOf } from "../model/library_query.js";
-import { kindOf } from "../model/lora_text.js";
+import { kindOf, nameBelow, titleOf } from "../model/lora_text.js";
 import { store } from "../model/store.js";
 import { folderPaths } from "./folders.js";
 
@@ -45,7 +45,7 @@ export function choosePair(names) {
       "select",
       { class: "field", id },
       el("option", { value: "", text: "Choose a LoRA" }),
-      others.map((card) => el("option", { value: card.name, text: card.name })),
+      others.map((card) => el("option", { value: card.name, text: optionText(card) })),
     );
     select.value = chosen;
     return [el("label", { for: id, text: label }), select];
@@ -109,4 +109,10 @@ function asked(title, fields, verb, answer) {
     });
     dialog.addEventListener("close", () => resolve(found));
   });
+}
+
+/** The title, with the name where that says more. */
+function optionText(card) {
+  const below = nameBelow(card);
+  return below ? `${titleOf(card)} (${below})` : titleOf(card);
 }

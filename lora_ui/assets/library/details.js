@@ -93,7 +93,9 @@ function head(record) {
   );
   select.classList.toggle("button-primary", !selected);
   select.disabled = !selected && !usable(record);
-  const more = actionButton("menu", `Actions for ${name}`, "more", { class: "icon-button" });
+  const more = actionButton("menu", `Actions for ${titleOf(record)}`, "more", {
+    class: "icon-button",
+  });
   more.addEventListener("click", () => openCardMenu(name, more));
   const below = nameBelow(record);
   return el(

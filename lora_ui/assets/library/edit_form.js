@@ -4,7 +4,7 @@ import { openDialog } from "../kit/dialogs.js";
 import { el } from "../kit/dom.js";
 import { toast, toastError } from "../kit/toasts.js";
 import * as library from "../model/library_api.js";
-import { kindOf } from "../model/lora_text.js";
+import { kindOf, titleFor, titleOf } from "../model/lora_text.js";
 import { store } from "../model/store.js";
 import { parsed } from "../model/strengths.js";
 import { lineOf } from "../model/trigger_words.js";
@@ -45,7 +45,7 @@ function open(record) {
   const save = button("Save", { type: "submit", form: form.id, class: "button button-primary" });
   const reset = button("Take all edits back", { class: "button button-quiet" });
   const buttons = record.edited?.length > 0 ? [reset, cancel, save] : [cancel, save];
-  const dialog = openDialog(`Edit ${record.name}`, form, { className: "dialog-edit", buttons });
+  const dialog = openDialog(`Edit ${titleOf(record)}`, form, { className: "dialog-edit", buttons });
   cancel.addEventListener("click", () => dialog.close());
   const send = async (changes) => {
     save.disabled = true;
@@ -53,7 +53,7 @@ function open(record) {
       if (Object.keys(changes).length > 0) {
         await library.edit(record.name, changes);
         await store.refresh();
-        toast(`${record.name} was saved.`);
+        toast(`${titleFor(record.name)} was saved.`);
       }
       dialog.close();
     } catch (error) {

@@ -3,6 +3,7 @@ import { megabytes, plural } from "../kit/format.js";
 import { toastError } from "../kit/toasts.js";
 import { openTrashDialog, whenDeleted } from "../kit/trash_dialog.js";
 import { emptyTrash, fromTrash, trashed } from "../model/library_api.js";
+import { titleFor } from "../model/lora_text.js";
 import { store } from "../model/store.js";
 
 export async function showTrash() {
@@ -25,5 +26,5 @@ export async function showTrash() {
 async function restore({ name, id }) {
   await fromTrash(name, id);
   await store.refresh();
-  return `${name} is back.`;
+  return `${titleFor(name)} is back.`;
 }

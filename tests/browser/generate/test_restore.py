@@ -249,7 +249,7 @@ def test_a_frame_becomes_the_picture_of_a_lora(page: Page, app: App) -> None:
     before = page.request.get(f"{app.address}api/loras/thumbnail?name={LORA}").body()
     page.get_by_role("button", name="Use as LoRA thumbnail").click()
     page.get_by_role("button", name="Use", exact=True).click()
-    expect(page.locator(".toast")).to_contain_text(f"{LORA} has a new thumbnail")
+    expect(page.locator(".toast")).to_contain_text("Golden Hour has a new thumbnail")
     assert page.request.get(f"{app.address}api/loras/thumbnail?name={LORA}").body() != before
 
 

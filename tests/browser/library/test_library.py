@@ -171,3 +171,22 @@ def test_metadata_is_only_ever_text(page: Page, tmp_path: Path) -> None:
     choose_action(page, "hostile metadata", "Details")
     expect(page.get_by_role("dialog")).to_contain_text("<script>alert(6)</script>")
     assert page.locator("dialog img[src=x]").count() == 0
+
+
+def test_a_lora_has_one_title_on_cards_in_dialogs_and_in_messages(page: Page) -> None:
+    open_tab(page, "LoRAs")
+    held = card(page, "pixel_mosaic")
+    expect(held.locator(".card-title")).to_have_text("Pixel Mosaic")
+    for label in ("Select Pixel Mosaic", "Favourite Pixel Mosaic", "Actions for Pixel Mosaic"):
+        expect(held.get_by_label(label, exact=True)).to_have_count(1)
+    pick(page, "pixel_mosaic")
+    for label in ("Use Pixel Mosaic", "Remove Pixel Mosaic", "Strength of Pixel Mosaic"):
+        expect(page.locator("#lora-tab .stack-row").get_by_label(label).first).to_be_visible()
+    choose_action(page, "pixel_mosaic", "Edit details")
+    expect(page.get_by_role("dialog", name="Edit Pixel Mosaic")).to_be_visible()
+    page.keyboard.press("Escape")
+    choose_action(page, "pixel_mosaic", "Delete")
+    toast = page.locator(".toast").filter(has_text="Pixel Mosaic was deleted.")
+    toast.get_by_role("button", name="Undo").click()
+    expect(page.locator(".toast").filter(has_text="Pixel Mosaic is back.")).to_be_visible()
+    expect(held).to_be_visible()

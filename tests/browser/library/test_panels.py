@@ -129,7 +129,7 @@ def test_the_worker_panel_tells_what_is_held(page: Page) -> None:
     panel = page.locator(".worker")
     expect(panel).to_contain_text("Ready · Demo", timeout=STEP_MS)
     pick(page, "golden_hour")
-    expect(panel.locator("li", has_text="golden_hour")).to_contain_text("not loaded")
+    expect(panel.locator("li", has_text="Golden Hour")).to_contain_text("not loaded")
     expect(panel.get_by_label("Memory", exact=True)).to_be_visible()
 
 

@@ -60,7 +60,7 @@ def test_from_upload_to_video(page: Page, app: App, tmp_path: Path) -> None:
     page.keyboard.press("Control+a")
     page.keyboard.type(PROMPT)
     expect(stack_row(page, NAME)).to_be_visible()
-    tab_to(page, f"Strength of {NAME}")
+    tab_to(page, "Strength of Golden Hour")
     page.keyboard.press("Tab")  # from the slider to its number
     page.keyboard.press("Control+a")
     page.keyboard.type("0.6")
