@@ -98,7 +98,7 @@ def _parts(options: argparse.Namespace, settings: Settings) -> dict[str, Callabl
     if options.subject == "lora":
         return {name: partial(measure, settings) for name, measure in PARTS.items()}
     if options.subject == "page":
-        visits = page_sizes(quick=options.quick, folder=options.folder)
+        visits = page_sizes(quick=options.quick, loras=options.loras, folder=options.folder)
         return {name: partial(measure, visits) for name, measure in PAGE_PARTS.items()}
     if options.subject == "jobs":
         runs = jobs_sizes(quick=options.quick, folder=options.folder)
@@ -147,6 +147,7 @@ def _parser() -> argparse.ArgumentParser:
     library = parser.add_argument_group("library and page")
     library.add_argument("--full", action="store_true", help="50,000 files, too")
     library.add_argument("--upload-mb", type=int, metavar="MB", help="size of the uploaded file")
+    library.add_argument("--loras", type=int, metavar="N", help="of the page; 5000")
     library.add_argument("--folder", type=Path, help="on the disk to be measured")
     parser.add_argument("--jobs", type=int, metavar="N", help="of a soak; 200")
     return parser

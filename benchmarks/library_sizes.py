@@ -31,15 +31,22 @@ def sizes(
     return LibrarySizes(counts, 32, upload_mb or 2048, 3, folder, changed)
 
 
+USUAL_LORAS = 5_000
+
+
 @dataclass(frozen=True)
 class PageSizes:
-    """How many LoRAs the page shows, and how often it is visited."""
+    """How many LoRAs the page shows, how often it is visited, and whether a `gr.Gallery` of the
+    same is."""
 
     loras: int
     rounds: int
     folder: Path | None = None
+    gallery: bool = True
 
 
-def page_sizes(*, quick: bool, folder: Path | None = None) -> PageSizes:
-    """`quick` takes every step and means nothing."""
-    return PageSizes(60, 1, folder) if quick else PageSizes(5_000, 5, folder)
+def page_sizes(*, quick: bool, loras: int | None = None, folder: Path | None = None) -> PageSizes:
+    """`quick` takes every step and means nothing. A gallery of many more than 5,000 takes minutes
+    for each visit, and is left out."""
+    count = loras or (60 if quick else USUAL_LORAS)
+    return PageSizes(count, 1 if quick else 5, folder, gallery=count <= USUAL_LORAS)

@@ -50,11 +50,18 @@ GALLERY = Selectors(
 
 @dataclass
 class Visit:
-    """Seconds, MiB and counts of one visit. `pictures` were fetched before any scrolling."""
+    """Seconds, MiB and counts of one visit. `opened_cards` count from the click on the tab,
+    `key_events` are what the browser itself says of each key: until the next frame after all that
+    handled it. `first_work` and `key_work` are processor time of the page's main thread, which
+    other work on the machine doesn't lengthen. `pictures` were fetched before any scrolling."""
 
     first_cards: float = 0.0
+    first_work: float = 0.0
+    opened_cards: float = 0.0
     first_picture: float = 0.0
     keystrokes: list[float] = field(default_factory=list)
+    key_events: list[float] = field(default_factory=list)
+    key_work: list[float] = field(default_factory=list)
     selecting: float = 0.0
     bare_points: float = 0.0
     heap: float = 0.0
@@ -74,15 +81,25 @@ def visit(browser: Browser, address: str, where: Selectors) -> Visit:
         found.pictures += where.picture_url in request.url
 
     page.on("request", asked)
+    session = context.new_cdp_session(page)
+    session.send("Performance.enable", {"timeDomain": "threadTicks"})
     try:
         page.goto(address, wait_until="commit")
         first = page.evaluate("(card) => bench.firstCard(card)", where.card)
+        found.first_work = _work(session)
         found.first_cards = first["cards"] / 1000
         found.first_picture = first["pictures"] / 1000
+        found.opened_cards = first["opened"] / 1000
         page.wait_for_timeout(SETTLE_MS)
         page.remove_listener("request", asked)
         found.elements = int(page.evaluate("document.querySelectorAll('*').length"))
-        found.keystrokes = [_keystroke(page, where, key) for key in KEYS]
+        for key in KEYS:
+            _before_key(page, where)
+            before = _work(session)
+            painted, event = _keystroke(page, key)
+            found.key_work.append(_work(session) - before)
+            found.keystrokes.append(painted)
+            found.key_events.append(event)
         _clear(page, where)
         found.bare_points = _scroll(page, where)
         page.evaluate("document.scrollingElement.scrollTop = 0")
@@ -90,21 +107,34 @@ def visit(browser: Browser, address: str, where: Selectors) -> Visit:
             "([pick, slider]) => bench.select(pick, slider)", [where.pick, where.slider]
         )
         found.selecting = milliseconds / 1000
-        found.heap = _heap(context.new_cdp_session(page)) / MIB
+        found.heap = _heap(session) / MIB
     finally:
         context.close()
     return found
 
 
-def _keystroke(page: Page, where: Selectors, key: str) -> float:
-    """Seconds from the key to the painted result, over whatever was searched before."""
+def _work(session: CDPSession) -> float:
+    """Seconds that the page's main thread has worked."""
+    metrics = session.send("Performance.getMetrics")["metrics"]
+    return next(float(one["value"]) for one in metrics if one["name"] == "TaskDuration")
+
+
+def _before_key(page: Page, where: Selectors) -> None:
+    """Whatever was searched is selected, so that the next key replaces it."""
     box = page.locator(where.search).first
     box.focus()
     box.press("ControlOrMeta+a")
     page.wait_for_timeout(400)
     page.evaluate("(area) => bench.keystroke(area)", where.area)
+
+
+def _keystroke(page: Page, key: str) -> tuple[float, float]:
+    """Seconds from the key to the painted result, and those that the browser's event timing
+    gives."""
     page.keyboard.press(key)
-    return float(page.evaluate("window.benchKey")) / 1000
+    painted = float(page.evaluate("window.benchKey"))
+    event = float(page.evaluate("bench.keyEvent()"))
+    return painted / 1000, event / 1000
 
 
 def _clear(page: Page, where: Selectors) -> None:
@@ -125,6 +155,5 @@ def _scroll(page: Page, where: Selectors) -> float:
 def _heap(session: CDPSession) -> float:
     """Bytes of JavaScript objects that are still in use."""
     session.send("HeapProfiler.collectGarbage")
-    session.send("Performance.enable")
     metrics = session.send("Performance.getMetrics")["metrics"]
     return float(next(item["value"] for item in metrics if item["name"] == "JSHeapUsedSize"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,18 +21,20 @@ LEFT_OUT = frozenset(
 TEXTS_LEFT_OUT = frozenset(
     {"base_model", "date", "example_prompt", "negative_prompt", "usage_hint", "version"}
 )
+_NUMBER = re.compile(r"(\d+)")
 
 
 def compact(data: Mapping[str, Any]) -> dict[str, Any]:
     """The display data with each distinct verdict, and each set of them, written once.
 
     `verdicts` lists the distinct verdicts, `fits` the distinct `{model: index into verdicts}`;
-    a card's `fit` is an index into `fits`.
+    a card's `fit` is an index into `fits`. They come nearly in the order that the page sorts them
+    into by the reader's language, which then takes few steps.
     """
     verdicts, fits = _Table(), _Table()
     places: dict[int, int] = {}  # by the verdicts that records share
     cards = []
-    for record in data["loras"]:
+    for record in sorted(data["loras"], key=_place):
         said = record["verdicts"]
         if id(said) not in places:
             found = {model: verdicts.index(_shown(each)) for model, each in said.items()}
@@ -54,6 +57,13 @@ class _Table:
         if place == len(self.rows):
             self.rows.append(value)
         return place
+
+
+def _place(record: Mapping[str, Any]) -> tuple[list[tuple[int, str]], str]:
+    """By what it is called, numbers by their value."""
+    name = record["name"]
+    parts = _NUMBER.split((record.get("title") or name).casefold())
+    return [(int(each[:18]) if each.isdecimal() else -1, each) for each in parts if each], name
 
 
 def _shown(verdict: Mapping[str, Any]) -> dict[str, Any]:

@@ -78,7 +78,8 @@ def test_cards_that_have_not_changed_are_not_sent_again(
 
 
 def test_a_long_description_is_cut_for_the_cards() -> None:
-    record = {"metadata": {"description": "x" * 5000, "tags": []}, "verdicts": {}}
+    texts = {"description": "x" * 5000, "tags": []}
+    record = {"name": "x", "title": "", "metadata": texts, "verdicts": {}}
     search = {"fields": [], "description": 300}
     shown = compact({"loras": [record], "search": search})["loras"][0]
     assert len(shown["metadata"]["description"]) == 300
@@ -112,3 +113,13 @@ def test_blocks_and_costs_are_told_for_a_model(client: TestClient, settings: Set
     assert len(found["blocks"]["high"]) == 40
     missing = client.get("/api/loras/blocks", params={"name": "none", "model": "t2v-A14B"})
     assert missing.status_code == 404
+
+
+def test_cards_come_in_the_order_of_what_they_are_called() -> None:
+    def record(name: str, title: str = "") -> dict[str, Any]:
+        return {"name": name, "title": title, "verdicts": {}, "metadata": {"tags": []}}
+
+    titled = record("zzz", "ink 3")
+    records = [record("ink 10"), titled, record("Ink 2"), record("amber")]
+    shown = compact({"loras": records, "search": {"description": 0}})["loras"]
+    assert [card["name"] for card in shown] == ["amber", "Ink 2", "zzz", "ink 10"]
