@@ -48,13 +48,13 @@ def test_a_card_that_people_own_takes_it_with_streaming(gpu: int) -> None:
 def test_a_card_that_is_too_small_is_told_by_how_much() -> None:
     found = on(4, 96)
     assert not found.fits
-    assert "of GPU memory, and of your GPU 3.6 GB are counted on." in found.words
+    assert "of GPU memory, and your GPU can give 3.6 GB." in found.words
 
 
 def test_memory_that_is_too_small_is_told_with_both_numbers() -> None:
     found = on(16, 16)
     assert not found.fits
-    assert "of the computer's memory, and 12.2 GB of it are counted on." in found.words
+    assert "of the computer's memory, and this computer can give 12.2 GB." in found.words
     assert on(16, 16, swap=64).fits
 
 

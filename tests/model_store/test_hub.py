@@ -33,7 +33,7 @@ def test_what_is_no_safetensors_file_is_refused(hub: FakeHub) -> None:
     remote = Hub(hub.url)
     listing = asyncio.run(remote.listing(REPO))
     file = next(each for each in listing.files if each.path == FIRST)
-    with pytest.raises(ModelLoadError, match="no safetensors file"):
+    with pytest.raises(ModelLoadError, match="not a safetensors file"):
         asyncio.run(remote.header(listing, file))
 
 

@@ -16,6 +16,7 @@ from typing import Any
 from wan_lora_studio.errors import ModelLoadError
 from wan_lora_studio.model_store import Hub, Listing, Piece, Plan, RemoteFile
 from wan_lora_studio.settings import Settings
+from wan_lora_studio.texts import say
 from wan_lora_studio.untrusted_json import UntrustedJSONError, read_object
 from wan_lora_studio.wan.memory import Footprint, tensor_counts
 from wan_lora_studio.wan.weights import gguf_header_in, is_gguf
@@ -93,9 +94,9 @@ class _Reading:
             )
         except (OSError, UntrustedJSONError) as error:
             raise ModelLoadError(
-                f"{path} of {piece.wanted.repo} cannot be read.",
+                say("model_list.unreadable", file=path, repo=piece.wanted.repo),
                 cause=f"{error}.",
-                suggestions=["Choose another repository in the row of the model table."],
+                suggestions=[say("model_store.choose_repository")],
             ) from error
 
     @staticmethod

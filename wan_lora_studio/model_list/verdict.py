@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from wan_lora_studio.model_list.machine import Machine
 from wan_lora_studio.settings import ModelEntry, Settings
+from wan_lora_studio.texts import say
 from wan_lora_studio.units import in_gb
 from wan_lora_studio.wan.memory import Footprint
 from wan_lora_studio.wan.models import Offload, decoding_for, placing_for
@@ -15,9 +16,9 @@ from wan_lora_studio.wan.task import GenerationTask
 SMALL = (832, 480)  # pixels
 HOW: Mapping[Offload, str] = {
     "none": "",
-    "encoder": ", with the text encoder in the computer's memory",
-    "model": ", with parts that move there on use",
-    "group": ", with streaming",
+    "encoder": say("model_list.verdict.encoder"),
+    "model": say("model_list.verdict.parts"),
+    "group": say("model_list.verdict.streaming"),
 }
 WIDTH = 2  # bytes of a number on a GPU
 CPU_WIDTH = 2  # the least on a processor
@@ -54,13 +55,22 @@ def verdict(footprint: Footprint, settings: Settings, name: str, machine: Machin
     best = next((run for run in runs if run.fits), None)
     if best is None:
         return _refused(runs[-1], machine)
-    wide, high = best.size
-    how = HOW[best.offload] + (", decoded in tiles" if best.tiled else "")
-    words = f"Fits your {_card(machine.gpu)} GPU at {wide}×{high}{how}"
-    if best is not runs[0]:
-        first = runs[0]
-        words += f"; {first.size[0]}×{first.size[1]} would need {_lacking(first, machine)}"
-    return Verdict(True, best.gpu, best.memory, f"{words}.")
+    said = {"card": _card(machine.gpu), "size": _size(best)}
+    how = _how(best)
+    if best is runs[0]:
+        words = (
+            say("model_list.verdict.fits_how", **said, how=how)
+            if how
+            else say("model_list.verdict.fits", **said)
+        )
+    else:
+        said |= {"larger": _size(runs[0]), "lacking": _lacking(runs[0], machine)}
+        words = (
+            say("model_list.verdict.smaller_fits_how", **said, how=how)
+            if how
+            else say("model_list.verdict.smaller_fits", **said)
+        )
+    return Verdict(True, best.gpu, best.memory, words)
 
 
 def _sizes(entry: ModelEntry) -> list[tuple[int, int]]:
@@ -94,19 +104,36 @@ def _run(
 def _lacking(run: _Run, machine: Machine) -> str:
     """What there is too little of, with how much it would have to be."""
     if run.gpu > machine.room.gpu:
-        return f"{in_gb(run.gpu)} of GPU memory"
-    return f"{in_gb(run.memory)} of the computer's memory"
+        return say("model_list.verdict.gpu_memory", size=in_gb(run.gpu))
+    return say("model_list.verdict.memory", size=in_gb(run.memory))
+
+
+def _how(run: _Run) -> str:
+    """How a run fits, for the end of a sentence; "" where nothing is to be said of that."""
+    how = HOW[run.offload]
+    if not run.tiled:
+        return how
+    return (
+        say("model_list.verdict.also_in_tiles", how=how)
+        if how
+        else say("model_list.verdict.in_tiles")
+    )
+
+
+def _size(run: _Run) -> str:
+    return f"{run.size[0]}×{run.size[1]}"
 
 
 def _refused(run: _Run, machine: Machine) -> Verdict:
-    wide, high = run.size
     room = machine.room
-    there = f"{in_gb(room.host)} of it are counted on"
+    asked = {"size": _size(run), "lacking": _lacking(run, machine)}
     if run.gpu > room.gpu:
-        there = f"of your GPU {in_gb(room.gpu)} are counted on"
+        words = say("model_list.verdict.no_gpu_memory", **asked, there=in_gb(room.gpu))
     elif machine.swap:
-        there += f", with {in_gb(machine.swap)} of swap"
-    words = f"Does not fit: even at {wide}×{high} it needs {_lacking(run, machine)}, and {there}."
+        here = {"there": in_gb(room.host), "swap": in_gb(machine.swap)}
+        words = say("model_list.verdict.no_memory_with_swap", **asked, **here)
+    else:
+        words = say("model_list.verdict.no_memory", **asked, there=in_gb(room.host))
     return Verdict(False, run.gpu, run.memory, words)
 
 
@@ -117,14 +144,13 @@ def _without_gpu(footprint: Footprint, entry: ModelEntry, name: str, machine: Ma
     decoding = decoding_for(needs, "none", machine.memory, None)
     needed = needs.on_gpu("none", decoding)
     fits = needed <= machine.room.host
-    where = f"{in_gb(needed)} of memory at {size[0]}×{size[1]}"
+    asked = {"needed": in_gb(needed), "size": f"{size[0]}×{size[1]}"}
     words = (
-        f"Fits this computer, which has no GPU to use: it takes {where}"
+        say("model_list.verdict.fits_processor", **asked)
         if fits
-        else f"Does not fit this computer, which has no GPU to use: it needs {where}, and there are"
-        f" {in_gb(machine.room.host)} to count on"
+        else say("model_list.verdict.no_processor", **asked, there=in_gb(machine.room.host))
     )
-    return Verdict(fits, 0, needed, f"{words}.")
+    return Verdict(fits, 0, needed, words)
 
 
 def _card(size: int) -> str:

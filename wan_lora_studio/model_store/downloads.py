@@ -21,6 +21,7 @@ from wan_lora_studio.model_store.plan import Plan, make_plan
 from wan_lora_studio.model_store.removal import Removal, remove_row
 from wan_lora_studio.model_store.transfer import WAITS, Disk
 from wan_lora_studio.settings import Settings
+from wan_lora_studio.texts import say
 
 Kind = Literal["download", "verify"]
 Stage = Literal["waiting", "running", "paused", "cancelled", "failed", "done"]
@@ -153,9 +154,9 @@ class ModelDownloads:
 
     def _busy(self, model_type: str) -> ModelLoadError:
         return ModelLoadError(
-            f"{self._settings.model(model_type).title} is being downloaded or verified.",
-            cause="Its files cannot be removed meanwhile.",
-            suggestions=["Cancel that first."],
+            say("model_store.busy", model=self._settings.model(model_type).title),
+            cause=say("model_store.busy_cause"),
+            suggestions=[say("model_store.cancel_first")],
             context={"reason": "busy_here"},
         )
 

@@ -28,6 +28,7 @@ from wan_lora_studio.model_store.progress import Progress
 from wan_lora_studio.model_store.row_state import row_files
 from wan_lora_studio.model_store.transfer import CHUNK, WAITS, Disk, Transfer, Wanted, new_hash
 from wan_lora_studio.settings import Settings
+from wan_lora_studio.texts import say
 from wan_lora_studio.units import from_mb
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -95,9 +96,9 @@ def _require_own_folder(settings: Settings, model_type: str) -> None:
     found, entry = row_files(settings, model_type), settings.model(model_type)
     if found.state == "here" and found.folder != settings.model_folder(model_type):
         raise ModelLoadError(
-            f"{entry.title} lies in the hub's cache, whose files are not verified here.",
-            cause=f"It is at {found.folder}.",
-            suggestions=[f"Verify it with: hf cache verify {entry.repo}"],
+            say("model_store.in_cache", model=entry.title),
+            cause=say("model_store.place", folder=found.folder),
+            suggestions=[say("model_store.verify_cache", repo=entry.repo)],
             context={"folder": str(found.folder), "reason": "not_ours"},
         )
 
@@ -138,9 +139,9 @@ def _alone(settings: Settings, model_type: str) -> Iterator[None]:
             yield
     except Timeout as error:
         raise ModelLoadError(
-            f"{settings.model(model_type).title} is being downloaded or verified already.",
-            cause="The page and the command line work on the same folder.",
-            suggestions=["Wait until that is done, or pause it there."],
+            say("model_store.busy", model=settings.model(model_type).title),
+            cause=say("model_store.same_folder"),
+            suggestions=[say("model_store.wait_or_pause")],
             context={"reason": "busy_here"},
         ) from error
 
@@ -155,8 +156,8 @@ def _disk_failures(settings: Settings, plan: Plan, wanted: Wanted) -> Iterator[N
                 plan.size - plan.arrived, 0, from_mb(settings.disk_reserve_mb), wanted.target.parent
             ) from error
         raise ModelLoadError(
-            f"{wanted.file.path} cannot be written to {wanted.target.parent}.",
+            say("model_store.not_written", file=wanted.file.path, folder=wanted.target.parent),
             cause=f"{error.strerror or error}.",
-            suggestions=["Get the right to write there, or set models_dir to another folder."],
+            suggestions=[say("model_store.allow_writing")],
             context={"file": str(wanted.target), "reason": "disk"},
         ) from error

@@ -27,6 +27,7 @@ from wan_lora_studio.errors import LoRAFileError, ModelLoadError
 from wan_lora_studio.lora.files import Header, RawHeader, parse_header
 from wan_lora_studio.model_store.hub_errors import hub_failure, offline
 from wan_lora_studio.model_store.listing import Listing, RemoteFile
+from wan_lora_studio.texts import say
 
 __all__ = ["HTTPError", "Hub"]
 
@@ -129,7 +130,7 @@ class Hub:
         self, url: str, headers: dict[str, str] | None = None, **more: Any
     ) -> AsyncIterator[Any]:
         if not self._allowed:
-            raise offline("local_files_only is set in the settings.")
+            raise offline(say("model_store.hub.local_files_only"))
         # In a thread, as it may ask the hub. Compressed, no part of a file could be asked for.
         own = await asyncio.to_thread(build_hf_headers)
         sent = {**own, "Accept-Encoding": "identity", **(headers or {})}
@@ -150,15 +151,15 @@ class Hub:
         try:
             yield
         except OfflineModeIsEnabled as error:
-            raise offline("HF_HUB_OFFLINE is set in the environment.") from error
+            raise offline(say("model_store.hub.offline_variable")) from error
         except HTTPError as error:
             raise hub_failure(error, repo, revision, self._endpoint, path) from error
 
 
 def _no_header(listing: Listing, file: RemoteFile) -> ModelLoadError:
     return ModelLoadError(
-        f"{file.path} of {listing.repo} is no safetensors file that can be read.",
-        cause="Its header on the hub is damaged, or of another format.",
-        suggestions=["Choose another repository in the row of the model table."],
+        say("model_store.hub.header", file=file.path, repo=listing.repo),
+        cause=say("model_store.hub.header_cause"),
+        suggestions=[say("model_store.choose_repository")],
         context={"repo": listing.repo, "file": file.path},
     )

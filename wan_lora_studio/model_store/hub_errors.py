@@ -16,8 +16,9 @@ from huggingface_hub.errors import (
 )
 
 from wan_lora_studio.errors import ModelLoadError
+from wan_lora_studio.texts import say
 
-TOKEN = "Create a token on the hub, then run: hf auth login"
+TOKEN = say("model_store.hub.log_in")
 PASSING = (
     HTTPStatus.REQUEST_TIMEOUT,
     HTTPStatus.TOO_MANY_REQUESTS,
@@ -31,7 +32,7 @@ MAY_PASS = ("network", "busy")
 
 @dataclass(frozen=True)
 class Refusal:
-    """What is said of one kind of refusal; the names in braces are filled in."""
+    """What is said of one kind of refusal."""
 
     reason: str
     message: str
@@ -39,42 +40,46 @@ class Refusal:
     suggestions: tuple[str, ...]
 
 
-# The special before the general: a gated repository's error is also that of one not found.
-REFUSALS: Mapping[type[HfHubHTTPError], Refusal] = {
-    GatedRepoError: Refusal(
-        "gated",
-        "{repo} is gated: its owner asks who downloads it.",
-        "This computer's login has not been given access, or there is none.",
-        ("Open {page} and accept its terms.", TOKEN),
-    ),
-    DisabledRepoError: Refusal(
-        "disabled",
-        "{repo} was disabled by the hub.",
-        "The hub gives its files to nobody.",
-        ("Choose another repository in the row of the model table.",),
-    ),
-    RevisionNotFoundError: Refusal(
-        "revision",
-        "{repo} has no revision {revision!r}.",
-        "The row of the model table names one that is not there.",
-        (
-            "Correct the revision in config.json; null means the newest.",
-            "See which there are: {page}/commits",
+def refusals(
+    repo: str, revision: str, file: str, page: str
+) -> Mapping[type[HfHubHTTPError], Refusal]:
+    """Each kind of refusal. The special stand before the general: a gated repository's error is
+    also that of one not found."""
+    return {
+        GatedRepoError: Refusal(
+            "gated",
+            say("model_store.hub.gated", repo=repo),
+            say("model_store.hub.gated_cause"),
+            (say("model_store.hub.accept_terms", page=page), TOKEN),
         ),
-    ),
-    RemoteEntryNotFoundError: Refusal(
-        "file",
-        "{repo} has no file {file}.",
-        "It was renamed or removed there.",
-        ("See which files there are: {page}/tree/{revision}",),
-    ),
-    RepositoryNotFoundError: Refusal(
-        "repository",
-        "The hub knows no {repo}, or shows it only to some.",
-        "The name is wrong, or the repository is private and there is no login for it.",
-        ("Open {page} in a browser and check the name.", TOKEN),
-    ),
-}
+        DisabledRepoError: Refusal(
+            "disabled",
+            say("model_store.hub.disabled", repo=repo),
+            say("model_store.hub.disabled_cause"),
+            (say("model_store.choose_repository"),),
+        ),
+        RevisionNotFoundError: Refusal(
+            "revision",
+            say("model_store.hub.revision", repo=repo, revision=repr(revision)),
+            say("model_store.hub.revision_cause"),
+            (
+                say("model_store.hub.correct_revision"),
+                say("model_store.hub.see_revisions", address=f"{page}/commits"),
+            ),
+        ),
+        RemoteEntryNotFoundError: Refusal(
+            "file",
+            say("model_store.no_file", repo=repo, file=file),
+            say("model_store.no_file_cause"),
+            (say("model_store.hub.see_files", address=f"{page}/tree/{revision}"),),
+        ),
+        RepositoryNotFoundError: Refusal(
+            "repository",
+            say("model_store.hub.repository", repo=repo),
+            say("model_store.hub.repository_cause"),
+            (say("model_store.hub.check_name", page=page), TOKEN),
+        ),
+    }
 
 
 def may_pass(error: ModelLoadError) -> bool:
@@ -85,9 +90,9 @@ def may_pass(error: ModelLoadError) -> bool:
 def offline(why: str) -> ModelLoadError:
     """The error where nothing is asked of the hub, because somebody said so."""
     return ModelLoadError(
-        "The model hub is not asked for anything here.",
+        say("model_store.hub.off"),
         cause=why,
-        suggestions=["Take that setting back, or put the model's folder into models_dir yourself."],
+        suggestions=[say("model_store.hub.turn_on")],
         context={"reason": "offline"},
     )
 
@@ -102,14 +107,14 @@ def hub_failure(
         return _unreachable(error, endpoint, context)
     status = error.response.status_code
     context["hub_status"] = str(status)
-    known = next((words for kind, words in REFUSALS.items() if isinstance(error, kind)), None)
+    kinds = refusals(repo, revision or "main", path, page)
+    known = next((words for kind, words in kinds.items() if isinstance(error, kind)), None)
     if known is None:
         return _by_status(status, page, repo, context)
-    shown = {"repo": repo, "revision": revision or "main", "file": path, "page": page}
     return ModelLoadError(
-        known.message.format(**shown),
+        known.message,
         cause=known.cause,
-        suggestions=[each.format(**shown) for each in known.suggestions],
+        suggestions=known.suggestions,
         context={**context, "reason": known.reason},
     )
 
@@ -117,9 +122,9 @@ def hub_failure(
 def cut_off(error: Exception, repo: str) -> ModelLoadError:
     """The error where the connection ended while bytes arrived."""
     return ModelLoadError(
-        f"The connection to the hub was cut while {repo} arrived.",
+        say("model_store.hub.cut_off", repo=repo),
         cause=f"{type(error).__name__}: {error}".rstrip(": "),
-        suggestions=["Download it again; it goes on where it stopped."],
+        suggestions=[say("model_store.hub.go_on")],
         context={"repo": repo, "reason": "network"},
     )
 
@@ -128,35 +133,33 @@ def _by_status(status: int, page: str, repo: str, context: dict[str, str]) -> Mo
     if status in PASSING:
         busy = status == HTTPStatus.TOO_MANY_REQUESTS
         return ModelLoadError(
-            "The hub answers too many requests at the moment."
-            if busy
-            else f"The hub cannot answer at the moment (status {status}).",
-            cause="It limits how often it is asked." if busy else "The fault is on its side.",
-            suggestions=["Try again in a few minutes; what is here already is kept."],
+            say("model_store.hub.busy") if busy else say("model_store.hub.down", status=status),
+            cause=say("model_store.hub.busy_cause") if busy else say("model_store.hub.down_cause"),
+            suggestions=[say("model_store.hub.later")],
             context={**context, "reason": "busy"},
         )
     if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
         return ModelLoadError(
-            f"The hub refuses {repo} to this login.",
-            cause="The token is wrong or has ended, or it may not read this repository.",
-            suggestions=[f"Open {page} and see whether you may read it.", TOKEN],
+            say("model_store.hub.login", repo=repo),
+            cause=say("model_store.hub.login_cause"),
+            suggestions=[say("model_store.hub.see_access", page=page), TOKEN],
             context={**context, "reason": "login"},
         )
     return ModelLoadError(
-        f"The hub refused {repo} with status {status}.",
-        cause="It gave no reason that is known here.",
-        suggestions=[f"Open {page} in a browser and see what it says."],
+        say("model_store.hub.status", repo=repo, status=status),
+        cause=say("model_store.hub.status_cause"),
+        suggestions=[say("model_store.hub.open_page", page=page)],
         context={**context, "reason": "status"},
     )
 
 
 def _unreachable(error: Exception, endpoint: str, context: dict[str, str]) -> ModelLoadError:
     return ModelLoadError(
-        f"The hub cannot be reached at {endpoint}.",
+        say("model_store.hub.unreachable", endpoint=endpoint),
         cause=f"{type(error).__name__}: {error}".rstrip(": "),
         suggestions=[
-            "Check this computer's network, and try again; what is here already is kept.",
-            "Where the hub is blocked, set HF_ENDPOINT to a mirror.",
+            say("model_store.hub.check_network"),
+            say("model_store.hub.mirror"),
         ],
         context={**context, "reason": "network"},
     )

@@ -13,6 +13,7 @@ from wan_lora_studio.model_store.notes import noted_commit, part_of, read_note
 from wan_lora_studio.model_store.row_state import Source, sources
 from wan_lora_studio.model_store.transfer import Wanted
 from wan_lora_studio.settings import Settings
+from wan_lora_studio.texts import say
 from wan_lora_studio.units import MB, from_mb
 
 
@@ -76,12 +77,11 @@ def require_space(plan: Plan, settings: Settings) -> None:
 
 def no_room(size: int, free: int, reserve: int, place: Path) -> ModelLoadError:
     return ModelLoadError(
-        f"There is no room for the model: {_gb(size)} are still to arrive, and the disk of"
-        f" {place} has {_gb(free)} free.",
-        cause=f"The app also leaves {_gb(reserve)} of it free, which is disk_reserve_mb.",
+        say("model_store.no_room", size=_gb(size), place=place, free=_gb(free)),
+        cause=say("model_store.reserve", size=_gb(reserve)),
         suggestions=[
-            f"Make room for {_gb(size + reserve - free)} more; what is here already is kept.",
-            "Or set models_dir to a folder on a larger disk.",
+            say("model_store.make_room", size=_gb(size + reserve - free)),
+            say("model_store.larger_disk"),
         ],
         context={"needed": size, "free": free, "reserve": reserve, "reason": "space"},
     )
@@ -91,9 +91,9 @@ def no_source(settings: Settings, model_type: str) -> ModelLoadError:
     """For a row that names no repository of the hub."""
     folder = settings.model_folder(model_type)
     return ModelLoadError(
-        f"{settings.model(model_type).title} cannot be downloaded: its row names no repository.",
-        cause='"repo" is null in the row of the model table.',
-        suggestions=[f"Put its diffusers folder (with model_index.json) at {folder}."],
+        say("model_store.no_source", model=settings.model(model_type).title),
+        cause=say("model_store.no_source_cause"),
+        suggestions=[say("model_store.put_folder", folder=folder)],
         context={"folder": str(folder), "reason": "source"},
     )
 
@@ -120,9 +120,9 @@ def _files(source: Source, listing: Listing) -> tuple[RemoteFile, ...]:
     by_path = {file.path: file for file in listing.files}
     if absent := [path for path in source.only if path not in by_path]:
         raise ModelLoadError(
-            f"{source.repo} has no file {absent[0]}.",
-            cause="It was renamed or removed there.",
-            suggestions=["Correct the weights in the row of the model table."],
+            say("model_store.no_file", repo=source.repo, file=absent[0]),
+            cause=say("model_store.no_file_cause"),
+            suggestions=[say("model_store.correct_weights")],
             context={"repo": source.repo, "file": absent[0], "reason": "file"},
         )
     return tuple(by_path[path] for path in source.only)

@@ -20,6 +20,7 @@ from wan_lora_studio.model_store.row_state import (
     sources,
 )
 from wan_lora_studio.settings import Settings
+from wan_lora_studio.texts import say
 
 
 @dataclass(frozen=True)
@@ -72,9 +73,9 @@ def remove_row(settings: Settings, model_type: str, in_use: Iterable[str] = ()) 
                     remove_note(folder, file.relative_to(folder).as_posix())
         except OSError as error:
             raise ModelLoadError(
-                f"{file} cannot be removed.",
+                say("model_store.removal.failed", file=file),
                 cause=f"{error.strerror or error}.",
-                suggestions=["Close what has it open, then remove the model again."],
+                suggestions=[say("model_store.removal.close_first")],
                 context={"file": str(file), "reason": "disk"},
             ) from error
     for folder in folders:
@@ -87,10 +88,14 @@ def _require_ours(settings: Settings, model_type: str, source: Source) -> None:
     place = source.folder.resolve()
     if not place.is_relative_to(ours) or place == ours:
         raise ModelLoadError(
-            f"{settings.model(model_type).title} is not removed: {source.folder} is outside of"
-            f" {settings.models_dir}.",
-            cause="Another program may use it.",
-            suggestions=["Delete that folder yourself if nothing else needs it."],
+            say(
+                "model_store.removal.outside",
+                model=settings.model(model_type).title,
+                folder=source.folder,
+                models_dir=settings.models_dir,
+            ),
+            cause=say("model_store.removal.outside_cause"),
+            suggestions=[say("model_store.removal.delete_yourself")],
             context={"folder": str(source.folder), "reason": "not_ours"},
         )
 
@@ -127,21 +132,21 @@ def _nothing(
     found = row_files(settings, model_type)
     if sharing := sorted({kept[file.resolve()] for file in own}):
         return ModelLoadError(
-            f"Nothing of {title} is removed: {', '.join(sharing)} needs all of its files.",
-            cause="Rows may share the encoder, the decoder and others.",
-            suggestions=[f"Remove {sharing[0]} first."],
+            say("model_store.removal.shared", model=title, others=", ".join(sharing)),
+            cause=say("model_store.removal.shared_cause"),
+            suggestions=[say("model_store.removal.remove_first", model=sharing[0])],
             context={"reason": "shared"},
         )
     if found.state == "here":
         return ModelLoadError(
-            f"{title} is not removed: it lies in the hub's cache, which other programs share.",
-            cause=f"It is at {found.folder}.",
-            suggestions=["Remove it with: hf cache rm"],
+            say("model_store.removal.in_cache", model=title),
+            cause=say("model_store.place", folder=found.folder),
+            suggestions=[say("model_store.removal.cache_command")],
             context={"folder": str(found.folder), "reason": "not_ours"},
         )
     return ModelLoadError(
-        f"Nothing of {title} is here.",
-        cause=f"There are no files of it at {found.folder}.",
-        suggestions=["Choose a model that is here."],
+        say("model_store.removal.absent", model=title),
+        cause=say("model_store.removal.absent_cause", folder=found.folder),
+        suggestions=[say("model_store.removal.choose_present")],
         context={"reason": "absent"},
     )

@@ -20,6 +20,7 @@ from wan_lora_studio.filesystem import remove, replace, sync_file, sync_folder
 from wan_lora_studio.model_store.hub import HTTPError, Hub
 from wan_lora_studio.model_store.hub_errors import cut_off, may_pass
 from wan_lora_studio.model_store.listing import RemoteFile
+from wan_lora_studio.texts import say
 
 T = TypeVar("T")
 CHUNK = 4 << 20  # bytes
@@ -184,11 +185,8 @@ def _place(wanted: Wanted) -> None:
 
 def _wrong_hash(wanted: Wanted) -> ModelLoadError:
     return ModelLoadError(
-        f"{wanted.file.path} of {wanted.repo} arrived damaged, and was not kept.",
-        cause="Its hash is not the one that the hub states.",
-        suggestions=[
-            "Download it again.",
-            "If it happens again, a proxy or a mirror changes the bytes: try without it.",
-        ],
+        say("model_store.damaged", file=wanted.file.path, repo=wanted.repo),
+        cause=say("model_store.damaged_cause"),
+        suggestions=[say("model_store.download_again"), say("model_store.without_proxy")],
         context={"repo": wanted.repo, "file": wanted.file.path, "reason": "hash"},
     )

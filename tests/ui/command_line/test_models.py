@@ -150,7 +150,7 @@ def test_a_disk_that_fills_up_says_so_and_what_came_is_kept(
     script = "tests.support.machine.filling_disk"
     done = run_on_small_disk(["-m", script, MODEL, words[0]], 1_500_000)
     assert done.returncode == 1, done.stdout + done.stderr
-    assert "There is no room for the model" in done.stderr
+    assert "Not enough disk space for the model" in done.stderr
     assert "part files: 1" in done.stdout
 
 
@@ -161,5 +161,5 @@ def test_a_disk_that_is_too_small_is_refused_before_a_byte(
     monkeypatch.setenv("HF_ENDPOINT", hub.url)
     line = ["app.py", "models", "download", MODEL, *words, "--models-dir"]
     done = run_on_small_disk(line, 500_000)
-    assert done.returncode == 1 and "There is no room" in done.stderr
+    assert done.returncode == 1 and "Not enough disk space" in done.stderr
     assert hub.asked == []
