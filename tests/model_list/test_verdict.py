@@ -64,5 +64,5 @@ def test_eight_bits_take_less() -> None:
 
 def test_without_a_gpu_all_of_it_is_in_memory() -> None:
     found = on(None, 32)
-    assert not found.fits and "no GPU" in found.words
+    assert not found.fits and "without a GPU" in found.words
     assert on(None, 256).fits

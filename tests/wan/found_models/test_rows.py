@@ -194,7 +194,7 @@ def test_shards_of_which_one_is_missing_are_left_out(tmp_path: Path) -> None:
     folder = made.shards(tmp_path / "ckpts" / "five", made.transformer("wan2.2-ti2v-5B"))
     next(folder.glob("*-00002-*")).unlink()
     (other,) = left_out(settings_of(tmp_path, program="")).left_out
-    assert "1 of its 3 files are missing" in other.why
+    assert "1 of its 3 files is missing" in other.why
 
 
 @pytest.mark.parametrize(

@@ -192,7 +192,7 @@ def without(name: str) -> Callable[[Tensors], Tensors]:
 
 
 OTHERS: dict[str, tuple[Callable[[Tensors], Tensors], str]] = {
-    "missing": (without("blocks.1.attn1.to_q.weight"), "to_q.weight are missing"),
+    "missing": (without("blocks.1.attn1.to_q.weight"), "to_q.weight is missing"),
     "more": (lambda own: own | {"img_emb.proj.0.weight": torch.ones(4)}, "another kind of model"),
     "width": (
         lambda own: own | {"blocks.0.ffn.net.2.weight": torch.ones(WIDTH, 2 * WIDTH)},
@@ -235,19 +235,19 @@ def array(inner: int, length: int) -> bytes:
 
 HUGE = 2**62
 HOSTILE: dict[str, tuple[bytes, str]] = {
-    "empty": (b"", "cut short"),
+    "empty": (b"", "incomplete download"),
     "another file": (b"PK\x03\x04" + bytes(40), "not a GGUF file"),
-    "magic alone": (b"GGUF", "cut short"),
+    "magic alone": (b"GGUF", "incomplete download"),
     "version 1": (head(1, 0, version=1), "version of GGUF, 1"),
     "the other byte order": (b"GGUF" + struct.pack(">IQQ", 3, 1, 0), "version of GGUF"),
     "no tensors": (head(0, 0), "no tensors"),
     "many tensors": (head(HUGE, 0), "claims"),
     "many values": (head(1, HUGE), "claims"),
     "a long key": (head(1, 1, struct.pack("<Q", HUGE)), "claims 4611686018427387904 bytes"),
-    "a long text": (head(1, 1, text("a") + struct.pack("<IQ", 8, HUGE)), "cut short"),
-    "a long array": (head(1, 1, array(4, HUGE)), "cut short"),
+    "a long text": (head(1, 1, text("a") + struct.pack("<IQ", 8, HUGE)), "incomplete download"),
+    "a long array": (head(1, 1, array(4, HUGE)), "incomplete download"),
     "an array of texts": (head(1, 1, array(8, HUGE)), "more than 1000000 texts"),
-    "texts beyond the end": (head(1, 1, array(8, 1000)), "cut short"),
+    "texts beyond the end": (head(1, 1, array(8, 1000)), "incomplete download"),
     "an array of arrays": (head(1, 1, array(9, HUGE)), "unknown type 9"),
     "a value of no type": (head(1, 1, text("a") + struct.pack("<I", 99)), "unknown type 99"),
     "a value twice": (
@@ -262,17 +262,17 @@ HOSTILE: dict[str, tuple[bytes, str]] = {
         head(1, 1, text("general.alignment") + struct.pack("<II", 4, 33)),
         "aligned to 33 bytes",
     ),
-    "a name of no text": (head(1, 0, struct.pack("<Q", 2) + b"\xff\xff"), "is no text"),
+    "a name of no text": (head(1, 0, struct.pack("<Q", 2) + b"\xff\xff"), "is not text"),
     "a hidden name": (head(1, 0, tensor("a\x1b[2J", (4,))), "cannot be shown"),
     "no dimensions": (head(1, 0, tensor("a", ())), "has 0 dimensions"),
     "many dimensions": (head(1, 0, text("a") + struct.pack("<I", 2**31)), "dimensions"),
     "no numbers": (head(1, 0, tensor("a", (4, 0))), "sizes that F32 cannot have"),
     "half a block": (head(1, 0, tensor("a", (33,), 8)), "sizes that Q8_0 cannot have"),
-    "an overflow": (head(1, 0, tensor("a", (HUGE, HUGE))), "cut short: a ends at byte"),
-    "a far offset": (head(1, 0, tensor("a", (4,), 0, HUGE)), "cut short: a ends at byte"),
+    "an overflow": (head(1, 0, tensor("a", (HUGE, HUGE))), "download: .* end of a"),
+    "a far offset": (head(1, 0, tensor("a", (4,), 0, HUGE)), "download: .* end of a"),
     "an odd offset": (head(1, 0, tensor("a", (4,), 0, 3)), "begins where no data begins"),
-    "twice": (head(2, 0, 2 * tensor("a", (4,)) + bytes(64)), "a are there twice"),
-    "an unknown type": (head(1, 0, tensor("a", (4,), 77) + bytes(64)), "number 77 is not read"),
+    "twice": (head(2, 0, 2 * tensor("a", (4,)) + bytes(64)), "a is there twice"),
+    "an unknown type": (head(1, 0, tensor("a", (4,), 77) + bytes(64)), "77 is not supported"),
     "a type nobody decodes": (head(1, 0, tensor("a", (256,), 16) + bytes(600)), "IQ2_XXS"),
 }  # fmt: skip
 
@@ -292,7 +292,7 @@ def test_it_is_cut_wherever_it_is_cut(tensors: Tensors, tmp_path: Path) -> None:
     cut = tmp_path / "cut.gguf"
     for length in (4, 20, 30, 200, 3000, len(whole) // 2, len(whole) - 64):
         cut.write_bytes(whole[:length])
-        with pytest.raises(ModelLoadError, match="cut short"):
+        with pytest.raises(ModelLoadError, match="incomplete download"):
             read_gguf_header(cut)
 
 

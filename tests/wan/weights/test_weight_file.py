@@ -155,7 +155,7 @@ def without(name: str) -> Callable[[Tensors], Tensors]:
 
 
 REFUSED = {
-    "missing": Refused(without("blocks.1.attn1.to_q.weight"), "to_q.weight are missing"),
+    "missing": Refused(without("blocks.1.attn1.to_q.weight"), "to_q.weight is missing"),
     "more": Refused(
         lambda own: own | {"img_emb.proj.0.weight": torch.ones(4)}, "another kind of model"
     ),
@@ -167,9 +167,11 @@ REFUSED = {
     ),
     "blocks": Refused(
         lambda own: own | {"blocks.1.attn1.to_q.weight_scale": torch.ones(32, 2)},
-        "to_q.weight have scales of another kind",
+        "to_q.weight has scales of another kind",
     ),
-    "scale": Refused(lambda own: own | {"blocks.9.ffn.0.scale_weight": torch.ones(1)}, "scales of"),
+    "scale": Refused(
+        lambda own: own | {"blocks.9.ffn.0.scale_weight": torch.ones(1)}, "scales for"
+    ),
 }
 
 
@@ -189,7 +191,7 @@ def test_the_wrong_expert_and_a_file_that_is_gone_are_refused(
 ) -> None:
     files = pair_of(experts, dict, tmp_path)
     crossed = {"transformer": files["transformer_2"], "transformer_2": files["transformer"]}
-    with pytest.raises(ModelLoadError, match="for low noise, and it is given for high"):
+    with pytest.raises(ModelLoadError, match="for low noise, but it is used for high"):
         ModelManager(settings_with(folder, crossed, tmp_path)).load("t2v")
     gone = {"transformer": tmp_path / "gone.safetensors"}
     with pytest.raises(ModelLoadError, match="are not at"):

@@ -11,6 +11,7 @@ from pathlib import Path
 from wan_lora_studio.errors import ModelLoadError
 from wan_lora_studio.extra_model_paths import SHARDS
 from wan_lora_studio.lora.files import read_header, read_small
+from wan_lora_studio.texts import say
 from wan_lora_studio.untrusted_json import UntrustedJSONError, read_object
 from wan_lora_studio.wan.weights import read_gguf_header
 
@@ -56,16 +57,20 @@ def shards_of(folder: Path) -> tuple[Path, ...]:
     try:
         index = read_object(read_small(folder / SHARDS, MAX_INDEX_BYTES))
     except (OSError, UntrustedJSONError) as error:
-        raise _unusable(folder, f"{SHARDS} cannot be read: {error}") from error
+        raise _unusable(
+            folder, say("wan.found_models.index_unreadable", file=SHARDS, problem=error)
+        ) from error
     named = index.get("weight_map")
     files = set(named.values()) if isinstance(named, dict) else set()
     if not files or not all(isinstance(name, str) for name in files) or len(files) > MAX_SHARDS:
-        raise _unusable(folder, f"{SHARDS} names no files")
+        raise _unusable(folder, say("wan.found_models.index_empty", file=SHARDS))
     shards = sorted(str(name) for name in files)
     if strange := [name for name in shards if Path(name).name != name]:
-        raise _unusable(folder, f"{SHARDS} names {strange[0]!r}, which is not in the folder")
+        outside = say("wan.found_models.index_outside", file=SHARDS, named=repr(strange[0]))
+        raise _unusable(folder, outside)
     if missing := [name for name in shards if not (folder / name).is_file()]:
-        raise _unusable(folder, f"{len(missing)} of its {len(shards)} files are missing")
+        lost = say("wan.found_models.shards_missing", count=len(missing), total=len(shards))
+        raise _unusable(folder, lost)
     return tuple(folder / name for name in shards)
 
 
@@ -81,7 +86,7 @@ def _of_shards(folder: Path) -> Tensors:
 
 def _unusable(folder: Path, why: str) -> ModelLoadError:
     return ModelLoadError(
-        f"The weights in {folder.name} cannot be used: {why}.",
-        suggestions=["Download the folder again."],
+        say("wan.weights.unusable", file=folder.name, problem=why),
+        suggestions=[say("wan.found_models.download_folder")],
         context={"folder": str(folder)},
     )

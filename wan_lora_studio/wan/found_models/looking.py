@@ -18,6 +18,7 @@ from wan_lora_studio.errors import LoRAError, ModelLoadError
 from wan_lora_studio.extra_model_paths import SHARDS
 from wan_lora_studio.file_boundary import one_file
 from wan_lora_studio.filesystem import replace
+from wan_lora_studio.texts import say
 from wan_lora_studio.untrusted_json import UntrustedJSONError, read_object
 from wan_lora_studio.wan.found_models.headers import SUFFIXES, shards_of, tensors_of
 from wan_lora_studio.wan.found_models.recognition import Recognised, recognised
@@ -28,7 +29,7 @@ MAX_DEPTH = 4  # of folders below the one that is named
 SMALLEST = 20_000_000  # bytes; no part of a Wan model is smaller
 CACHE = "found_models.json"
 INDEX = "model_index.json"
-VERSION = 1  # of what the cache holds; a change of what is recognised counts it up
+VERSION = 2  # of what the cache holds; a change of what is recognised counts it up
 
 
 @dataclass(frozen=True)
@@ -62,8 +63,8 @@ def look(folders: tuple[Path, ...], data_dir: Path) -> Looked:
     files, left_out = [], []
     for count, path in enumerate(_places(folders)):
         if count == MAX_FILES:
-            why = f"only the first {MAX_FILES} files are looked at"
-            left_out.append(LeftOut(path, why, "Name smaller folders in extra_model_paths."))
+            why = say("wan.found_models.too_many", count=MAX_FILES)
+            left_out.append(LeftOut(path, why, say("wan.found_models.smaller_folders")))
             break
         stamp = _stamp(path)
         if stamp is None:
@@ -71,7 +72,7 @@ def look(folders: tuple[Path, ...], data_dir: Path) -> Looked:
         try:
             found = known.get(path, stamp)
         except (LoRAError, ModelLoadError) as error:
-            advice = "Download it again, or take it out of the folder."
+            advice = say("wan.found_models.download_or_remove")
             why = error.message.removeprefix(f"{path.name}: ").rstrip(".")
             left_out.append(LeftOut(path, why, advice))
             continue

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from wan_lora_studio.lora.inspection import TransformerShape, known_shapes
 from wan_lora_studio.settings import Component
+from wan_lora_studio.texts import say
 from wan_lora_studio.wan.found_models.headers import Tensors
 from wan_lora_studio.wan.weights import SCALES, prefix_of
 
@@ -68,20 +69,26 @@ def _transformer(
     if patch is None or not any(name.startswith(QUERIES) for name in shapes):
         return None
     if strange := sorted({top for name in shapes if (top := name.split(".")[0]) not in TOPS}):
-        return Recognised("transformer", why=f"it has {strange[0]}, as no known model has")
+        why = say("wan.found_models.unknown_layers", layers=strange[0])
+        return Recognised("transformer", why=why)
     kind, why = _storage(tensors, path)
     if why:
         return Recognised("transformer", why=why)
     widened = next((shapes[name] for name in WIDENED if name in shapes), ())
     if len(patch) != 5 or len(widened) != 2:
-        return Recognised("transformer", why="its layers are of no shape that is known")
+        return Recognised("transformer", why=say("wan.found_models.unknown_shapes"))
     blocks = {int(found[1]) for name in shapes if (found := BLOCK.match(name))}
     image = any(name.startswith(("img_emb.", "condition_embedder.image")) for name in shapes)
     own = TransformerShape(patch[0], patch[1], len(blocks), widened[0], image)
     kinds = tuple(name for name, shape in known_shapes().items() if shape == own)
     if not kinds:
-        size = f"{own.width} wide, {own.blocks} blocks, {own.in_channels} channels"
-        return Recognised("transformer", why=f"no known model has its size ({size})")
+        why = say(
+            "wan.found_models.unknown_size",
+            width=own.width,
+            blocks=own.blocks,
+            channels=own.in_channels,
+        )
+        return Recognised("transformer", why=why)
     return Recognised("transformer", kinds, kind)
 
 
@@ -92,7 +99,7 @@ def _text_encoder(
         return None
     kind, why = _storage(tensors, path)
     if tensors.gguf:
-        why = "GGUF is read for transformers, not for a text encoder"
+        why = say("wan.found_models.gguf_encoder")
     return Recognised("text_encoder", ("umt5-xxl",), kind, why)
 
 
@@ -104,7 +111,7 @@ def _vae(shapes: Mapping[str, tuple[int, ...]], tensors: Tensors, path: Path) ->
     kind, why = _storage(tensors, path)
     if "wan" not in path.stem.lower():
         # Qwen-Image's has the very same layers.
-        why = why or "its name does not say that it is Wan's, and other models have the same layers"
+        why = why or say("wan.found_models.unclear_vae")
     return Recognised("vae", (VAES[latent[0]],), kind, why)
 
 
@@ -117,7 +124,7 @@ def _storage(tensors: Tensors, path: Path) -> tuple[str, str]:
         return f"GGUF {named[0].upper() if named and exact else main}", ""
     if main not in FLOATS or (missing := _packed(tensors.shapes)):
         what = main if main not in FLOATS else missing
-        return "", f"its weights are quantised in a way that is not read ({what})"
+        return "", say("wan.found_models.quantised", kind=what)
     scaled = any(name.endswith(SCALES) for name in tensors.shapes)
     return FLOATS[main] + (" scaled" if scaled else ""), ""
 

@@ -16,6 +16,7 @@ from typing import Any
 from wan_lora_studio.lora.index import Entry, entries_by_name
 from wan_lora_studio.model_store import installed_folder
 from wan_lora_studio.settings import Component, Settings
+from wan_lora_studio.texts import say
 from wan_lora_studio.wan.found_models.looking import FoundFile, LeftOut, look
 
 GENERATION = re.compile(r"wan[ ._-]?2[._]?([12])(?!\d)", re.IGNORECASE)
@@ -71,7 +72,7 @@ def found_models(settings: Settings) -> FoundModels:
     return FoundModels(rows, (*looked.left_out, *unusable, *asked))
 
 
-_ADVICE = "Name another file of this model, or leave it to the program that it is for."
+_ADVICE = say("wan.found_models.other_file")
 
 
 def _row(settings: Settings, model: _Model, shared: _Shared) -> dict[str, Any]:
@@ -175,10 +176,10 @@ def _base(settings: Settings, kind: str) -> str | None:
 
 
 def _no_row(kinds: tuple[str, ...]) -> str:
-    return f"it is a model of the kind {' or '.join(kinds)}, of which the model table has no row"
+    return say("wan.found_models.no_row", kinds=", ".join(kinds))
 
 
-_ADD_A_ROW = 'Add a row with this "architecture" to "models" in config.json.'
+_ADD_A_ROW = say("wan.found_models.add_row")
 
 
 def _paired(entry: Entry, like: str, storage: str, paths: Mapping[str, Path]) -> _Model:
@@ -195,20 +196,21 @@ def _question(
     title = settings.model(two).title.partition(" (")[0]
     half = entry.missing_half
     others = [path for path in paths.values() if _name(path) in entry.offers]
-    other = str(others[0]) if others else "THE OTHER FILE"
+    other = str(others[0]) if others else say("wan.found_models.the_other_file")
     if half is not None:
         weights = {PARTS["low" if half == "high" else "high"]: str(own), PARTS[half]: other}
-        why = f"it is one expert of {title}, and it isn't sure which file is the {half}-noise one"
-        return LeftOut(own, why, f"Write into config.json: {_written(two, entry, weights)}")
+        why = say("wan.found_models.which_half", model=title, half=half)
+        return LeftOut(own, why, say("wan.found_models.write", row=_written(two, entry, weights)))
     weights = {PARTS["high"]: str(own), PARTS["low"]: other}
-    advice = f"For the high-noise expert, write into config.json: {_written(two, entry, weights)}"
+    advice = say("wan.found_models.write_high", row=_written(two, entry, weights))
     if one is None:
-        why = f"its name does not say which expert of {title} it is"
+        why = say("wan.found_models.which_expert", model=title)
         return LeftOut(own, why, advice)
     single = settings.model(one).title.partition(" (")[0]
-    why = f"it may be {single}, or one expert of {title}: they have the same layers"
+    why = say("wan.found_models.which_model", single=single, model=title)
     alone = _written(one, entry, {"transformer": str(own)})
-    return LeftOut(own, why, f"For {single}, write into config.json: {alone} {advice}")
+    instead = say("wan.found_models.write_model", model=single, row=alone)
+    return LeftOut(own, why, f"{instead} {advice}")
 
 
 def _written(like: str, entry: Entry, weights: Mapping[Component, str]) -> str:

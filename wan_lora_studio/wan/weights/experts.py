@@ -13,6 +13,7 @@ import torch
 from wan_lora_studio.errors import ModelLoadError
 from wan_lora_studio.lora.roles import Expert
 from wan_lora_studio.settings import ModelEntry
+from wan_lora_studio.texts import say
 from wan_lora_studio.wan.weights.load_errors import reading
 from wan_lora_studio.wan.weights.matching import empty_transformer
 from wan_lora_studio.wan.weights.part_sizes import parameter_bytes
@@ -97,8 +98,8 @@ def expert_readers(
         if file is not None and file.quantised and entry.precision != "bf16":
             raise unusable(
                 files[name],
-                f'its weights are quantised already, and the row asks for "{entry.precision}"',
-                'Set "precision" to "bf16" in the row: a GGUF file stays in its own bits.',
+                say("wan.weights.quantised", precision=entry.precision),
+                say("wan.weights.precision"),
             )
         found[name] = ExpertReader(name, folder, file, storage)
     return found
@@ -118,14 +119,15 @@ def _has_weights(folder: Path) -> bool:
 
 
 def _missing(folder: Path, expert: Expert | None) -> ModelLoadError:
-    which = f"the {expert}-noise expert" if expert else "the transformer"
     return ModelLoadError(
-        f"The weights of {which} are missing: there are none in {folder}, and the row of the model "
-        f"table names no file for them.",
+        say("wan.weights.no_expert", expert=expert, folder=folder)
+        if expert
+        else say("wan.weights.no_transformer", folder=folder),
         suggestions=[
-            f'Name the file of {which} under "weights" in the row of the model table: each expert '
-            "needs its own.",
-            "Or download the model's folder again, with its weights.",
+            say("wan.weights.name_expert", expert=expert)
+            if expert
+            else say("wan.weights.name_transformer"),
+            say("wan.weights.download_folder"),
         ],
         context={"folder": str(folder)},
     )

@@ -21,6 +21,7 @@ from torch import Tensor
 
 from wan_lora_studio.errors import LoRAError
 from wan_lora_studio.lora.files import open_regular
+from wan_lora_studio.texts import say
 from wan_lora_studio.wan.weights.gguf_header import GGUFTensor, read_gguf_header
 from wan_lora_studio.wan.weights.matching import require_same
 from wan_lora_studio.wan.weights.refusals import unusable
@@ -51,7 +52,7 @@ class GGUFFile:
             with os.fdopen(open_regular(self.path), "rb") as file:
                 return self._state(kept, type_of, lambda tensor: _data(file, tensor))
         except (LoRAError, OSError) as error:
-            raise unusable(self.path, f"it cannot be read: {error}") from error
+            raise unusable(self.path, say("wan.weights.unreadable", problem=error)) from error
 
     def empty(self, kept: Callable[[str], bool], type_of: TypeOf) -> dict[str, Tensor]:
         """The same without values, for which there is no memory."""
@@ -86,7 +87,7 @@ def _data(file: BufferedReader, tensor: GGUFTensor) -> Tensor:
     data = torch.empty(tensor.size, dtype=torch.uint8)
     file.seek(tensor.start)
     if file.readinto(data.numpy().data) != tensor.size:
-        raise OSError("it has become shorter while it was read")
+        raise OSError(say("wan.weights.shorter"))
     return data
 
 

@@ -22,6 +22,8 @@ from typing import BinaryIO, NamedTuple
 
 from wan_lora_studio.errors import LoRAError
 from wan_lora_studio.lora.files import open_regular
+from wan_lora_studio.texts import say
+from wan_lora_studio.units import in_part
 from wan_lora_studio.wan.weights.refusals import some, unusable
 
 MAGIC = b"GGUF"
@@ -115,29 +117,37 @@ class _Reader:
 
     def header(self) -> GGUFHeader:
         if self._take(len(MAGIC)) != MAGIC:
-            raise unusable(self._path, "this is not a GGUF file")
+            raise unusable(self._path, say("wan.weights.gguf.kind"))
         version = self._u32()
         if version not in VERSIONS:
-            raise unusable(self._path, f"its version of GGUF, {version}, is not read")
+            raise unusable(self._path, say("wan.weights.gguf.version", version=version))
         tensors, values = self._u64(), self._u64()
         if tensors > MAX_TENSORS or values > MAX_VALUES:
             raise unusable(
                 self._path,
-                f"its header claims {tensors} tensors and {values} values; at most {MAX_TENSORS} "
-                f"and {MAX_VALUES} are read",
+                say(
+                    "wan.weights.gguf.claims",
+                    tensors=tensors,
+                    values=values,
+                    most_tensors=MAX_TENSORS,
+                    most_values=MAX_VALUES,
+                ),
             )
         if not tensors:
-            raise unusable(self._path, "it holds no tensors")
+            raise unusable(self._path, say("wan.weights.gguf.no_tensors"))
         alignment, shapes = self._values(values)
         listed = [self._entry() for _ in range(tensors)]
         start = -(-self._at // alignment) * alignment
         if twice := [name for name, n in Counter(e.name for e in listed).items() if n > 1]:
-            raise unusable(self._path, f"{some(sorted(twice))} are there twice")
+            raise unusable(
+                self._path,
+                say("wan.weights.twice", count=len(twice), weights=some(sorted(twice))),
+            )
         self._require_known(listed)
         tensors_by_name = {}
         for entry in listed:
             if entry.offset % alignment:
-                raise unusable(self._path, f"{entry.name} begins where no data begins")
+                raise unusable(self._path, say("wan.weights.gguf.start", tensor=entry.name))
             found = self._tensor(entry, shapes.get(entry.name), start + entry.offset)
             tensors_by_name[entry.name] = found
         return GGUFHeader(tensors_by_name)
@@ -146,14 +156,14 @@ class _Reader:
         """The alignment, and the shapes that are noted for tensors."""
         alignment, shapes, keys = 32, {}, set()
         for _ in range(count):
-            key, kind = self._name("a key"), self._u32()
+            key, kind = self._name(), self._u32()
             if key in keys:
-                raise unusable(self._path, f"the value {key!r} is there twice")
+                raise unusable(self._path, say("wan.weights.gguf.value_twice", name=repr(key)))
             keys.add(key)
             if key == ALIGNMENT and kind == _U32:
                 alignment = self._u32()
                 if not 0 < alignment <= MAX_ALIGNMENT or alignment & (alignment - 1):
-                    raise unusable(self._path, f"its data cannot be aligned to {alignment} bytes")
+                    raise unusable(self._path, say("wan.weights.gguf.alignment", size=alignment))
             elif key.startswith(SHAPE) and kind == _ARRAY:
                 shapes[key.removeprefix(SHAPE)] = self._noted_shape()
             else:
@@ -163,7 +173,7 @@ class _Reader:
     def _noted_shape(self) -> tuple[int, ...]:
         kind, length = self._u32(), self._u64()
         if kind != _I32 or not 0 < length <= MAX_DIMENSIONS:
-            raise unusable(self._path, "the shape that is noted for a tensor is none")
+            raise unusable(self._path, say("wan.weights.gguf.noted_shape"))
         return struct.unpack(f"<{length}i", self._take(4 * length))
 
     def _skip_value(self, kind: int) -> None:
@@ -174,7 +184,7 @@ class _Reader:
             if inner == _TEXT:
                 self._texts += length
                 if self._texts > MAX_TEXTS:
-                    raise unusable(self._path, f"its header lists more than {MAX_TEXTS} texts")
+                    raise unusable(self._path, say("wan.weights.gguf.texts", count=MAX_TEXTS))
                 for _ in range(length):
                     self._skip(self._u64())
             else:
@@ -184,13 +194,15 @@ class _Reader:
 
     def _width(self, kind: int) -> int:
         if kind not in _WIDTHS:
-            raise unusable(self._path, f"its header has a value of the unknown type {kind}")
+            raise unusable(self._path, say("wan.weights.gguf.type", kind=kind))
         return _WIDTHS[kind]
 
     def _entry(self) -> _Entry:
-        name, dimensions = self._name("a tensor"), self._u32()
+        name, dimensions = self._name(), self._u32()
         if not 0 < dimensions <= MAX_DIMENSIONS:
-            raise unusable(self._path, f"{name} has {dimensions} dimensions")
+            raise unusable(
+                self._path, say("wan.weights.gguf.dimensions", tensor=name, count=dimensions)
+            )
         sizes = struct.unpack(f"<{dimensions}Q", self._take(8 * dimensions))
         return _Entry(name, sizes, self._u32(), self._u64())
 
@@ -199,11 +211,11 @@ class _Reader:
         numbers = {entry.kind for entry in entries}
         unknown = {n for n in numbers if n not in known or known[n][0] not in DECODED}
         if unknown:
-            names = [known[kind][0] if kind in known else f"number {kind}" for kind in unknown]
+            names = [known[kind][0] if kind in known else str(kind) for kind in unknown]
             raise unusable(
                 self._path,
-                f"the quantisation {some(sorted(names))} is not read",
-                f"Choose a file in one of: {', '.join(sorted(DECODED))}.",
+                say("wan.weights.gguf.quantisation", names=some(sorted(names))),
+                say("wan.weights.gguf.choose", names=", ".join(sorted(DECODED))),
             )
 
     def _tensor(self, entry: _Entry, noted: tuple[int, ...] | None, start: int) -> GGUFTensor:
@@ -212,27 +224,31 @@ class _Reader:
         same = noted is not None and prod(noted) == count
         shape = noted if noted is not None and same else tuple(reversed(entry.sizes))
         if not count or min(shape) <= 0 or entry.sizes[0] % block or shape[-1] % block:
-            raise unusable(self._path, f"{entry.name} has sizes that {kind} cannot have")
+            raise unusable(self._path, say("wan.weights.gguf.sizes", tensor=entry.name, kind=kind))
         end = start + count // block * block_bytes
         if end > self._size:
             raise unusable(
                 self._path,
-                f"the file is cut short: {entry.name} ends at byte {end}, and there are "
-                f"{self._size}",
-                "Download it again.",
+                say(
+                    "wan.weights.gguf.incomplete",
+                    part=in_part(self._size, end),
+                    tensor=entry.name,
+                ),
+                say("wan.weights.download"),
             )
         return GGUFTensor(kind, shape, start, end - start)
 
-    def _name(self, what: str) -> str:
+    def _name(self) -> str:
+        """That of a value or of a tensor."""
         length = self._u64()
         if not 0 < length <= MAX_NAME:
-            raise unusable(self._path, f"the name of {what} claims {length} bytes")
+            raise unusable(self._path, say("wan.weights.gguf.name_length", size=length))
         try:
             name = self._take(length).decode("utf-8")
         except UnicodeDecodeError as error:
-            raise unusable(self._path, f"the name of {what} is no text") from error
+            raise unusable(self._path, say("wan.weights.gguf.name_form")) from error
         if not name.isprintable():
-            raise unusable(self._path, f"the name of {what} has characters that cannot be shown")
+            raise unusable(self._path, say("wan.weights.gguf.name_characters"))
         return name
 
     def _u32(self) -> int:
@@ -256,8 +272,8 @@ class _Reader:
         if self._at + length > self._there:
             raise unusable(
                 self._path,
-                f"the file is cut short: its header needs more than its {self._there} bytes",
-                "Download it again.",
+                say("wan.weights.gguf.incomplete_header", size=self._there),
+                say("wan.weights.download"),
             )
 
 

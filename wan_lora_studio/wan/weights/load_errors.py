@@ -9,6 +9,7 @@ from pathlib import Path
 from wan_lora_studio.errors import LoRAError, ModelLoadError
 from wan_lora_studio.lora.files import read_header
 from wan_lora_studio.model_store import weights_in
+from wan_lora_studio.texts import say
 from wan_lora_studio.wan.out_of_memory import is_out_of_memory
 
 
@@ -35,7 +36,7 @@ def require_sound(folder: Path, replaced: Collection[str] = ()) -> None:
 
 def _unusable(folder: Path, why: str) -> ModelLoadError:
     return ModelLoadError(
-        f"The model folder {folder} cannot be loaded: {why}",
-        suggestions=["Download the model again; a file may be missing or cut short."],
+        say("wan.weights.folder", folder=folder, problem=why),
+        suggestions=[say("wan.weights.download_model")],
         context={"folder": str(folder)},
     )

@@ -16,6 +16,7 @@ from diffusers.loaders.single_file_utils import convert_wan_transformer_to_diffu
 
 from wan_lora_studio.lora.inspection import name_role
 from wan_lora_studio.lora.roles import Expert
+from wan_lora_studio.texts import say
 from wan_lora_studio.wan.weights.refusals import some, unusable
 from wan_lora_studio.wan.weights.weight_names import prefix_of
 
@@ -50,13 +51,17 @@ def require_same(path: Path, shapes: Mapping[str, Shape], model: Any) -> None:
         name = other[0]
         raise unusable(
             path,
-            f"it is for a model of another size: {name} is {_size(shapes[name])} in it, and "
-            f"{_size(wanted[name])} in this model",
+            say(
+                "wan.weights.other_size",
+                weight=name,
+                shape=_size(shapes[name]),
+                wanted=_size(wanted[name]),
+            ),
         )
     if missing:
-        raise unusable(path, f"{some(missing)} are missing in it")
+        raise unusable(path, say("wan.weights.missing", count=len(missing), weights=some(missing)))
     if more:
-        raise unusable(path, f"this model has no {some(more)}; it is for another kind of model")
+        raise unusable(path, say("wan.weights.more", weights=some(more)))
 
 
 def require_expert(path: Path, expert: Expert | None) -> None:
@@ -64,15 +69,11 @@ def require_expert(path: Path, expert: Expert | None) -> None:
     if expert is None:
         return
     if OF_2_1.search(path.stem):
-        raise unusable(
-            path, "its name says that it is for Wan 2.1, and this model is of Wan 2.2's two experts"
-        )
+        raise unusable(path, say("wan.weights.for_2_1"))
     stated = name_role(path.stem)
     if stated is not None and stated.role not in ("both", expert):
-        raise unusable(
-            path, f"its name says that it is for {stated.role} noise, and it is given for {expert}"
-        )
+        raise unusable(path, say("wan.weights.other_expert", named=stated.role, given=expert))
 
 
 def _size(shape: Shape) -> str:
-    return "×".join(map(str, shape)) or "one number"
+    return "×".join(map(str, shape)) or say("wan.weights.one_number")

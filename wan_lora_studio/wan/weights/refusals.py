@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from wan_lora_studio.errors import ModelLoadError, together
+from wan_lora_studio.texts import say
 
 
 def some(names: Sequence[str]) -> str:
@@ -14,11 +15,11 @@ def some(names: Sequence[str]) -> str:
 
 def unusable(path: Path, why: str, *suggestions: str) -> ModelLoadError:
     return ModelLoadError(
-        f"The weights in {path.name} cannot be used: {why}.",
+        say("wan.weights.unusable", file=path.name, problem=why),
         suggestions=suggestions
         or (
-            "Choose the file for this model and this expert in the row of the model table.",
-            "If it is the right one, download it again.",
+            say("wan.weights.choose_file"),
+            say("wan.weights.right_one"),
         ),
         context={"file": str(path)},
     )

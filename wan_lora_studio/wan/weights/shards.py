@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from wan_lora_studio.texts import say
 from wan_lora_studio.untrusted_json import UntrustedJSONError, read_object
 from wan_lora_studio.wan.weights.refusals import unusable
 
@@ -28,8 +29,8 @@ def _listed(index: Path) -> list[str]:
     try:
         named = read_object(index.read_bytes()).get("weight_map")
     except (OSError, UntrustedJSONError) as error:
-        raise unusable(index, f"it cannot be read: {error}") from error
+        raise unusable(index, say("wan.weights.unreadable", problem=error)) from error
     files = list(named.values()) if isinstance(named, dict) else []
     if not files or not all(isinstance(name, str) for name in files):
-        raise unusable(index, "it lists no files")
+        raise unusable(index, say("wan.weights.no_files"))
     return files

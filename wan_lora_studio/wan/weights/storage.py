@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from wan_lora_studio.errors import ModelLoadError
 from wan_lora_studio.settings import Precision
+from wan_lora_studio.texts import say
 
 
 @dataclass(frozen=True)
@@ -29,11 +30,11 @@ class Storage:
         """Raise ModelLoadError where a package is missing that it needs."""
         if self.precision == "int8" and find_spec("torchao") is None:
             raise ModelLoadError(
-                'The weights cannot be kept in int8: the package "torchao" is not installed.',
-                cause="It is optional, and the row of the model asks for it.",
+                say("wan.weights.no_torchao"),
+                cause=say("wan.weights.no_torchao_cause"),
                 suggestions=[
-                    "Install it: pip install torchao",
-                    'Or set "precision" to "fp8" in the row, which takes as little memory.',
+                    say("wan.weights.install_torchao"),
+                    say("wan.weights.or_fp8"),
                 ],
             )
 

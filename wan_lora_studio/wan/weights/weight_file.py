@@ -19,6 +19,7 @@ from torch import Tensor
 
 from wan_lora_studio.errors import LoRAError
 from wan_lora_studio.lora.files import TensorEntry, open_regular, read_header
+from wan_lora_studio.texts import say
 from wan_lora_studio.wan.weights.matching import require_same
 from wan_lora_studio.wan.weights.refusals import some, unusable
 from wan_lora_studio.wan.weights.shards import shards_of
@@ -56,7 +57,10 @@ class WeightFile:
         strange = sorted(name for name in used if entries[name].dtype not in FLOATS)
         if strange:
             kinds = some(sorted({entries[name].dtype for name in strange}))
-            raise unusable(path, f"{some(strange)} are of the type {kinds}, which is not read")
+            raise unusable(
+                path,
+                say("wan.weights.type", count=len(strange), weights=some(strange), kind=kinds),
+            )
         weights = {name for name in used if not name.endswith(SCALES)}
         scales = {
             f"{name.removesuffix(ending)}.weight": name
@@ -65,14 +69,16 @@ class WeightFile:
             if name.endswith(ending)
         }
         if lost := sorted(scales.keys() - weights):
-            raise unusable(path, f"there are scales of {some(lost)}, which are not there")
+            raise unusable(path, say("wan.weights.lost_scales", weights=some(lost)))
         other = [
             weight
             for weight, scale in scales.items()
             if prod(entries[scale].shape) not in (1, *entries[weight].shape[:1])
         ]
         if other:
-            raise unusable(path, f"{some(sorted(other))} have scales of another kind")
+            raise unusable(
+                path, say("wan.weights.scales", count=len(other), weights=some(sorted(other)))
+            )
         names = naming(weights)
         shapes = {own: tuple(entries[theirs].shape) for own, theirs in names.items()}
         require_same(path, shapes, model)
@@ -96,7 +102,7 @@ class WeightFile:
                         # A copy, so that nothing of it is the file itself, which may be replaced.
                         yield own, tensor.to(type_of(own), copy=True)
             except (OSError, RuntimeError) as error:
-                raise unusable(path, f"it cannot be read: {error}") from error
+                raise unusable(path, say("wan.weights.unreadable", problem=error)) from error
 
     def _scale(self, name: str, weight: Tensor) -> Tensor:
         """Of the whole weight, or of each of its rows."""
@@ -115,7 +121,7 @@ def _entries(path: Path, ignored: frozenset[str]) -> tuple[dict[str, TensorEntry
         except LoRAError as error:
             raise unusable(path, error.message.rstrip("."), *_instead(each)) from error
         if twice := sorted(tensors.keys() & places.keys()):
-            raise unusable(path, f"{some(twice)} are there twice")
+            raise unusable(path, say("wan.weights.twice", count=len(twice), weights=some(twice)))
         entries.update({name: found for name, found in tensors.items() if name not in ignored})
         places.update(dict.fromkeys(tensors, each))
     return entries, places
@@ -131,6 +137,6 @@ def _instead(path: Path) -> tuple[str, ...]:
     if not start.startswith(PICKLES):
         return ()
     return (
-        "Name a .safetensors file of the same weights: pickles such as .pth are never opened.",
-        "Or leave this entry out of the row, so that the model folder's own are used.",
+        say("wan.weights.no_pickle"),
+        say("wan.weights.own_weights"),
     )
