@@ -77,7 +77,7 @@ def test_attention_that_is_not_installed_is_said_and_the_video_is_made(
     told: list[tuple[str, ...]] = []
     result = studio.run(steps=1, on_progress=lambda progress: told.append(progress.notes))
     assert len(told[-1]) == 1, "once"
-    assert "by torch itself" in told[-1][0] and "not usable" in told[-1][0]
+    assert "torch's own" in told[-1][0] and "not usable" in told[-1][0]
     assert read_metadata(Path(result.video_path))["environment"]["attention"] == "native"
 
 
@@ -113,7 +113,7 @@ def test_attention_that_gives_wrong_numbers_is_not_used(
     studio = studio_with(studio_settings, tmp_path, attention="sage")
     model = studio.models.load("t2v")
     tried = len(calls)
-    assert model.speed.attention == "native" and "by torch itself" in model.speed.remarks[0]
+    assert model.speed.attention == "native" and "torch's own" in model.speed.remarks[0]
     studio.run(steps=1)
     assert len(calls) == tried
 

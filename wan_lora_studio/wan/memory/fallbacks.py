@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from typing import Any
 
+from wan_lora_studio.texts import say
 from wan_lora_studio.wan.memory.tiles import stride_for, tile_for
 from wan_lora_studio.wan.models import Decoding, LoadedModel, ModelManager
 from wan_lora_studio.wan.task import GenerationTask
@@ -58,7 +59,7 @@ class MemoryFallbacks:
         return None
 
     def _freed(self, stage: str) -> str:
-        return f"Memory ran out ({stage}): cached memory was freed, and the stage is run again."
+        return say("wan.memory.freed", stage=stage)
 
     def _clear(self, stage: str) -> str:
         model = self._models.current
@@ -67,10 +68,7 @@ class MemoryFallbacks:
         if not self._models.may_clear(model):
             return ""
         self.decoding = dataclasses.replace(self.decoding, alone=True)
-        return (
-            f"Memory ran out ({stage}): the model's other parts leave the GPU while the frames are "
-            "decoded."
-        )
+        return say("wan.memory.decoder_alone", stage=stage)
 
     def _tile(self, stage: str) -> str:
         model = self._models.current
@@ -79,10 +77,7 @@ class MemoryFallbacks:
         tile = self._use_tiles(model)
         if not tile:
             return ""
-        return (
-            f"Memory ran out ({stage}): the frames are coded in tiles of {tile} pixels, which may "
-            "show slightly where they meet."
-        )
+        return say("wan.memory.tiles", stage=stage, size=tile)
 
     def _use_tiles(self, model: LoadedModel) -> int:
         """Have the decoder work in tiles until the run's end; their side in pixels, 0 where that
@@ -103,10 +98,7 @@ class MemoryFallbacks:
             self._undo.callback(self._models.prefer_offload, False)
         if not (self._models.offload(model) if model else self._models.prefer_offload()):
             return ""
-        return (
-            f"Memory ran out ({stage}): the model's parts now wait in the computer's memory and "
-            "are moved to the GPU when they are used, which is slower."
-        )
+        return say("wan.memory.parts", stage=stage)
 
     def _stream(self, stage: str) -> str:
         model = self._models.current
@@ -114,10 +106,7 @@ class MemoryFallbacks:
             return ""  # the blocks of the transformers are not in the way there
         if not self._models.offload(model, "group"):
             return ""
-        return (
-            f"Memory ran out ({stage}): the model's blocks are now brought to the GPU one by one, "
-            "which needs least of its memory and is slower."
-        )
+        return say("wan.memory.blocks", stage=stage)
 
 
 def _tile_sizes(vae: Any) -> tuple[int, int, int, int]:

@@ -23,6 +23,7 @@ from typing import Any
 from wan_lora_studio.errors import LoRAError, ModelLoadError
 from wan_lora_studio.lora.files import read_header
 from wan_lora_studio.settings import Precision
+from wan_lora_studio.texts import say
 from wan_lora_studio.units import MB
 from wan_lora_studio.wan.memory.tiles import tile_for
 from wan_lora_studio.wan.models import Decoding, HostMemory, Needs, Offload, decoding_for
@@ -46,10 +47,8 @@ AT_ONCE = 2  # blocks on the GPU where they are streamed: the one that computes,
 BY_PARTS: tuple[Offload, dict[str, str]] = (
     "model",
     {
-        "none": 'Set "offload" to "auto" or "model" in config.json, which is slower.',
-        **dict.fromkeys(
-            ("encoder", "auto"), 'Set "offload" to "model" in config.json, which is slower.'
-        ),
+        "none": say("wan.memory.advice.auto_or_model"),
+        **dict.fromkeys(("encoder", "auto"), say("wan.memory.advice.model")),
     },
 )
 OFFLOAD: dict[Offload, tuple[Offload, dict[str, str]]] = {  # what to advise, by the setting
@@ -59,7 +58,7 @@ OFFLOAD: dict[Offload, tuple[Offload, dict[str, str]]] = {  # what to advise, by
         "group",
         dict.fromkeys(
             ("none", "encoder", "auto", "model"),
-            'Set "offload" to "group" in config.json, which needs the least GPU memory.',
+            say("wan.memory.advice.group"),
         ),
     ),
 }
@@ -306,7 +305,7 @@ class Forecast:
             task.update(each.task)
             run.update(each.run)
         changed = dataclasses.replace(self, task=dataclasses.replace(self.task, **task), **run)
-        words = _joined([each.words for each in savings])
+        words = " ".join(each.words for each in savings)
         return Change(words, self.needed - changed.needed, changed.fits)
 
     def _together(self) -> Change | None:
@@ -325,27 +324,24 @@ class Forecast:
         found = []
         fewer = (frames // 2) // FRAME_STRIDE * FRAME_STRIDE + 1
         if fewer < frames:
-            words = f"Use fewer frames: {fewer} instead of {frames}."
+            words = say("wan.memory.advice.frames", fewer=fewer, frames=frames)
             found.append(_Saving(words, {"num_frames": fewer}))
         if smaller := _scaled(self.task, scale, self.multiple):
             _, less_high, less_wide = _size(smaller)
-            words = f"Use a smaller size: {less_wide}×{less_high} instead of {width}×{height}."
+            words = say(
+                "wan.memory.advice.size",
+                smaller=f"{less_wide}×{less_high}",
+                size=f"{width}×{height}",
+            )
             found.append(_Saving(words, {"width": less_wide, "height": less_high}))
         further, words_by_setting = OFFLOAD.get(self.placed, (self.placed, {}))
         if self.offload in words_by_setting:
             found.append(_Saving(words_by_setting[self.offload], run={"placed": further}))
         name, size = self.largest_lora
         if name:
-            words = f"Leave out {name}, the largest of the LoRAs."
+            words = say("wan.memory.advice.lora", lora=name)
             found.append(_Saving(words, run={"loras": self.loras - size}))
         return found
-
-
-def _joined(words: Sequence[str]) -> str:
-    """Several sentences as one."""
-    first, *others = words
-    more = [f", and {each[0].lower()}{each[1:].rstrip('.')}" for each in others]
-    return "".join((first.rstrip("."), *more, "."))
 
 
 def _size(task: GenerationTask) -> tuple[int, int, int]:

@@ -9,6 +9,7 @@ import psutil
 
 from wan_lora_studio.errors import LoRAError, VRAMError
 from wan_lora_studio.settings import Settings
+from wan_lora_studio.texts import say
 from wan_lora_studio.units import MB
 from wan_lora_studio.wan.lora_manager import LoRAManager
 from wan_lora_studio.wan.memory.footprint import Footprint, Forecast
@@ -97,11 +98,15 @@ def require_possible(forecast: Forecast, settings: Settings) -> None:
     if forecast.weights_alone <= most:
         return
     raise VRAMError(
-        f"The model cannot be held: its weights take {_gb(forecast.weights_alone)}, and there are "
-        f"{_gb(most)} on {device.type} in all.",
-        cause="More memory is needed for the weights alone than this device has.",
+        say(
+            "wan.memory.model_too_large",
+            needed=_gb(forecast.weights_alone),
+            there=_gb(most),
+            device=device.type,
+        ),
+        cause=say("wan.memory.model_too_large_cause"),
         suggestions=[
-            "Choose a smaller model.",
+            say("wan.memory.smaller_model"),
             *[change.words for change in forecast.changes() if change.fits],
         ],
         context={"stage": "load", "needed": forecast.weights_alone, "available": most},
@@ -117,16 +122,20 @@ def _require_host(forecast: Forecast) -> None:
         return
     missing = needed - memory - swap
     raise VRAMError(
-        f"The model cannot be held: its weights take {_gb(needed)} of the computer's memory, and "
-        f"there are {_gb(memory)}, with {_gb(swap)} of swap.",
+        say(
+            "wan.memory.model_too_large_for_host",
+            needed=_gb(needed),
+            there=_gb(memory),
+            swap=_gb(swap),
+        ),
         cause=(
-            "They are read there on their way to the GPU."
+            say("wan.memory.read_on_host")
             if forecast.placed == "none"
-            else "Weights wait there that the GPU has no room for."
+            else say("wan.memory.wait_on_host")
         ),
         suggestions=[
-            "Choose a smaller model.",
-            f"Add at least {_gb(missing)} of memory, or of swap, which is much slower.",
+            say("wan.memory.smaller_model"),
+            say("wan.memory.add_memory", size=_gb(missing)),
         ],
         context={"stage": "load", "needed": needed, "available": memory + swap},
     )
@@ -137,15 +146,17 @@ def warning(forecast: Forecast) -> str:
     if forecast.fits:
         return ""
     advice = " ".join(_advice(forecast)[:2])
-    needed, free, where = forecast.needed, forecast.available, "memory"
-    if forecast.offload:
-        where = "GPU memory"
-        if needed <= free and forecast.host is not None:
-            needed, free, where = forecast.host_needed, forecast.host, "the computer's memory"
-    return (
-        f"This run is estimated to need {_gb(needed)} of {where}, and {_gb(free)} are free. "
-        f"{advice}"
-    ).rstrip()
+    return f"{_lack(forecast)} {advice}".rstrip()
+
+
+def _lack(forecast: Forecast) -> str:
+    needed, free = forecast.needed, forecast.available
+    if not forecast.offload:
+        return say("wan.memory.needs", needed=_gb(needed), free=_gb(free))
+    if needed > free or forecast.host is None:
+        return say("wan.memory.needs_gpu", needed=_gb(needed), free=_gb(free))
+    found = {"needed": _gb(forecast.host_needed), "free": _gb(forecast.host)}
+    return say("wan.memory.needs_host", **found)
 
 
 def tiling(forecast: Forecast) -> str:
@@ -157,10 +168,11 @@ def tiling(forecast: Forecast) -> str:
     tile = tile_for(int(task.width or 0), int(task.height or 0))
     alone = dataclasses.replace(forecast.decoding, tiled=False)
     whole = needs.while_decoding(forecast.placed, alone)
-    return (
-        f"The frames are decoded in tiles of {tile} pixels, which may show slightly where they "
-        f"meet: whole ones would need {_gb(whole)} of memory, and {_gb(forecast.available)} are "
-        "free."
+    return say(
+        "wan.memory.tiles_foreseen",
+        size=tile,
+        needed=_gb(whole),
+        free=_gb(forecast.available),
     )
 
 
@@ -169,7 +181,6 @@ def exhausted(failure: VRAMError, forecast: Forecast | None) -> VRAMError:
     if forecast is None:
         return failure
     size = forecast.fitting()
-    words = f"{size.width}×{size.height} with {size.num_frames} frames"
     context = {
         **failure.context,
         "needed": forecast.needed,
@@ -177,12 +188,16 @@ def exhausted(failure: VRAMError, forecast: Forecast | None) -> VRAMError:
         "fitting": {name: getattr(size, name) for name in ("width", "height", "num_frames")},
     }
     final = VRAMError(
-        f"{failure.message.rstrip('.')}, and nothing else could be tried.",
+        f"{failure.message} {say('wan.memory.nothing_left')}",
         cause=_why(forecast),
         suggestions=[
-            f"Use a size that fits: {words}.",
+            say(
+                "wan.memory.advice.fitting",
+                size=f"{size.width}×{size.height}",
+                frames=size.num_frames,
+            ),
             *_advice(forecast),
-            "Close other programs that use the same memory.",
+            say("wan.memory.advice.close_programs"),
         ],
         context=context,
     )
@@ -193,16 +208,14 @@ def exhausted(failure: VRAMError, forecast: Forecast | None) -> VRAMError:
 def _why(forecast: Forecast) -> str:
     needed, free = _gb(forecast.needed), _gb(forecast.available)
     if forecast.fits:
-        return (
-            f"The run was estimated to need {needed} of the {free} that were free when it began, "
-            "but not as much could be had: something else holds it, or it needs more than that."
-        )
-    return f"The run is estimated to need {needed}; {free} were free when it began."
+        return say("wan.memory.less_than_free", needed=needed, free=free)
+    return say("wan.memory.more_than_free", needed=needed, free=free)
 
 
 def _advice(forecast: Forecast) -> list[str]:
+    fits = say("wan.memory.advice.fits")
     return [
-        change.words + (" That makes it fit." if change.fits and not forecast.fits else "")
+        f"{change.words} {fits}" if change.fits and not forecast.fits else change.words
         for change in forecast.changes()
     ]
 

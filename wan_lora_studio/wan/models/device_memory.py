@@ -11,6 +11,7 @@ import psutil
 import torch
 
 from wan_lora_studio.errors import VRAMError
+from wan_lora_studio.texts import say
 
 WEIGHT_SUFFIXES = (".safetensors", ".bin")
 
@@ -28,8 +29,8 @@ def choose_device(wanted: str) -> torch.device:
     }.get(device.type, True)
     if not there:
         raise VRAMError(
-            f"The device {wanted!r} is not available.",
-            suggestions=["Set device to auto or cpu, or check the GPU driver."],
+            say("wan.models.no_device", device=repr(wanted)),
+            suggestions=[say("wan.models.choose_device")],
         )
     return device
 

@@ -17,6 +17,7 @@ from torch import Tensor
 from wan_lora_studio.errors import ModelLoadError, StudioError, released
 from wan_lora_studio.installed_versions import versions
 from wan_lora_studio.settings import ModelEntry, Settings
+from wan_lora_studio.texts import say
 from wan_lora_studio.wan.adapters import Custody, custody_of, transformers_of
 from wan_lora_studio.wan.components import ENCODER
 from wan_lora_studio.wan.models.device_memory import choose_device, release_memory, total_memory
@@ -39,10 +40,7 @@ CPU = torch.device("cpu")
 logger = logging.getLogger(__name__)
 
 RESIDENT: frozenset[Offload] = frozenset({"none", "encoder"})  # the transformers stay on the GPU
-MAKESHIFT = (
-    "The model's parts still wait in the computer's memory, which is slower: memory ran "
-    "out in an earlier run, and there is no room for them on the GPU yet."
-)
+MAKESHIFT = say("wan.models.makeshift")
 
 
 @dataclass
@@ -186,7 +184,7 @@ class ModelManager:
 
     def _changing(self) -> AbstractContextManager[None]:
         """Of the model in memory: by its owner, or where it has none."""
-        return nullcontext() if self._ownership.mine else self.owned("a model is being loaded")
+        return nullcontext() if self._ownership.mine else self.owned(say("wan.models.being_loaded"))
 
     def _custodies(self) -> list[Custody]:
         pipeline = self._model.pipeline if self._model else None

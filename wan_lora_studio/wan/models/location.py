@@ -8,6 +8,7 @@ from wan_lora_studio.command_name import COMMAND
 from wan_lora_studio.errors import ModelLoadError, together
 from wan_lora_studio.model_store import RowFiles, row_files
 from wan_lora_studio.settings import Settings
+from wan_lora_studio.texts import say
 
 
 def locate(settings: Settings, model_type: str) -> Path:
@@ -28,8 +29,8 @@ def weight_files(settings: Settings, model_type: str) -> dict[str, Path]:
     for part, path in files.items():
         if not path.exists() and sources[part].repo is None:
             raise ModelLoadError(
-                f"The weights of {settings.model(model_type).title!r} are not at {path}.",
-                suggestions=["Put the file there, or correct the row of the model table."],
+                say("wan.models.no_weights", model=settings.model(model_type).title, path=path),
+                suggestions=[say("wan.models.put_file")],
                 context={"file": str(path)},
             )
     return files
@@ -38,22 +39,27 @@ def weight_files(settings: Settings, model_type: str) -> dict[str, Path]:
 def _not_here(settings: Settings, model_type: str, found: RowFiles) -> ModelLoadError:
     entry, folder = settings.model(model_type), settings.model_folder(model_type)
     context = {"folder": str(folder), "model_type": model_type, "reason": "model_absent"}
-    partly = found.state == "partly"
-    missing = f" as a whole: {together(found.missing[:3], ', ')} are missing." if partly else "."
+    partly = say(
+        "wan.models.incomplete",
+        count=len(found.missing),
+        model=entry.title,
+        files=together(found.missing[:3], ", "),
+    )
     if entry.repo is None:
+        absent = say("wan.models.not_at", model=entry.title, folder=folder)
         return ModelLoadError(
-            f"The model {entry.title!r} is not at {folder}{missing}",
-            cause=f"There is no {together(found.missing, ', ')}.",
-            suggestions=["Put its diffusers folder (with model_index.json) there."],
+            partly if found.state == "partly" else absent,
+            cause=say("wan.models.missing_files", files=together(found.missing, ", ")),
+            suggestions=[say("wan.models.put_folder", folder=folder)],
             context=context,
         )
+    absent = say("wan.models.not_here", model=entry.title)
     return ModelLoadError(
-        f"The model {entry.title!r} is not here{missing}",
-        cause="Models are downloaded only when you ask for it.",
+        partly if found.state == "partly" else absent,
+        cause=say("wan.models.only_on_request"),
         suggestions=[
-            f"Download it on the Models tab, or with: {COMMAND} models download {model_type}",
-            "If you have its files already, name their folder under extra_model_paths, or put"
-            f" them at {folder}.",
+            say("wan.models.download", command=f"{COMMAND} models download {model_type}"),
+            say("wan.models.have_files", folder=folder),
         ],
         context={**context, "missing": list(found.missing)},
     )

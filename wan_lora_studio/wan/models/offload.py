@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from wan_lora_studio.texts import say
 from wan_lora_studio.wan.models.needs import ORDER, Decoding, Needs, Offload
 
 ACTIVATION_SHARE = 0.8  # of a device's memory for weights where the run is not known yet
@@ -14,18 +15,16 @@ GPU_SHARE = 0.95  # of what is free there is counted on: blocks of memory leave 
 GB = 1e9
 
 WAYS: dict[Offload, str] = {
-    "none": "The whole model stays on the GPU",
-    "encoder": "The text encoder waits in the computer's memory, the rest stays on the GPU",
-    "model": "The model's parts wait in the computer's memory and move to the GPU when they are"
-    " used",
-    "group": "The model's blocks wait in the computer's memory and are brought to the GPU one by"
-    " one",
+    "none": say("wan.models.offload.none"),
+    "encoder": say("wan.models.offload.encoder"),
+    "model": say("wan.models.offload.model"),
+    "group": say("wan.models.offload.group"),
 }
 INSTEAD: dict[Offload, str] = {  # of what was not taken
-    "none": "with all of it there",
-    "encoder": "with the rest there",
-    "model": "with a whole part there",
-    "group": "with single blocks there",
+    "none": say("wan.models.offload.with_all"),
+    "encoder": say("wan.models.offload.with_rest"),
+    "model": say("wan.models.offload.with_part"),
+    "group": say("wan.models.offload.with_blocks"),
 }
 BESIDE = Decoding()
 
@@ -60,12 +59,12 @@ def placing_for(setting: str, needs: Needs, room: Room | None) -> Placing:
         return Placing("none")
     for offload in ORDER:
         if setting == offload:
-            return Placing(offload, f'{WAYS[offload]}, as "offload" in the settings says.')
+            return Placing(offload, say("wan.models.offload.by_setting", way=WAYS[offload]))
     still = [each for each in ORDER[:2] if _on_gpu(each, needs, room, BESIDE) <= _usable(room)]
     fits = still + [each for each in ORDER if _on_gpu(each, needs, room) <= _usable(room)]
     held = [each for each in fits if not _lacks_host(each, needs, room)]
     offload = next(iter(held or fits), ORDER[-1])
-    return Placing(offload, f"{WAYS[offload]}: {_why(offload, needs, room)}.")
+    return Placing(offload, _reason(offload, needs, room))
 
 
 def decoding_for(needs: Needs, offload: Offload, free: int, host: int | None) -> Decoding:
@@ -94,18 +93,21 @@ def _lacks_host(offload: Offload, needs: Needs, room: Room) -> bool:
     return needs.on_host(offload, room.memory) > room.host
 
 
-def _why(offload: Offload, needs: Needs, room: Room) -> str:
-    """Why not a faster way; that there is room where it is the fastest."""
+def _reason(offload: Offload, needs: Needs, room: Room) -> str:
+    """Where the weights are, and why not a faster way; that there is room where it is the
+    fastest."""
+    way = WAYS[offload]
     if offload == ORDER[0]:
-        needed = _on_gpu(offload, needs, room)
-        return f"the run needs {_gb(needed)} there, and {_gb(room.gpu)} are free"
+        needed = _gb(_on_gpu(offload, needs, room))
+        return say("wan.models.offload.fits", way=way, needed=needed, free=_gb(room.gpu))
     before = ORDER[ORDER.index(offload) - 1]
-    how = BESIDE if offload in ORDER[:2] else None
-    needed, free, where = _on_gpu(before, needs, room, how), room.gpu, "of the GPU's memory"
-    if needed <= _usable(room):
-        needed, free = needs.on_host(before, room.memory), room.host
-        where = "of the computer's memory"
-    return f"{INSTEAD[before]}, the run would need {_gb(needed)} {where}, and {_gb(free)} are free"
+    how, instead = BESIDE if offload in ORDER[:2] else None, INSTEAD[before]
+    on_gpu = _on_gpu(before, needs, room, how)
+    if on_gpu > _usable(room):
+        found = {"needed": _gb(on_gpu), "free": _gb(room.gpu)}
+        return say("wan.models.offload.lacks_gpu", way=way, instead=instead, **found)
+    found = {"needed": _gb(needs.on_host(before, room.memory)), "free": _gb(room.host)}
+    return say("wan.models.offload.lacks_host", way=way, instead=instead, **found)
 
 
 def _gb(size: float) -> str:

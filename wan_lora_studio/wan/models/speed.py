@@ -19,6 +19,7 @@ from diffusers.models.attention_dispatch import (
 from torch import Tensor, nn
 
 from wan_lora_studio.settings import Attention, Settings
+from wan_lora_studio.texts import say
 from wan_lora_studio.wan.adapters import custody_of, transformers_of
 from wan_lora_studio.wan.models.needs import Offload
 
@@ -74,7 +75,7 @@ def _attention(models: Sequence[Any], wanted: Attention, device: torch.device) -
             model.set_attention_backend(backend.value)
     except Exception as error:  # any kind: it is the code of others, for other machines
         logger.warning("the attention %r does not work here", wanted, exc_info=True)
-        return NATIVE, f"Attention is computed by torch itself: {_first_sentence(error)}"
+        return NATIVE, say("wan.models.speed.plain_attention", problem=_first_sentence(error))
     return wanted, ""
 
 
@@ -92,10 +93,10 @@ def _try_attention(
             query, key, value, backend=AttentionBackendName.NATIVE
         )
     if found.shape != right.shape:
-        raise ValueError("a trial of it gave numbers of another shape.")
+        raise ValueError(say("wan.models.speed.other_shape"))
     distance = (found.float() - right.float()).norm() / right.float().norm()
     if not float(distance) <= FARTHEST:  # NaN is none either
-        raise ValueError("a trial of it gave wrong numbers.")
+        raise ValueError(say("wan.models.speed.wrong_numbers"))
 
 
 def _compile(
@@ -113,7 +114,7 @@ def _compile(
         except Exception as error:  # any kind: compilers differ from machine to machine
             logger.warning("the blocks cannot be compiled", exc_info=True)
             why = _first_sentence(error)
-    return not why, f"The model's blocks are not compiled: {why}" if why else ""
+    return not why, say("wan.models.speed.not_compiled", problem=why) if why else ""
 
 
 def _try_compiler(device: torch.device) -> None:
@@ -126,18 +127,18 @@ def _try_compiler(device: torch.device) -> None:
 
 def _uncompilable(models: Sequence[Any], settings: Settings, offload: Offload) -> str:
     if offload in MOVING:
-        return "its weights do not stay on the GPU."
+        return say("wan.models.speed.moving")
     if any(custody_of(model).presence is not None for model in models):
-        return "its experts are in memory one at a time."
+        return say("wan.models.speed.on_call")
     plain = all(
         type(parameter) is nn.Parameter and parameter.itemsize >= 2
         for model in models
         for parameter in model.parameters()
     )
     if not plain:
-        return "its weights are quantised, and LoRAs go beside those, which compiled code skips."
+        return say("wan.models.speed.quantised")
     if settings.first_block_cache:
-        return "the first-block cache is on, which compiled code skips."
+        return say("wan.models.speed.first_block_cache")
     return ""
 
 
