@@ -79,7 +79,7 @@ def test_memory_runs_out_while_applying(
     assert number > 100
     with (
         MemoryThatRunsOut(int(share * (number - 1))) as memory,
-        pytest.raises(VRAMError, match="not enough memory to apply fast, dora, lokr"),
+        pytest.raises(VRAMError, match="Not enough memory to apply fast, dora, lokr"),
         apply(experts, items, mode),
     ):
         pytest.fail("the failure was passed over")

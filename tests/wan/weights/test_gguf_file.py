@@ -316,7 +316,7 @@ def test_a_row_names_each_experts_file(tensors: Tensors, tmp_path: Path) -> None
     assert isinstance(model.pipeline.transformer_2.blocks[0].attn1.to_q, GGUFLinear)
     high, low = files["transformer"], files["transformer_2"]
     refused: dict[str, Mapping[str, Any]] = {
-        "for low noise, and it is given": {"weights": {"transformer": low, "transformer_2": high}},
+        "for low noise, but it is used": {"weights": {"transformer": low, "transformer_2": high}},
         "is incomplete: .*transformer_2": {"weights": {"transformer": high}},
         "quantised already": {"weights": files, "precision": "fp8"},
     }

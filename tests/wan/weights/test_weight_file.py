@@ -239,7 +239,7 @@ def test_one_expert_without_weights_is_named_before_any_are_read(
     gone = tmp_path / "bare" / "t2v" / "transformer_2" / "diffusion_pytorch_model.safetensors"
     gone.unlink()
     models = ModelManager(settings_with(tmp_path / "bare", {"transformer": high}, tmp_path))
-    with pytest.raises(ModelLoadError, match="is incomplete: .*transformer_2"):
+    with pytest.raises(ModelLoadError, match=r"is incomplete: .*transformer_2"):
         models.load("t2v")
 
 

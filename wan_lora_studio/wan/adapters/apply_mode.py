@@ -11,6 +11,7 @@ from torch import nn
 
 from wan_lora_studio.errors import LoRALoadingError
 from wan_lora_studio.lora.roles import Expert
+from wan_lora_studio.texts import say
 from wan_lora_studio.wan.adapters.custody import custody_of
 from wan_lora_studio.wan.adapters.layout import Layout
 from wan_lora_studio.wan.adapters.parameter_homes import Home
@@ -52,9 +53,8 @@ def choose(
     if choice.mode == "runtime" and compiled:
         # What torch.compile has made does not look for hooks that come later.
         raise LoRALoadingError(
-            "LoRAs cannot be applied beside the weights of a compiled model, and they would "
-            f"have to be: {choice.reason}.",
-            suggestions=['Set "lora_mode" to "merge", or use the model without torch.compile.'],
+            say("wan.adapters.mode.compiled", reason=choice.reason),
+            suggestions=[say("wan.adapters.mode.compiled_advice")],
         )
     return choice
 
@@ -68,7 +68,7 @@ def _pick(
     held_bytes: int,
 ) -> Choice:
     if wanted == "runtime":
-        return Choice("runtime", "the settings ask for it")
+        return Choice("runtime", say("wan.adapters.mode.by_setting"))
     touched = _touched(layouts, plans)
     passing = any(custody_of(layout.model).presence is not None for layout in layouts.values())
     if touched and passing:
@@ -76,15 +76,15 @@ def _pick(
     fixed, kind = next(((name, home.kind) for name, home in touched.items() if home.kind), ("", ""))
     if wanted == "auto":
         if fixed:
-            return Choice("runtime", f"the model's weights are {kind}, which a merge would round")
+            return Choice("runtime", say("wan.adapters.mode.rounds", kind=kind))
         if any(layout.moves for layout in layouts.values()):
-            return Choice("runtime", "the model's weights move between host and device")
+            return Choice("runtime", say("wan.adapters.mode.moves"))
         if scheduled and not any(layout.compiled for layout in layouts.values()):
-            return Choice("runtime", "the strengths change during the run")
+            return Choice("runtime", say("wan.adapters.mode.scheduled"))
     elif fixed:
         raise LoRALoadingError(
-            f"LoRAs cannot be merged into {fixed}: its weights are {kind}.",
-            suggestions=['Set "lora_mode" to "auto" or "runtime".'],
+            say("wan.adapters.mode.fixed", part=fixed, kind=kind),
+            suggestions=[say("wan.adapters.mode.auto_or_runtime")],
         )
     return _by_memory(wanted, layouts, touched, held_bytes)
 
@@ -92,11 +92,10 @@ def _pick(
 def _beside_passing(wanted: WantedMode) -> Choice:
     """For experts that are in memory in turn. Raises LoRALoadingError if merging is demanded."""
     if wanted == "auto":
-        return Choice("runtime", "only one expert's weights are in memory at a time")
+        return Choice("runtime", say("wan.adapters.mode.passing"))
     raise LoRALoadingError(
-        "LoRAs cannot be merged into experts that are in memory one at a time: a merge would have "
-        "to be made again each time that one is read.",
-        suggestions=['Set "lora_mode" to "auto" or "runtime".'],
+        say("wan.adapters.mode.no_merge_passing"),
+        suggestions=[say("wan.adapters.mode.auto_or_runtime")],
     )
 
 
@@ -107,16 +106,16 @@ def _by_memory(
     held_bytes: int,
 ) -> Choice:
     needed = sum(home.value.nbytes for home in touched.values()) - held_bytes
-    demanded = "the settings ask for it"
+    demanded = say("wan.adapters.mode.by_setting")
     if needed <= psutil.virtual_memory().available - RESERVE_BYTES:
-        reason = "there is memory for a copy of the weights they change"
+        reason = say("wan.adapters.mode.room")
         return Choice("merge", demanded if wanted == "merge" else reason)
     if all(_has_checkpoint(layout.model) for layout in layouts.values()):
-        short = "memory is short, so the original weights are read again from the model's folder"
+        short = say("wan.adapters.mode.frugal")
         return Choice("merge", short, frugal=True)
     if wanted == "merge":
         return Choice("merge", demanded)
-    return Choice("runtime", "there is no memory for a copy of the weights that a merge changes")
+    return Choice("runtime", say("wan.adapters.mode.no_room"))
 
 
 def _has_checkpoint(model: nn.Module) -> bool:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from wan_lora_studio.errors import IncompatibleLoRAError, LoRAFileError
+from wan_lora_studio.texts import say
 from wan_lora_studio.wan.adapters.terms import Term
 
 Parts = Mapping[str, Tensor]
@@ -59,8 +60,8 @@ def take(parts: Parts, name: str, place: str) -> Tensor:
     except KeyError:
         present = ", ".join(sorted(parts))
         raise LoRAFileError(
-            f"{place}: the factor {name} is missing (the file has {present}).",
-            suggestions=["Download or export the file again; it is incomplete."],
+            say("wan.adapters.file.missing_factor", layer=place, factor=name, present=present),
+            suggestions=[say("wan.adapters.file.incomplete")],
             context={"layer": place},
         ) from None
 
@@ -76,15 +77,19 @@ def scale_of(parts: Parts, rank: int | None, place: str) -> float:
     alpha = parts.get("alpha") if rank else None
     if rank and "rank" in parts and parts["rank"].tolist() not in (rank, [rank]):
         raise LoRAFileError(
-            f"{place}: it says that its rank is {parts['rank'].tolist()}, but its factors have "
-            f"{rank}.",
+            say(
+                "wan.adapters.file.rank",
+                layer=place,
+                stated=parts["rank"].tolist(),
+                rank=rank,
+            ),
             context={"layer": place},
         )
     if alpha is None:
         return 1.0
     if alpha.numel() != 1:
         raise LoRAFileError(
-            f"{place}: alpha has the shape {list(alpha.shape)} instead of one number.",
+            say("wan.adapters.file.alpha", layer=place, shape=list(alpha.shape)),
             context={"layer": place},
         )
     return float(alpha.double()) / (rank or 1)
@@ -94,8 +99,7 @@ def require_shape(found: tuple[int, ...], wanted: tuple[int, ...], place: str) -
     """Raise IncompatibleLoRAError unless the change has the parameter's shape."""
     if found != wanted:
         raise IncompatibleLoRAError(
-            f"{place}: the LoRA is made for a weight of shape {list(found)}, "
-            f"this model's is {list(wanted)}.",
+            say("wan.adapters.other_shape", layer=place, shape=list(found), wanted=list(wanted)),
             context={"layer": place, "lora_shape": list(found), "model_shape": list(wanted)},
         )
 
@@ -112,7 +116,7 @@ def require_factors(fits: bool, parts: Parts, place: str) -> None:
     if not fits:
         shapes = ", ".join(f"{name} {list(part.shape)}" for name, part in sorted(parts.items()))
         raise LoRAFileError(
-            f"{place}: the file's factors do not fit together ({shapes}).",
+            say("wan.adapters.file.factors", layer=place, shapes=shapes),
             context={"layer": place},
         )
 

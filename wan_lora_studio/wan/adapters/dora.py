@@ -13,6 +13,7 @@ from functools import cache, partial
 import torch
 from torch import Tensor
 
+from wan_lora_studio.texts import say
 from wan_lora_studio.wan.adapters.delta import (
     Base,
     Parts,
@@ -45,7 +46,8 @@ class DoRADelta:
         # peft writes the outputs of a convolution as [1, out, 1...].
         peft_convolution = len(shape) > 2 and count == shape[0] != shape[1]
         on_output = not column_vector or peft_convolution
-        require_shape((count,), (shape[0] if on_output else shape[1],), f"{place} (DoRA magnitude)")
+        named = say("wan.adapters.magnitude", layer=place)
+        require_shape((count,), (shape[0] if on_output else shape[1],), named)
         return cls(inner, magnitude, on_output)
 
     def of(self, base: Tensor) -> Tensor:

@@ -32,6 +32,7 @@ from wan_lora_studio.lora.inspection import (
     refusals,
 )
 from wan_lora_studio.lora.roles import Expert
+from wan_lora_studio.texts import say
 from wan_lora_studio.wan.adapters.layer import Layer, split_fused
 
 DTYPES = {
@@ -75,8 +76,8 @@ def source_of(path: Path) -> str:
         found = path.stat()
     except OSError as error:
         raise LoRAFileError(
-            f"{path.name}: the file cannot be read: {error.strerror}.",
-            suggestions=["Refresh the library."],
+            say("wan.adapters.file.unreadable", file=path.name, reason=error.strerror),
+            suggestions=[say("wan.adapters.file.refresh")],
             context={"path": str(path)},
         ) from error
     # peft's configuration beside the file is part of what the file says.
@@ -96,7 +97,11 @@ def read_adapter_file(path: Path) -> AdapterFile:
     reading = read_keys(header.tensors)
     if reading.conflicts:
         raise LoRAFileError(
-            f"{path.name}: {' and '.join(reading.conflicts[0])} both name the same factor.",
+            say(
+                "wan.adapters.file.conflict",
+                file=path.name,
+                keys=", ".join(reading.conflicts[0]),
+            ),
             context={"path": str(path), "conflicts": list(reading.conflicts)},
         )
     if problems := refusals(reading, lambda key: len(header.tensors[key].shape)):
@@ -142,7 +147,7 @@ def _bytes_of(path: Path, header: Header) -> Any:
     try:
         with os.fdopen(open_regular(path), "rb") as file:
             if os.fstat(file.fileno()).st_size != header.file_size:
-                raise LoRAFileError(f"{path.name}: the file changed while it was read.")
+                raise LoRAFileError(say("wan.adapters.file.changed", file=path.name))
             if not filesystem.MOVES_OPEN_FILES:
                 return bytearray(file.read())
             # Copy-on-write. Python's mmap would hold a descriptor for as long as the file is
@@ -155,7 +160,8 @@ def _bytes_of(path: Path, header: Header) -> Any:
         raise
     except (OSError, RuntimeError) as error:  # torch's for a file that cannot be mapped
         raise LoRAFileError(
-            f"{path.name} cannot be read: {error}.", context={"path": str(path)}
+            say("wan.adapters.file.unreadable", file=path.name, reason=error),
+            context={"path": str(path)},
         ) from error
 
 
@@ -164,8 +170,8 @@ def _tensor(path: Path, data: Any, entry: TensorEntry) -> Tensor:
     dtype = DTYPES.get(entry.dtype)
     if dtype is None:
         raise UnsupportedLoRAError(
-            f"{path.name}: {entry.key} is stored as {entry.dtype}, which cannot be computed with.",
-            suggestions=["Convert the file to bf16, fp16 or fp32."],
+            say("wan.adapters.file.type", file=path.name, tensor=entry.key, kind=entry.dtype),
+            suggestions=[say("wan.adapters.file.convert")],
             context={"path": str(path), "key": entry.key},
         )
     if entry.start % dtype.itemsize:
@@ -179,7 +185,7 @@ def _require_finite(path: Path, data: Any, entries: list[TensorEntry]) -> None:
     key = first_non_finite(data, entries)
     if key is not None:
         raise LoRAFileError(
-            f"{path.name}: {key} holds NaN or infinite values; the video would be black.",
-            suggestions=["Download the file again; if it is the same, its training failed."],
+            say("wan.adapters.file.not_finite", file=path.name, tensor=key),
+            suggestions=[say("wan.adapters.file.training_failed")],
             context={"path": str(path), "key": key},
         )

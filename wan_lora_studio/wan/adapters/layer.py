@@ -15,6 +15,7 @@ from wan_lora_studio.lora.inspection import (
     row_axes,
     shape_flaw,
 )
+from wan_lora_studio.texts import say
 from wan_lora_studio.wan.adapters.delta import WeightDelta
 from wan_lora_studio.wan.adapters.diff import DiffDelta
 from wan_lora_studio.wan.adapters.dora import DoRADelta
@@ -72,7 +73,7 @@ def split_fused(layer: Layer) -> Iterator[Layer]:
     axes = row_axes(shapes, len(modules))
     if isinstance(axes, str):
         raise UnsupportedLoRAError(
-            f"{layer.module} cannot be split into its projections: {axes}.",
+            say("wan.adapters.file.fused", layer=layer.module, problem=axes),
             context={"layer": layer.module},
         )
     for index, module in enumerate(modules):
@@ -119,14 +120,16 @@ def read_layer(layer: Layer, shapes: Shapes) -> LayerReading:
     ignored = {}
     if algebra is None:
         ignored = {
-            layer.keys[part]: "alpha or magnitude without factors"
+            layer.keys[part]: say("wan.adapters.no_factors")
             for part in SCALES
             if part in layer.parts
         }
     changes = []
     for parameter, part, delta in _deltas(layer, algebra, weight, bias, shapes):
         if delta is None:
-            why = another_models_layer(layer.module) or f"this model has no {parameter}"
+            why = another_models_layer(layer.module) or say(
+                "wan.adapters.no_parameter", parameter=parameter
+            )
             ignored[layer.keys[part]] = why
         else:
             changes.append(Change(parameter, delta))
@@ -167,9 +170,9 @@ def _deltas(
 def _product_algebra(layer: Layer) -> ProductAlgebra | None:
     found = [(names, algebra) for names, algebra in PRODUCTS if not names.isdisjoint(layer.parts)]
     if len(found) > 1:
-        several = " and ".join(min(names).partition("_")[0] for names, _ in found)
+        several = ", ".join(min(names).partition("_")[0] for names, _ in found)
         raise UnsupportedLoRAError(
-            f"{layer.module}: the file has {several} factors for the same layer.",
+            say("wan.adapters.file.two_algebras", layer=layer.module, kinds=several),
             context={"layer": layer.module},
         )
     return found[0][1] if found else None

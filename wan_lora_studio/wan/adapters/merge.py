@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from wan_lora_studio.errors import ModelLoadError
+from wan_lora_studio.texts import say
 from wan_lora_studio.wan.adapters.delta import Product, WeightDelta
 from wan_lora_studio.wan.adapters.layout import Layout
 from wan_lora_studio.wan.adapters.plan import Form, Plan, form_of
@@ -96,8 +97,8 @@ def write_back(pristine: Pristine) -> None:
         pristine.home(path).write(partial(merge_into, pristine=w0, active=()))
     if failure is not None:
         raise ModelLoadError(
-            f"The model's weights could not be read again from its folder: {failure}.",
-            suggestions=["Restart the app, so that the model is loaded anew."],
+            say("wan.adapters.lost_weights", problem=failure),
+            suggestions=[say("wan.adapters.restart")],
         ) from failure
 
 

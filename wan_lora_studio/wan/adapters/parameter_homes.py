@@ -16,6 +16,8 @@ import torch
 from accelerate.hooks import CpuOffload
 from torch import Tensor, nn
 
+from wan_lora_studio.texts import say
+
 
 def writing() -> AbstractContextManager[Any]:
     """Inside, any tensor may be written in place, also what was made under inference mode.
@@ -53,11 +55,11 @@ class Home(NamedTuple):  # a thousand are made for each use, and a dataclass tak
         """Why the values cannot be written, in words; "" where they can."""
         value = self.value
         if type(value) not in (nn.Parameter, Tensor) or type(self.parameter) is not nn.Parameter:
-            return f"quantised ({type(self.parameter).__name__})"
+            return say("wan.adapters.kind.quantised", kind=type(self.parameter).__name__)
         if getattr(self.group, "offload_to_disk_path", None) is not None:
-            return "kept on the disk"
+            return say("wan.adapters.kind.on_disk")
         if value.is_meta:
-            return "not in memory"
+            return say("wan.adapters.kind.absent")
         plain = value.is_floating_point() and value.itemsize >= 2
         return "" if plain else str(value.dtype).removeprefix("torch.")
 

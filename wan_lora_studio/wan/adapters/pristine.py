@@ -12,6 +12,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
+from wan_lora_studio.texts import say
 from wan_lora_studio.wan.adapters.layout import Layout
 from wan_lora_studio.wan.adapters.parameter_homes import Home
 
@@ -108,7 +109,7 @@ class Pristine:
             return self._copies[name]
         found = self._read(name)
         if found is None:
-            raise OSError(f"the model's checkpoint changed while it was in use: {name} is gone")
+            raise OSError(say("wan.adapters.checkpoint_changed", weight=name))
         return found
 
     def touched(self) -> list[str]:

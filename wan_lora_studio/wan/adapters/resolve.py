@@ -12,6 +12,7 @@ from wan_lora_studio.errors import IncompatibleLoRAError, LoRAError
 from wan_lora_studio.lora.inspection import another_models_layer
 from wan_lora_studio.lora.roles import EXPERTS, Expert
 from wan_lora_studio.lora.selection import Strength
+from wan_lora_studio.texts import say
 from wan_lora_studio.wan.adapters.factors import AdapterFile, source_of
 from wan_lora_studio.wan.adapters.layer import Layer, read_layer
 from wan_lora_studio.wan.adapters.layout import Layout
@@ -206,9 +207,9 @@ def _resolve_item(
     if not any(matched for matched, _ in report.coverage.values()):
         others = "; ".join(dict.fromkeys(filter(None, misfits)))
         raise IncompatibleLoRAError(
-            f"none of its layers fits this model: {others}."
+            say("wan.adapters.no_layer_fits", reasons=others)
             if others
-            else "none of its layers exists in this model, so it would do nothing.",
+            else say("wan.adapters.no_layer"),
             context={
                 "unknown": report.unknown[:20],
                 "ignored": dict(list(report.ignored.items())[:20]),
@@ -236,6 +237,7 @@ def _by_expert(
         takers = [expert for expert in experts if wanted in ("both", expert)]
         if not takers:
             keys = [key for layer in layers for key in layer.keys.values()]
-            report.ignored.update(dict.fromkeys(keys, f"this model has no {wanted}-noise expert"))
+            why = say("wan.adapters.no_expert", expert=wanted)
+            report.ignored.update(dict.fromkeys(keys, why))
         for expert in takers:
             yield expert, layers

@@ -14,6 +14,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from wan_lora_studio.errors import UnsupportedLoRAError
+from wan_lora_studio.texts import say
 from wan_lora_studio.wan.adapters.custody import Hooked, custody_of
 from wan_lora_studio.wan.adapters.layout import Layout
 from wan_lora_studio.wan.adapters.merge import MergedExpert
@@ -154,9 +155,8 @@ class RuntimeExpert(Hooked):
     def _require_mergeable(self, parameter: str) -> None:
         if kind := self._layout.homes[parameter].kind:
             raise UnsupportedLoRAError(
-                f"{parameter} is {kind} and no linear layer, so that it can neither be merged "
-                "into nor be added to.",
-                suggestions=["Use the model's bf16 weights, in memory, for this LoRA."],
+                say("wan.adapters.not_changeable", weight=parameter, kind=kind),
+                suggestions=[say("wan.adapters.use_bf16")],
                 context={"parameter": parameter},
             )
 
@@ -165,9 +165,8 @@ class RuntimeExpert(Hooked):
         home = self._layout.homes[parameter]
         if kind := home.kind:
             raise UnsupportedLoRAError(
-                f"{parameter}: this LoRA scales the model's own weights (DoRA), which cannot be "
-                f"read exactly because they are {kind}.",
-                suggestions=["Use the model's bf16 weights, in memory, for this LoRA."],
+                say("wan.adapters.dora_not_exact", weight=parameter, kind=kind),
+                suggestions=[say("wan.adapters.use_bf16")],
                 context={"parameter": parameter},
             )
         return home.value

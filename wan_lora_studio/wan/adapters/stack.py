@@ -13,6 +13,7 @@ from torch import nn
 
 from wan_lora_studio.errors import InUseError, LoRALoadingError, VRAMError
 from wan_lora_studio.lora.roles import EXPERTS, Expert
+from wan_lora_studio.texts import say
 from wan_lora_studio.wan.adapters.apply_mode import Choice, Mode, WantedMode, choose
 from wan_lora_studio.wan.adapters.cache import AdapterCache
 from wan_lora_studio.wan.adapters.custody import custody_of
@@ -62,7 +63,7 @@ class AppliedStack:
         # Weak: what drops the claim is to end it, whoever still looks at the stack.
         self._claim = weakref.ref(claim)
         self._resolved = resolve(self._layouts, (), cache)
-        self._choice = Choice("merge", "no LoRA is selected")
+        self._choice = Choice("merge", say("wan.adapters.mode.nothing"))
         self._states: dict[Expert, ExpertState] = {}
         self._in_force: dict[Expert, tuple[Plan, list[float]]] = {}
         self._fraction = 0.0
@@ -174,8 +175,8 @@ class AppliedStack:
         claim = self._claim()
         if claim is None or claim.ended:
             raise LoRALoadingError(
-                "These LoRAs were taken off already, so they cannot be changed.",
-                suggestions=["Apply them again, and change them before the context is left."],
+                say("wan.adapters.taken_off"),
+                suggestions=[say("wan.adapters.apply_again")],
             )
 
     def _follow_steps(self) -> None:
@@ -266,7 +267,7 @@ def applied_stack(
     models = _transformers(pipeline)
     custodies = [custody_of(model) for model in models.values()]
     claim = Claim(
-        "LoRAs are applied to its pipeline",
+        say("wan.adapters.in_use"),
         {custody.owner: custody.take_off for custody in custodies},
     )
     # Twice, because an interrupt may come on the way into the first; the second then does it.
@@ -289,9 +290,9 @@ def applied_stack(
         claim.end()
     if claim.lost:
         raise InUseError(
-            "The LoRAs were taken off meanwhile, by another thread that applied its own.",
-            cause="The thread that had applied these ended without leaving the context.",
-            suggestions=["Apply LoRAs and use the pipeline in one thread."],
+            say("wan.adapters.lost"),
+            cause=say("wan.adapters.lost_cause"),
+            suggestions=[say("wan.adapters.one_thread")],
         )
 
 
@@ -299,7 +300,7 @@ def _transformers(pipeline: Any) -> dict[Expert, nn.Module]:
     """By expert. Raises LoRALoadingError if the pipeline has none."""
     found: dict[Expert, nn.Module] = transformers_of(pipeline)
     if not found:
-        raise LoRALoadingError("The pipeline has no transformer to apply LoRAs to.")
+        raise LoRALoadingError(say("wan.adapters.no_transformer"))
     return found
 
 
@@ -309,7 +310,7 @@ def _bring(stack: AppliedStack, items: Sequence[StackItem]) -> None:
     except (torch.OutOfMemoryError, MemoryError) as error:
         names = ", ".join(item.name for item in items)
         raise VRAMError(
-            f"There is not enough memory to apply {names}.",
-            suggestions=["Select fewer LoRAs, or free memory and try again."],
+            say("wan.adapters.no_memory", loras=names),
+            suggestions=[say("wan.adapters.fewer_loras")],
             context={"stage": "apply", "loras": [item.name for item in items]},
         ) from error
