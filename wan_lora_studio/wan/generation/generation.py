@@ -18,6 +18,7 @@ from wan_lora_studio.errors import (
     VRAMError,
     handle_error_with_recovery,
 )
+from wan_lora_studio.texts import say
 from wan_lora_studio.wan.generation.decoding import decode_latents
 from wan_lora_studio.wan.generation.kept_latents import Kept, KeptLatents
 from wan_lora_studio.wan.generation.latent_preview import colours_of
@@ -35,10 +36,10 @@ from wan_lora_studio.wan.task import GenerationResult, GenerationTask, unreadabl
 
 logger = logging.getLogger(__name__)
 
-READ = {
-    "text_encoder": "the text encoder",
-    "transformer": "the high-noise expert",
-    "transformer_2": "the low-noise expert",
+READING = {
+    "text_encoder": say("wan.generation.reading.text_encoder"),
+    "transformer": say("wan.generation.reading.high"),
+    "transformer_2": say("wan.generation.reading.low"),
 }
 
 
@@ -71,7 +72,7 @@ def generate_video(
     """
     with contextlib.ExitStack() as undo:
         run = _Run(task, models, loras, Stages(on_progress, cancel), undo, wait=wait)
-        undo.enter_context(models.owned("a video is being made", wait, run.check))
+        undo.enter_context(models.owned(say("wan.generation.being_made"), wait, run.check))
         undo.callback(models.free_caches)
         return run.result()
 
@@ -183,7 +184,7 @@ class _Run:
     def _reading(self, component: str) -> None:
         """A part of the model is about to be read, which takes as long as loading it."""
         self.check()
-        self._stages.wait_for(f"Reading {READ[component]}")
+        self._stages.wait_for(READING[component])
 
     def _origin(self, model: LoadedModel) -> dict[str, Any]:
         items = self._loras.stack_items(self.recovery.selection)
@@ -290,7 +291,8 @@ class _Run:
         )
 
     def _load_message(self) -> str:
-        return "" if self._models.loaded == self._task.model_type else "loading the model"
+        here = self._models.loaded == self._task.model_type
+        return "" if here else say("wan.generation.loading")
 
 
 def _checked(task: GenerationTask, loras: LoRAManager) -> GenerationTask:
@@ -308,12 +310,9 @@ def _warnings(reports: dict[str, dict[str, Any]]) -> list[str]:
     for name, report in reports.items():
         missing = len(report["unknown"])
         if missing:
-            found.append(f"{name}: {missing} keys of the file are unknown and were not applied.")
+            found.append(say("wan.generation.unknown_keys", count=missing, lora=name))
         if report["doubt"]:
-            found.append(
-                f"{name} went to both experts, but may be for one of them: "
-                f"{report['doubt']}. Say in the library which expert it is for."
-            )
+            found.append(say("wan.generation.doubt", lora=name, doubt=report["doubt"]))
         idle = [expert for expert, cover in report["coverage"].items() if cover["matched"] == 0]
-        found += [f"{name}: has nothing for the {expert}-noise expert." for expert in idle]
+        found += [say("wan.generation.idle", lora=name, expert=expert) for expert in idle]
     return found

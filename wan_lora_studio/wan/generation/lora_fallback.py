@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from wan_lora_studio.errors import LoRAError
 from wan_lora_studio.lora.selection import read_prompt
+from wan_lora_studio.texts import say
 from wan_lora_studio.wan.lora_manager import LoRAManager
 from wan_lora_studio.wan.task import GenerationTask
 
@@ -49,15 +50,14 @@ class LeftOut:
     def words(self) -> str:
         """What was done, for the user."""
         if self.outcome == "skipped":
-            return f"{self.name} was left out: {self.reason}"
+            return say("wan.generation.left_out", lora=self.name, reason=self.reason)
         if not self.replacement:
-            return (
-                f"{self.name} was left out, and it has neither trigger words nor a description "
-                f"to put into the prompt: {self.reason}"
-            )
-        return (
-            f"{self.name} was left out, and “{self.replacement}” was put into the prompt "
-            f"instead: {self.reason}"
+            return say("wan.generation.without_words", lora=self.name, reason=self.reason)
+        return say(
+            "wan.generation.replaced",
+            lora=self.name,
+            words=self.replacement,
+            reason=self.reason,
         )
 
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from wan_lora_studio.errors import GenerationError
+from wan_lora_studio.texts import say
 from wan_lora_studio.wan.generation.video_file import Frames
 
 # The most by which a channel may vary over all pixels of all frames of "one colour", of 255. The
@@ -28,7 +29,12 @@ class Whereabouts:
 
     @property
     def words(self) -> str:
-        return f"step {self.step} of {self.steps} ({self.expert} noise)"
+        return say("wan.generation.checks.where", **self.places)
+
+    @property
+    def places(self) -> dict[str, object]:
+        """What a text says of it."""
+        return {"step": self.step, "steps": self.steps, "expert": self.expert}
 
     def context(self, stage: str) -> dict[str, object]:
         return {
@@ -48,8 +54,8 @@ def require_finite_latents(latents: Tensor, where: Whereabouts) -> None:
     if bool(torch.isfinite(latents).all()):
         return
     raise GenerationError(
-        f"{where.words.capitalize()} gave NaN or infinite values; {_loras(where)}.",
-        cause=_why(where, "the numbers grew beyond what the model can compute with"),
+        say("wan.generation.checks.latents", **where.places, loras=_loras(where)),
+        cause=_why(where, say("wan.generation.checks.latents_cause")),
         suggestions=_what_next(where),
         context=where.context("sample"),
     )
@@ -60,8 +66,8 @@ def require_finite_frames(video: Tensor, where: Whereabouts) -> None:
     if bool(torch.isfinite(video).all()):
         return
     raise GenerationError(
-        f"The decoded video holds NaN or infinite values, after {where.words}; {_loras(where)}.",
-        cause=_why(where, "the last step's numbers are finite, yet too large to be decoded"),
+        say("wan.generation.checks.frames", where=where.words, loras=_loras(where)),
+        cause=_why(where, say("wan.generation.checks.frames_cause")),
         suggestions=_what_next(where),
         context=where.context("decode"),
     )
@@ -76,32 +82,34 @@ def require_picture(frames: Frames, where: Whereabouts) -> None:
     if int((high - low).max()) > ONE_COLOUR:
         return
     colour = [int(value) for value in np.round((low.astype(int) + high) / 2)]
-    name = "black" if max(colour) <= ONE_COLOUR else f"one colour (RGB {colour})"
+    said = {"where": where.words, "loras": _loras(where)}
     raise GenerationError(
-        f"The result is all {name}, after {where.words}; {_loras(where)}.",
-        cause=_why(where, "the model was driven out of the range in which it makes pictures"),
+        say("wan.generation.checks.black", **said)
+        if max(colour) <= ONE_COLOUR
+        else say("wan.generation.checks.one_colour", **said, colour=f"RGB {colour}"),
+        cause=_why(where, say("wan.generation.checks.picture_cause")),
         suggestions=_what_next(where),
         context={**where.context("decode"), "colour": colour},
     )
 
 
 def _loras(where: Whereabouts) -> str:
-    return f"LoRAs in force: {', '.join(where.loras) or 'none'}"
+    return ", ".join(where.loras) or say("wan.generation.checks.no_loras")
 
 
 def _why(where: Whereabouts, otherwise: str) -> str:
     if not where.loras:
-        return f"No LoRA was in force: {otherwise}."
-    return f"Most likely a LoRA is damaged or too strong: {otherwise}."
+        return say("wan.generation.checks.without_lora", problem=otherwise)
+    return say("wan.generation.checks.likely_lora", problem=otherwise)
 
 
 def _what_next(where: Whereabouts) -> list[str]:
     if where.loras:
         return [
-            "Lower the strengths, or leave LoRAs out one by one to find the one that causes it.",
-            "If a strength of 0 helps, download that LoRA's file again.",
+            say("wan.generation.checks.lower_strengths"),
+            say("wan.generation.checks.download_lora"),
         ]
     return [
-        "Generate again with the model's default steps, guidance and flow shift.",
-        "If that fails too, the model's files may be damaged: download them again.",
+        say("wan.generation.checks.defaults"),
+        say("wan.generation.checks.download_model"),
     ]

@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, ExitStack
 from typing import Any
 
 from wan_lora_studio.errors import LoRAError, LoRALoadingError, VRAMError
+from wan_lora_studio.texts import say
 from wan_lora_studio.wan.generation.lora_fallback import (
     LeftOut,
     Outcome,
@@ -161,7 +162,7 @@ class Recovery:
                 self._forecast = dataclasses.replace(self._forecast, placed=placed)
         elif self._models.settings.reduce_loras and self.selection and stage in BEFORE_DECODING:
             name = largest(list(self.selection), self._task.model_type, self._loras)
-            reason = LoRALoadingError("memory ran out, and reduce_loras allows to leave it out.")
+            reason = LoRALoadingError(say("wan.generation.reduced"))
             self._note(leave_out(name, "skipped", reason, self._task, self._loras))
         else:
             raise exhausted(failure, self._forecast)

@@ -15,6 +15,7 @@ from torch import Tensor
 from wan_lora_studio.errors import CancelledByUser, GenerationError
 from wan_lora_studio.lora.files import NOT_A_PICTURE, picture_of
 from wan_lora_studio.lora.roles import Expert
+from wan_lora_studio.texts import say
 from wan_lora_studio.wan.generation.output_checks import Whereabouts, require_finite_latents
 from wan_lora_studio.wan.generation.previewer import Previewer
 from wan_lora_studio.wan.models import LoadedModel
@@ -39,7 +40,7 @@ def check_cancel(cancel: Cancel) -> None:
     if cancel is None:
         return
     if cancel() if callable(cancel) else cancel.is_set():
-        raise CancelledByUser("The run was cancelled.")
+        raise CancelledByUser(say("wan.generation.cancelled"))
 
 
 @dataclass(frozen=True)
@@ -149,9 +150,9 @@ def open_picture(task: GenerationTask) -> Image.Image:
         picture = picture_of(Path(str(task.image)))
     except NOT_A_PICTURE as error:
         raise GenerationError(
-            f"The picture {task.image} cannot be opened: {error}.",
-            cause="The file is gone, damaged, or of a kind that is not read.",
-            suggestions=["Choose a PNG, JPEG, WebP, GIF or AVIF picture."],
+            say("wan.generation.picture", file=task.image, problem=error),
+            cause=say("wan.generation.picture_cause"),
+            suggestions=[say("wan.generation.choose_picture")],
         ) from error
     return ImageOps.fit(picture, (int(task.width or 0), int(task.height or 0)))
 

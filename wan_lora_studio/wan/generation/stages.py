@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 
 from wan_lora_studio.errors import StudioError, VRAMError
+from wan_lora_studio.texts import say
 from wan_lora_studio.wan.generation.output_checks import Whereabouts
 from wan_lora_studio.wan.generation.sampling import Cancel, OnProgress, check_cancel
 from wan_lora_studio.wan.out_of_memory import is_out_of_memory
@@ -18,13 +19,13 @@ logger = logging.getLogger(__name__)
 
 TOTAL = "total"  # among the timings
 
-WORDS = {
-    "load": "the model was loaded",
-    "apply": "the LoRAs were applied",
-    "text": "the prompt was read",
-    "sample": "sampling",
-    "decode": "the frames were decoded",
-    "write": "the video was written",
+RAN_OUT = {
+    "load": say("wan.generation.memory.load"),
+    "apply": say("wan.generation.memory.apply"),
+    "text": say("wan.generation.memory.text"),
+    "sample": say("wan.generation.memory.sample"),
+    "decode": say("wan.generation.memory.decode"),
+    "write": say("wan.generation.memory.write"),
 }
 
 
@@ -69,7 +70,7 @@ class Stages:
                 self._timings[stage] = self._timings.get(stage, 0.0) + spent
         self._started -= timings[TOTAL]
         self._last = Progress("sample", where.step, where.steps, where.expert)
-        self.say("decode", "An earlier try had sampled this video, so it goes on from there.")
+        self.say("decode", say("wan.generation.goes_on"))
 
     def begin(self, task: GenerationTask, notes: Iterable[str] = ()) -> None:
         """`notes` go with all progress, from before the first step."""
@@ -123,8 +124,10 @@ class Stages:
 
     def _out_of_memory(self, stage: str) -> VRAMError:
         where = self.whereabouts
-        after = f", after {where.words}" if stage == "sample" and where.step else ""
+        sampled = stage == "sample" and where.step
         return VRAMError(
-            f"Memory ran out while {WORDS[stage]}{after}.",
+            say("wan.generation.memory.after_step", where=where.words)
+            if sampled
+            else RAN_OUT[stage],
             context={**where.context(stage), "loras": list(self.loras)},
         )

@@ -18,6 +18,7 @@ from PIL import Image
 
 from wan_lora_studio.errors import GenerationError
 from wan_lora_studio.filesystem import replace, sync_file, sync_folder
+from wan_lora_studio.texts import say
 from wan_lora_studio.untrusted_json import read_object
 
 Frames = NDArray[np.uint8]
@@ -75,11 +76,11 @@ def write_result(files: ResultFiles, frames: Frames, fps: int, metadata: Mapping
         for path in placed:
             path.unlink(missing_ok=True)
         if isinstance(error, av.error.ExternalError) or error.errno in NO_MEMORY:
-            raise MemoryError("the encoder found no memory") from error
+            raise MemoryError(say("wan.generation.encoder_memory")) from error
         raise GenerationError(
-            f"The video could not be written to {files.video.parent}: {error}.",
-            cause="The disk is full, or the folder cannot be written to.",
-            suggestions=["Free disk space or choose another outputs_dir, then generate again."],
+            say("wan.generation.not_written", folder=files.video.parent, problem=error),
+            cause=say("wan.generation.not_written_cause"),
+            suggestions=[say("wan.generation.free_space")],
             context={"folder": str(files.video.parent)},
         ) from error
     finally:
@@ -94,9 +95,9 @@ def read_metadata(video: Path) -> dict[str, Any]:
             return read_object(container.metadata.get("comment", ""))
     except (OSError, ValueError) as error:  # FFmpeg's errors are some of each
         raise GenerationError(
-            f"{video.name} carries no generation data.",
-            cause="Another program made it, or took the data out, as many sites do on upload.",
-            suggestions=["Choose a video that this app made."],
+            say("wan.generation.no_data", file=video.name),
+            cause=say("wan.generation.no_data_cause"),
+            suggestions=[say("wan.generation.choose_own")],
         ) from error
 
 

@@ -9,7 +9,7 @@ alone is no measure: each try samples from the start, and what ran out once woul
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, nullcontext
 from typing import Any
 
@@ -17,6 +17,15 @@ from wan_lora_studio.texts import say
 from wan_lora_studio.wan.memory.tiles import stride_for, tile_for
 from wan_lora_studio.wan.models import Decoding, LoadedModel, ModelManager
 from wan_lora_studio.wan.task import GenerationTask
+
+MOMENTS: Mapping[str, str] = {
+    "load": say("wan.memory.moment.load"),
+    "apply": say("wan.memory.moment.apply"),
+    "text": say("wan.memory.moment.text"),
+    "sample": say("wan.memory.moment.sample"),
+    "decode": say("wan.memory.moment.decode"),
+    "write": say("wan.memory.moment.write"),
+}
 
 
 class MemoryFallbacks:
@@ -59,7 +68,7 @@ class MemoryFallbacks:
         return None
 
     def _freed(self, stage: str) -> str:
-        return say("wan.memory.freed", stage=stage)
+        return say("wan.memory.freed", moment=MOMENTS[stage])
 
     def _clear(self, stage: str) -> str:
         model = self._models.current
@@ -68,7 +77,7 @@ class MemoryFallbacks:
         if not self._models.may_clear(model):
             return ""
         self.decoding = dataclasses.replace(self.decoding, alone=True)
-        return say("wan.memory.decoder_alone", stage=stage)
+        return say("wan.memory.decoder_alone", moment=MOMENTS[stage])
 
     def _tile(self, stage: str) -> str:
         model = self._models.current
@@ -77,7 +86,7 @@ class MemoryFallbacks:
         tile = self._use_tiles(model)
         if not tile:
             return ""
-        return say("wan.memory.tiles", stage=stage, size=tile)
+        return say("wan.memory.tiles", moment=MOMENTS[stage], size=tile)
 
     def _use_tiles(self, model: LoadedModel) -> int:
         """Have the decoder work in tiles until the run's end; their side in pixels, 0 where that
@@ -98,7 +107,7 @@ class MemoryFallbacks:
             self._undo.callback(self._models.prefer_offload, False)
         if not (self._models.offload(model) if model else self._models.prefer_offload()):
             return ""
-        return say("wan.memory.parts", stage=stage)
+        return say("wan.memory.parts", moment=MOMENTS[stage])
 
     def _stream(self, stage: str) -> str:
         model = self._models.current
@@ -106,7 +115,7 @@ class MemoryFallbacks:
             return ""  # the blocks of the transformers are not in the way there
         if not self._models.offload(model, "group"):
             return ""
-        return say("wan.memory.blocks", stage=stage)
+        return say("wan.memory.blocks", moment=MOMENTS[stage])
 
 
 def _tile_sizes(vae: Any) -> tuple[int, int, int, int]:
