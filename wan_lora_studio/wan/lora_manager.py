@@ -22,6 +22,7 @@ from wan_lora_studio.lora.index import Clock, Pins
 from wan_lora_studio.lora.library import LibraryParts, LoRALibrary
 from wan_lora_studio.lora.selection import LoRASelection
 from wan_lora_studio.settings import Settings
+from wan_lora_studio.texts import say
 from wan_lora_studio.units import MB
 from wan_lora_studio.wan.ownership import Check, nothing
 from wan_lora_studio.wan.pipeline_facts import PipelineFacts, given_model
@@ -139,10 +140,7 @@ class LoRAManager(LoRALibrary):
         for name in task.selection.names:
             with suppress(LoRAError):  # one that is not there is told elsewhere
                 if doubt := self.record(name).get("doubt"):  # a job may be older than the question
-                    found.append(
-                        f"{name} may be for one expert only, but goes to both until you say in"
-                        f" the library which: {doubt}."
-                    )
+                    found.append(say("wan.loras.doubt", lora=name, doubt=doubt))
         return found
 
     def usability_problems(self, names: Sequence[str]) -> list[LoRAError]:
@@ -158,7 +156,7 @@ class LoRAManager(LoRALibrary):
                 reason = record["status_detail"] or record["status"]
                 problems.append(
                     LoRAFileError(
-                        f"{name} cannot be used: {reason}",
+                        say("wan.loras.unusable", lora=name, reason=reason),
                         context={"lora": name, "status": record["status"]},
                     )
                 )

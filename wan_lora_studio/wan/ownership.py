@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from wan_lora_studio.errors import InUseError, StudioError
+from wan_lora_studio.texts import say
 
 POLL = 0.05  # seconds between two looks at what else could end the waiting
 TRIES = 10  # that a claim makes to put things back when it is interrupted
@@ -223,18 +224,18 @@ def _waits_for_me(thread: threading.Thread) -> bool:
 
 def _in_use(owner: Claim) -> InUseError:
     return InUseError(
-        f"The model is in use: {owner.what}, by the thread {owner.thread.name}.",
+        say("wan.ownership.in_use", use=owner.what, thread=owner.thread.name),
         context={"owner": owner.what, "thread": owner.thread.name},
     )
 
 
 def _nested(owner: Claim) -> InUseError:
     return InUseError(
-        f"The model is in use by this thread itself: {owner.what}.",
-        cause="Only one owner at a time can use a model, and this thread already owns it.",
+        say("wan.ownership.nested", use=owner.what),
+        cause=say("wan.ownership.nested_cause"),
         suggestions=[
-            "Select all LoRAs together, or change them with the open stack's change().",
-            "Close what is open first.",
+            say("wan.ownership.change_open"),
+            say("wan.ownership.close_first"),
         ],
         context={"owner": owner.what, "thread": owner.thread.name},
     )
@@ -242,9 +243,8 @@ def _nested(owner: Claim) -> InUseError:
 
 def _deadlock(owner: Claim) -> InUseError:
     return InUseError(
-        f"The model is in use: {owner.what}, by the thread {owner.thread.name}, which waits for "
-        "this one.",
-        cause="The two threads would wait for each other forever.",
-        suggestions=["Close what this thread has open first."],
+        say("wan.ownership.deadlock", use=owner.what, thread=owner.thread.name),
+        cause=say("wan.ownership.deadlock_cause"),
+        suggestions=[say("wan.ownership.close_here")],
         context={"owner": owner.what, "thread": owner.thread.name},
     )

@@ -18,12 +18,13 @@ from wan_lora_studio.errors import ModelLoadError
 from wan_lora_studio.lora.index import GivenModel
 from wan_lora_studio.lora.inspection import Architecture, architecture_from_config
 from wan_lora_studio.settings import ModelEntry
+from wan_lora_studio.texts import say
 
 if TYPE_CHECKING:
     from wan_lora_studio.lora.roles import Expert
 
 ImageUse = Literal["none", "optional", "required"]
-UNNAMED = "the app's pipeline"
+UNNAMED = say("wan.pipeline.unnamed")
 UNNAMED_TYPE = "pipeline"
 USUAL_BOUNDARY = 0.875  # of a pair whose pipeline does not tell its own
 MAKES_A_WAN = ("patch_embedding.weight", "blocks.0.attn1.to_q.weight")
@@ -252,7 +253,7 @@ def _parameters(
 ) -> tuple[dict[str, dict[str, tuple[int, ...]]], str]:
     """The shapes that LoRAs are compared with, by expert; without any, and why there are none."""
     if not models:
-        return {}, f"{_named(pipeline)} has no transformer at the moment"
+        return {}, say("wan.pipeline.no_transformer", part=_named(pipeline))
     found: dict[str, dict[str, tuple[int, ...]]] = {}
     for expert, model in models.items():
         shapes, why = _shapes(model)
@@ -273,10 +274,10 @@ def _shapes(model: Any) -> tuple[dict[str, tuple[int, ...]] | None, str]:
         shapes = {name: shape for name, shape in found.items() if not _OF_PEFT.search(name)}
         if all(name in shapes for name in MAKES_A_WAN):
             return shapes, ""
-        return None, f"{_named(model)} has no layers of a diffusers Wan transformer"
+        return None, say("wan.pipeline.no_layers", part=_named(model))
     config = config_of_part(model)
     if "num_attention_heads" not in config:
-        return None, f"{_named(model)} shows neither its weights nor a config"
+        return None, say("wan.pipeline.no_config", part=_named(model))
     try:
         return architecture_from_config("", UNNAMED, ("high",), config).parameters, ""
     except ModelLoadError as error:
@@ -313,14 +314,19 @@ def _title(
         task = "FLF2V"
     if newer and size == "14B":
         size = "A14B"
-    half = "" if len(experts) > 1 or size != "A14B" else " (one expert)"
-    return f"Wan {'2.2' if newer else '2.1'} {task} {size}{half}"
+    title = f"Wan {'2.2' if newer else '2.1'} {task} {size}"
+    whole = len(experts) > 1 or size != "A14B"
+    return title if whole else say("wan.pipeline.one_expert", model=title)
 
 
 def _type_of(title: str) -> str:
     if title == UNNAMED:
         return UNNAMED_TYPE
-    return title.replace("Wan ", "wan").replace(" (one expert)", "-one").replace(" ", "-")
+    return (
+        title.replace("Wan ", "wan")
+        .replace(say("wan.pipeline.one_expert", model=""), "-one")
+        .replace(" ", "-")
+    )
 
 
 def _named(part: Any) -> str:

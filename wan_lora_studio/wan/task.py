@@ -13,10 +13,11 @@ from typing import Any
 from wan_lora_studio.errors import MOST_PROBLEMS, GenerationError, together
 from wan_lora_studio.lora.selection import LoRASelection, unsupported_in
 from wan_lora_studio.settings import ModelEntry, Settings
+from wan_lora_studio.texts import say
 from wan_lora_studio.untrusted_json import shortened
 from wan_lora_studio.wan.task_limits import SEED_LIMIT, Limit, limits_of
 
-NO_PROMPT = "the prompt is empty"
+NO_PROMPT = say("wan.task.no_prompt")
 TABLE_FIELDS = (
     "negative_prompt",
     "width",
@@ -73,12 +74,15 @@ class GenerationTask:
         unknown = sorted(set(data) - known)
         missing = [name for name in ("model_type", "prompt") if name not in data]
         if unknown or missing:
-            parts = [f"unknown: {together(unknown, ', ')}"] if unknown else []
-            parts += [f"missing: {', '.join(missing)}"] if missing else []
+            parts = []
+            if unknown:
+                parts.append(say("wan.task.unknown_fields", names=together(unknown, ", ")))
+            if missing:
+                parts.append(say("wan.task.missing_fields", names=", ".join(missing)))
             raise GenerationError(
-                "This is not a generation task (" + "; ".join(parts) + ").",
-                cause="An unknown field may be a typo, so it is refused instead of ignored.",
-                suggestions=["Give model_type and prompt; leave out what is not a task's field."],
+                say("wan.task.no_task", problems="; ".join(parts)),
+                cause=say("wan.task.no_task_cause"),
+                suggestions=[say("wan.task.give_fields")],
                 context={"unknown": unknown[:MOST_PROBLEMS], "missing": missing},
             )
         return cls(**data)
@@ -93,8 +97,8 @@ class GenerationTask:
         entry = settings.models.get(named)
         if entry is None:
             known = ", ".join(settings.models)
-            said = f"there is no model {shortened(self.model_type)} (known: {known})"
-            problems.append(_Problem("model_type", said, "Choose a model."))
+            said = say("wan.task.no_model", model=shortened(self.model_type), known=known)
+            problems.append(_Problem("model_type", said, say("wan.task.choose_model")))
             task = self
         else:
             task = dataclasses.replace(self, **_defaults(self, entry))
@@ -187,8 +191,8 @@ def unreadable_prompt(problems: Sequence[str]) -> GenerationError:
     """Why a prompt is refused whose notation cannot be read."""
     return GenerationError(
         " ".join(problems),
-        cause="What stands in <lora:...> is for the library and never goes to the model.",
-        suggestions=["Write <lora:NAME:STRENGTH> or <lora:NAME:HIGH:LOW>, or take it out."],
+        cause=say("wan.task.notation_cause"),
+        suggestions=[say("wan.task.write_notation")],
         context={"problems": list(problems), "fields": {"prompt": " ".join(problems)}},
     )
 
@@ -232,20 +236,20 @@ def _not_ready(problems: Sequence[_Problem]) -> GenerationError:
     context = {"problems": texts[:MOST_PROBLEMS], "fields": _by_field(problems)}
     if texts == [NO_PROMPT]:
         return GenerationError(
-            "Write a prompt first.",
-            suggestions=["Describe the scene and the motion."],
+            say("wan.task.write_prompt"),
+            suggestions=[say("wan.task.describe")],
             context=context,
         )
-    return GenerationError(f"This can’t be generated yet: {together(texts)}.", context=context)
+    return GenerationError(say("wan.task.not_ready", problems=together(texts)), context=context)
 
 
 def _field_problems(task: GenerationTask, entry: ModelEntry) -> list[_Problem]:
     problems: list[_Problem] = []
     if not isinstance(task.prompt, str) or not task.prompt.strip():
-        problems.append(_Problem("prompt", NO_PROMPT, "Write a prompt first."))
+        problems.append(_Problem("prompt", NO_PROMPT, say("wan.task.write_prompt")))
     if not isinstance(task.negative_prompt, str):
-        said = "the negative prompt must be text"
-        problems.append(_Problem("negative_prompt", said, "Write text."))
+        said = say("wan.task.negative_prompt")
+        problems.append(_Problem("negative_prompt", said, say("wan.task.write_text")))
     for name, limit in limits_of(entry).items():
         value = getattr(task, name)
         if name != "guidance_scale_2" or value is not None:
@@ -254,30 +258,31 @@ def _field_problems(task: GenerationTask, entry: ModelEntry) -> list[_Problem]:
 
 
 def _number_problems(name: str, value: Any, limit: Limit) -> list[_Problem]:
-    if refusal := limit.refusal(value):
-        return [_Problem(name, f"{name} {refusal}", f"Use {limit.words}.")]
+    if refusal := limit.refusal(name, value):
+        return [_Problem(name, refusal, limit.advice)]
     near = limit.neighbours(value) if limit.stride > 1 else None
     if near is None:
         return []
-    use = f"use {near[0]} or {near[1]}"
-    rule = f"a multiple of {limit.stride}" if limit.first == 0 else f"{limit.stride}k+{limit.first}"
-    return [_Problem(name, f"{name} is {value}; {use} ({rule})", _said(use))]
+    places = {"field": name, "value": value, "below": near[0], "above": near[1]}
+    said = (
+        say("wan.task.multiple", **places, multiple=limit.stride)
+        if limit.first == 0
+        else say("wan.task.stride", **places, stride=limit.stride, first=limit.first)
+    )
+    return [_Problem(name, said, say("wan.task.use_either", below=near[0], above=near[1]))]
 
 
 def _image_problems(task: GenerationTask, entry: ModelEntry) -> list[_Problem]:
     if entry.image == "required" and not task.image:
-        advice = "Choose an input picture first."
-        return [_Problem("image", f"{entry.title} needs an input picture", advice)]
+        said = say("wan.task.needs_picture", model=entry.title)
+        return [_Problem("image", said, say("wan.task.choose_picture"))]
     if entry.image == "none" and task.image:
-        advice = "Remove the input picture; this model takes none."
-        return [_Problem("image", f"{entry.title} takes no input picture", advice)]
+        said = say("wan.task.takes_no_picture", model=entry.title)
+        return [_Problem("image", said, say("wan.task.remove_picture"))]
     if task.image and not _is_file(task.image):
-        return [_Problem("image", f"there is no picture at {task.image}", "Choose it again.")]
+        said = say("wan.task.no_picture", file=task.image)
+        return [_Problem("image", said, say("wan.task.choose_again"))]
     return []
-
-
-def _said(advice: str) -> str:
-    return f"{advice[:1].upper()}{advice[1:]}."
 
 
 def _is_file(path: Any) -> bool:

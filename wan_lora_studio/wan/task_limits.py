@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from wan_lora_studio.settings import ModelEntry
+from wan_lora_studio.texts import say
 from wan_lora_studio.untrusted_json import shortened
 
 SEED_LIMIT = 2**32
@@ -24,17 +25,27 @@ class Limit:
     first: int = 0
 
     @property
-    def words(self) -> str:
+    def advice(self) -> str:
         if self.whole:
-            return f"a whole number from {self.low} to {self.high}"
-        return f"a number from {self.low:g} to {self.high:g}"
+            return say("wan.task.use_whole_number", **self._ends)
+        return say("wan.task.use_number", **self._ends)
 
-    def refusal(self, value: Any) -> str | None:
-        """What is wrong with a value besides its place between two strides; None if nothing is."""
+    def refusal(self, name: str, value: Any) -> str | None:
+        """What is wrong with a field's value besides its place between two strides; None if
+        nothing is."""
         number = _is_int(value) if self.whole else _is_number(value)
         if number and self.low <= value <= self.high:  # neither holds for NaN
             return None
-        return f"must be {self.words}, not {shortened(value)}"
+        said = {"field": name, "value": shortened(value), **self._ends}
+        return (
+            say("wan.task.whole_number", **said) if self.whole else say("wan.task.number", **said)
+        )
+
+    @property
+    def _ends(self) -> dict[str, str]:
+        if self.whole:
+            return {"low": str(self.low), "high": str(self.high)}
+        return {"low": f"{self.low:g}", "high": f"{self.high:g}"}
 
     def neighbours(self, value: int) -> tuple[int, int] | None:
         """The next ones below and above; None for a value that is taken as it is."""
