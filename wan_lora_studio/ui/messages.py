@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from wan_lora_studio.command_name import COMMAND
 from wan_lora_studio.errors import GenerationError, SettingsError, StudioError, UploadError
+from wan_lora_studio.texts import say
 from wan_lora_studio.units import from_mb
 
 
@@ -19,66 +20,66 @@ def in_words(error: StudioError) -> str:
 def job_not_found(message: str) -> StudioError:
     return GenerationError(
         message,
-        cause="It was cleared from the queue, or the id is that of another installation.",
-        suggestions=["Reload the page to see the runs that there are."],
+        cause=say("ui.messages.job_gone_cause"),
+        suggestions=[say("ui.messages.reload_runs")],
         context={"status": 404},
     )
 
 
 def not_in_trash() -> StudioError:
     return GenerationError(
-        "The trash holds no result with this id.",
-        cause="It was brought back, or removed for good.",
-        suggestions=["Open the trash again to see what it holds."],
+        say("ui.messages.not_in_trash"),
+        cause=say("ui.messages.not_in_trash_cause"),
+        suggestions=[say("ui.messages.open_trash")],
         context={"status": 404},
     )
 
 
 def result_gone() -> StudioError:
     return GenerationError(
-        "The file of this result is not there any more, or is no longer what it was.",
-        suggestions=["Reload the page to see the results that there are."],
+        say("ui.messages.result_gone"),
+        suggestions=[say("ui.messages.reload_results")],
         context={"status": 404},
     )
 
 
 def picture_gone() -> StudioError:
     return GenerationError(
-        "The input picture is not on the server any more.",
-        suggestions=["Choose the picture again."],
+        say("ui.messages.picture_gone"),
+        suggestions=[say("ui.messages.choose_picture")],
     )
 
 
 def too_large(limit: int) -> StudioError:
     return UploadError(
-        f"The file is larger than {limit // from_mb(1)} MB.",
-        suggestions=["Choose a smaller file; the JSON beside a video holds its settings as well."],
+        say("ui.messages.too_large", size=limit // from_mb(1)),
+        suggestions=[say("ui.messages.choose_smaller")],
         context={"status": 413},
     )
 
 
 def port_taken(host: str, port: int) -> StudioError:
     return SettingsError(
-        f"Port {port} of {host} is already in use, perhaps by this program itself.",
+        say("ui.messages.port_taken", port=port, host=host),
         suggestions=[
-            f"Choose another port: {COMMAND} --port {port + 1}",
-            f"Let the system choose one: {COMMAND} --port 0",
+            say("ui.messages.another_port", command=f"{COMMAND} --port {port + 1}"),
+            say("ui.messages.any_port", command=f"{COMMAND} --port 0"),
         ],
     )
 
 
 def address_unusable(host: str, reason: str) -> StudioError:
     return SettingsError(
-        f"The page cannot be served on {host}: {reason}.",
-        suggestions=["Leave --host out to serve this computer only (127.0.0.1)."],
+        say("ui.messages.address", host=host, reason=reason),
+        suggestions=[say("ui.messages.leave_host")],
     )
 
 
 def password_needed(host: str) -> StudioError:
     return SettingsError(
-        f"Serving on {host} lets other computers in, and no password is set.",
+        say("ui.messages.password_needed", host=host),
         suggestions=[
-            "Write 'user:password' into a file and start with --login-file FILE.",
-            "Leave --host out to serve this computer only (127.0.0.1).",
+            say("ui.messages.write_login"),
+            say("ui.messages.leave_host"),
         ],
     )

@@ -7,6 +7,7 @@ from typing import Any
 from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 
 from wan_lora_studio.errors import GenerationError
+from wan_lora_studio.texts import say
 
 LEAST = 0.001  # of a side
 RIM_BLUR = 0.04  # of the longer side
@@ -50,6 +51,6 @@ def _numbers(box: Any) -> Box:
 
 def _wrong_box() -> GenerationError:
     return GenerationError(
-        "The part of the picture cannot be read.",
-        suggestions=["Give x, y, width and height as fractions of the picture, from 0 to 1."],
+        say("ui.forms.box"),
+        suggestions=[say("ui.forms.give_box")],
     )

@@ -9,15 +9,16 @@ from wan_lora_studio.contact_sheet import Sheet, Tile
 from wan_lora_studio.errors import GenerationError
 from wan_lora_studio.grid import NamedGrid
 from wan_lora_studio.jobs.job import Job, JobPart, JobState
+from wan_lora_studio.texts import say
 
 STATES: Mapping[JobState, str] = {
-    "queued": "Waiting",
-    "running": "Generating",
-    "failed": "Failed",
-    "cancelled": "Cancelled",
-    "interrupted": "Interrupted",
+    "queued": say("ui.forms.state_queued"),
+    "running": say("ui.forms.state_running"),
+    "failed": say("ui.forms.state_failed"),
+    "cancelled": say("ui.forms.state_cancelled"),
+    "interrupted": say("ui.forms.state_interrupted"),
 }
-GONE = "Video deleted"
+GONE = say("ui.forms.video_deleted")
 
 # The path of a part's video; None if it is not there any more.
 FindVideo = Callable[[JobPart], Path | None]
@@ -28,8 +29,8 @@ def sheet_of_job(job: Job, find: FindVideo) -> Sheet:
     grid."""
     if job.grid is None:
         raise GenerationError(
-            "This run is not a grid, so it has no contact sheet.",
-            suggestions=["Generate a grid to get one."],
+            say("ui.forms.no_grid"),
+            suggestions=[say("ui.forms.make_grid")],
             context={"status": 409},
         )
     known = {part.number: _tile(part, find) for part in job.parts}

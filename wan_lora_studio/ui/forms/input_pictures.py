@@ -17,6 +17,7 @@ from pydantic import BaseModel
 from wan_lora_studio.errors import GenerationError, StorageError
 from wan_lora_studio.filesystem import replace
 from wan_lora_studio.lora.files import NoPictureError, read_picture
+from wan_lora_studio.texts import say
 from wan_lora_studio.ui.forms.cropping import cropped, padded
 from wan_lora_studio.ui.messages import picture_gone
 
@@ -38,9 +39,8 @@ class PictureStore:
             picture = read_picture(file)
         except NoPictureError as error:
             raise GenerationError(
-                "The picture cannot be opened: it is damaged, too large, or of a kind that is not"
-                " taken.",
-                suggestions=["Choose a PNG, JPEG, WebP, GIF or AVIF picture."],
+                say("ui.forms.picture_unreadable"),
+                suggestions=[say("ui.forms.choose_picture")],
             ) from error
         return self.keep(picture)
 
@@ -67,11 +67,9 @@ class PictureStore:
             if part is not None:
                 part.unlink(missing_ok=True)
             raise StorageError(
-                f"The picture could not be stored: {error.strerror or error}.",
-                cause="Its disk is full or cannot be written.",
-                suggestions=[
-                    f"Free space on the disk of {self._folder}, or check its permissions."
-                ],
+                say("ui.forms.picture_not_stored", reason=error.strerror or error),
+                cause=say("ui.forms.disk_full"),
+                suggestions=[say("ui.forms.free_space", folder=self._folder)],
                 context={"reason": "disk" if error.errno == errno.ENOSPC else "failing"},
             ) from error
         return key

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from wan_lora_studio.errors import GenerationError
 from wan_lora_studio.results import hashed_records, read_facts, restore
 from wan_lora_studio.settings import Settings
+from wan_lora_studio.texts import say
 from wan_lora_studio.wan.lora_manager import LoRAManager
 from wan_lora_studio.wan.models import installed_fingerprint
 from wan_lora_studio.wan.weights import precision_of
@@ -33,8 +34,8 @@ def from_video(path: Path, settings: Settings, loras: LoRAManager) -> Likeness:
             facts = read_facts(file)
     except OSError as error:
         raise GenerationError(
-            f"{path} cannot be read: {error.strerror}.",
-            suggestions=["Give --like an MP4 that carries its settings, or the JSON beside it."],
+            say("ui.forms.video_unreadable", path=path, reason=error.strerror),
+            suggestions=[say("ui.forms.give_like")],
         ) from error
     restored = restored_here(facts, settings, loras)
     fields = {name: value for name, value in restored.fields.items() if value is not None}
@@ -55,5 +56,7 @@ def restored_here(facts: VideoFacts, settings: Settings, loras: LoRAManager) -> 
 
 
 def _missing(lora: dict[str, Any]) -> str:
-    hashes = ", ".join([*lora["sha256"].values(), *lora["hashes"]]) or "of unknown hash"
-    return f"The library lacks the LoRA {lora['name']} ({hashes}); it is left out."
+    hashes = ", ".join([*lora["sha256"].values(), *lora["hashes"]])
+    if not hashes:
+        return say("ui.forms.lora_lacking_unknown", name=lora["name"])
+    return say("ui.forms.lora_lacking", name=lora["name"], hashes=hashes)

@@ -10,11 +10,10 @@ from wan_lora_studio.errors import RequestError, StudioError
 from wan_lora_studio.lora.selection import Accelerator, accelerator_of, read_prompt
 from wan_lora_studio.results import facts_in
 from wan_lora_studio.settings import Settings
+from wan_lora_studio.texts import say
 from wan_lora_studio.ui.forms.task_forms import EMPTY, PartForm, Submission
 from wan_lora_studio.wan.lora_manager import LoRAManager
 
-WITHOUT = "Without {title}"
-WITH = "With {title}"
 MOST_PREVIEWS = 500  # as many as a job has parts
 LABEL = 200  # characters
 RUN_FIELDS = ("steps", "guidance_scale", "guidance_scale_2", "flow_shift")
@@ -49,8 +48,13 @@ class LoRATrials:
         return Submission(
             task=common,
             parts=[
-                PartForm(label=_label(WITHOUT, record), changes=without),
-                PartForm(label=_label(WITH, record), changes=self._with(record, fast, common)),
+                PartForm(
+                    label=say("ui.forms.without", title=record["title"])[:LABEL], changes=without
+                ),
+                PartForm(
+                    label=say("ui.forms.with", title=record["title"])[:LABEL],
+                    changes=self._with(record, fast, common),
+                ),
             ],
         )
 
@@ -77,7 +81,7 @@ class LoRATrials:
         base = {} if fast else self._accelerators(task)
         changes = self._with(record, fast, {**task, "selected_loras": base})
         return PartForm(
-            label=_label("{title}", record),
+            label=record["title"][:LABEL],
             changes={"prompt": self._prompt(record, task), **changes},
             preview_of=record["name"],
         )
@@ -135,21 +139,17 @@ class LoRATrials:
         """Why the LoRA cannot be used with the model; "" if it can. Raises LoRANotFoundError."""
         record = self._loras.record(name)
         if record["status"] != "ok":
-            return str(record["status_detail"]) or f"The file is {record['status']}."
+            return str(record["status_detail"]) or say("ui.forms.file_unusable")
         if record["read_only"]:
-            return "It lies where nothing is changed."
+            return say("ui.forms.read_only")
         found = self._loras.explain_compatibility(name, model)
         return "" if found.compatible else " ".join(found.reasons)
 
 
-def _label(text: str, record: Mapping[str, Any]) -> str:
-    return text.format(title=record["title"])[:LABEL]
-
-
 def _none_left(left_out: Mapping[str, str]) -> RequestError:
     return RequestError(
-        "None of these LoRAs can have a preview with this model.",
+        say("ui.forms.no_preview"),
         cause=" ".join(dict.fromkeys(left_out.values())),
-        suggestions=["Choose another model, or other LoRAs."],
+        suggestions=[say("ui.forms.choose_others")],
         context={"left_out": dict(left_out), "status": 422},
     )

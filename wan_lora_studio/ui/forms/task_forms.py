@@ -14,6 +14,7 @@ from wan_lora_studio.grid import Grid
 from wan_lora_studio.jobs.job import Part
 from wan_lora_studio.lora.selection import LoRASets
 from wan_lora_studio.settings import Settings
+from wan_lora_studio.texts import say
 from wan_lora_studio.ui.forms.input_pictures import PictureStore
 from wan_lora_studio.wan.task import GenerationTask
 
@@ -94,8 +95,8 @@ class TaskForms:
         values.pop("id", None)
         if "model_type" not in values:
             raise RequestError(
-                "The task names no model.",
-                suggestions=[f"Give model_type: {', '.join(self._models)}."],
+                say("ui.forms.no_model"),
+                suggestions=[say("ui.forms.give_model", models=", ".join(self._models))],
                 context={"missing": ["model_type"], "status": 422},
             )
         return GenerationTask.from_dict(values), self.parts(form.parts, form.task)
@@ -106,15 +107,15 @@ class TaskForms:
             return None
         if form.parts:
             raise RequestError(
-                "A job has either parts or a grid, not both.",
-                suggestions=["Leave out parts; the cells of the grid are the parts."],
+                say("ui.forms.parts_and_grid"),
+                suggestions=[say("ui.forms.leave_parts")],
             )
         return Grid.read(form.grid)
 
     def parts(self, forms: Sequence[PartForm], base: Mapping[str, Any]) -> list[Part]:
         """What the parts change of `base`, the fields of a task."""
         for number, form in enumerate(forms, 1):
-            require_known(form.changes, f"In part {number}: a")
+            require_known(form.changes, number)
         return [
             Part(form.label, self.changes(form.changes, base), form.preview_of) for form in forms
         ]
@@ -154,18 +155,22 @@ class TaskForms:
         return width, height
 
 
-def require_known(fields: Mapping[str, Any], beginning: str = "A") -> None:
-    """Raises RequestError that names every field that no task has, with one that is close."""
+def require_known(fields: Mapping[str, Any], part: int | None = None) -> None:
+    """Raises RequestError that names every field that no task has, with one that is close. `part`
+    is the number of the part whose fields they are."""
     unknown = [name for name in fields if name not in FORM_FIELDS]
     if unknown:
+        named = ", ".join(map(repr, unknown[:MOST_NAMED]))
         close = {name: difflib.get_close_matches(name, FORM_FIELDS, n=1) for name in unknown}
         raise RequestError(
-            f"{beginning} task has no field {', '.join(map(repr, unknown[:MOST_NAMED]))}.",
-            cause="An unknown field may be a typo, so it is refused instead of ignored.",
-            suggestions=[*(f"Did you mean {found[0]}?" for found in close.values() if found)][
-                :MOST_NAMED
-            ]
-            or ["See /api/docs for the fields of a task."],
+            say("ui.forms.no_field", fields=named)
+            if part is None
+            else say("ui.forms.no_field_in_part", part=part, fields=named),
+            cause=say("ui.forms.no_field_cause"),
+            suggestions=[
+                say("ui.forms.did_you_mean", name=found[0]) for found in close.values() if found
+            ][:MOST_NAMED]
+            or [say("ui.forms.see_docs")],
             context={"unknown": unknown[:MOST_NAMED], "status": 422},
         )
 

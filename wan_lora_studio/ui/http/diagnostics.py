@@ -11,6 +11,7 @@ from lora_ui.http import FRESH, ErrorRoute
 from wan_lora_studio.diagnostic_text import diagnostics
 from wan_lora_studio.jobs.queue import JobQueue
 from wan_lora_studio.settings import Settings
+from wan_lora_studio.texts import say
 from wan_lora_studio.ui.http.job_models import NOT_FOUND, JobId
 from wan_lora_studio.ui.messages import job_not_found
 
@@ -29,7 +30,7 @@ def create_diagnostics_router(queue: JobQueue, settings: Settings) -> APIRouter:
         text. Holds no prompts and no secrets."""
         job = queue.get(job_id)
         if job is None:
-            raise job_not_found("There is no run with this id.")
+            raise job_not_found(say("ui.messages.no_job"))
         text = diagnostics(job.to_dict(), settings, _workers(queue.status()))
         return PlainTextResponse(text, headers=FRESH)
 

@@ -13,6 +13,8 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Match
 from starlette.types import Receive, Scope, Send
 
+from wan_lora_studio.texts import say
+
 ICON_SIZES = (192, 512)  # those that Gradio's manifest names
 OPEN = frozenset(
     {
@@ -47,8 +49,8 @@ class GradioRoutes(BaseRoute):
             return
         error = {
             "category": "not_found",
-            "message": "There is nothing at this address.",
-            "suggestions": ["See /api/docs for what can be asked."],
+            "message": say("ui.http.nothing_here"),
+            "suggestions": [say("ui.http.see_docs")],
             "context": {},
         }
         body = json.dumps({"error": error})

@@ -17,6 +17,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lora_ui.http import FOREIGN_PAGE, is_foreign_change
+from wan_lora_studio.texts import say
 from wan_lora_studio.ui.static import LOOPBACK
 
 HEALTH = "/healthz"  # for a watchdog that has no login; it tells nothing
@@ -64,12 +65,12 @@ class Guard:
         headers = Headers(scope=scope)
         host = _host_name(headers.get("host", ""))
         if self._access.hosts is not None and host not in self._access.hosts:
-            return 400, "This address is not served here. Open the one that the program printed."
+            return 400, say("ui.http.not_served")
         if is_foreign_change(scope):
             return 403, FOREIGN_PAGE
         login = None if scope.get("path") == HEALTH else self._access.login
         if login and not _logged_in(headers, login):
-            return 401, "A user name and a password are needed."
+            return 401, say("ui.http.login")
         return None
 
 

@@ -13,6 +13,7 @@ from wan_lora_studio.jobs.job import Job
 from wan_lora_studio.jobs.news import JobNews
 from wan_lora_studio.jobs.queue import JobQueue
 from wan_lora_studio.media import media_type
+from wan_lora_studio.texts import say
 from wan_lora_studio.ui.forms import Submission, TaskForms
 from wan_lora_studio.ui.http.job_models import (
     NOT_FOUND,
@@ -150,7 +151,7 @@ def _add_looking(router: APIRouter, queue: JobQueue) -> None:
         """The newest preview picture of the job that runs, or ran last."""
         picture = queue.preview(job_id)
         if picture is None:
-            raise job_not_found("There is no preview of this run.")
+            raise job_not_found(say("ui.messages.no_preview"))
         return Response(picture, media_type=media_type(picture), headers=FRESH)
 
 
@@ -224,5 +225,5 @@ def _found(queue: JobQueue, job_id: str) -> dict[str, Any]:
 
 def _plain(job: Job | None) -> dict[str, Any]:
     if job is None:
-        raise job_not_found("There is no run with this id.")
+        raise job_not_found(say("ui.messages.no_job"))
     return dict(job.to_dict())

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 from wan_lora_studio.errors import StudioError
 from wan_lora_studio.results import ResultLibrary, ResultQuery
+from wan_lora_studio.texts import say
 from wan_lora_studio.wan.lora_manager import LoRAManager
 
 logger = logging.getLogger(__name__)
@@ -23,7 +24,10 @@ class Listing:
 
     def problems(self) -> list[str]:
         """In words, what cannot be listed; empty if all is well. Any thread may ask."""
-        asked = {"The LoRA library": self._list_loras, "The gallery": self._list_results}
+        asked = {
+            say("ui.http.library"): self._list_loras,
+            say("ui.http.gallery"): self._list_results,
+        }
         return [found for what, ask in asked.items() for found in _failure(what, ask)]
 
     def _list_loras(self) -> None:
@@ -40,8 +44,8 @@ def _failure(what: str, ask: Callable[[], object]) -> Iterator[str]:
     try:
         ask()
     except StudioError as error:
-        yield f"{what} cannot be listed. {error.message}"
+        yield say("ui.http.not_listed", what=what, reason=error.message)
     except Exception:
         # The boundary of a watchdog's question: whatever is wrong is its answer.
         logger.exception("%s cannot be listed", what)
-        yield f"{what} cannot be listed. The program's log says what went wrong."
+        yield say("ui.http.not_listed_see_log", what=what)

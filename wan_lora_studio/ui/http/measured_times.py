@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from wan_lora_studio.jobs.job import Job
 from wan_lora_studio.jobs.queue import JobQueue
+from wan_lora_studio.texts import say
 from wan_lora_studio.units import in_time
 
 LOOKED_AT = 500  # of the newest jobs
@@ -36,5 +37,6 @@ def _measured(job: Job) -> Iterator[tuple[str, str]]:
     task = job.task
     seconds = sum(taken for stage, taken in timings.items() if stage != "load")
     clip = (task.num_frames or 0) / (task.fps or 1)
-    words = f"Measured here: {in_time(seconds)} for {clip:.1f} s at {task.width}×{task.height}."
+    size = {"width": task.width, "height": task.height}
+    words = say("ui.http.measured", time=in_time(seconds), clip=f"{clip:.1f}", **size)
     yield task.model_type, words

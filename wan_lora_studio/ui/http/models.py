@@ -11,6 +11,7 @@ from lora_ui.http import ErrorRoute
 from wan_lora_studio.errors import ModelLoadError, SettingsError
 from wan_lora_studio.jobs.queue import JobQueue
 from wan_lora_studio.model_list import ModelList, ModelRow
+from wan_lora_studio.texts import say
 from wan_lora_studio.ui.http.job_models import Answer, ErrorAnswer, ErrorDetails
 
 Name = Annotated[str, Path(description="A key of the model table, such as ti2v-5B.")]
@@ -130,9 +131,9 @@ def create_model_router(models: ModelList, queue: JobQueue) -> APIRouter:
         loaded = _loaded(queue)
         if name in loaded:
             raise ModelLoadError(
-                "This model is loaded for making videos, so its files are not removed.",
-                cause="Parts of it may be read again during a run.",
-                suggestions=["Make a video with another model, or restart the app, then try."],
+                say("ui.http.model_loaded"),
+                cause=say("ui.http.model_loaded_cause"),
+                suggestions=[say("ui.http.free_model")],
                 context={"reason": "in_use"},
             )
         removal = models.remove(name, loaded)

@@ -16,6 +16,7 @@ from lora_ui.http import IMMUTABLE, ErrorRoute, served
 from wan_lora_studio.errors import GenerationError
 from wan_lora_studio.results import ResultLibrary, read_facts
 from wan_lora_studio.settings import Settings
+from wan_lora_studio.texts import say
 from wan_lora_studio.ui.forms import Picture, PictureStore, restored_here
 from wan_lora_studio.ui.http.result_models import RestoredSettings, StoredPicture
 from wan_lora_studio.ui.messages import picture_gone, too_large
@@ -115,4 +116,4 @@ def _input_picture(
         if path.is_relative_to(settings.data_dir.resolve()):
             with path.open("rb") as file:
                 return pictures.store(file), []
-    return None, ["The input picture is not here any more; choose it again."]
+    return None, [say("ui.http.picture_gone")]

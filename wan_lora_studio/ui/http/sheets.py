@@ -18,6 +18,7 @@ from wan_lora_studio.jobs.job import JobPart
 from wan_lora_studio.jobs.queue import JobQueue
 from wan_lora_studio.media import is_media
 from wan_lora_studio.results import ResultLibrary
+from wan_lora_studio.texts import say
 from wan_lora_studio.ui.forms import sheet_of_job
 from wan_lora_studio.ui.http.job_models import NOT_FOUND, ErrorAnswer, JobId
 from wan_lora_studio.ui.messages import job_not_found
@@ -51,7 +52,7 @@ def create_sheet_router(queue: JobQueue, results: ResultLibrary) -> APIRouter:
         with its state."""
         job = queue.get(job_id)
         if job is None:
-            raise job_not_found("There is no run with this id.")
+            raise job_not_found(say("ui.messages.no_job"))
         wanted = sheet_of_job(job, lambda part: _video(results, part))
         folder = Path(tempfile.mkdtemp(prefix="contact-sheet-"))
         target = folder / f"contact-sheet-{job_id[:8]}.{kind}"

@@ -11,6 +11,7 @@ from starlette.routing import compile_path
 
 from lora_ui.http import error_response
 from wan_lora_studio.errors import RequestError
+from wan_lora_studio.texts import say
 from wan_lora_studio.ui.http.guard import HEALTH
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
@@ -61,26 +62,24 @@ class _Known:
 
 def _wrong_method(method: str, path: str, taken: list[str]) -> RequestError:
     return RequestError(
-        f"{path} does not take {method}.",
-        cause="The address is known, but not with this method.",
-        suggestions=[f"Use {_either(taken)}.", "See /api/docs for what can be sent where."],
+        say("ui.http.wrong_method", path=path, method=method),
+        cause=say("ui.http.wrong_method_cause"),
+        suggestions=[
+            say("ui.http.use_method", methods=", ".join(taken)),
+            say("errors.request.suggestion"),
+        ],
         context={"status": 405, "allow": taken},
     )
-
-
-def _either(words: list[str]) -> str:
-    *first, last = words
-    return f"{', '.join(first)} or {last}" if first else last
 
 
 def _unknown(path: str, paths: list[str]) -> RequestError:
     close = difflib.get_close_matches(path, paths, n=3)
     return RequestError(
-        f"There is no {path} here.",
-        cause="No route of the API has this address.",
+        say("ui.http.no_address", path=path),
+        cause=say("ui.http.no_address_cause"),
         suggestions=[
-            *(f"Did you mean {other}?" for other in close),
-            "See /api/docs for all addresses.",
+            *(say("ui.forms.did_you_mean", name=other) for other in close),
+            say("ui.http.see_addresses"),
         ],
         context={"status": 404},
     )

@@ -14,6 +14,7 @@ from wan_lora_studio.jobs.news import MOST_SECONDS, JobNews
 from wan_lora_studio.jobs.queue import JobQueue
 from wan_lora_studio.lora.uploads import LoRAUploadHandler
 from wan_lora_studio.results import ResultLibrary, ResultQuery
+from wan_lora_studio.texts import say
 from wan_lora_studio.ui.forms import Submission, TaskForms
 from wan_lora_studio.ui.http import CpuMeter, ResultList
 from wan_lora_studio.ui.messages import job_not_found
@@ -122,13 +123,13 @@ def _page(limit: int) -> int:
 
 def _plain(job: Job | None) -> dict[str, Any]:
     if job is None:
-        raise job_not_found("There is no run with this id.")
+        raise job_not_found(say("ui.messages.no_job"))
     return job.to_dict()
 
 
 def _refusal(job: dict[str, Any]) -> gr.Error:
     error = job["error"] or {}
-    words = [f"The run {job['id']} is {job['state']}.", error.get("message", "")]
+    words = [say("ui.page.job_state", id=job["id"], state=job["state"]), error.get("message", "")]
     return gr.Error(
         " ".join(filter(None, [*words, *error.get("suggestions", ())])), print_exception=False
     )

@@ -15,6 +15,7 @@ from lora_ui.http import SavedSet, listed
 from wan_lora_studio.errors import RequestError
 from wan_lora_studio.lora.selection import LoRASets
 from wan_lora_studio.lora.uploads import LoRAUploadHandler
+from wan_lora_studio.texts import say
 from wan_lora_studio.ui.page.endpoints import add_endpoint, told
 from wan_lora_studio.wan.lora_manager import LoRAManager
 
@@ -156,8 +157,8 @@ def _sent(file: Mapping[str, Any]) -> Iterator[Path]:
     path = Path(str(file.get("path"))).resolve()
     if not (path.is_relative_to(folder) and path.is_file()):
         raise RequestError(
-            "No file came with this call.",
-            suggestions=["Give it as handle_file(path), which the Gradio client sends along."],
+            say("ui.page.no_file"),
+            suggestions=[say("ui.page.give_file")],
         )
     try:
         yield path
