@@ -15,7 +15,7 @@ MOST_TABS = 120
 FOCUSED = """() => {
     const item = document.activeElement;
     const label = item.labels?.[0]?.textContent.trim() ?? '';
-    return [item.id, label, item.getAttribute('aria-label') ?? '', item.textContent.trim()];
+    return [item.id, label, item.getAttribute('aria-label') ?? '', (item.innerText ?? '').trim()];
 }"""
 RING = """() => {
     const style = getComputedStyle(document.activeElement);
