@@ -23,6 +23,11 @@ ENTRY = re.compile(
 SAID = re.compile(r'(?<![#.\w])say\(\s*(?:"(?P<key>[\w.]+)"|(?P<other>[^")]))(?P<more>,\s*\{)?')
 PLACE = re.compile(r"\{(\w+)\}")
 FORMS = ("one", "other")
+LITERAL = re.compile(r"""/\*.*?\*/|//[^\n]*|["`](?P<text>(?:[^"`\\\n]|\\.)*)["`]""", re.DOTALL)
+SENTENCE = re.compile(r"[A-Z][a-z]+ [a-z]{2,}")
+LABELLED = re.compile(r"""(?:\b(?:text|title|label|placeholder)|"aria-label"): \Z""")
+NAME = "Wan2.2 LoRA Studio"
+WITHOUT_TEXTS = ("api_docs.js",)  # a page of its own, for those who write programs
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,16 @@ def said_in(folder: Path) -> Iterator[Said]:
             yield Said(
                 f"{path.relative_to(folder)}:{line}", match["key"], values_after(source, match)
             )
+
+
+def own_words(source: str) -> Iterator[str]:
+    """Literals that a person would read: sentences, and what a label or a title is given."""
+    for match in LITERAL.finditer(source):
+        words = re.sub(r"\$\{[^}]*\}", "", match["text"] or "")
+        if not re.search(r"[A-Za-z]{2}", words) or words == NAME:
+            continue
+        if SENTENCE.search(words) or LABELLED.search(source, 0, match.start()):
+            yield words
 
 
 def values_after(source: str, match: re.Match[str]) -> frozenset[str] | None:
@@ -108,6 +123,17 @@ def test_every_text_that_is_said_is_there_with_its_values(side: str) -> None:
     said = list(said_in(SIDES[side]))
     assert said
     assert problems(texts_in(SIDES[side]), said) == []
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_no_module_has_words_of_its_own(side: str) -> None:
+    found = [
+        f"{path.relative_to(SIDES[side])}: {words}"
+        for path in sorted(SIDES[side].rglob("*.js"))
+        if path.parent.name != "texts" and path.name not in WITHOUT_TEXTS
+        for words in own_words(path.read_text(encoding="utf-8"))
+    ]
+    assert found == []
 
 
 @pytest.mark.parametrize("side", SIDES)

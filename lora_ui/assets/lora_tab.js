@@ -12,13 +12,14 @@ import { connectionNote, createLibrary } from "./library/grid.js";
 import { connectKeys } from "./library/grid_keys.js";
 import { isPicture, setThumbnail } from "./library/thumbnails.js";
 import { showTrash } from "./library/trash.js";
-import { canPreview, PREVIEW_MISSING, previewMissing, tryLora } from "./library/try_lora.js";
+import { canPreview, previewMissing, tryLora } from "./library/try_lora.js";
 import { connectAddress } from "./library/view_address.js";
 import { createWorkerPanel } from "./library/worker_panel.js";
 import { marks } from "./model/marked.js";
 import { store } from "./model/store.js";
 import { createStack } from "./stack/stack.js";
 import { createSummaryLine } from "./stack/summary_line.js";
+import { say } from "./texts/say.js";
 import { placeUploads } from "./uploads/place.js";
 import { uploads } from "./uploads/uploads.js";
 
@@ -43,11 +44,7 @@ export function mount({ element, options }) {
       createActionBar(() => library.grid.names),
     ),
     side,
-    el(
-      "div",
-      { class: "drop-note", "aria-hidden": "true" },
-      el("p", { text: "Drop files or folders to upload them" }),
-    ),
+    el("div", { class: "drop-note", "aria-hidden": "true" }, el("p", { text: say("upload.drop") })),
   );
   placeUploads(side, { hosted: store.hosted });
   connectAddress();
@@ -58,9 +55,9 @@ export function mount({ element, options }) {
 function selection() {
   return el(
     "aside",
-    { class: "box tab-stack", "aria-label": "Selection" },
-    el("h2", { class: "section-title", text: "Selected for the next video" }),
-    createStack("Click a card to select it."),
+    { class: "box tab-stack", "aria-label": say("tab.selection") },
+    el("h2", { class: "section-title", text: say("tab.selected") }),
+    createStack(say("tab.empty")),
     createSummaryLine(),
     ...(store.features.worker ? [createWorkerPanel()] : []),
   );
@@ -109,16 +106,16 @@ function connectCards({ grid }) {
 }
 
 function moreButton() {
-  const more = actionButton("more", "More for the library", "more", { class: "icon-button" });
+  const more = actionButton("more", say("tab.more"), "more", { class: "icon-button" });
   more.setAttribute("aria-haspopup", "menu");
   more.addEventListener("click", () =>
     openMenu(
       more,
-      "The library",
+      say("tab.library"),
       [
-        canPreview() && { label: PREVIEW_MISSING, glyph: "film", run: previewMissing },
-        { label: "Rescan folder", glyph: "refresh", run: lookAgain },
-        { label: "Trash", glyph: "trash", run: showTrash },
+        canPreview() && { label: say("previews.missing"), glyph: "film", run: previewMissing },
+        { label: say("refresh.again"), glyph: "refresh", run: lookAgain },
+        { label: say("trash.title"), glyph: "trash", run: showTrash },
       ].filter(Boolean),
     ),
   );

@@ -1,4 +1,5 @@
 /** Numbers in human units. */
+import { say } from "../texts/say.js";
 
 const formats = new Map();
 
@@ -33,19 +34,15 @@ export function megabytes(count) {
 
 export function seconds(count, digits = 1) {
   const value = Math.max(0, Number(count) || 0);
-  if (value < 10) return `${written(value, digits)} s`;
-  if (value < 90) return `${Math.round(value)} s`;
+  if (value < 10) return say("time.seconds", { seconds: written(value, digits) });
+  if (value < 90) return say("time.seconds", { seconds: Math.round(value) });
   const minutes = Math.floor(value / 60);
-  if (minutes < 60) return `${minutes} min ${Math.round(value % 60)} s`;
-  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+  if (minutes < 60) return say("time.minutes", { minutes, seconds: Math.round(value % 60) });
+  return say("time.hours", { hours: Math.floor(minutes / 60), minutes: minutes % 60 });
 }
 
 /** A strength without a tail of digits, always with one decimal at least. */
 export function strength(value) {
   const rounded = Math.round(Number(value) * 1000) / 1000;
   return Number.isInteger(rounded) ? rounded.toFixed(1) : String(rounded);
-}
-
-export function plural(count, one, many = `${one}s`) {
-  return `${written(count, 0)} ${count === 1 ? one : many}`;
 }

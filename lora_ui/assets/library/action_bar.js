@@ -4,8 +4,9 @@ import { actionButton, el, icon } from "../kit/dom.js";
 import { usable } from "../model/lora_text.js";
 import { marks } from "../model/marked.js";
 import { store } from "../model/store.js";
+import { say } from "../texts/say.js";
 import { copyTriggers, deleteLoras, moveLoras, pairLoras, starLoras, tagLoras } from "./actions.js";
-import { canPreview, isTryable, MAKE_PREVIEWS, previewLoras } from "./try_lora.js";
+import { canPreview, isTryable, previewLoras } from "./try_lora.js";
 
 /** `shownNames()` gives the names in the grid, for marking all of them. */
 export function createActionBar(shownNames) {
@@ -21,40 +22,40 @@ export function createActionBar(shownNames) {
       .cards()
       .filter((card) => isTryable(card) && !card.read_only)
       .map((card) => card.name);
-  const select = button("Select", "plus", () => {
+  const select = button(say("action.select"), "plus", () => {
     for (const card of marks.cards().filter(usable)) {
       if (!store.selection.has(card.name)) store.select(card.name);
     }
     marks.clear();
   });
-  select.title = "Select them for the next video";
-  const unmark = actionButton("unmark", "Unmark all", "close", { class: "icon-button" });
+  select.title = say("bar.selectHint");
+  const unmark = actionButton("unmark", say("bar.unmark"), "close", { class: "icon-button" });
   unmark.addEventListener("click", () => marks.clear());
-  const pairing = button("Pair", "pair", () => pairLoras(names()));
+  const pairing = button(say("action.pair"), "pair", () => pairLoras(names()));
   const bar = el(
     "div",
     {
       class: "action-bar",
       role: "toolbar",
-      "aria-label": "Actions for the marked LoRAs",
+      "aria-label": say("bar.label"),
       hidden: true,
     },
     unmark,
     count,
     select,
-    button("Favourite", "star", () => starLoras(names())),
-    button("Tag", "tag", () => tagLoras(names())),
-    button("Move", "move", () => moveLoras(changeable())),
-    button("Copy triggers", "copy", () => copyTriggers(names())),
-    canPreview() && button(MAKE_PREVIEWS, "film", () => previewLoras(previewable())),
+    button(say("card.favourite"), "star", () => starLoras(names())),
+    button(say("bar.tag"), "tag", () => tagLoras(names())),
+    button(say("action.move"), "move", () => moveLoras(changeable())),
+    button(say("bar.copyTriggers"), "copy", () => copyTriggers(names())),
+    canPreview() && button(say("previews.button"), "film", () => previewLoras(previewable())),
     pairing,
-    button("Delete", "trash", () => deleteLoras(changeable()), "button-danger"),
+    button(say("action.delete"), "trash", () => deleteLoras(changeable()), "button-danger"),
     el("span", { class: "bar-space" }),
-    button("Mark all", "check", () => marks.replace(shownNames())),
+    button(say("bar.markAll"), "check", () => marks.replace(shownNames())),
   );
   const draw = () => {
     bar.hidden = marks.size === 0;
-    count.textContent = marks.size > 0 ? `${marks.size} marked` : "";
+    count.textContent = marks.size > 0 ? say("bar.marked", { count: marks.size }) : "";
     pairing.hidden = marks.size !== 2 || marks.cards().some((card) => card.is_pair);
   };
   marks.addEventListener("change", draw);

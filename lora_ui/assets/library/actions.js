@@ -1,39 +1,40 @@
 /** What can be done to one LoRA or to many. Each says how it went, and what can be undone. */
 
 import { confirmDialog, nameDialog } from "../kit/dialogs.js";
-import { plural } from "../kit/format.js";
 import { toast, toastError } from "../kit/toasts.js";
 import * as library from "../model/library_api.js";
 import { folderOf } from "../model/library_query.js";
 import { titleFor } from "../model/lora_text.js";
 import { marks } from "../model/marked.js";
 import { store } from "../model/store.js";
+import { say } from "../texts/say.js";
 import { chooseFolder, choosePair } from "./choose_dialogs.js";
 
 const ASKED_FROM = 2; // so many are not deleted without a question
 
 export function renameLora(name) {
-  nameDialog("Rename LoRA", "New name", name, async (newName) => {
+  nameDialog(say("rename.title"), say("action.newName"), name, async (newName) => {
     await library.renameTo(name, newName);
     store.renamed(name, newName);
     await store.refresh();
-    toast(`${name} is now called ${newName}.`);
+    toast(say("rename.done", { name, newName }));
   });
 }
 
 export async function deleteLoras(names) {
   if (names.length >= ASKED_FROM) {
-    const text = "They go to the library's trash. You can undo this right afterwards.";
-    if (!(await confirmDialog(`Delete ${names.length} LoRAs?`, text, "Delete"))) return;
+    const title = say("delete.title", { count: names.length });
+    if (!(await confirmDialog(title, say("delete.text"), say("action.delete")))) return;
   }
   const before = new Map(store.stack.entries);
   const { done: gone, undo } = await many("delete", names);
   for (const name of gone) store.deselect(name);
   if (gone.length === 0) return;
-  const what = called(gone); // while its title is known
+  const { length: count } = gone;
+  const title = titleFor(gone[0]); // while it is known
   await store.refresh();
-  toast(`${what} ${gone.length === 1 ? "was" : "were"} deleted.`, {
-    action: { label: "Undo", run: () => undoDelete(gone, undo, before) },
+  toast(count === 1 ? say("delete.one", { title }) : say("delete.many", { count }), {
+    action: { label: say("action.undo"), run: () => undoDelete(gone, undo, before) },
   });
 }
 
@@ -42,7 +43,9 @@ async function undoDelete(names, id, before) {
   const { done: back } = await many("undo", names, { id });
   await store.refresh();
   if (back.some((name) => before.has(name))) store.stack.bringBack(back, before);
-  if (back.length > 0) toast(`${called(back)} ${back.length === 1 ? "is" : "are"} back.`);
+  const { length: count } = back;
+  if (count === 1) toast(say("trash.back", { title: titleFor(back[0]) }));
+  if (count > 1) toast(say("trash.backMany", { count }));
 }
 
 export async function moveLoras(names) {
@@ -58,9 +61,17 @@ export async function moveTo(names, folder) {
   const { done: moved } = await many("move", elsewhere, { folder });
   if (moved.length === 0) return;
   await store.refresh();
-  toast(`${called(moved)} moved to ${folder || "the top folder"}.`, {
-    action: { label: "Undo", run: () => moveBack(moved, before) },
+  toast(movedText(moved, folder), {
+    action: { label: say("action.undo"), run: () => moveBack(moved, before) },
   });
+}
+
+function movedText(names, folder) {
+  const { length: count } = names;
+  if (count > 1)
+    return folder ? say("move.many", { count, folder }) : say("move.manyTop", { count });
+  const title = titleFor(names[0]);
+  return folder ? say("move.one", { title, folder }) : say("move.oneTop", { title });
 }
 
 /** `before` are the folders by name. */
@@ -82,33 +93,28 @@ export async function starLoras(names) {
 
 /** Add words to the tags of many at once. */
 export function tagLoras(names) {
-  nameDialog(
-    `Add tags to ${plural(names.length, "LoRA")}`,
-    "Tags, separated by commas",
-    "",
-    async (text) => {
-      const added = text
-        .split(",")
-        .map((tag) => tag.trim())
-        .filter(Boolean);
-      for (const name of names) {
-        const tags = store.byName.get(name)?.metadata?.tags ?? [];
-        await library.edit(name, { tags: [...new Set([...tags, ...added])] });
-      }
-      await store.refresh();
-      toast(`${called(names)}: ${plural(added.length, "tag")} added.`);
-    },
-  );
+  nameDialog(say("tag.title", { count: names.length }), say("edit.tags"), "", async (text) => {
+    const added = text
+      .split(",")
+      .map((tag) => tag.trim())
+      .filter(Boolean);
+    for (const name of names) {
+      const tags = store.byName.get(name)?.metadata?.tags ?? [];
+      await library.edit(name, { tags: [...new Set([...tags, ...added])] });
+    }
+    await store.refresh();
+    toast(say("tag.added", { what: called(names), count: added.length }));
+  });
 }
 
 export async function copyTriggers(names) {
   const words = names.flatMap((name) => store.byName.get(name)?.metadata?.trigger_words ?? []);
   const text = [...new Set(words)].join(", ");
   if (text === "") {
-    toast(`${called(names)}: no trigger words are known.`);
+    toast(say("triggers.none", { what: called(names) }));
     return;
   }
-  await copyText(text, "Trigger words copied.");
+  await copyText(text, say("triggers.copied"));
 }
 
 export async function copyText(text, said) {
@@ -116,7 +122,7 @@ export async function copyText(text, said) {
     await navigator.clipboard.writeText(text);
     toast(said, { details: [text] });
   } catch {
-    toast("The browser does not let the page copy. Here is the text:", { details: [text] });
+    toast(say("copy.refused"), { details: [text] });
   }
 }
 
@@ -128,7 +134,7 @@ export async function pairLoras(names) {
     await library.pair(halves.high, halves.low);
     marks.clear();
     await store.refresh();
-    toast(`${high} and ${low} are one LoRA now.`);
+    toast(say("pair.made", { high, low }));
   });
 }
 
@@ -138,7 +144,7 @@ export function splitLora(name) {
     await library.split(name);
     store.deselect(name);
     await store.refresh();
-    toast(`${title} is two LoRAs now, one for each expert.`);
+    toast(say("pair.split", { title }));
   });
 }
 
@@ -146,7 +152,7 @@ export function lookAgain() {
   return attempt(async () => {
     await library.lookAgain();
     await store.refresh();
-    toast("The LoRA folder was looked through again.");
+    toast(say("refresh.done"));
   });
 }
 
@@ -174,7 +180,7 @@ async function many(action, names, more) {
   const failed = results.filter((result) => !result.ok).map((result) => result.error);
   if (failed.length === 1) toastError(failed[0]);
   if (failed.length > 1) {
-    toast(`${failed.length} of ${names.length} could not be changed.`, {
+    toast(say("many.failed", { failed: failed.length, count: names.length }), {
       kind: "error",
       details: failed.slice(0, 5).map((error) => error.message),
     });
@@ -183,5 +189,5 @@ async function many(action, names, more) {
 }
 
 function called(names) {
-  return names.length === 1 ? titleFor(names[0]) : plural(names.length, "LoRA");
+  return names.length === 1 ? titleFor(names[0]) : say("many.loras", { count: names.length });
 }

@@ -4,6 +4,7 @@ import { openMenu } from "../kit/menu.js";
 import { query } from "../model/library_query.js";
 import { titleOf, usable } from "../model/lora_text.js";
 import { store } from "../model/store.js";
+import { say } from "../texts/say.js";
 import {
   copyTriggers,
   deleteLoras,
@@ -15,7 +16,7 @@ import {
 } from "./actions.js";
 import { editDetails } from "./edit_form.js";
 import { chooseThumbnail } from "./thumbnails.js";
-import { canTry, isTryable, TRY, tryLora } from "./try_lora.js";
+import { canTry, isTryable, tryLora } from "./try_lora.js";
 
 /**
  * `at` is an element or a point, as in `openMenu`; `showDetails(name)` opens the details, and
@@ -30,36 +31,41 @@ export function openCardMenu(name, at, { showDetails } = {}) {
   const fixed = Boolean(card.read_only);
   openMenu(
     at,
-    `Actions for ${titleOf(card)}`,
+    say("card.actions", { title: titleOf(card) }),
     [
       {
-        label: selected ? "Remove from the selection" : "Select for the next video",
+        label: selected ? say("card.unselect") : say("card.selectForNext"),
         glyph: selected ? "close" : "plus",
         disabled: !selected && !usable(card),
         run: () => store.toggle(name),
       },
       canTry() && {
-        label: TRY,
+        label: say("try.it"),
         glyph: "compare",
         disabled: !isTryable(card),
         run: () => tryLora(name),
       },
-      showDetails && { label: "Details", glyph: "info", note: "I", run: () => showDetails(name) },
+      showDetails && {
+        label: say("action.details"),
+        glyph: "info",
+        note: "I",
+        run: () => showDetails(name),
+      },
       null,
       {
-        label: card.favourite ? "Not a favourite any more" : "Favourite",
+        label: card.favourite ? say("card.notFavourite") : say("card.favourite"),
         glyph: "star",
         note: "F",
         run: () => starLoras([name]),
       },
       {
-        label: "Copy trigger words",
+        label: say("card.copyTriggers"),
         glyph: "copy",
         disabled: words.length === 0,
         run: () => copyTriggers([name]),
       },
       twins && {
-        label: "Show duplicates",
+        label: say("card.duplicates"),
         glyph: "twins",
         run: () => {
           query.clear();
@@ -67,32 +73,32 @@ export function openCardMenu(name, at, { showDetails } = {}) {
         },
       },
       null,
-      { label: "Edit details", glyph: "pencil", run: () => editDetails(name) },
+      { label: say("card.edit"), glyph: "pencil", run: () => editDetails(name) },
       {
-        label: "Set thumbnail",
+        label: say("card.thumbnail"),
         glyph: "picture",
         disabled: fixed,
         run: () => chooseThumbnail(name),
       },
       {
-        label: "Rename",
+        label: say("action.rename"),
         glyph: "pencil",
         note: "F2",
         disabled: fixed,
         run: () => renameLora(name),
       },
-      { label: "Move", glyph: "move", disabled: fixed, run: () => moveLoras([name]) },
+      { label: say("action.move"), glyph: "move", disabled: fixed, run: () => moveLoras([name]) },
       card.is_pair
-        ? { label: "Split the pair", glyph: "split", run: () => splitLora(name) }
+        ? { label: say("card.split"), glyph: "split", run: () => splitLora(name) }
         : {
-            label: "Pair with another",
+            label: say("card.pair"),
             glyph: "pair",
             disabled: !usable(card),
             run: () => pairLoras([name]),
           },
       null,
       {
-        label: "Delete",
+        label: say("action.delete"),
         glyph: "trash",
         note: "Del",
         danger: true,

@@ -19,7 +19,8 @@ import {
 } from "../model/lora_text.js";
 import { marks } from "../model/marked.js";
 import { store } from "../model/store.js";
-import { canTry, isTryable, TRY_TIP } from "./try_lora.js";
+import { say } from "../texts/say.js";
+import { canTry, isTryable } from "./try_lora.js";
 
 const PLAYS_AFTER_MS = 150;
 
@@ -36,15 +37,17 @@ export function card(lora) {
         type: "button",
         class: "card-mark",
         role: "checkbox",
-        "aria-label": `Select ${titleOf(lora)}`,
-        title: "Select",
+        "aria-label": say("card.selectOne", { title: titleOf(lora) }),
+        title: say("action.select"),
         dataset: { action: "mark" },
       },
       icon("check"),
     ),
-    actionButton("star", `Favourite ${titleOf(lora)}`, "star", { class: "card-star" }),
+    actionButton("star", say("card.favouriteOne", { title: titleOf(lora) }), "star", {
+      class: "card-star",
+    }),
     canTry() && isTryable(lora) && tryButton(lora),
-    actionButton("menu", `Actions for ${titleOf(lora)}`, "more", {
+    actionButton("menu", say("card.actions", { title: titleOf(lora) }), "more", {
       class: "card-menu",
       "aria-haspopup": "menu",
     }),
@@ -59,9 +62,9 @@ function tryButton(lora) {
   return el("button", {
     type: "button",
     class: "card-try",
-    "aria-label": `Try ${titleOf(lora)}`,
-    title: TRY_TIP,
-    text: "Try",
+    "aria-label": say("try.one", { title: titleOf(lora) }),
+    title: say("try.hint"),
+    text: say("try.short"),
     dataset: { action: "try" },
   });
 }
@@ -81,8 +84,7 @@ function pickButton(lora) {
       "span",
       { class: "card-frame" },
       thumbnail(lora, "card-picture"),
-      lora.has_video &&
-        el("span", { class: "card-moves", title: "Has a preview video" }, icon("play")),
+      lora.has_video && el("span", { class: "card-moves", title: say("card.moves") }, icon("play")),
       el("span", { class: "card-held" }),
     ),
     el(
@@ -101,7 +103,11 @@ function verdict(lora) {
   if (refused(lora, store.model)) {
     return el("span", { class: "card-why", text: why, title: why });
   }
-  const words = { fits: "Fits", partly: "Fits partly", unknown: "Fit not known yet" };
+  const words = {
+    fits: say("card.fits"),
+    partly: say("card.partly"),
+    unknown: say("card.unknown"),
+  };
   const kind = fit(lora, store.model);
   const pair = pairText(lora);
   const open = lora.doubt || lora.missing_half;
@@ -129,7 +135,7 @@ export function refreshCard(item) {
 /** What the worker holds of it, or that it is selected. */
 function showHeld(label, name, selected) {
   const { state, short, why } = stateOf(name);
-  const text = short || (selected ? "Selected" : "");
+  const text = short || (selected ? say("card.selected") : "");
   if (label.textContent !== text) label.textContent = text;
   label.dataset.state = state;
   label.title = why ?? "";

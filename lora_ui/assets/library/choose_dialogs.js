@@ -2,11 +2,11 @@
 
 import { openDialog } from "../kit/dialogs.js";
 import { el } from "../kit/dom.js";
-import { plural } from "../kit/format.js";
 import { makeFolder } from "../model/library_api.js";
 import { folderOf } from "../model/library_query.js";
 import { kindOf, nameBelow, titleOf } from "../model/lora_text.js";
 import { store } from "../model/store.js";
+import { say } from "../texts/say.js";
 import { folderPaths } from "./folders.js";
 
 /** Resolves to a folder's path ("" is the top), made if it was not there; null if given up. */
@@ -15,18 +15,18 @@ export function chooseFolder(names) {
   const select = el(
     "select",
     { class: "field", id: "move-folder" },
-    el("option", { value: "", text: "Top folder" }),
+    el("option", { value: "", text: say("move.top") }),
     folderPaths().map((path) => el("option", { value: path, text: path })),
   );
   if (here.size === 1) select.value = [...here][0];
   const fresh = el("input", { type: "text", class: "field", id: "move-new", autocomplete: "off" });
   const fields = [
-    el("label", { for: select.id, text: "Folder" }),
+    el("label", { for: select.id, text: say("filter.folder") }),
     select,
-    el("label", { for: fresh.id, text: "Or a new folder in it" }),
+    el("label", { for: fresh.id, text: say("move.new") }),
     fresh,
   ];
-  return asked(`Move ${plural(names.length, "LoRA")}`, fields, "Move", async () => {
+  return asked(say("move.title", { count: names.length }), fields, say("action.move"), async () => {
     const name = fresh.value.trim();
     if (name === "") return select.value;
     const path = select.value ? `${select.value}/${name}` : name;
@@ -44,17 +44,17 @@ export function choosePair(names) {
     const select = el(
       "select",
       { class: "field", id },
-      el("option", { value: "", text: "Choose a LoRA" }),
+      el("option", { value: "", text: say("pair.choose") }),
       others.map((card) => el("option", { value: card.name, text: optionText(card) })),
     );
     select.value = chosen;
     return [el("label", { for: id, text: label }), select];
   };
   const fields = [
-    ...field("pair-high", "High-noise half", high),
-    ...field("pair-low", "Low-noise half", low),
+    ...field("pair-high", say("pair.high"), high),
+    ...field("pair-low", say("pair.low"), low),
   ];
-  return asked("Make a pair", fields, "Pair", () => ({
+  return asked(say("pair.title"), fields, say("action.pair"), () => ({
     high: fields[1].value,
     low: fields[3].value,
   }));
@@ -85,7 +85,7 @@ function asked(title, fields, verb, answer) {
     fields,
     problem,
   );
-  const cancel = el("button", { type: "button", class: "button", text: "Cancel" });
+  const cancel = el("button", { type: "button", class: "button", text: say("dialog.cancel") });
   const submit = el("button", {
     type: "submit",
     form: form.id,

@@ -16,6 +16,7 @@ import {
   usable,
 } from "../model/lora_text.js";
 import { store } from "../model/store.js";
+import { say } from "../texts/say.js";
 import { copyText } from "./actions.js";
 import { openCardMenu } from "./card_menu.js";
 import { coverageSection } from "./details_coverage.js";
@@ -23,7 +24,7 @@ import { exampleSection } from "./details_example.js";
 import { fileSection } from "./details_file.js";
 import { usesSection } from "./details_uses.js";
 import { editDetails } from "./edit_form.js";
-import { canTry, isTryable, TRY, TRY_TIP, tryLora } from "./try_lora.js";
+import { canTry, isTryable, tryLora } from "./try_lora.js";
 
 /** The dialog of the LoRA that is shown, and its name. */
 const shown = { dialog: null, name: null };
@@ -40,7 +41,7 @@ export async function showDetails(name) {
     "div",
     { class: "details" },
     head(card),
-    el("p", { class: "muted", text: "Reading the file" }),
+    el("p", { class: "muted", text: say("details.reading") }),
   );
   const dialog = openDialog(titleOf(card), body, { className: "dialog-sheet" });
   Object.assign(shown, { dialog, name });
@@ -88,12 +89,12 @@ function keepingFocus(body, change) {
 function head(record) {
   const { name } = record;
   const selected = store.selection.has(name);
-  const select = button(selected ? "Remove from the selection" : "Select", () =>
+  const select = button(selected ? say("card.unselect") : say("action.select"), () =>
     store.toggle(name),
   );
   select.classList.toggle("button-primary", !selected);
   select.disabled = !selected && !usable(record);
-  const more = actionButton("menu", `Actions for ${titleOf(record)}`, "more", {
+  const more = actionButton("menu", say("card.actions", { title: titleOf(record) }), "more", {
     class: "icon-button",
   });
   more.addEventListener("click", () => openCardMenu(name, more));
@@ -111,15 +112,15 @@ function head(record) {
         { class: "details-badges" },
         expertBadge(record),
         familyName(record) && el("span", { class: "badge", text: familyName(record) }),
-        record.favourite && el("span", { class: "badge", text: "Favourite" }),
-        record.read_only && el("span", { class: "badge", text: "Read only" }),
+        record.favourite && el("span", { class: "badge", text: say("card.favourite") }),
+        record.read_only && el("span", { class: "badge", text: say("details.readOnly") }),
       ),
       el(
         "div",
         { class: "details-buttons" },
         select,
         canTry() && isTryable(record) && tryButton(name),
-        button("Edit", () => editDetails(name)),
+        button(say("details.edit"), () => editDetails(name)),
         more,
       ),
     ),
@@ -128,11 +129,11 @@ function head(record) {
 
 /** What is made is shown in a dialog of its own. */
 function tryButton(name) {
-  const made = button(TRY, () => {
+  const made = button(say("try.it"), () => {
     closeDetails();
     tryLora(name);
   });
-  made.title = TRY_TIP;
+  made.title = say("try.hint");
   return made;
 }
 
@@ -153,19 +154,26 @@ function sections(record, fit) {
 function pairSection(record) {
   const offers = record.offers ?? [];
   if (!record.doubt && !record.pair_note && offers.length === 0) return null;
-  const half = record.missing_half ? `${record.missing_half}-noise half` : "other half";
+  const questions = { high: say("details.isHigh"), low: say("details.isLow") };
   return el(
     "section",
     { class: "details-pair" },
     record.doubt &&
       el("p", {
         class: "details-text",
-        text: `It may be for one expert only: ${record.doubt}. Until you say which, it goes to both.`,
+        text: say("details.doubt", { why: record.doubt }),
       }),
     expertQuestion(record, "details-ask"),
-    record.pair_note && el("p", { class: "details-text", text: `A pair. ${record.pair_note}` }),
-    offers.length > 0 && el("p", { class: "details-text", text: `Is this its ${half}?` }),
-    offers.map((other) => button(`Pair with ${other}`, () => pairWith(record, other))),
+    record.pair_note &&
+      el("p", { class: "details-text", text: say("details.pair", { note: record.pair_note }) }),
+    offers.length > 0 &&
+      el("p", {
+        class: "details-text",
+        text: questions[record.missing_half] ?? say("details.isOther"),
+      }),
+    offers.map((other) =>
+      button(say("details.pairWith", { name: other }), () => pairWith(record, other)),
+    ),
   );
 }
 
@@ -180,7 +188,8 @@ function about(record) {
   } = record.metadata ?? {};
   const preferred = preferredText(record.preferred_strengths);
   const copy =
-    words.length > 0 && button("Copy", () => copyText(words.join(", "), "Trigger words copied."));
+    words.length > 0 &&
+    button(say("details.copy"), () => copyText(words.join(", "), say("triggers.copied")));
   return el(
     "section",
     { class: "details-about" },
@@ -188,14 +197,15 @@ function about(record) {
     hint && el("p", { class: "muted details-text", text: hint }),
     words.length > 0 &&
       el("div", { class: "details-words" }, icon("tag"), el("p", { text: words.join(", ") }), copy),
-    negative && el("p", { class: "muted details-text", text: `Negative prompt: ${negative}` }),
+    negative &&
+      el("p", { class: "muted details-text", text: say("details.negative", { text: negative }) }),
     tags.length > 0 &&
       el(
         "p",
         { class: "details-tags" },
         tags.map((tag) => el("span", { class: "badge", text: tag })),
       ),
-    author && el("p", { class: "muted", text: `By ${author}` }),
+    author && el("p", { class: "muted", text: say("details.author", { author }) }),
     preferred && el("p", { class: "muted", text: preferred }),
   );
 }
@@ -203,8 +213,8 @@ function about(record) {
 function preferredText(both) {
   if (!both) return "";
   const { high, low } = both;
-  if (high === low) return `Preferred strength ${strengthText(high)}`;
-  return `Preferred strength ${strengthText(high)} for high noise, ${strengthText(low)} for low noise`;
+  if (high === low) return say("details.preferred", { strength: strengthText(high) });
+  return say("details.preferredBoth", { high: strengthText(high), low: strengthText(low) });
 }
 
 function button(text, act) {

@@ -3,6 +3,7 @@ import { address } from "../kit/api.js";
 import { el } from "../kit/dom.js";
 import * as library from "../model/library_api.js";
 import { titleOf } from "../model/lora_text.js";
+import { say } from "../texts/say.js";
 import { saidOf } from "./details_uses.js";
 
 /** The section; null where there is no clip. */
@@ -14,7 +15,7 @@ export function exampleSection(record) {
     class: "details-clip",
     src: address("api/loras/video", { name, v }),
     poster: address("api/loras/thumbnail", { name, v }),
-    "aria-label": `Example of ${titleOf(record)}`,
+    "aria-label": say("details.exampleOf", { title: titleOf(record) }),
     controls: true,
     loop: true,
     playsinline: true,
@@ -22,7 +23,13 @@ export function exampleSection(record) {
   });
   video.muted = true;
   describe(name, said);
-  return el("section", { class: "details-example" }, el("h3", { text: "Example" }), video, said);
+  return el(
+    "section",
+    { class: "details-example" },
+    el("h3", { text: say("details.example") }),
+    video,
+    said,
+  );
 }
 
 async function describe(name, said) {

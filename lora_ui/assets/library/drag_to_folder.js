@@ -1,7 +1,7 @@
 /** Cards that the mouse drags onto a folder of the tree: they are moved there. */
 import { el } from "../kit/dom.js";
-import { plural } from "../kit/format.js";
 import { titleFor } from "../model/lora_text.js";
+import { say } from "../texts/say.js";
 
 const STARTS_AT = 6; // pixels; less is a click
 const ALL = "*"; // the tree's first row stands for the top folder
@@ -54,7 +54,7 @@ function follow(start, names, move) {
 
 /** What is dragged, at the pointer. */
 function shown(names) {
-  const text = names.length === 1 ? titleFor(names[0]) : plural(names.length, "LoRA");
+  const text = names.length === 1 ? titleFor(names[0]) : say("many.loras", { count: names.length });
   const ghost = el("div", { class: "lora-ui drag-ghost", "aria-hidden": "true", text });
   document.body.append(ghost);
   return ghost;

@@ -8,8 +8,13 @@ import { kindOf, titleFor, titleOf } from "../model/lora_text.js";
 import { store } from "../model/store.js";
 import { parsed } from "../model/strengths.js";
 import { lineOf } from "../model/trigger_words.js";
+import { say } from "../texts/say.js";
 
-const EXPERTS = { both: "Both experts", high: "High noise", low: "Low noise" };
+const EXPERTS = {
+  both: say("expert.bothExperts"),
+  high: say("expert.high"),
+  low: say("expert.low"),
+};
 
 export async function editDetails(name) {
   try {
@@ -29,23 +34,30 @@ function open(record) {
   const form = el(
     "form",
     { class: "dialog-form", id: `edit-${crypto.randomUUID()}` },
-    labelled("Title", fields.title),
-    labelled("Description", fields.description),
-    labelled("Trigger words, separated by commas", fields.trigger_words),
-    labelled("Tags, separated by commas", fields.tags),
-    labelled("Author", fields.author),
-    labelled("Base model", fields.base_model),
-    labelled("Notes", fields.notes),
-    labelled("Preferred strength, high noise", fields.high),
-    labelled("Preferred strength, low noise", fields.low),
-    fields.expert && labelled("For which expert", fields.expert),
+    labelled(say("edit.title"), fields.title),
+    labelled(say("edit.description"), fields.description),
+    labelled(say("edit.triggers"), fields.trigger_words),
+    labelled(say("edit.tags"), fields.tags),
+    labelled(say("edit.author"), fields.author),
+    labelled(say("file.baseModel"), fields.base_model),
+    labelled(say("edit.notes"), fields.notes),
+    labelled(say("edit.preferredHigh"), fields.high),
+    labelled(say("edit.preferredLow"), fields.low),
+    fields.expert && labelled(say("edit.expert"), fields.expert),
     problem,
   );
-  const cancel = button("Cancel", {});
-  const save = button("Save", { type: "submit", form: form.id, class: "button button-primary" });
-  const reset = button("Take all edits back", { class: "button button-quiet" });
+  const cancel = button(say("dialog.cancel"), {});
+  const save = button(say("dialog.save"), {
+    type: "submit",
+    form: form.id,
+    class: "button button-primary",
+  });
+  const reset = button(say("edit.reset"), { class: "button button-quiet" });
   const buttons = record.edited?.length > 0 ? [reset, cancel, save] : [cancel, save];
-  const dialog = openDialog(`Edit ${titleOf(record)}`, form, { className: "dialog-edit", buttons });
+  const dialog = openDialog(say("edit.heading", { title: titleOf(record) }), form, {
+    className: "dialog-edit",
+    buttons,
+  });
   cancel.addEventListener("click", () => dialog.close());
   const send = async (changes) => {
     save.disabled = true;
@@ -53,7 +65,7 @@ function open(record) {
       if (Object.keys(changes).length > 0) {
         await library.edit(record.name, changes);
         await store.refresh();
-        toast(`${titleFor(record.name)} was saved.`);
+        toast(say("edit.saved", { title: titleFor(record.name) }));
       }
       dialog.close();
     } catch (error) {
@@ -71,7 +83,7 @@ function open(record) {
     );
     const wrong = ["high", "low"].find((key) => now[key] !== "" && parsed(now[key]) === null);
     if (wrong) {
-      problem.textContent = `The strength for ${wrong} noise is not a number.`;
+      problem.textContent = wrong === "high" ? say("edit.wrongHigh") : say("edit.wrongLow");
       return;
     }
     send(changesOf(before, now));
@@ -114,7 +126,7 @@ function changesOf(before, now) {
 function control(key, value) {
   const id = `edit-${key}`;
   if (key === "expert") {
-    const known = value in EXPERTS ? EXPERTS : { [value]: "Not known yet", ...EXPERTS };
+    const known = value in EXPERTS ? EXPERTS : { [value]: say("edit.unknown"), ...EXPERTS };
     const options = Object.entries(known).map(([role, text]) =>
       el("option", { value: role, text }),
     );

@@ -8,6 +8,7 @@ import { toast, toastError } from "../kit/toasts.js";
 import * as library from "../model/library_api.js";
 import { thumbnail, titleOf } from "../model/lora_text.js";
 import { store } from "../model/store.js";
+import { say } from "../texts/say.js";
 import { saidOf } from "./details_uses.js";
 
 const KINDS = "image/png,image/jpeg,image/webp,image/gif,video/mp4,video/webm";
@@ -23,13 +24,15 @@ export function chooseThumbnail(name) {
   const card = store.byName.get(name);
   if (!card) return;
   const input = el("input", { type: "file", accept: KINDS, hidden: true });
-  const choose = button("Choose a file", "upload", () => input.click());
+  const choose = button(say("thumbnail.choose"), "upload", () => input.click());
   choose.classList.add("button-primary");
-  const automatic = button("Automatic", "refresh", () => change(() => takeBack(name)));
-  automatic.title = "Take the chosen picture back";
+  const automatic = button(say("thumbnail.automatic"), "refresh", () =>
+    change(() => takeBack(name)),
+  );
+  automatic.title = say("thumbnail.automaticHint");
   const videos = el("div", { class: "thumbnail-videos" });
   const dialog = openDialog(
-    `Thumbnail of ${titleOf(card)}`,
+    say("thumbnail.title", { title: titleOf(card) }),
     el(
       "div",
       { class: "thumbnail-choice" },
@@ -39,7 +42,7 @@ export function chooseThumbnail(name) {
         { class: "thumbnail-ways" },
         el("p", {
           class: "muted",
-          text: `A picture or video, which can be dropped here too${store.features.results ? ", or one of your videos" : ""}.`,
+          text: store.features.results ? say("thumbnail.hintVideos") : say("thumbnail.hint"),
         }),
         el("div", { class: "details-buttons" }, choose, automatic, input),
       ),
@@ -70,7 +73,7 @@ async function takeBack(name) {
   try {
     const { ok } = await library.clearThumbnail(name);
     await store.refresh();
-    toast(ok ? `${called(name)} has its own picture again.` : "No picture was chosen for it.");
+    toast(ok ? say("thumbnail.back", { title: called(name) }) : say("thumbnail.noneChosen"));
     return true;
   } catch (error) {
     toastError(error);
@@ -82,7 +85,7 @@ async function attempt(name, act) {
   try {
     await act();
     await store.refresh();
-    toast(`${called(name)} has a new picture.`);
+    toast(say("thumbnail.done", { title: called(name) }));
     return true;
   } catch (error) {
     toastError(error);
@@ -102,11 +105,11 @@ async function list(name, box, take) {
     const all = (await library.results("", SHOWN)).results;
     const others = all.filter(({ id }) => !known.has(id));
     box.replaceChildren(
-      ...group("Made with it", own, take),
-      ...group(own.length > 0 ? "Other videos" : "Your videos", others, take),
+      ...group(say("thumbnail.own"), own, take),
+      ...group(own.length > 0 ? say("thumbnail.others") : say("thumbnail.yours"), others, take),
     );
     if (own.length + others.length === 0) {
-      box.append(el("p", { class: "muted", text: "No video has been made yet." }));
+      box.append(el("p", { class: "muted", text: say("thumbnail.noVideos") }));
     }
   } catch {
     // Without an index of results there is nothing to choose from but files.
@@ -123,7 +126,7 @@ function choice(result, take) {
   const said = saidOf(result);
   const picture = result.poster_url
     ? el("img", { src: address(result.poster_url), alt: "", loading: "lazy" })
-    : el("span", { class: "no-thumbnail", text: "Video" });
+    : el("span", { class: "no-thumbnail", text: say("uses.video") });
   const made = el(
     "button",
     { type: "button", class: "thumbnail-video", title: said, "aria-label": said },

@@ -1,18 +1,13 @@
 /** Trying a LoRA: the same seed without and with it. And previews of many LoRAs, as one job. */
 import { openDialog } from "../kit/dialogs.js";
 import { el } from "../kit/dom.js";
-import { plural } from "../kit/format.js";
 import { toast, toastError } from "../kit/toasts.js";
 import { form } from "../model/form.js";
 import * as library from "../model/library_api.js";
 import { refused, titleFor, usable } from "../model/lora_text.js";
 import { store } from "../model/store.js";
+import { say } from "../texts/say.js";
 
-export const TRY = "Try it";
-export const TRY_TIP = "Make the same seed without and with this LoRA";
-export const MAKE_PREVIEWS = "Make previews";
-export const PREVIEW_MISSING = "Make previews for those without one";
-const ALL_HAVE_ONE = "Every LoRA that fits this model has a picture.";
 const MOST = 500; // videos of one job
 
 /** Whether the page can make videos to compare. */
@@ -41,11 +36,11 @@ function tryInHost(name) {
   form.batch((fields) => ({
     task: fields,
     parts: [
-      { label: `Without ${title}`, changes: { selected_loras: {} } },
-      { label: `With ${title}`, changes: { selected_loras: selected } },
+      { label: say("try.without", { title }), changes: { selected_loras: {} } },
+      { label: say("try.with", { title }), changes: { selected_loras: selected } },
     ],
   }));
-  toast(`Two videos of ${title} are asked for: without it, and with it.`);
+  toast(say("try.asked", { title }));
 }
 
 function withStack(fields) {
@@ -55,7 +50,7 @@ function withStack(fields) {
 export async function previewMissing() {
   try {
     const { names } = await library.withoutPicture(store.model);
-    if (names.length === 0) toast(ALL_HAVE_ONE);
+    if (names.length === 0) toast(say("previews.none"));
     else previewLoras(names);
   } catch (error) {
     toastError(error);
@@ -68,20 +63,23 @@ export function previewLoras(names) {
   const make = el("button", {
     type: "button",
     class: "button button-primary",
-    text: `Make ${plural(some.length, "preview")}`,
+    text: say("previews.make", { count: some.length }),
   });
   const dialog = openDialog(
-    `Previews of ${plural(some.length, "LoRA")}`,
+    say("previews.title", { count: some.length }),
     [
       el("p", {
-        text: "One job makes one video for each, with the settings and the seed of the Generate tab.",
+        text: say("previews.how"),
       }),
       el("p", {
         class: "muted",
-        text: "The prompt is the LoRA’s own example where it has one, else yours with its trigger words. Each video becomes the card’s picture and clip as soon as it is made, also if you close the page. What it replaces goes to the trash.",
+        text: say("previews.prompt"),
       }),
       names.length > MOST &&
-        el("p", { class: "muted", text: `These are the first ${MOST} of ${names.length}.` }),
+        el("p", {
+          class: "muted",
+          text: say("previews.first", { most: MOST, count: names.length }),
+        }),
     ],
     { buttons: [make] },
   );

@@ -16,12 +16,13 @@ import {
   titleOf,
 } from "../model/lora_text.js";
 import { store } from "../model/store.js";
+import { say } from "../texts/say.js";
 import { addToVideo } from "../uploads/for_video.js";
 import { keepingCaret } from "./caret.js";
 
-const LABEL = "LoRAs";
-const SELECTED = "In this video";
-const HOW = "Arrow keys choose, Enter adds, Esc closes.";
+const LABEL = say("controls.title");
+const SELECTED = say("prompt.inVideo");
+const HOW = say("prompt.how");
 const MOST = 8; // LoRAs that are offered at once
 const LONGEST = 80; // characters from the bracket to the caret
 const EDGE = 8;

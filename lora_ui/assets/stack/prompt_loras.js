@@ -9,6 +9,7 @@ import { form } from "../model/form.js";
 import { titleFor } from "../model/lora_text.js";
 import { store } from "../model/store.js";
 import { isSeparate } from "../model/strengths.js";
+import { say } from "../texts/say.js";
 import { keepingCaret } from "./caret.js";
 import { promptChoices } from "./prompt_choices.js";
 
@@ -22,7 +23,7 @@ export function createPromptNotes() {
   const notes = el("ul", {
     class: "prompt-notes",
     role: "status",
-    "aria-label": "About the prompt",
+    "aria-label": say("prompt.about"),
     hidden: true,
   });
   const reader = new PromptReader((texts) => {
@@ -113,9 +114,9 @@ class PromptReader {
       this.#declined = new Set(found.tags);
       form.change((values) => putBack(values, sent, found));
     };
-    const what = names.length === 1 ? "is" : "are";
-    toast(`${names.map(titleFor).join(", ")} ${what} in the stack now, and out of the prompt.`, {
-      action: { label: "Undo", run: undo },
+    const titles = names.map(titleFor).join(", ");
+    toast(say("prompt.taken", { count: names.length, titles }), {
+      action: { label: say("action.undo"), run: undo },
     });
   }
 }

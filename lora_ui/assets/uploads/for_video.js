@@ -2,6 +2,7 @@
 import { toast } from "../kit/toasts.js";
 import { fits, titleFor } from "../model/lora_text.js";
 import { store } from "../model/store.js";
+import { say } from "../texts/say.js";
 
 /**
  * Add what these rows brought, once all have come to an end, if that is one LoRA that fits; of
@@ -23,7 +24,7 @@ function addFitting(name) {
 /** Select a LoRA, and say so with a way back. */
 export function addToVideo(name) {
   store.select(name);
-  toast(`Added ${titleFor(name)} to this video.`, {
-    action: { label: "Undo", run: () => store.deselect(name) },
+  toast(say("upload.added", { title: titleFor(name) }), {
+    action: { label: say("action.undo"), run: () => store.deselect(name) },
   });
 }

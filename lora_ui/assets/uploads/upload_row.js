@@ -1,17 +1,18 @@
 /** The row of one file that is uploaded: its progress, then its verdict or a choice. */
 
 import { actionButton, el } from "../kit/dom.js";
-import { bytes, plural, seconds } from "../kit/format.js";
+import { bytes, seconds } from "../kit/format.js";
 import { expertQuestion } from "../model/expert_question.js";
 import { concern, familyName, fits, kindOf, layersText, titleFor } from "../model/lora_text.js";
 import { store } from "../model/store.js";
+import { say } from "../texts/say.js";
 
 const KINDS = {
-  pair: "high+low pair",
-  high: "high-noise expert",
-  low: "low-noise expert",
-  both: "both experts",
-  unsure: "it is not known for which expert",
+  pair: say("upload.pair"),
+  high: say("upload.high"),
+  low: say("upload.low"),
+  both: say("upload.both"),
+  unsure: say("pair.doubt"),
 };
 
 /** `handle(action)` hears of `stop`, `dismiss` and whatever choices are offered. */
@@ -38,9 +39,16 @@ export class UploadRow {
     this.size = [file, ...beside].reduce((sum, { size }) => sum + size, 0);
     this.filename = file.name;
     this.handle = handle;
-    this.#bar = el("progress", { max: 1, value: 0, "aria-label": `Upload of ${file.name}` });
-    this.#note = el("p", { class: "upload-note muted", text: `Waiting · ${this.#what()}` });
-    this.#button = actionButton("stop", `Cancel the upload of ${file.name}`, "close", {
+    this.#bar = el("progress", {
+      max: 1,
+      value: 0,
+      "aria-label": say("upload.of", { file: file.name }),
+    });
+    this.#note = el("p", {
+      class: "upload-note muted",
+      text: say("upload.waiting", { what: this.#what() }),
+    });
+    this.#button = actionButton("stop", say("upload.cancel", { file: file.name }), "close", {
       class: "icon-button",
     });
     this.#button.addEventListener("click", () => handle(this.isOver ? "dismiss" : "stop"));
@@ -70,7 +78,7 @@ export class UploadRow {
     this.element.classList.remove("upload-asking", "upload-failed");
     this.#choices.replaceChildren();
     this.#bar.hidden = false;
-    this.#say("Starting", true);
+    this.#say(say("upload.starting"), true);
   }
 
   progress({ sent, total, speed }) {
@@ -79,11 +87,15 @@ export class UploadRow {
     this.#bar.value = total ? sent / total : 1;
     if (sent >= total) {
       this.state = "checking";
-      this.#say("Uploaded. Checking the file…", true);
+      this.#say(say("upload.checking"), true);
       return;
     }
-    const left = speed > 0 ? ` · ${seconds((total - sent) / speed)} left` : "";
-    this.#say(`${bytes(sent)} of ${bytes(total)} · ${bytes(speed)}/s${left}`, true);
+    const words = [
+      say("upload.part", { sent: bytes(sent), total: bytes(total) }),
+      say("upload.speed", { size: bytes(speed) }),
+      speed > 0 && say("upload.left", { time: seconds((total - sent) / speed) }),
+    ];
+    this.#say(words.filter(Boolean).join(" · "), true);
   }
 
   /** Say something and let the person choose: `choices` is `[[label, action], ...]`. */
@@ -103,7 +115,7 @@ export class UploadRow {
   done(lora, left, paths) {
     Object.assign(this, { left, paths });
     const without = left.map(({ error }) => error.message).join(" ");
-    const told = without && ` Left out: ${without}`;
+    const told = without && ` ${say("upload.leftOut", { why: without })}`;
     this.#end("done", "upload-done", verdictText(lora) + told);
     const question = expertQuestion(lora, "upload-ask");
     if (question) this.#choices.replaceChildren(question);
@@ -123,7 +135,7 @@ export class UploadRow {
     const stored = loras.filter(({ status }) => status === "stored");
     const [state, style] =
       stored.length > 0 ? ["done", "upload-done"] : ["failed", "upload-failed"];
-    this.#end(state, style, `${stored.length} of ${plural(loras.length, "LoRA")} stored`);
+    this.#end(state, style, say("upload.stored", { stored: stored.length, count: loras.length }));
     const told = uploads.filter((item) => loras.includes(item) || item.status === "refused");
     const lines = told.map((item) => el("li", { text: lineOf(item) }));
     this.#choices.replaceChildren(el("ul", { class: "upload-lines" }, lines));
@@ -150,7 +162,7 @@ export class UploadRow {
     this.element.classList.remove("upload-skipped", "upload-failed", "upload-done");
     this.#bar.hidden = true;
     this.#choices.replaceChildren();
-    this.#say("Reading its settings…", true);
+    this.#say(say("upload.readingSettings"), true);
   }
 
   /** It was taken for something else than the library. */
@@ -177,14 +189,14 @@ export class UploadRow {
     this.#choices.replaceChildren();
     this.#say(text, false);
     if (!this.isOver) return;
-    this.#button.setAttribute("aria-label", `Dismiss ${this.file.name}`);
-    this.#button.title = "Dismiss";
+    this.#button.setAttribute("aria-label", say("upload.dismiss", { file: this.file.name }));
+    this.#button.title = say("toast.dismiss");
   }
 
   #what() {
     const more = this.beside.length;
     return more > 0
-      ? `${bytes(this.size)} with ${plural(more, "file")} beside it`
+      ? say("upload.withMore", { size: bytes(this.size), count: more })
       : bytes(this.size);
   }
 
@@ -202,7 +214,7 @@ function useButton(name, isOneOfMany) {
     type: "button",
     class: "button upload-use",
     dataset: { name },
-    text: isOneOfMany ? `Add ${title} to this video` : "Add to this video",
+    text: isOneOfMany ? say("upload.addOne", { title }) : say("upload.add"),
   });
   button.addEventListener("click", () => store.select(name));
   return button;
@@ -210,7 +222,7 @@ function useButton(name, isOneOfMany) {
 
 /** "With a.png, a.json" */
 function besideText(files) {
-  return `With ${files.map(({ name }) => name).join(", ")}`;
+  return say("upload.with", { files: files.map(({ name }) => name).join(", ") });
 }
 
 function lineOf({ filename, status, name, error }) {
@@ -221,11 +233,12 @@ function lineOf({ filename, status, name, error }) {
 /** "fits T2V-A14B · high+low pair · rank 32 · 400/400 layers", with what is missing. */
 function verdictText(lora) {
   const parts = [
-    fits(lora, store.model) ? `fits ${store.modelTitle}` : elsewhere(lora),
+    fits(lora, store.model) ? say("upload.fits", { model: store.modelTitle }) : elsewhere(lora),
     KINDS[kindOf(lora)],
-    lora.rank ? `rank ${lora.rank}` : familyName(lora),
+    lora.rank ? say("lora.rank", { rank: lora.rank }) : familyName(lora),
     fits(lora, store.model) && layersText(lora, store.model),
-    lora.missing_half && `its ${lora.missing_half}-noise half is not here yet`,
+    lora.missing_half === "high" && say("upload.highMissing"),
+    lora.missing_half === "low" && say("upload.lowMissing"),
   ];
   return `${lora.name}: ${parts.filter(Boolean).join(" · ")}`;
 }
@@ -234,6 +247,6 @@ function elsewhere(lora) {
   const others = store
     .oneOfEachKind(Object.keys(lora.verdicts ?? {}).filter((model) => fits(lora, model)))
     .map((model) => store.titleOfModel(model));
-  if (others.length === 0) return concern(lora, store.model) || "it is not known what it fits";
-  return `fits ${others.join(", ")}, not ${store.modelTitle}`;
+  if (others.length === 0) return concern(lora, store.model) || say("upload.unknown");
+  return say("upload.fitsOthers", { models: others.join(", "), model: store.modelTitle });
 }

@@ -2,7 +2,7 @@
 import { ApiError } from "../kit/api.js";
 import { el, icon } from "../kit/dom.js";
 import { folderOf } from "../kit/drop_zone.js";
-import { bytes, MB, plural, seconds } from "../kit/format.js";
+import { bytes, MB, seconds } from "../kit/format.js";
 import { toast, toastError } from "../kit/toasts.js";
 import { cancelled, transfer } from "../kit/transfer.js";
 import { bundled, isArchive, mayCarrySettings, stemOf } from "../kit/upload_groups.js";
@@ -10,16 +10,13 @@ import { fromTrash, toTrash } from "../model/library_api.js";
 import { query } from "../model/library_query.js";
 import { titleFor } from "../model/lora_text.js";
 import { store } from "../model/store.js";
+import { say } from "../texts/say.js";
 import { addWhatCame } from "./for_video.js";
 import { UploadRow } from "./upload_row.js";
 
 const AT_ONCE = 3;
 const LISTED = 20; // files that are left out, a line each
-const LOAD_SETTINGS = ["Load its settings", "settings"];
-const NOT_NAMED = "Left out: no LoRA among these files has its name.";
-const NO_LORA =
-  "Left out: not a LoRA. Those are .safetensors or .sft files, alone or in a .zip; pictures and" +
-  " texts come along with the LoRA that they are named after.";
+const LOAD_SETTINGS = [say("upload.loadSettings"), "settings"];
 
 /**
  * `element` holds the rows and what they sum up to; `take(files)` queues files. With `forVideo`
@@ -30,14 +27,16 @@ function createUploads() {
   const rows = [];
   const awaited = []; // rows that were dropped together for the video
   const total = el("p", { class: "uploads-total" });
-  const stopAll = button("Cancel all", () => rows.filter((row) => !row.isOver).forEach(stop));
-  const clear = button("Clear finished", () => drop(rows.filter((row) => row.isOver)));
+  const stopAll = button(say("upload.cancelAll"), () =>
+    rows.filter((row) => !row.isOver).forEach(stop),
+  );
+  const clear = button(say("upload.clear"), () => drop(rows.filter((row) => row.isOver)));
   const fold = foldButton((open) => element.classList.toggle("uploads-folded", !open));
-  const list = el("ul", { class: "uploads", "aria-label": "Uploads" });
+  const list = el("ul", { class: "uploads", "aria-label": say("upload.title") });
   const head = el("div", { class: "uploads-head" }, total, stopAll, clear, fold);
   const element = el(
     "section",
-    { class: "uploads-box", "aria-label": "Uploads", hidden: true },
+    { class: "uploads-box", "aria-label": say("upload.title"), hidden: true },
     head,
     list,
   );
@@ -48,7 +47,9 @@ function createUploads() {
     if (forVideo) awaited.push(sent.map((row) => Object.assign(row, { forVideo })));
     const listed = left.slice(0, LISTED).map((file) => add({ file, folder: folderOf(file) }));
     if (others && sent.length === 0) others(listed);
-    else for (const row of listed) leave(row, sent.length > 0 ? NOT_NAMED : NO_LORA);
+    else
+      for (const row of listed)
+        leave(row, sent.length > 0 ? say("upload.notNamed") : say("upload.noLora"));
     tellOfMore(left.slice(LISTED));
     pump();
   }
@@ -123,20 +124,20 @@ function createUploads() {
     if (uploads) {
       row.unpacked(uploads);
     } else if (reason === "duplicate") {
-      row.isThere(existing, `Already in your library as ${titleFor(existing)}.`, [
-        [`Show ${titleFor(existing)}`, "show"],
-        ["Skip", "skip"],
+      row.isThere(existing, say("upload.duplicate", { title: titleFor(existing) }), [
+        [say("upload.show", { title: titleFor(existing) }), "show"],
+        [say("upload.skip"), "skip"],
       ]);
     } else if (proposed) {
       row.proposed = proposed;
       row.ask(error.message, [
-        [`Upload as ${proposed}`, "rename"],
-        ["Skip", "skip"],
+        [say("upload.uploadAs", { name: proposed }), "rename"],
+        [say("upload.skip"), "skip"],
       ]);
     } else if (error.category === "connection") {
-      row.ask(`${error.message} Nothing was kept of this file.`, [
-        ["Send it again", "again"],
-        ["Skip", "skip"],
+      row.ask(say("upload.nothingKept", { why: error.message }), [
+        [say("upload.again"), "again"],
+        [say("upload.skip"), "skip"],
       ]);
     } else {
       row.fail(error);
@@ -146,13 +147,17 @@ function createUploads() {
   function askAboutName(row, clash) {
     row.proposed = freeName(clash.name, rows);
     const alike = Math.abs(clash.size_mb - row.file.size / MB) < 0.002;
-    const same = alike ? " It has the same size, so it may be the same file." : "";
     const choices = [
-      [`Upload as ${row.proposed}`, "rename"],
-      ["Skip", "skip"],
+      [say("upload.uploadAs", { name: row.proposed }), "rename"],
+      [say("upload.skip"), "skip"],
     ];
-    if (!clash.read_only) choices.splice(1, 0, ["Replace it", "replace"]);
-    row.ask(`There is a LoRA named ${clash.name} already.${same}`, choices);
+    if (!clash.read_only) choices.splice(1, 0, [say("upload.replace"), "replace"]);
+    row.ask(
+      alike
+        ? say("upload.clashAlike", { name: clash.name })
+        : say("upload.clash", { name: clash.name }),
+      choices,
+    );
     queueMicrotask(pump);
   }
 
@@ -221,7 +226,7 @@ export const uploads = createUploads();
 /** Of a folder with many other files, not each has a line. */
 function tellOfMore(files) {
   if (files.length === 0) return;
-  toast(`${plural(files.length, "more file")} left out.`, {
+  toast(say("upload.moreLeftOut", { count: files.length }), {
     details: [...new Set(files.map(({ name }) => name))].slice(0, LISTED),
   });
 }
@@ -249,8 +254,8 @@ function foldButton(show) {
       type: "button",
       class: "icon-button uploads-fold",
       "aria-expanded": "true",
-      "aria-label": "Show each file",
-      title: "Show each file",
+      "aria-label": say("upload.showEach"),
+      title: say("upload.showEach"),
     },
     icon("down"),
   );
@@ -264,13 +269,17 @@ function foldButton(show) {
 
 function totalText(rows, open) {
   const moving = open.filter((row) => row.state !== "asking");
-  const over = `${rows.length - open.length} of ${rows.length} finished`;
+  const over = say("upload.finished", { done: rows.length - open.length, count: rows.length });
   if (moving.length === 0) return over;
   const size = moving.reduce((sum, row) => sum + row.size, 0);
   const sent = moving.reduce((sum, row) => sum + Math.min(row.sent, row.size), 0);
   const speed = moving.reduce((sum, row) => sum + (row.state === "sending" ? row.speed : 0), 0);
-  const left = speed > 0 ? ` · ${bytes(speed)}/s · ${seconds((size - sent) / speed)} left` : "";
-  return `${over} · ${bytes(sent)} of ${bytes(size)}${left}`;
+  const words = [over, say("upload.part", { sent: bytes(sent), total: bytes(size) })];
+  if (speed > 0) {
+    words.push(say("upload.speed", { size: bytes(speed) }));
+    words.push(say("upload.left", { time: seconds((size - sent) / speed) }));
+  }
+  return words.join(" · ");
 }
 
 function freeName(name, rows) {
@@ -284,8 +293,8 @@ function refuseEarly(file) {
   const limit = store.options.maxUploadBytes;
   if (limit && file.size > limit) {
     throw new ApiError({
-      message: `The file has ${bytes(file.size)}; at most ${bytes(limit)} are accepted.`,
-      suggestions: ["Raise max_upload_mb in config.json if you trust the file."],
+      message: say("upload.tooLarge", { size: bytes(file.size), most: bytes(limit) }),
+      suggestions: [say("upload.raiseLimit")],
     });
   }
 }

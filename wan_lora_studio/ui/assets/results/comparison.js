@@ -7,11 +7,9 @@
 import { address } from "../../../lora_ui/assets/kit/api.js";
 import { el, icon } from "../../../lora_ui/assets/kit/dom.js";
 import { titleFor } from "../../../lora_ui/assets/model/lora_text.js";
+import { say } from "../texts/say.js";
 
 const USUAL_FPS = 16;
-const WIPE = "Wipe";
-const WIPE_TIP = "One over the other, with a line to drag between them";
-const WIPE_LABEL = "Where the second video begins";
 
 /**
  * `results` are two, each with a `label` if it has a name of its own here. `wipe` has the second
@@ -27,7 +25,7 @@ export function createComparison(results, { wipe = false } = {}) {
     min: 0,
     max: 100,
     step: 1,
-    "aria-label": WIPE_LABEL,
+    "aria-label": say("compare.line"),
   });
   const stage = el(
     "div",
@@ -63,12 +61,15 @@ function createSide(result) {
     class: "compare-video",
     src: address(result.video_url),
     poster: result.poster_url && address(result.poster_url),
-    "aria-label": `Video: ${result.label ?? result.prompt}`,
+    "aria-label": say("video.of", { title: result.label ?? result.prompt }),
     preload: "auto",
     playsinline: true,
   });
   video.muted = true;
-  const facts = [`seed ${result.seed ?? "unknown"}`, ...loras(result)];
+  const facts = [
+    result.seed === null ? say("video.noSeed") : say("video.seed", { seed: String(result.seed) }),
+    ...loras(result),
+  ];
   const element = el(
     "figure",
     { class: "compare-side" },
@@ -97,16 +98,22 @@ function createControls() {
       { type: "button", class: "icon-button", "aria-label": label, title: label },
       icon(name),
     );
-  const back = button("One frame back", "previous");
-  const play = button("Play", "play");
-  const forth = button("One frame on", "next");
-  const scrub = el("input", { type: "range", min: 0, max: 1, step: 1, "aria-label": "Frame" });
+  const back = button(say("compare.back"), "previous");
+  const play = button(say("compare.play"), "play");
+  const forth = button(say("compare.on"), "next");
+  const scrub = el("input", {
+    type: "range",
+    min: 0,
+    max: 1,
+    step: 1,
+    "aria-label": say("compare.frame"),
+  });
   const frame = el("output", { class: "compare-frame" });
   const wipe = el(
     "button",
-    { type: "button", class: "button compare-wiping", title: WIPE_TIP },
+    { type: "button", class: "button compare-wiping", title: say("compare.wipeHint") },
     icon("compare"),
-    el("span", { text: WIPE }),
+    el("span", { text: say("compare.wipe") }),
   );
   const element = el("div", { class: "compare-controls" }, back, play, forth, scrub, frame, wipe);
   return { back, play, forth, scrub, frame, wipe, element };
@@ -214,14 +221,17 @@ class Pair {
 
   #draw() {
     const { play, scrub, frame } = this.#controls;
-    const label = this.#playing ? "Pause" : "Play";
+    const label = this.#playing ? say("compare.pause") : say("compare.play");
     if (play.title !== label) {
       play.title = label;
       play.setAttribute("aria-label", label);
-      play.replaceChildren(icon(label.toLowerCase()));
+      play.replaceChildren(icon(this.#playing ? "pause" : "play"));
     }
     scrub.value = this.#frame;
-    scrub.setAttribute("aria-valuetext", `Frame ${this.#frame + 1} of ${this.#count}`);
+    scrub.setAttribute(
+      "aria-valuetext",
+      say("compare.frameOf", { frame: this.#frame + 1, count: this.#count }),
+    );
     frame.textContent = `${this.#frame + 1} / ${this.#count}`;
   }
 }

@@ -2,7 +2,6 @@
 import { request } from "../../../lora_ui/assets/kit/api.js";
 import { openDialog } from "../../../lora_ui/assets/kit/dialogs.js";
 import { el } from "../../../lora_ui/assets/kit/dom.js";
-import { plural } from "../../../lora_ui/assets/kit/format.js";
 import { toast, toastError } from "../../../lora_ui/assets/kit/toasts.js";
 import { form } from "../../../lora_ui/assets/model/form.js";
 import { titleFor } from "../../../lora_ui/assets/model/lora_text.js";
@@ -14,14 +13,9 @@ import { createGridView } from "../grid/grid_view.js";
 import { missingModel } from "../inputs/model_notice.js";
 import { pictureInput } from "../inputs/picture.js";
 import { createComparison } from "../results/comparison.js";
+import { say } from "../texts/say.js";
 import { cancelRun } from "./cancel_run.js";
 
-const KEEP = "Keep as preview";
-const KEPT = "Kept as preview";
-const USE = "Add to the next video";
-const USED = "Added to the next video";
-const GOES_ON = "You can close this. Both videos will be in the gallery.";
-const CANCELLED = "Cancelled";
 const OPEN_STATES = ["queued", "running"];
 const SHOWN_PROBLEMS = 5;
 
@@ -42,8 +36,10 @@ async function makePreviews(names, task) {
   const { job, left_out: leftOut } = answer;
   const reasons = Object.entries(leftOut).map(([name, reason]) => `${titleFor(name)}: ${reason}`);
   const details = reasons.slice(0, SHOWN_PROBLEMS);
-  const text = `${plural(job.parts.length, "preview")} queued. Each appears on its card once it is made.`;
-  toast(reasons.length > 0 ? `${text} ${reasons.length} left out.` : text, { details });
+  const count = job.parts.length;
+  const queued = say("previews.queued", { count });
+  const left = reasons.length > 0 && say("previews.leftOut", { count: reasons.length });
+  toast([queued, left].filter(Boolean).join(" "), { details });
   follow(job.id, { ended: previewsEnded, isOver: (now) => isOver(now) && !now.parts.some(isDue) });
 }
 
@@ -107,11 +103,12 @@ function previewsEnded(job) {
   const problems = job.parts
     .filter((part) => part.preview_note || part.error)
     .map((part) => `${part.label}: ${part.preview_note || part.error.message}`);
-  const text = `${plural(kept.length, "preview")} made.`;
+  const text = say("previews.made", { count: kept.length });
   if (problems.length === 0) toast(text);
   else {
     const details = problems.slice(0, SHOWN_PROBLEMS);
-    toast(`${text} ${problems.length} could not be made.`, { kind: "error", details });
+    const failed = say("previews.failed", { count: problems.length });
+    toast(`${text} ${failed}`, { kind: "error", details });
   }
 }
 
@@ -119,8 +116,8 @@ function showTrial(name, job) {
   const view = {
     name,
     note: el("p", { class: "run-note", role: "status" }),
-    bar: el("progress", { class: "run-bar", max: 1, "aria-label": "Progress of the trial" }),
-    cancel: el("button", { type: "button", class: "button", text: "Cancel" }),
+    bar: el("progress", { class: "run-bar", max: 1, "aria-label": say("trial.progress") }),
+    cancel: el("button", { type: "button", class: "button", text: say("run.cancel") }),
     grid: createGridView(job),
     body: el("div", { class: "trial lora-ui" }),
     comparison: null,
@@ -130,9 +127,11 @@ function showTrial(name, job) {
     el("div", { class: "run-head" }, view.note, view.cancel),
     view.bar,
     view.grid.element,
-    el("p", { class: "muted", text: GOES_ON }),
+    el("p", { class: "muted", text: say("trial.goesOn") }),
   );
-  const dialog = openDialog(`Try ${titleFor(name)}`, view.body, { className: "dialog-compare" });
+  const dialog = openDialog(say("trial.title", { title: titleFor(name) }), view.body, {
+    className: "dialog-compare",
+  });
   const stop = follow(job.id, {
     changed: (now) => draw(view, now),
     ended: (now) => end(view, now),
@@ -158,7 +157,7 @@ async function end(view, job) {
   view.bar.hidden = true;
   view.cancel.hidden = true;
   if (job.state !== "done") {
-    view.note.textContent = job.error ? "" : CANCELLED;
+    view.note.textContent = job.error ? "" : say("queue.cancelled");
     if (job.error) view.body.prepend(el("div", { class: "run-problem" }, problemParts(job.error)));
     return;
   }
@@ -189,7 +188,7 @@ function useButton(name) {
   const use = el("button", { type: "button", class: "button" });
   const show = () => {
     use.disabled = store.selection.has(name);
-    use.textContent = use.disabled ? USED : USE;
+    use.textContent = use.disabled ? say("trial.used") : say("trial.use");
   };
   use.addEventListener("click", () => {
     store.select(name);
@@ -201,15 +200,19 @@ function useButton(name) {
 
 /** The video becomes the card's picture, and its clip the card's example. */
 function keepButton(name, result) {
-  const keep = el("button", { type: "button", class: "button button-primary", text: KEEP });
+  const keep = el("button", {
+    type: "button",
+    class: "button button-primary",
+    text: say("trial.keep"),
+  });
   keep.hidden = Boolean(store.byName.get(name)?.read_only);
   keep.addEventListener("click", async () => {
     keep.disabled = true;
     try {
       await request("PUT", "api/loras/thumbnail", { params: { name, result, clip: true } });
       await store.refresh();
-      keep.textContent = KEPT;
-      toast(`${titleFor(name)} has a new preview.`);
+      keep.textContent = say("trial.kept");
+      toast(say("trial.done", { title: titleFor(name) }));
     } catch (error) {
       keep.disabled = false;
       toastError(error);

@@ -34,6 +34,16 @@ export default {
   "arrival.otherSiteHint": "Download the file, then drop it here.",
   "arrival.pasted": "You pasted settings of another program.",
 
+  "compare.back": "One frame back",
+  "compare.frame": "Frame",
+  "compare.frameOf": "Frame {frame} of {count}",
+  "compare.line": "Where the second video begins",
+  "compare.on": "One frame on",
+  "compare.pause": "Pause",
+  "compare.play": "Play",
+  "compare.wipe": "Wipe",
+  "compare.wipeHint": "One over the other, with a line to drag between them",
+
   "diagnostics.copied": "Diagnostics copied. They hold no prompts and no passwords.",
   "diagnostics.copy": "Copy diagnostics",
   "diagnostics.noCopy": "The browser does not let the page copy.",
@@ -235,6 +245,15 @@ export default {
   "preset.pixels": "{width} × {height} pixels",
   "preset.seconds": "{number} s",
 
+  "previews.failed.one": "{count} could not be made.",
+  "previews.failed.other": "{count} could not be made.",
+  "previews.leftOut.one": "{count} left out.",
+  "previews.leftOut.other": "{count} left out.",
+  "previews.made.one": "{count} preview made.",
+  "previews.made.other": "{count} previews made.",
+  "previews.queued.one": "{count} preview queued. It appears on its card once it is made.",
+  "previews.queued.other": "{count} previews queued. Each appears on its card once it is made.",
+
   "problem.next": "What to do next",
 
   "queue.actions": "Actions: {prompt}",
@@ -427,8 +446,18 @@ export default {
   "title.failed": "Failed",
   "title.interrupted": "Interrupted",
 
+  "trial.done": "{title} has a new preview.",
+  "trial.goesOn": "You can close this. Both videos will be in the gallery.",
+  "trial.keep": "Keep as preview",
+  "trial.kept": "Kept as preview",
+  "trial.progress": "Progress of the trial",
+  "trial.title": "Try {title}",
+  "trial.use": "Add to the next video",
+  "trial.used": "Added to the next video",
+
   "video.frames.one": "{count} frame",
   "video.frames.other": "{count} frames",
+  "video.noSeed": "seed unknown",
   "video.of": "Video: {title}",
   "video.save": "Save video",
   "video.seed": "seed {seed}",
