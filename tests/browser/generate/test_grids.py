@@ -207,6 +207,15 @@ def test_the_dialog_draws_the_grid_and_says_what_is_wrong(page: Page, axe: str) 
     expect(axis(page, "Rows").get_by_role("alert")).to_have_text("Write a number from 1 to 100.")
     expect(axis(page, "Columns").get_by_role("alert")).to_have_count(0)
     axis(page, "Rows").get_by_label("How many seeds").fill("100")
+    change(page, "Columns", "Accelerator").get_by_role("button", name="Choose LoRAs").click()
+    picker = page.get_by_role("dialog", name="Choose LoRAs")
+    picker.locator('.picker-row[data-name="pixel_mosaic"]').click()
+    picker.get_by_role("button", name="Done").click()
+    expect(axis(page, "Columns").get_by_role("alert")).to_have_text(
+        "Pixel Mosaic is not an accelerator. Choose one that is, or mark it as one."
+    )
+    expect(axis(page, "Rows").get_by_role("alert")).to_have_count(0)
+    change(page, "Columns", "Strength of a LoRA")
     columns = axis(page, "Columns").get_by_label("Strengths to try")
     columns.fill("0-1 in 6")
     expect(dialog(page)).to_contain_text("This grid has 600 videos.")
@@ -385,6 +394,46 @@ def test_the_gallery_and_the_queue_show_a_grid_as_one(
     expect(row).to_be_visible()
     row.get_by_role("button", name="Open grid").click()
     expect(view(page)).to_be_visible()
+    page.keyboard.press("Escape")
+    row.get_by_role("button", name="Remove from the list").click()
+    question = page.get_by_role("dialog", name="Remove this grid from the list?")
+    expect(question).to_contain_text("Its videos stay, each on its own.")
+    question.get_by_role("button", name="Keep it").click()
+    expect(row).to_be_visible()
+
+
+def test_a_video_leads_back_to_its_grid(page: Page, app: App, made: dict[str, Any]) -> None:
+    found = show(page, app, made)
+    cell(found, made, 2).get_by_role("button", name="More for").click()
+    page.get_by_role("menuitem", name="Open the video").click()
+    video = page.get_by_role("dialog", name="Video", exact=True)
+    expect(video).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(video).to_have_count(0)
+    expect(found).to_be_visible()
+    page.goto(f"{app.address}#video/{made['parts'][2]['id']}")
+    page.reload()
+    video.get_by_role("button", name="Open its grid").click()
+    expect(video).to_have_count(0)
+    expect(found.locator(".cell video")).to_have_count(4)
+    expect(page).to_have_url(re.compile(f"#grid/{made['id']}$"))
+    page.keyboard.press("Escape")
+    expect(found).to_have_count(0)
+
+
+def test_of_many_videos_those_in_sight_play(page: Page, app: App) -> None:
+    task = {**TINY, "num_frames": 5, "steps": 1}
+    seeds = {"of": "seed", "lora": None, "values": list(range(20, 36))}
+    finished(app, submitted(app, task, seeds))
+    page.set_viewport_size({"width": 1100, "height": 500})
+    open_page(page, app)
+    run = page.locator("#run-panel")
+    expect(run.locator(".cell video")).to_have_count(16)
+    last = run.locator(".cell video").last
+    expect(last).to_have_js_property("paused", True)
+    last.scroll_into_view_if_needed()
+    expect(last).to_have_js_property("paused", False)
+    expect(run.locator(".cell video").first).to_have_js_property("paused", True)
 
 
 def test_what_was_deleted_stands_empty_in_its_grid(

@@ -48,7 +48,9 @@ export class Cell {
     this.state = part.state;
     this.element.dataset.state = part.state;
     this.#note.textContent = part.error?.message ?? STATES[part.state] ?? "";
-    if (part.state === "queued") this.#stage.replaceChildren(); // again, after a retry
+    if (part.state !== "queued") return;
+    this.#stage.dataset.preview = ""; // again, after a retry
+    this.#stage.replaceChildren();
   }
 
   /** The result of a done part, and every change of it; null where there is none any more. */

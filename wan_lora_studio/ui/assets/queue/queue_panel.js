@@ -147,6 +147,7 @@ async function pressed(view, target) {
     const index = [...row.parentElement.children].indexOf(row);
     const position = index + (action === "up" ? 0 : 2);
     const name = action === "up" || action === "down" ? "move" : action;
+    if (name === "delete" && !(await mayRemove(view, row.dataset.id))) return;
     await act(name, row.dataset.id, { position }, view.said);
     if (name === "move") row.querySelector(`[data-action="${action}"]:not(:disabled)`)?.focus();
   }
@@ -154,12 +155,28 @@ async function pressed(view, target) {
 
 async function clear(view) {
   const unmade = view.ended.filter((job) => job.state !== "done").length;
+  const grids = view.ended.filter(holdsVideos).length;
+  const lost = [
+    unmade > 0 && say("queue.clearText", { count: unmade }),
+    grids > 0 && say("grid.apart", { count: grids }),
+  ].filter(Boolean);
   const agreed =
-    unmade === 0 ||
-    (await confirmDialog(
-      say("queue.clearTitle"),
-      say("queue.clearText", { count: unmade }),
-      say("queue.clearVerb"),
-    ));
+    lost.length === 0 ||
+    (await confirmDialog(say("queue.clearTitle"), lost.join(" "), say("queue.clearVerb")));
   if (agreed) await act("clear", "", {}, view.said);
+}
+
+/** A grid that is forgotten leaves its videos, each on its own. */
+async function mayRemove(view, id) {
+  const job = view.ended.find((one) => one.id === id);
+  if (!job || !holdsVideos(job)) return true;
+  return confirmDialog(
+    say("grid.removeTitle"),
+    say("grid.apart", { count: 1 }),
+    say("grid.removeVerb"),
+  );
+}
+
+function holdsVideos({ grid, parts }) {
+  return Boolean(grid) && parts.some(({ state }) => state === "done");
 }

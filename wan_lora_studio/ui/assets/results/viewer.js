@@ -5,6 +5,7 @@ import { el, icon } from "../../../lora_ui/assets/kit/dom.js";
 import { pageAddress } from "../../../lora_ui/assets/kit/page_address.js";
 import { toastError } from "../../../lora_ui/assets/kit/toasts.js";
 import { store } from "../../../lora_ui/assets/model/store.js";
+import { showGrid } from "../base/run_events.js";
 import { pictureInput } from "../inputs/picture.js";
 import { say } from "../texts/say.js";
 import { loraReports, remarks, timingText } from "./result.js";
@@ -168,6 +169,7 @@ function buttons(view, result, video) {
   return [
     button(say("viewer.reuse"), async () => close(await reuseResult(result)), "button-primary"),
     favourite,
+    result.grid && button(say("grid.openOf"), () => leaveFor(view, result.grid)),
     pictureInput.use !== "none" &&
       button(say("viewer.continue"), async () => close(await continueFrom(result))),
     still,
@@ -175,6 +177,13 @@ function buttons(view, result, video) {
     button(say("viewer.folder"), () => openFolder(result)),
     remove,
   ];
+}
+
+/** The grid takes the viewer's place; Back leads to where it was opened. */
+function leaveFor(view, grid) {
+  pageAddress.set({ video: null });
+  view.dialog.close();
+  showGrid(grid);
 }
 
 function button(text, act, className = "") {
