@@ -18,11 +18,23 @@ DEFAULT_STEPS = 4
 DEFAULT_FLOW_SHIFT = 5.0  # at which the distilled Wan models of lightx2v were made
 GUIDANCE = 1.0
 MOST_STEPS = 16  # more is no acceleration, but a number that means something else
-_NAMES = re.compile(
-    r"(?<![a-z])(?:lightning|lightx2v|causvid|accvid|fastwan|fusionx|self[-_ ]?forcing|turbo"
-    r"|hyper[-_ ]?sd|dmd2?|lcm|(?:cfg[-_ ]?)?step[-_ ]?distill\w*)(?![a-z])",
-    re.IGNORECASE,
-)
+# The words of their names, each by a part without which a name cannot hold it: to look for those
+# parts first is ten times as fast, and every LoRA of a library is asked.
+_WORDS = {
+    "lightning": "lightning",
+    "lightx2v": "lightx2v",
+    "causvid": "causvid",
+    "accvid": "accvid",
+    "fastwan": "fastwan",
+    "fusionx": "fusionx",
+    "forcing": r"self[-_ ]?forcing",
+    "turbo": "turbo",
+    "hyper": r"hyper[-_ ]?sd",
+    "dmd": "dmd2?",
+    "lcm": "lcm",
+    "distill": r"(?:cfg[-_ ]?)?step[-_ ]?distill\w*",
+}
+_NAMES = re.compile(rf"(?<![a-z])(?:{'|'.join(_WORDS.values())})(?![a-z])", re.IGNORECASE)
 _STEPS = re.compile(r"(?<![\d.])(\d{1,2})[-_ ]?steps?(?![a-z])", re.IGNORECASE)
 _SHIFT = re.compile(r"shift\D{0,6}?(\d+(?:\.\d+)?)", re.IGNORECASE)
 _STRENGTH = re.compile(r"strengths?\D{0,6}?(\d+(?:\.\d+)?)", re.IGNORECASE)
@@ -46,7 +58,7 @@ def accelerator_of(record: Mapping[str, Any]) -> Accelerator | None:
     metadata = record["metadata"]
     tags = {str(tag).casefold() for tag in metadata["tags"]}
     names = " ".join((record["name"], record["title"]))
-    if NOT_TAG in tags or not (tags & TAGS or _NAMES.search(names)):
+    if NOT_TAG in tags or not (tags & TAGS or _sounds_fast(names)):
         return None
     hints = (str(metadata.get("usage_hint", "")), names, " ".join(tags), metadata["description"])
     return Accelerator(
@@ -55,6 +67,11 @@ def accelerator_of(record: Mapping[str, Any]) -> Accelerator | None:
         flow_shift=_number(_SHIFT, hints) or DEFAULT_FLOW_SHIFT,
         strength=_preferred(record, _number(_STRENGTH, hints)),
     )
+
+
+def _sounds_fast(names: str) -> bool:
+    plain = names.lower()
+    return any(part in plain for part in _WORDS) and _NAMES.search(names) is not None
 
 
 def tags_with(tags: list[str], *, accelerator: bool) -> list[str]:
