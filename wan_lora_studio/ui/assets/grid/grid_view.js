@@ -27,7 +27,7 @@ export function createGridView(job, { used = () => {}, enlarge = null } = {}) {
   results.addEventListener("list", () => follow(view), { signal: over.signal });
   const update = (now) => {
     for (const part of now.parts) view.cells.get(part.id)?.update(part, now);
-    readNew(view, now, sight).then(() => controls.draw());
+    readNew(view, now, sight, over.signal).then(() => controls.draw());
     controls.draw();
   };
   update(job);
@@ -87,13 +87,15 @@ function sheet(job, kind, text) {
 }
 
 /** Ask for the results that have come since the last time. */
-async function readNew(view, job, sight) {
+async function readNew(view, job, sight, signal) {
   const fresh = job.parts.filter(({ id, state }) => state === "done" && !view.asked.has(id));
   if (fresh.length === 0) return;
   const ids = fresh.map(({ id }) => id);
   for (const id of ids) view.asked.add(id);
   try {
-    for (const [id, item] of await resultsOf(ids)) {
+    const found = await resultsOf(ids);
+    if (signal.aborted) return;
+    for (const [id, item] of found) {
       const cell = view.cells.get(id);
       cell.take(item);
       if (cell.video) sight.add(cell);
