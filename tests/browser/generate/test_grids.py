@@ -248,7 +248,7 @@ def test_a_grid_is_asked_for_with_the_keyboard_alone(page: Page) -> None:
 
 def test_cells_arrive_in_place(page: Page, app: App) -> None:
     write_prompt(page)
-    fill(page, width=64, height=64, frames=5, steps=12, seed=7)
+    fill(page, width=64, height=64, frames=5, steps=40, seed=7)
     add(page, "golden_hour")
     ask(page)
     axis(page, "Columns").get_by_label("Strengths to try").fill("0, 1")
@@ -465,4 +465,18 @@ def test_a_grid_is_for_fingers_on_a_phone(browser: Browser, app: App, made: dict
     expect(star).to_have_attribute("aria-pressed", "true")
     star.tap()
     expect(star).to_have_attribute("aria-pressed", "false")
+    found.get_by_role("button", name="Close").tap()
+    expect(found).to_have_count(0)
+    open_tab(phone, "Generate")
+    write_prompt(phone)
+    phone.locator("#grid-button").tap()
+    change(phone, "Columns", "Steps").get_by_label("Steps to try").fill("1, 2")
+    change(phone, "Rows", "Seed").get_by_label("How many seeds").fill("2")
+    make = planned(phone, 4)
+    box = make.bounding_box()
+    assert box is not None and box["height"] >= 44
+    with phone.expect_response(lambda answer: answer.url.endswith("/api/jobs")) as asked:
+        make.tap()
+    assert asked.value.status == 201
+    expect(phone.locator("#run-panel").get_by_role("rowheader")).to_have_count(2)
     phone.context.close()
