@@ -12,6 +12,7 @@ from typing import Any, cast
 from wan_lora_studio.command_name import COMMAND
 from wan_lora_studio.errors import GenerationError, SettingsError
 from wan_lora_studio.lora.selection import parse_multipliers
+from wan_lora_studio.texts import say
 from wan_lora_studio.ui.command_line.grid_axes import parse_axis_argument
 
 LOGIN_VARIABLE = "WAN_LORA_LOGIN"
@@ -27,19 +28,24 @@ EXAMPLES = f"""examples:
   {COMMAND} generate --prompt "a red circle moving left" \\
       --grid-x strength:style=0,0.5,1 --grid-y seed=1,2,3 --out circles
 """
+AXES = (
+    "strength:LORA=0,0.5,1  lora=NAME,NAME,none  lora:LORA=NAME,NAME  expert:LORA=both,high,low,off"
+    "  loras=with,without  seed=1,2  seed=1-8  steps=10,20  accelerator=none,NAME"
+    "  prompt='a cat|a dog'"
+)
 # Arguments of `generate` that are a task's fields, with their types and their words.
 TASK_ARGUMENTS: tuple[tuple[str, str, type, str], ...] = (
-    ("--negative-prompt", "negative_prompt", str, "what should not be seen"),
-    ("--width", "width", int, "pixels"),
-    ("--height", "height", int, "pixels"),
-    ("--frames", "num_frames", int, "number of frames, 4k+1"),
-    ("--fps", "fps", int, "frames per second"),
-    ("--steps", "steps", int, "sampling steps"),
-    ("--guidance", "guidance_scale", float, "guidance; of the high-noise expert if there are two"),
-    ("--guidance-2", "guidance_scale_2", float, "guidance of the low-noise expert"),
-    ("--flow-shift", "flow_shift", float, "flow shift of the scheduler"),
-    ("--seed", "seed", int, "random if not given"),
-    ("--image", "image", str, "input picture, for models that take one"),
+    ("--negative-prompt", "negative_prompt", str, say("ui.command_line.help.negative")),
+    ("--width", "width", int, say("ui.command_line.help.pixels")),
+    ("--height", "height", int, say("ui.command_line.help.pixels")),
+    ("--frames", "num_frames", int, say("ui.command_line.help.frames")),
+    ("--fps", "fps", int, say("ui.command_line.help.fps")),
+    ("--steps", "steps", int, say("ui.command_line.help.steps")),
+    ("--guidance", "guidance_scale", float, say("ui.command_line.help.guidance")),
+    ("--guidance-2", "guidance_scale_2", float, say("ui.command_line.help.guidance_low")),
+    ("--flow-shift", "flow_shift", float, say("ui.command_line.help.flow_shift")),
+    ("--seed", "seed", int, say("ui.command_line.help.seed")),
+    ("--image", "image", str, say("ui.command_line.help.image")),
 )
 
 
@@ -47,23 +53,28 @@ def build_parser(version: str) -> argparse.ArgumentParser:
     shared = _shared_arguments()
     parser = argparse.ArgumentParser(
         prog=COMMAND,
-        description="Wan2.2 LoRA Studio: make videos with LoRAs, in the browser or from here.",
+        description=say("ui.command_line.help.app"),
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         parents=[shared],
     )
     parser.add_argument("--version", action="version", version=version)
-    page = parser.add_argument_group("page")
-    page.add_argument("--host", help="address to serve on (default 127.0.0.1, this computer only)")
-    page.add_argument("--port", type=int, help="port to serve on; 0 takes a free one")
-    page.add_argument("--login-file", type=Path, help="file holding user:password for the page")
+    page = parser.add_argument_group(say("ui.command_line.help.page"))
+    page.add_argument("--host", help=say("ui.command_line.help.host"))
+    page.add_argument("--port", type=int, help=say("ui.command_line.help.port"))
+    page.add_argument("--login-file", type=Path, help=say("ui.command_line.help.login_file"))
     page.add_argument(
         "--open",
         action=argparse.BooleanOptionalAction,
         default=None,
-        help="open the page in the browser (default: where there is a screen)",
+        help=say("ui.command_line.help.open"),
     )
-    page.add_argument("--no-browser", dest="open", action="store_false", help="same as --no-open")
+    page.add_argument(
+        "--no-browser",
+        dest="open",
+        action="store_false",
+        help=say("ui.command_line.help.no_browser"),
+    )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     _add_generate(commands, shared)
     _add_restore(commands, shared)
@@ -75,12 +86,16 @@ def build_parser(version: str) -> argparse.ArgumentParser:
 def _shared_arguments() -> argparse.ArgumentParser:
     # SUPPRESS: one given before the subcommand is not undone by the subcommand's default.
     shared = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
-    group = shared.add_argument_group("settings (more of them in config.json)")
-    group.add_argument("--config", help="settings file; it needs only what differs")
-    group.add_argument("--model", help="a key of the model table, such as demo or t2v-A14B")
+    group = shared.add_argument_group(say("ui.command_line.help.settings"))
+    group.add_argument("--config", help=say("ui.command_line.help.config"))
+    group.add_argument("--model", help=say("ui.command_line.help.model"))
     for folder in ("loras", "outputs", "models", "data"):
-        group.add_argument(f"--{folder}-dir", metavar="FOLDER", help=f"folder of {folder}")
-    group.add_argument("--device", help="auto, cpu, mps, cuda or cuda:N")
+        group.add_argument(
+            f"--{folder}-dir",
+            metavar="FOLDER",
+            help=say("ui.command_line.help.folder", what=folder),
+        )
+    group.add_argument("--device", help=say("ui.command_line.help.device"))
     group.add_argument("--log-level", choices=("debug", "info", "warning", "error"))
     return shared
 
@@ -89,21 +104,19 @@ def _add_generate(commands: Any, shared: argparse.ArgumentParser) -> None:
     parser = commands.add_parser(
         "generate",
         parents=[shared],
-        help="make one video, or a grid of them, and exit",
-        description="Make one video, or with --grid-x a grid of them, and exit. What is not given"
-        " is the model's default.",
+        help=say("ui.command_line.help.generate"),
+        description=say("ui.command_line.help.generate_more"),
     )
     parser.set_defaults(usage_error=parser.error)
     parser.add_argument(
         "--prompt",
-        help="what should be seen; needed without --like. <lora:NAME:STRENGTH> and"
-        " <lora:NAME:HIGH:LOW> in it are read as --lora",
+        help=say("ui.command_line.help.prompt"),
     )
     parser.add_argument(
         "--like",
         type=Path,
         metavar="VIDEO",
-        help="make a video again: what is not given is taken from this MP4, or the JSON beside it",
+        help=say("ui.command_line.help.like"),
     )
     parser.add_argument(
         "--lora",
@@ -111,29 +124,28 @@ def _add_generate(commands: Any, shared: argparse.ArgumentParser) -> None:
         default=[],
         type=parse_lora_argument,
         metavar="NAME=STRENGTH",
-        help="a LoRA of the library; NAME=high:X,low:Y for separate experts; WanGP's NAME=X;Y"
-        " (high;low) and NAME=X,Y (over the steps) are read too; repeatable",
+        help=say("ui.command_line.help.lora"),
     )
     for flag, name, kind, words in TASK_ARGUMENTS:
         parser.add_argument(flag, dest=name, type=kind, help=words)
-    parser.add_argument("--out", type=Path, help="the .mp4 to write, or a folder")
+    parser.add_argument("--out", type=Path, help=say("ui.command_line.help.out"))
     _add_grid(parser)
 
 
 def _add_grid(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group(
-        "grid",
-        "One video for each value of an axis, or of two, and a contact sheet of all. An axis is"
-        " one of: strength:LORA=0,0.5,1  lora=NAME,NAME,none  lora:LORA=NAME,NAME (in its place)"
-        "  expert:LORA=both,high,low,off  loras=with,without  seed=1,2 or seed=1-8"
-        "  steps=10,20  accelerator=none,NAME  prompt='a cat|a dog'.",
+        say("ui.command_line.help.grid"),
+        say("ui.command_line.help.grid_more", axes=AXES),
     )
-    for flag, words in (("--grid-x", "the columns"), ("--grid-y", "the rows")):
+    for flag, words in (
+        ("--grid-x", say("ui.command_line.help.grid_x")),
+        ("--grid-y", say("ui.command_line.help.grid_y")),
+    ):
         group.add_argument(flag, type=parse_axis_argument, metavar="AXIS", help=words)
     group.add_argument(
         "--plan",
         action="store_true",
-        help="say how many videos the grid makes and how long that takes, and make none",
+        help=say("ui.command_line.help.plan"),
     )
 
 
@@ -141,23 +153,21 @@ def _add_restore(commands: Any, shared: argparse.ArgumentParser) -> None:
     parser = commands.add_parser(
         "restore",
         parents=[shared],
-        help="bring back a copy of the queue, favourites, sets, selections or catalogue",
-        description="The app copies its own files once a day while it runs, and keeps seven"
-        " copies of each. Without NAME the copies are listed. Close the app before you bring one"
-        " back; the file that is replaced is kept under a dated name.",
+        help=say("ui.command_line.help.restore"),
+        description=say("ui.command_line.help.restore_more"),
     )
     parser.add_argument(
         "file",
         nargs="?",
         metavar="NAME",
         choices=("queue", "results", "sets", "selections", "library"),
-        help="queue, results, sets, selections or library",
+        help=say("ui.command_line.help.restore_name"),
     )
     parser.add_argument(
         "--day",
         type=date.fromisoformat,
         metavar="YYYY-MM-DD",
-        help="the copy of that day (default: the newest)",
+        help=say("ui.command_line.help.day"),
     )
 
 
@@ -165,35 +175,34 @@ def _add_loras(commands: Any, shared: argparse.ArgumentParser) -> None:
     parser = commands.add_parser(
         "loras",
         parents=[shared],
-        help="list, add, remove, rename, pair and check LoRAs",
-        description="Work on the library from the shell. It may be open in the page meanwhile."
-        " A LoRA is named by its name, its file or its title.",
+        help=say("ui.command_line.help.loras"),
+        description=say("ui.command_line.help.loras_more"),
     )
     bare = _actions_of(parser, shared)
 
     def action(name: str, words: str) -> argparse.ArgumentParser:
         return _with_json(bare(name, words))
 
-    listed = action("list", "List the LoRAs, and whether each fits the model.")
-    listed.add_argument(
-        "text", nargs="*", help="what to find, as on the page (`--` goes before -word)"
-    )
-    action("show", "Show one LoRA, and which layers of the model it changes.").add_argument("name")
-    add = action("add", "Add files, folders or .zip archives, with what lies beside them.")
+    listed = action("list", say("ui.command_line.help.loras_list"))
+    listed.add_argument("text", nargs="*", help=say("ui.command_line.help.loras_text"))
+    action("show", say("ui.command_line.help.loras_show")).add_argument("name")
+    add = action("add", say("ui.command_line.help.loras_add"))
     add.add_argument("paths", nargs="+", type=Path, metavar="PATH")
-    add.add_argument("--folder", help="folder of the library for files that are named one by one")
-    action("remove", "Put LoRAs into the trash.").add_argument("names", nargs="+", metavar="NAME")
-    action("undo", "Bring a LoRA back from the trash.").add_argument("name")
-    rename = action("rename", "Rename a LoRA with all its files.")
+    add.add_argument("--folder", help=say("ui.command_line.help.loras_folder"))
+    action("remove", say("ui.command_line.help.loras_remove")).add_argument(
+        "names", nargs="+", metavar="NAME"
+    )
+    action("undo", say("ui.command_line.help.loras_undo")).add_argument("name")
+    rename = action("rename", say("ui.command_line.help.loras_rename"))
     rename.add_argument("name")
     rename.add_argument("new_name", metavar="NEW_NAME")
-    pair = action("pair", "Join two LoRAs: one for high noise, one for low noise.")
+    pair = action("pair", say("ui.command_line.help.loras_pair"))
     pair.add_argument("high", metavar="HIGH")
     pair.add_argument("low", metavar="LOW")
-    action("split", "Take a pair apart.").add_argument("name")
-    check = action("check", "Check files that are in no library: can they be used, what are they?")
+    action("split", say("ui.command_line.help.loras_split")).add_argument("name")
+    check = action("check", say("ui.command_line.help.loras_check"))
     check.add_argument("files", nargs="+", type=Path, metavar="FILE")
-    action("verdict", "Say whether a file or a LoRA fits the model (--model).").add_argument(
+    action("verdict", say("ui.command_line.help.loras_verdict")).add_argument(
         "file", metavar="FILE"
     )
 
@@ -202,23 +211,20 @@ def _add_models(commands: Any, shared: argparse.ArgumentParser) -> None:
     parser = commands.add_parser(
         "models",
         parents=[shared],
-        help="list, check, download, verify and remove models",
-        description="See which models of the model table are here, and get the others. NAME is a"
-        " key of the table. A download that ends early goes on where it stopped.",
+        help=say("ui.command_line.help.models"),
+        description=say("ui.command_line.help.models_more"),
     )
     action = _actions_of(parser, shared)
-    _with_json(action("list", "List the models, and whether each is here."))
+    _with_json(action("list", say("ui.command_line.help.models_list")))
     named = [
-        _with_json(
-            action("check", "Say what a model takes and what is missing, by the hub's list.")
-        ),
-        action("download", "Download what is missing of a model."),
-        action("verify", "Compare a model's files with the hub's hashes."),
-        action("remove", "Remove a model's files, but for those that other models need."),
+        _with_json(action("check", say("ui.command_line.help.models_check"))),
+        action("download", say("ui.command_line.help.models_download")),
+        action("verify", say("ui.command_line.help.models_verify")),
+        action("remove", say("ui.command_line.help.models_remove")),
     ]
     for each in named:
         each.add_argument("name", metavar="NAME")
-    named[-1].add_argument("--yes", action="store_true", help="remove them without being asked")
+    named[-1].add_argument("--yes", action="store_true", help=say("ui.command_line.help.yes"))
 
 
 def _actions_of(
@@ -235,7 +241,7 @@ def _actions_of(
 
 
 def _with_json(action: argparse.ArgumentParser) -> argparse.ArgumentParser:
-    action.add_argument("--json", action="store_true", help="answer with one JSON value")
+    action.add_argument("--json", action="store_true", help=say("ui.command_line.help.json"))
     return action
 
 
@@ -248,13 +254,12 @@ def parse_lora_argument(text: str) -> tuple[str, Any]:
     if not separator:
         return text, None
     if not name:
-        raise argparse.ArgumentTypeError(f"{text!r} names no LoRA; write NAME=STRENGTH")
+        raise argparse.ArgumentTypeError(say("ui.command_line.no_lora_named", text=repr(text)))
     try:
         return name, _strength(value)
     except (ValueError, GenerationError) as error:
         raise argparse.ArgumentTypeError(
-            f"{value!r} is not a strength ({error}); write a number, high:X,low:Y, or as in WanGP "
-            "HIGH;LOW or FIRST,SECOND,..."
+            say("ui.command_line.no_strength", text=repr(value), reason=error)
         ) from None
 
 
@@ -291,9 +296,11 @@ def read_login(path: Path | None) -> tuple[str, str] | None:
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except OSError as error:
-        raise SettingsError(f"{path} cannot be read: {error.strerror}.") from error
+        raise SettingsError(
+            say("ui.command_line.login.unreadable", path=path, reason=error.strerror)
+        ) from error
     except UnicodeDecodeError as error:
-        raise _no_login(str(path), "it is not UTF-8 text") from error
+        raise _no_login(str(path), say("untrusted_json.encoding")) from error
     return _login(lines, str(path))
 
 
@@ -301,25 +308,30 @@ def _login(lines: list[str], where: str) -> tuple[str, str]:
     """The login in the one line that holds anything."""
     filled = [(number, line.strip()) for number, line in enumerate(lines, 1) if line.strip()]
     if not filled:
-        raise _no_login(where, "it is empty")
+        raise _no_login(where, say("ui.command_line.login.empty"))
     number, text = filled[0]
     user, separator, password = text.partition(":")
     if not separator:
-        raise _no_login(where, f"line {number} has no colon")
+        raise _no_login(where, say("ui.command_line.login.no_colon", line=number))
     if not (user and password):
-        raise _no_login(where, f"line {number} has no {'password' if user else 'user'}")
+        lacking = (
+            say("ui.command_line.login.no_password", line=number)
+            if user
+            else say("ui.command_line.login.no_user", line=number)
+        )
+        raise _no_login(where, lacking)
     if not text.isprintable():
-        raise _no_login(where, f"line {number} holds a character that cannot be typed")
+        raise _no_login(where, say("ui.command_line.login.character", line=number))
     if len(filled) > 1:
-        raise _no_login(where, f"line {filled[1][0]} is one too many; it takes one login")
+        raise _no_login(where, say("ui.command_line.login.too_many", line=filled[1][0]))
     return user, password
 
 
 def _no_login(where: str, why: str) -> SettingsError:
     return SettingsError(
-        f"{where} holds no login: {why}.",
+        say("ui.command_line.login.none", place=where, why=why),
         suggestions=[
-            "Write one line, user:password.",
-            f"To start without a login, leave out --login-file and unset {LOGIN_VARIABLE}.",
+            say("ui.command_line.login.write_line"),
+            say("ui.command_line.login.leave_out", variable=LOGIN_VARIABLE),
         ],
     )

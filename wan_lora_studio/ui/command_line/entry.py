@@ -16,6 +16,7 @@ from wan_lora_studio.logs import start_logging
 from wan_lora_studio.lora.uploads import LoRAUploadHandler
 from wan_lora_studio.settings import Settings
 from wan_lora_studio.shipped import put_demo_loras
+from wan_lora_studio.texts import say
 from wan_lora_studio.ui.command_line.arguments import build_parser, read_login, settings_overrides
 from wan_lora_studio.ui.command_line.generate import run_generate
 from wan_lora_studio.ui.command_line.loras import run_loras
@@ -53,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(in_words(error), file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("\nInterrupted.", file=sys.stderr)
+        print("\n" + say("ui.command_line.interrupted"), file=sys.stderr)
         return INTERRUPTED
 
 
@@ -76,9 +77,9 @@ def begin_library(settings: Settings) -> None:
         put_demo_loras(settings.loras_dir)
     except OSError as error:
         raise StorageError(
-            f"The library cannot be begun in {settings.loras_dir}.",
+            say("ui.command_line.no_library", folder=settings.loras_dir),
             cause=f"{error.strerror or error}.",
-            suggestions=["Make room or get the right to write there, or give --loras-dir FOLDER."],
+            suggestions=[say("ui.command_line.make_room")],
         ) from error
 
 
@@ -92,7 +93,7 @@ def run_page(arguments: argparse.Namespace, settings: Settings, log_level: str) 
     address = address_of(listener)
 
     def announce() -> None:
-        print(f"Wan2.2 LoRA Studio is ready: {address}", flush=True)
+        print(say("ui.command_line.ready", address=address), flush=True)
         if _wants_browser(arguments.open):
             open_in_browser(address)
 

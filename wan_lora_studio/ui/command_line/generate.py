@@ -10,6 +10,7 @@ from typing import Any
 
 from wan_lora_studio.errors import GenerationError, LoRAError
 from wan_lora_studio.settings import Settings
+from wan_lora_studio.texts import say
 from wan_lora_studio.ui.command_line.arguments import TASK_ARGUMENTS
 from wan_lora_studio.ui.command_line.grid import GridRequest, first_prompt, run_grid
 from wan_lora_studio.ui.forms import Likeness, from_video
@@ -18,11 +19,11 @@ from wan_lora_studio.wan.task import GenerationResult, GenerationTask, Progress
 
 LINE_WIDTH = 60
 STAGES = {
-    "load": "Loading the model",
-    "apply": "Applying LoRAs",
-    "text": "Reading the prompt",
-    "decode": "Decoding the frames",
-    "write": "Writing the video",
+    "load": say("ui.command_line.generate.load"),
+    "apply": say("ui.command_line.generate.apply"),
+    "text": say("ui.command_line.generate.text"),
+    "decode": say("ui.command_line.generate.decode"),
+    "write": say("ui.command_line.generate.write"),
 }
 
 
@@ -38,7 +39,7 @@ def run_generate(arguments: argparse.Namespace, settings: Settings) -> int:
         arguments.prompt = first_prompt(arguments)
     task = wanted_task(arguments, settings, loras)
     for warning in (*task.prompt_warnings, *loras.doubts(loras.without_notation(task)[0])):
-        print(f"Note: {warning}", file=sys.stderr)
+        print(say("ui.command_line.generate.note", text=warning), file=sys.stderr)
     models = ModelManager(settings)
 
     def make(wanted: GenerationTask) -> GenerationResult:
@@ -49,20 +50,20 @@ def run_generate(arguments: argparse.Namespace, settings: Settings) -> int:
         return run_grid(request, task, lambda cell, place: place_result(make(cell), place))
     result = make(task)
     written = place_result(result, target)
-    print(f"\nSeed {result.task.seed}")
+    print("\n" + say("ui.command_line.generate.seed", seed=result.task.seed))
     for name, report in result.loras.items():
         print(f"LoRA {name}: {report['outcome']} ({_how(report)})")
     for warning in [text for text in result.warnings if text not in task.prompt_warnings]:
-        print(f"Note: {warning}", file=sys.stderr)
+        print(say("ui.command_line.generate.note", text=warning), file=sys.stderr)
     print(written)
     return 0
 
 
 def _is_grid(arguments: argparse.Namespace) -> bool:
     if arguments.grid_x is None and arguments.grid_y is not None:
-        arguments.usage_error("--grid-y goes with --grid-x")
+        arguments.usage_error(say("ui.command_line.generate.grid_y_alone"))
     if arguments.grid_x is None and arguments.plan:
-        arguments.usage_error("--plan goes with --grid-x")
+        arguments.usage_error(say("ui.command_line.generate.plan_alone"))
     return arguments.grid_x is not None
 
 
@@ -78,10 +79,10 @@ def wanted_task(
 ) -> GenerationTask:
     """The task that the arguments ask for, checked, with the LoRAs that its prompts name."""
     if arguments.prompt is None and arguments.like is None:
-        arguments.usage_error("one of --prompt and --like is needed")
+        arguments.usage_error(say("ui.command_line.generate.prompt_or_like"))
     like = from_video(arguments.like, settings, loras) if arguments.like else Likeness({}, {}, [])
     for note in like.notes:
-        print(f"Note: {note}", file=sys.stderr)
+        print(say("ui.command_line.generate.note", text=note), file=sys.stderr)
     selected = {
         name: _usual_strength(name, settings, loras) if strength is None else strength
         for name, strength in arguments.lora
@@ -113,7 +114,7 @@ def _target(out: Path | None) -> Path | None:
     if out is not None and out.suffix.lower() == ".mp4" and not out.is_dir():
         _refuse_taken(
             [out.with_suffix(suffix) for suffix in (".mp4", ".json", ".jpg")],
-            "nothing was made",
+            say("ui.command_line.generate.nothing_made"),
         )
     return out
 
@@ -130,7 +131,7 @@ def place_result(result: GenerationResult, target: Path | None) -> Path:
     video = target if named else target / source.name
     files = [source.with_suffix(".json"), Path(result.poster_path), source]
     moves = {path: video.with_suffix(path.suffix) for path in files if path.is_file()}
-    _refuse_taken(list(moves.values()), f"the video is kept at {source}")
+    _refuse_taken(list(moves.values()), say("ui.command_line.generate.kept_at", path=source))
     video.parent.mkdir(parents=True, exist_ok=True)
     for path, place in moves.items():
         shutil.move(path, place)
@@ -141,8 +142,8 @@ def _refuse_taken(places: list[Path], consequence: str) -> None:
     taken = [path for path in places if path.exists()]
     if taken:
         raise GenerationError(
-            f"{taken[0]} exists already; {consequence}.",
-            suggestions=["Give another name to --out, or move that file away."],
+            say("ui.command_line.generate.taken", path=taken[0], then=consequence),
+            suggestions=[say("ui.command_line.generate.another_name")],
         )
 
 
@@ -150,10 +151,12 @@ def print_progress(progress: Progress) -> None:
     """One line per change, rewritten in place on a terminal."""
     line = STAGES.get(progress.stage, progress.stage)
     if progress.stage == "sample":
-        line = f"Step {progress.step} of {progress.steps}"
-        line += f" ({progress.expert} noise)" if progress.expert else ""
-        left = progress.seconds_left
-        line += "" if left is None else f", {left:.0f} s left"
+        steps = {"step": progress.step, "steps": progress.steps}
+        line = say("ui.command_line.generate.step", **steps)
+        if progress.expert:
+            line = say("ui.command_line.generate.step_of_expert", expert=progress.expert, **steps)
+        if progress.seconds_left is not None:
+            line += f", {say('ui.command_line.models.left', time=f'{progress.seconds_left:.0f} s')}"
     if sys.stdout.isatty():  # spaces cover the line before; not every console knows a code for it
         print(f"\r{line:<{LINE_WIDTH}}", end="", flush=True)
     else:

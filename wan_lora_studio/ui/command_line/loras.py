@@ -14,22 +14,28 @@ from wan_lora_studio.lora.inspection import architecture_for, inspect_lora, judg
 from wan_lora_studio.lora.library import LoRALibrary
 from wan_lora_studio.lora.uploads import LoRAUploadHandler
 from wan_lora_studio.settings import Settings
+from wan_lora_studio.texts import say
 
 ALL_OF_THEM = 1_000_000  # more than a library holds
-VERDICTS = {"fits": "fits", "partly": "fits in part", "no": "does not fit", "unknown": "unknown"}
+VERDICTS = {
+    "fits": say("ui.command_line.loras.fits"),
+    "partly": say("ui.command_line.loras.partly"),
+    "no": say("ui.command_line.loras.no"),
+    "unknown": say("ui.command_line.loras.unknown"),
+}
 SHOWN_FIELDS = (
-    ("title", "Title"),
-    ("expert", "Expert"),
-    ("dialect", "Layout"),
-    ("algebra", "Algebra"),
-    ("rank", "Rank"),
-    ("size_mb", "Size in MB"),
-    ("status_detail", "Problem"),
-    ("description", "Description"),
-    ("trigger_words", "Trigger words"),
-    ("tags", "Tags"),
-    ("author", "Author"),
-    ("use_count", "Used"),
+    ("title", say("ui.command_line.loras.title")),
+    ("expert", say("ui.command_line.loras.expert")),
+    ("dialect", say("ui.command_line.loras.layout")),
+    ("algebra", say("ui.command_line.loras.algebra")),
+    ("rank", say("ui.command_line.loras.rank")),
+    ("size_mb", say("ui.command_line.loras.size")),
+    ("status_detail", say("ui.command_line.loras.problem")),
+    ("description", say("ui.command_line.loras.description")),
+    ("trigger_words", say("ui.command_line.loras.triggers")),
+    ("tags", say("ui.command_line.loras.tags")),
+    ("author", say("ui.command_line.loras.author")),
+    ("use_count", say("ui.command_line.loras.used")),
     ("sha256", "SHA256"),
 )
 
@@ -65,7 +71,7 @@ def _list(arguments: argparse.Namespace, settings: Settings) -> Answer:
     found = library.find_loras(" ".join(arguments.text), limit=ALL_OF_THEM)
     data = [*found["loras"].values()]
     lines = [_row(record, library, model) for record in data]
-    count = f"{len(data)} LoRA{'' if len(data) == 1 else 's'} in {settings.loras_dir}"
+    count = say("ui.command_line.loras.count", count=len(data), folder=settings.loras_dir)
     return Answer(data, [*lines, count])
 
 
@@ -83,7 +89,10 @@ def _show(arguments: argparse.Namespace, settings: Settings) -> Answer:
     lines = [
         f"{label + ':':<15}{_plain(told[key])}" for key, label in SHOWN_FIELDS if told.get(key)
     ]
-    lines += [f"{'File:':<15}{path}" for path in library.files(record["name"]).values()]
+    lines += [
+        f"{say('ui.command_line.loras.file'):<15}{path}"
+        for path in library.files(record["name"]).values()
+    ]
     if record["status"] == "ok":
         fit = library.explain_compatibility(record["name"], settings.default_model)
         record["fit"] = fit.to_dict()
@@ -108,12 +117,14 @@ def _add(arguments: argparse.Namespace, settings: Settings) -> Answer:
 
 def _outcome_line(outcome: Mapping[str, Any]) -> str:
     words = {
-        "stored": f"added as {outcome.get('name')}",
-        "taken_along": "added beside its LoRA",
-        "duplicate": f"already there as {outcome.get('name')}",
+        "stored": say("ui.command_line.loras.added", name=outcome.get("name")),
+        "taken_along": say("ui.command_line.loras.beside"),
+        "duplicate": say("ui.command_line.loras.duplicate", name=outcome.get("name")),
     }
     error = outcome["error"] or {}
-    why = words.get(outcome["status"]) or f"refused: {error.get('message')}"
+    why = words.get(outcome["status"]) or say(
+        "ui.command_line.loras.refused", why=error.get("message")
+    )
     return f"{outcome['filename']}: {why}"
 
 
@@ -123,7 +134,8 @@ def _remove(arguments: argparse.Namespace, settings: Settings) -> Answer:
     for name in dict.fromkeys(names):
         library.delete_lora_file(name)
     lines = [
-        f"{name} is in the trash. '{COMMAND} loras undo {name}' brings it back." for name in names
+        say("ui.command_line.loras.removed", name=name, command=f"{COMMAND} loras undo {name}")
+        for name in names
     ]
     return Answer({"removed": names}, lines)
 
@@ -132,10 +144,12 @@ def _undo(arguments: argparse.Namespace, settings: Settings) -> Answer:
     library = _library(settings)
     if not library.undo_delete(arguments.name):
         raise LoRANotFoundError(
-            f"The trash holds no LoRA called {arguments.name!r}.",
-            suggestions=["Look at the trash on the page's LoRAs tab."],
+            say("ui.command_line.loras.not_in_trash", name=repr(arguments.name)),
+            suggestions=[say("ui.command_line.loras.look_at_trash")],
         )
-    return Answer({"name": arguments.name}, [f"{arguments.name} is back."])
+    return Answer(
+        {"name": arguments.name}, [say("ui.command_line.loras.back", name=arguments.name)]
+    )
 
 
 def _rename(arguments: argparse.Namespace, settings: Settings) -> Answer:
@@ -143,21 +157,25 @@ def _rename(arguments: argparse.Namespace, settings: Settings) -> Answer:
     old = _name(library, arguments.name)
     library.rename_lora_file(old, arguments.new_name)
     record = library.record(arguments.new_name)
-    return Answer(record, [f"{old} is now {record['name']}."])
+    return Answer(record, [say("ui.command_line.loras.renamed", old=old, new=record["name"])])
 
 
 def _pair(arguments: argparse.Namespace, settings: Settings) -> Answer:
     library = _library(settings)
     high, low = _name(library, arguments.high), _name(library, arguments.low)
     record = library.pair_loras(high, low)
-    return Answer(record, [f"{record['name']}: {high} for high noise, {low} for low noise."])
+    return Answer(
+        record, [say("ui.command_line.loras.paired", name=record["name"], high=high, low=low)]
+    )
 
 
 def _split(arguments: argparse.Namespace, settings: Settings) -> Answer:
     library = _library(settings)
     name = _name(library, arguments.name)
     halves = library.split_pair(name)
-    return Answer({"names": halves}, [f"{name} is now {' and '.join(halves)}."])
+    return Answer(
+        {"names": halves}, [say("ui.command_line.loras.split", name=name, halves=", ".join(halves))]
+    )
 
 
 def _check(arguments: argparse.Namespace, settings: Settings) -> Answer:
@@ -169,13 +187,12 @@ def _check(arguments: argparse.Namespace, settings: Settings) -> Answer:
         if sound:
             found[-1] |= handler.extract_metadata(path)
     lines = [
-        f"{one['file']}: {'' if one['ok'] else 'not usable: '}{one['detail']}" for one in found
+        f"{one['file']}: {one['detail']}"
+        if one["ok"]
+        else say("ui.command_line.loras.not_usable", file=one["file"], why=one["detail"])
+        for one in found
     ]
     return Answer(found, lines, well=all(one["ok"] for one in found))
-
-
-def _sound(sound: bool) -> str:
-    return "" if sound else "not usable: "
 
 
 def _verdict(arguments: argparse.Namespace, settings: Settings) -> Answer:
@@ -192,7 +209,13 @@ def _verdict(arguments: argparse.Namespace, settings: Settings) -> Answer:
 def _fit_lines(fit: Mapping[str, Any]) -> list[str]:
     lines = [f"{fit['model_type'] + ':':<15}{VERDICTS[fit['verdict']]}"]
     lines += [
-        f"  {expert}: {cover['matched']} of {cover['total']} layers"
+        "  "
+        + say(
+            "ui.command_line.loras.layers",
+            expert=expert,
+            matched=cover["matched"],
+            total=cover["total"],
+        )
         for expert, cover in fit["coverage"].items()
     ]
     return [*lines, *(f"  {text}" for text in (fit["misfit"], *fit["reasons"]) if text)]

@@ -13,9 +13,14 @@ from wan_lora_studio.errors import ModelLoadError, together
 from wan_lora_studio.model_list import ModelList, ModelRow, Verdict
 from wan_lora_studio.model_store import Download, ModelDownloads, removable, row_files
 from wan_lora_studio.settings import Settings
+from wan_lora_studio.texts import say
 from wan_lora_studio.units import in_gb, in_time
 
-STATES = {"here": "here", "partly": "in part", "absent": "not here"}
+STATES = {
+    "here": say("ui.command_line.models.here"),
+    "partly": say("ui.command_line.models.partly"),
+    "absent": say("ui.command_line.models.absent"),
+}
 LINE_WIDTH = 76
 EVERY = 0.5  # seconds between two lines on a terminal
 SELDOM = 30.0  # the same in a file
@@ -37,7 +42,7 @@ def _list(arguments: argparse.Namespace, settings: Settings) -> int:
     for row in rows:
         size = in_gb(row.size) if row.size else ""
         print(f"{row.name:<{width}} {STATES[row.state]:<9} {size:>9}  {row.title}")
-    print(f"'{COMMAND} models check NAME' says what one needs.")
+    print(say("ui.command_line.models.check", command=f"{COMMAND} models check NAME"))
     _print_left_out(models)
     return 0
 
@@ -45,7 +50,7 @@ def _list(arguments: argparse.Namespace, settings: Settings) -> int:
 def _print_left_out(models: ModelList) -> None:
     """What lies in other programs' folders and makes no row."""
     if models.left_out:
-        print(f"\nFiles of other programs that are not offered ({len(models.left_out)}):")
+        print("\n" + say("ui.command_line.models.left_out", count=len(models.left_out)))
     for each in models.left_out:
         print(f"{each.path}: {each.why}.\n    {each.advice}")
 
@@ -62,33 +67,50 @@ def _check(arguments: argparse.Namespace, settings: Settings) -> int:
 
 
 def _told(row: ModelRow) -> list[str]:
-    lines = [f"{row.title}: {STATES[row.state]}", f"Folder:   {row.folder}"]
+    lines = [
+        f"{row.title}: {STATES[row.state]}",
+        _line(say("ui.command_line.models.folder"), row.folder),
+    ]
     if row.verdict is not None:
-        lines.append(f"Memory:   {_memory(row.verdict)}")
-        lines.append(f"Verdict:  {row.verdict.words}")
+        lines.append(_line(say("ui.command_line.models.memory"), _memory(row.verdict)))
+        lines.append(_line(say("ui.command_line.models.verdict"), row.verdict.words))
     if row.state == "here":
-        return [*lines, f"On disk:  {in_gb(row.size)}"]
+        return [*lines, _line(say("ui.command_line.models.on_disk"), in_gb(row.size))]
     if row.size_whole is not None and row.to_fetch is not None:
         whole, rest = in_gb(row.size_whole), in_gb(row.to_fetch)
-        lines.append(f"On disk:  {whole} as a whole, {rest} to download")
-    lines.append(f"Missing:  {together(row.missing[:3], ', ')}")
+        lines.append(
+            _line(
+                say("ui.command_line.models.on_disk"),
+                say("ui.command_line.models.to_download", size=whole, rest=rest),
+            )
+        )
+    lines.append(_line(say("ui.command_line.models.missing"), together(row.missing[:3], ", ")))
     if row.repos:
-        lines.append(f"'{COMMAND} models download {row.name}' gets it.")
+        lines.append(
+            say("ui.command_line.models.gets_it", command=f"{COMMAND} models download {row.name}")
+        )
     return lines
 
 
+def _line(label: str, value: object) -> str:
+    return f"{label + ':':<10}{value}"
+
+
 def _memory(verdict: Verdict) -> str:
-    on_gpu = f"{in_gb(verdict.gpu)} on the GPU, " if verdict.gpu else ""
-    return f"{on_gpu}{in_gb(verdict.memory)} of the computer's own"
+    own = in_gb(verdict.memory)
+    if not verdict.gpu:
+        return say("ui.command_line.models.own_memory", own=own)
+    return say("ui.command_line.models.both_memories", gpu=in_gb(verdict.gpu), own=own)
 
 
 def _download(arguments: argparse.Namespace, settings: Settings) -> int:
     name = arguments.name
     if row_files(settings, name).state == "here":
-        print(f"{settings.model(name).title} is here already.")
+        print(say("ui.command_line.models.is_here", title=settings.model(name).title))
         return 0
     _carried_out(settings, name, "download")
-    print(f"{settings.model(name).title} is here, at {row_files(settings, name).folder}.")
+    title, folder = settings.model(name).title, row_files(settings, name).folder
+    print(say("ui.command_line.models.came", title=title, folder=folder))
     return 0
 
 
@@ -96,11 +118,11 @@ def _verify(arguments: argparse.Namespace, settings: Settings) -> int:
     name = arguments.name
     ended = _carried_out(settings, name, "verify")
     if not ended.found:
-        print(f"{settings.model(name).title}: every file is the hub's.")
+        print(say("ui.command_line.models.verified", title=settings.model(name).title))
         return 0
     for path in ended.found:
-        print(f"damaged or missing: {path}")
-    print(f"'{COMMAND} models download {name}' brings them.")
+        print(say("ui.command_line.models.damaged", path=path))
+    print(say("ui.command_line.models.brings", command=f"{COMMAND} models download {name}"))
     return 1
 
 
@@ -116,7 +138,7 @@ def _carried_out(settings: Settings, name: str, kind: Literal["download", "verif
             now = downloads.wait(name, EVERY if terminal else SELDOM)
     except KeyboardInterrupt:
         downloads.close()
-        print(f"\nWhat has arrived is kept. '{COMMAND} models {kind} {name}' goes on.")
+        print("\n" + say("ui.command_line.models.kept", command=f"{COMMAND} models {kind} {name}"))
         raise
     if sys.stdout.isatty():
         print()
@@ -127,12 +149,16 @@ def _carried_out(settings: Settings, name: str, kind: Literal["download", "verif
 
 
 def _print_progress(now: Download, terminal: bool) -> None:
-    line = "Asking the hub"
+    line = say("ui.command_line.models.asking")
     if now.total:
-        line = f"{in_gb(now.done)} of {in_gb(now.total)}, {now.done / now.total:.0%}"
-        line += f", {now.speed / 1e6:.1f} MB/s" if now.speed else ""
-        left = now.seconds_left
-        line += "" if left is None else f", {in_time(left)} left"
+        done, total = in_gb(now.done), in_gb(now.total)
+        share = f"{now.done / now.total:.0%}"
+        words = [say("ui.command_line.models.progress", done=done, total=total, share=share)]
+        if now.speed:
+            words.append(say("ui.command_line.models.speed", speed=f"{now.speed / 1e6:.1f}"))
+        if now.seconds_left is not None:
+            words.append(say("ui.command_line.models.left", time=in_time(now.seconds_left)))
+        line = ", ".join(words)
     print(*([f"\r{line:<{LINE_WIDTH}}"] if terminal else [line]), end="" if terminal else "\n")
     sys.stdout.flush()
 
@@ -140,25 +166,38 @@ def _print_progress(now: Download, terminal: bool) -> None:
 def _remove(arguments: argparse.Namespace, settings: Settings) -> int:
     name = arguments.name
     title, removal = settings.model(name).title, removable(settings, name)
-    print(f"{title}: {len(removal.files)} files, {in_gb(removal.size)}")
+    print(
+        say(
+            "ui.command_line.models.files",
+            title=title,
+            count=len(removal.files),
+            size=in_gb(removal.size),
+        )
+    )
     if removal.sharing:
-        print(f"Files that {', '.join(removal.sharing)} needs stay.")
+        print(say("ui.command_line.models.shared", models=", ".join(removal.sharing)))
     if not arguments.yes and not _agreed():
-        print("Nothing was removed.")
+        print(say("ui.command_line.models.not_removed"))
         return 1
     ModelDownloads(settings).remove(name)
-    print(f"{title} is removed. '{COMMAND} models download {name}' gets it again.")
+    print(
+        say(
+            "ui.command_line.models.removed",
+            title=title,
+            command=f"{COMMAND} models download {name}",
+        )
+    )
     return 0
 
 
 def _agreed() -> bool:
     if not sys.stdin.isatty():
         raise ModelLoadError(
-            "Nothing was removed, as nobody could be asked.",
-            cause="This is no terminal.",
-            suggestions=["Add --yes to remove it without being asked."],
+            say("ui.command_line.models.not_asked"),
+            cause=say("ui.command_line.models.no_terminal"),
+            suggestions=[say("ui.command_line.models.add_yes")],
         )
-    return input("Remove them? [y/N] ").strip().casefold() in ("y", "yes")
+    return input(say("ui.command_line.models.really") + " ").strip().casefold() in ("y", "yes")
 
 
 ACTIONS: Mapping[str, Callable[[argparse.Namespace, Settings], int]] = {
