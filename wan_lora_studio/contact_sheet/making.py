@@ -11,6 +11,7 @@ from pathlib import Path
 
 from wan_lora_studio.contact_sheet.sheet import Kind, Sheet
 from wan_lora_studio.errors import GenerationError
+from wan_lora_studio.texts import say
 
 PROGRAM = "wan_lora_studio.contact_sheet.program"
 SOURCES = Path(__file__).resolve().parent.parent.parent
@@ -41,9 +42,9 @@ class SheetMaker:
         except (subprocess.SubprocessError, OSError) as error:
             target.unlink(missing_ok=True)
             raise GenerationError(
-                "The contact sheet can’t be made.",
-                cause="A video can’t be read, or there is no room for the sheet.",
-                suggestions=["Check the free disk space and memory, then try again."],
+                say("contact_sheet.not_made"),
+                cause=say("contact_sheet.not_made_cause"),
+                suggestions=[say("contact_sheet.check")],
                 context={"cause": str(error), "details": _said(error)},
             ) from error
 

@@ -25,11 +25,12 @@ from wan_lora_studio.contact_sheet.clips import (
 from wan_lora_studio.contact_sheet.drawing import drawn
 from wan_lora_studio.contact_sheet.layout import Box, Layout, Limits, fitting_tile, laid_out
 from wan_lora_studio.contact_sheet.sheet import Sheet, Tile
+from wan_lora_studio.texts import say
 
 PICTURE = Limits(shortest=192, longest=640, side=12_000, area=48_000_000)
 VIDEO = Limits(shortest=192, longest=640, side=3840, area=3840 * 2160)
 ENCODING = {"crf": "18", "preset": "medium"}
-UNREADABLE = "Video can’t be read"
+UNREADABLE = say("contact_sheet.unreadable")
 
 
 @dataclass(frozen=True)

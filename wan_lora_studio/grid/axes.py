@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from wan_lora_studio.errors import RequestError, together
+from wan_lora_studio.texts import say
 from wan_lora_studio.untrusted_json import shortened
 
 MOST_CELLS = 500
@@ -45,7 +46,7 @@ class Grid:
         problems: list[str] = []
         fields = data if isinstance(data, Mapping) else {}
         if not fields or set(fields) - {"x", "y"} or "x" not in fields:
-            problems.append('it is not {"x": an axis, "y": an axis or null}')
+            problems.append(say("grid.form"))
             raise _unreadable(problems)
         x = _axis("x", fields["x"], problems)
         y = None if fields.get("y") is None else _axis("y", fields["y"], problems)
@@ -64,11 +65,11 @@ class Grid:
 
 def _unreadable(problems: list[str]) -> RequestError:
     return RequestError(
-        f"The grid can’t be read: {together(problems)}.",
-        cause="An axis says what it is of, for which LoRA, and its values.",
+        say("grid.unreadable", problems=together(problems)),
+        cause=say("grid.unreadable_cause"),
         suggestions=[
-            'Write each axis as {"of": "seed", "lora": null, "values": [1, 2, 3]}.',
-            f"An axis is of one of these: {', '.join(KINDS)}.",
+            say("grid.write_axis"),
+            say("grid.kinds", kinds=", ".join(KINDS)),
         ],
         context={"problems": problems, "status": 400},
     )
@@ -78,25 +79,27 @@ def _axis(which: str, data: Any, problems: list[str]) -> Axis | None:
     """The axis; None after adding what is wrong to `problems`."""
     before = len(problems)
     if not isinstance(data, Mapping) or set(data) - {"of", "lora", "values"}:
-        problems.append(f'{which} is not {{"of": ..., "lora": ..., "values": [...]}}')
+        problems.append(say("grid.axis_form", axis=which))
         return None
     kind, lora, values = data.get("of"), data.get("lora"), data.get("values")
     if kind not in KINDS:
-        problems.append(f"{which} is of {shortened(kind)}, not of one of {', '.join(KINDS)}")
+        problems.append(
+            say("grid.axis_kind", axis=which, kind=shortened(kind), kinds=", ".join(KINDS))
+        )
         return None
     if lora is not None and (not isinstance(lora, str) or not lora or kind not in WITH_A_LORA):
-        problems.append(f"{which}: lora is {shortened(lora)}")
+        problems.append(say("grid.axis_lora", axis=which, lora=shortened(lora)))
     elif lora is None and kind in OF_A_LORA:
-        problems.append(f"{which} names no LoRA")
+        problems.append(say("grid.axis_no_lora", axis=which))
     if not isinstance(values, list | tuple) or not values:
-        problems.append(f"{which} has no values")
+        problems.append(say("grid.axis_no_values", axis=which))
         return None
     read = READERS[kind]
     found = [read(value) for value in values]
     wrong = [value for value, each in zip(values, found, strict=True) if each is UNREAD]
     if wrong:
         told = ", ".join(shortened(value) for value in wrong[:3])
-        problems.append(f"{which}: {told} is not {WANTED[kind]}")
+        problems.append(say("grid.axis_value", axis=which, value=told, wanted=WANTED[kind]))
     return None if len(problems) > before else Axis(kind, tuple(found), lora)
 
 
@@ -139,12 +142,12 @@ READERS: Mapping[str, Callable[[Any], Any]] = {
     "accelerator": _name,
 }
 WANTED: Mapping[str, str] = {
-    "strength": "a number from -100 to 100",
-    "lora": "the name of a LoRA, or null for none",
-    "expert": f"one of {', '.join(EXPERT_CHOICES)}",
-    "loras": f"one of {', '.join(LORAS_CHOICES)}",
-    "seed": "a whole number",
-    "prompt": "a text",
-    "steps": "a whole number",
-    "accelerator": "the name of an accelerator, or null for none",
+    "strength": say("grid.wanted.strength"),
+    "lora": say("grid.wanted.lora"),
+    "expert": say("grid.wanted.choice", choices=", ".join(EXPERT_CHOICES)),
+    "loras": say("grid.wanted.choice", choices=", ".join(LORAS_CHOICES)),
+    "seed": say("grid.wanted.whole"),
+    "prompt": say("grid.wanted.text"),
+    "steps": say("grid.wanted.whole"),
+    "accelerator": say("grid.wanted.accelerator"),
 }

@@ -2,42 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from wan_lora_studio.grid.axes import Axis, Grid
 from wan_lora_studio.grid.facts import GridFacts
+from wan_lora_studio.texts import say
 
 LONGEST = 200  # characters that a cell's label may have
 TITLES: Mapping[str, str] = {
-    "strength": "Strength of {lora}",
-    "lora": "LoRA",
-    "expert": "Expert of {lora}",
-    "loras": "LoRAs",
-    "seed": "Seed",
-    "prompt": "Prompt",
-    "steps": "Steps",
-    "accelerator": "Accelerator",
+    "lora": say("grid.title.lora"),
+    "loras": say("grid.title.loras"),
+    "seed": say("grid.title.seed"),
+    "prompt": say("grid.title.prompt"),
+    "steps": say("grid.title.steps"),
+    "accelerator": say("grid.title.accelerator"),
 }
-IN_PLACE = "In place of {lora}"
-NO_LORA = "No LoRA"
-NO_ACCELERATOR = "No accelerator"
+TITLES_OF_LORA: Mapping[str, Callable[[str], str]] = {
+    "strength": lambda lora: say("grid.title.strength", lora=lora),
+    "expert": lambda lora: say("grid.title.expert", lora=lora),
+    "lora": lambda lora: say("grid.title.in_place", lora=lora),
+}
+NO_LORA = say("grid.label.no_lora")
+NO_ACCELERATOR = say("grid.label.no_accelerator")
 EXPERTS: Mapping[str, str] = {
-    "both": "Both experts",
-    "high": "High noise only",
-    "low": "Low noise only",
-    "off": "Off",
+    "both": say("grid.label.both"),
+    "high": say("grid.label.high"),
+    "low": say("grid.label.low"),
+    "off": say("grid.label.off"),
 }
-WITH_LORAS = "With LoRAs"
-WITHOUT_LORAS = "Without LoRAs"
-ACCELERATOR_ALONE = "Accelerator alone"
+WITH_LORAS = say("grid.label.with_loras")
+WITHOUT_LORAS = say("grid.label.without_loras")
+ACCELERATOR_ALONE = say("grid.label.accelerator_alone")
 # How a cell is called, from the label at the axis.
-PHRASES: Mapping[str, str] = {
-    "strength": "{lora} {label}",
-    "expert": "{lora}: {label}",
-    "seed": "seed {label}",
-    "steps": "{label} steps",
+PHRASES: Mapping[str, Callable[[str, str], str]] = {
+    "strength": lambda label, lora: f"{lora} {label}",
+    "expert": lambda label, lora: f"{lora}: {label}",
+    "seed": lambda label, _: say("grid.cell.seed", seed=label),
+    "steps": lambda label, _: say("grid.cell.steps", steps=label),
 }
 
 
@@ -112,15 +115,16 @@ def cell_name(names: NamedGrid, facts: GridFacts, column: int, row: int) -> str:
 
 def _named_axis(axis: Axis, facts: GridFacts) -> NamedAxis:
     lora = "" if axis.lora is None else facts.title(axis.lora)
-    template = IN_PLACE if axis.of == "lora" and lora else TITLES[axis.of]
+    of_lora = TITLES_OF_LORA.get(axis.of) if lora else None
     labels = tuple(_label(axis, value, facts) for value in axis.values)
-    return NamedAxis(axis, template.format(lora=lora), labels)
+    return NamedAxis(axis, of_lora(lora) if of_lora else TITLES[axis.of], labels)
 
 
 def _phrase(names: NamedAxis, index: int, facts: GridFacts) -> str:
     lora = "" if names.axis.lora is None else facts.title(names.axis.lora)
-    template = PHRASES.get(names.axis.of, "{label}")
-    return template.format(lora=lora, label=names.labels[index])
+    label = names.labels[index]
+    phrase = PHRASES.get(names.axis.of)
+    return label if phrase is None else phrase(label, lora)
 
 
 def _label(axis: Axis, value: Any, facts: GridFacts) -> str:

@@ -11,20 +11,16 @@ from wan_lora_studio.errors import LoRAError
 from wan_lora_studio.grid.axes import MOST_CELLS, Axis, Grid
 from wan_lora_studio.grid.facts import GridFacts
 from wan_lora_studio.grid.labels import NamedAxis, named
+from wan_lora_studio.texts import say
 
-TOO_MANY = "This grid has {videos} videos. One job makes at most {most}."
-BOTH_CHANGE = "Both axes change {what}. Choose something else for one of them."
-TWICE = "{title}: {label} is there twice. Take one out."
-NOT_SELECTED = "{lora} isn’t selected, so no other can take its place. Select it first."
-SELECTED = "{lora} is selected already. Take it off the axis, or deselect it."
-NO_ACCELERATOR = "{lora} is not an accelerator. Choose one that is, or mark it as one."
-ONE_EXPERT = "This model has one expert, so there is none to choose. Choose another axis."
-ONE_FOR_LORA = "{lora} is for one expert only. Choose another axis."
-NOTHING_SELECTED = "No LoRA is selected, so there is nothing to leave out. Select one first."
-# What an axis changes, in words: of one LoRA, and else.
-OF_LORA = "{lora}"
-WORDS = {"seed": "the seed", "prompt": "the prompt", "steps": "the steps", "loras": "the LoRAs"}
-ACCELERATORS = "the accelerator"
+# What an axis changes, in words.
+WORDS = {
+    "seed": say("grid.problem.the_seed"),
+    "prompt": say("grid.problem.the_prompt"),
+    "steps": say("grid.problem.the_steps"),
+    "loras": say("grid.problem.the_loras"),
+}
+ACCELERATORS = say("grid.problem.the_accelerator")
 
 Aspect = tuple[str, str]  # a LoRA's name or "", and what of it
 ASPECTS = ("strength", "expert", "place")
@@ -42,7 +38,7 @@ def problems_of(grid: Grid, facts: GridFacts) -> list[GridProblem]:
     """Empty for a grid whose cells can be made."""
     found: list[GridProblem] = []
     if grid.videos > MOST_CELLS:
-        found.append(GridProblem(TOO_MANY.format(videos=grid.videos, most=MOST_CELLS)))
+        found.append(GridProblem(say("grid.problem.too_many", videos=grid.videos, most=MOST_CELLS)))
     names = named(grid, facts)
     found += _on_axis("x", names.x, facts)
     if names.y is not None:
@@ -50,7 +46,8 @@ def problems_of(grid: Grid, facts: GridFacts) -> list[GridProblem]:
     if grid.y is not None:
         shared = sorted(_changed(grid.x, facts) & _changed(grid.y, facts))
         found += [
-            GridProblem(BOTH_CHANGE.format(what=_words(aspect, facts))) for aspect in shared[:1]
+            GridProblem(say("grid.problem.both_change", what=_words(aspect, facts)))
+            for aspect in shared[:1]
         ]
     return found
 
@@ -71,11 +68,11 @@ def _axis_problems(axis: Axis, facts: GridFacts) -> Iterator[str]:
     elif axis.of == "accelerator":
         for name in axis.values:
             if name is not None and facts.record(name) and facts.accelerator(name) is None:
-                yield NO_ACCELERATOR.format(lora=facts.title(name))
+                yield say("grid.problem.no_accelerator", lora=facts.title(name))
     elif axis.of == "expert":
         yield from _expert_problems(str(axis.lora), facts)
     elif axis.of == "loras" and not facts.selected:
-        yield NOTHING_SELECTED
+        yield say("grid.problem.nothing_selected")
 
 
 def _names(axis: Axis) -> list[str]:
@@ -86,25 +83,25 @@ def _names(axis: Axis) -> list[str]:
 
 def _places(axis: Axis, facts: GridFacts) -> Iterator[str]:
     if axis.lora is not None and axis.lora not in facts.selected:
-        yield NOT_SELECTED.format(lora=facts.title(axis.lora))
+        yield say("grid.problem.not_selected", lora=facts.title(axis.lora))
     for name in axis.values:
         if name is not None and name != axis.lora and name in facts.selected:
-            yield SELECTED.format(lora=facts.title(name))
+            yield say("grid.problem.selected", lora=facts.title(name))
 
 
 def _expert_problems(name: str, facts: GridFacts) -> Iterator[str]:
     record = facts.record(name)
     if len(facts.experts) == 1:
-        yield ONE_EXPERT
+        yield say("grid.problem.one_expert")
     elif record is not None and record.get("expert") in ("high", "low"):
-        yield ONE_FOR_LORA.format(lora=facts.title(name))
+        yield say("grid.problem.one_for_lora", lora=facts.title(name))
 
 
 def _twice(names: NamedAxis) -> Iterator[str]:
     counts = Counter(names.axis.values)
     for value, label in zip(names.axis.values, names.labels, strict=True):
         if counts[value] > 1:
-            yield TWICE.format(title=names.title, label=label)
+            yield say("grid.problem.twice", title=names.title, label=label)
 
 
 def _changed(axis: Axis, facts: GridFacts) -> set[Aspect]:
@@ -134,5 +131,5 @@ def _whole(names: list[Any]) -> set[Aspect]:
 def _words(aspect: Aspect, facts: GridFacts) -> str:
     name, of = aspect
     if name:
-        return OF_LORA.format(lora=facts.title(name))
+        return facts.title(name)
     return WORDS.get(of, ACCELERATORS)

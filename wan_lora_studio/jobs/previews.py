@@ -13,11 +13,12 @@ from wan_lora_studio.errors import LoRANotFoundError, StorageError, StudioError
 from wan_lora_studio.jobs.job import JobPart
 from wan_lora_studio.jobs.store import JobStore
 from wan_lora_studio.settings import Settings
+from wan_lora_studio.texts import say
 from wan_lora_studio.wan.lora_manager import LoRAManager
 
 logger = logging.getLogger(__name__)
 
-GONE = "The LoRA is not in the library any more."
+GONE = say("jobs.previews.gone")
 
 
 class PreviewKeeper:
@@ -94,7 +95,7 @@ class PreviewKeeper:
         for other, record in self._loras.list_available_loras().items():
             if used == _hashes(record, "sha256s"):
                 return other
-        raise LoRANotFoundError(GONE, suggestions=["Bring it back from the trash, then try again."])
+        raise LoRANotFoundError(GONE, suggestions=[say("jobs.previews.bring_back")])
 
 
 def _hashes(said: Any, key: str = "sha256") -> frozenset[str]:

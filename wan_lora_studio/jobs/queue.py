@@ -32,6 +32,7 @@ from wan_lora_studio.jobs.worker import GENERATION_RUNNER
 from wan_lora_studio.logs import logged_job
 from wan_lora_studio.settings import Settings
 from wan_lora_studio.storage_faults import full_disk
+from wan_lora_studio.texts import say
 from wan_lora_studio.wan.lora_manager import LoRAManager
 from wan_lora_studio.wan.memory import Forecast
 from wan_lora_studio.wan.task import GenerationTask
@@ -180,8 +181,8 @@ class JobQueue:
         Raises GenerationError for any other.
         """
         if not self._store.retry(job_id):
-            hint = "Duplicate it to make another video."
-            raise not_now(self._require(job_id), "run again", hint)
+            hint = say("jobs.queue.duplicate")
+            raise not_now(self._require(job_id), say("jobs.refusal.retry"), hint)
         self._wake()
         return self._require(job_id)
 
@@ -189,14 +190,18 @@ class JobQueue:
     def move(self, job_id: str, position: int) -> Job:
         """Put a waiting job at a position of the queue, from 1. Raises GenerationError."""
         if not self._store.move(job_id, position):
-            raise not_now(self._require(job_id), "moved", "Only what waits has a place.")
+            raise not_now(
+                self._require(job_id), say("jobs.refusal.move"), say("jobs.queue.only_waiting")
+            )
         return self._require(job_id)
 
     @written
     def delete(self, job_id: str) -> None:
         """Forget a job; the videos that it made stay. Raises GenerationError if it runs."""
         if not self._store.delete(job_id):
-            raise not_now(self._require(job_id), "deleted", "Cancel it first.")
+            raise not_now(
+                self._require(job_id), say("jobs.refusal.delete"), say("jobs.queue.cancel_first")
+            )
         self._sweep()
 
     @written
@@ -324,10 +329,10 @@ class JobQueue:
         try:
             self._store.revision()
         except (sqlite3.Error, StorageError) as error:
-            found.append(f"The queue cannot be read: {error}")
+            found.append(say("jobs.queue.not_readable", reason=error))
         fault = self._store.fault or full_disk(self._settings.data_dir / "jobs.sqlite")
         if fault is not None:
-            found.append(f"The queue cannot be written. {fault.cause} {fault.suggestion}")
+            found.append(say("jobs.queue.fault", cause=fault.cause, suggestion=fault.suggestion))
         return list(dict.fromkeys(found))
 
     def health(self) -> bool:
@@ -351,7 +356,7 @@ class JobQueue:
         job = self._require(job_id)
         if job.state == "queued":
             return has_begun(job)
-        return not_now(job, "edited", "Duplicate it and edit the copy.")
+        return not_now(job, say("jobs.refusal.edit"), say("jobs.queue.edit_copy"))
 
     def _require(self, job_id: str) -> Job:
         job = self.get(job_id)

@@ -15,6 +15,7 @@ from wan_lora_studio.grid import NamedGrid
 from wan_lora_studio.jobs.job import Job, JobPart, JobState, waiting_progress
 from wan_lora_studio.lora.index import PinnedLoRA, Pins
 from wan_lora_studio.storage_faults import UnsoundError, sound_value, stored_value
+from wan_lora_studio.texts import say
 from wan_lora_studio.wan.task import GenerationTask
 
 logger = logging.getLogger(__name__)
@@ -29,11 +30,11 @@ SELECT *, CASE WHEN state = 'queued' THEN
         (ahead.place, ahead.seq) <= (jobs.place, jobs.seq))))
 ELSE 0 END AS position FROM jobs
 """
-UNREADABLE = "(The settings of this run cannot be read.)"
+UNREADABLE = say("jobs.queue.unreadable")
 NO_STATE = GenerationError(
-    "Part of what was stored of this run cannot be read.",
-    cause="Another program changed the app's file, or its disk has a fault.",
-    suggestions=["Delete this run and generate again."],
+    say("jobs.queue.unreadable_part"),
+    cause=say("jobs.queue.unreadable_cause"),
+    suggestions=[say("jobs.queue.delete_run")],
 )
 IN_ORDER = "ORDER BY priority DESC, place, seq"
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from wan_lora_studio.sqlite_file import Schema
+from wan_lora_studio.texts import say
 
 JOBS = Schema(
-    called="The job queue",
-    if_damaged="a new queue is made at the next start",
+    called=say("backups.queue"),
+    if_damaged=say("jobs.queue.if_damaged"),
     steps=(
         """
 CREATE TABLE IF NOT EXISTS jobs (

@@ -10,6 +10,7 @@ from typing import Any
 from wan_lora_studio.errors import GenerationError, StudioError
 from wan_lora_studio.grid import MOST_CELLS
 from wan_lora_studio.jobs.job import JobPart, Part
+from wan_lora_studio.texts import say
 from wan_lora_studio.wan.task import GenerationTask, random_seed
 
 MOST_PARTS = MOST_CELLS
@@ -57,16 +58,18 @@ def _made(task: GenerationTask, part: Part, check: Check) -> JobPart:
 def _require_sane(parts: Sequence[Part]) -> None:
     problems = []
     if len(parts) > MOST_PARTS:
-        problems.append(f"it has {len(parts)} parts, the most are {MOST_PARTS}")
+        problems.append(say("jobs.submission.too_many", count=len(parts), most=MOST_PARTS))
     for number, part in enumerate(parts, 1):
         if not isinstance(part.changes, Mapping):
-            problems.append(f"part {number}: its changes are not fields of a task")
+            problems.append(say("jobs.submission.no_fields", number=number))
         elif unknown := sorted(set(part.changes) - CHANGEABLE):
-            problems.append(f"part {number}: no such field of a task: {', '.join(unknown)}")
+            problems.append(
+                say("jobs.submission.unknown_fields", number=number, fields=", ".join(unknown))
+            )
     if problems:
         raise GenerationError(
-            "The batch cannot be run: " + "; ".join(problems) + ".",
-            suggestions=["Give each part a label and the task's fields that it changes."],
+            say("jobs.submission.no_batch", problems="; ".join(problems)),
+            suggestions=[say("jobs.submission.give_parts")],
             context={"problems": problems},
         )
 

@@ -22,6 +22,7 @@ from wan_lora_studio.errors import GenerationError
 from wan_lora_studio.filesystem import replace
 from wan_lora_studio.jobs.submission.lora_pins import LoRAPins
 from wan_lora_studio.lora.index import Pins
+from wan_lora_studio.texts import say
 from wan_lora_studio.wan.task import GenerationTask
 
 MAX_SUFFIX = 6
@@ -64,8 +65,8 @@ class Inputs:
                 _copy_durably(source, self._pictures / name)
         except OSError as error:
             raise GenerationError(
-                f"The input picture cannot be kept for the job: {error}.",
-                suggestions=["Check the free disk space, then choose the picture again."],
+                say("jobs.submission.picture", reason=error),
+                suggestions=[say("jobs.submission.picture_again")],
                 context={"image": str(source)},
             ) from error
         return dataclasses.replace(task, image=str(self._pictures / name))

@@ -25,6 +25,7 @@ from wan_lora_studio.jobs.submission.batches import expand
 from wan_lora_studio.jobs.submission.inputs import Inputs
 from wan_lora_studio.lora.index import NO_PINS, PinnedLoRA, Pins, extra_folders
 from wan_lora_studio.settings import Settings
+from wan_lora_studio.texts import say
 from wan_lora_studio.units import MB
 from wan_lora_studio.wan.lora_manager import LoRAManager
 from wan_lora_studio.wan.task import GenerationTask
@@ -150,8 +151,8 @@ def _cells(task: GenerationTask, grid: Grid, loras: LoRAManager) -> tuple[NamedG
     if problems := [problem.text for problem in problems_of(grid, facts)]:
         raise GenerationError(
             " ".join(problems),
-            cause="A grid makes one video for each of its cells.",
-            suggestions=["Change the axes of the grid, then generate again."],
+            cause=say("jobs.submission.grid_cause"),
+            suggestions=[say("jobs.submission.change_axes")],
             context={"problems": problems},
         )
     names = named(grid, facts)
@@ -165,8 +166,8 @@ def _require_text(task: GenerationTask, parts: Sequence[Part]) -> None:
         json.dumps(values, ensure_ascii=False, default=str).encode()
     except UnicodeEncodeError as error:
         raise GenerationError(
-            "A text holds half a character, so this can’t be generated.",
-            suggestions=["Type the prompt again, or delete its unusual signs."],
+            say("jobs.submission.half_character"),
+            suggestions=[say("jobs.submission.type_again")],
         ) from error
 
 

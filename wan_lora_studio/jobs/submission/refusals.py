@@ -11,33 +11,34 @@ from typing import ParamSpec, TypeVar
 from wan_lora_studio.errors import GenerationError, StorageError, StudioError
 from wan_lora_studio.jobs.job import Job
 from wan_lora_studio.storage_faults import fault_of
+from wan_lora_studio.texts import say
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 STATES = {
-    "queued": "is waiting in the queue",
-    "running": "is running",
-    "done": "is done",
-    "failed": "has failed",
-    "cancelled": "was cancelled",
-    "interrupted": "was interrupted",
+    "queued": say("jobs.refusal.queued"),
+    "running": say("jobs.refusal.running"),
+    "done": say("jobs.refusal.done"),
+    "failed": say("jobs.refusal.failed"),
+    "cancelled": say("jobs.refusal.cancelled"),
+    "interrupted": say("jobs.refusal.interrupted"),
 }
 
 
 def no_such_job(job_id: str) -> StudioError:
     return GenerationError(
-        "There is no run with this id.",
-        cause="It was cleared from the queue, or the id is that of another installation.",
-        suggestions=["Reload the page to see the runs that there are."],
+        say("ui.messages.no_job"),
+        cause=say("ui.messages.job_gone_cause"),
+        suggestions=[say("ui.messages.reload_runs")],
         context={"job": job_id, "status": 404},
     )
 
 
-def not_now(job: Job, verb: str, suggestion: str) -> StudioError:
-    """The job is in a state in which that cannot be done to it."""
+def not_now(job: Job, what: str, suggestion: str) -> StudioError:
+    """The job is in a state in which that cannot be done to it; `what` says what."""
     return GenerationError(
-        f"This run cannot be {verb}: it {STATES[job.state]}.",
+        say("jobs.refusal.not_now", what=what, state=STATES[job.state]),
         suggestions=[suggestion],
         context={"job": job.id, "state": job.state, "status": 409},
     )
@@ -46,8 +47,8 @@ def not_now(job: Job, verb: str, suggestion: str) -> StudioError:
 def has_begun(job: Job) -> StudioError:
     """Some of the batch was made already, and goes with the parts that the job has."""
     return GenerationError(
-        "This run cannot be given other parts: some of them were made already.",
-        suggestions=["Change its task alone, or duplicate it and edit the copy."],
+        say("jobs.refusal.has_begun"),
+        suggestions=[say("jobs.refusal.task_alone")],
         context={"job": job.id, "state": job.state, "status": 409},
     )
 
@@ -70,17 +71,17 @@ def _not_written(error: Exception) -> StudioError:
         place = getattr(error, "filename", None)
         fault = fault_of(error, Path(place)) if place else None
         return GenerationError(
-            f"The queue could not be changed: {error}.",
-            cause=fault.cause if fault else "A file of the queue cannot be written.",
+            say("jobs.refusal.not_written", reason=f"{error}."),
+            cause=fault.cause if fault else say("jobs.refusal.file"),
             suggestions=[
-                fault.suggestion if fault else "Check the disk of data_dir, then try again.",
-                "Nothing was changed, so try again then.",
+                fault.suggestion if fault else say("jobs.refusal.check_disk"),
+                say("jobs.refusal.try_again"),
             ],
             context={"status": fault.status if fault else 507},
         )
     return GenerationError(
-        f"The queue could not be changed: {error.message}",
+        say("jobs.refusal.not_written", reason=error.message),
         cause=error.cause,
-        suggestions=[*error.suggestions, "Nothing was changed, so try again then."],
+        suggestions=[*error.suggestions, say("jobs.refusal.try_again")],
         context={"status": error.context["status"]},
     )

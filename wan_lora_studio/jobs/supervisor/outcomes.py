@@ -6,15 +6,16 @@ from typing import Any
 
 from wan_lora_studio.errors import GenerationError, StudioError
 from wan_lora_studio.jobs.job import Job, JobState
+from wan_lora_studio.texts import say
 
 
 def interrupted(reason: str) -> StudioError:
     return GenerationError(
-        f"The video was not finished: {reason}.",
-        cause="The process that made it ended first; what it had so far cannot be continued.",
+        say("jobs.outcome.interrupted", reason=reason),
+        cause=say("jobs.outcome.interrupted_cause"),
         suggestions=[
-            "Run it again: the seed is kept, so the video will be the same.",
-            "If it happens again, use fewer frames or a smaller size.",
+            say("jobs.outcome.run_again"),
+            say("jobs.outcome.smaller"),
         ],
         context={"reason": reason},
     )
@@ -23,11 +24,11 @@ def interrupted(reason: str) -> StudioError:
 def unexpected(error: Exception) -> StudioError:
     """The end of a job that the queue itself could not go on with."""
     return StudioError(
-        f"The queue could not go on with this run: {type(error).__name__}: {error}.",
-        cause="Part of what was saved for the run is not in the expected form.",
+        say("jobs.outcome.unexpected", kind=type(error).__name__, reason=error),
+        cause=say("jobs.outcome.unexpected_cause"),
         suggestions=[
-            "Run it again: the seed is kept, so the video will be the same.",
-            "If it happens again, report it with the diagnostics.",
+            say("jobs.outcome.run_again"),
+            say("jobs.outcome.report"),
         ],
     )
 
@@ -47,7 +48,9 @@ def _some_failed(failed: list[Any], count: int) -> StudioError:
     messages = list(dict.fromkeys(str(error.get("message", "")) for error in errors))
     suggestions = dict.fromkeys(s for error in errors for s in error.get("suggestions", ()))
     return GenerationError(
-        f"{len(failed)} of {count} videos could not be made: {' '.join(messages)}",
-        suggestions=["Retry: only what is not there yet is made.", *suggestions],
+        say(
+            "jobs.outcome.some_failed", failed=len(failed), count=count, reasons=" ".join(messages)
+        ),
+        suggestions=[say("jobs.outcome.retry"), *suggestions],
         context={"parts": [part.label for part in failed]},
     )

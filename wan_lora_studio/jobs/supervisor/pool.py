@@ -14,6 +14,7 @@ from wan_lora_studio.jobs.supervisor.instances import Instances
 from wan_lora_studio.jobs.supervisor.recovery import Recovery
 from wan_lora_studio.jobs.supervisor.supervisor import Supervisor
 from wan_lora_studio.settings import Settings
+from wan_lora_studio.texts import say
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +51,7 @@ class WorkerPool:
             except OSError as error:
                 # No job can be claimed; lists, the library and the gallery work all the same.
                 logger.exception("The queue's workers cannot be started")
-                self._trouble = f"The queue's workers cannot be started: {error}."
+                self._trouble = say("jobs.queue.no_workers", reason=error)
                 return
             self._trouble = ""
             self._tidy()
@@ -119,9 +120,9 @@ class WorkerPool:
         """Why work cannot be handed out, in words; empty if it can."""
         found = [each.trouble for each in self.statuses() if each.trouble]
         if self._trouble:
-            found.append(f"{self._trouble} Check data_dir, then restart the app.")
+            found.append(say("jobs.queue.check_data_dir", trouble=self._trouble))
         elif not self.alive:
-            found.append("The queue's workers are not running. Restart the app.")
+            found.append(say("jobs.queue.not_running"))
         return found
 
     def statuses(self) -> list[WorkerStatus]:

@@ -11,6 +11,7 @@ from wan_lora_studio.jobs.store import JobStore
 from wan_lora_studio.jobs.supervisor.instances import Instances
 from wan_lora_studio.jobs.supervisor.leftovers import sweep_partials, sweep_task, whole_result
 from wan_lora_studio.jobs.supervisor.outcomes import batch_outcome, interrupted, unexpected
+from wan_lora_studio.texts import say
 
 logger = logging.getLogger(__name__)
 
@@ -52,7 +53,7 @@ class Recovery:
 
     def _free(self, job_id: str, owner: str) -> None:
         try:
-            self.close(job_id, owner, "the app ended while it ran")
+            self.close(job_id, owner, say("jobs.outcome.app_ended"))
         except (sqlite3.Error, OSError, StorageError):
             raise
         except Exception as error:

@@ -24,6 +24,7 @@ from wan_lora_studio.jobs.supervisor.stage_times import STAGES, StageTimes
 from wan_lora_studio.jobs.supervisor.worker_keeper import WorkerKeeper
 from wan_lora_studio.logs import logged_job
 from wan_lora_studio.settings import Settings
+from wan_lora_studio.texts import say
 
 logger = logging.getLogger(__name__)
 
@@ -111,11 +112,11 @@ class Supervisor:
                 self._go_on()
             except (StorageError, sqlite3.Error, OSError) as error:
                 logger.exception("The job queue cannot go on for now")
-                self._pause(f"The job queue cannot be written: {_words(error)}")
+                self._pause(say("jobs.queue.not_writable", reason=_words(error)))
             except Exception as error:
                 # A boundary: nothing ends this thread, which alone hands out jobs.
                 logger.exception("The job queue met something unexpected")
-                self._pause(f"The job queue met an error and goes on: {_words(error)}")
+                self._pause(say("jobs.queue.goes_on", reason=_words(error)))
         try:
             self._shut_down(in_hand)
         except Exception:
@@ -391,7 +392,7 @@ class Supervisor:
         run = self._run
         if run is not None and not run.working and not self._settle(run):
             self._put_back(run)  # between two parts nothing is lost
-        self._finish_unfinished("the app was closed")
+        self._finish_unfinished(say("jobs.outcome.app_closed"))
         self._board.show(state="stopped", detail="", model=None, loras={}, memory={})
 
 

@@ -10,6 +10,7 @@ from wan_lora_studio.jobs.protocol import Command, Report
 from wan_lora_studio.jobs.status import Board
 from wan_lora_studio.jobs.worker import WorkerProcess
 from wan_lora_studio.settings import Settings
+from wan_lora_studio.texts import say
 
 logger = logging.getLogger(__name__)
 
@@ -41,7 +42,7 @@ class WorkerKeeper:
         try:
             self._worker = WorkerProcess(self._settings, self._runner, self._deliver)
         except OSError as error:
-            self.ended(f"no worker process could be started ({error})")
+            self.ended(say("jobs.worker.not_started", reason=error))
 
     def send(self, command: Command) -> bool:
         return self._worker is not None and self._worker.send(command)

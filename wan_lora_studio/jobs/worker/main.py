@@ -22,6 +22,7 @@ from wan_lora_studio.jobs.worker.runner import GENERATION_RUNNER, Runner, make_r
 from wan_lora_studio.logs import logged_job, start_logging
 from wan_lora_studio.lora.index import PinnedLoRA
 from wan_lora_studio.settings import Settings
+from wan_lora_studio.texts import say
 from wan_lora_studio.wan.task import GenerationTask, Progress
 
 logger = logging.getLogger(__name__)
@@ -111,12 +112,12 @@ def attempt(action: Callable[[], R]) -> R | StudioError:
         failure = error
         logger.warning("%s: %s", type(error).__name__, error.message)
     except MemoryError as error:
-        failure = VRAMError("The machine's memory ran out.", context=_details(error))
+        failure = VRAMError(say("jobs.worker.memory"), context=_details(error))
         failure.__cause__ = error
     except Exception as error:
         logger.exception("unforeseen")
         failure = StudioError(
-            "The program met something that it was not prepared for.",
+            say("jobs.worker.unforeseen"),
             cause=f"{type(error).__name__}: {error}",
             context=_details(error),
         )

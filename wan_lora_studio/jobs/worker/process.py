@@ -12,6 +12,7 @@ from multiprocessing.connection import Connection
 from wan_lora_studio.jobs.protocol import Command, Report
 from wan_lora_studio.jobs.worker.main import worker_main
 from wan_lora_studio.settings import Settings
+from wan_lora_studio.texts import say
 
 EXIT_SECONDS = 10.0
 KILL = getattr(signal, "SIGKILL", signal.SIGTERM)  # Windows knows one way to end a process
@@ -83,12 +84,13 @@ class WorkerProcess:
 def _reason(exit_code: int | None, killed: bool) -> str:
     """Why the process ended. `killed`: by us, which is no sign of anything else."""
     if killed and exit_code == -KILL:
-        return "the worker process did not stop in time and was ended"
+        return say("jobs.worker.too_slow")
     if exit_code is None or exit_code >= 0:
-        return f"the worker process ended (exit code {exit_code})"
+        return say("jobs.worker.ended", code=exit_code)
     try:
         name = signal.Signals(-exit_code).name
     except ValueError:
         name = f"signal {-exit_code}"
-    hint = ", as a system does that is short of memory" if name == "SIGKILL" else ""
-    return f"the worker process was ended by {name}{hint}"
+    if name == "SIGKILL":
+        return say("jobs.worker.killed", signal=name)
+    return say("jobs.worker.ended_by", signal=name)

@@ -12,6 +12,7 @@ import psutil
 from wan_lora_studio.errors import SettingsError
 from wan_lora_studio.lora.index import Pins
 from wan_lora_studio.settings import Settings
+from wan_lora_studio.texts import say
 from wan_lora_studio.wan.task import GenerationResult, GenerationTask, Progress
 
 GENERATION_RUNNER = "wan_lora_studio.jobs.worker.runner:GenerationRunner"
@@ -139,6 +140,6 @@ def make_runner(name: str, settings: Settings) -> Runner:
     module_name, _, class_name = name.partition(":")
     kind = getattr(importlib.import_module(module_name), class_name, None)
     if kind is None:
-        raise SettingsError(f"There is no runner {name!r}.")
+        raise SettingsError(say("jobs.worker.no_runner", name=repr(name)))
     made: Runner = kind(settings)
     return made

@@ -24,6 +24,7 @@ from wan_lora_studio.grid import Grid, NamedGrid
 from wan_lora_studio.jobs.job import JobPart
 from wan_lora_studio.jobs.queue import JobQueue
 from wan_lora_studio.settings import Settings
+from wan_lora_studio.texts import say
 from wan_lora_studio.ui.command_line.arguments import TASK_ARGUMENTS
 from wan_lora_studio.ui.forms import sheet_of_grid
 from wan_lora_studio.ui.messages import in_words
@@ -33,12 +34,12 @@ from wan_lora_studio.wan.lora_manager import LoRAManager
 from wan_lora_studio.wan.task import GenerationTask
 
 KEPT = "grid.json"
-FAILED = "Failed"
+FAILED = say("ui.forms.state_failed")
 SHEETS = ("png", "mp4")
 # What is asked for, beside the task's own fields.
 ASKED = ("prompt", "like", "lora", "model", "grid_x", "grid_y")
-NO_TIME = "No video of this model was made here yet, so the time it takes isn’t known."
-AGAIN = "Ctrl+C stops it. The same command then goes on with the videos that are missing."
+NO_TIME = say("ui.command_line.grid.no_time")
+AGAIN = say("ui.command_line.grid.again")
 
 # Makes the video of a task, and gives its path.
 Make = Callable[[GenerationTask, Path], Path]
@@ -100,7 +101,7 @@ def _planned(
         texts = [problem.text for problem in plan.problems]
         raise GenerationError(
             " ".join(texts),
-            suggestions=["Change --grid-x or --grid-y."],
+            suggestions=[say("ui.command_line.grid.change")],
             context={"problems": texts},
         )
     return plan.grid, plan.parts, plan.seconds
@@ -109,14 +110,18 @@ def _planned(
 def _cost(names: NamedGrid, missing: int, seconds: float | None) -> str:
     columns, rows = len(names.columns), max(1, len(names.rows))
     videos = columns * rows
-    words = f"{videos} videos ({columns} × {rows})" if names.rows else f"{videos} videos"
+    sentences = [
+        say("ui.command_line.grid.videos_in_table", count=videos, columns=columns, rows=rows)
+        if names.rows
+        else say("ui.command_line.grid.videos", count=videos)
+    ]
     if missing < videos:
-        words += f", {videos - missing} of them there already"
-    if not missing:
-        return f"{words}."
-    if seconds is None:
-        return f"{words}. {NO_TIME}"
-    return f"{words}: about {in_time(seconds * missing / videos)}, by earlier runs here."
+        sentences.append(say("ui.command_line.grid.there", count=videos - missing))
+    if missing and seconds is None:
+        sentences.append(NO_TIME)
+    elif missing and seconds is not None:
+        sentences.append(say("ui.command_line.grid.time", time=in_time(seconds * missing / videos)))
+    return " ".join(sentences)
 
 
 def _make_all(cells: Sequence[Cell], make: Make) -> list[Cell]:
@@ -124,7 +129,13 @@ def _make_all(cells: Sequence[Cell], make: Make) -> list[Cell]:
     failed = []
     started = time.monotonic()
     for number, cell in enumerate(cells, 1):
-        print(f"\n{number} of {len(cells)}: {cell.part.label}{_left(number, len(cells), started)}")
+        place = {"number": number, "count": len(cells), "label": cell.part.label}
+        left = _left(number, len(cells), started)
+        print(
+            "\n" + say("ui.command_line.grid.cell_and_left", time=left, **place)
+            if left
+            else "\n" + say("ui.command_line.grid.cell", **place)
+        )
         try:
             print(f"\n{make(cell.part.task, cell.video)}")
         except CancelledByUser:
@@ -140,7 +151,7 @@ def _left(number: int, count: int, started: float) -> str:
     if number == 1:
         return ""
     each = (time.monotonic() - started) / (number - 1)
-    return f" (about {in_time(each * (count - number + 1))} left)"
+    return in_time(each * (count - number + 1))
 
 
 def _write_sheets(
@@ -172,8 +183,8 @@ def _folder(out: Path | None, settings: Settings, asked: Mapping[str, Any]) -> P
         return settings.outputs_dir / f"grid-{digest}"
     if out.suffix.lower() == ".mp4" and not out.is_dir():
         raise GenerationError(
-            "A grid has many videos, so --out must be a folder.",
-            suggestions=[f"Write --out {out.with_suffix('')}."],
+            say("ui.command_line.grid.out"),
+            suggestions=[say("ui.command_line.grid.write_out", folder=out.with_suffix(""))],
         )
     return out
 
@@ -190,8 +201,8 @@ def _kept_task(folder: Path, asked: Mapping[str, Any]) -> GenerationTask | None:
     except (OSError, UntrustedJSONError, KeyError, TypeError, StudioError):
         pass
     raise GenerationError(
-        f"{folder} holds another grid; nothing was made.",
-        suggestions=["Give another folder to --out, or move that one away."],
+        say("ui.command_line.grid.another", folder=folder),
+        suggestions=[say("ui.command_line.grid.another_folder")],
         context={"folder": str(folder)},
     )
 

@@ -8,13 +8,13 @@ from typing import Any
 
 from wan_lora_studio.errors import RequestError
 from wan_lora_studio.grid import Grid
+from wan_lora_studio.texts import say
 
 NONE = "none"  # no LoRA, or no accelerator
 NUMBERS = {"strength": float, "seed": int, "steps": int}
 NAMES = ("lora", "accelerator")
 RANGE = re.compile(r"(\d+)-(\d+)")
 MOST_IN_RANGE = 1000
-SYNTAX = "write KIND=VALUE,VALUE or KIND:LORA=VALUE,VALUE"
 
 
 def parse_axis_argument(text: str) -> dict[str, Any]:
@@ -25,7 +25,7 @@ def parse_axis_argument(text: str) -> dict[str, Any]:
     before, equals, values = text.partition("=") if kind == "prompt" else text.rpartition("=")
     of, colon, lora = before.partition(":")
     if not equals or (colon and not lora):
-        raise argparse.ArgumentTypeError(f"{text!r} is no axis; {SYNTAX}")
+        raise argparse.ArgumentTypeError(say("ui.command_line.grid.no_axis", text=repr(text)))
     axis = {"of": of.strip(), "lora": lora or None, "values": _values(of.strip(), values)}
     try:
         Grid.read({"x": axis})
