@@ -177,6 +177,12 @@ export class UploadRow {
     this.element.classList.replace("upload-asking", "upload-skipped");
   }
 
+  /** The names of several files that it stands for. */
+  list(names) {
+    const lines = names.map((text) => el("li", { text }));
+    this.#choices.replaceChildren(el("ul", { class: "upload-lines" }, lines));
+  }
+
   fail(error) {
     this.#end("failed", "upload-failed", [error.message, ...(error.suggestions ?? [])].join(" "));
   }

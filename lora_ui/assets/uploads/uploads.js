@@ -3,7 +3,7 @@ import { ApiError } from "../kit/api.js";
 import { el, icon } from "../kit/dom.js";
 import { folderOf } from "../kit/drop_zone.js";
 import { bytes, MB, seconds } from "../kit/format.js";
-import { toast, toastError } from "../kit/toasts.js";
+import { toastError } from "../kit/toasts.js";
 import { cancelled, transfer } from "../kit/transfer.js";
 import { bundled, isArchive, mayCarrySettings, stemOf } from "../kit/upload_groups.js";
 import { fromTrash, toTrash } from "../model/library_api.js";
@@ -15,7 +15,7 @@ import { addWhatCame } from "./for_video.js";
 import { UploadRow } from "./upload_row.js";
 
 const AT_ONCE = 3;
-const LISTED = 20; // files that are left out, a line each
+const LISTED = 20; // files that are left out, a row each; the rest share one
 const LOAD_SETTINGS = [say("upload.loadSettings"), "settings"];
 
 /**
@@ -50,8 +50,17 @@ function createUploads() {
     else
       for (const row of listed)
         leave(row, sent.length > 0 ? say("upload.notNamed") : say("upload.noLora"));
-    tellOfMore(left.slice(LISTED));
+    if (left.length > LISTED) leaveTogether(left.slice(LISTED));
     pump();
+  }
+
+  /** Of a folder with many other files, one row has a line for each. */
+  function leaveTogether(files) {
+    const name = say("upload.moreLeftOut", { count: files.length });
+    const size = files.reduce((sum, file) => sum + file.size, 0);
+    const row = add({ file: { name, size }, folder: "" });
+    row.leave(say("upload.notNamed"));
+    row.list(files.map((file) => [folderOf(file), file.name].filter(Boolean).join("/")));
   }
 
   /** Not taken; a file that may carry settings still offers them, where the page has a form. */
@@ -222,14 +231,6 @@ function createUploads() {
 /** The page's list. `readSettings(row)` fills the page's form from a row's file, and
  * `showLibrary()` opens the library's tab, in a page that has them. */
 export const uploads = createUploads();
-
-/** Of a folder with many other files, not each has a line. */
-function tellOfMore(files) {
-  if (files.length === 0) return;
-  toast(say("upload.moreLeftOut", { count: files.length }), {
-    details: [...new Set(files.map(({ name }) => name))].slice(0, LISTED),
-  });
-}
 
 /** The paths of a record's files. */
 function filesOf({ files }) {

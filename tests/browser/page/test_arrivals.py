@@ -187,6 +187,22 @@ def test_every_file_has_a_line_with_what_became_of_it(page: Page, tmp_path: Path
     expect(line(page, "again.mp4")).to_contain_text("Its settings are in the form.")
 
 
+def test_of_a_large_folder_every_file_has_a_line(page: Page, tmp_path: Path) -> None:
+    folder = tmp_path / "notes"
+    folder.mkdir()
+    for number in range(25):
+        (folder / f"note {number:02}.md").write_text("no LoRA")
+    open_tab(page, "LoRAs")
+    drag(page, page.locator("h1"), folder)
+    expect(page.locator(".upload-skipped")).to_have_count(21)
+    rest = line(page, "5 more files").locator(".upload-lines li")
+    expect(rest).to_have_count(5)
+    rows = page.locator(".upload-skipped .upload-name").all_inner_texts()[:20]
+    assert {*rows, *(text.removeprefix("notes/") for text in rest.all_inner_texts())} == {
+        file.name for file in folder.iterdir()
+    }
+
+
 def test_a_picture_fills_the_form_or_becomes_the_first_frame(page: Page, tmp_path: Path) -> None:
     plain, told = tmp_path / "plain.png", tmp_path / "told.png"
     Image.new("RGB", (40, 40), "teal").save(plain)
