@@ -58,6 +58,10 @@ def test_the_next_run_is_expected_to_take_what_the_last_ones_took() -> None:
     assert larger["apply"] == 2 * TOOK["apply"]
     assert times.expected(dataclasses.replace(SMALL, selected_loras={}), loaded=True)["apply"] == 0
     assert times.expected(dataclasses.replace(SMALL, model_type="other"), loaded=True) == {}
+    guided = dataclasses.replace(SMALL, guidance_scale=4.0)
+    assert times.expected(guided, loaded=True)["sample"] == 2 * TOOK["sample"]
+    half = dataclasses.replace(guided, guidance_scale_2=1.0)
+    assert times.expected(half, loaded=True)["sample"] == 1.5 * TOOK["sample"]
     times.note_load("demo", 5.0)
     assert times.expected(SMALL, loaded=False)["load"] == 5.0
 

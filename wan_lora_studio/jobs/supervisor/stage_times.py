@@ -70,8 +70,16 @@ class StageTimes:
 
 
 def work(task: GenerationTask) -> float:
-    """How much sampling is, in pixels of all frames and steps."""
-    return _pixels(task) * (task.steps or 1)
+    """How much sampling is, in pixels of all frames and passes of the model."""
+    return _pixels(task) * (task.steps or 1) * _passes(task)
+
+
+def _passes(task: GenerationTask) -> float:
+    """Of the model for one step: with guidance it is asked twice. Each of two experts makes about
+    half of the steps."""
+    high, low = task.guidance_scale, task.guidance_scale_2
+    known = [high] if low is None else [high, low]
+    return statistics.mean(2 if (guidance or 1.0) > 1.0 else 1 for guidance in known)
 
 
 def _amount(stage: str, task: GenerationTask) -> float:
