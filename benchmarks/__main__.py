@@ -17,6 +17,7 @@ import torch
 from benchmarks import (
     app_overhead,
     gpu,
+    grid,
     library_changes,
     library_files,
     library_scale,
@@ -32,6 +33,7 @@ from benchmarks import (
 )
 from benchmarks.app_overhead import JobsSizes, jobs_sizes
 from benchmarks.gpu import GpuSizes, gpu_sizes
+from benchmarks.grid import GridSizes, grid_sizes
 from benchmarks.library_sizes import LibrarySizes, PageSizes, page_sizes, sizes
 from benchmarks.machine import describe
 from benchmarks.report import PartResult
@@ -67,13 +69,20 @@ JOBS_PARTS: Mapping[str, Callable[[JobsSizes], PartResult]] = MappingProxyType(
     {"overhead": app_overhead.measure_overhead, "first-step": app_overhead.measure_first_step}
 )
 
+GRID_PARTS: Mapping[str, Callable[[GridSizes], PartResult]] = MappingProxyType(
+    {"grid": grid.measure}
+)
+
 SOAK_PARTS: Mapping[str, Callable[[SoakSizes], PartResult]] = MappingProxyType(
     {"soak": soak.measure}
 )
 
 GPU_PARTS: Mapping[str, Callable[[GpuSizes], PartResult]] = MappingProxyType({"gpu": gpu.measure})
 
-EVERY_PART = [*PARTS, *LIBRARY_PARTS, *PAGE_PARTS, *JOBS_PARTS, *SOAK_PARTS, *GPU_PARTS]
+SUBJECTS = ("lora", "library", "page", "jobs", "grid", "soak", "gpu")
+EVERY_PART = [
+    *PARTS, *LIBRARY_PARTS, *PAGE_PARTS, *JOBS_PARTS, *GRID_PARTS, *SOAK_PARTS, *GPU_PARTS,
+]  # fmt: skip
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -100,12 +109,8 @@ def _parts(options: argparse.Namespace, settings: Settings) -> dict[str, Callabl
     if options.subject == "page":
         visits = page_sizes(quick=options.quick, loras=options.loras, folder=options.folder)
         return {name: partial(measure, visits) for name, measure in PAGE_PARTS.items()}
-    if options.subject == "jobs":
-        runs = jobs_sizes(quick=options.quick, folder=options.folder)
-        return {name: partial(measure, runs) for name, measure in JOBS_PARTS.items()}
-    if options.subject == "soak":
-        many = soak_sizes(quick=options.quick, jobs=options.jobs, folder=options.folder)
-        return {name: partial(measure, many) for name, measure in SOAK_PARTS.items()}
+    if options.subject in ("jobs", "grid", "soak"):
+        return _job_parts(options)
     if options.subject == "gpu":
         card = gpu_sizes(quick=options.quick)
         return {name: partial(measure, card) for name, measure in GPU_PARTS.items()}
@@ -113,6 +118,18 @@ def _parts(options: argparse.Namespace, settings: Settings) -> dict[str, Callabl
         quick=options.quick, full=options.full, upload_mb=options.upload_mb, folder=options.folder
     )
     return {name: partial(measure, chosen) for name, measure in LIBRARY_PARTS.items()}
+
+
+def _job_parts(options: argparse.Namespace) -> dict[str, Callable[[], PartResult]]:
+    """Those that need the app with its queue."""
+    if options.subject == "jobs":
+        runs = jobs_sizes(quick=options.quick, folder=options.folder)
+        return {name: partial(measure, runs) for name, measure in JOBS_PARTS.items()}
+    if options.subject == "grid":
+        cells = grid_sizes(quick=options.quick, folder=options.folder)
+        return {name: partial(measure, cells) for name, measure in GRID_PARTS.items()}
+    many = soak_sizes(quick=options.quick, jobs=options.jobs, folder=options.folder)
+    return {name: partial(measure, many) for name, measure in SOAK_PARTS.items()}
 
 
 def _write(path: Path, machine: Mapping[str, str | int], results: Sequence[PartResult]) -> None:
@@ -132,7 +149,7 @@ def _threads(count: int) -> Iterator[None]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("subject", choices=["lora", "library", "page", "jobs", "soak", "gpu"])
+    parser.add_argument("subject", choices=SUBJECTS)
     parser.add_argument("--quick", action="store_true", help="tiny models; only to see it run")
     parser.add_argument(
         "--only",

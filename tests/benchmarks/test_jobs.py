@@ -51,3 +51,18 @@ def test_a_part_of_the_jobs_can_be_chosen(tmp_path: Path) -> None:
     arguments = ["jobs", "--quick", "--only", "first-step", "--json", str(path)]
     assert main([*arguments, "--folder", str(tmp_path)]) == 0
     assert list(json.loads(path.read_text(encoding="utf-8"))["parts"]) == ["first step"]
+
+
+def test_a_grid_is_timed_against_its_runs_which_make_the_same_frames(tmp_path: Path) -> None:
+    path = tmp_path / "found.json"
+    assert main(["grid", "--quick", "--json", str(path), "--folder", str(tmp_path)]) == 0
+    found = json.loads(path.read_text(encoding="utf-8"))["parts"]["grid"]
+    assert found["facts"]["same frames"] is True
+    assert 0 <= found["facts"]["percent between the cells"] < 100
+    assert 0 < found["facts"]["percent of the cells for LoRAs"] < 100
+    sides = {"single runs", "grid"}
+    assert set(found["timings"]) == sides | {f"CPU, {side}" for side in sides}
+    targets = {target["name"]: target for target in found["targets"]}
+    assert targets["a grid's overhead over its runs"]["limit"] == 2.0
+    assert targets["cells with other frames"]["met"]
+    assert list(tmp_path.iterdir()) == [path]
