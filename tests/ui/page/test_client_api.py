@@ -86,6 +86,15 @@ def test_a_batch_is_queued_looked_at_and_cancelled(client: Client) -> None:
     wait_until(lambda: client.predict(job["id"], **look)["state"] == "cancelled", "cancelled")
 
 
+def test_a_grid_is_queued(client: Client) -> None:
+    grid = {"x": {"of": "seed", "values": [1, 2]}, "y": {"of": "steps", "values": [3]}}
+    job = client.predict({"model_type": "demo", "prompt": "quick"}, [], 0, grid, api_name="/submit")
+    assert job["grid"]["y"]["labels"] == ["3"]
+    assert [part["cell"] for part in job["parts"]] == [[0, 0], [1, 0]]
+    done = client.predict(job["id"], 60, api_name="/wait")
+    assert done["id"] == job["id"]
+
+
 def test_a_cancelled_job_is_run_again(client: Client) -> None:
     job = client.predict({"model_type": "demo", "prompt": "slow"}, api_name="/submit")
     look = {"api_name": "/job"}
