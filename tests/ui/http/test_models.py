@@ -103,7 +103,7 @@ def test_an_unknown_model_is_404(client: TestClient, hub: FakeHub) -> None:
 def test_what_is_not_here_is_not_removed(client: TestClient, hub: FakeHub) -> None:
     answer = client.post(f"/api/models/{MODEL}/remove")
     assert answer.status_code == 409
-    assert "is here" in answer.json()["error"]["message"]
+    assert "has not been downloaded" in answer.json()["error"]["message"]
 
 
 def test_files_of_other_programs_that_make_no_model_are_named(tmp_path: Path) -> None:
