@@ -13,6 +13,7 @@ from demo.assemble import assembled, save
 from demo.colours import write_colours
 from demo.latents import LatentSet, encode_scenes, normalise, statistics
 from demo.lora_stages import ACCELERATOR_STAGES, LOOK_STAGES
+from demo.opening import write_opening
 from demo.parallel import run_together, run_workers
 from demo.paths import Paths
 from demo.prompt_words import write_prompt_words
@@ -94,4 +95,5 @@ STAGES = (
     Stage("words", "write the words that the model knows", build_words),
     Stage("colours", "fit the colours that previews show", build_colours),
     *(Stage(*stage) for stage in (*LOOK_STAGES, *ACCELERATOR_STAGES)),
+    Stage("opening", "make the two videos that the page opens with", write_opening),
 )

@@ -58,7 +58,7 @@ ROOMS = {
     " jobs.job results wan.lora_manager wan.models wan.task_limits lora.uploads lora.selection",
     "ui.http": "ui.forms ui.messages ui.static lora_ui.http lora_ui.static jobs.news jobs.queue"
     " contact_sheet grid jobs.job model_list model_store results wan.lora_manager wan.memory"
-    " lora.uploads",
+    " wan.models lora.uploads",
     "ui.forms": "ui.messages contact_sheet grid jobs.queue jobs.job results wan.lora_manager"
     " wan.models wan.weights wan.task lora.files lora.selection",
     "ui.messages": "",

@@ -113,14 +113,17 @@ def stop_app(process: subprocess.Popen[bytes]) -> None:
 
 
 # A form that was opened before, and left as it was then: nothing of the ready example is in it.
-OPENED_BEFORE = "localStorage.getItem('studio-form') ?? localStorage.setItem('studio-form', '{}')"
+OPENED_BEFORE = """
+localStorage.getItem('studio-form') ?? localStorage.setItem('studio-form', '{}');
+localStorage.setItem('studio-opening', 'over');
+"""
 
 
 def open_page(page: Page, app: App, *, first_visit: bool = False) -> None:
     """Go to the page and wait until its controls are there.
 
     The form is empty unless an earlier visit filled it; on a first visit the app's ready example
-    is in it.
+    is in it, and the opening is there until there is a video.
     """
     page.set_default_timeout(PATIENCE_MS)
     if not first_visit:

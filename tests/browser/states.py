@@ -21,6 +21,7 @@ from tests.browser.actions import (
     choose_action,
     fill,
     generate,
+    known,
     pick,
     type_strength,
     upload,
@@ -201,6 +202,24 @@ def loras_menu(page: Page, app: App) -> None:
     page.get_by_role("menu").wait_for()
 
 
+def loras_trial(page: Page, app: App) -> None:
+    write_prompt(page)
+    fill(page, steps=2, seed=7)
+    known(page, prompt=PROMPT, steps=2, seed="7")
+    open_tab(page, "LoRAs")
+    choose_action(page, "golden_hour", "Try it")
+    page.locator(".compare-wipe").wait_for(timeout=2 * VIDEO_MS)
+    page.get_by_role("dialog").get_by_role("button", name="Pause").click()
+
+
+def loras_previews(page: Page, app: App) -> None:
+    open_tab(page, "LoRAs")
+    for name in LORAS:
+        card(page, name).locator(".card-mark").click()
+    page.get_by_role("button", name="Make previews").click()
+    page.get_by_role("dialog").get_by_role("button", name="Make").wait_for()
+
+
 def loras_uploads(page: Page, app: App) -> None:
     open_tab(page, "LoRAs")
     with tempfile.TemporaryDirectory() as folder:
@@ -255,6 +274,8 @@ STATES: Mapping[str, State] = MappingProxyType(
         "loras-details": loras_details,
         "loras-edit": loras_edit,
         "loras-thumbnail": loras_thumbnail,
+        "loras-trial": loras_trial,
+        "loras-previews": loras_previews,
         "loras-uploads": loras_uploads,
         "loras-nothing-found": loras_nothing_found,
         "gallery": gallery,

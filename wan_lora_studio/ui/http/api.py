@@ -30,6 +30,7 @@ from wan_lora_studio.ui.http.health import create_health_router
 from wan_lora_studio.ui.http.jobs import create_job_router
 from wan_lora_studio.ui.http.measured_times import MeasuredTimes
 from wan_lora_studio.ui.http.models import create_model_router
+from wan_lora_studio.ui.http.opening import create_opening_router
 from wan_lora_studio.ui.http.restore import create_restore_router
 from wan_lora_studio.ui.http.results import create_result_router
 from wan_lora_studio.ui.http.sheets import create_sheet_router
@@ -88,6 +89,7 @@ def build_api(
     app.include_router(create_trash_router(results))
     app.include_router(create_restore_router(settings, loras, results, pictures))
     app.include_router(create_result_router(results, queue, loras, pictures))
+    app.include_router(create_opening_router(settings))
     refuse_unknown_addresses(app)
     app.mount(LORA_ASSETS_URL, lora_assets())
     app.mount(ASSETS_URL, RevalidatedFiles(directory=ASSETS))

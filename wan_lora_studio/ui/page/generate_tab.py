@@ -20,6 +20,7 @@ from wan_lora_studio.ui.page.generate_form import (
     restored_updates,
     wished_model_updates,
 )
+from wan_lora_studio.ui.page.opening import opening
 from wan_lora_studio.ui.page.prompt_words import prompt_words
 from wan_lora_studio.ui.static import ASSETS_URL
 from wan_lora_studio.wan.task_limits import limits_of
@@ -61,7 +62,12 @@ def create_generate_tab(settings: Settings, page: gr.Blocks) -> None:
             script_panel("refusal", "inputs/refusal.js", base=ASSETS_URL)
             script_panel("batch-panel", "inputs/batch_panel.js", base=ASSETS_URL)
             run = script_panel(
-                "run-panel", "run/run_panel.js", base=ASSETS_URL, events=("reuse",), min_height=320
+                "run-panel",
+                "run/run_panel.js",
+                base=ASSETS_URL,
+                events=("reuse",),
+                min_height=320,
+                options={"opening": opening(settings)},
             )
     _wire_form(settings, page, form)
     controls.model(

@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING
 
 from wan_lora_studio.lazy_exports import on_first_use
 from wan_lora_studio.wan.models.host_memory import HostMemory
-from wan_lora_studio.wan.models.identity import LATENT_COLOURS, PROMPT_WORDS, installed_fingerprint
+from wan_lora_studio.wan.models.identity import (
+    LATENT_COLOURS,
+    OPENING,
+    PROMPT_WORDS,
+    installed_fingerprint,
+)
 from wan_lora_studio.wan.models.needs import ORDER, Decoding, Needs, Offload
 from wan_lora_studio.wan.models.offload import (
     ACTIVATION_SHARE,
@@ -34,6 +39,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ACTIVATION_SHARE",
     "LATENT_COLOURS",
+    "OPENING",
     "ORDER",
     "PROMPT_WORDS",
     "Decoding",

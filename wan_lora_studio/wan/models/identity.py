@@ -17,7 +17,8 @@ IDENTIFYING = (".json", ".safetensors", ".bin", ".model")
 # Beside a model, for the page; they decide no frame.
 LATENT_COLOURS = "latent_colours.json"
 PROMPT_WORDS = "prompt_words.json"
-FOR_THE_PAGE = (LATENT_COLOURS, PROMPT_WORDS)
+OPENING = "opening"  # a folder with two videos and the JSON that says how they were made
+FOR_THE_PAGE = (LATENT_COLOURS, PROMPT_WORDS, f"{OPENING}.json")
 WEIGHTS = (".safetensors", ".bin")
 WHOLE_UP_TO = 64 << 20  # bytes; of larger files the two ends are read
 END = 1 << 20  # bytes

@@ -42,6 +42,9 @@ form.addEventListener("batch", ({ detail: { task, grid } }) =>
   submit({ task: withPicture(task), grid }),
 );
 
+/** Queue one video of what a part of the page has put into the form. */
+form.addEventListener("make", ({ detail }) => submit({ task: withPicture(detail), parts: [] }));
+
 function withPicture(task) {
   pictureInput.setRatio(task.width / task.height);
   return { ...task, image: pictureInput.value() };

@@ -13,11 +13,11 @@ const USUAL_FPS = 16;
 
 /**
  * `results` are two, each with a `label` if it has a name of its own here. `wipe` has the second
- * lie over the first. The element's owner calls `stop` at the end, and passes key presses on to
+ * lie over the first; `brief` leaves nothing but the labels below them. The element's owner calls `stop` at the end, and passes key presses on to
  * `pressed`.
  */
-export function createComparison(results, { wipe = false } = {}) {
-  const sides = results.map(createSide);
+export function createComparison(results, { wipe = false, brief = false } = {}) {
+  const sides = results.map((result) => createSide(result, brief));
   const controls = createControls();
   const line = el("input", {
     type: "range",
@@ -56,7 +56,7 @@ export function createComparison(results, { wipe = false } = {}) {
   };
 }
 
-function createSide(result) {
+function createSide(result, brief) {
   const video = el("video", {
     class: "compare-video",
     src: address(result.video_url),
@@ -78,8 +78,8 @@ function createSide(result) {
       "figcaption",
       {},
       result.label && el("p", { class: "compare-label", text: result.label }),
-      el("p", { class: "compare-prompt", text: result.prompt, title: result.prompt }),
-      el("p", { class: "muted", text: facts.join(" · ") }),
+      !brief && el("p", { class: "compare-prompt", text: result.prompt, title: result.prompt }),
+      !brief && el("p", { class: "muted", text: facts.join(" · ") }),
     ),
   );
   return { result, video, element, fps: result.fps || USUAL_FPS };

@@ -12,13 +12,14 @@ import { resultDetails } from "../results/result.js";
 import { say } from "../texts/say.js";
 import { cancelRun } from "./cancel_run.js";
 import { createNotifyButton } from "./notify.js";
+import { createOpening } from "./opening.js";
 import { copyDiagnostics } from "./problem.js";
 import { createStepPlan } from "./step_plan.js";
 import { connectTrials } from "./trials.js";
 
 const RETRYABLE = ["failed", "cancelled", "interrupted"];
 
-export function mount({ element, trigger }) {
+export function mount({ element, options, trigger }) {
   const view = createView(element);
   const reuse = (fields) => {
     runs.reused = fields;
@@ -26,6 +27,7 @@ export function mount({ element, trigger }) {
   };
   runs.addEventListener("reuse", ({ detail }) => reuse(detail.fields));
   const draw = () => drawJob(view, poll.status?.job ?? null, reuse);
+  view.opening = createOpening(options?.opening, draw);
   poll.addEventListener("status", draw);
   runs.addEventListener("submitted", () => showOnPhone(view.stage));
   view.cancel.addEventListener("click", () => cancel(view));
@@ -47,6 +49,7 @@ function createView(element) {
     key: "",
     job: null,
     grid: null, // the videos of a batch
+    opening: null,
     said: null,
     note: el("p", { class: "run-note", role: "status" }),
     plan: createStepPlan(),
@@ -95,23 +98,29 @@ function drawJob(view, job, reuse) {
   view.bar.hidden = !open;
   if (open) drawBar(view.bar, fraction(job));
   view.plan.update(job);
+  const opening = job ? null : view.opening?.element;
   drawNotes(view.notes, open ? (job.progress?.notes ?? []) : []);
   const others = (poll.status?.queue ?? []).filter((item) => item.id !== job?.id).length;
   view.waiting.textContent = others > 0 ? say("run.others", { count: others }) : "";
   const batch = job?.parts?.length > 0;
-  const key = batch ? job.id : job ? `${job.id} ${open ? "open" : job.state}` : "none";
+  const key = batch ? job.id : job ? `${job.id} ${open ? "open" : job.state}` : keyOfNone(opening);
   if (key !== view.key) {
     view.key = key;
     view.cancel.disabled = false;
     view.retry.disabled = false;
     view.grid?.stop();
     view.grid = batch ? createGridView(job, { enlarge: () => showGrid(job.id) }) : null;
-    view.stage.hidden = batch;
+    view.stage.hidden = batch || Boolean(opening);
     if (batch) drawBatch(view, job);
+    else if (opening) view.details.replaceChildren(opening);
     else drawStage(view, job, open, reuse);
   }
   if (batch) updateBatch(view, job);
   else if (open) drawPreview(view.stage, job);
+}
+
+function keyOfNone(opening) {
+  return opening ? "opening" : "none";
 }
 
 /** A batch has its videos side by side, with what they have in common below. */

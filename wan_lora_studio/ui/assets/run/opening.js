@@ -1,0 +1,130 @@
+/**
+ * The opening: one seed without and with a LoRA, until there is a video of one's own.
+ *
+ * It comes once the library and the queue are known, into room that nothing else has.
+ */
+import { request } from "../../../lora_ui/assets/kit/api.js";
+import { actionButton, el } from "../../../lora_ui/assets/kit/dom.js";
+import { toast } from "../../../lora_ui/assets/kit/toasts.js";
+import { form } from "../../../lora_ui/assets/model/form.js";
+import { titleFor, usable } from "../../../lora_ui/assets/model/lora_text.js";
+import { store } from "../../../lora_ui/assets/model/store.js";
+import { poll } from "../base/poll.js";
+import { createComparison } from "../results/comparison.js";
+
+const KEPT = "studio-opening";
+const OVER = "over";
+const TITLE = "One prompt, one seed";
+const DEMONSTRATION =
+  "This is a small demonstration model that runs on any computer. The Models tab has the real ones.";
+const MAKE = "Make this video";
+const DISMISS = "Dismiss the example";
+const REPLACED = "The example took the place of your prompt and LoRAs.";
+
+/** `example` is what the page was told, or null; `redraw` is called when `element` is another. */
+export function createOpening(example, redraw) {
+  const view = { example, redraw, comparison: null, element: null, known: false };
+  if (!example || localStorage.getItem(KEPT) === OVER) return view;
+  const update = () => show(view);
+  poll.addEventListener("status", update);
+  for (const event of ["library", "model"]) store.addEventListener(event, update);
+  look(view);
+  return view;
+}
+
+/** Videos of one's own may be older than the queue tells. */
+async function look(view) {
+  try {
+    await store.known();
+    const { total } = await request("GET", "api/results", { params: { limit: 1 } });
+    if (total > 0) end(view);
+    view.known = true;
+    show(view);
+  } catch {
+    // Without an answer the page opens as it does for everybody else.
+  }
+}
+
+/** For good. */
+function end(view) {
+  localStorage.setItem(KEPT, OVER);
+  show(view);
+}
+
+function show(view) {
+  if (poll.status?.job?.state === "done" && localStorage.getItem(KEPT) !== OVER) end(view);
+  const there = isWanted(view);
+  if (there === (view.element !== null)) return;
+  if (there) {
+    view.element = build(view);
+  } else {
+    view.comparison.stop();
+    view.element = null;
+  }
+  view.redraw();
+}
+
+function isWanted({ example, known }) {
+  return (
+    known &&
+    localStorage.getItem(KEPT) !== OVER &&
+    poll.status !== null &&
+    poll.status.job === null &&
+    store.model === example.model &&
+    Object.keys(example.selected_loras).every((name) => usable(store.byName.get(name)))
+  );
+}
+
+function build(view) {
+  const { prompt, seed, selected_loras: loras, width, height, frames, fps } = view.example;
+  const title = Object.keys(loras).map(titleFor).join(", ");
+  const side = (which, label, selected) => ({
+    label,
+    prompt,
+    seed,
+    selected_loras: selected,
+    video_url: `api/opening/${which}`,
+    width,
+    height,
+    frames,
+    fps,
+  });
+  view.comparison = createComparison(
+    [side("without", `Without ${title}`, {}), side("with", `With ${title}`, loras)],
+    { brief: true },
+  );
+  const make = el("button", { type: "button", class: "button button-primary", text: MAKE });
+  make.addEventListener("click", () => makeExample(view.example));
+  const dismiss = actionButton("dismiss", DISMISS, "close", { class: "icon-button" });
+  dismiss.addEventListener("click", () => end(view));
+  if (!matchMedia("(prefers-reduced-motion: reduce)").matches) view.comparison.start();
+  return el(
+    "section",
+    { class: "opening", "aria-label": TITLE },
+    el("div", { class: "opening-head" }, el("h3", { text: TITLE }), dismiss),
+    el("p", { class: "muted", text: `${prompt}, seed ${seed}` }),
+    view.comparison.element,
+    el("div", { class: "opening-foot" }, el("p", { class: "muted", text: DEMONSTRATION }), make),
+  );
+}
+
+/** Form and stack hold the example from now on; what they held before comes back by Undo. */
+function makeExample({ prompt, seed, selected_loras: loras }) {
+  const restore = store.stack.restorer();
+  const others = Object.keys(store.selected()).some((name) => !(name in loras));
+  store.replace(loras);
+  form.change((values) => {
+    const before = { prompt: values.prompt, seed: values.seed };
+    if (others || (before.prompt && before.prompt !== prompt)) offerUndo(restore, before);
+    return { prompt, seed: String(seed) };
+  });
+  form.ask("make", (fields) => ({ ...fields, selected_loras: store.selected() }));
+}
+
+function offerUndo(restore, before) {
+  const run = () => {
+    restore();
+    form.change(() => before);
+  };
+  toast(REPLACED, { action: { label: "Undo", run } });
+}
