@@ -83,7 +83,7 @@ def test_the_cost_is_told_and_nothing_made(
     # That run took 0.1 s for one step.
     assert app.main([*wanted, "--grid-y", "seed=1,2", "--steps", "100"]) == 0
     told = capsys.readouterr().out
-    assert told == "6 videos (3 × 2): about 1 min, by earlier runs here.\n"
+    assert told == "6 videos (3 × 2). About 1 min, by earlier runs here.\n"
     assert not (tmp_path / "outputs").exists()
 
 
@@ -121,7 +121,7 @@ def test_the_same_command_goes_on_with_what_is_missing(
         videos[2].with_suffix(ending).unlink()
     capsys.readouterr()
     assert app.main([*wanted, str(out), *axes]) == 0
-    assert "4 videos (2 × 2), 3 of them there already." in capsys.readouterr().out
+    assert "4 videos (2 × 2). 3 of them are there already." in capsys.readouterr().out
     again = json.loads(videos[2].with_suffix(".json").read_text())["task"]
     assert (again["seed"], again["steps"]) == (seed, 2)
     assert videos[0].stat().st_mtime_ns == first
