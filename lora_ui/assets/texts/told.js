@@ -6,38 +6,47 @@
 import { language } from "./language.js";
 
 const PLACE = /\{(\w+)\}/;
-const BETWEEN_SENTENCES = /(?<=[.!?]["'”)]?)\s+(?=\S)/;
-const FEW_LETTERS = 4; // of a template that says nothing by itself, such as "{file}: {problem}."
+const JOINTS = [
+  [/(?<=[.!?]["'”)]?)\s+(?=\S)/, " "], // sentences
+  ["; ", "; "], // problems of one sentence
+];
+const FEW_LETTERS = 3; // of a template that says nothing by itself, such as "{file}: {problem}."
 
 /** A function that puts a text into another language by pairs of templates, English first. */
 function teller(pairs) {
   const exact = new Map(pairs.filter(([english]) => !PLACE.test(english)).map(plainly));
   const forms = pairs.filter(([english]) => PLACE.test(english)).map(form);
-  forms.sort((one, other) => other.letters - one.letters);
+  forms.sort((one, other) => other.length - one.length);
+  const [telling, bare] = [true, false].map((tells) =>
+    forms.filter((each) => each.tells === tells),
+  );
   const known = new Map();
 
   const tell = (text) => {
-    if (!known.has(text)) known.set(text, whole(text) ?? bySentence(text));
+    if (!known.has(text)) known.set(text, told(text));
     return known.get(text);
   };
-  const whole = (text) => exact.get(text) ?? byForm(text);
-  const byForm = (text) => {
-    for (const { pattern, names, own, letters } of forms) {
+  const told = (text) =>
+    exact.get(text) ?? byForm(text, telling) ?? inParts(text) ?? byForm(text, bare) ?? text;
+  const byForm = (text, some) => {
+    for (const { pattern, names, own, tells } of some) {
       const found = pattern.exec(text);
       if (!found) continue;
-      const values = Object.fromEntries(names.map((name, at) => [name, found[at + 1]]));
-      const told = Object.fromEntries(
-        Object.entries(values).map(([name, value]) => [name, tell(value)]),
-      );
-      const isOurs = letters >= FEW_LETTERS || names.some((name) => told[name] !== values[name]);
-      if (isOurs) return own.replace(/\{(\w+)\}/g, (_, name) => told[name]);
+      const values = names.map((_, at) => found[at + 1]);
+      const inOwn = values.map(tell);
+      // A text of the user's own may look like a template that says nothing by itself.
+      if (!tells && values.every((value, at) => value === inOwn[at])) continue;
+      const byName = Object.fromEntries(names.map((name, at) => [name, inOwn[at]]));
+      return own.replace(/\{(\w+)\}/g, (_, name) => byName[name]);
     }
     return null;
   };
-  const bySentence = (text) => {
-    const sentences = text.split(BETWEEN_SENTENCES);
-    if (sentences.length === 1) return text;
-    return sentences.map(tell).join(" ");
+  const inParts = (text) => {
+    for (const [between, joint] of JOINTS) {
+      const parts = text.split(between);
+      if (parts.length > 1) return parts.map(tell).join(joint);
+    }
+    return null;
   };
   return tell;
 }
@@ -55,8 +64,15 @@ function form([english, own]) {
     names.push(place[1]);
     return "(.+?)";
   });
-  const letters = english.replace(/\{\w+\}/g, "").replace(/\P{L}/gu, "").length;
-  return { pattern: new RegExp(`^${parts.join("")}$`, "s"), names, own: single(own), letters };
+  const literal = english.replace(/\{\w+\}/g, "");
+  const letters = literal.replace(/\P{L}/gu, "").length;
+  return {
+    pattern: new RegExp(`^${parts.join("")}$`, "s"),
+    names,
+    own: single(own),
+    length: literal.length,
+    tells: letters >= FEW_LETTERS,
+  };
 }
 
 function single(text) {
