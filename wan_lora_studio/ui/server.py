@@ -25,7 +25,7 @@ from wan_lora_studio.lora.uploads import LoRAUploadHandler
 from wan_lora_studio.settings import Settings
 from wan_lora_studio.ui.http import Access, GradioRoutes, Guard, build_api
 from wan_lora_studio.ui.messages import address_unusable, password_needed, port_taken
-from wan_lora_studio.ui.page import build_page, preload_links, studio_theme
+from wan_lora_studio.ui.page import LABELS, build_page, preload_links, studio_theme
 from wan_lora_studio.ui.static import ASSETS, ASSETS_URL, LOOPBACK, TITLE
 from wan_lora_studio.units import from_mb
 from wan_lora_studio.wan.lora_manager import LoRAManager
@@ -64,6 +64,7 @@ def build_app(
         path="/",
         theme=studio_theme(),
         head=_head(),
+        i18n=LABELS,
         favicon_path=str(ASSETS / "favicon.png"),
         footer_links=[],
         run_history=False,

@@ -6,8 +6,10 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
+from gradio.i18n import I18nData
 
 from wan_lora_studio.settings import Settings
+from wan_lora_studio.ui.page.labels import label
 from wan_lora_studio.untrusted_json import UntrustedJSONError, read_object
 
 if TYPE_CHECKING:
@@ -104,8 +106,8 @@ def example_chips(row: ModelEntry) -> list[str]:
     return [*row.examples, *[""] * CHIPS][:CHIPS]
 
 
-def guidance_label(two_experts: bool) -> str:
-    return "Guidance, high" if two_experts else "Guidance"
+def guidance_label(two_experts: bool) -> I18nData:
+    return label("guidance_high") if two_experts else label("guidance")
 
 
 def _ready_fields(settings: Settings) -> dict[str, Any]:

@@ -7,10 +7,12 @@ from functools import partial
 from typing import Any
 
 import gradio as gr
+from gradio.i18n import I18nData
 
 from lora_ui.generation_controls import create_generation_controls
 from lora_ui.script_panel import script_panel
 from wan_lora_studio.settings import ModelEntry, Settings
+from wan_lora_studio.texts import say
 from wan_lora_studio.ui.page.form_facts import form_facts
 from wan_lora_studio.ui.page.generate_form import (
     Form,
@@ -20,6 +22,7 @@ from wan_lora_studio.ui.page.generate_form import (
     restored_updates,
     wished_model_updates,
 )
+from wan_lora_studio.ui.page.labels import label
 from wan_lora_studio.ui.page.opening import opening
 from wan_lora_studio.ui.page.prompt_words import prompt_words
 from wan_lora_studio.ui.static import ASSETS_URL
@@ -57,7 +60,7 @@ def create_generate_tab(settings: Settings, page: gr.Blocks) -> None:
             form = _settings_group(settings, prompt, chips)
             script_panel("load-settings", "inputs/load_settings.js", base=ASSETS_URL)
         with gr.Column(elem_id="generate-run", scale=5, min_width=320):
-            button = gr.Button("Generate", variant="primary", elem_id="generate-button")
+            button = gr.Button(label("generate"), variant="primary", elem_id="generate-button")
             script_panel("run-strip", "run/run_strip.js", base=ASSETS_URL)
             script_panel("refusal", "inputs/refusal.js", base=ASSETS_URL)
             script_panel("batch-panel", "inputs/batch_panel.js", base=ASSETS_URL)
@@ -90,11 +93,11 @@ def create_generate_tab(settings: Settings, page: gr.Blocks) -> None:
 
 def _prompt(settings: Settings) -> tuple[gr.Textbox, tuple[gr.Button, ...]]:
     prompt = gr.Textbox(
-        label="Prompt",
+        label=label("prompt"),
         lines=3,
         max_lines=8,
         elem_id="prompt",
-        placeholder="Describe the scene and the motion",
+        placeholder=label("prompt_hint"),
     )
     with gr.Row(elem_id="prompt-examples"):
         chips = tuple(
@@ -122,7 +125,7 @@ def _settings_group(settings: Settings, prompt: gr.Textbox, chips: tuple[gr.Butt
         model_type = gr.Dropdown(
             [(entry.title, name) for name, entry in settings.models.items()],
             value=settings.default_model,
-            label="Model",
+            label=label("model"),
             elem_id="model",
         )
         script_panel(
@@ -135,14 +138,14 @@ def _settings_group(settings: Settings, prompt: gr.Textbox, chips: tuple[gr.Butt
         script_panel("more-toggle", "fields/more_settings.js", base=ASSETS_URL)
         with gr.Column(elem_id="more-settings"):
             numbers |= _seldom_fields(row)
-        with gr.Accordion("Negative prompt", open=False, elem_id="negative-prompt"):
+        with gr.Accordion(label("negative"), open=False, elem_id="negative-prompt"):
             negative = gr.Textbox(
                 row.negative_prompt,
                 show_label=False,
-                label="Negative prompt",
+                label=label("negative"),
                 lines=2,
                 max_lines=6,
-                placeholder="What should not be seen",
+                placeholder=label("negative_hint"),
             )
     return Form(
         model_type=model_type,
@@ -154,17 +157,17 @@ def _settings_group(settings: Settings, prompt: gr.Textbox, chips: tuple[gr.Butt
 
 
 def _usual_fields(row: ModelEntry) -> dict[str, Any]:
-    dice = gr.Button("Roll", size="sm", elem_id="seed-dice", render=False)
+    dice = gr.Button(say("ui.page.roll"), size="sm", elem_id="seed-dice", render=False)
     fields = {
-        "width": _number(row, "width", "Width"),
-        "height": _number(row, "height", "Height"),
-        "num_frames": _number(row, "num_frames", "Frames"),
-        "steps": _number(row, "steps", "Steps"),
+        "width": _number(row, "width", label("width")),
+        "height": _number(row, "height", label("height")),
+        "num_frames": _number(row, "num_frames", label("frames")),
+        "steps": _number(row, "steps", label("steps")),
         "guidance_scale": _number(row, "guidance_scale", guidance_label(len(row.experts) == 2)),
         # Text, since an empty number box counts as 0 and empty means random here.
         "seed": gr.Textbox(
-            label="Seed",
-            placeholder="random",
+            label=label("seed"),
+            placeholder=label("seed_hint"),
             max_lines=1,
             min_width=96,
             elem_id="field-seed",
@@ -178,18 +181,18 @@ def _usual_fields(row: ModelEntry) -> dict[str, Any]:
 def _seldom_fields(row: ModelEntry) -> dict[str, Any]:
     two = len(row.experts) == 2
     return {
-        "fps": _number(row, "fps", "Frames/second"),
-        "guidance_scale_2": _number(row, "guidance_scale_2", "Guidance, low", visible=two),
-        "flow_shift": _number(row, "flow_shift", "Flow shift"),
+        "fps": _number(row, "fps", label("fps")),
+        "guidance_scale_2": _number(row, "guidance_scale_2", label("guidance_low"), visible=two),
+        "flow_shift": _number(row, "flow_shift", label("flow_shift")),
     }
 
 
-def _number(row: ModelEntry, name: str, label: str, **options: Any) -> gr.Number:
+def _number(row: ModelEntry, name: str, title: I18nData, **options: Any) -> gr.Number:
     """A number box within the limits of the field."""
     limit = limits_of(row)[name]
     return gr.Number(
         getattr(row, name),
-        label=label,
+        label=title,
         elem_id=f"field-{ELEMENTS.get(name, name.replace('_', '-'))}",
         precision=0 if limit.whole else None,
         step=limit.stride if limit.whole else 0.5,

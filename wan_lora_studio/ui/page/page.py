@@ -13,6 +13,7 @@ from wan_lora_studio.ui.forms import PictureStore, TaskForms
 from wan_lora_studio.ui.page.client_api import add_client_api
 from wan_lora_studio.ui.page.gallery_tab import create_gallery_tab
 from wan_lora_studio.ui.page.generate_tab import create_generate_tab
+from wan_lora_studio.ui.page.labels import label
 from wan_lora_studio.ui.page.models_tab import create_models_tab
 from wan_lora_studio.ui.page.status_line import create_status_line
 from wan_lora_studio.ui.static import TITLE
@@ -32,13 +33,13 @@ def build_page(
     with page:
         create_status_line(settings)
         with gr.Tabs(elem_id="studio-tabs"):
-            with gr.Tab("Generate", id="generate"):
+            with gr.Tab(label("tab_generate"), id="generate"):
                 create_generate_tab(settings, page)
-            with gr.Tab("LoRAs", id="loras"):
+            with gr.Tab(label("tab_loras"), id="loras"):
                 _create_lora_tab(settings)
-            with gr.Tab("Gallery", id="gallery"):
+            with gr.Tab(label("tab_gallery"), id="gallery"):
                 create_gallery_tab(settings)
-            with gr.Tab("Models", id="models"):
+            with gr.Tab(label("tab_models"), id="models"):
                 create_models_tab()
         forms = TaskForms(PictureStore(settings.data_dir / "pictures"), settings)
         add_client_api(queue, forms, loras, uploads, ResultLibrary(settings))

@@ -1,9 +1,9 @@
 /** The page's tabs, which are Gradio's. */
 
-/** `name` is that of the tab, however it is written: Gallery, gallery. */
+/** `name` is the tab's own, whatever the reader's language calls it: gallery. */
 export function openTab(name) {
   const tabs = [...document.querySelectorAll('#studio-tabs [role="tab"]')];
-  const tab = tabs.find((item) => tabName(item) === name.toLowerCase());
+  const tab = tabs.find((item) => tabName(item) === name);
   if (tab && tab.getAttribute("aria-selected") !== "true") tab.click();
 }
 
@@ -14,7 +14,7 @@ export function shownTab() {
 }
 
 export function tabName(tab) {
-  return tab.textContent.trim().toLowerCase();
+  return tab.dataset.tabId;
 }
 
 /** Let the arrow keys go from tab to tab, as they do in every list of tabs but Gradio's. */

@@ -13,7 +13,7 @@ const MARKS = { absent: say("model.notHere"), partly: say("model.notWhole") };
 export function createModelNotice() {
   const text = el("p");
   const open = el("button", { type: "button", class: "button", text: say("model.open") });
-  open.addEventListener("click", () => openTab("Models"));
+  open.addEventListener("click", () => openTab("models"));
   const box = el(
     "div",
     { class: "estimate model-notice", role: "status", hidden: true },

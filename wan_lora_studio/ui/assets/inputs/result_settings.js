@@ -32,7 +32,7 @@ export function settingsOf(file) {
 
 /** `settings` as the server restored them from a video. */
 export function restore(settings) {
-  openTab("Generate");
+  openTab("generate");
   reuseFields(settings.fields);
   store.replace(settings.selected_loras);
   store.awaited = settings.missing;

@@ -82,7 +82,7 @@ export async function reuseResult(result) {
 export async function continueFrom(result) {
   const picture = await attempt(() => request("POST", path(result, "/last-frame")));
   if (!picture) return false;
-  openTab("Generate");
+  openTab("generate");
   offerPicture(picture);
   return true;
 }
