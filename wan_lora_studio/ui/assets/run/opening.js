@@ -11,15 +11,10 @@ import { titleFor, usable } from "../../../lora_ui/assets/model/lora_text.js";
 import { store } from "../../../lora_ui/assets/model/store.js";
 import { poll } from "../base/poll.js";
 import { createComparison } from "../results/comparison.js";
+import { say } from "../texts/say.js";
 
 const KEPT = "studio-opening";
 const OVER = "over";
-const TITLE = "One prompt, one seed";
-const DEMONSTRATION =
-  "This is a small demonstration model that runs on any computer. The Models tab has the real ones.";
-const MAKE = "Make this video";
-const DISMISS = "Dismiss the example";
-const REPLACED = "The example took the place of your prompt and LoRAs.";
 
 /** `example` is what the page was told, or null; `redraw` is called when `element` is another. */
 export function createOpening(example, redraw) {
@@ -90,21 +85,35 @@ function build(view) {
     fps,
   });
   view.comparison = createComparison(
-    [side("without", `Without ${title}`, {}), side("with", `With ${title}`, loras)],
+    [
+      side("without", say("opening.without", { title }), {}),
+      side("with", say("opening.with", { title }), loras),
+    ],
     { brief: true },
   );
-  const make = el("button", { type: "button", class: "button button-primary", text: MAKE });
+  const make = el("button", {
+    type: "button",
+    class: "button button-primary",
+    text: say("opening.make"),
+  });
   make.addEventListener("click", () => makeExample(view.example));
-  const dismiss = actionButton("dismiss", DISMISS, "close", { class: "icon-button" });
+  const dismiss = actionButton("dismiss", say("opening.dismiss"), "close", {
+    class: "icon-button",
+  });
   dismiss.addEventListener("click", () => end(view));
   if (!matchMedia("(prefers-reduced-motion: reduce)").matches) view.comparison.start();
   return el(
     "section",
-    { class: "opening", "aria-label": TITLE },
-    el("div", { class: "opening-head" }, el("h3", { text: TITLE }), dismiss),
-    el("p", { class: "muted", text: `${prompt}, seed ${seed}` }),
+    { class: "opening", "aria-label": say("opening.title") },
+    el("div", { class: "opening-head" }, el("h3", { text: say("opening.title") }), dismiss),
+    el("p", { class: "muted", text: say("opening.facts", { prompt, seed: String(seed) }) }),
     view.comparison.element,
-    el("div", { class: "opening-foot" }, el("p", { class: "muted", text: DEMONSTRATION }), make),
+    el(
+      "div",
+      { class: "opening-foot" },
+      el("p", { class: "muted", text: say("opening.demonstration") }),
+      make,
+    ),
   );
 }
 
@@ -126,5 +135,5 @@ function offerUndo(restore, before) {
     restore();
     form.change(() => before);
   };
-  toast(REPLACED, { action: { label: "Undo", run } });
+  toast(say("opening.replaced"), { action: { label: say("result.undo"), run } });
 }

@@ -222,6 +222,16 @@ export default {
   "notify.hint": "Show a notification when the run ends while this page is in the background",
   "notify.interrupted": "A run stopped",
 
+  "opening.demonstration":
+    "This is a small demonstration model that runs on any computer. The Models tab has the real ones.",
+  "opening.dismiss": "Dismiss the example",
+  "opening.facts": "{prompt}, seed {seed}",
+  "opening.make": "Make this video",
+  "opening.replaced": "The example took the place of your prompt and LoRAs.",
+  "opening.title": "One prompt, one seed",
+  "opening.with": "With {title}",
+  "opening.without": "Without {title}",
+
   "picture.another": "Choose another",
   "picture.choose": "Choose picture",
   "picture.chooseModel": "Choose one that does: {models}.",
