@@ -229,6 +229,16 @@ export default {
   "notify.hint": "Benachrichtigen, wenn der Lauf endet, während diese Seite im Hintergrund ist",
   "notify.interrupted": "Ein Lauf wurde unterbrochen",
 
+  "opening.demonstration":
+    "Das ist ein kleines Demonstrationsmodell, das auf jedem Rechner läuft. Die richtigen gibt es im Tab „Modelle“.",
+  "opening.dismiss": "Beispiel ausblenden",
+  "opening.facts": "{prompt}, Seed {seed}",
+  "opening.make": "Dieses Video generieren",
+  "opening.replaced": "Das Beispiel hat Prompt und LoRAs im Formular ersetzt.",
+  "opening.title": "Ein Prompt, ein Seed",
+  "opening.with": "Mit {title}",
+  "opening.without": "Ohne {title}",
+
   "picture.another": "Anderes wählen",
   "picture.choose": "Bild wählen",
   "picture.chooseModel": "Eins wählen, das es nimmt: {models}.",
