@@ -214,6 +214,15 @@ export default {
   "notify.hint": "页面在后台时，任务结束后显示通知",
   "notify.interrupted": "任务已停止",
 
+  "opening.demonstration": "这是可在任何电脑上运行的小型演示模型。“模型”标签页中有真正的模型。",
+  "opening.dismiss": "关闭示例",
+  "opening.facts": "{prompt}，种子 {seed}",
+  "opening.make": "生成此视频",
+  "opening.replaced": "示例已替换你的提示词和 LoRA。",
+  "opening.title": "同一提示词，同一种子",
+  "opening.with": "使用 {title}",
+  "opening.without": "不用 {title}",
+
   "picture.another": "另选一张",
   "picture.choose": "选择图片",
   "picture.chooseModel": "请选择使用图片的模型：{models}。",
