@@ -172,7 +172,7 @@ def test_a_job_names_a_set(client: TestClient, settings: Settings) -> None:
     assert held == [None, {"dusk": 0.8}]
     refused = client.post("/api/jobs", json={"task": {**TASK, "set": "night"}})
     assert refused.status_code == 404
-    assert "no set 'night'" in refused.json()["error"]["message"]
+    assert "no set named 'night'" in refused.json()["error"]["message"]
 
 
 @pytest.mark.parametrize(

@@ -182,7 +182,7 @@ def test_a_set_is_kept_used_in_a_job_and_forgotten(client: Client) -> None:
     job = client.predict(task, api_name="/submit")
     assert job["task"]["selected_loras"] == {"warm": 0.5}
     assert client.predict("evening", api_name="/delete_set")[0]["name"] == "warm"
-    with pytest.raises(AppError, match="no set 'evening'"):
+    with pytest.raises(AppError, match="no set named 'evening'"):
         client.predict(task, api_name="/submit")
 
 
