@@ -37,7 +37,7 @@ export default {
   "compare.back": "后退一帧",
   "compare.frame": "帧",
   "compare.frameOf": "第 {frame} 帧，共 {count} 帧",
-  "compare.line": "第二个视频的起始位置",
+  "compare.line": "两个视频的分界线",
   "compare.on": "前进一帧",
   "compare.pause": "暂停",
   "compare.play": "播放",
@@ -254,7 +254,7 @@ export default {
   "previews.failed.other": "{count} 个无法生成。",
   "previews.leftOut.other": "略去了 {count} 个。",
   "previews.made.other": "已生成 {count} 个预览。",
-  "previews.queued.other": "已有 {count} 个预览加入队列。生成后会显示在各自的卡片上。",
+  "previews.queued.other": "已把 {count} 个预览加入队列。生成后会显示在各自的卡片上。",
 
   "problem.next": "接下来怎么做",
 
@@ -264,7 +264,7 @@ export default {
   "queue.clearText.other": "其中 {count} 个没有完成，还可以重新运行。视频会保留在原处。",
   "queue.clearTitle": "清除已结束的任务？",
   "queue.clearVerb": "清除",
-  "queue.cleared": "已移除结束的任务",
+  "queue.cleared": "已移除已结束的任务",
   "queue.countCancelled": "{count} 个已取消",
   "queue.countDone": "{count} 个已完成",
   "queue.countFailed": "{count} 个失败",
@@ -373,7 +373,7 @@ export default {
   "rule.usual": "已恢复为此模型的默认值 {value}。",
   "rule.whole": "请用 {low} 到 {high} 的整数。",
 
-  "run.another": "再排一个",
+  "run.another": "再排一个任务",
   "run.cancel": "取消",
   "run.done": "已完成",
   "run.doneIn": "已完成，用时 {time}",
@@ -402,7 +402,7 @@ export default {
 
   "set.add": "加入",
   "set.added.other": "已把 {count} 个 LoRA 加入组合 {name}。",
-  "set.hasThem": "组合 {name} 中已有这些。",
+  "set.hasThem": "组合 {name} 中已有这些 LoRA。",
   "set.name": "组合名称，可新建或选用已有的",
   "set.title.other": "把 {count} 个 LoRA 加入组合",
 
@@ -418,7 +418,7 @@ export default {
   "stage.text": "正在读取提示词",
   "stage.write": "正在写入视频",
 
-  "thumbnail.becomes": "当前帧将成为以下项目的图片：",
+  "thumbnail.becomes": "当前帧将用作此 LoRA 的图片：",
   "thumbnail.new": "{title} 有了新缩略图。",
   "thumbnail.title": "LoRA 缩略图",
   "thumbnail.use": "使用",
