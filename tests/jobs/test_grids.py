@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,8 +22,10 @@ from tests.support.jobs.scripted_queue import (
     task,
     wait_for_state,
     wait_until,
+    worker_pids,
 )
 from tests.support.loras.files import write_lora
+from tests.support.paths import ROOT
 from wan_lora_studio.errors import GenerationError
 from wan_lora_studio.grid import Grid
 from wan_lora_studio.jobs.job import Part
@@ -78,6 +85,71 @@ def test_a_retry_makes_the_cells_that_are_missing(settings: Settings, queue: Job
     assert again is not None
     assert again.grid == job.grid is not None
     queue.cancel(job.id)
+
+
+def test_after_a_killed_worker_the_cells_that_are_done_stay(
+    settings: Settings, queue: JobQueue
+) -> None:
+    texts = Grid.read({"x": {"of": "prompt", "values": ["quick", "gate", "steps 1"]}})
+    job = queue.submit(task("quick"), grid=texts)
+    wait_until(running_part(queue, job.id, 2), "the second cell")
+    for pid in worker_pids():
+        os.kill(pid, signal.SIGKILL)
+    stopped = wait_for_state(queue, job.id, "interrupted", "failed", "done")
+    assert (stopped.state, stopped.parts[0].state) == ("interrupted", "done")
+    (settings.outputs_dir / "open").touch()
+    queue.retry(job.id)
+    done = wait_for_state(queue, job.id, "done", "failed")
+    assert part_states(done) == ["done"] * 3
+    assert done.parts[0] == stopped.parts[0]
+    runs = begun_runs(settings)
+    assert [runs.count(part.id) for part in done.parts] == [1, 2, 1]
+
+
+def test_after_a_killed_app_the_next_one_makes_what_is_missing(
+    settings: Settings, make_queue: Callable[..., JobQueue], tmp_path: Path
+) -> None:
+    script = tmp_path / "app.py"
+    script.write_text(
+        KILLED_APP.format(data=str(settings.data_dir), outputs=str(settings.outputs_dir))
+    )
+    with subprocess.Popen([sys.executable, str(script)], cwd=ROOT, env=with_sources()) as process:
+        wait_until(lambda: len(begun_runs(settings)) == 2, "the second cell")
+        process.kill()
+    (settings.outputs_dir / "open").touch()
+    queue = make_queue()
+    (job,) = queue.jobs()
+    wait_for_state(queue, job.id, "interrupted")
+    queue.retry(job.id)
+    done = wait_for_state(queue, job.id, "done", "failed")
+    assert part_states(done) == ["done"] * 3
+    runs = begun_runs(settings)
+    assert [runs.count(part.id) for part in done.parts] == [1, 2, 1]
+    assert [done.to_dict()["parts"][number]["cell"] for number in range(3)] == [
+        [0, 0], [1, 0], [2, 0],
+    ]  # fmt: skip
+
+
+KILLED_APP = """
+import time
+
+from tests.support.jobs.scripted_queue import SCRIPTED, task
+from wan_lora_studio.grid import Grid
+from wan_lora_studio.jobs.queue import JobQueue
+from wan_lora_studio.settings import load_settings
+
+if __name__ == "__main__":
+    settings = load_settings(data_dir={data!r}, outputs_dir={outputs!r})
+    queue = JobQueue(settings, runner=SCRIPTED)
+    texts = {{"x": {{"of": "prompt", "values": ["quick", "gate", "steps 1"]}}}}
+    queue.submit(task("quick"), grid=Grid.read(texts))
+    queue.start()
+    time.sleep(600)
+"""
+
+
+def with_sources() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(ROOT)}
 
 
 @pytest.fixture
