@@ -1,17 +1,7 @@
 /** The library under the keyboard. */
+import { KEYS } from "../model/library_keys.js";
 import { marks } from "../model/marked.js";
 import { store } from "../model/store.js";
-
-const MOVES = new Set([
-  "ArrowLeft",
-  "ArrowRight",
-  "ArrowUp",
-  "ArrowDown",
-  "Home",
-  "End",
-  "PageUp",
-  "PageDown",
-]);
 
 /**
  * Connect the keys. `library` is what `createLibrary` gives; `act(action, name)` does what a
@@ -32,16 +22,16 @@ export function connectKeys(root, { grid, search }, act) {
   document.addEventListener("keydown", (event) => {
     if (root.offsetParent === null || isElsewhere(event)) return;
     if (store.hosted && !root.contains(event.target)) return;
-    if (event.key === "/") {
+    if (KEYS.search(event)) {
       event.preventDefault();
       search.focus();
       search.select();
-    } else if (event.key === "a" && (event.ctrlKey || event.metaKey)) {
+    } else if (KEYS.all(event)) {
       event.preventDefault();
       marks.replace(grid.names);
-    } else if (event.key === "Escape") {
+    } else if (KEYS.none(event)) {
       marks.clear();
-    } else if (event.key === "Delete" && marks.size > 0) {
+    } else if (KEYS.deleteMarked(event) && marks.size > 0) {
       act("delete", null);
     }
   });
@@ -60,28 +50,27 @@ function isElsewhere({ target, defaultPrevented }) {
 function onCard(event, grid, act) {
   const name = event.target.closest?.(".card")?.dataset.name;
   if (name === undefined || event.altKey) return;
-  const control = event.ctrlKey || event.metaKey;
-  if (MOVES.has(event.key)) {
+  if (KEYS.move(event)) {
     event.preventDefault();
     const next = grid.step(event.key);
     if (event.shiftKey && next !== null) {
       if (marks.size === 0) marks.toggle(name);
       marks.extend(next, grid.names);
     }
-  } else if (event.key === "x" || (event.key === " " && control)) {
+  } else if (KEYS.mark(event)) {
     event.preventDefault();
     marks.toggle(name);
-  } else if (event.key === "F2") {
+  } else if (KEYS.rename(event)) {
     act("rename", name);
-  } else if (event.key === "Delete") {
+  } else if (KEYS.delete(event)) {
     event.preventDefault();
     act("delete", marks.size > 0 ? null : name);
-  } else if (event.key === "ContextMenu" || (event.key === "F10" && event.shiftKey)) {
+  } else if (KEYS.menu(event)) {
     event.preventDefault();
     act("menu", name);
-  } else if (!control && event.key === "i") {
+  } else if (KEYS.details(event)) {
     act("details", name);
-  } else if (!control && event.key === "f") {
+  } else if (KEYS.star(event)) {
     act("star", name);
   }
 }

@@ -3,6 +3,7 @@
 import { unlessPressed } from "../kit/defer_redraw.js";
 import { delegate, el } from "../kit/dom.js";
 import { isDragging, makeSortable, movedBy } from "../kit/drag_order.js";
+import { shortcut } from "../kit/shortcuts.js";
 import { copyText } from "../library/actions.js";
 import { form } from "../model/form.js";
 import { titleFor } from "../model/lora_text.js";
@@ -125,10 +126,16 @@ function toggleSplit(name) {
 }
 
 /** On the grip, the arrow keys move the row. */
+const reorders = shortcut(
+  say("keys.grip"),
+  ["ArrowUp", "ArrowDown", "Home", "End"],
+  say("keys.reorder"),
+);
+
 function pressed(event, said) {
   if (!event.target.matches(".stack-grip")) return;
+  if (!reorders(event)) return;
   const by = { ArrowUp: -1, ArrowDown: 1, Home: -1e6, End: 1e6 }[event.key];
-  if (by === undefined) return;
   event.preventDefault();
   const { name } = event.target.closest(".stack-row").dataset;
   const names = movedBy([...store.stack.entries.keys()], name, by);

@@ -7,6 +7,7 @@ import { fraction, progressText, workerText } from "./base/job_text.js";
 import { poll } from "./base/poll.js";
 import { connectTabKeys } from "./base/tabs.js";
 import { currentTheme, toggleTheme } from "./base/theme_switch.js";
+import { connectHelpKeys, helpButton } from "./help.js";
 import { connectNavigation } from "./navigation.js";
 import { queueButton } from "./queue/queue_panel.js";
 import { showWhenReady } from "./reveal.js";
@@ -36,6 +37,7 @@ export function mount({ element, options }) {
     bar,
     queueButton(),
     theme,
+    helpButton(options.version),
     notices,
   );
   const draw = () => {
@@ -48,6 +50,7 @@ export function mount({ element, options }) {
   poll.start();
   guardDrops();
   connectTabKeys();
+  connectHelpKeys();
   connectTitle();
   showWhenReady(() => {
     document.documentElement.lang = language; // Gradio says the browser's

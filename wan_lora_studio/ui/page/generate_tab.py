@@ -147,6 +147,7 @@ def _settings_group(settings: Settings, prompt: gr.Textbox, chips: tuple[gr.Butt
                 max_lines=6,
                 placeholder=label("negative_hint"),
             )
+            script_panel("negative-translation", "fields/translation.js", base=ASSETS_URL)
     return Form(
         model_type=model_type,
         prompt=prompt,

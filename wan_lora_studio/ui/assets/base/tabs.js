@@ -1,4 +1,12 @@
 /** The page's tabs, which are Gradio's. */
+import { shortcut } from "../../../lora_ui/assets/kit/shortcuts.js";
+import { say } from "../texts/say.js";
+
+const moves = shortcut(
+  say("keys.tabs"),
+  ["ArrowLeft", "ArrowRight", "Home", "End"],
+  say("keys.otherTab"),
+);
 
 /** `name` is the tab's own, whatever the reader's language calls it: gallery. */
 export function openTab(name) {
@@ -21,13 +29,12 @@ export function tabName(tab) {
 export function connectTabKeys() {
   document.addEventListener("keydown", (event) => {
     const tab = event.target.closest?.('[role="tab"]');
-    if (!tab || event.altKey || event.ctrlKey || event.metaKey) return;
+    if (!tab || !moves(event)) return;
     const tabs = [...tab.parentElement.querySelectorAll('[role="tab"]')];
     const index = tabs.indexOf(tab);
-    const moves = { ArrowRight: index + 1, ArrowLeft: index - 1, Home: 0, End: -1 };
-    if (!(event.key in moves)) return;
+    const places = { ArrowRight: index + 1, ArrowLeft: index - 1, Home: 0, End: -1 };
     event.preventDefault();
-    const next = tabs.at(moves[event.key] % tabs.length);
+    const next = tabs.at(places[event.key] % tabs.length);
     next.focus();
     next.click();
   });

@@ -6,9 +6,15 @@
  */
 import { address } from "../../../lora_ui/assets/kit/api.js";
 import { el, icon } from "../../../lora_ui/assets/kit/dom.js";
+import { shortcut } from "../../../lora_ui/assets/kit/shortcuts.js";
 import { titleFor } from "../../../lora_ui/assets/model/lora_text.js";
 import { say } from "../texts/say.js";
 
+const GROUP = say("keys.compare");
+const KEYS = {
+  play: shortcut(GROUP, [" "], say("keys.play")),
+  step: shortcut(GROUP, ["ArrowLeft", "ArrowRight"], say("keys.frame")),
+};
 const USUAL_FPS = 16;
 
 /**
@@ -190,10 +196,10 @@ class Pair {
 
   pressed(event) {
     const inControl = event.target.closest("button, input");
-    if (event.key === " " && !inControl) {
+    if (KEYS.play(event) && !inControl) {
       event.preventDefault();
       this.#controls.play.click();
-    } else if (["ArrowLeft", "ArrowRight"].includes(event.key) && event.target.type !== "range") {
+    } else if (KEYS.step(event) && event.target.type !== "range") {
       event.preventDefault();
       this.step(event.key === "ArrowLeft" ? -1 : 1);
     }

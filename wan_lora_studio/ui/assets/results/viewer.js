@@ -3,6 +3,7 @@ import { address, request } from "../../../lora_ui/assets/kit/api.js";
 import { openDialog } from "../../../lora_ui/assets/kit/dialogs.js";
 import { el, icon } from "../../../lora_ui/assets/kit/dom.js";
 import { pageAddress } from "../../../lora_ui/assets/kit/page_address.js";
+import { shortcut } from "../../../lora_ui/assets/kit/shortcuts.js";
 import { toastError } from "../../../lora_ui/assets/kit/toasts.js";
 import { store } from "../../../lora_ui/assets/model/store.js";
 import { showGrid } from "../base/run_events.js";
@@ -18,6 +19,8 @@ import {
   useAsThumbnail,
 } from "./result_actions.js";
 import { results } from "./results.js";
+
+const steps = shortcut(say("keys.viewer"), ["ArrowLeft", "ArrowRight"], say("keys.otherVideo"));
 
 /** The viewer that is open. */
 const opened = { view: null };
@@ -58,10 +61,9 @@ export async function openViewer(id) {
   view.previous.addEventListener("click", () => step(view, -1));
   view.next.addEventListener("click", () => step(view, 1));
   view.dialog.addEventListener("keydown", (event) => {
-    const move = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-    if (move === undefined || event.target.closest("video, input, select")) return;
+    if (!steps(event) || event.target.closest("video, input, select")) return;
     event.preventDefault();
-    step(view, move);
+    step(view, event.key === "ArrowLeft" ? -1 : 1);
   });
   opened.view = view;
   const left = pageAddress.open("video", id);

@@ -67,6 +67,7 @@ export default {
   "field.seed": "Seed",
   "field.size": "Size",
   "field.steps": "Steps",
+  "field.translation": "In English: {translation}",
   "field.videos": "Videos",
   "field.width": "Width",
 
@@ -168,6 +169,22 @@ export default {
   "head.light": "Light",
   "head.toDark": "Switch to dark colours",
   "head.toLight": "Switch to light colours",
+
+  "help.api": "API documentation",
+  "help.keys": "Keyboard shortcuts",
+  "help.title": "Help",
+  "help.version": "Version {version}",
+
+  "keys.anywhere": "Anywhere",
+  "keys.compare": "While comparing videos",
+  "keys.frame": "Go one frame back or on",
+  "keys.generate": "Generate",
+  "keys.help": "Show this list",
+  "keys.otherTab": "Go to another tab",
+  "keys.otherVideo": "Show the video before or after",
+  "keys.play": "Play or pause",
+  "keys.tabs": "On the tabs",
+  "keys.viewer": "In an open video",
 
   "model.download": "Download it on the Models tab, or choose another model.",
   "model.downloading": "{title} is being downloaded.",
