@@ -267,3 +267,14 @@ def test_the_page_and_the_server_give_the_same_advice(page: Page, model_type: st
     )
     wanted = [advice(model_type, name, number(text)) for name, text in cases]
     assert dict(zip(cases, said, strict=True)) == dict(zip(cases, wanted, strict=True))
+
+
+def test_the_models_negative_prompt_comes_with_a_translation(page: Page) -> None:
+    row = SETTINGS.models["ti2v-5B"]
+    choose_model(page, "TI2V-5B")
+    known(page, model_type="ti2v-5B", negative_prompt=row.negative_prompt)
+    page.locator("#negative-prompt").get_by_role("button", name="Negative prompt").first.click()
+    told = page.locator("#negative-prompt .translation")
+    expect(told).to_have_text(f"In English: {row.negative_prompt_translation}")
+    page.locator("#negative-prompt textarea").fill("blurred")
+    expect(told).to_be_hidden()
