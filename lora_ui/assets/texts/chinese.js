@@ -292,6 +292,22 @@ export default {
   "grid.without": "不用 LoRA",
   "grid.withoutFast": "仅加速 LoRA",
 
+  "keys.all": "选择所有卡片",
+  "keys.card": "在卡片上",
+  "keys.delete": "删除它，或删除所有选中的",
+  "keys.deleteMarked": "删除选中的卡片",
+  "keys.details": "详情",
+  "keys.grip": "在堆栈中 LoRA 的手柄上",
+  "keys.mark": "选择它；按住 Shift 和方向键可选择途经的全部",
+  "keys.menu": "打开它的菜单",
+  "keys.move": "移到另一张卡片",
+  "keys.none": "取消选择",
+  "keys.rename": "重命名",
+  "keys.reorder": "上移或下移",
+  "keys.search": "搜索",
+  "keys.star": "收藏",
+  "keys.tab": "在 LoRA 标签页上",
+
   "library.count.other": "{count} 个 LoRA，{size}",
   "library.disconnected":
     "连接已断开。显示的内容可能已过时。你的选择会保留在这里，程序恢复后自动保存。",

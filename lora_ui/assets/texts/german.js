@@ -313,6 +313,22 @@ export default {
   "grid.without": "Ohne LoRAs",
   "grid.withoutFast": "Nur Beschleuniger",
 
+  "keys.all": "Alle Karten auswählen",
+  "keys.card": "Auf einer Karte",
+  "keys.delete": "Löschen, oder alle ausgewählten",
+  "keys.deleteMarked": "Die ausgewählten Karten löschen",
+  "keys.details": "Details",
+  "keys.grip": "Am Griff eines LoRAs im Stapel",
+  "keys.mark": "Auswählen; mit Umschalt und Pfeil alle auf dem Weg",
+  "keys.menu": "Das Menü öffnen",
+  "keys.move": "Zu einer anderen Karte gehen",
+  "keys.none": "Auswahl aufheben",
+  "keys.rename": "Umbenennen",
+  "keys.reorder": "Nach oben oder unten verschieben",
+  "keys.search": "Suchen",
+  "keys.star": "Favorit",
+  "keys.tab": "Im Tab „LoRAs“",
+
   "library.count.one": "{count} LoRA, {size}",
   "library.count.other": "{count} LoRAs, {size}",
   "library.disconnected":

@@ -67,6 +67,7 @@ export default {
   "field.seed": "种子",
   "field.size": "尺寸",
   "field.steps": "步数",
+  "field.translation": "英文：{translation}",
   "field.videos": "视频数",
   "field.width": "宽度",
 
@@ -160,6 +161,22 @@ export default {
   "head.light": "浅色",
   "head.toDark": "切换到深色",
   "head.toLight": "切换到浅色",
+
+  "help.api": "API 文档",
+  "help.keys": "键盘快捷键",
+  "help.title": "帮助",
+  "help.version": "版本 {version}",
+
+  "keys.anywhere": "任何位置",
+  "keys.compare": "对比视频时",
+  "keys.frame": "后退或前进一帧",
+  "keys.generate": "生成",
+  "keys.help": "显示此列表",
+  "keys.otherTab": "切换到其他标签页",
+  "keys.otherVideo": "显示上一个或下一个视频",
+  "keys.play": "播放或暂停",
+  "keys.tabs": "在标签页栏上",
+  "keys.viewer": "在打开的视频中",
 
   "model.download": "请在“模型”标签页下载，或选择其他模型。",
   "model.downloading": "正在下载 {title}。",

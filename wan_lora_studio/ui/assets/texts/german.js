@@ -71,6 +71,7 @@ export default {
   "field.seed": "Seed",
   "field.size": "Größe",
   "field.steps": "Schritte",
+  "field.translation": "Auf Englisch: {translation}",
   "field.videos": "Videos",
   "field.width": "Breite",
 
@@ -173,6 +174,22 @@ export default {
   "head.light": "Hell",
   "head.toDark": "Zu dunklen Farben wechseln",
   "head.toLight": "Zu hellen Farben wechseln",
+
+  "help.api": "API-Dokumentation",
+  "help.keys": "Tastenkürzel",
+  "help.title": "Hilfe",
+  "help.version": "Version {version}",
+
+  "keys.anywhere": "Überall",
+  "keys.compare": "Beim Vergleichen von Videos",
+  "keys.frame": "Ein Bild vor oder zurück",
+  "keys.generate": "Generieren",
+  "keys.help": "Diese Liste zeigen",
+  "keys.otherTab": "Zu einem anderen Tab wechseln",
+  "keys.otherVideo": "Das Video davor oder danach zeigen",
+  "keys.play": "Abspielen oder anhalten",
+  "keys.tabs": "Auf den Tabs",
+  "keys.viewer": "In einem offenen Video",
 
   "model.download": "Im Tab „Modelle“ herunterladen oder ein anderes Modell wählen.",
   "model.downloading": "{title} wird heruntergeladen.",
