@@ -182,7 +182,7 @@ export default {
 
   "keys.anywhere": "Überall",
   "keys.compare": "Beim Vergleichen von Videos",
-  "keys.frame": "Ein Bild vor oder zurück",
+  "keys.frame": "Ein Frame zurück oder weiter",
   "keys.generate": "Generieren",
   "keys.help": "Diese Liste zeigen",
   "keys.otherTab": "Zu einem anderen Tab wechseln",
@@ -202,7 +202,7 @@ export default {
   "model.titleNotWhole": "{title} ist nicht vollständig da.",
   "model.toFetch": "{size} sind herunterzuladen.",
 
-  "models.absent": "Nicht da",
+  "models.absent": "Fehlt",
   "models.actionOf": "{action}: {title}",
   "models.asking": "Hub wird gefragt",
   "models.cancel": "Abbrechen",
@@ -212,7 +212,7 @@ export default {
   "models.downloading": "Wird heruntergeladen: {done} von {total}",
   "models.free": "{size} frei auf dem Datenträger.",
   "models.from": "Von {repositories}.",
-  "models.here": "Da",
+  "models.here": "Vorhanden",
   "models.left": "noch {time}",
   "models.leftOut": "Nicht angebotene Dateien anderer Programme: {count}",
   "models.leftOutHint": "Im Terminal zeigt „models list“, was bei jeder zu tun ist.",
