@@ -463,7 +463,7 @@ export default {
   "search.forgiven": "Nichts enthält „{word}“. Gezeigt wird {shown}.",
   "search.hash": "hash:3fa9 findet SHA-256 oder AutoV2.",
   "search.label": "Bibliothek durchsuchen",
-  "search.placeholder": "Namen, Tags, Triggerwörter, Ordner suchen",
+  "search.placeholder": "Namen, Tags, Trigger, Ordner suchen",
   "search.tag": 'tag:style findet ein Tag, "zwei Wörter" eine Wortfolge.',
   "search.without": "-wort lässt weg, was es enthält.",
 
@@ -560,7 +560,7 @@ export default {
 
   "summary.away":
     "Getrennt. Es kann weitergehen: Änderungen werden gespeichert, sobald die App wieder da ist.",
-  "summary.memory": "{size} Speicher während der Anwendung",
+  "summary.memory": "{size} Speicher bei Anwendung",
   "summary.none": "Keins ist eingeschaltet",
   "summary.noneOff": "Keins ist eingeschaltet, {off} ausgeschaltet",
   "summary.on.one": "{count} LoRA an",
@@ -624,7 +624,7 @@ export default {
   "try.hint": "Denselben Seed ohne und mit diesem LoRA generieren",
   "try.it": "Testen",
   "try.one": "{title} testen",
-  "try.short": "Testen",
+  "try.short": "Test",
   "try.with": "Mit {title}",
   "try.without": "Ohne {title}",
 
