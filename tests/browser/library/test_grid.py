@@ -108,6 +108,8 @@ def test_everything_can_be_done_with_the_keyboard(page: Page) -> None:
     page.keyboard.press("Tab")
     expect(card(page, names[0]).locator(".card-star")).to_be_focused()
     page.keyboard.press("Tab")
+    expect(card(page, names[0]).locator(".card-try")).to_be_focused()
+    page.keyboard.press("Tab")
     expect(card(page, names[0]).locator(".card-menu")).to_be_focused()
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.closest('.card')") is None
