@@ -23,6 +23,7 @@ ENTRY = re.compile(
 SAID = re.compile(r'(?<![#.\w])say\(\s*(?:"(?P<key>[\w.]+)"|(?P<other>[^")]))(?P<more>,\s*\{)?')
 PLACE = re.compile(r"\{(\w+)\}")
 FORMS = ("one", "other")
+LANGUAGES = ("english", "german", "chinese")
 LITERAL = re.compile(r"""/\*.*?\*/|//[^\n]*|["`](?P<text>(?:[^"`\\\n]|\\.)*)["`]""", re.DOTALL)
 SENTENCE = re.compile(r"[A-Z][a-z]+ [a-z]{2,}")
 LABELLED = re.compile(r"""(?:\b(?:text|title|label|placeholder)|"aria-label"): \Z""")
@@ -143,10 +144,11 @@ def test_every_text_is_said_somewhere(side: str) -> None:
     assert {key for key in keys if not {key, key.rsplit(".", 1)[0]} & used} == set()
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("side", SIDES)
-def test_the_file_holds_nothing_but_texts(side: str) -> None:
+def test_the_file_holds_nothing_but_texts(side: str, language: str) -> None:
     """A text in another form would not be seen by these tests."""
-    source = (SIDES[side] / "texts" / "english.js").read_text(encoding="utf-8")
+    source = (SIDES[side] / "texts" / f"{language}.js").read_text(encoding="utf-8")
     head = "export default {\n"
     body = source[source.index(head) + len(head) : source.rindex("};")]
     keys = [match["key"] for match in ENTRY.finditer(body)]
@@ -154,10 +156,32 @@ def test_the_file_holds_nothing_but_texts(side: str) -> None:
     assert keys == list(dict.fromkeys(keys))
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("side", SIDES)
-def test_texts_are_written_alike(side: str) -> None:
-    texts = texts_in(SIDES[side]).values()
+def test_texts_are_written_alike(side: str, language: str) -> None:
+    texts = texts_in(SIDES[side], language).values()
     assert [text for text in texts if text != " ".join(text.split()) or not text] == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES[1:])
+@pytest.mark.parametrize("side", SIDES)
+def test_a_translation_has_every_text_with_its_places(side: str, language: str) -> None:
+    english, own = texts_in(SIDES[side]), texts_in(SIDES[side], language)
+    keys = {key for key in english if key in own or key.rsplit(".", 1)[0] not in plural(english)}
+    assert keys - set(own) == set()
+    assert {key for key in plural(english) if f"{key}.other" not in own} == set()
+    assert set(own) - set(english) == set()
+    wrong = [key for key, text in own.items() if places_of(text) != places_of(english[key])]
+    assert [key for key in wrong if not key.endswith(".one")] == []
+
+
+def plural(texts: dict[str, str]) -> set[str]:
+    """The texts that count."""
+    return {key.removesuffix(".other") for key in texts if key.endswith(".other")}
+
+
+def places_of(text: str) -> set[str]:
+    return set(PLACE.findall(text))
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,15 @@ from dataclasses import dataclass
 import pytest
 
 from tests.support.paths import ROOT
-from wan_lora_studio.texts import ENGLISH, places_in, say, texts_of
+from wan_lora_studio.texts import (
+    ENGLISH,
+    OTHER,
+    TRANSLATIONS,
+    places_in,
+    say,
+    texts_of,
+    translated,
+)
 
 SOURCES = [
     path
@@ -54,9 +62,7 @@ CALLS = list(calls())
 
 
 def places(key: str) -> frozenset[str]:
-    found = KEYS[key]
-    forms = [found] if isinstance(found, str) else found.values()
-    return frozenset().union(*map(places_in, forms))
+    return frozenset().union(*map(places_in, forms(KEYS[key])))
 
 
 def test_every_text_that_is_said_is_there_with_its_values() -> None:
@@ -76,11 +82,7 @@ def test_every_text_is_said_somewhere() -> None:
 
 
 def test_texts_are_written_alike() -> None:
-    texts = [
-        text
-        for value in KEYS.values()
-        for text in ([value] if isinstance(value, str) else value.values())
-    ]
+    texts = [text for value in KEYS.values() for text in forms(value)]
     assert [text for text in texts if text != " ".join(text.split()) or not text] == []
 
 
@@ -94,3 +96,34 @@ def test_a_value_with_braces_stays_as_it_is() -> None:
     assert say("lora.files.header.key", tensor="{0} {") == (
         "the tensor key {0} { is empty or not printable"
     )
+
+
+@pytest.mark.parametrize("language", TRANSLATIONS)
+def test_a_translation_has_every_text_and_no_other(language: str) -> None:
+    own = texts_of(TRANSLATIONS[language])
+    assert set(KEYS) - set(own) == set()
+    assert set(own) - set(KEYS) == set()
+
+
+@pytest.mark.parametrize("language", TRANSLATIONS)
+def test_a_translation_has_the_places_of_each_text(language: str) -> None:
+    own = texts_of(TRANSLATIONS[language])
+    wrong = [
+        key
+        for key, value in own.items()
+        if places(key) != frozenset().union(*map(places_in, forms(value)))
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("language", TRANSLATIONS)
+def test_a_page_gets_each_english_form_with_its_translation(language: str) -> None:
+    pairs = dict(translated(language))
+    for value in KEYS.values():
+        assert set(forms(value)) <= set(pairs)
+    counting = [value for value in KEYS.values() if not isinstance(value, str)]
+    assert all(pairs[value[OTHER]] for value in counting)
+
+
+def forms(value: str | dict[str, str]) -> list[str]:
+    return [value] if isinstance(value, str) else list(value.values())

@@ -15,7 +15,7 @@ from importlib import resources
 from typing import Any
 
 ENGLISH = "english"
-TRANSLATIONS: dict[str, str] = {}  # files by what browsers call the languages
+TRANSLATIONS = {"de": "german", "zh-CN": "chinese"}  # by what browsers call the languages
 ONE, OTHER = "one", "other"  # the forms of a text that counts, as Unicode's plural rules call them
 
 _formatter = string.Formatter()

@@ -4,7 +4,8 @@ import { el, icon } from "./dom.js";
 const EDGE = 8;
 
 /**
- * A menu of `items`: `{label, glyph, run, danger, disabled}` or `null` for a line between them.
+ * A menu of `items`: `{label, glyph, run, danger, disabled, checked}` or `null` for a line between
+ * them. One with `checked`, true or false, is one of several to choose from.
  * `at` is the element it belongs to, or a point `{x, y}`.
  */
 export function openMenu(at, label, items) {
@@ -18,12 +19,13 @@ export function openMenu(at, label, items) {
   return menu;
 }
 
-function menuItem({ label, glyph, run, danger, disabled, note }, close) {
+function menuItem({ label, glyph, run, danger, disabled, note, checked }, close) {
   const button = el(
     "button",
     {
       type: "button",
-      role: "menuitem",
+      role: checked === undefined ? "menuitem" : "menuitemradio",
+      "aria-checked": checked === undefined ? null : String(checked),
       class: danger ? "menu-danger" : "",
       disabled,
       tabindex: "-1",

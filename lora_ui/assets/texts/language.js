@@ -3,9 +3,15 @@
 const KEPT = "studio-language";
 
 /** By what the browser calls them, how those who speak them do. */
-const LANGUAGES = { en: "English" };
+export const LANGUAGES = { en: "English", de: "Deutsch", "zh-CN": "简体中文" };
 
 export const language = kept() ?? fromBrowser() ?? "en";
+
+/** Chosen by hand, and kept in this browser. The page is loaded anew in it. */
+export function chooseLanguage(code) {
+  localStorage.setItem(KEPT, code);
+  location.reload();
+}
 
 function kept() {
   try {

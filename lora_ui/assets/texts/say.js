@@ -3,4 +3,6 @@ import english from "./english.js";
 import { translation } from "./language.js";
 import { speaker } from "./speaker.js";
 
-export const say = speaker(english, await translation({}));
+const own = { de: () => import("./german.js"), "zh-CN": () => import("./chinese.js") };
+
+export const say = speaker(english, await translation(own));

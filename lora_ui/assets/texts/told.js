@@ -6,49 +6,60 @@
 import { language } from "./language.js";
 
 const PLACE = /\{(\w+)\}/;
+const isClose = language.startsWith("zh"); // no blank between its sentences
 const JOINTS = [
-  [/(?<=[.!?]["'”)]?)\s+(?=\S)/, " "], // sentences
-  ["; ", "; "], // problems of one sentence
+  [/(?<=[.!?]["'”)]?)\s+(?=\S)/, isClose ? "" : " "], // sentences
+  ["; ", isClose ? "；" : "; "], // problems of one sentence
 ];
 const FEW_LETTERS = 3; // of a template that says nothing by itself, such as "{file}: {problem}."
 
-/** A function that puts a text into another language by pairs of templates, English first. */
+/**
+ * A function that puts a text into another language by pairs of templates, English first. Of the
+ * ways to take a text apart, the one counts that recognises most of it.
+ */
 function teller(pairs) {
   const exact = new Map(pairs.filter(([english]) => !PLACE.test(english)).map(plainly));
   const forms = pairs.filter(([english]) => PLACE.test(english)).map(form);
-  forms.sort((one, other) => other.length - one.length);
-  const [telling, bare] = [true, false].map((tells) =>
-    forms.filter((each) => each.tells === tells),
-  );
-  const known = new Map();
+  forms.sort((one, other) => other.signs - one.signs); // of two that are alike, the longer counts
+  const known = new Map(); // by text: {text, signs}, how many signs of it are recognised
 
-  const tell = (text) => {
-    if (!known.has(text)) known.set(text, told(text));
+  const read = (text) => {
+    if (!known.has(text)) known.set(text, best(text));
     return known.get(text);
   };
-  const told = (text) =>
-    exact.get(text) ?? byForm(text, telling) ?? inParts(text) ?? byForm(text, bare) ?? text;
-  const byForm = (text, some) => {
-    for (const { pattern, names, own, tells } of some) {
+  const best = (text) => {
+    if (exact.has(text)) return { text: exact.get(text), signs: signsIn(text) };
+    const ways = [...inForms(text), ...inParts(text), { text, signs: 0 }];
+    return ways.reduce((one, other) => (other.signs > one.signs ? other : one));
+  };
+  const inForms = (text) =>
+    forms.flatMap(({ pattern, names, own, letters, signs }) => {
       const found = pattern.exec(text);
-      if (!found) continue;
-      const values = names.map((_, at) => found[at + 1]);
-      const inOwn = values.map(tell);
+      if (!found) return [];
+      const values = names.map((_, at) => read(found[at + 1]));
+      const inside = sum(values);
       // A text of the user's own may look like a template that says nothing by itself.
-      if (!tells && values.every((value, at) => value === inOwn[at])) continue;
-      const byName = Object.fromEntries(names.map((name, at) => [name, inOwn[at]]));
-      return own.replace(/\{(\w+)\}/g, (_, name) => byName[name]);
-    }
-    return null;
-  };
-  const inParts = (text) => {
-    for (const [between, joint] of JOINTS) {
+      if (letters < FEW_LETTERS && inside === 0) return [];
+      const byName = Object.fromEntries(names.map((name, at) => [name, values[at].text]));
+      const said = own.replace(/\{(\w+)\}/g, (_, name) => byName[name]);
+      return [{ text: said, signs: signs + inside }];
+    });
+  const inParts = (text) =>
+    JOINTS.flatMap(([between, joint]) => {
       const parts = text.split(between);
-      if (parts.length > 1) return parts.map(tell).join(joint);
-    }
-    return null;
-  };
-  return tell;
+      if (parts.length === 1) return [];
+      const told = parts.map(read);
+      return [{ text: told.map((part) => part.text).join(joint), signs: sum(told) }];
+    });
+  return (text) => read(text).text;
+}
+
+function sum(parts) {
+  return parts.reduce((signs, part) => signs + part.signs, 0);
+}
+
+function signsIn(text) {
+  return text.replace(/\s/g, "").length;
 }
 
 /** Python doubles a brace that is none of a place. */
@@ -65,13 +76,12 @@ function form([english, own]) {
     return "(.+?)";
   });
   const literal = english.replace(/\{\w+\}/g, "");
-  const letters = literal.replace(/\P{L}/gu, "").length;
   return {
     pattern: new RegExp(`^${parts.join("")}$`, "s"),
     names,
     own: single(own),
-    length: literal.length,
-    tells: letters >= FEW_LETTERS,
+    letters: literal.replace(/\P{L}/gu, "").length,
+    signs: signsIn(literal),
   };
 }
 
@@ -86,6 +96,8 @@ const TOLD = new Set([
   "cause",
   "detail",
   "doubt",
+  "label",
+  "labels",
   "lost",
   "measured",
   "message",
@@ -105,6 +117,9 @@ const TOLD = new Set([
   "why",
   "words",
 ]);
+
+/** The same of objects whose values are sentences, by a name of their own. */
+const TOLD_VALUES = new Set(["fields", "left_out"]);
 
 const tell = language === "en" ? null : teller(await pairs());
 
@@ -126,15 +141,25 @@ export function inOwnWords(answer) {
 function walk(value) {
   if (value === null || typeof value !== "object") return;
   for (const [name, inner] of Object.entries(value)) {
-    if (!TOLD.has(name)) walk(inner);
-    else if (typeof inner === "string") value[name] = tell(inner);
+    if (TOLD_VALUES.has(name) && isNamed(inner)) value[name] = toldValues(inner);
+    else if (!TOLD.has(name)) walk(inner);
+    else if (typeof inner === "string") value[name] = toldItem(inner);
     else if (Array.isArray(inner)) value[name] = inner.map(toldItem);
     else walk(inner);
   }
 }
 
+function isNamed(value) {
+  return value !== null && typeof value === "object" && !Array.isArray(value);
+}
+
+function toldValues(values) {
+  return Object.fromEntries(Object.entries(values).map(([name, inner]) => [name, toldItem(inner)]));
+}
+
+/** A single word may be a value that scripts compare, such as a verdict. */
 function toldItem(item) {
-  if (typeof item === "string") return tell(item);
+  if (typeof item === "string") return item.includes(" ") ? tell(item) : item;
   walk(item);
   return item;
 }

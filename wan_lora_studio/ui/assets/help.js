@@ -4,6 +4,7 @@ import { el } from "../../lora_ui/assets/kit/dom.js";
 import { openMenu } from "../../lora_ui/assets/kit/menu.js";
 import { shortcut, shortcuts } from "../../lora_ui/assets/kit/shortcuts.js";
 import "../../lora_ui/assets/model/library_keys.js"; // listed before its tab is built
+import { chooseLanguage, LANGUAGES, language } from "../../lora_ui/assets/texts/language.js";
 import { say } from "./texts/say.js";
 
 const ANYWHERE = say("keys.anywhere");
@@ -27,6 +28,13 @@ export function helpButton(version) {
     openMenu(button, say("help.title"), [
       { label: say("help.keys"), note: "?", run: openKeys },
       { label: say("help.api"), run: () => open("api/docs", "_blank", "noopener") },
+      null,
+      ...Object.entries(LANGUAGES).map(([code, name]) => ({
+        label: name,
+        glyph: code === language ? "check" : undefined,
+        checked: code === language,
+        run: () => chooseLanguage(code),
+      })),
       null,
       { label: say("help.version", { version }), disabled: true },
     ]),

@@ -3,6 +3,7 @@ import { el } from "../../lora_ui/assets/kit/dom.js";
 import { guardDrops } from "../../lora_ui/assets/kit/drop_guard.js";
 import { language } from "../../lora_ui/assets/texts/language.js";
 import { connectArrivals } from "./arrivals.js";
+import { tellGradio } from "./base/gradio_language.js";
 import { fraction, progressText, workerText } from "./base/job_text.js";
 import { poll } from "./base/poll.js";
 import { connectTabKeys } from "./base/tabs.js";
@@ -54,6 +55,7 @@ export function mount({ element, options }) {
   connectTitle();
   showWhenReady(() => {
     document.documentElement.lang = language; // Gradio says the browser's
+    tellGradio();
     connectNavigation();
     connectArrivals();
   });

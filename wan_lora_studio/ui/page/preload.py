@@ -7,7 +7,15 @@ from lora_ui.static import ASSETS_URL as LORA_ASSETS_URL
 from wan_lora_studio.ui.static import ASSETS, ASSETS_URL
 
 OF_OTHER_PAGES = frozenset(
-    {"api_docs.js", "hosted_panel.js", "host_form.js", "host_status.js", "styles.js"}
+    {
+        "api_docs.js",
+        "hosted_panel.js",
+        "host_form.js",
+        "host_status.js",
+        "styles.js",
+        "german.js",
+        "chinese.js",
+    }
 )
 
 
