@@ -205,7 +205,7 @@ def test_a_person_marks_an_accelerator(page: Page) -> None:
     page.get_by_role("menuitem", name="This is an accelerator").click()
     expect(row.locator(".badge-fast")).to_be_visible()
     row.get_by_role("button", name="More for").click()
-    page.get_by_role("menuitem", name="This is no accelerator").click()
+    page.get_by_role("menuitem", name="Not an accelerator").click()
     expect(row.locator(".badge-fast")).to_have_count(0)
 
 

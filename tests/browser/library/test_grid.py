@@ -140,7 +140,7 @@ def test_a_favourite_is_kept_and_found(page: Page, app: App) -> None:
     open_tab(page, "LoRAs")
     page.get_by_role("button", name="Favourites", exact=True).click()
     expect_names(page, name)
-    choose_action(page, name, "Not a favourite any more")
+    choose_action(page, name, "Remove from favourites")
     expect(page.locator(".grid-empty")).to_contain_text("No LoRA matches")
 
 

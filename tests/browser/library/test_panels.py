@@ -45,7 +45,7 @@ def test_edited_words_are_saved_and_only_ever_text(page: Page, app: App, tmp_pat
     record = get_json(f"{app.address}api/loras/details?name=edited&model=demo")["record"]
     assert record["preferred_strengths"] == {"high": 0.7, "low": 0.7}
     choose_action(page, "edited", "Edit details")
-    page.get_by_role("button", name="Take all edits back").click()
+    page.get_by_role("button", name="Undo all edits").click()
     expect(card(page, "edited").locator(".card-title")).not_to_have_text(MARKUP)
 
 

@@ -56,7 +56,7 @@ def test_a_lora_is_not_loaded_then_applied_at_its_strength_then_not_loaded(
 
 @pytest.mark.parametrize(
     ("state", "on_card", "in_panel"),
-    [("waiting", "Loading", "loading"), ("taken_off", "Selected", "taken off after the last step")],
+    [("waiting", "Loading", "loading"), ("taken_off", "Selected", "removed after the last step")],
 )
 def test_a_lora_before_and_after_sampling(
     page: Page, app: App, state: str, on_card: str, in_panel: str

@@ -125,7 +125,7 @@ def test_size_loras_and_priority_of_a_waiting_job_are_changed(page: Page, app: A
     form = page.locator("#queue-edit")
     form.get_by_label("Width").fill("96")
     form.get_by_label("Guidance, low").fill("2.5")
-    form.get_by_label("Use those that are chosen now: Golden Hour 0.4").check()
+    form.get_by_label("Use the LoRAs that are chosen now: Golden Hour 0.4").check()
     form.get_by_label("Priority").fill("5")
     page.get_by_role("button", name="Save").click()
     expect(row(page, second)).to_contain_text("priority 5")
