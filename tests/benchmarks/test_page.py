@@ -22,7 +22,7 @@ def test_both_pages_are_visited(
     assert main(["page", "--quick", "--json", str(path), "--folder", str(tmp_path)]) == 0
     found = json.loads(path.read_text(encoding="utf-8"))["parts"]
     assert list(found) == list(PAGE_PARTS)
-    assert len(found["page"]["targets"]) == 6
+    assert len(found["page"]["targets"]) == 8
     for side in ("ours", "gallery"):
         (visit,) = found["page"]["facts"][side]
         assert len(visit["keystrokes"]) == 5

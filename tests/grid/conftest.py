@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.support.grids import MakeFacts
 from tests.support.paths import ROOT
 from wan_lora_studio.grid import GridFacts
 from wan_lora_studio.lora.library import LoRALibrary
 from wan_lora_studio.settings import load_settings
 from wan_lora_studio.wan.task import GenerationTask
-
-MakeFacts = Callable[..., GridFacts]
 
 
 @pytest.fixture

@@ -6,14 +6,10 @@ from typing import Any
 
 import pytest
 
-from tests.grid.conftest import MakeFacts
+from tests.support.grids import MakeFacts, axis
 from wan_lora_studio.grid import Grid, GridFacts, NamedGrid, cells_of, named, problems_of
 
 FAST = {"steps": 4, "guidance_scale": 1.0, "guidance_scale_2": 1.0, "flow_shift": 5.0}
-
-
-def axis(of: str, *values: Any, lora: str | None = None) -> dict[str, Any]:
-    return {"of": of, "lora": lora, "values": list(values)}
 
 
 def changes(facts: GridFacts, x: dict[str, Any], y: dict[str, Any] | None = None) -> list[Any]:
@@ -36,6 +32,9 @@ def test_cells_go_row_by_row_and_have_names(facts: MakeFacts) -> None:
         {"seed": 1, "steps": 4},
     ]
     assert cells[1].label == "seed 2, 3 steps"
+    assert (
+        cells_of(named(Grid.read({"x": axis("steps", 1)}), facts()), facts())[0].label == "1 step"
+    )
     assert [names.position(number) for number in (1, 2, 3, 4)] == [(0, 0), (1, 0), (0, 1), (1, 1)]
     assert NamedGrid.from_dict(names.to_dict()) == names
 

@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.grid.conftest import MakeFacts
-from tests.grid.test_cells import axis
+from tests.support.grids import MakeFacts, axis
 from wan_lora_studio.grid import Grid, problems_of
 
 GOLDEN = {"golden_hour": 1.0}

@@ -5,10 +5,10 @@ from __future__ import annotations
 import dataclasses
 import shutil
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
+from tests.support.grids import axis
 from tests.support.jobs.scripted_queue import task, wait_for_state, wait_until
 from tests.support.paths import ROOT
 from tests.support.result_files import frames_of
@@ -26,10 +26,6 @@ pytestmark = pytest.mark.slow  # two processes with a model
 SMALL = {"width": 64, "height": 64, "num_frames": 1, "steps": 2, "seed": 7}
 PROMPT = "a red circle moving left on a navy background"
 CHOSEN = {"golden_hour": {"high": 0.8, "low": [[0.0, 1.0], [0.5, 0.4]]}, "neon_outline": 0.7}
-
-
-def axis(of: str, *values: Any, lora: str | None = None) -> dict[str, Any]:
-    return {"of": of, "lora": lora, "values": list(values)}
 
 
 GRIDS = {
