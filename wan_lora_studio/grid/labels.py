@@ -40,7 +40,7 @@ PHRASES: Mapping[str, Callable[[str, str], str]] = {
     "strength": lambda label, lora: f"{lora} {label}",
     "expert": lambda label, lora: f"{lora}: {label}",
     "seed": lambda label, _: say("grid.cell.seed", seed=label),
-    "steps": lambda label, _: say("grid.cell.steps", steps=label),
+    "steps": lambda label, _: say("grid.cell.steps", count=int(label)),
 }
 
 
