@@ -30,6 +30,7 @@ from lora_ui.static import ASSETS_URL
 from tests.support.loras.variants import lora_for
 from tests.support.paths import ROOT
 from tests.support.tiny_models import tiny_transformer
+from wan_lora_studio.ui.http.guide import LISTED
 
 pytestmark = pytest.mark.slow  # it builds and installs the package
 SECONDS = 600
@@ -111,7 +112,7 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Installation:
 def build(folder: Path) -> Path:
     """The wheel of what git knows of the checkout, and of what a user may have beside it."""
     checkout = folder / "checkout"
-    names = ("wan_lora_studio", "lora_ui", "config.json", "models/demo", "loras")
+    names = ("wan_lora_studio", "lora_ui", "config.json", "models/demo", "loras", "docs")
     for name in (*names, "pyproject.toml", "constraints.txt", "README.md", "LICENSE", "utils.py"):
         source, target = ROOT / name, checkout / name
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -132,6 +133,8 @@ def test_the_wheel_holds_the_two_packages_and_nothing_of_the_user(
     loras = {name.rpartition("/")[2] for name in names if "/share/loras/" in name}
     assert loras == {path.name for path in (ROOT / "loras").iterdir() if shipped(path)}
     assert "wan_lora_studio/share/config.json" in names
+    guide = {name.removeprefix("wan_lora_studio/share/") for name in names if "/share/" in name}
+    assert set(LISTED) <= guide
     assert installation.wheel.stat().st_size < MOST_MB * 1e6
 
 

@@ -1,4 +1,4 @@
-"""The help menu: the keys that work, the API's pages and the version; and the keys themselves."""
+"""The help menu: the keys, the guide, the API's pages and the version; and the keys themselves."""
 
 from __future__ import annotations
 
@@ -14,16 +14,30 @@ def open_help(page: Page) -> None:
     page.get_by_role("button", name="Help", exact=True).click()
 
 
-def test_the_menu_has_keys_api_and_version(page: Page) -> None:
+def test_the_menu_has_keys_guide_api_and_version(page: Page) -> None:
     open_help(page)
     menu = page.get_by_role("menu", name="Help")
     expect(menu.get_by_role("menuitem")).to_contain_text(
-        ["Keyboard shortcuts", "API documentation", f"Version {VERSION}"]
+        ["Keyboard shortcuts", "Guide", "API documentation", f"Version {VERSION}"]
     )
     with page.context.expect_page() as opened:
         menu.get_by_role("menuitem", name="API documentation").click()
     expect(opened.value.get_by_role("heading").first).to_be_visible()
     opened.value.close()
+
+
+def test_the_guide_is_read_beside_the_page(page: Page, axe: str) -> None:
+    open_help(page)
+    with page.context.expect_page() as opened:
+        page.get_by_role("menuitem", name="Guide").click()
+    guide = opened.value
+    expect(guide.get_by_role("heading", level=1)).to_have_text("Wan2.2 LoRA Studio")
+    guide.get_by_role("navigation").get_by_role("link", name="Settings").click()
+    expect(guide.get_by_role("heading", level=1)).to_have_text("Settings")
+    assert serious_findings(guide, axe) == []
+    guide.set_viewport_size({"width": 390, "height": 844})
+    expect_no_overflow(guide)
+    guide.close()
 
 
 def test_the_list_of_keys_opens_from_the_menu_and_by_a_key(page: Page, axe: str) -> None:

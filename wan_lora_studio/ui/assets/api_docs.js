@@ -4,7 +4,6 @@ import { el } from "../../lora_ui/assets/kit/dom.js";
 const ROOT = new URL("../../", import.meta.url);
 const METHODS = ["get", "post", "put", "patch", "delete"];
 
-if (matchMedia("(prefers-color-scheme: dark)").matches) document.body.classList.add("dark");
 const main = document.getElementById("api-docs");
 try {
   const answer = await fetch(new URL("api/openapi.json", ROOT));

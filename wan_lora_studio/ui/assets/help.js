@@ -1,4 +1,4 @@
-/** Help: a menu with the keys, the API's pages and the version. */
+/** Help: a menu with the keys, the guide, the API's pages, the languages and the version. */
 import { openDialog } from "../../lora_ui/assets/kit/dialogs.js";
 import { el } from "../../lora_ui/assets/kit/dom.js";
 import { openMenu } from "../../lora_ui/assets/kit/menu.js";
@@ -27,7 +27,8 @@ export function helpButton(version) {
   button.addEventListener("click", () =>
     openMenu(button, say("help.title"), [
       { label: say("help.keys"), note: "?", run: openKeys },
-      { label: say("help.api"), run: () => open("api/docs", "_blank", "noopener") },
+      { label: say("help.guide"), run: () => openBeside("guide/README.md") },
+      { label: say("help.api"), run: () => openBeside("api/docs") },
       null,
       ...Object.entries(LANGUAGES).map(([code, name]) => ({
         label: name,
@@ -40,6 +41,10 @@ export function helpButton(version) {
     ]),
   );
   return button;
+}
+
+function openBeside(address) {
+  open(address, "_blank", "noopener");
 }
 
 /** Keys that work wherever one is. */

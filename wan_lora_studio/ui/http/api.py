@@ -23,9 +23,11 @@ from wan_lora_studio.model_list import ModelList
 from wan_lora_studio.model_store import ModelDownloads
 from wan_lora_studio.results import ResultLibrary
 from wan_lora_studio.settings import Settings
+from wan_lora_studio.shipped import SHIPPED
 from wan_lora_studio.ui.forms import Housekeeping, LoRATrials, PictureStore, TaskForms
 from wan_lora_studio.ui.http.cpu_use import CpuMeter
 from wan_lora_studio.ui.http.diagnostics import create_diagnostics_router
+from wan_lora_studio.ui.http.guide import create_guide_router
 from wan_lora_studio.ui.http.health import create_health_router
 from wan_lora_studio.ui.http.jobs import create_job_router
 from wan_lora_studio.ui.http.measured_times import MeasuredTimes
@@ -90,6 +92,7 @@ def build_api(
     app.include_router(create_restore_router(settings, loras, results, pictures))
     app.include_router(create_result_router(results, queue, loras, pictures))
     app.include_router(create_opening_router(settings))
+    app.include_router(create_guide_router(SHIPPED))
     refuse_unknown_addresses(app)
     app.mount(LORA_ASSETS_URL, lora_assets())
     app.mount(ASSETS_URL, RevalidatedFiles(directory=ASSETS))

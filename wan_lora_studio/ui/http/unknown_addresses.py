@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Sequence
 from functools import cached_property
 from re import Pattern
 
@@ -28,7 +29,9 @@ def refuse_unknown_addresses(app: FastAPI) -> None:
         path = request.url.path
         taken = known.methods(path)
         return error_response(
-            _wrong_method(request.method, path, taken) if taken else _unknown(path, known.paths)
+            _wrong_method(request.method, path, taken)
+            if taken
+            else unknown_address(path, known.paths)
         )
 
     for place in PLACES:
@@ -72,8 +75,9 @@ def _wrong_method(method: str, path: str, taken: list[str]) -> RequestError:
     )
 
 
-def _unknown(path: str, paths: list[str]) -> RequestError:
-    close = difflib.get_close_matches(path, paths, n=3)
+def unknown_address(path: str, known: Sequence[str] = ()) -> RequestError:
+    """The refusal of an address that does not exist; `known` are those that it may be meant for."""
+    close = difflib.get_close_matches(path, known, n=3)
     return RequestError(
         say("ui.http.no_address", path=path),
         cause=say("ui.http.no_address_cause"),

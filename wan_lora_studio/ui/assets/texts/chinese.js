@@ -163,6 +163,7 @@ export default {
   "head.toLight": "切换到浅色",
 
   "help.api": "API 文档",
+  "help.guide": "使用指南",
   "help.keys": "键盘快捷键",
   "help.title": "帮助",
   "help.version": "版本 {version}",

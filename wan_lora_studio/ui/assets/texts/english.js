@@ -171,6 +171,7 @@ export default {
   "head.toLight": "Switch to light colours",
 
   "help.api": "API documentation",
+  "help.guide": "Guide",
   "help.keys": "Keyboard shortcuts",
   "help.title": "Help",
   "help.version": "Version {version}",

@@ -176,6 +176,7 @@ export default {
   "head.toLight": "Zu hellen Farben wechseln",
 
   "help.api": "API-Dokumentation",
+  "help.guide": "Anleitung",
   "help.keys": "Tastenkürzel",
   "help.title": "Hilfe",
   "help.version": "Version {version}",
