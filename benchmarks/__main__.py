@@ -29,6 +29,7 @@ from benchmarks import (
     lora_sampling,
     lora_switch,
     page,
+    previews,
     soak,
 )
 from benchmarks.app_overhead import JobsSizes, jobs_sizes
@@ -66,7 +67,11 @@ PAGE_PARTS: Mapping[str, Callable[[PageSizes], PartResult]] = MappingProxyType(
 )
 
 JOBS_PARTS: Mapping[str, Callable[[JobsSizes], PartResult]] = MappingProxyType(
-    {"overhead": app_overhead.measure_overhead, "first-step": app_overhead.measure_first_step}
+    {
+        "overhead": app_overhead.measure_overhead,
+        "first-step": app_overhead.measure_first_step,
+        "previews": previews.measure_previews,
+    }
 )
 
 GRID_PARTS: Mapping[str, Callable[[GridSizes], PartResult]] = MappingProxyType(

@@ -31,7 +31,7 @@ def test_the_app_is_timed_against_a_bare_script_that_makes_the_same_frames(tmp_p
     arguments = ["jobs", "--quick", "--json", str(path), "--folder", str(tmp_path)]
     assert main(arguments) == 0
     parts = json.loads(path.read_text(encoding="utf-8"))["parts"]
-    overhead, start = parts["overhead"], parts["first step"]
+    overhead, start, previews = parts["overhead"], parts["first step"], parts["previews"]
     assert overhead["facts"]["same frames"] is True
     assert {name: len(found["seconds"]) for name, found in overhead["timings"].items()} == {
         "bare": 1,
@@ -43,6 +43,12 @@ def test_the_app_is_timed_against_a_bare_script_that_makes_the_same_frames(tmp_p
     assert targets["submit to first step"]["limit"] == 0.3
     begun, done = (found["seconds"] for found in start["timings"].values())
     assert all(0 < first < second for first, second in zip(begun, done, strict=True))
+    assert {name: len(found["seconds"]) for name, found in previews["timings"].items()} == {
+        "without": 1,
+        "with": 1,
+    }
+    assert targets["different pictures"]["met"]
+    assert targets["previews' share of sampling"]["limit"] == 2.0
     assert list(tmp_path.iterdir()) == [path]
 
 
