@@ -32,6 +32,7 @@ from wan_lora_studio.jobs.job import Part
 from wan_lora_studio.jobs.queue import JobQueue
 from wan_lora_studio.settings import Settings
 
+LATER = ("preview_of", "preview_note")  # columns of the parts that came after grids
 SEEDS_BY_STEPS = Grid.read(
     {"x": {"of": "seed", "values": [1, 2, 3]}, "y": {"of": "steps", "values": [2, 4]}}
 )
@@ -209,7 +210,9 @@ def queue_of_version_3(settings: Settings) -> str:
     job = queue.submit(task("quick"), parts=[Part("a", {"seed": 1}), Part("b", {"seed": 2})])
     queue.close()
     with closing(sqlite3.connect(settings.data_dir / "jobs.sqlite")) as connection:
-        connection.executescript("ALTER TABLE jobs DROP COLUMN grid; PRAGMA user_version = 3;")
+        for column in ("jobs DROP COLUMN grid", *(f"parts DROP COLUMN {name}" for name in LATER)):
+            connection.execute(f"ALTER TABLE {column}")
+        connection.execute("PRAGMA user_version = 3")
     return job.id
 
 

@@ -113,8 +113,9 @@ class Preparation:
             _require_text(task, parts := _cells(task, grid, self._loras)[1])
             _, made = expand(task, parts, lambda each: checked(each, self._loras))
         except StudioError as error:
-            texts = error.context.get("problems") or [error.message]
-            return GridPlan(names, (), tuple(GridProblem(str(text)) for text in texts))
+            lines = error.context.get("problems", [])  # of several parts, or phrases of a sentence
+            texts = lines if " ".join(lines) == error.message else [error.message]
+            return GridPlan(names, (), tuple(GridProblem(text) for text in texts))
         return GridPlan(names, made, ())
 
     def again(self, job: Job, task: GenerationTask, held: Pins) -> Prepared:
