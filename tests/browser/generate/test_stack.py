@@ -94,7 +94,7 @@ def test_the_order_changes_by_keyboard_and_by_dragging(page: Page, app: App) -> 
     expect_order(page, "pixel_mosaic", "golden_hour", "motion_trail")
     expect(grip).to_be_focused()
     expect(page.locator("#lora-controls [aria-live=polite]").first).to_have_text(
-        "pixel_mosaic is number 1 of 3."
+        "Pixel Mosaic is number 1 of 3."
     )
     expect_saved(page, app, "pixel_mosaic", "golden_hour", "motion_trail")
     stack_row(page, "motion_trail").scroll_into_view_if_needed()
