@@ -356,7 +356,7 @@ export default {
   "move.top": "Top folder",
 
   "pair.choose": "Choose a LoRA",
-  "pair.doubt": "which expert is not known",
+  "pair.doubt": "expert not known yet",
   "pair.high": "High-noise half",
   "pair.highMissing": "high-noise half is missing",
   "pair.highOffered.one": "high-noise half is missing, 1 file may be it",
@@ -674,7 +674,7 @@ export default {
   "upload.stored.other": "{stored} of {count} LoRAs stored",
   "upload.title": "Uploads",
   "upload.tooLarge": "The file is {size}. The limit is {most}.",
-  "upload.unknown": "which model it fits is not known",
+  "upload.unknown": "fit not known yet",
   "upload.uploadAs": "Upload as {name}",
   "upload.waiting": "Waiting · {what}",
   "upload.with": "With {files}",

@@ -20,7 +20,7 @@ def test_which_expert_is_asked_wherever_the_lora_is(page: Page, app: App, tmp_pa
     open_tab(page, "LoRAs")
     upload(page, one_demo_lora(tmp_path, "high_motion"))
     row = page.locator(".upload", has_text="high_motion")
-    expect(row).to_contain_text("it is not known for which expert")
+    expect(row).to_contain_text("expert not known yet")
     expect(row.get_by_role("group", name="Which expert?")).to_be_visible()
     item = card(page, "high_motion")
     expect(item.get_by_role("group", name="Which expert?")).to_be_visible()
