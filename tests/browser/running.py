@@ -114,8 +114,10 @@ def stop_app(process: subprocess.Popen[bytes]) -> None:
 
 # A form that was opened before, and left as it was then: nothing of the ready example is in it.
 OPENED_BEFORE = """
-localStorage.getItem('studio-form') ?? localStorage.setItem('studio-form', '{}');
-localStorage.setItem('studio-opening', 'over');
+if (location.protocol.startsWith('http')) {  // an empty page has no storage
+  localStorage.getItem('studio-form') ?? localStorage.setItem('studio-form', '{}');
+  localStorage.setItem('studio-opening', 'over');
+}
 """
 
 

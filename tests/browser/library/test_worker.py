@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 from tests.browser.actions import PROMPT, STEP_MS, card, pick
 from tests.browser.running import LORAS, App, open_tab
 
-NAME = "motion_trail"
+NAME, TITLE = "motion_trail", "Motion Trail"
 STRENGTH = 0.65
 
 
@@ -35,7 +35,7 @@ def test_a_lora_is_not_loaded_then_applied_at_its_strength_then_not_loaded(
     find(page, NAME)
     pick(page, NAME)
     held = card(page, NAME).locator(".card-held")
-    row = page.locator(".worker-loras li").filter(has_text=NAME)
+    row = page.locator(".worker-loras li").filter(has_text=TITLE)
     expect(held).to_have_text("Selected")
     expect(row.locator(".worker-what")).to_have_text("not loaded")
     job_id = submit(page, app, 200, **{NAME: STRENGTH})
@@ -74,7 +74,7 @@ def test_a_lora_before_and_after_sampling(
     find(page, NAME)
     pick(page, NAME)
     expect(card(page, NAME).locator(".card-held")).to_have_text(on_card)
-    row = page.locator(".worker-loras li").filter(has_text=NAME)
+    row = page.locator(".worker-loras li").filter(has_text=TITLE)
     expect(row.locator(".worker-what")).to_have_text(in_panel)
     page.unroute_all(behavior="wait")
 
