@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.actions import choose_action, expect_no_overflow, settle, stack_row
@@ -31,7 +32,8 @@ TITLED = """async (title) => {
 }"""
 NUMBERS = """async () => {
   const format = await import("./lora_ui/assets/kit/format.js");
-  return [format.bytes(1500000), format.seconds(2.5), format.plural(5000, "LoRA")];
+  const { say } = await import("./lora_ui/assets/texts/say.js");
+  return [format.bytes(1500000), format.seconds(2.5), say("many.loras", { count: 5000 })];
 }"""
 
 
@@ -60,7 +62,7 @@ def test_disabled_buttons_can_be_read_in_both_themes(page: Page) -> None:
     for theme in ("light", "dark"):
         page.get_by_role("button", name="Prompts from a list").click()
         page.get_by_label("One prompt on each line").fill("")
-        make = page.locator("button[form='prompts']")
+        make = page.get_by_role("dialog").get_by_role("button", name="Make videos")
         expect(make).to_be_disabled()
         assert make.evaluate(CONTRAST) >= 4.5, theme
         page.keyboard.press("Escape")
@@ -93,9 +95,18 @@ def test_on_a_phone_remove_is_one_tap(browser: Browser, app: App) -> None:
     phone.context.close()
 
 
-def test_the_page_is_in_english_and_its_numbers_are_the_readers(browser: Browser, app: App) -> None:
-    page = browser.new_context(locale="de-DE").new_page()
+@pytest.mark.parametrize(
+    ("locale", "language", "numbers"),
+    [
+        ("de-DE", "de", ["1,5 MB", "2,5 s", "5.000 LoRAs"]),
+        ("fr-FR", "en", ["1,5 MB", "2,5 s", "5\u202f000 LoRAs"]),
+    ],
+)
+def test_numbers_are_the_readers_also_where_the_page_is_english(
+    browser: Browser, app: App, locale: str, language: str, numbers: list[str]
+) -> None:
+    page = browser.new_context(locale=locale).new_page()
     open_page(page, app)
-    expect(page.locator("html")).to_have_attribute("lang", "en")
-    assert page.evaluate(NUMBERS) == ["1,5 MB", "2,5 s", "5.000 LoRAs"]
+    expect(page.locator("html")).to_have_attribute("lang", language)
+    assert page.evaluate(NUMBERS) == numbers
     page.context.close()
