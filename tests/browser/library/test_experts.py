@@ -30,7 +30,7 @@ def test_which_expert_is_asked_wherever_the_lora_is(page: Page, app: App, tmp_pa
     open_tab(page, "Generate")
     controls = page.locator("#lora-controls")
     expect(controls.locator(".summary-warnings")).to_contain_text("goes to both until you say")
-    controls.get_by_role("button", name="High Motion is for low noise").click()
+    controls.get_by_role("button", name="is for low noise").click()
     expect(controls.get_by_role("group", name="Which expert?")).to_have_count(0)
     expect(controls.locator(".badge-low")).to_be_visible()
     assert expert_of(app, "high_motion") == "low"
@@ -38,7 +38,7 @@ def test_which_expert_is_asked_wherever_the_lora_is(page: Page, app: App, tmp_pa
     expect(controls.get_by_role("group", name="Which expert?")).to_be_visible()
     assert expert_of(app, "high_motion") == "unsure"
     open_tab(page, "LoRAs")
-    item.get_by_role("button", name="High Motion is for both experts").click()
+    item.get_by_role("button", name="is for both experts").click()
     expect(item.get_by_role("group")).to_have_count(0)
     expect(item.locator(".badge-both")).to_be_visible()
     expect(item.locator(".card-pick")).to_be_focused()
