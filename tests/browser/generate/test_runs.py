@@ -6,18 +6,20 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.browser.actions import (
     PROMPT,
     STEP_MS,
     VIDEO_MS,
+    eventually,
     fill,
     generate,
     get_json,
     wait_for_video,
     write_prompt,
 )
+from tests.browser.generate.steps import add
 from tests.browser.queue.steps import clear
 from tests.browser.running import App, held_up, open_page, worker_of
 
@@ -133,6 +135,30 @@ def test_a_page_that_was_closed_finds_its_run_when_opened_again(
         expect(again.locator(".run-note")).to_contain_text("Step")
         expect(again.locator("#status-line")).to_contain_text("Step")
     wait_for_video(again, job_id, LONG_MS)
+    again.context.close()
+
+
+def test_a_report_has_the_titles_once_the_library_is_read(
+    page: Page, app: App, browser: Browser
+) -> None:
+    add(page, "golden_hour")
+    write_prompt(page)
+    small(page, steps=2, seed=6)
+    wait_for_video(page, generate(page))
+    again = browser.new_context().new_page()
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    again.route("**/api/loras/cards", hold)
+    open_page(again, app)
+    name = again.locator("#run-panel .run-lora-name")
+    expect(name).to_have_text("golden_hour")
+    eventually(again, lambda: len(held), 1)
+    (asked,) = held
+    asked.continue_()
+    expect(name).to_have_text("Golden Hour")
     again.context.close()
 
 

@@ -88,6 +88,13 @@ export function loraReports(loras) {
   );
 }
 
+/** The titles again: the library may come later than the report, or be changed under it. */
+export function drawTitles(element) {
+  for (const item of element.querySelectorAll(".run-lora-name")) {
+    item.textContent = titleFor(item.title);
+  }
+}
+
 function reportText(report) {
   const parts = [strengthText(report.strengths)];
   const coverage = Object.values(report.coverage ?? {});
