@@ -115,7 +115,7 @@ async function plan(view, grid, key) {
   } catch (error) {
     found = { problems: [[error.message, ...(error.suggestions ?? [])].join(" ")] };
   }
-  if (key !== view.asked) return; // another one is asked for by now
+  if (key !== view.asked) return; // a newer plan was asked for meanwhile
   const said = { x: [], y: [], none: [] };
   for (const problem of found.problems) {
     const { axis, text } = typeof problem === "string" ? { text: problem } : problem;

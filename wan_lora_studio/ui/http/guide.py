@@ -12,17 +12,16 @@ from collections.abc import Iterator, Sequence
 from functools import cache, cached_property
 from html import escape
 from pathlib import Path
-from string import Template
 from urllib.parse import unquote, urlsplit
 
 from fastapi import APIRouter, Response
-from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse
+from fastapi.responses import FileResponse, RedirectResponse
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from lora_ui.http import ErrorRoute
+from wan_lora_studio.ui.http.documents import FRESH, document
 from wan_lora_studio.ui.http.unknown_addresses import unknown_address
-from wan_lora_studio.ui.static import ASSETS
 
 FRONT = "README.md"
 # In the order of the list beside each page; what else lies in the folder is reached by links.
@@ -37,7 +36,6 @@ LISTED = (
     "docs/platforms.md",
     "docs/performance.md",
 )
-FRESH = {"Cache-Control": "no-cache"}
 _NO_SLUG = re.compile(r"[^\w\- ]")
 
 
@@ -46,7 +44,6 @@ class Guide:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._page = cache(self._written)
 
     @cached_property
     def files(self) -> frozenset[str]:
@@ -64,30 +61,28 @@ class Guide:
         if name not in self.files:
             return None
         if name.endswith(".md"):
-            return HTMLResponse(self._page(name), headers=FRESH)
+            return self._page(name)
         kind, _ = mimetypes.guess_type(name)
         return FileResponse(self._folder / name, media_type=kind, headers=FRESH)
 
-    def _written(self, name: str) -> str:
+    def _page(self, name: str) -> Response:
         tokens = self._tokens(name)
         _give_anchors(tokens)
         for token in tokens:
             token.children = list(self._without_dead_links(name, token.children or []))
-        template = Template((ASSETS / "guide.html").read_text(encoding="utf-8"))
-        return template.substitute(
-            root="../" * (name.count("/") + 1),
-            title=escape(_title(tokens)),
-            documents=self._documents(name),
-            body=_parser().renderer.render(tokens, _parser().options, {}),
-        )
+        words = _parser().renderer.render(tokens, _parser().options, {})
+        body = f"{self._list(name)}\n<main>\n{words}</main>"
+        root = "../" * (name.count("/") + 1)
+        return document(_title(tokens), body, style="guide.css", root=root)
 
-    def _documents(self, shown: str) -> str:
+    def _list(self, shown: str) -> str:
         def entry(name: str) -> str:
             to = posixpath.relpath(name, posixpath.dirname(shown) or ".")
             here = ' aria-current="page"' if name == shown else ""
             return f'<li><a href="{to}"{here}>{escape(_title(self._tokens(name)))}</a></li>'
 
-        return "\n".join(entry(name) for name in LISTED if name in self.files)
+        entries = "\n".join(entry(name) for name in LISTED if name in self.files)
+        return f'<nav aria-label="Documents">\n<ul>\n{entries}\n</ul>\n</nav>'
 
     def _tokens(self, name: str) -> list[Token]:
         return _parser().parse((self._folder / name).read_text(encoding="utf-8"))

@@ -5,21 +5,23 @@ from __future__ import annotations
 from typing import Literal
 
 from fastapi import APIRouter, Response
-from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse
+from fastapi.responses import JSONResponse, PlainTextResponse
 from pydantic import BaseModel
 
 from lora_ui.http import FRESH, ErrorRoute
 from wan_lora_studio.jobs.queue import JobQueue
 from wan_lora_studio.results import ResultLibrary
 from wan_lora_studio.ui.http.cpu_use import CpuMeter
+from wan_lora_studio.ui.http.documents import document
 from wan_lora_studio.ui.http.guard import HEALTH
 from wan_lora_studio.ui.http.listing_checks import Listing
 from wan_lora_studio.ui.http.metrics import collect
 from wan_lora_studio.ui.http.prometheus import CONTENT_TYPE, exposition
-from wan_lora_studio.ui.static import ASSETS
 from wan_lora_studio.wan.lora_manager import LoRAManager
 
 NO_JOBS = "Jobs cannot be taken or handed out."
+API_DOCS = """<main id="api-docs"><p>Reading what can be asked for.</p></main>
+<script type="module" src="../ui/assets/api_docs.js"></script>"""
 
 
 class Health(BaseModel):
@@ -58,6 +60,6 @@ def create_health_router(
 
     @router.get("/api/docs", include_in_schema=False)
     def docs() -> Response:
-        return FileResponse(ASSETS / "api_docs.html", headers={"Cache-Control": "no-cache"})
+        return document("API", API_DOCS, style="api_docs.css", root="../")
 
     return router
