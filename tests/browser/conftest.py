@@ -9,9 +9,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import (
     Browser,
-    ConsoleMessage,
     Page,
-    Request,
     ViewportSize,
     expect,
     sync_playwright,
@@ -56,7 +54,7 @@ def browser(chromium: str | None) -> Iterator[Browser]:
 @pytest.fixture
 def watch() -> Watch:
     """Tests that provoke a refusal name the status that the browser then reports."""
-    return Watch([], [])
+    return Watch()
 
 
 @pytest.fixture
@@ -67,7 +65,7 @@ def page(app: App, browser: Browser, watch: Watch) -> Iterator[Page]:
     """
     context = browser.new_context(viewport=DESK)
     page = context.new_page()
-    listen(page, app, watch)
+    watch.listen(page, app.address)
     tidy_library(page, app)
     open_page(page, app)
     yield page
@@ -80,28 +78,11 @@ def first_page(app: App, browser: Browser, watch: Watch) -> Iterator[Page]:
     """As `page`, of somebody who has never been here; the test opens it."""
     context = browser.new_context(viewport=DESK)
     page = context.new_page()
-    listen(page, app, watch)
+    watch.listen(page, app.address)
     tidy_library(page, app)
     yield page
     context.close()
     assert watch.complaints == []
-
-
-def listen(page: Page, app: App, watch: Watch) -> None:
-    """Hear every complaint of the page, and every request that leaves this machine."""
-
-    def heard(message: ConsoleMessage) -> None:
-        if message.type in ("error", "warning"):
-            watch.add(f"{message.text} {message.location}")
-
-    def asked(request: Request) -> None:
-        if not request.url.startswith((app.address, "data:", "blob:")):
-            watch.add(f"asked another host: {request.url}")
-
-    page.on("console", heard)
-    page.on("pageerror", lambda error: watch.add(f"uncaught: {error}"))
-    page.on("request", asked)
-    page.on("dialog", lambda dialog: watch.add(f"a script opened a dialog: {dialog.message}"))
 
 
 @pytest.fixture(scope="session")

@@ -22,6 +22,7 @@ from tests.browser.actions import (
 from tests.browser.looks import LOOKS, Look, context_for
 from tests.browser.page.steps import serious_findings
 from tests.browser.running import App, open_page, start_app, stop_app
+from tests.browser.watch import Watch
 from utils import load_settings
 
 EXAMPLE = load_settings().models["demo"].opens_with
@@ -57,16 +58,14 @@ Visit = Callable[..., Page]
 
 
 @pytest.fixture
-def visit(fresh: App, browser: Browser) -> Iterator[Visit]:
+def visit(fresh: App, browser: Browser, watch: Watch) -> Iterator[Visit]:
     """Opens the app as somebody who has never been here; a complaint of the console fails."""
-    complaints: list[str] = []
     opened: list[Page] = []
 
     def open_first(look: Look = LOOKS[0]) -> Page:
         page = context_for(browser, look).new_page()
         opened.append(page)
-        page.on("console", lambda m: m.type in ("error", "warning") and complaints.append(m.text))
-        page.on("pageerror", lambda error: complaints.append(str(error)))
+        watch.listen(page, fresh.address)
         page.add_init_script(SHIFTS)
         open_page(page, fresh, first_visit=True)
         return page
@@ -74,7 +73,7 @@ def visit(fresh: App, browser: Browser) -> Iterator[Visit]:
     yield open_first
     for page in opened:
         page.context.close()
-    assert complaints == []
+    assert watch.complaints == []
 
 
 def opening(page: Page) -> Locator:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
+from playwright.sync_api import Browser, BrowserContext, Page
 
 from tests.browser.hosts.reference import Reference
 from tests.browser.hosts.running import GRADIO, HOSTS, Host, running, with_demo_loras
@@ -37,13 +37,14 @@ def visit(browser: Browser, watch: Watch) -> Iterator[Visit]:
     Gradio's own page asks for some, and nothing of ours may need one.
     """
     contexts: list[BrowserContext] = []
+    watch.expected.append("/favicon.ico'")  # the address of an icon, which a host may not have
 
     def open_address(address: str, look: Look = DESK_LIGHT, **login: Any) -> Page:
         context = context_for(browser, look)
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(PATIENCE_MS)
-        listen(page, watch)
+        watch.listen(page)
         if login:
             page.request.post(f"{address}login", form=login)
         page.goto(address)
@@ -53,14 +54,3 @@ def visit(browser: Browser, watch: Watch) -> Iterator[Visit]:
     for context in contexts:
         context.close()
     assert watch.complaints == []
-
-
-def listen(page: Page, watch: Watch) -> None:
-    def heard(message: ConsoleMessage) -> None:
-        own_icon = message.location["url"].endswith("/favicon.ico")  # which a host may not have
-        if message.type in ("error", "warning") and not own_icon:
-            watch.add(f"{message.text} {message.location}")
-
-    page.on("console", heard)
-    page.on("pageerror", lambda error: watch.add(f"uncaught: {error}"))
-    page.on("dialog", lambda dialog: watch.add(f"a script opened a dialog: {dialog.message}"))

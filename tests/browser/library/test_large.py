@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, Page, Request, expect
 from benchmarks.page_servers import grow_library
 from tests.browser.actions import STEP_MS, eventually, heard_twice, settle
 from tests.browser.running import App, open_page, open_tab, run_app, stop_app
+from tests.browser.watch import Watch
 
 LORAS = 2000
 SCROLLS, STEP = 60, 700  # pixels of each; about as a wheel that is spun
@@ -74,12 +75,10 @@ def large_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
 
 
 @pytest.fixture
-def large(large_app: App, browser: Browser) -> Iterator[Large]:
+def large(large_app: App, browser: Browser, watch: Watch) -> Iterator[Large]:
     context = browser.new_context(viewport={"width": 1360, "height": 900})
     page = context.new_page()
-    complaints: list[str] = []
-    page.on("console", lambda said: said.type == "error" and complaints.append(said.text))
-    page.on("pageerror", lambda error: complaints.append(str(error)))
+    watch.listen(page, large_app.address)
     page.add_init_script(SHIFTS)
     found = Large(page, large_app)
 
@@ -91,7 +90,7 @@ def large(large_app: App, browser: Browser) -> Iterator[Large]:
     open_page(page, large_app)
     yield found
     context.close()
-    assert complaints == []
+    assert watch.complaints == []
 
 
 def shifts(page: Page) -> list[tuple[float, bool, str]]:

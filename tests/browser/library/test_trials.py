@@ -20,6 +20,7 @@ from tests.browser.actions import (
     write_prompt,
 )
 from tests.browser.running import App, open_page, open_tab, phone_page, start_app, stop_app
+from tests.browser.watch import Watch
 
 
 @pytest.fixture(scope="module")
@@ -31,16 +32,14 @@ def own_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
 
 
 @pytest.fixture
-def page(own_app: App, browser: Browser) -> Iterator[Page]:
+def page(own_app: App, browser: Browser, watch: Watch) -> Iterator[Page]:
     context = browser.new_context(viewport={"width": 1360, "height": 900})
     page = context.new_page()
-    said: list[str] = []
-    page.on("console", lambda m: m.type in ("error", "warning") and said.append(m.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
+    watch.listen(page, own_app.address)
     open_page(page, own_app)
     yield page
     context.close()
-    assert said == []
+    assert watch.complaints == []
 
 
 def ready(page: Page, steps: int = 4) -> None:

@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, Locator, Page, ViewportSize, expect
 
 from tests.browser.actions import expect_no_overflow, write_prompt
 from tests.browser.running import MODELS, PATIENCE_MS, App, open_page, open_tab, start_app, stop_app
+from tests.browser.watch import Watch
 from tests.support import header_only
 from tests.support.hub import FIRST, REPO, FakeHub, model_files, serving
 
@@ -47,7 +48,7 @@ def app(tmp_path_factory: pytest.TempPathFactory, hub: FakeHub) -> Iterator[App]
 
 @pytest.fixture(params=[DESKTOP, PHONE], ids=["desktop", "phone"])
 def page(
-    request: pytest.FixtureRequest, app: App, browser: Browser, hub: FakeHub
+    request: pytest.FixtureRequest, app: App, browser: Browser, hub: FakeHub, watch: Watch
 ) -> Iterator[Page]:
     """A page of the app; a complaint of its console fails the test."""
     hub.faults.stall = {FIRST: 100_000}
@@ -55,13 +56,11 @@ def page(
     hub.stalled.clear()
     context = browser.new_context(viewport=request.param)
     page = context.new_page()
-    complaints: list[str] = []
-    page.on("console", lambda m: complaints.append(m.text) if m.type == "error" else None)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
+    watch.listen(page, app.address)
     open_page(page, app)
     yield page
     context.close()
-    assert complaints == []
+    assert watch.complaints == []
 
 
 def button(card: Locator, name: str) -> Locator:

@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.running import App, open_page
+from tests.browser.watch import Watch
 from wan_lora_studio.texts import TRANSLATIONS, places_in, translated
 
 WORDS = {
@@ -18,17 +19,17 @@ WORDS = {
 
 
 @pytest.fixture(params=WORDS)
-def foreign(request: pytest.FixtureRequest, app: App, browser: Browser) -> Iterator[Page]:
+def foreign(
+    request: pytest.FixtureRequest, app: App, browser: Browser, watch: Watch
+) -> Iterator[Page]:
     """The page in a browser of that language, without a complaint of its console."""
     context = browser.new_context(locale=request.param, viewport={"width": 1360, "height": 900})
     page = context.new_page()
-    complaints: list[str] = []
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("console", lambda said: said.type == "error" and complaints.append(said.text))
+    watch.listen(page, app.address)
     open_page(page, app)
     yield page
     context.close()
-    assert complaints == []
+    assert watch.complaints == []
 
 
 def words(page: Page) -> dict[str, str]:

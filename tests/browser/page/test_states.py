@@ -20,10 +20,11 @@ from tests.browser.looks import LOOKS, Look, context_for
 from tests.browser.page.steps import serious_findings
 from tests.browser.running import ROOT, App, open_page, start_app, stop_app
 from tests.browser.states import STATES, rest
+from tests.browser.watch import Watch
 
 FOLDER = ROOT / "screenshots"
 QUALITY = 86  # of the WebP files
-PROVOKED = {"loras-offline": "ERR_INTERNET"}
+PROVOKED = {"loras-offline": ["ERR_INTERNET"]}
 # What a finger can hardly hit, with its size. A native range, file or hidden field is left out,
 # and so is what lies under an open dialog.
 SMALL = """() => {
@@ -63,27 +64,18 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture
-def visit(own_app: App, browser: Browser, look: Look, state: str) -> Iterator[Visit]:
+def visit(own_app: App, browser: Browser, look: Look, state: str, watch: Watch) -> Iterator[Visit]:
     """A fresh page; any complaint of its console fails the test."""
     context = context_for(browser, look)
     page = context.new_page()
-    complaints: list[str] = []
-    expected = PROVOKED.get(state, "\0")
-    page.on(
-        "console",
-        lambda said: (
-            said.type in ("error", "warning")
-            and expected not in said.text
-            and complaints.append(said.text)
-        ),
-    )
-    page.on("pageerror", lambda error: complaints.append(str(error)))
+    watch.expected += PROVOKED.get(state, [])
+    watch.listen(page, own_app.address)
     open_page(page, own_app)
     yield Visit(page, own_app, look, state)
     context.set_offline(False)
     rest(page, own_app)
     context.close()
-    assert complaints == []
+    assert watch.complaints == []
 
 
 def test_a_state_is_usable_by_everybody(
