@@ -108,8 +108,8 @@ def test_the_same_command_goes_on_with_what_is_missing(
     assert app.main([*wanted, str(out), *axes]) == 0
     videos = sorted(out.glob("0*.mp4"))
     assert [video.stem for video in videos] == [
-        "001-golden-hour-0-1-steps",
-        "002-golden-hour-1-1-steps",
+        "001-golden-hour-0-1-step",
+        "002-golden-hour-1-1-step",
         "003-golden-hour-0-2-steps",
         "004-golden-hour-1-2-steps",
     ]
