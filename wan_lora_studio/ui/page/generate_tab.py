@@ -158,8 +158,7 @@ def _settings_group(settings: Settings, prompt: gr.Textbox, chips: tuple[gr.Butt
 
 
 def _usual_fields(row: ModelEntry) -> dict[str, Any]:
-    dice = gr.Button(say("ui.page.roll"), size="sm", elem_id="seed-dice", render=False)
-    fields = {
+    return {
         "width": _number(row, "width", label("width")),
         "height": _number(row, "height", label("height")),
         "num_frames": _number(row, "num_frames", label("frames")),
@@ -172,11 +171,8 @@ def _usual_fields(row: ModelEntry) -> dict[str, Any]:
             max_lines=1,
             min_width=96,
             elem_id="field-seed",
-            buttons=[dice],
         ),
     }
-    dice.click(None, outputs=fields["seed"], js="() => String(Math.floor(Math.random() * 2 ** 32))")
-    return fields
 
 
 def _seldom_fields(row: ModelEntry) -> dict[str, Any]:

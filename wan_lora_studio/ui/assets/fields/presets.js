@@ -5,6 +5,7 @@ import { say } from "../texts/say.js";
 import { connectChecks } from "./checks.js";
 import { factsOf, setFacts } from "./facts.js";
 import { infoMark, markFields, sentenceId } from "./info.js";
+import { offerSeeds } from "./seed_dice.js";
 import { nearest } from "./rules.js";
 
 const TEXT = {
@@ -34,6 +35,7 @@ export function mount({ element, options }) {
     drawSizes(size.select);
     drawLengths(length.select);
     markFields();
+    offerSeeds();
   };
   form.addEventListener("form", draw);
   connectChecks(document.getElementById("generate-form"));

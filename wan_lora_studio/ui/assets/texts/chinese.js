@@ -65,6 +65,7 @@ export default {
   "field.negative": "反向提示词",
   "field.prompt": "提示词",
   "field.seed": "种子",
+  "field.roll": "换一个",
   "field.size": "尺寸",
   "field.steps": "步数",
   "field.translation": "英文：{translation}",

@@ -65,6 +65,7 @@ export default {
   "field.negative": "Negative prompt",
   "field.prompt": "Prompt",
   "field.seed": "Seed",
+  "field.roll": "Roll",
   "field.size": "Size",
   "field.steps": "Steps",
   "field.translation": "In English: {translation}",

@@ -69,6 +69,7 @@ export default {
   "field.negative": "Negativer Prompt",
   "field.prompt": "Prompt",
   "field.seed": "Seed",
+  "field.roll": "Würfeln",
   "field.size": "Größe",
   "field.steps": "Schritte",
   "field.translation": "Auf Englisch: {translation}",
