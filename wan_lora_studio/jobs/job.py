@@ -132,7 +132,13 @@ class Job:
             "prompt": self.task.prompt,
             "loras": list(self.task.selected_loras),
             "parts": [
-                {"id": part.id, "label": part.label, "state": part.state} for part in self.parts
+                {
+                    "id": part.id,
+                    "label": part.label,
+                    "state": part.state,
+                    "preview_of": part.preview_of or None,
+                }
+                for part in self.parts
             ],
             "grid": None if self.grid is None else self.grid.to_dict(),
             "error": None if self.error is None else self.error.get("message"),

@@ -75,6 +75,12 @@ class PartAnswer(Answer):
     cell: list[int] | None = Field(
         default=None, description="Of a grid: its column and row, from 0."
     )
+    preview_of: str | None = Field(
+        default=None, description="The LoRA whose picture and clip the video becomes."
+    )
+    preview_note: str | None = Field(
+        default=None, description='Null until that is done; then "", or why it could not be done.'
+    )
 
 
 class AxisAnswer(Answer):
@@ -90,12 +96,6 @@ class AxisAnswer(Answer):
 class GridAnswer(Answer):
     x: AxisAnswer
     y: AxisAnswer | None
-    preview_of: str | None = Field(
-        default=None, description="The LoRA whose picture and clip the video becomes."
-    )
-    preview_note: str | None = Field(
-        default=None, description='Null until that is done; then "", or why it could not be done.'
-    )
 
 
 class JobAnswer(Answer):

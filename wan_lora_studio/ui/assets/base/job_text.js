@@ -49,6 +49,17 @@ export function gridTitle({ x, y }) {
   return axes.map(({ title }) => title).join(" × ");
 }
 
+const FEW = 3; // videos that are told by their labels
+
+/** What a job of several videos makes: a grid's axes, previews, or a few videos by name; else "". */
+export function batchTitle({ grid, parts }) {
+  if (grid) return gridTitle(grid);
+  const count = parts.length;
+  if (parts.some((part) => part.preview_of)) return say("previews.title", { count });
+  const labels = parts.map((part) => part.label).filter(Boolean);
+  return count <= FEW && labels.length === count ? labels.join(" · ") : "";
+}
+
 const ENDED = {
   done: say("grid.done"),
   failed: say("grid.failed"),

@@ -42,7 +42,7 @@ function table(job) {
   );
   const element = el(
     "div",
-    { class: "cells-scroll", tabindex: "0", role: "region", "aria-label": titleOf(job) },
+    { class: "cells-scroll", tabindex: "0", role: "region", "aria-label": gridTitle(job.grid) },
     el(
       "table",
       { class: "cells-table" },
@@ -64,11 +64,6 @@ function corner(x, y) {
 
 function columnHead(label) {
   return el("th", { scope: "col" }, el("span", { text: label, title: label }));
-}
-
-/** "Strength of Golden Hour × Seed"; of other batches, how many videos there are. */
-export function titleOf({ grid, parts }) {
-  return grid ? gridTitle(grid) : say("grid.videosAlone", { count: parts.length });
 }
 
 function ratio({ task }, part) {

@@ -4,10 +4,9 @@ import { openDialog } from "../../../lora_ui/assets/kit/dialogs.js";
 import { el } from "../../../lora_ui/assets/kit/dom.js";
 import { pageAddress } from "../../../lora_ui/assets/kit/page_address.js";
 import { toastError } from "../../../lora_ui/assets/kit/toasts.js";
-import { gridStateText } from "../base/job_text.js";
+import { batchTitle, gridStateText } from "../base/job_text.js";
 import { poll } from "../base/poll.js";
 import { say } from "../texts/say.js";
-import { titleOf } from "./cells_layout.js";
 import { createGridView } from "./grid_view.js";
 
 const OPEN = ["queued", "running"];
@@ -42,7 +41,7 @@ export async function openGrid(id) {
     dialog: null,
   };
   view.dialog = openDialog(
-    titleOf(job),
+    batchTitle(job) || say("grid.videosAlone", { count: job.parts.length }),
     el(
       "div",
       { class: "grid-view lora-ui" },

@@ -3,7 +3,7 @@ import { address, request } from "../../../lora_ui/assets/kit/api.js";
 import { el } from "../../../lora_ui/assets/kit/dom.js";
 import { seconds } from "../../../lora_ui/assets/kit/format.js";
 import { toastError } from "../../../lora_ui/assets/kit/toasts.js";
-import { fraction, gridTitle, progressText } from "../base/job_text.js";
+import { batchTitle, fraction, progressText } from "../base/job_text.js";
 import { poll } from "../base/poll.js";
 import { say } from "../texts/say.js";
 import { editJob } from "./queue_edit.js";
@@ -125,7 +125,7 @@ function update(row, job, index, count) {
 function stateText(job) {
   const done = job.parts.filter((part) => part.state === "done").length;
   const words = [
-    job.grid && gridTitle(job.grid),
+    batchTitle(job),
     job.state === "running" ? progressText(job) : STATES[job.state],
     job.parts.length > 0 && say("queue.videosDone", { done, count: job.parts.length }),
     job.state === "done" && job.started && took(job),

@@ -274,6 +274,7 @@ export default {
   "previews.leftOut.other": "略去了 {count} 个。",
   "previews.made.other": "已生成 {count} 个预览。",
   "previews.queued.other": "已把 {count} 个预览加入队列。生成后会显示在各自的卡片上。",
+  "previews.title.other": "{count} 个 LoRA 的预览",
 
   "problem.next": "接下来怎么做",
 

@@ -287,6 +287,8 @@ export default {
   "previews.made.other": "{count} previews made.",
   "previews.queued.one": "{count} preview queued. It appears on its card once it is made.",
   "previews.queued.other": "{count} previews queued. Each appears on its card once it is made.",
+  "previews.title.one": "Preview for {count} LoRA",
+  "previews.title.other": "Previews for {count} LoRAs",
 
   "problem.next": "What to do next",
 

@@ -297,6 +297,8 @@ export default {
     "{count} Vorschau eingereiht. Sie erscheint auf ihrer Karte, sobald sie fertig ist.",
   "previews.queued.other":
     "{count} Vorschauen eingereiht. Jede erscheint auf ihrer Karte, sobald sie fertig ist.",
+  "previews.title.one": "Vorschau für {count} LoRA",
+  "previews.title.other": "Vorschauen für {count} LoRAs",
 
   "problem.next": "Wie es weitergeht",
 
