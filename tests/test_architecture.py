@@ -39,7 +39,7 @@ GROUND = {
     "sqlite_file": "filesystem damaged_files storage_faults errors texts",
     "storage_faults": "command_name filesystem errors texts",
     "texts": "",
-    "units": "",
+    "units": "texts",
     "untrusted_json": "units texts",
     "weight_source": "texts",
 }

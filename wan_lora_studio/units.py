@@ -7,6 +7,8 @@ in `lora_ui/assets/kit/format.js`.
 
 from __future__ import annotations
 
+from wan_lora_studio.texts import say
+
 MB = 1_000_000
 UNITS = ((1000 * MB, "GB"), (MB, "MB"), (1000, "KB"), (1, "bytes"))
 
@@ -25,7 +27,8 @@ def in_part(size: float, whole: float) -> str:
     """So many bytes of so many, in words: "320 of 641 KB", "1.2 of 3.4 GB"."""
     unit, name = next((each for each in UNITS if whole >= each[0]), UNITS[-1])
     digits = 0 if whole >= 100 * unit or unit == 1 else 1
-    return f"{size / unit:.{digits}f} of {whole / unit:.{digits}f} {name}"
+    done, all_of_it = f"{size / unit:.{digits}f}", f"{whole / unit:.{digits}f}"
+    return say("units.part", done=done, whole=all_of_it, unit=name)
 
 
 def in_time(seconds: float) -> str:
@@ -33,4 +36,4 @@ def in_time(seconds: float) -> str:
     if seconds < 60:
         return f"{seconds:.0f} s"
     hours, minutes = divmod(round(seconds / 60), 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
+    return say("units.hours", hours=hours, minutes=minutes) if hours else f"{minutes} min"

@@ -11,6 +11,11 @@ const JOINTS = [
   [/(?<=[.!?]["'”)]?)\s+(?=\S)/, isClose ? "" : " "], // sentences
   ["; ", isClose ? "；" : "; "], // problems of one sentence
 ];
+const MEASURE = /^(-?\d+)\.(\d+(?: [A-Za-z]+)?)$/; // "0.8", "14.3 GB"
+const NO_MEASURE = "version"; // a place whose numbers are names
+const DECIMAL = new Intl.NumberFormat(language)
+  .formatToParts(0.5)
+  .find(({ type }) => type === "decimal").value;
 const FEW_LETTERS = 3; // of a template that says nothing by itself, such as "{file}: {problem}."
 
 /**
@@ -40,7 +45,9 @@ function teller(pairs) {
       const inside = sum(values);
       // A text of the user's own may look like a template that says nothing by itself.
       if (letters < FEW_LETTERS && inside === 0) return [];
-      const byName = Object.fromEntries(names.map((name, at) => [name, values[at].text]));
+      const byName = Object.fromEntries(
+        names.map((name, at) => [name, filled(name, values[at].text)]),
+      );
       const said = own.replace(/\{(\w+)\}/g, (_, name) => byName[name]);
       return [{ text: said, signs: signs + inside }];
     });
@@ -52,6 +59,11 @@ function teller(pairs) {
       return [{ text: told.map((part) => part.text).join(joint), signs: sum(told) }];
     });
   return (text) => read(text).text;
+}
+
+/** What stands in a place: a number is written as the language writes it. */
+function filled(name, text) {
+  return name === NO_MEASURE ? text : text.replace(MEASURE, `$1${DECIMAL}$2`);
 }
 
 function sum(parts) {

@@ -10,11 +10,24 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.running import App, open_page
 from tests.browser.watch import Watch
-from wan_lora_studio.texts import TRANSLATIONS, places_in, translated
+from wan_lora_studio.texts import TRANSLATIONS, places_in, say, translated
+from wan_lora_studio.units import in_part
 
 WORDS = {
-    "de": {"button": "Generieren", "models": "Modelle", "refusal": "Prompt", "lang": "de"},
-    "zh-CN": {"button": "生成", "models": "模型", "refusal": "提示词", "lang": "zh-CN"},
+    "de": {
+        "button": "Generieren",
+        "models": "Modelle",
+        "refusal": "Prompt",
+        "roll": "Würfeln",
+        "part": "1,2 von 3,4 GB",
+    },
+    "zh-CN": {
+        "button": "生成",
+        "models": "模型",
+        "refusal": "提示词",
+        "roll": "换一个",
+        "part": "3.4 GB 中的 1.2 GB",
+    },
 }
 
 
@@ -43,6 +56,23 @@ def test_the_page_speaks_the_browsers_language(foreign: Page) -> None:
     foreign.locator("#prompt textarea").fill("")
     foreign.locator("#generate-button").click()
     expect(foreign.locator(".field-note, .field-problem").first).to_contain_text(said["refusal"])
+
+
+def test_the_seeds_button_says_what_it_does(foreign: Page) -> None:
+    roll = foreign.locator("#field-seed").get_by_role("button", name=words(foreign)["roll"])
+    expect(roll).to_be_visible()
+
+
+def test_a_sentences_numbers_are_written_as_the_language_does(foreign: Page) -> None:
+    sentence = say("lora.files.incomplete", part=in_part(1.2e9, 3.4e9))
+    told = foreign.evaluate(
+        """async (message) => {
+            const { inOwnWords } = await import("./lora_ui/assets/texts/told.js");
+            return inOwnWords({ message }).message;
+        }""",
+        sentence,
+    )
+    assert words(foreign)["part"] in told
 
 
 def test_every_tab_has_what_it_has_in_english(foreign: Page) -> None:
