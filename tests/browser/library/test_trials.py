@@ -54,6 +54,14 @@ def jobs(page: Page, app: App) -> list[dict[str, object]]:
     return found
 
 
+def says(page: Page, title: str) -> None:
+    """The job's row in the queue says what it made, and so does its dialog."""
+    page.locator("#queue-button").click()
+    row = page.locator(".queue-row", has=page.locator(".queue-state", has_text=title))
+    row.locator('[data-action="grid"]').click()
+    expect(page.get_by_role("dialog", name=title)).to_be_visible()
+
+
 def test_previews_of_those_without_one_come_also_when_the_page_is_closed(
     page: Page, own_app: App
 ) -> None:
@@ -115,6 +123,8 @@ def test_one_click_tries_a_lora_and_keeps_what_it_shows(page: Page, own_app: App
     example = page.get_by_role("dialog").locator(".details-example")
     expect(example).to_contain_text(f"{PROMPT}, golden hour light, seed 7")
     expect(example.locator("video")).to_have_js_property("muted", True)
+    page.keyboard.press("Escape")
+    says(page, "Without Golden Hour · With Golden Hour")
 
 
 def test_a_trial_goes_on_when_its_dialog_is_closed_and_stops_when_cancelled(
@@ -155,6 +165,7 @@ def test_previews_of_marked_cards_are_told_at_their_end(page: Page, own_app: App
     expect(page.locator(".lora-toasts")).to_contain_text("2 previews made.", timeout=2 * VIDEO_MS)
     expect(card(page, "neon_outline").locator(".card-moves")).to_be_visible()
     expect(card(page, "golden_hour").locator(".card-moves")).to_be_visible()
+    says(page, "Previews for 2 LoRAs")
 
 
 def test_on_a_phone_a_trial_is_watched_with_a_finger(own_app: App, browser: Browser) -> None:
