@@ -13,11 +13,14 @@
     [...document.querySelectorAll('[role="tab"]')].find((item) => item.textContent.trim() === name);
   const shown = (selector) =>
     [...document.querySelectorAll(selector)].find((item) => item.checkVisibility());
+  const LIMIT_MS = 60_000;
   const until = (test) =>
-    new Promise((resolve) => {
+    new Promise((resolve, reject) => {
+      const end = performance.now() + LIMIT_MS;
       const look = () => {
         const found = test();
         if (found) resolve(found);
+        else if (performance.now() > end) reject(new Error(`waited in vain for ${test}`));
         else requestAnimationFrame(look);
       };
       look();

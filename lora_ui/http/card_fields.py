@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
+from lora_ui.http.feed import PROGRESS, written
+from wan_lora_studio.lora.library import State
 from wan_lora_studio.lora.selection import accelerator_of
+from wan_lora_studio.wan.lora_manager import LoRAManager
 
 # What only the details of one LoRA show; they are asked for when opened.
 LEFT_OUT = frozenset(
@@ -24,25 +28,61 @@ TEXTS_LEFT_OUT = frozenset(
 _NUMBER = re.compile(r"(\d+)")
 
 
-def compact(data: Mapping[str, Any]) -> dict[str, Any]:
-    """The display data with each distinct verdict, and each set of them, written once.
+class Cards:
+    """The library as the grid's cards, each distinct verdict and each set of them written once.
 
     `verdicts` lists the distinct verdicts, `fits` the distinct `{model: index into verdicts}`;
     a card's `fit` is an index into `fits`. They come nearly in the order that the page sorts them
-    into by the reader's language, which then takes few steps.
+    into by the reader's language, which then takes few steps. Cards of what has not changed since
+    the last time are not written again; one thread at a time.
     """
-    verdicts, fits = _Table(), _Table()
-    places: dict[int, int] = {}  # by the verdicts that records share
-    cards = []
-    for record in sorted(data["loras"], key=_place):
-        said = record["verdicts"]
-        if id(said) not in places:
-            found = {model: verdicts.index(_shown(each)) for model, each in said.items()}
-            places[id(said)] = fits.index(found)
-        card = _card(record, data["search"]["description"])
-        cards.append({**card, "fit": places[id(said)]})
-    rest = {key: value for key, value in data.items() if key != "loras"}
-    return {**rest, "verdicts": verdicts.rows, "fits": fits.rows, "loras": cards}
+
+    def __init__(self, loras: LoRAManager) -> None:
+        self._loras = loras
+        self._states: dict[str, State] = {}
+        self._written: dict[str, _Written] = {}  # by name, in order
+        self._verdicts, self._fits = _Table(), _Table()
+
+    def text(self) -> str:
+        """A JSON object, without what changes all the time."""
+        data, states = self._loras.changes_since(self._states)
+        changed = data.pop("loras")
+        if len(changed) == len(states):
+            self._verdicts, self._fits = _Table(), _Table()
+        length, fits = data["search"]["description"], self._places(changed)
+        new = {
+            record["name"]: _Written(
+                _place(record), written({**_card(record, length), "fit": fits[id(record)]})
+            )
+            for record in changed
+        }
+        kept = {name: card for name, card in self._written.items() if name in states}
+        ordered = sorted((kept | new).items(), key=lambda item: item[1].place)
+        self._states, self._written = states, dict(ordered)
+        rest = {**data, "verdicts": self._verdicts.rows, "fits": self._fits.rows}
+        del rest[PROGRESS]
+        cards = ",".join(card.text for card in self._written.values())
+        return f'{written(rest)[:-1]},"loras":[{cards}]}}'
+
+    def _places(self, records: list[dict[str, Any]]) -> dict[int, int]:
+        """By the record's identity, the place of its verdicts in the table."""
+        places: dict[int, int] = {}  # by the verdicts that records share
+        found = {}
+        for record in records:
+            said = record["verdicts"]
+            if id(said) not in places:
+                each = {model: self._verdicts.index(_shown(one)) for model, one in said.items()}
+                places[id(said)] = self._fits.index(each)
+            found[id(record)] = places[id(said)]
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """A card as JSON, and where it is in the order."""
+
+    place: tuple[list[tuple[int, str]], str]
+    text: str
 
 
 class _Table:

@@ -6,7 +6,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from lora_ui.http.card_fields import compact
+from lora_ui.http.card_fields import Cards
 from lora_ui.http.feed import Feed
 from lora_ui.http.responses import IMMUTABLE
 from lora_ui.http.served_files import served
@@ -17,7 +17,7 @@ from wan_lora_studio.wan.lora_manager import LoRAManager
 
 
 def add_card_routes(router: APIRouter, loras: LoRAManager) -> None:
-    feed = Feed(loras, compact)
+    feed = Feed(loras, Cards(loras).text)
 
     @router.get("/api/loras/cards", response_description="The library, each verdict said once")
     def cards(request: Request) -> Response:

@@ -21,13 +21,14 @@ FAST = 1  # the level: a library that is being looked through is sent again and 
 
 
 class Feed:
-    """What the library shows, packed by `pack`; any thread may ask."""
+    """What the library shows; any thread may ask.
 
-    def __init__(
-        self, loras: LoRAManager, pack: Callable[[dict[str, Any]], Mapping[str, Any]] = dict
-    ) -> None:
+    `write` gives it as the text of a JSON object without PROGRESS, by one thread at a time.
+    """
+
+    def __init__(self, loras: LoRAManager, write: Callable[[], str]) -> None:
         self._loras = loras
-        self._pack = pack
+        self._write = write
         self._lock = threading.Lock()
         self._kept: _Body | None = None
         self._start = secrets.token_hex(4)  # another version of the program may write otherwise
@@ -51,13 +52,21 @@ class Feed:
         with self._lock:
             if self._kept is not None and self._kept.version == version:
                 return self._kept
-            data = dict(self._pack(self._loras.get_ui_display_data()))
-            data.pop(PROGRESS, None)
-            text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
-            body = _Body(version, text[:-1].encode(errors="replace"))
+            body = _Body(version, self._write()[:-1].encode(errors="replace"))
             # What changed meanwhile is in it perhaps, and perhaps not.
             self._kept = body if self._loras.shown_version == version else None
             return body
+
+
+def whole(loras: LoRAManager) -> str:
+    """Every record with its verdicts."""
+    data = loras.get_ui_display_data()
+    del data[PROGRESS]
+    return written(data)
+
+
+def written(value: Mapping[str, Any]) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
@@ -10,7 +11,7 @@ from starlette.staticfiles import StaticFiles
 
 from lora_ui.http.cards import add_card_routes
 from lora_ui.http.changes import add_change_routes
-from lora_ui.http.feed import Feed
+from lora_ui.http.feed import Feed, whole
 from lora_ui.http.finding import add_find_routes
 from lora_ui.http.models import OneDone
 from lora_ui.http.responses import ErrorRoute, RevalidatedFiles
@@ -72,7 +73,7 @@ def lora_assets() -> StaticFiles:
 
 
 def _add_library_routes(router: APIRouter, loras: LoRAManager) -> None:
-    feed = Feed(loras)
+    feed = Feed(loras, partial(whole, loras))
 
     @router.get("/api/loras", response_description="Every record, with its verdicts by model")
     def library(request: Request) -> Response:

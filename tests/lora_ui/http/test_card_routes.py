@@ -12,7 +12,6 @@ import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
-from lora_ui.http.card_fields import compact
 from lora_ui.http.router import create_lora_router
 from tests.support.loras.files import write_lora
 from utils import LoRAManager, LoRAUploadHandler, Settings, load_settings
@@ -77,12 +76,13 @@ def test_cards_that_have_not_changed_are_not_sent_again(
     assert answer.json()["loras"] == []
 
 
-def test_a_long_description_is_cut_for_the_cards() -> None:
-    texts = {"description": "x" * 5000, "tags": []}
-    record = {"name": "x", "title": "", "metadata": texts, "verdicts": {}}
-    search = {"fields": [], "description": 300}
-    shown = compact({"loras": [record], "search": search})["loras"][0]
-    assert len(shown["metadata"]["description"]) == 300
+def test_a_long_description_is_cut_for_the_cards(client: TestClient, settings: Settings) -> None:
+    write_lora(settings.loras_dir / "one.safetensors", metadata={"ss_training_comment": "x"})
+    long = {"name": "one", "changes": {"description": "x" * 2000}}
+    assert client.post("/api/loras/edit", json=long).status_code == 200
+    said = client.get("/api/loras/cards").json()
+    (card,) = said["loras"]
+    assert len(card["metadata"]["description"]) == said["search"]["description"] < 2000
 
 
 def test_the_video_beside_a_lora_is_played_from_its_route(
@@ -115,11 +115,12 @@ def test_blocks_and_costs_are_told_for_a_model(client: TestClient, settings: Set
     assert missing.status_code == 404
 
 
-def test_cards_come_in_the_order_of_what_they_are_called() -> None:
-    def record(name: str, title: str = "") -> dict[str, Any]:
-        return {"name": name, "title": title, "verdicts": {}, "metadata": {"tags": []}}
-
-    titled = record("zzz", "ink 3")
-    records = [record("ink 10"), titled, record("Ink 2"), record("amber")]
-    shown = compact({"loras": records, "search": {"description": 0}})["loras"]
+def test_cards_come_in_the_order_of_what_they_are_called(
+    client: TestClient, settings: Settings
+) -> None:
+    for number, name in enumerate(["ink 10", "zzz", "Ink 2", "amber"]):
+        write_lora(settings.loras_dir / f"{name}.safetensors", metadata={"n": str(number)})
+    client.get("/api/loras/cards")
+    client.post("/api/loras/edit", json={"name": "zzz", "changes": {"title": "ink 3"}})
+    shown = client.get("/api/loras/cards").json()["loras"]
     assert [card["name"] for card in shown] == ["amber", "Ink 2", "zzz", "ink 10"]

@@ -19,7 +19,7 @@ from wan_lora_studio.lora.index.name_lookup import Meant, close_names, meant_by
 from wan_lora_studio.lora.index.named_files import entries_by_name
 from wan_lora_studio.lora.index.page_data import display_data, info_summary
 from wan_lora_studio.lora.index.pins import NO_PINS, PinnedFile, PinnedLoRA, Pins
-from wan_lora_studio.lora.index.records import Held, Prepared, held_of, record_of
+from wan_lora_studio.lora.index.records import Held, Prepared, held_of, record_of, usable
 from wan_lora_studio.lora.index.scanner import ScannedFile, row_of
 from wan_lora_studio.lora.index.search import search_records
 from wan_lora_studio.lora.index.thumbnail_cache import Row, ThumbnailCache
@@ -62,4 +62,5 @@ __all__ = [
     "search_records",
     "stems_of",
     "told_apart",
+    "usable",
 ]

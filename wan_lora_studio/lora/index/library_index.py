@@ -107,6 +107,8 @@ class LibraryIndex:
         self._loaded = False
         self._unread = False  # files were left out of the last publication
         self._next_look = 0.0
+        self._renewed: dict[str, int] = {}  # by name, the generation of the last change
+        self._whole_since = 0  # the generation in which all of it was taken anew
         self._indexed: dict[str, Indexed] = {}
         self._index: SearchIndex | None = None
 
@@ -292,6 +294,7 @@ class LibraryIndex:
             self.names, self._beside = names, beside
             self._made, self._data_hashes = made, data_hashes
             self.generation += 1
+            self._renewed, self._whole_since = {}, self.generation
             self._indexed, self._index = {}, None
 
     def look_at(self, paths: Collection[str], *, again: bool = False) -> Renewed | None:
@@ -387,6 +390,7 @@ class LibraryIndex:
             self._index = None
             about = set(self.entries) if found.whole else self._about(touched) | set(found.new)
             for name in about | found.gone:
+                self._renewed[name] = self.generation
                 self._indexed.pop(name, None)
             return Renewed(frozenset(about), found.gone - entries.keys())
 
@@ -430,6 +434,13 @@ class LibraryIndex:
     @staticmethod
     def _stems(entry: Entry) -> set[str]:
         return {*(composed(file.stem) for file in entry.files.values()), entry.common_stem}
+
+    def state_of(self, entry: Entry) -> tuple[object, ...]:
+        """What differs whenever anything does that is known here of the LoRA."""
+        since = self._renewed.get(entry.name, self._whole_since)
+        data = [self._data_hashes.get(file.sha256 or "") for file in entry.files.values()]
+        made = self._made.get(entry.first.path)
+        return since, self.judge.changes, self.offline, made, *data
 
     def with_file(self, path: str) -> str | None:
         """The name of the LoRA that has the file at `path`."""

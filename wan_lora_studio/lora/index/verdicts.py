@@ -50,7 +50,7 @@ class Judge:
     def __init__(self, settings: Settings) -> None:
         self.settings = self._told = settings  # with the models that there are now, and at first
         self.architectures: dict[str, Architecture | None] = {}
-        self.changes = 0  # how often other models were given
+        self.changes = 0  # how often there were other models
         self._given: GivenModel | None = None
         self._computed: dict[_Looks, Architecture | None] = {}
         self._verdicts: OrderedDict[tuple[tuple[str, str | None], ...], Verdicts] = OrderedDict()
@@ -79,6 +79,7 @@ class Judge:
         found = {name: self._architecture(name) for name in self.settings.models}
         if found != self.architectures:
             self._verdicts.clear()
+            self.changes += 1
         self.architectures = found
 
     def unknown(self, model_type: str) -> Compatibility:

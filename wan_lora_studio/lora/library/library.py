@@ -30,7 +30,7 @@ from wan_lora_studio.lora.library.changes import Changes
 from wan_lora_studio.lora.library.custom_preview import clear_preview, set_preview
 from wan_lora_studio.lora.library.estimates import Estimate, Estimates
 from wan_lora_studio.lora.library.folders import create_folder, folder_like
-from wan_lora_studio.lora.library.lookup import CurrentLookup, Lookup
+from wan_lora_studio.lora.library.lookup import CurrentLookup, Lookup, State
 from wan_lora_studio.lora.library.moving import move_lora
 from wan_lora_studio.lora.library.pinned import PinnedLookup
 from wan_lora_studio.lora.library.prompt_loras import PromptSelection
@@ -217,6 +217,11 @@ class LoRALibrary:
         `refresh_progress` is null, or what goes on in the background: `stage`, `done`, `total`.
         """
         return self._queries.display_data()
+
+    def changes_since(self, known: Mapping[str, State]) -> tuple[dict[str, Any], dict[str, State]]:
+        """As `get_ui_display_data`, with those `loras` alone of which `known`, the states that
+        the last call gave, has another one or none; and the states of all, by name."""
+        return self._queries.changes_since(known)
 
     @property
     def shown_version(self) -> str:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from wan_lora_studio.errors import LoRAFileError
 from wan_lora_studio.file_boundary import one_file
-from wan_lora_studio.lora.index import Prepared, record_of
+from wan_lora_studio.lora.index import Held, LibraryIndex, Prepared, record_of
 from wan_lora_studio.lora.inspection import Compatibility, LoRAInfo
 from wan_lora_studio.lora.library.shared_index import SharedIndex
+from wan_lora_studio.lora.storage import Usage
 
 MANY = 500  # records for which the whole tables are read
+State = tuple[object, ...]
 
 
 class Lookup(Protocol):
@@ -88,20 +91,47 @@ class CurrentLookup:
                     return index.each([name], verdicts_of)[name][model_type]
 
 
+@dataclass(frozen=True)
+class Noted:
+    """What is known of LoRAs beside their files: `usage` and `edits` by path, `held` by name."""
+
+    usage: Mapping[str, Usage]
+    edits: Mapping[str, Mapping[str, Any]]
+    held: Mapping[str, Held]
+
+    @staticmethod
+    def of(shared: SharedIndex, names: Collection[str]) -> Noted:
+        """By whoever holds the lock. The whole tables are read where that is the shorter way."""
+        index, usage, edits = shared.index, {}, {}
+        if not index.offline:
+            some = len(names) <= MANY
+            paths = [index.entries[name].entry.first.path for name in names] if some else None
+            usage, edits = shared.catalog.usage(paths), shared.catalog.edits(paths)
+        return Noted(usage, edits, shared.uses.held())
+
+    def record(self, prepared: Prepared) -> dict[str, Any]:
+        path = prepared.entry.first.path
+        return record_of(prepared, self.usage.get(path), self.held, self.edits.get(path, {}))
+
+    def state(self, prepared: Prepared, index: LibraryIndex) -> State:
+        entry = prepared.entry
+        path = entry.first.path
+        noted = self.usage.get(path), self.held.get(entry.name), self.edits.get(path)
+        return index.state_of(entry), noted
+
+
 def records_of(shared: SharedIndex, names: Iterable[str]) -> dict[str, dict[str, Any]]:
     """The records of these LoRAs, all of which are there; by whoever holds the lock."""
-    index, usage, edits, wanted = shared.index, {}, {}, list(names)
-    if not index.offline:
-        some = len(wanted) <= MANY
-        paths = [index.entries[name].entry.first.path for name in wanted] if some else None
-        usage, edits = shared.catalog.usage(paths), shared.catalog.edits(paths)
-    held = shared.uses.held()
+    wanted = list(names)
+    return shared.index.each(wanted, Noted.of(shared, wanted).record)
 
-    def record(prepared: Prepared) -> dict[str, Any]:
-        path = prepared.entry.first.path
-        return record_of(prepared, usage.get(path), held, edits.get(path, {}))
 
-    return index.each(wanted, record)
+def states_of(shared: SharedIndex) -> dict[str, State]:
+    """For each LoRA what differs whenever its record or a verdict does; by whoever holds the
+    lock. It costs little, unlike the records."""
+    index = shared.index
+    noted = Noted.of(shared, index.entries)
+    return {name: noted.state(prepared, index) for name, prepared in index.entries.items()}
 
 
 def verdicts_of(prepared: Prepared) -> Mapping[str, Compatibility]:

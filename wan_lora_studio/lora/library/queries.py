@@ -19,9 +19,16 @@ from wan_lora_studio.lora.index import (
     meant_by,
     names_that_fit,
     search_records,
+    usable,
 )
 from wan_lora_studio.lora.inspection import BlockCoverage, coverage_by_block
-from wan_lora_studio.lora.library.lookup import Lookup, records_of, verdicts_of
+from wan_lora_studio.lora.library.lookup import (
+    Lookup,
+    State,
+    records_of,
+    states_of,
+    verdicts_of,
+)
 from wan_lora_studio.lora.library.prompt_loras import PromptSelection, select
 from wan_lora_studio.lora.library.shared_index import SharedIndex
 from wan_lora_studio.media import is_media
@@ -69,21 +76,32 @@ class Queries:
         """Everything a page shows, JSON-ready."""
         self.shared.look_for_page()
         with self.shared.lock:
-            index = self.shared.index
-            verdicts = index.each(index.entries, verdicts_of)
-            records = records_of(self.shared, index.entries)
-            return display_data(
-                self.shared.settings,
-                revision=index.seen_revision,
-                records=records,
-                verdicts=verdicts,
-                recent=_recent(records, self.shared.settings.recent_loras),
-                installed={name: value is not None for name, value in index.architectures.items()},
-                duplicates=index.duplicates(),
-                folders=list(index.seen.folders),
-                notes=index.notes(),
-                progress=self.shared.refresh_progress,
-            )
+            return self._shown(list(self.shared.index.entries))
+
+    def changes_since(self, known: Mapping[str, State]) -> tuple[dict[str, Any], dict[str, State]]:
+        """As `display_data`, but `loras` are only those of which `known` has another state or
+        none; and the states of all."""
+        self.shared.look_for_page()
+        with self.shared.lock:
+            states = states_of(self.shared)
+            new = [name for name, state in states.items() if known.get(name) != state]
+            return self._shown(new), states
+
+    def _shown(self, names: list[str]) -> dict[str, Any]:
+        """The display data with these LoRAs; by whoever holds the lock."""
+        index = self.shared.index
+        return display_data(
+            self.shared.settings,
+            revision=index.seen_revision,
+            records=records_of(self.shared, names),
+            verdicts=index.each(names, verdicts_of),
+            recent=self._recent(self.shared.settings.recent_loras),
+            installed={name: value is not None for name, value in index.architectures.items()},
+            duplicates=index.duplicates(),
+            folders=list(index.seen.folders),
+            notes=index.notes(),
+            progress=self.shared.refresh_progress,
+        )
 
     def shown_version(self) -> str:
         """Changes whenever `display_data` does, but for how far a refresh has come."""
@@ -106,10 +124,19 @@ class Queries:
         """Names of the LoRAs used last that are still there and usable, the newest first."""
         self.shared.look()
         with self.shared.lock:
-            used = self.shared.catalog.usage() if not self.shared.index.offline else {}
-            entries = self.shared.index.entries
-            names = [name for name, item in entries.items() if item.entry.first.path in used]
-            return _recent(records_of(self.shared, names), limit)
+            return self._recent(limit)
+
+    def _recent(self, limit: int) -> list[str]:
+        """By whoever holds the lock."""
+        index = self.shared.index
+        used = {} if index.offline else self.shared.catalog.usage()
+        names = [
+            (used[path].last_used, name)
+            for name, prepared in index.entries.items()
+            if (path := prepared.entry.first.path) in used and usable(prepared)
+        ]
+        names.sort(key=lambda found: found[0], reverse=True)
+        return [name for _, name in names[:limit]]
 
     def duplicates(self) -> list[list[str]]:
         """Names of LoRAs that hold the same file."""
@@ -165,9 +192,3 @@ class Queries:
     def in_prompt(self, prompt: str) -> PromptSelection:
         """The LoRAs that a prompt names, and the prompt without."""
         return select(prompt, self)
-
-
-def _recent(records: Mapping[str, dict[str, Any]], limit: int) -> list[str]:
-    used = [r for r in records.values() if r["last_used"] and r["status"] == "ok"]
-    used.sort(key=lambda record: str(record["last_used"]), reverse=True)
-    return [record["name"] for record in used[:limit]]

@@ -12,7 +12,6 @@ from gradio.i18n import I18nData
 from lora_ui.generation_controls import create_generation_controls
 from lora_ui.script_panel import script_panel
 from wan_lora_studio.settings import ModelEntry, Settings
-from wan_lora_studio.texts import say
 from wan_lora_studio.ui.page.form_facts import form_facts
 from wan_lora_studio.ui.page.generate_form import (
     Form,
