@@ -11,15 +11,18 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 
 from benchmarks.library_sizes import LibrarySizes
 from benchmarks.library_trees import grow_tree
 from benchmarks.report import PartResult, Table, Target, duration
+from lora_ui.http.card_fields import Cards
 from wan_lora_studio.lora.library import LoRALibrary
 from wan_lora_studio.settings import load_settings
 
 PROCESSOR_SECONDS = 0.05
+CARDS_SHARE = 0.25
 MANY, MANY_SECONDS = 1_000, 5.0
 ACTS = ("edit", "rename", "delete")
 
@@ -45,18 +48,21 @@ def _table(found: dict[int, Found]) -> Table:
         (
             count,
             *(_spread(times[act]) for act in ACTS),
+            duration(times["all cards"][0]),
+            _spread(times["cards"]),
             duration(times["many"][0]),
             int(times["many"][1]),
         )
         for count, times in found.items()
     )
     columns = (
-        "files", "edit: processor", "rename: processor", "delete: processor", "many deletes",
-        "of so many",
+        "files", "edit: processor", "rename: processor", "delete: processor", "all cards",
+        "cards after an edit", "many deletes", "of so many",
     )  # fmt: skip
     notes = (
         "Processor time of one change, the median (the 95th percentile); many deletes are one"
         " change, and their time is that of the clock.",
+        "Cards are the page's list as JSON: written for the first time, and again after an edit.",
     )
     return Table("Changing a library of many files", columns, rows, notes)
 
@@ -75,6 +81,9 @@ def _targets(found: dict[int, Found]) -> tuple[Target, ...]:
         for act in ACTS:
             name = f"processor time of one {act} among {count} (95th percentile)"
             targets.append(Target(name, _high(times[act]), "at most", PROCESSOR_SECONDS, "s"))
+        name = f"cards of {count} after an edit, of what all of them take"
+        share = _high(times["cards"]) / times["all cards"][0]
+        targets.append(Target(name, share, "at most", CARDS_SHARE))
         seconds, many = times["many"]
         if many == MANY:
             name = f"{MANY} deletes at once among {count}"
@@ -88,13 +97,19 @@ def main(root: Path, rounds: int) -> Found:
     library.refresh()
     library.cancel_refresh()
     names = list(library.list_available_loras())
-    step = max(1, len(names) // (rounds * len(ACTS)))
+    step = max(1, len(names) // (rounds * (len(ACTS) + 1)))
     one = iter(names[::step])
     found = {
         "edit": _each(rounds, one, lambda name: library.edit_lora_metadata(name, {"notes": name})),
         "rename": _each(rounds, one, lambda name: library.rename_lora_file(name, f"new {name}")),
         "delete": _each(rounds, one, library.delete_lora_file),
     }
+    cards = Cards(library)
+    found["all cards"] = _each(1, iter(names), lambda _: cards.text())
+    found["cards"] = []
+    for name in islice(one, rounds):
+        library.edit_lora_metadata(name, {"notes": name})
+        found["cards"] += _each(1, iter([name]), lambda _: cards.text())
     rest = list(library.list_available_loras())[: min(MANY, len(names) // 2)]
     started = time.perf_counter()
     library.delete_loras(rest)

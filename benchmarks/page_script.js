@@ -1,7 +1,18 @@
 /** Measures a page from inside; `window.bench` of every page that the benchmark opens. */
 (() => {
+  const NO_FRAME = "waited in vain for the page";
+  // A headless browser may stop to draw; then no frame ever comes.
+  const LIMIT_MS = 60_000;
+  const limited = (run) =>
+    new Promise((resolve, reject) => {
+      const timer = setTimeout(() => reject(new Error(NO_FRAME)), LIMIT_MS);
+      run((found) => {
+        clearTimeout(timer);
+        resolve(found);
+      });
+    });
   const painted = (act = () => {}) =>
-    new Promise((resolve) => {
+    limited((resolve) => {
       act();
       requestAnimationFrame(() => {
         const channel = new MessageChannel();
@@ -13,14 +24,11 @@
     [...document.querySelectorAll('[role="tab"]')].find((item) => item.textContent.trim() === name);
   const shown = (selector) =>
     [...document.querySelectorAll(selector)].find((item) => item.checkVisibility());
-  const LIMIT_MS = 60_000;
   const until = (test) =>
-    new Promise((resolve, reject) => {
-      const end = performance.now() + LIMIT_MS;
+    limited((resolve) => {
       const look = () => {
         const found = test();
         if (found) resolve(found);
-        else if (performance.now() > end) reject(new Error(`waited in vain for ${test}`));
         else requestAnimationFrame(look);
       };
       look();

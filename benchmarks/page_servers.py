@@ -36,8 +36,8 @@ def grow_library(folder: Path, loras: int) -> Path:
     library.finish_refresh()
     pictures = {name: str(library.thumbnail_file(name)) for name in library.list_available_loras()}
     (folder / "pictures.json").write_text(json.dumps(pictures), encoding="utf-8")
-    library.cancel_refresh()  # or it would go on beside what is measured
-    library.finish_refresh()
+    library.refresh()
+    library.finish_refresh()  # nothing goes on beside what is measured
     return root
 
 

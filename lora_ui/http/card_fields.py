@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from lora_ui.http.feed import PROGRESS, written
-from wan_lora_studio.lora.library import State
+from wan_lora_studio.lora.library import LoRALibrary, State
 from wan_lora_studio.lora.selection import accelerator_of
-from wan_lora_studio.wan.lora_manager import LoRAManager
 
 # What only the details of one LoRA show; they are asked for when opened.
 LEFT_OUT = frozenset(
@@ -37,7 +36,7 @@ class Cards:
     the last time are not written again; one thread at a time.
     """
 
-    def __init__(self, loras: LoRAManager) -> None:
+    def __init__(self, loras: LoRALibrary) -> None:
         self._loras = loras
         self._states: dict[str, State] = {}
         self._written: dict[str, _Written] = {}  # by name, in order
