@@ -27,6 +27,8 @@ from tests.crash.jobs_kept import check_kept, shown_results, whole
 PROMPT = "a red circle moving left on a navy background"
 LORAS = ("pixel_mosaic", "golden_hour", "motion_trail")
 SMALL = {"model_type": "demo", "width": 64, "height": 64, "num_frames": 5}
+BATCH = {"parts": [{"label": f"seed {seed}", "changes": {"seed": seed}} for seed in (1, 2)]}
+GRID = {"grid": {"x": {"of": "seed", "values": [1, 2]}, "y": {"of": "steps", "values": [2, 4]}}}
 OPEN_JOBS = 4  # that many are waiting or running whenever something is killed
 FIRST_LENGTH = 4.0  # seconds, a guess until jobs have ended
 LENGTHS = 2.5  # of a job, within which it is killed: in the first run of a worker, or a later one
@@ -66,7 +68,7 @@ class Site:
         self._seen: set[str] = set()
 
     def submit_some(self) -> None:
-        """Keep a few jobs waiting, every third of them a batch of two."""
+        """Keep a few jobs waiting, every third of them a batch of two or a grid of four."""
         status = self.app.get("api/status")
         for _ in range(OPEN_JOBS - len(status["queue"]) - len(status["running"])):
             self.submit()
@@ -80,9 +82,8 @@ class Site:
             "seed": self._random.randrange(2**32),
             "selected_loras": {name: self._random.uniform(0.2, 1.2) for name in chosen},
         }
-        seeds = [1, 2] if self._random.random() < 1 / 3 else []
-        parts = [{"label": f"seed {seed}", "changes": {"seed": seed}} for seed in seeds]
-        job = self.app.post("api/jobs", {"task": task, "parts": parts})
+        kind = self._random.choice((*[{}] * 4, BATCH, GRID))
+        job = self.app.post("api/jobs", {"task": task, **kind})
         self.asked[job["id"]] = [part["id"] for part in job["parts"]] or [job["id"]]
         return str(job["id"])
 

@@ -19,7 +19,7 @@ from tests.browser.actions import (
     wait_for_video,
     write_prompt,
 )
-from tests.browser.looks import LOOKS, Look, context_for
+from tests.browser.looks import LOOKS, PHONE, Look, context_for
 from tests.browser.page.steps import serious_findings
 from tests.browser.running import App, open_page, start_app, stop_app
 from tests.browser.watch import Watch
@@ -27,14 +27,14 @@ from utils import load_settings
 
 EXAMPLE = load_settings().models["demo"].opens_with
 PLAYS = "[...document.querySelectorAll('.opening video')].every((v) => v.currentTime > 0)"
-# Every part of the column of the opening that moved without a click or a key.
+# Every part of the page that moved without a click or a key.
 SHIFTS = """
 window.shifts = [];
 new PerformanceObserver((list) => {
     for (const entry of list.getEntries()) {
         for (const { node } of entry.hadRecentInput ? [] : entry.sources) {
             const part = node?.nodeType === Node.TEXT_NODE ? node.parentElement : node;
-            if (part?.closest('#generate-run')) window.shifts.push(part.className || part.id);
+            window.shifts.push(part?.className || part?.id || String(part));
         }
     }
 }).observe({ type: 'layout-shift', buffered: true });
@@ -101,14 +101,24 @@ def test_it_shows_the_same_seed_without_and_with_a_lora(visit: Visit, axe: str, 
     assert serious_findings(page, axe) == []
 
 
-def test_it_moves_nothing_and_costs_no_first_paint(visit: Visit) -> None:
-    page = visit()
+@pytest.mark.parametrize("look", LOOKS, ids=lambda look: look.name)
+def test_it_moves_nothing_and_costs_no_first_paint(visit: Visit, look: Look) -> None:
+    page = visit(look)
     opening(page)
     page.wait_for_function(PLAYS)
     page.wait_for_function(PAINTED)
     settle(page)
     assert page.evaluate(BEFORE_PAINT) == 0
     assert page.evaluate("window.shifts") == []
+
+
+def test_on_a_phone_it_is_what_is_seen_first(visit: Visit) -> None:
+    page = visit(PHONE)
+    box = opening(page).bounding_box()
+    prompt = page.locator("#prompt").bounding_box()
+    assert box is not None and prompt is not None
+    assert 0 < box["y"] < prompt["y"]
+    assert page.evaluate("scrollY") == 0
 
 
 def test_it_is_dismissed_for_good(visit: Visit, fresh: App) -> None:

@@ -16,10 +16,18 @@ import { say } from "../texts/say.js";
 const KEPT = "studio-opening";
 const OVER = "over";
 
+const shown = { undecided: false };
+
+/** Whether it is known if the opening is shown, so that nothing has to make room for it later. */
+export function isDecided() {
+  return !shown.undecided;
+}
+
 /** `example` is what the page was told, or null; `redraw` is called when `element` is another. */
 export function createOpening(example, redraw) {
   const view = { example, redraw, comparison: null, element: null, known: false };
   if (!example || localStorage.getItem(KEPT) === OVER) return view;
+  shown.undecided = true;
   const update = () => show(view);
   poll.addEventListener("status", update);
   for (const event of ["library", "model"]) store.addEventListener(event, update);
@@ -36,7 +44,7 @@ async function look(view) {
     view.known = true;
     show(view);
   } catch {
-    // Without an answer the page opens as it does for everybody else.
+    shown.undecided = false; // without an answer the page opens as it does for everybody else
   }
 }
 
@@ -48,6 +56,7 @@ function end(view) {
 
 function show(view) {
   if (poll.status?.job?.state === "done" && localStorage.getItem(KEPT) !== OVER) end(view);
+  if (view.known && poll.status !== null) shown.undecided = false;
   const there = isWanted(view);
   if (there === (view.element !== null)) return;
   if (there) {
