@@ -5,8 +5,8 @@ import { say } from "../texts/say.js";
 import { connectChecks } from "./checks.js";
 import { factsOf, setFacts } from "./facts.js";
 import { infoMark, markFields, sentenceId } from "./info.js";
-import { offerSeeds } from "./seed_dice.js";
 import { nearest } from "./rules.js";
+import { offerSeeds } from "./seed_dice.js";
 
 const TEXT = {
   size: say("field.size"),
