@@ -27,14 +27,15 @@ from utils import load_settings
 
 EXAMPLE = load_settings().models["demo"].opens_with
 PLAYS = "[...document.querySelectorAll('.opening video')].every((v) => v.currentTime > 0)"
-# Every part of the page that moved without a click or a key.
+# Every part of the tab that moved without a click or a key.
 SHIFTS = """
 window.shifts = [];
 new PerformanceObserver((list) => {
     for (const entry of list.getEntries()) {
         for (const { node } of entry.hadRecentInput ? [] : entry.sources) {
             const part = node?.nodeType === Node.TEXT_NODE ? node.parentElement : node;
-            window.shifts.push(part?.className || part?.id || String(part));
+            if (!part?.closest('#generate-columns')) continue;
+            window.shifts.push(part.className || part.id);
         }
     }
 }).observe({ type: 'layout-shift', buffered: true });
