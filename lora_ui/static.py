@@ -15,6 +15,7 @@ STYLES = (
     "controls.css",
     "tab.css",
     "filters.css",
+    "frames.css",
     "cards.css",
     "uploads.css",
     "stack.css",

@@ -1,6 +1,7 @@
 /** The clip beside a LoRA: what the card plays, with the prompt and the seed that made it. */
 import { address } from "../kit/api.js";
 import { el } from "../kit/dom.js";
+import { drawSharply, showBehind } from "../kit/sharp.js";
 import * as library from "../model/library_api.js";
 import { titleOf } from "../model/lora_text.js";
 import { say } from "../texts/say.js";
@@ -11,10 +12,11 @@ export function exampleSection(record) {
   if (!record.has_video) return null;
   const { name, thumbnail_version: v } = record;
   const said = el("p", { class: "muted details-text" });
+  const poster = address("api/loras/thumbnail", { name, v });
   const video = el("video", {
     class: "details-clip",
     src: address("api/loras/video", { name, v }),
-    poster: address("api/loras/thumbnail", { name, v }),
+    poster,
     "aria-label": say("details.exampleOf", { title: titleOf(record) }),
     controls: true,
     loop: true,
@@ -22,12 +24,15 @@ export function exampleSection(record) {
     preload: "metadata",
   });
   video.muted = true;
+  const frame = el("div", { class: "details-frame frame" }, video);
+  drawSharply(video);
+  showBehind(frame, poster);
   describe(name, said);
   return el(
     "section",
     { class: "details-example" },
     el("h3", { text: say("details.example") }),
-    video,
+    frame,
     said,
   );
 }

@@ -1,6 +1,7 @@
 /** One cell of a grid: its state or preview while it waits or runs, then the video and its buttons. */
 import { address } from "../../../lora_ui/assets/kit/api.js";
 import { actionButton, el } from "../../../lora_ui/assets/kit/dom.js";
+import { drawSharply, showBehind } from "../../../lora_ui/assets/kit/sharp.js";
 import { say } from "../texts/say.js";
 
 const STATES = {
@@ -17,7 +18,7 @@ export class Cell {
   item = null; // the result, once it is known
   state = "";
   #part;
-  #stage = el("div", { class: "cell-stage" });
+  #stage = el("div", { class: "cell-stage frame" });
   #note = el("p", { class: "cell-note muted" });
   #buttons;
 
@@ -66,6 +67,8 @@ export class Cell {
     if (this.video) return;
     this.video = player(item, this.name);
     this.#stage.replaceChildren(this.video);
+    drawSharply(this.video, item);
+    showBehind(this.#stage, address(item.poster_url));
   }
 
   press(action, on) {
@@ -82,7 +85,10 @@ export class Cell {
       this.#stage.querySelector("img") ??
       el("img", { class: "cell-video", alt: say("grid.preview", { name: this.name }) });
     image.src = address(`api/jobs/${job.id}/preview`, { v: version });
-    if (!image.isConnected) this.#stage.replaceChildren(image);
+    showBehind(this.#stage, image.src);
+    if (image.isConnected) return;
+    this.#stage.replaceChildren(image);
+    drawSharply(image);
   }
 }
 

@@ -6,6 +6,7 @@
  */
 import { address } from "../../../lora_ui/assets/kit/api.js";
 import { el, icon } from "../../../lora_ui/assets/kit/dom.js";
+import { tellSize } from "../../../lora_ui/assets/kit/sharp.js";
 import { shortcut } from "../../../lora_ui/assets/kit/shortcuts.js";
 import { titleFor } from "../../../lora_ui/assets/model/lora_text.js";
 import { say } from "../texts/say.js";
@@ -53,8 +54,10 @@ export function createComparison(results, { wipe = false, brief = false } = {}) 
   controls.wipe.addEventListener("click", () => show(line.hidden));
   show(wipe);
   const pair = new Pair(sides, controls);
+  const element = el("div", { class: "compare lora-ui" }, stage, controls.element);
+  tellSize(element, results[0]);
   return {
-    element: el("div", { class: "compare lora-ui" }, stage, controls.element),
+    element,
     play: controls.play,
     start: () => pair.play(),
     stop: () => pair.stop(),

@@ -3,6 +3,7 @@ import { address, request } from "../../../lora_ui/assets/kit/api.js";
 import { openDialog } from "../../../lora_ui/assets/kit/dialogs.js";
 import { el, icon } from "../../../lora_ui/assets/kit/dom.js";
 import { pageAddress } from "../../../lora_ui/assets/kit/page_address.js";
+import { drawSharply, showBehind } from "../../../lora_ui/assets/kit/sharp.js";
 import { shortcut } from "../../../lora_ui/assets/kit/shortcuts.js";
 import { toastError } from "../../../lora_ui/assets/kit/toasts.js";
 import { store } from "../../../lora_ui/assets/model/store.js";
@@ -46,7 +47,7 @@ export async function openViewer(id) {
   const view = {
     id,
     single,
-    stage: el("div", { class: "viewer-stage" }),
+    stage: el("div", { class: "viewer-stage frame" }),
     about: el("div", { class: "viewer-about" }),
     previous: stepButton(say("viewer.newer"), "previous"),
     next: stepButton(say("viewer.older"), "next"),
@@ -108,6 +109,8 @@ function show(view) {
   const video = player(result);
   view.stage.style.aspectRatio = `${result.width || 16} / ${result.height || 9}`;
   view.stage.replaceChildren(video);
+  drawSharply(video, result);
+  showBehind(view.stage, address(result.poster_url));
   view.about.replaceChildren(...about(view, result, video));
   readDetails(view, result);
 }

@@ -2,6 +2,7 @@
 import { address, request } from "../../../lora_ui/assets/kit/api.js";
 import { el } from "../../../lora_ui/assets/kit/dom.js";
 import { seconds } from "../../../lora_ui/assets/kit/format.js";
+import { drawSharply, showBehind } from "../../../lora_ui/assets/kit/sharp.js";
 import { toastError } from "../../../lora_ui/assets/kit/toasts.js";
 import { store } from "../../../lora_ui/assets/model/store.js";
 import { fraction, progressText } from "../base/job_text.js";
@@ -69,7 +70,7 @@ function createView(element) {
       id: "retry-button",
       text: say("run.retry"),
     }),
-    stage: el("div", { class: "run-stage" }),
+    stage: el("div", { class: "run-stage frame" }),
     problem: el("div", { class: "run-problem", role: "alert" }),
     notes: el("div", { class: "run-notes", role: "status" }),
     details: el("div", { class: "run-details" }),
@@ -156,8 +157,13 @@ function drawStage(view, job, open, reuse) {
   view.stage.style.aspectRatio = `${width || 16} / ${height || 9}`;
   view.details.replaceChildren(...(job?.result ? resultDetails(job, reuse) : []));
   drawProblem(view);
-  if (job?.result) view.stage.replaceChildren(player(job));
-  else view.stage.replaceChildren(el("p", { class: "muted", text: stageText(job, open) }));
+  if (job?.result) showVideo(view.stage, job);
+  else showText(view.stage, stageText(job, open));
+}
+
+function showText(stage, text) {
+  stage.replaceChildren(el("p", { class: "muted", text }));
+  showBehind(stage, null);
 }
 
 function stageText(job, open) {
@@ -166,11 +172,12 @@ function stageText(job, open) {
   return say("run.noVideo");
 }
 
-function player(job) {
-  return el("video", {
+function showVideo(stage, job) {
+  const poster = address(`api/results/${job.id}/poster`);
+  const video = el("video", {
     class: "run-video",
     src: address(`api/results/${job.id}/video`),
-    poster: address(`api/results/${job.id}/poster`),
+    poster,
     "aria-label": say("video.of", { title: job.task.prompt }),
     controls: true,
     loop: true,
@@ -178,6 +185,9 @@ function player(job) {
     muted: true,
     playsinline: true,
   });
+  stage.replaceChildren(video);
+  drawSharply(video, job.task);
+  showBehind(stage, poster);
 }
 
 function drawPreview(stage, job) {
@@ -188,7 +198,10 @@ function drawPreview(stage, job) {
   const image =
     stage.querySelector("img") ?? el("img", { class: "run-preview", alt: say("run.preview") });
   image.src = src;
-  if (!image.isConnected) stage.replaceChildren(image);
+  showBehind(stage, src);
+  if (image.isConnected) return;
+  stage.replaceChildren(image);
+  drawSharply(image);
 }
 
 function noteText(job) {
