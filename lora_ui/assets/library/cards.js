@@ -2,6 +2,7 @@
 
 import { address } from "../kit/api.js";
 import { actionButton, el, icon } from "../kit/dom.js";
+import { drawSharply } from "../kit/sharp.js";
 import { expertQuestion } from "../model/expert_question.js";
 import { stateOf } from "../model/lora_states.js";
 import {
@@ -166,6 +167,7 @@ function play(item, lora) {
     tabindex: "-1",
   });
   video.muted = true;
+  drawSharply(video);
   item.querySelector(".card-frame").append(video);
   video.play().catch(() => video.remove());
 }

@@ -141,6 +141,20 @@ def test_a_chosen_picture_is_made_small(library: LoRALibrary, root: Path, tmp_pa
         assert found.size == (768, 384)
 
 
+def test_a_small_picture_is_enlarged_by_a_whole_factor(
+    library: LoRALibrary, root: Path, tmp_path: Path
+) -> None:
+    write_lora(root / "a.safetensors")
+    small = Image.new("RGB", (100, 60), RED)
+    small.putpixel((3, 4), BLUE)
+    small.save(tmp_path / "small.png")
+    library.set_thumbnail("a", tmp_path / "small.png")
+    with Image.open(root / "a.preview.png") as kept:
+        assert kept.size == (200, 120)
+        assert kept.getpixel((6, 8)) == kept.getpixel((7, 9)) == BLUE
+        assert kept.getpixel((5, 8)) == kept.getpixel((8, 9)) == RED
+
+
 def test_a_pair_gets_one_picture(library: LoRALibrary, root: Path, tmp_path: Path) -> None:
     for role in ("high", "low"):
         write_lora(root / f"style_{role}_noise.safetensors", seed=len(role))

@@ -16,6 +16,7 @@ from wan_lora_studio.lora.files import MAX_PREVIEW_BYTES, NOT_A_PICTURE, read_sm
 SUFFIX = ".preview.png"
 MADE_BY = ("Software", "Wan2.2 LoRA Studio")
 LONGEST_SIDE = 768  # pixels
+SHARP_SIDE = 256  # what is at most half as large is enlarged by a whole factor, and stays sharp
 
 
 def is_own(path: Path) -> bool:
@@ -31,8 +32,12 @@ def is_own(path: Path) -> bool:
 
 
 def encoded(picture: Image.Image) -> bytes:
-    """The picture as such a file, made smaller if need be."""
+    """The picture as such a file, made smaller or larger if need be."""
     picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.LANCZOS)
+    factor = SHARP_SIDE // max(picture.size)
+    if factor > 1:
+        size = picture.width * factor, picture.height * factor
+        picture = picture.resize(size, Image.Resampling.NEAREST)
     said = PngImagePlugin.PngInfo()
     said.add_text(*MADE_BY)
     data = io.BytesIO()
