@@ -11,7 +11,7 @@ const JOINTS = [
   [/(?<=[.!?]["'”)]?)\s+(?=\S)/, isClose ? "" : " "], // sentences
   ["; ", isClose ? "；" : "; "], // problems of one sentence
 ];
-const MEASURE = /^(-?\d+)\.(\d+(?: [A-Za-z]+)?)$/; // "0.8", "14.3 GB"
+const MEASURE = /^(-?\d+)((?:\.\d+)?(?: [A-Za-z]+)?)$/; // "8", "0.8", "14.3 GB"
 const NO_MEASURE = "version"; // a place whose numbers are names
 const DECIMAL = new Intl.NumberFormat(language)
   .formatToParts(0.5)
@@ -33,6 +33,7 @@ function teller(pairs) {
     return known.get(text);
   };
   const best = (text) => {
+    if (MEASURE.test(text)) return { text, signs: signsIn(text) };
     if (exact.has(text)) return { text: exact.get(text), signs: signsIn(text) };
     const ways = [...inForms(text), ...inParts(text), { text, signs: 0 }];
     return ways.reduce((one, other) => (other.signs > one.signs ? other : one));
@@ -63,7 +64,8 @@ function teller(pairs) {
 
 /** What stands in a place: a number is written as the language writes it. */
 function filled(name, text) {
-  return name === NO_MEASURE ? text : text.replace(MEASURE, `$1${DECIMAL}$2`);
+  if (name === NO_MEASURE) return text;
+  return text.replace(MEASURE, (_, whole, rest) => whole + rest.replace(".", DECIMAL));
 }
 
 function sum(parts) {

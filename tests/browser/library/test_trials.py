@@ -57,8 +57,8 @@ def jobs(page: Page, app: App) -> list[dict[str, object]]:
 def says(page: Page, title: str) -> None:
     """The job's row in the queue says what it made, and so does its dialog."""
     page.locator("#queue-button").click()
-    row = page.locator(".queue-row", has=page.locator(".queue-state", has_text=title))
-    row.locator('[data-action="grid"]').click()
+    row = page.locator(".queue-row", has=page.locator(".queue-state", has_text=title)).first
+    row.get_by_role("button", name="Open grid", exact=True).click()
     expect(page.get_by_role("dialog", name=title)).to_be_visible()
 
 

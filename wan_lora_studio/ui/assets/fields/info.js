@@ -123,9 +123,15 @@ function open(mark, text, hide) {
     if (event.type === "pointerdown" && mark.contains(event.target)) return;
     hide();
   };
-  for (const event of ["keydown", "pointerdown", "scroll"]) {
+  const follow = () => {
+    const { top, bottom } = mark.getBoundingClientRect();
+    if (bottom < 0 || top > innerHeight) hide();
+    else place(tip, mark.getBoundingClientRect());
+  };
+  for (const event of ["keydown", "pointerdown"]) {
     document.addEventListener(event, pressed, { capture: true, signal });
   }
+  document.addEventListener("scroll", follow, { capture: true, signal });
   return () => {
     gone.abort();
     tip.remove();
