@@ -17,7 +17,7 @@ from pathlib import Path
 from benchmarks.library_sizes import LibrarySizes
 from benchmarks.library_trees import grow_tree
 from benchmarks.report import PartResult, Table, Target, duration
-from lora_ui.http.card_fields import Cards
+from lora_ui.http import Cards
 from wan_lora_studio.lora.library import LoRALibrary
 from wan_lora_studio.settings import load_settings
 

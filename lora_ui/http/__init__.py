@@ -5,6 +5,7 @@ Names only, never paths. It knows nothing of the app that hosts it.
 
 from __future__ import annotations
 
+from lora_ui.http.card_fields import Cards
 from lora_ui.http.host_results import GiveVideos, videos_of
 from lora_ui.http.host_route import PREFIX, HostRoute, Served
 from lora_ui.http.models import Found
@@ -28,6 +29,7 @@ __all__ = [
     "FRESH",
     "IMMUTABLE",
     "PREFIX",
+    "Cards",
     "ErrorRoute",
     "Found",
     "GiveVideos",

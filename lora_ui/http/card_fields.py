@@ -6,10 +6,9 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from lora_ui.http.feed import PROGRESS, written
-from wan_lora_studio.lora.library import LoRALibrary, State
 from wan_lora_studio.lora.selection import accelerator_of
 
 # What only the details of one LoRA show; they are asked for when opened.
@@ -27,6 +26,14 @@ TEXTS_LEFT_OUT = frozenset(
 _NUMBER = re.compile(r"(\d+)")
 
 
+class Shown(Protocol):
+    """A library that says what of it has changed."""
+
+    def changes_since(self, known: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """What it shows, with those LoRAs alone of which `known` has another state, and the
+        states of all by name."""
+
+
 class Cards:
     """The library as the grid's cards, each distinct verdict and each set of them written once.
 
@@ -36,9 +43,9 @@ class Cards:
     the last time are not written again; one thread at a time.
     """
 
-    def __init__(self, loras: LoRALibrary) -> None:
+    def __init__(self, loras: Shown) -> None:
         self._loras = loras
-        self._states: dict[str, State] = {}
+        self._states: dict[str, Any] = {}
         self._written: dict[str, _Written] = {}  # by name, in order
         self._verdicts, self._fits = _Table(), _Table()
 

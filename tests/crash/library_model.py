@@ -177,7 +177,7 @@ def _known(item: Item) -> dict[str, Any]:
 
 
 def picture(colour: str) -> Image.Image:
-    return Image.new("RGB", (8, 6), colour)
+    return Image.new("RGB", (160, 120), colour)
 
 
 def png(colour: str, software: str) -> bytes:

@@ -6,10 +6,8 @@ It knows nothing of HTTP, Gradio or torch.
 from __future__ import annotations
 
 from wan_lora_studio.lora.library.library import LibraryParts, LoRALibrary
-from wan_lora_studio.lora.library.lookup import State
 
 __all__ = [
     "LibraryParts",
     "LoRALibrary",
-    "State",
 ]
