@@ -113,7 +113,7 @@ def test_the_tab_tells_of_the_run_and_of_its_end(page: Page) -> None:
     write_prompt(page)
     fill(page, width=64, height=64, frames=5, steps=30, seed=2)
     generate(page)
-    expect(page).to_have_title(re.compile(rf"^\d+\u2009% · {usual}$"), timeout=STEP_MS)
+    expect(page).to_have_title(re.compile(rf"^\d+% · {usual}$"), timeout=STEP_MS)
     notify = page.get_by_role("button", name="Notify me")
     notify.click()
     expect(notify).to_have_attribute("aria-pressed", "true")

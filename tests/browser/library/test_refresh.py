@@ -71,7 +71,7 @@ def test_estimates_tell_how_far_they_were_off(page: Page, app: App) -> None:
     expect(total).to_have_text(re.compile("of memory while applied$"))  # a moment is not told
     loads_take(12.0)
     seen = library.estimate_memory_impact([name], "demo")
-    share = f"{round(100 * seen['load_error'])} %"
+    share = f"{round(100 * seen['load_error'])}%"
     expect(total).to_contain_text(f"about 12 s to load (typically off by {share})")
     open_tab(page, "LoRAs")
     choose_action(page, name, "Details")

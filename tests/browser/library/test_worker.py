@@ -47,7 +47,7 @@ def test_a_lora_is_not_loaded_then_applied_at_its_strength_then_not_loaded(
         re.compile(r"[\d.]+ [MG]B of [\d.]+ [MG]B available")
     )
     expect(page.locator(".worker-memory")).to_contain_text(
-        re.compile(r"CPU\d+ % of \d+ cores? · worker \d+ %, page \d+ %")
+        re.compile(r"CPU\d+% of \d+ cores? · worker \d+%, page \d+%")
     )
     page.request.post(f"{app.address}api/jobs/{job_id}/cancel")
     expect(row.locator(".worker-what")).to_have_text("not loaded", timeout=STEP_MS)

@@ -39,5 +39,7 @@ export function connectTitle() {
 
 function runningText(job) {
   const done = fraction(job);
-  return done === null ? say("run.starting") : `${Math.floor(done * 100)} %`;
+  return done === null
+    ? say("run.starting")
+    : say("run.percent", { value: Math.floor(done * 100) });
 }

@@ -409,6 +409,7 @@ export default {
   "run.none": "还没有视频",
   "run.others": "还有 {count} 个等待中",
   "run.part": "第 {part} 个视频，共 {count} 个",
+  "run.percent": "{value}%",
   "run.place": "等待中，排在队列第 {place} 位",
   "run.preview": "目前的视频预览",
   "run.progress": "任务进度",

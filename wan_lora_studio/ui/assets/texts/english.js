@@ -435,6 +435,7 @@ export default {
   "run.none": "No video yet",
   "run.others": "{count} more waiting",
   "run.part": "Video {part} of {count}",
+  "run.percent": "{value}%",
   "run.place": "Waiting, number {place} in the queue",
   "run.preview": "Preview of the video so far",
   "run.progress": "Progress of the run",

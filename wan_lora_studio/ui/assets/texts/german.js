@@ -446,6 +446,7 @@ export default {
   "run.none": "Noch kein Video",
   "run.others": "noch {count} wartend",
   "run.part": "Video {part} von {count}",
+  "run.percent": "{value} %",
   "run.place": "Wartet, Nummer {place} in der Warteschlange",
   "run.preview": "Vorschau des bisherigen Videos",
   "run.progress": "Fortschritt des Laufs",
