@@ -25,7 +25,7 @@ def test_every_part_is_run(tmp_path: Path) -> None:
         "scale": 3,
         "files": 0,
         "upload": 2,
-        "changes": 3,
+        "changes": 4,
     }
     assert found["scale"]["facts"]["40"]["cold"]["records"] == 30
     assert list(tmp_path.iterdir()) == [path]
