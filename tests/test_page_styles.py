@@ -19,10 +19,8 @@ HOST_THEME = EXTENSION / "assets" / "host_theme.css"
 FIRST = HOST / "assets" / "first_paint.css"
 # Classes of Gradio's own elements, which the host moves and colours.
 GRADIO = {
-    "custom-button",
     "gradio-container",
     "html-container",
-    "icon-button-wrapper",
     "tab-container",
     "tab-wrapper",
     "wrap",

@@ -2,40 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import av
 import numpy as np
-import pytest
-from fastapi import FastAPI
 from starlette.testclient import TestClient
 
-from lora_ui.http.router import create_lora_router
 from tests.support.loras.files import write_lora
-from utils import LoRAManager, LoRAUploadHandler, Settings, load_settings
+from utils import Settings
 
 SHOWN = ("verdict", "misfit", "reasons", "coverage")
-
-
-@pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    folders = {f"{name}_dir": tmp_path / name for name in ("loras", "outputs", "data")}
-    return load_settings(**folders)
-
-
-@pytest.fixture
-def loras(settings: Settings) -> LoRAManager:
-    return LoRAManager(settings)
-
-
-@pytest.fixture
-def client(settings: Settings, loras: LoRAManager) -> Iterator[TestClient]:
-    app = FastAPI()
-    app.include_router(create_lora_router(settings, loras, LoRAUploadHandler(settings, loras)))
-    with TestClient(app) as client:
-        yield client
 
 
 def clip(path: Path) -> None:

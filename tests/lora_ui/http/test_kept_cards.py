@@ -8,19 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PIL import Image
 
 from lora_ui.http.card_fields import Cards
 from tests.support.loras.files import add_pair, write_lora
-from utils import LoRAManager, Settings, load_settings
+from tests.support.loras.pictures import RED, picture
+from utils import LoRAManager, Settings
 
 Change = Callable[[LoRAManager, Path], object]
-
-
-@pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    folders = {f"{name}_dir": tmp_path / name for name in ("loras", "outputs", "data")}
-    return load_settings(**folders)
 
 
 @pytest.fixture
@@ -32,10 +26,6 @@ def loras(settings: Settings) -> LoRAManager:
     found.refresh()
     assert found.finish_refresh(60)
     return found
-
-
-def picture(path: Path) -> None:
-    Image.new("RGB", (64, 48), "red").save(path)
 
 
 def arrive(_: LoRAManager, root: Path) -> None:
@@ -61,7 +51,7 @@ BY_OTHERS: dict[str, Change] = {
     "same file": lambda _, root: (root / "twin.safetensors").write_bytes(
         (root / "style 1.safetensors").read_bytes()
     ),
-    "picture": lambda _, root: picture(root / "style 1.preview.png"),
+    "picture": lambda _, root: picture(root / "style 1.preview.png", RED),
     "text": lambda _, root: (root / "style 1.json").write_text('{"description": "by others"}'),
     "broken": lambda _, root: (root / "style 1.safetensors").write_bytes(b"broken"),
     "gone": lambda _, root: (root / "style 1.safetensors").unlink(),

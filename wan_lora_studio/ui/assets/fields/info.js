@@ -124,9 +124,9 @@ function open(mark, text, hide) {
     hide();
   };
   const follow = () => {
-    const { top, bottom } = mark.getBoundingClientRect();
-    if (bottom < 0 || top > innerHeight) hide();
-    else place(tip, mark.getBoundingClientRect());
+    const anchor = mark.getBoundingClientRect();
+    if (anchor.bottom < 0 || anchor.top > innerHeight) hide();
+    else place(tip, anchor);
   };
   for (const event of ["keydown", "pointerdown"]) {
     document.addEventListener(event, pressed, { capture: true, signal });
