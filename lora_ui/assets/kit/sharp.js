@@ -32,6 +32,16 @@ export function tellSize(element, { width = 0, height = 0 }) {
   element.style.setProperty("--high", `${height}px`);
 }
 
+/**
+ * Put a video or an image into its frame, before `picture`, the address of one like it. `size` is
+ * known before it has loaded.
+ */
+export function putInFrame(frame, media, picture, size) {
+  frame.replaceChildren(media);
+  drawSharply(media, size);
+  showBehind(frame, picture);
+}
+
 /** Fill what is left of a frame with a picture, out of focus; with nothing for `null`. */
 export function showBehind(frame, picture) {
   frame.classList.toggle("has-behind", Boolean(picture));

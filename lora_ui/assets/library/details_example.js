@@ -1,7 +1,7 @@
 /** The clip beside a LoRA: what the card plays, with the prompt and the seed that made it. */
 import { address } from "../kit/api.js";
 import { el } from "../kit/dom.js";
-import { drawSharply, showBehind } from "../kit/sharp.js";
+import { putInFrame } from "../kit/sharp.js";
 import * as library from "../model/library_api.js";
 import { titleOf } from "../model/lora_text.js";
 import { say } from "../texts/say.js";
@@ -24,9 +24,8 @@ export function exampleSection(record) {
     preload: "metadata",
   });
   video.muted = true;
-  const frame = el("div", { class: "details-frame frame" }, video);
-  drawSharply(video);
-  showBehind(frame, poster);
+  const frame = el("div", { class: "details-frame frame" });
+  putInFrame(frame, video, poster);
   describe(name, said);
   return el(
     "section",

@@ -1,7 +1,7 @@
 /** One cell of a grid: its state or preview while it waits or runs, then the video and its buttons. */
 import { address } from "../../../lora_ui/assets/kit/api.js";
 import { actionButton, el } from "../../../lora_ui/assets/kit/dom.js";
-import { drawSharply, showBehind } from "../../../lora_ui/assets/kit/sharp.js";
+import { putInFrame, showBehind } from "../../../lora_ui/assets/kit/sharp.js";
 import { say } from "../texts/say.js";
 
 const STATES = {
@@ -66,9 +66,7 @@ export class Cell {
     this.press("favourite", item.favourite);
     if (this.video) return;
     this.video = player(item, this.name);
-    this.#stage.replaceChildren(this.video);
-    drawSharply(this.video, item);
-    showBehind(this.#stage, address(item.poster_url));
+    putInFrame(this.#stage, this.video, address(item.poster_url), item);
   }
 
   press(action, on) {
@@ -85,10 +83,8 @@ export class Cell {
       this.#stage.querySelector("img") ??
       el("img", { class: "cell-video", alt: say("grid.preview", { name: this.name }) });
     image.src = address(`api/jobs/${job.id}/preview`, { v: version });
-    showBehind(this.#stage, image.src);
-    if (image.isConnected) return;
-    this.#stage.replaceChildren(image);
-    drawSharply(image);
+    if (image.isConnected) showBehind(this.#stage, image.src);
+    else putInFrame(this.#stage, image, image.src);
   }
 }
 

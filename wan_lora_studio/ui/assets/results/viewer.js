@@ -3,7 +3,7 @@ import { address, request } from "../../../lora_ui/assets/kit/api.js";
 import { openDialog } from "../../../lora_ui/assets/kit/dialogs.js";
 import { el, icon } from "../../../lora_ui/assets/kit/dom.js";
 import { pageAddress } from "../../../lora_ui/assets/kit/page_address.js";
-import { drawSharply, showBehind } from "../../../lora_ui/assets/kit/sharp.js";
+import { putInFrame } from "../../../lora_ui/assets/kit/sharp.js";
 import { shortcut } from "../../../lora_ui/assets/kit/shortcuts.js";
 import { toastError } from "../../../lora_ui/assets/kit/toasts.js";
 import { store } from "../../../lora_ui/assets/model/store.js";
@@ -108,9 +108,7 @@ function show(view) {
   if (index > results.items.length - 5) results.readMore();
   const video = player(result);
   view.stage.style.aspectRatio = `${result.width || 16} / ${result.height || 9}`;
-  view.stage.replaceChildren(video);
-  drawSharply(video, result);
-  showBehind(view.stage, address(result.poster_url));
+  putInFrame(view.stage, video, address(result.poster_url), result);
   view.about.replaceChildren(...about(view, result, video));
   readDetails(view, result);
 }

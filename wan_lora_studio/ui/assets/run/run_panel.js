@@ -2,7 +2,7 @@
 import { address, request } from "../../../lora_ui/assets/kit/api.js";
 import { el } from "../../../lora_ui/assets/kit/dom.js";
 import { seconds } from "../../../lora_ui/assets/kit/format.js";
-import { drawSharply, showBehind } from "../../../lora_ui/assets/kit/sharp.js";
+import { putInFrame, showBehind } from "../../../lora_ui/assets/kit/sharp.js";
 import { toastError } from "../../../lora_ui/assets/kit/toasts.js";
 import { store } from "../../../lora_ui/assets/model/store.js";
 import { fraction, progressText } from "../base/job_text.js";
@@ -185,9 +185,7 @@ function showVideo(stage, job) {
     muted: true,
     playsinline: true,
   });
-  stage.replaceChildren(video);
-  drawSharply(video, job.task);
-  showBehind(stage, poster);
+  putInFrame(stage, video, poster, job.task);
 }
 
 function drawPreview(stage, job) {
@@ -198,10 +196,8 @@ function drawPreview(stage, job) {
   const image =
     stage.querySelector("img") ?? el("img", { class: "run-preview", alt: say("run.preview") });
   image.src = src;
-  showBehind(stage, src);
-  if (image.isConnected) return;
-  stage.replaceChildren(image);
-  drawSharply(image);
+  if (image.isConnected) showBehind(stage, src);
+  else putInFrame(stage, image, src);
 }
 
 function noteText(job) {
