@@ -245,6 +245,10 @@ class Settings(BaseModel):
         description="Address the page is served on."
     )
     port: int = Field(ge=0, le=65535, description="Port the page is served on; 0 picks a free one.")
+    allowed_hosts: Annotated[tuple[str, ...], BeforeValidator(_from_json_text)] = Field(
+        description="More names under which the page is reached, such as studio.example.com of a"
+        " proxy. This computer's own name and addresses need not be named."
+    )
     loras_dir: Folder = Field(description="The LoRA library.")
     extra_lora_dirs: Annotated[tuple[ExtraFolder, ...], BeforeValidator(_from_json_text)] = Field(
         description="More folders with LoRAs: a path, whose files are never changed, or"

@@ -19,7 +19,7 @@ from lora_ui.http.responses import (
     refuse_request,
 )
 from lora_ui.http.router import create_lora_router, lora_assets
-from lora_ui.http.same_origin import FOREIGN_PAGE, is_foreign_change
+from lora_ui.http.same_origin import FOREIGN_PAGE, is_foreign_change, is_foreign_read
 from lora_ui.http.served_files import served
 from lora_ui.http.sets import SavedSet, listed
 from lora_ui.http.sub_app import Shown, create_sub_app
@@ -43,6 +43,7 @@ __all__ = [
     "create_sub_app",
     "error_response",
     "is_foreign_change",
+    "is_foreign_read",
     "listed",
     "lora_assets",
     "refuse_request",

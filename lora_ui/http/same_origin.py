@@ -1,7 +1,8 @@
-"""Same origin: whether a request that changes something comes from a page of another site."""
+"""Same origin: whether a request comes from a page of another site, and what such a one may do."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
@@ -11,6 +12,8 @@ from wan_lora_studio.texts import say
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 FOREIGN_PAGE = say("lora_ui.http.other_site")
+OWN_SITE = frozenset({"same-origin", "none"})  # a page of ours, or the address was typed
+HTTP_OF = {"ws": "http", "wss": "https"}
 
 
 def is_foreign_change(scope: Scope) -> bool:
@@ -24,12 +27,34 @@ def is_foreign_change(scope: Scope) -> bool:
     headers = Headers(scope=scope)
     related = headers.get("sec-fetch-site")
     if related is not None:
-        return related not in ("same-origin", "none")
+        return related not in OWN_SITE
     origin = headers.get("origin")
-    return origin is not None and urlsplit(origin).netloc not in _own_names(headers)
+    return origin is not None and not _is_own(origin, scope, headers)
 
 
-def _own_names(headers: Headers) -> set[str]:
-    """The hosts that this address has: as it was asked for, and as a proxy was."""
-    forwarded = headers.get("x-forwarded-host", "").partition(",")[0].strip()
-    return {name for name in (headers.get("host"), forwarded) if name}
+def is_foreign_read(scope: Scope, is_page: Callable[[str], bool]) -> bool:
+    """Whether another site's page asks for something, but for a visitor who follows a link to a
+    path that `is_page`: by what comes back, and how fast, it would learn what there is."""
+    headers = Headers(scope=scope)
+    if scope["type"] != "http" or headers.get("sec-fetch-site", "none") in OWN_SITE:
+        return False
+    followed = headers.get("sec-fetch-mode") == "navigate"
+    alone = headers.get("sec-fetch-dest") == "document"
+    return not (scope["method"] == "GET" and followed and alone and is_page(scope["path"]))
+
+
+def _is_own(origin: str, scope: Scope, headers: Headers) -> bool:
+    """Whether the origin is this address, as it was asked for or as a proxy was."""
+    try:
+        parts = urlsplit(origin)
+    except ValueError:
+        return False
+    scheme = str(scope.get("scheme", "http"))
+    schemes = {HTTP_OF.get(scheme, scheme), _first(headers, "x-forwarded-proto")}
+    hosts = {headers.get("host"), _first(headers, "x-forwarded-host")} - {None, ""}
+    return parts.scheme in schemes and parts.netloc in hosts
+
+
+def _first(headers: Headers, name: str) -> str:
+    """Of proxies in a row, the one that the visitor asked."""
+    return headers.get(name, "").partition(",")[0].strip()

@@ -10,11 +10,12 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.support.paths import ROOT
 from utils import Settings, SettingsError, load_settings
-from wan_lora_studio.ui.server import address_of, is_loopback, open_socket
+from wan_lora_studio.ui.server import address_of, is_loopback, open_socket, served_hosts
 
 
 @pytest.fixture
@@ -71,6 +72,20 @@ def test_other_computers_need_a_password(settings: Settings) -> None:
 def test_with_a_password_other_computers_may_come(settings: Settings) -> None:
     with open_socket(settings.model_copy(update={"host": "0.0.0.0"}), ("ann", "x")) as listener:
         assert address_of(listener).startswith("http://127.0.0.1:")
+
+
+def test_the_names_under_which_a_page_for_others_is_served(settings: Settings) -> None:
+    with open_socket(settings.model_copy(update={"host": "0.0.0.0"}), ("ann", "x")) as listener:
+        found = served_hosts(listener, ["Studio.Example"])
+    own = {address.address for each in psutil.net_if_addrs().values() for address in each}
+    assert {"127.0.0.1", "localhost", "studio.example", socket.gethostname().lower()} <= found
+    assert found & own
+    assert "evil.example" not in found
+
+
+def test_a_page_for_this_computer_has_its_names_only(settings: Settings) -> None:
+    with open_socket(settings, None) as listener:
+        assert served_hosts(listener) == {"127.0.0.1", "localhost", "::1"}
 
 
 def test_an_address_of_another_computer_is_refused(settings: Settings) -> None:

@@ -9,11 +9,12 @@ import socket
 import sys
 import threading
 import webbrowser
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 
 import gradio as gr
+import psutil
 import uvicorn
 from fastapi import FastAPI
 from starlette.types import ASGIApp
@@ -30,6 +31,7 @@ from wan_lora_studio.ui.static import ASSETS, ASSETS_URL, LOOPBACK, TITLE
 from wan_lora_studio.units import from_mb
 from wan_lora_studio.wan.lora_manager import LoRAManager
 
+EVERYWHERE = ("0.0.0.0", "::")
 ENDING_SIGNALS = ("SIGTERM", "SIGBREAK")  # the latter where a console is closed on Windows
 STYLES = (
     "theme.css",
@@ -124,15 +126,33 @@ def is_loopback(host: str) -> bool:
 def address_of(listener: socket.socket) -> str:
     """The address to open in a browser on this computer."""
     host, port = listener.getsockname()[:2]
-    if host in ("0.0.0.0", "::"):
+    if host in EVERYWHERE:
         host = "127.0.0.1"
     return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
+
+
+def served_hosts(listener: socket.socket, allowed: Iterable[str] = ()) -> frozenset[str]:
+    """The names by which the page may be asked for: those of this computer under which it
+    listens, and what is `allowed` besides. Another one was made to lead here by a stranger."""
+    bound = str(listener.getsockname()[0])
+    found = LOOPBACK | {bound} | {name.lower() for name in allowed}
+    if bound not in EVERYWHERE:
+        return found
+    name = socket.gethostname().lower()
+    addresses = {
+        address.address.partition("%")[0].lower()
+        for each in psutil.net_if_addrs().values()
+        for address in each
+        if address.family in (socket.AF_INET, socket.AF_INET6)
+    }
+    return found | addresses | {name, f"{name}.local"}
 
 
 def serve(
     app: ASGIApp,
     listener: socket.socket,
     *,
+    allowed_hosts: Iterable[str] = (),
     login: tuple[str, str] | None,
     log_level: str,
 ) -> None:
@@ -140,9 +160,8 @@ def serve(
     for name in ENDING_SIGNALS:
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), lambda *_: sys.exit(0))
-    hosts = None if login else LOOPBACK | {str(listener.getsockname()[0])}
     config = uvicorn.Config(
-        Guard(app, Access(hosts, login)),
+        Guard(app, Access(served_hosts(listener, allowed_hosts), login)),
         log_level=log_level,
         access_log=log_level == "debug",
         timeout_graceful_shutdown=5,

@@ -101,7 +101,13 @@ def run_page(arguments: argparse.Namespace, settings: Settings, log_level: str) 
     uploads = LoRAUploadHandler(settings, loras)
     queue = JobQueue(settings, loras=loras)
     app = build_app(settings, loras, uploads, queue, on_ready=announce, version=versions()["app"])
-    serve(app, listener, login=login, log_level=log_level)
+    serve(
+        app,
+        listener,
+        allowed_hosts=settings.allowed_hosts,
+        login=login,
+        log_level=log_level,
+    )
     return 0
 
 

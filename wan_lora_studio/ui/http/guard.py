@@ -1,7 +1,8 @@
 """Guard in front of everything (ASGI): who may talk to this server, and how.
 
-It refuses foreign hosts (DNS rebinding) and foreign origins (another site's page posting to
-us), asks for the password where one is set, and adds the headers that every answer carries.
+It refuses foreign hosts (DNS rebinding) and pages of other sites, which may neither change nor
+learn anything, asks for the password where one is set, and adds the headers that every answer
+carries.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from lora_ui.http import FOREIGN_PAGE, is_foreign_change
+from lora_ui.http import FOREIGN_PAGE, is_foreign_change, is_foreign_read
 from wan_lora_studio.texts import say
 from wan_lora_studio.ui.static import LOOPBACK
 
@@ -25,14 +26,18 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "X-Frame-Options": "SAMEORIGIN",
+    "Cross-Origin-Resource-Policy": "same-origin",
 }
+# Gradio lets every page of this computer read its answers; nobody but ours has a reason to.
+TAKEN_AWAY = "access-control-allow-"
+PAGES = frozenset({"/", "/guide", "/api/docs"})  # what a link of another site may lead to
 
 
 @dataclass(frozen=True)
 class Access:
-    """Who may come in: `hosts` None means any; `login` is (user, password)."""
+    """Who may come in: by which names of this computer, and with which (user, password)."""
 
-    hosts: frozenset[str] | None = LOOPBACK
+    hosts: frozenset[str] = LOOPBACK
     login: tuple[str, str] | None = None
 
 
@@ -55,6 +60,8 @@ class Guard:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
+                for name in [each for each in headers if each.startswith(TAKEN_AWAY)]:
+                    del headers[name]
                 for name, value in HEADERS.items():
                     headers.setdefault(name, value)
             await send(message)
@@ -64,14 +71,18 @@ class Guard:
     def _refusal(self, scope: Scope) -> tuple[int, str] | None:
         headers = Headers(scope=scope)
         host = _host_name(headers.get("host", ""))
-        if self._access.hosts is not None and host not in self._access.hosts:
+        if host not in self._access.hosts:
             return 400, say("ui.http.not_served")
-        if is_foreign_change(scope):
+        if is_foreign_change(scope) or is_foreign_read(scope, _is_page):
             return 403, FOREIGN_PAGE
         login = None if scope.get("path") == HEALTH else self._access.login
         if login and not _logged_in(headers, login):
             return 401, say("ui.http.login")
         return None
+
+
+def _is_page(path: str) -> bool:
+    return path in PAGES or path.startswith("/guide/")
 
 
 def _host_name(host: str) -> str:
