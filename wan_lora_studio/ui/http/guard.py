@@ -11,7 +11,8 @@ import base64
 import binascii
 import hmac
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -19,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lora_ui.http import FOREIGN_PAGE, is_foreign_change, is_foreign_read
 from wan_lora_studio.texts import say
+from wan_lora_studio.ui.http.login_throttle import LoginThrottle
 from wan_lora_studio.ui.static import LOOPBACK
 
 HEALTH = "/healthz"  # for a watchdog that has no login; it tells nothing
@@ -30,6 +32,7 @@ HEADERS = {
 }
 # Gradio lets every page of this computer read its answers; nobody but ours has a reason to.
 TAKEN_AWAY = "access-control-allow-"
+REALM = 'Basic realm="Wan2.2 LoRA Studio"'
 PAGES = frozenset({"/", "/guide", "/api/docs"})  # what a link of another site may lead to
 
 
@@ -41,12 +44,20 @@ class Access:
     login: tuple[str, str] | None = None
 
 
+@dataclass(frozen=True)
+class Refusal:
+    status: int
+    message: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
 class Guard:
     """Wraps an ASGI app; lifespan messages pass through."""
 
     def __init__(self, app: ASGIApp, access: Access) -> None:
         self._app = app
         self._access = access
+        self._throttle = LoginThrottle()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -54,7 +65,7 @@ class Guard:
             return
         refusal = self._refusal(scope)
         if refusal is not None:
-            await _refuse(scope, send, *refusal)
+            await _refuse(scope, send, refusal)
             return
 
         async def send_with_headers(message: Message) -> None:
@@ -68,17 +79,31 @@ class Guard:
 
         await self._app(scope, receive, send_with_headers)
 
-    def _refusal(self, scope: Scope) -> tuple[int, str] | None:
+    def _refusal(self, scope: Scope) -> Refusal | None:
         headers = Headers(scope=scope)
         host = _host_name(headers.get("host", ""))
         if host not in self._access.hosts:
-            return 400, say("ui.http.not_served")
+            return Refusal(400, say("ui.http.not_served"))
         if is_foreign_change(scope) or is_foreign_read(scope, _is_page):
-            return 403, FOREIGN_PAGE
+            return Refusal(403, FOREIGN_PAGE)
         login = None if scope.get("path") == HEALTH else self._access.login
-        if login and not _logged_in(headers, login):
-            return 401, say("ui.http.login")
-        return None
+        return None if login is None else self._login_refusal(scope, headers, login)
+
+    def _login_refusal(
+        self, scope: Scope, headers: Headers, login: tuple[str, str]
+    ) -> Refusal | None:
+        asked = Refusal(401, say("ui.http.login"), {"www-authenticate": REALM})
+        if "authorization" not in headers:
+            return asked
+        visitor = str((scope.get("client") or ("unknown",))[0])
+        # Also a right password waits: else it could still be told from a wrong one.
+        if seconds := self._throttle.wait(visitor):
+            message = say("ui.http.guessed", count=seconds)
+            return Refusal(429, message, {"retry-after": str(seconds)})
+        if _logged_in(headers, login):
+            return None
+        self._throttle.failed(visitor)
+        return asked
 
 
 def _is_page(path: str) -> bool:
@@ -103,13 +128,12 @@ def _logged_in(headers: Headers, login: tuple[str, str]) -> bool:
     return hmac.compare_digest(given, ":".join(login).encode())
 
 
-async def _refuse(scope: Scope, send: Send, status: int, message: str) -> None:
+async def _refuse(scope: Scope, send: Send, refusal: Refusal) -> None:
     if scope["type"] == "websocket":
         await send({"type": "websocket.close", "code": 1008})
         return
-    headers = [(b"content-type", b"application/json")]
-    if status == 401:
-        headers.append((b"www-authenticate", b'Basic realm="Wan2.2 LoRA Studio"'))
-    error = {"category": "refused", "message": message, "suggestions": [], "context": {}}
-    await send({"type": "http.response.start", "status": status, "headers": headers})
+    named = {"content-type": "application/json", **refusal.headers}
+    headers = [(name.encode(), value.encode()) for name, value in named.items()]
+    error = {"category": "refused", "message": refusal.message, "suggestions": [], "context": {}}
+    await send({"type": "http.response.start", "status": refusal.status, "headers": headers})
     await send({"type": "http.response.body", "body": json.dumps({"error": error}).encode()})
