@@ -16,11 +16,13 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lora_ui.http import FOREIGN_PAGE, is_foreign_change, is_foreign_read
 from wan_lora_studio.texts import say
 from wan_lora_studio.ui.http.login_throttle import LoginThrottle
+from wan_lora_studio.ui.http.timely_body import TimelyBody
 from wan_lora_studio.ui.static import LOOPBACK
 
 HEALTH = "/healthz"  # for a watchdog that has no login; it tells nothing
@@ -32,6 +34,7 @@ HEADERS = {
 }
 # Gradio lets every page of this computer read its answers; nobody but ours has a reason to.
 TAKEN_AWAY = "access-control-allow-"
+CLOSED = {"connection": "close"}
 REALM = 'Basic realm="Wan2.2 LoRA Studio"'
 PAGES = frozenset({"/", "/guide", "/api/docs"})  # what a link of another site may lead to
 
@@ -68,7 +71,13 @@ class Guard:
             await _refuse(scope, send, refusal)
             return
 
+        body, begun = TimelyBody(receive), False
+
         async def send_with_headers(message: Message) -> None:
+            nonlocal begun
+            if body.stalled and not begun:
+                return  # whatever is said of it, our own answer comes
+            begun = True
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 for name in [each for each in headers if each.startswith(TAKEN_AWAY)]:
@@ -77,7 +86,16 @@ class Guard:
                     headers.setdefault(name, value)
             await send(message)
 
-        await self._app(scope, receive, send_with_headers)
+        if scope["type"] != "http":
+            await self._app(scope, receive, send_with_headers)
+            return
+        try:
+            await self._app(scope, body, send_with_headers)
+        except ClientDisconnect:
+            if not body.stalled:
+                raise
+        if body.stalled and not begun:
+            await _refuse(scope, send, Refusal(408, say("ui.http.stalled"), CLOSED))
 
     def _refusal(self, scope: Scope) -> Refusal | None:
         headers = Headers(scope=scope)
