@@ -24,13 +24,14 @@ from lora_ui.static import STYLES as LORA_STYLES
 from wan_lora_studio.jobs.queue import JobQueue
 from wan_lora_studio.lora.uploads import LoRAUploadHandler
 from wan_lora_studio.settings import Settings
-from wan_lora_studio.ui.http import Access, GradioRoutes, Guard, build_api
+from wan_lora_studio.ui.http import Access, GradioRoutes, Guard, TimelyHeads, build_api
 from wan_lora_studio.ui.messages import address_unusable, password_needed, port_taken
 from wan_lora_studio.ui.page import LABELS, build_page, preload_links, studio_theme
 from wan_lora_studio.ui.static import ASSETS, ASSETS_URL, LOOPBACK, TITLE
 from wan_lora_studio.units import from_mb
 from wan_lora_studio.wan.lora_manager import LoRAManager
 
+MOST_CONNECTIONS = 1000  # at once; each browser keeps six at most
 EVERYWHERE = ("0.0.0.0", "::")
 ENDING_SIGNALS = ("SIGTERM", "SIGBREAK")  # the latter where a console is closed on Windows
 STYLES = (
@@ -165,6 +166,8 @@ def serve(
         log_level=log_level,
         access_log=log_level == "debug",
         timeout_graceful_shutdown=5,
+        http=TimelyHeads,
+        limit_concurrency=MOST_CONNECTIONS,
         server_header=False,
     )
     uvicorn.Server(config).run(sockets=[listener])

@@ -10,6 +10,7 @@ from wan_lora_studio.ui.http.cpu_use import CpuMeter
 from wan_lora_studio.ui.http.gradio_routes import GradioRoutes
 from wan_lora_studio.ui.http.guard import Access, Guard
 from wan_lora_studio.ui.http.result_models import ResultList
+from wan_lora_studio.ui.http.timely_heads import TimelyHeads
 
 __all__ = [
     "Access",
@@ -17,5 +18,6 @@ __all__ = [
     "GradioRoutes",
     "Guard",
     "ResultList",
+    "TimelyHeads",
     "build_api",
 ]
