@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 
 import pytest
-from starlette.responses import PlainTextResponse
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.testclient import TestClient
 
 from wan_lora_studio.ui.http.guard import Access, Guard
@@ -93,6 +93,26 @@ def test_nobody_else_may_read_an_answer() -> None:
     answer = TestClient(Guard(inside, HERE_ONLY), base_url="http://localhost").get("/")
     assert not [name for name in answer.headers if name.startswith("access-control-allow")]
     assert answer.headers["cross-origin-resource-policy"] == "same-origin"
+
+
+def policy_of(answer: Response) -> dict[str, str]:
+    guarded = TestClient(Guard(answer, HERE_ONLY), base_url="http://localhost")
+    said = guarded.get("/").headers["content-security-policy"]
+    return dict(part.strip().split(" ", 1) for part in said.split(";"))
+
+
+def test_a_page_loads_what_is_ours_only() -> None:
+    policy = policy_of(HTMLResponse("<p>"))
+    assert policy["default-src"] == policy["connect-src"] == "'self'"
+    assert policy["object-src"] == "'none'"
+    assert not any("http" in sources or "*" in sources for sources in policy.values())
+
+
+@pytest.mark.parametrize("kind", ["application/json", "image/svg+xml", "video/mp4"])
+def test_nothing_else_runs_a_script(kind: str) -> None:
+    policy = policy_of(Response(b"", media_type=kind))
+    assert policy["default-src"] == "'none'"
+    assert "script-src" not in policy and policy["frame-ancestors"] == "'none'"
 
 
 @pytest.mark.parametrize("host", ["evil.example", "", "[::1"])

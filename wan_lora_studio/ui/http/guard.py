@@ -32,6 +32,29 @@ HEADERS = {
     "X-Frame-Options": "SAMEORIGIN",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+# What a page of ours may load, and from where. Gradio builds scripts from text.
+PAGE_POLICY = "; ".join(
+    (
+        "default-src 'self'",
+        "script-src 'self' 'unsafe-inline' 'unsafe-eval'",
+        "style-src 'self' 'unsafe-inline'",
+        "font-src 'self' data:",
+        "img-src 'self' data: blob:",
+        "media-src 'self' blob:",
+        "connect-src 'self'",
+        "worker-src 'self' blob:",
+        "object-src 'none'",
+        "base-uri 'self'",
+        "form-action 'self'",
+        "frame-ancestors 'self'",
+    )
+)
+# Everything else is looked at alone at most: a picture or a video in a tab of its own.
+OTHER_POLICY = (
+    "default-src 'none'; img-src 'self'; media-src 'self'; style-src 'unsafe-inline';"
+    " base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+POLICY = "Content-Security-Policy"
 # Gradio lets every page of this computer read its answers; nobody but ours has a reason to.
 TAKEN_AWAY = "access-control-allow-"
 CLOSED = {"connection": "close"}
@@ -84,6 +107,8 @@ class Guard:
                     del headers[name]
                 for name, value in HEADERS.items():
                     headers.setdefault(name, value)
+                is_page = headers.get("content-type", "").startswith("text/html")
+                headers.setdefault(POLICY, PAGE_POLICY if is_page else OTHER_POLICY)
             await send(message)
 
         if scope["type"] != "http":
