@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 
 from wan_lora_studio.errors import StorageError, StudioError
+from wan_lora_studio.filesystem import keep_private
 from wan_lora_studio.installed_versions import versions
 from wan_lora_studio.jobs.queue import JobQueue
 from wan_lora_studio.logs import start_logging
@@ -42,6 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         config = {"config": arguments.config} if "config" in arguments else {}
         settings = load_settings(**config, **settings_overrides(arguments))
+        keep_private(settings.data_dir)  # what was asked for, by whom, and every prompt
         start_logging(settings, "app", log_level)
         log_left_out(settings)
         if arguments.command in WITHOUT_LIBRARY:
