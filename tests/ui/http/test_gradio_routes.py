@@ -65,7 +65,7 @@ def test_what_nobody_needs_is_closed(path: str, client: httpx.Client) -> None:
     assert "nothing at this address" in client.get(f"/{path}").json()["error"]["message"]
 
 
-@pytest.mark.parametrize("path", ["login", "gradio_api/component_server", "gradio_api/upload"])
+@pytest.mark.parametrize("path", ["login", "gradio_api/component_server"])
 def test_nothing_is_taken_in_there(path: str, client: httpx.Client) -> None:
     assert client.post(f"/{path}", files={"files": b"x"}).status_code == 404
 

@@ -1,9 +1,8 @@
 """Gradio's routes, and which of them are open: the page and the Gradio client need few.
 
 The others take a size or a path and do with it what they are asked: an icon of 100,000 pixels a
-side takes 15 GB. No part of the page sends files to Gradio, whose upload has no limit for a whole
-request and keeps what breaks off. They are answered with 404 and never reach Gradio. An address of
-ours goes on, so that it can be answered in our words.
+side takes 15 GB. They are answered with 404 and never reach Gradio. An address of ours
+goes on, so that it can be answered in our words.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ OPEN = frozenset(
             f"/gradio_api/{name}"
             for name in (
                 "app_id", "cancel", "info", "info/", "login_check", "login_check/", "openapi.json",
-                "reset", "reset/", "startup-events", "theme.css", "user", "user/",
+                "reset", "reset/", "startup-events", "theme.css", "upload", "user", "user/",
             )
         ),
     }
