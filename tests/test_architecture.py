@@ -100,7 +100,7 @@ ROOMS = {
     "jobs.job": "grid wan.task",
     "contact_sheet": "",
     "grid": "wan.task lora.library lora.selection",
-    "results": "lora.library lora.selection lora.inspection lora.files lora.names",
+    "results": "lora.library lora.selection lora.inspection lora.files lora.names sandbox",
     # the model
     "wan.generation": "wan.memory wan.models wan.weights wan.components wan.out_of_memory"
     " wan.adapters wan.lora_manager wan.task wan.task_limits lora.selection lora.files lora.roles",
@@ -131,11 +131,12 @@ ROOMS = {
     " lora.roles lora.names",
     "lora.storage": "lora.inspection lora.files lora.roles lora.names",
     "lora.inspection": "lora.files lora.description lora.roles lora.names",
-    "lora.files": "lora.description lora.names",
+    "lora.files": "lora.description lora.names sandbox",
     "lora.selection": "lora.description lora.roles lora.names",
     "lora.description": "",
     "lora.roles": "",
     "lora.names": "",
+    "sandbox": "",
 }
 ALLOWED = {
     **{name: set(below.split()) for name, below in GROUND.items()},

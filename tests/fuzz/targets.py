@@ -25,7 +25,7 @@ from wan_lora_studio.lora.files.encodings import decoded
 from wan_lora_studio.lora.files.header import RawHeader, parse_header
 from wan_lora_studio.lora.files.header_fast import read_usual, split_usual
 from wan_lora_studio.lora.files.header_strict import read_json as read_strictly
-from wan_lora_studio.lora.files.png_strips import png_size, reduced
+from wan_lora_studio.sandbox.png_strips import png_size, reduced
 from wan_lora_studio.lora.files.preview_sources import (
     NOT_A_PICTURE,
     decode_picture,

@@ -1,24 +1,20 @@
-"""Frames of a video, decoded in a process of their own that has a time limit.
-
-A decoder is much code for a file that may come from anywhere: what goes wrong in it ends that
-process, not the page's.
-"""
+"""Frames of a video as pictures, decoded where nothing else can be reached."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import tempfile
-import threading
 from pathlib import Path
+
+from PIL import Image
 
 from wan_lora_studio.errors import GenerationError
 from wan_lora_studio.filesystem import replace
+from wan_lora_studio.media import open_media
+from wan_lora_studio.sandbox import Frame, RefusedError, decoder
 from wan_lora_studio.texts import say
 
-DECODER = Path(__file__).with_name("frame_decoder.py")
-SECONDS = 60
-AT_ONCE = 2
+LONGEST_SIDE = 4096  # pixels; a frame that is larger is made smaller
+POSTER_QUALITY = 88  # of 100, JPEG
 
 
 class VideoPictures:
@@ -26,10 +22,9 @@ class VideoPictures:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._turn = threading.BoundedSemaphore(AT_ONCE)
 
-    def last_frame(self, video: Path) -> bytes:
-        """The last frame as PNG. Raises GenerationError if there is none."""
+    def last_frame(self, video: Path) -> Image.Image:
+        """The last frame in RGB. Raises GenerationError if there is none."""
         return self._decoded(video, "last")
 
     def poster(self, video: Path, name: str) -> Path:
@@ -41,19 +36,24 @@ class VideoPictures:
             with tempfile.NamedTemporaryFile(
                 dir=self._folder, suffix=".part", delete=False
             ) as part:
-                part.write(picture)
+                picture.save(part, "JPEG", quality=POSTER_QUALITY)
             replace(Path(part.name), target)
         return target
 
-    def _decoded(self, video: Path, which: str) -> bytes:
-        command = [sys.executable, "-I", str(DECODER), which, str(video)]
+    def _decoded(self, video: Path, which: Frame) -> Image.Image:
+        found = open_media(video, "video/")
+        if found is None:
+            raise _not_decoded(video, "no video")
         try:
-            with self._turn:
-                done = subprocess.run(command, capture_output=True, timeout=SECONDS, check=True)
-        except (subprocess.SubprocessError, OSError) as error:
-            raise GenerationError(
-                say("results.not_decoded", file=video.name),
-                suggestions=[say("results.try_a_player")],
-                context={"cause": str(error)},
-            ) from error
-        return done.stdout
+            with found.file:
+                return decoder.frame(found.file, found.media_type, which, LONGEST_SIDE)
+        except RefusedError as error:
+            raise _not_decoded(video, str(error)) from error
+
+
+def _not_decoded(video: Path, cause: str) -> GenerationError:
+    return GenerationError(
+        say("results.not_decoded", file=video.name),
+        suggestions=[say("results.try_a_player")],
+        context={"cause": cause},
+    )

@@ -8,6 +8,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from PIL import Image
+
 from wan_lora_studio.errors import GenerationError
 from wan_lora_studio.media import is_media
 from wan_lora_studio.results import trash
@@ -111,8 +113,8 @@ class ResultLibrary:
             return beside
         return self._pictures.poster(self.video(result), f"{result.id}-{result.version}")
 
-    def last_frame(self, result: Result) -> bytes:
-        """The video's last frame as PNG. Raises GenerationError if it cannot be decoded."""
+    def last_frame(self, result: Result) -> Image.Image:
+        """The video's last frame in RGB. Raises GenerationError if it cannot be decoded."""
         return self._pictures.last_frame(self.video(result))
 
     def facts(self, result: Result) -> VideoFacts:

@@ -10,12 +10,13 @@ from typing import Any, BinaryIO
 from wan_lora_studio.errors import GenerationError
 from wan_lora_studio.file_boundary import one_file
 from wan_lora_studio.lora.files import decoded
-from wan_lora_studio.results import matroska, mp4, picture_texts
+from wan_lora_studio.results import matroska, mp4
 from wan_lora_studio.results.comfyui import facts_of_comfyui, is_comfyui, without_nan
 from wan_lora_studio.results.facts import VideoFacts, no_settings, own_facts
 from wan_lora_studio.results.infotext import facts_of_infotext, is_infotext, with_hashes
 from wan_lora_studio.results.mp4 import MAX_COMMENT
 from wan_lora_studio.results.wangp_settings import facts_of_wangp, is_wangp
+from wan_lora_studio.sandbox import RefusedError, decoder
 from wan_lora_studio.texts import say
 from wan_lora_studio.untrusted_json import Limits, UntrustedJSONError, read_json
 
@@ -41,9 +42,10 @@ def _read(file: BinaryIO) -> VideoFacts:
     if start.lstrip(BLANKS).startswith(b"{"):
         return facts_of(_parsed(file.read(MAX_COMMENT + 1)))
     if start.startswith(PICTURES) or start[4:12] in STILL:
-        texts = picture_texts.read_texts(file)
-        if texts is None:
-            raise no_settings(say("results.reading.picture_unreadable"))
+        try:
+            texts = decoder.texts(file)
+        except RefusedError as error:
+            raise no_settings(say("results.reading.picture_unreadable")) from error
         return _facts_of_texts(texts, say("results.reading.none_in_picture"))
     if start.startswith(matroska.SIGNATURE):
         return _facts_of_texts(

@@ -16,43 +16,27 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from PIL import Image, ImageOps
+from PIL import Image
 
 from wan_lora_studio.errors import LoRAError, StudioError
 from wan_lora_studio.lora.files.companion_names import SHOWING_TEXT
 from wan_lora_studio.lora.files.header import read_header
 from wan_lora_studio.lora.files.opening import open_regular
-from wan_lora_studio.lora.files.png_strips import png_size, reduced
 from wan_lora_studio.lora.files.sidecars import load_json
 from wan_lora_studio.media import START_BYTES, is_media, media_type
+from wan_lora_studio.sandbox import RefusedError, decoder
 from wan_lora_studio.texts import say
 from wan_lora_studio.units import MB
 from wan_lora_studio.untrusted_json import Limits, UntrustedJSONError, read_json
 
 SAMPLE_BYTES = 1024 * 1024
-MAX_PIXELS = 40_000_000  # of what is decoded as a whole
-MAX_WEBP_PIXELS = 16_000_000  # Pillow keeps three copies of one
 MAX_PREVIEW_BYTES = 128 * MB
 MAX_HEADER_BYTES = 20 * MB
 MAX_VIDEO_BYTES = 200 * MB
 COVERS = Limits(size=100 * MB, depth=4, values=1000)
-LONGEST_SIDE = 2048  # pixels; what is larger is read smaller
-FORMS = {"video/mp4": "mp4", "video/webm": "matroska"}  # as FFmpeg calls them
-FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "AVIF")
+LONGEST_SIDE = 4096  # pixels; what is larger is read smaller
 SWARM_PICTURES = ("thumbnail", "preview_image")
-NOT_A_PICTURE = (
-    OSError,
-    ValueError,
-    SyntaxError,
-    EOFError,
-    IndexError,
-    TypeError,
-    MemoryError,
-    binascii.Error,
-    Image.DecompressionBombError,
-    Image.DecompressionBombWarning,
-    StudioError,
-)
+NOT_A_PICTURE = (OSError, ValueError, MemoryError, binascii.Error, StudioError)
 
 
 class NoPictureError(ValueError):
@@ -172,17 +156,25 @@ def picture_of(path: Path) -> Image.Image:
 
 
 def decode_picture(file: BinaryIO) -> Image.Image:
-    """An RGB picture from untrusted bytes, at most about `LONGEST_SIDE` pixels a side where it
-    is too large to be decoded as a whole. Raises one of NOT_A_PICTURE."""
+    """An RGB picture from untrusted bytes, at most `LONGEST_SIDE` pixels a side.
+
+    It is decoded in a process that can reach nothing else. Raises one of NOT_A_PICTURE.
+    """
     try:
-        return _decoded(file)
-    except NOT_A_PICTURE:
-        raise
-    except Exception as error:
-        # A boundary: Pillow's readers raise whatever the bytes make them meet.
-        raise ValueError(
-            say("lora.files.picture.not_decoded", reason=type(error).__name__)
-        ) from error
+        return decoder.picture(file, LONGEST_SIDE)
+    except RefusedError as error:
+        raise ValueError(_said(error)) from error
+
+
+def _said(error: RefusedError) -> str:
+    sentences = {
+        "too_large": say("lora.files.picture.too_large"),
+        "too_many_pixels": say("lora.files.picture.too_many_pixels"),
+        "damaged": say("lora.files.picture.damaged"),
+        "cut_short": say("lora.files.picture.cut_short"),
+    }
+    other = say("lora.files.picture.not_decoded", reason=error.detail or error.reason)
+    return sentences.get(error.reason, other)
 
 
 def read_picture(file: BinaryIO) -> Image.Image:
@@ -191,49 +183,6 @@ def read_picture(file: BinaryIO) -> Image.Image:
         return decode_picture(file)
     except NOT_A_PICTURE as error:
         raise NoPictureError(str(error)) from error
-
-
-def _decoded(file: BinaryIO) -> Image.Image:
-    size = png_size(file)
-    if size is not None and size.width * size.height > MAX_PIXELS:
-        return reduced(file, size, LONGEST_SIDE)
-    picture = opened_picture(file)
-    if picture.width * picture.height > MAX_PIXELS and not picture.info.get("progressive"):
-        picture.draft("RGB", (LONGEST_SIDE, LONGEST_SIDE))  # a JPEG is decoded at a fraction
-    if picture.width * picture.height > MAX_PIXELS:
-        raise ValueError(say("lora.files.picture.too_many_pixels"))
-    return ImageOps.exif_transpose(picture).convert("RGB")
-
-
-def opened_picture(file: BinaryIO) -> Image.Image:
-    """A picture that is not decoded yet, of the formats that are taken; `file` is at its start.
-    Raises one of NOT_A_PICTURE."""
-    if file.seek(0, os.SEEK_END) > MAX_PREVIEW_BYTES:
-        raise ValueError(say("lora.files.picture.too_large"))
-    if webp_pixels(file) > MAX_WEBP_PIXELS:
-        raise ValueError(say("lora.files.picture.too_many_pixels"))
-    return Image.open(file, formats=FORMATS)
-
-
-def webp_pixels(file: BinaryIO) -> int:
-    """Pixels of a WebP, which Pillow takes the memory for when it opens one; 0 for other files.
-
-    Format: RFC 9649. The file is left at its start.
-    """
-    file.seek(0)
-    start = file.read(30)
-    file.seek(0)
-    if start[:4] != b"RIFF" or start[8:12] != b"WEBP" or len(start) < 30:
-        return 0
-    kind = start[12:16]
-    if kind == b"VP8X":
-        width, height = (int.from_bytes(start[at : at + 3], "little") + 1 for at in (24, 27))
-    elif kind == b"VP8L":
-        bits = int.from_bytes(start[21:25], "little")
-        width, height = (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
-    else:
-        width, height = (int.from_bytes(start[at : at + 2], "little") & 0x3FFF for at in (26, 28))
-    return width * height
 
 
 def picture_in(path: Path) -> Image.Image:
@@ -264,25 +213,11 @@ def is_video(path: Path) -> bool:
 
 
 def _first_frame(path: Path) -> Image.Image | None:
-    try:
-        import av  # here because it is heavy, and needed for videos only
-    except ImportError:
-        return None
-    try:
-        with os.fdopen(open_regular(path), "rb") as file:
-            if os.fstat(file.fileno()).st_size > MAX_VIDEO_BYTES:
-                return None
-            # By its name, so that no playlist is followed to other files.
-            form = FORMS[media_type(file.read(START_BYTES)) or ""]
-            file.seek(0)
-            with av.open(file, format=form) as container:
-                stream = container.streams.video[0]
-                # Checked by the decoder, before it takes memory for a frame.
-                stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
-                frame = next(container.decode(stream), None)
-                if frame is None:
-                    return None
-                picture: Image.Image = frame.to_image()
-                return picture
-    except (av.FFmpegError, LookupError):  # or without a picture, or of another form
-        return None
+    with os.fdopen(open_regular(path), "rb") as file:
+        if os.fstat(file.fileno()).st_size > MAX_VIDEO_BYTES:
+            return None
+        found = media_type(file.read(START_BYTES)) or ""
+        try:
+            return decoder.frame(file, found, "first", LONGEST_SIDE)
+        except RefusedError:
+            return None

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import FileResponse
-from PIL import Image
 
 from lora_ui.http import IMMUTABLE, ErrorRoute, served
 from wan_lora_studio.errors import GenerationError, LoRANotFoundError
@@ -160,6 +158,4 @@ def _add_actions(router: APIRouter, results: ResultLibrary, pictures: PictureSto
     @router.post("/api/results/{result_id}/last-frame", summary="Keep the last frame as an input")
     def last_frame(result_id: str) -> Picture:
         """Store the last frame as an input picture, for a video that goes on from here."""
-        data = io.BytesIO(results.last_frame(results.get(result_id)))
-        with Image.open(data, formats=("PNG",)) as frame:
-            return pictures.keep(frame)
+        return pictures.keep(results.last_frame(results.get(result_id)))

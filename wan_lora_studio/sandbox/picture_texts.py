@@ -1,4 +1,5 @@
-"""Picture texts: PNG's text chunks, EXIF, a GIF's comment. Nothing is decoded.
+"""Picture texts: PNG's text chunks, EXIF, a GIF's comment. Nothing is decoded; this runs in the
+decoder's process only.
 
 Sources: A1111 `modules/images.py` (`parameters` in PNG, EXIF's UserComment in JPEG, WebP and AVIF,
 a GIF's comment); ComfyUI `nodes.py` and `comfy_extras/nodes_images.py` (`prompt` and `workflow` in
@@ -13,25 +14,22 @@ from typing import BinaryIO
 
 from PIL import Image
 
-from wan_lora_studio.lora.files import NOT_A_PICTURE, opened_picture
+from wan_lora_studio.sandbox.pictures import opened
 
 EXIF, USER_COMMENT = 0x8769, 0x9286
 MAX_TEXT = 4_000_000
 _NAMED = re.compile(r"(\w{1,40}):\s*(\{.*)", re.DOTALL)
 
 
-def read_texts(file: BinaryIO) -> dict[str, str] | None:
-    """The texts by name, `comment` for those without one; None if the file is no picture."""
-    try:
-        with opened_picture(file) as picture:
-            found = {
-                str(name): _text(value)
-                for name, value in picture.info.items()
-                if isinstance(value, str | bytes) and name not in ("exif", "icc_profile", "xmp")
-            }
-            return {**_of_exif(picture), **found}
-    except (*NOT_A_PICTURE, KeyError):
-        return None
+def texts_of(file: BinaryIO) -> dict[str, str]:
+    """The texts by name, `comment` for those without one. Raises as `opened` does."""
+    with opened(file) as picture:
+        found = {
+            str(name): _text(value)
+            for name, value in picture.info.items()
+            if isinstance(value, str | bytes) and name not in ("exif", "icc_profile", "xmp")
+        }
+        return {**_of_exif(picture), **found}
 
 
 def _of_exif(picture: Image.Image) -> Mapping[str, str]:

@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 from PIL import Image
 
-from wan_lora_studio.texts import say
+from wan_lora_studio.sandbox.refusals import CUT_SHORT, DAMAGED, TOO_MANY_PIXELS, RefusedError
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 MAX_PIXELS = 100_000_000
@@ -69,10 +69,10 @@ def png_size(file: BinaryIO) -> Large | None:
 def reduced(file: BinaryIO, size: Large, longest: int) -> Image.Image:
     """The picture in RGB, its longest side at most `longest` pixels and more than half of that.
 
-    Raises ValueError if it is damaged, or of a form that cannot be read in strips.
+    Raises RefusedError if it is damaged, or of a form that cannot be read in strips.
     """
     if not size.is_readable:
-        raise ValueError(say("lora.files.picture.too_many_pixels"))
+        raise RefusedError(TOO_MANY_PIXELS)
     factor = -(-max(size.width, size.height) // longest)
     found = Image.new("RGB", (-(-size.width // factor), -(-size.height // factor)))
     rows = max(1, STRIP_BYTES // size.row // factor) * factor
@@ -110,16 +110,16 @@ class _Rows:
         self._stream = zlib.decompressobj()
 
     def read(self, count: int) -> bytes:
-        """The next `count` bytes. Raises ValueError if there are fewer, or no zlib stream."""
+        """The next `count` bytes. Raises RefusedError if there are fewer, or no zlib stream."""
         found = bytearray()
         while len(found) < count:
             piece = self._stream.unconsumed_tail or next(self._pieces, b"")
             try:
                 data = self._stream.decompress(piece, count - len(found))
             except zlib.error as error:
-                raise ValueError(say("lora.files.picture.damaged")) from error
+                raise RefusedError(DAMAGED) from error
             if not piece and not data:
-                raise ValueError(say("lora.files.picture.cut_short"))
+                raise RefusedError(CUT_SHORT)
             found += data
         return bytes(found)
 

@@ -1,0 +1,17 @@
+"""The sandbox: what strangers made is read in processes that can reach nothing else."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from wan_lora_studio.lazy_exports import on_first_use
+
+if TYPE_CHECKING:
+    from wan_lora_studio.sandbox.decoding import Frame, decoder
+    from wan_lora_studio.sandbox.refusals import RefusedError
+
+__all__ = ["Frame", "RefusedError", "decoder"]
+
+__getattr__ = on_first_use(
+    __name__, {"Frame": "decoding", "RefusedError": "refusals", "decoder": "decoding"}
+)
