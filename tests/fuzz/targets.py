@@ -25,7 +25,6 @@ from wan_lora_studio.lora.files.encodings import decoded
 from wan_lora_studio.lora.files.header import RawHeader, parse_header
 from wan_lora_studio.lora.files.header_fast import read_usual, split_usual
 from wan_lora_studio.lora.files.header_strict import read_json as read_strictly
-from wan_lora_studio.sandbox.png_strips import png_size, reduced
 from wan_lora_studio.lora.files.preview_sources import (
     NOT_A_PICTURE,
     decode_picture,
@@ -53,6 +52,7 @@ from wan_lora_studio.results.reading import read_facts
 from wan_lora_studio.results.restoring import restore
 from wan_lora_studio.results.rows import row_values
 from wan_lora_studio.results.wangp_settings import facts_of_wangp, is_wangp
+from wan_lora_studio.sandbox.png_strips import png_size, reduced
 from wan_lora_studio.settings import Settings, load_settings
 from wan_lora_studio.untrusted_json import Limits, UntrustedJSONError, read_json, read_object
 from wan_lora_studio.wan.task import GenerationTask
