@@ -129,7 +129,7 @@ ROOMS = {
     " lora.description lora.roles lora.names",
     "lora.index": "lora.storage lora.inspection lora.files lora.selection lora.description"
     " lora.roles lora.names",
-    "lora.storage": "lora.inspection lora.files lora.roles lora.names",
+    "lora.storage": "lora.inspection lora.files lora.roles lora.names sandbox",
     "lora.inspection": "lora.files lora.description lora.roles lora.names",
     "lora.files": "lora.description lora.names sandbox",
     "lora.selection": "lora.description lora.roles lora.names",

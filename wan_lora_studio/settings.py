@@ -294,6 +294,10 @@ class Settings(BaseModel):
     max_upload_mb: float = Field(
         gt=0, le=MOST_MB, description="Largest accepted LoRA file, in MB of 1,000,000 bytes."
     )
+    accept_pickles: bool = Field(
+        description="Take .pt, .pth, .ckpt and .bin files, too: their tensors are read in a process"
+        " that can reach nothing, and kept as safetensors."
+    )
     disk_reserve_mb: float = Field(
         ge=0, le=MOST_MB, description="Free space that an upload leaves, megabytes."
     )

@@ -148,6 +148,12 @@ def is_pickle(name: str) -> bool:
     return name.casefold().endswith(PICKLES)
 
 
+def as_converted(name: str) -> str:
+    """The name, or path, that a pickle has once its tensors are kept as safetensors."""
+    length = next((len(end) for end in PICKLES if name.casefold().endswith(end)), 0)
+    return name[: len(name) - length] + SUFFIX
+
+
 def suffix_of(name: str) -> str:
     """The end of the name that makes it a safetensors file's, as it is written; "" if none does."""
     length = next((len(end) for end in SUFFIXES if name.casefold().endswith(end)), 0)

@@ -25,8 +25,8 @@ from typing import Any, BinaryIO, Literal
 from PIL import Image
 
 from wan_lora_studio.sandbox.refusals import NO_DECODER, RefusedError
+from wan_lora_studio.sandbox.roots import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 PROGRAM = (
     "import sys; sys.path.insert(0, sys.argv[1]);"
     " from wan_lora_studio.sandbox.decoder_program import main; main()"

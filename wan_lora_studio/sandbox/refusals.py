@@ -18,3 +18,9 @@ CUT_SHORT = "cut_short"
 NOT_DECODED = "not_decoded"
 NO_FRAME = "no_frame"
 NO_DECODER = "no_decoder"  # the process did not start, ended, or took too long
+# Of pickles alone:
+OLD_PICKLE = "old_pickle"  # not PyTorch's archive of today
+PACKED = "packed"  # its parts are compressed
+SCATTERED = "scattered"  # a tensor does not lie in one piece
+NOT_ALLOWED = "not_allowed"  # it asks for something that is neither a tensor nor a plain value
+NO_TENSORS = "no_tensors"

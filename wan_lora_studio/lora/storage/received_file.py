@@ -78,6 +78,11 @@ class ReceivedFile:
                 suggestions=[say("lora.storage.upload.again")],
             )
 
+    def take_up(self) -> None:
+        """Count what somebody else wrote to it. Raises UploadError at a limit."""
+        self.size = os.fstat(self.descriptor).st_size
+        self._check_size(self.size)
+
     def abort(self) -> None:
         """Remove the stage; harmless when it is gone already. What cannot be removed now is
         swept at the next start."""

@@ -24,6 +24,8 @@ from wan_lora_studio.lora.files import (
 )
 from wan_lora_studio.lora.inspection import LoRAInfo, inspect_with_header, require_supported
 from wan_lora_studio.lora.names import (
+    SUFFIX,
+    as_converted,
     is_lora_file,
     is_pickle,
     name_problem,
@@ -32,6 +34,7 @@ from wan_lora_studio.lora.names import (
     suffix_of,
 )
 from wan_lora_studio.lora.storage.received_file import ReceivedFile
+from wan_lora_studio.sandbox import RefusedError, convert_pickle
 from wan_lora_studio.settings import Settings
 from wan_lora_studio.texts import say
 
@@ -46,8 +49,11 @@ class StagedFile:
     """
 
     def __init__(self, settings: Settings, filename: str, expected_size: int | None = None) -> None:
+        self._pickle = filename if settings.accept_pickles and is_pickle(filename) else None
+        filename = as_converted(filename) if self._pickle else filename
         self.stem = checked_stem(filename)
         suffix = suffix_of(filename).casefold()
+        self._settings = settings
         self._file = ReceivedFile(settings, self.stem + suffix, suffix, expected_size)
         self._hash = Hashing()
         self.info: LoRAInfo | None = None  # what the file is, by the name it was sent under
@@ -96,6 +102,8 @@ class StagedFile:
         try:
             self._file.require_complete()
             self._open = False
+            if self._pickle:
+                self._convert(self._pickle)
             with ThreadPoolExecutor(1) as pool:
                 syncing = pool.submit(os.fsync, self._file.descriptor)
                 info = self.info = validated(self.path, self.filename)
@@ -109,6 +117,26 @@ class StagedFile:
         if not filesystem.MOVES_OPEN_FILES:
             self._file.release()  # an open file cannot be moved there
         return info
+
+    def _convert(self, pickle: str) -> None:
+        """Put the tensors of the pickle that came in its place."""
+        made = ReceivedFile(self._settings, self.filename, SUFFIX)
+        try:
+            with self.path.open("rb") as source:
+                convert_pickle(source, made.descriptor)
+            made.take_up()
+            self._hash = Hashing()
+            with made.path.open("rb") as file:
+                while chunk := file.read(CHUNK_BYTES):
+                    self._hash.update(chunk)
+        except RefusedError as error:
+            made.abort()
+            raise _not_converted(pickle, error) from error
+        except BaseException:
+            made.abort()
+            raise
+        self._file.abort()
+        self._file = made
 
     def abort(self) -> None:
         """Remove the stage; harmless when it is gone already."""
@@ -133,7 +161,6 @@ def stage_stream(
 
 def stage_file(settings: Settings, path: Path, filename: str) -> StagedFile:
     """A validated stage with the content of the file at `path`."""
-    checked_stem(filename)
     with os.fdopen(open_regular(path), "rb", buffering=0) as file:
         size = os.fstat(file.fileno()).st_size
         return stage_stream(settings, file, filename, size)
@@ -169,13 +196,32 @@ def checked_stem(filename: str) -> str:
     return stem
 
 
+def _not_converted(filename: str, error: RefusedError) -> UploadError:
+    """Why a pickle gave no LoRA."""
+    sentences = {
+        "not_allowed": say("lora.storage.upload.pickle_asks", file=filename, asked=error.detail),
+        "old_pickle": say("lora.storage.upload.pickle_old", file=filename),
+        "packed": say("lora.storage.upload.pickle_packed", file=filename),
+        "scattered": say("lora.storage.upload.pickle_scattered", file=filename),
+        "no_tensors": say("lora.storage.upload.pickle_empty", file=filename),
+        "too_large": say("lora.storage.upload.pickle_bomb", file=filename),
+    }
+    other = say("lora.storage.upload.pickle_damaged", file=filename)
+    unsafe = error.reason in ("not_allowed", "too_large")
+    return UploadError(
+        sentences.get(error.reason, other),
+        suggestions=[say("lora.storage.upload.pickle_delete")] if unsafe else CONVERT_A_PICKLE,
+        context={"reason": "pickle"},
+    )
+
+
 def not_a_lora(filename: str) -> UploadError:
     """Why a file of another name is not taken."""
     if is_pickle(filename):
         return UploadError(
             say("lora.storage.upload.pickle", file=repr(filename), risk=PICKLE_RISK),
             cause=say("lora.storage.upload.pickle_cause"),
-            suggestions=CONVERT_A_PICKLE,
+            suggestions=[*CONVERT_A_PICKLE, say("lora.storage.upload.pickle_setting")],
             context={"reason": "pickle"},
         )
     return UploadError(

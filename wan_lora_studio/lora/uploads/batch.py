@@ -14,7 +14,7 @@ from wan_lora_studio.errors import StudioError, UploadError
 from wan_lora_studio.lora.files import FolderNames, open_regular
 from wan_lora_studio.lora.library import LoRALibrary
 from wan_lora_studio.lora.names import is_lora_file, is_pickle, without_suffix
-from wan_lora_studio.lora.storage import StagedSidecar, checked_stem, not_a_lora, stage_stream
+from wan_lora_studio.lora.storage import StagedSidecar, not_a_lora, stage_stream
 from wan_lora_studio.lora.uploads.grouping import Bundle, bundles_of, is_nameless
 from wan_lora_studio.lora.uploads.zip_files import Entry
 from wan_lora_studio.settings import Settings
@@ -44,7 +44,8 @@ class Together:
         """Take in what can be taken in. The answer has the order in which files were sent."""
         paths = {}
         names, taken = list(self.sent), self.library.folder_names()
-        for bundle in bundles_of(names, taken, keep_folders=self.within is not None):
+        keep, pickles = self.within is not None, self.settings.accept_pickles
+        for bundle in bundles_of(names, taken, keep_folders=keep, pickles=pickles):
             path = self._take(bundle)
             if path is not None:
                 paths[bundle.lora] = path
@@ -59,7 +60,6 @@ class Together:
         with ExitStack() as stack:
             sidecars = [*self._sidecars(bundle, stack)]
             try:
-                checked_stem(bundle.lora)
                 with opened(self.sent[bundle.lora]) as (source, size):
                     staged = stage_stream(self.settings, source, bundle.lora, size)
                 stack.callback(staged.abort)

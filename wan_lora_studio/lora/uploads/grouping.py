@@ -9,9 +9,11 @@ from pathlib import PurePosixPath
 from wan_lora_studio.lora.files import FolderNames
 from wan_lora_studio.lora.inspection import CONFIG_NAME, has_identity, name_role
 from wan_lora_studio.lora.names import (
+    as_converted,
     composed,
     free_name,
     is_lora_file,
+    is_pickle,
     name_key,
     safe_name,
     without_suffix,
@@ -32,19 +34,27 @@ class Bundle:
 
 
 def bundles_of(
-    names: Sequence[str], taken_folders: Collection[str], *, keep_folders: bool = False
+    names: Sequence[str],
+    taken_folders: Collection[str],
+    *,
+    keep_folders: bool = False,
+    pickles: bool = False,
 ) -> list[Bundle]:
     """A bundle for each LoRA file among `names`, which are paths as a browser sends them.
 
     A folder that was sent is kept where its files need it: `model.safetensors` takes its name
     from its folder, and an `adapter_config.json` is for the one LoRA beside it. Everything else
     goes into the top folder. `taken_folders` are casefolded names that a new folder cannot have.
-    With `keep_folders` every file stays in the folder that was sent, as it was sent.
+    With `keep_folders` every file stays in the folder that was sent, as it was sent. With
+    `pickles` those are LoRAs, too, unless one of the same name is sent that need not be converted.
     """
     by_folder: dict[str, dict[str, str]] = {}
     for name in names:
         path = PurePosixPath(name.replace("\\", "/"))
         by_folder.setdefault(composed(str(path.parent)), {})[composed(path.name)] = name
+    for files in by_folder.values() if pickles else ():
+        for name in [name for name in files if is_pickle(name) and as_converted(name) not in files]:
+            files[as_converted(name)] = files.pop(name)
     taken = set(taken_folders)
     found: list[Bundle] = []
     for sent, files in by_folder.items():
