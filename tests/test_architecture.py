@@ -48,17 +48,19 @@ GROUND = {
 ROOMS = {
     # the app
     "__main__": "ui.command_line",
-    "ui.command_line": "ui.server ui.forms ui.messages contact_sheet grid jobs.job jobs.queue"
-    " jobs.supervisor model_list model_store wan.generation wan.found_models wan.lora_manager"
-    " wan.models wan.task lora.uploads lora.library lora.inspection lora.selection",
-    "ui.server": "ui.page ui.http ui.messages ui.static lora_ui.static jobs.queue wan.lora_manager"
-    " lora.uploads",
+    "ui.command_line": "ui.door ui.server accounts ui.forms ui.messages contact_sheet grid"
+    " jobs.job jobs.queue jobs.supervisor model_list model_store wan.generation wan.found_models"
+    " wan.lora_manager wan.models wan.task lora.uploads lora.library lora.inspection"
+    " lora.selection",
+    "ui.server": "ui.door ui.page ui.http ui.messages ui.static lora_ui.static jobs.queue"
+    " wan.lora_manager lora.uploads",
     "ui.page": "ui.http ui.forms ui.messages ui.static lora_ui.http lora_ui.lora_tab"
     " lora_ui.generation_controls lora_ui.script_panel lora_ui.static jobs.news jobs.queue"
     " jobs.job results wan.lora_manager wan.models wan.task_limits lora.uploads lora.selection",
     "ui.http": "ui.forms ui.messages ui.static lora_ui.http lora_ui.static jobs.news jobs.queue"
     " contact_sheet grid jobs.job model_list model_store results wan.lora_manager wan.memory"
     " wan.models lora.uploads",
+    "ui.door": "ui.static lora_ui.http accounts",
     "ui.forms": "ui.messages contact_sheet grid jobs.queue jobs.job results wan.lora_manager"
     " wan.models wan.weights wan.task lora.files lora.selection",
     "ui.messages": "",
@@ -137,6 +139,7 @@ ROOMS = {
     "lora.roles": "",
     "lora.names": "",
     "sandbox": "",
+    "accounts": "",
 }
 ALLOWED = {
     **{name: set(below.split()) for name, below in GROUND.items()},

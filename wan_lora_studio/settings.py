@@ -249,6 +249,21 @@ class Settings(BaseModel):
         description="More names under which the page is reached, such as studio.example.com of a"
         " proxy. This computer's own name and addresses need not be named."
     )
+    root_path: str = Field(
+        pattern=r"^(/[^/?#\s]+)*$",
+        description="The path under which a proxy serves the page, such as /studio; empty for"
+        " none.",
+    )
+    trusted_proxies: Annotated[tuple[str, ...], BeforeValidator(_from_json_text)] = Field(
+        description="Addresses of proxies whose word is taken for who asks, and over what"
+        " (X-Forwarded-For and X-Forwarded-Proto)."
+    )
+    tls_certificate: str = Field(
+        description="A certificate file (PEM): the page is then served over https only."
+    )
+    tls_key: str = Field(
+        description="The key of that certificate, where it is in a file of its own."
+    )
     loras_dir: Folder = Field(description="The LoRA library.")
     extra_lora_dirs: Annotated[tuple[ExtraFolder, ...], BeforeValidator(_from_json_text)] = Field(
         description="More folders with LoRAs: a path, whose files are never changed, or"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tests.support.jobs.scripted_queue import SCRIPTED
 from utils import JobQueue, LoRAManager, LoRAUploadHandler, load_settings
+from wan_lora_studio.ui.door import Identities
 from wan_lora_studio.ui.server import address_of, build_app, open_socket, serve
 
 
@@ -16,7 +17,7 @@ def main(folder: Path) -> None:
     settings = load_settings(port=0, **folders)
     loras = LoRAManager(settings)
     queue = JobQueue(settings, loras=loras, runner=SCRIPTED)
-    listener = open_socket(settings, None)
+    listener = open_socket(settings, asks=False)
     app = build_app(
         settings,
         loras,
@@ -24,7 +25,7 @@ def main(folder: Path) -> None:
         queue,
         on_ready=lambda: print(address_of(listener), flush=True),
     )
-    serve(app, listener, login=None, log_level="warning")
+    serve(app, listener, settings=settings, identities=Identities(), log_level="warning")
 
 
 if __name__ == "__main__":

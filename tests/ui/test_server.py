@@ -25,7 +25,7 @@ def settings(tmp_path: Path) -> Settings:
 
 
 def test_a_free_port_is_found_and_told(settings: Settings) -> None:
-    with open_socket(settings, None) as listener:
+    with open_socket(settings, asks=False) as listener:
         port = listener.getsockname()[1]
         assert address_of(listener) == f"http://127.0.0.1:{port}/"
 
@@ -37,7 +37,7 @@ def test_a_taken_port_is_named_with_a_way_out(settings: Settings) -> None:
         port = other.getsockname()[1]
         taken = settings.model_copy(update={"port": port})
         with pytest.raises(SettingsError, match=str(port)) as caught:
-            open_socket(taken, None)
+            open_socket(taken, asks=False)
     assert any("--port" in suggestion for suggestion in caught.value.suggestions)
 
 
@@ -46,7 +46,7 @@ def test_an_answer_is_sent_at_once(settings: Settings) -> None:
 
     async def sends_at_once() -> bool:
         accepted = asyncio.get_running_loop().create_future()
-        with open_socket(settings, None) as listener:
+        with open_socket(settings, asks=False) as listener:
             server = await asyncio.start_server(
                 lambda _reader, writer: accepted.set_result(writer), sock=listener
             )
@@ -66,16 +66,16 @@ def test_an_answer_is_sent_at_once(settings: Settings) -> None:
 
 def test_other_computers_need_a_password(settings: Settings) -> None:
     with pytest.raises(SettingsError, match="password"):
-        open_socket(settings.model_copy(update={"host": "0.0.0.0"}), None)
+        open_socket(settings.model_copy(update={"host": "0.0.0.0"}), asks=False)
 
 
 def test_with_a_password_other_computers_may_come(settings: Settings) -> None:
-    with open_socket(settings.model_copy(update={"host": "0.0.0.0"}), ("ann", "x")) as listener:
+    with open_socket(settings.model_copy(update={"host": "0.0.0.0"}), asks=True) as listener:
         assert address_of(listener).startswith("http://127.0.0.1:")
 
 
 def test_the_names_under_which_a_page_for_others_is_served(settings: Settings) -> None:
-    with open_socket(settings.model_copy(update={"host": "0.0.0.0"}), ("ann", "x")) as listener:
+    with open_socket(settings.model_copy(update={"host": "0.0.0.0"}), asks=True) as listener:
         found = served_hosts(listener, ["Studio.Example"])
     own = {address.address for each in psutil.net_if_addrs().values() for address in each}
     assert {"127.0.0.1", "localhost", "studio.example", socket.gethostname().lower()} <= found
@@ -84,14 +84,14 @@ def test_the_names_under_which_a_page_for_others_is_served(settings: Settings) -
 
 
 def test_a_page_for_this_computer_has_its_names_only(settings: Settings) -> None:
-    with open_socket(settings, None) as listener:
+    with open_socket(settings, asks=False) as listener:
         assert served_hosts(listener) == {"127.0.0.1", "localhost", "::1"}
 
 
 def test_an_address_of_another_computer_is_refused(settings: Settings) -> None:
     foreign = settings.model_copy(update={"host": "192.0.2.1"})
     with pytest.raises(SettingsError, match=r"192\.0\.2\.1"):
-        open_socket(foreign, ("ann", "x"))
+        open_socket(foreign, asks=True)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "::1", "localhost"])

@@ -1,4 +1,7 @@
-"""The sandbox: what strangers made is read in processes that can reach nothing else."""
+"""The sandbox: what strangers made is read in processes that can reach nothing else.
+
+Pictures and videos are decoded there, and pickles become safetensors.
+"""
 
 from __future__ import annotations
 

@@ -24,7 +24,15 @@ from lora_ui.static import STYLES as LORA_STYLES
 from wan_lora_studio.jobs.queue import JobQueue
 from wan_lora_studio.lora.uploads import LoRAUploadHandler
 from wan_lora_studio.settings import Settings
-from wan_lora_studio.ui.http import Access, GradioRoutes, Guard, TimelyHeads, build_api
+from wan_lora_studio.ui.door import (
+    Access,
+    GradioRoutes,
+    Guard,
+    Identities,
+    TimelyHeads,
+    create_sign_in_router,
+)
+from wan_lora_studio.ui.http import build_api
 from wan_lora_studio.ui.messages import address_unusable, password_needed, port_taken
 from wan_lora_studio.ui.page import LABELS, build_page, preload_links, studio_theme
 from wan_lora_studio.ui.static import ASSETS, ASSETS_URL, LOOPBACK, TITLE
@@ -55,11 +63,15 @@ def build_app(
     uploads: LoRAUploadHandler,
     queue: JobQueue,
     *,
+    identities: Identities | None = None,
     on_ready: Callable[[], None] = lambda: None,
     version: str = "0",
 ) -> FastAPI:
     """The whole application. The queue runs while the application does."""
-    app = build_api(settings, loras, uploads, queue, on_ready=on_ready, version=version)
+    signing_in = create_sign_in_router(identities or Identities())
+    app = build_api(
+        settings, loras, uploads, queue, more=[signing_in], on_ready=on_ready, version=version
+    )
     app.router.routes.append(GradioRoutes())
     gr.mount_gradio_app(
         app,
@@ -90,13 +102,14 @@ def _head() -> str:
     return "\n".join([title, first, *links, *preload_links()])
 
 
-def open_socket(settings: Settings, login: tuple[str, str] | None) -> socket.socket:
+def open_socket(settings: Settings, *, asks: bool, anyone: bool = False) -> socket.socket:
     """A listening socket on the settings' host and port.
 
-    Raises SettingsError if the port is taken, the address is not this computer's, or it lets
-    other computers in without a password.
+    `asks`: people have to say who they are. Raises SettingsError if the port is taken, the
+    address is not this computer's, or it lets `anyone` in from other computers without having
+    been told to.
     """
-    if login is None and not is_loopback(settings.host):
+    if not (asks or anyone or is_loopback(settings.host)):
         raise password_needed(settings.host)
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     # The event loop sets TCP_NODELAY only where the protocol is named. Without, each answer
@@ -124,12 +137,13 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def address_of(listener: socket.socket) -> str:
+def address_of(listener: socket.socket, *, secure: bool = False) -> str:
     """The address to open in a browser on this computer."""
     host, port = listener.getsockname()[:2]
     if host in EVERYWHERE:
         host = "127.0.0.1"
-    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
+    scheme = "https" if secure else "http"
+    return f"{scheme}://[{host}]:{port}/" if ":" in host else f"{scheme}://{host}:{port}/"
 
 
 def served_hosts(listener: socket.socket, allowed: Iterable[str] = ()) -> frozenset[str]:
@@ -153,8 +167,8 @@ def serve(
     app: ASGIApp,
     listener: socket.socket,
     *,
-    allowed_hosts: Iterable[str] = (),
-    login: tuple[str, str] | None,
+    settings: Settings,
+    identities: Identities,
     log_level: str,
 ) -> None:
     """Serve until interrupted, or ended by a signal, which leaves through `finally` blocks."""
@@ -162,13 +176,18 @@ def serve(
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), lambda *_: sys.exit(0))
     config = uvicorn.Config(
-        Guard(app, Access(served_hosts(listener, allowed_hosts), login)),
+        Guard(app, Access(served_hosts(listener, settings.allowed_hosts), identities)),
         log_level=log_level,
         access_log=log_level == "debug",
         timeout_graceful_shutdown=5,
         http=TimelyHeads,
         limit_concurrency=MOST_CONNECTIONS,
         server_header=False,
+        ssl_certfile=settings.tls_certificate or None,
+        ssl_keyfile=settings.tls_key or None,
+        root_path=settings.root_path,
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=list(settings.trusted_proxies),
     )
     uvicorn.Server(config).run(sockets=[listener])
 

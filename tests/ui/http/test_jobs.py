@@ -16,8 +16,9 @@ from tests.support.jobs.scripted_queue import SCRIPTED, wait_until
 from tests.support.loras.files import musubi, write_lora
 from tests.support.result_files import metadata, write_video
 from utils import JobQueue, LoRAManager, LoRAUploadHandler, Settings, load_settings
+from wan_lora_studio.ui.door.guard import Access, Guard
+from wan_lora_studio.ui.door.identity import Identities
 from wan_lora_studio.ui.http.api import build_api
-from wan_lora_studio.ui.http.guard import Access, Guard
 
 TASK = {"model_type": "demo", "prompt": "quick"}
 SAMPLE = re.compile(r'^[a-z_]+(\{[a-z]+="[^"]*"(,[a-z]+="[^"]*")*\})? -?[0-9.e+-]+$')
@@ -35,7 +36,7 @@ def client(settings: Settings) -> Iterator[TestClient]:
     loras = LoRAManager(settings)
     queue = JobQueue(settings, loras=loras, runner=SCRIPTED)
     app = build_api(settings, loras, LoRAUploadHandler(settings, loras), queue, version="1.2")
-    guarded = Guard(app, Access(frozenset({"testserver"}), login=("ann", "secret")))
+    guarded = Guard(app, Access(frozenset({"testserver"}), Identities(("ann", "secret"))))
     with TestClient(guarded, base_url="http://studio.lan") as client:
         client.auth = ("ann", "secret")
         yield client

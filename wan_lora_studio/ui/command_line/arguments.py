@@ -9,6 +9,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any, cast
 
+from wan_lora_studio.accounts import ROLES
 from wan_lora_studio.command_name import COMMAND
 from wan_lora_studio.errors import GenerationError, SettingsError
 from wan_lora_studio.lora.selection import parse_multipliers
@@ -64,6 +65,12 @@ def build_parser(version: str) -> argparse.ArgumentParser:
     page.add_argument("--port", type=int, help=say("ui.command_line.help.port"))
     page.add_argument("--login-file", type=Path, help=say("ui.command_line.help.login_file"))
     page.add_argument(
+        "--anyone-may-use-it",
+        dest="anyone",
+        action="store_true",
+        help=say("ui.command_line.help.anyone"),
+    )
+    page.add_argument(
         "--open",
         action=argparse.BooleanOptionalAction,
         default=None,
@@ -80,6 +87,7 @@ def build_parser(version: str) -> argparse.ArgumentParser:
     _add_restore(commands, shared)
     _add_loras(commands, shared)
     _add_models(commands, shared)
+    _add_users(commands, shared)
     return parser
 
 
@@ -225,6 +233,37 @@ def _add_models(commands: Any, shared: argparse.ArgumentParser) -> None:
     for each in named:
         each.add_argument("name", metavar="NAME")
     named[-1].add_argument("--yes", action="store_true", help=say("ui.command_line.help.yes"))
+
+
+def _add_users(commands: Any, shared: argparse.ArgumentParser) -> None:
+    parser = commands.add_parser(
+        "users",
+        parents=[shared],
+        help=say("ui.command_line.help.users"),
+        description=say("ui.command_line.help.users_more"),
+    )
+    action = _actions_of(parser, shared)
+    _with_json(action("list", say("ui.command_line.help.users_list")))
+    named = {
+        name: action(name, words)
+        for name, words in (
+            ("add", say("ui.command_line.help.users_add")),
+            ("remove", say("ui.command_line.help.users_remove")),
+            ("password", say("ui.command_line.help.users_password")),
+            ("role", say("ui.command_line.help.users_role")),
+            ("token", say("ui.command_line.help.users_token")),
+        )
+    }
+    for each in named.values():
+        each.add_argument("name", metavar="NAME")
+    words = say("ui.command_line.help.role")
+    named["add"].add_argument("--role", choices=ROLES, default="creator", help=words)
+    named["role"].add_argument("role", choices=ROLES, help=words)
+    named["token"].add_argument("--role", choices=ROLES, default="viewer", help=words)
+    named["token"].add_argument(
+        "--called", default="script", help=say("ui.command_line.help.called")
+    )
+    action("revoke", say("ui.command_line.help.users_revoke")).add_argument("key", metavar="KEY")
 
 
 def _actions_of(

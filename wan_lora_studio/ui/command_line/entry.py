@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
+from wan_lora_studio.accounts import SignIns, UserFile
 from wan_lora_studio.errors import StorageError, StudioError
 from wan_lora_studio.filesystem import keep_private
 from wan_lora_studio.installed_versions import versions
@@ -23,13 +24,18 @@ from wan_lora_studio.ui.command_line.generate import run_generate
 from wan_lora_studio.ui.command_line.loras import run_loras
 from wan_lora_studio.ui.command_line.models import run_models
 from wan_lora_studio.ui.command_line.restore import run_restore
+from wan_lora_studio.ui.command_line.users import SIGN_INS, USERS, run_users
 from wan_lora_studio.ui.messages import in_words
 from wan_lora_studio.wan.found_models import found_models, load_settings
 from wan_lora_studio.wan.lora_manager import LoRAManager
 
 INTERRUPTED = 130
 Command = Callable[[argparse.Namespace, Settings], int]
-WITHOUT_LIBRARY: Mapping[str, Command] = {"restore": run_restore, "models": run_models}
+WITHOUT_LIBRARY: Mapping[str, Command] = {
+    "restore": run_restore,
+    "models": run_models,
+    "users": run_users,
+}
 WITH_LIBRARY: Mapping[str, Command] = {"generate": run_generate, "loras": run_loras}
 
 logger = logging.getLogger(__name__)
@@ -88,11 +94,16 @@ def begin_library(settings: Settings) -> None:
 def run_page(arguments: argparse.Namespace, settings: Settings, log_level: str) -> int:
     """Build the objects and serve until interrupted."""
     # Here, so that `--help` and `generate` need not wait for Gradio.
+    from wan_lora_studio.ui.door import Identities
     from wan_lora_studio.ui.server import address_of, build_app, open_in_browser, open_socket, serve
 
+    sign_ins = SignIns(settings.data_dir / SIGN_INS)
     login = read_login(arguments.login_file)
-    listener = open_socket(settings, login)
-    address = address_of(listener)
+    identities = Identities(login, UserFile(settings.data_dir / USERS), sign_ins)
+    if identities.users is not None and identities.users.exists:
+        identities.users.users()  # a file that lets nobody in is told now
+    listener = open_socket(settings, asks=identities.asked, anyone=arguments.anyone)
+    address = address_of(listener, secure=bool(settings.tls_certificate))
 
     def announce() -> None:
         print(say("ui.command_line.ready", address=address), flush=True)
@@ -102,14 +113,16 @@ def run_page(arguments: argparse.Namespace, settings: Settings, log_level: str) 
     loras = LoRAManager(settings)
     uploads = LoRAUploadHandler(settings, loras)
     queue = JobQueue(settings, loras=loras)
-    app = build_app(settings, loras, uploads, queue, on_ready=announce, version=versions()["app"])
-    serve(
-        app,
-        listener,
-        allowed_hosts=settings.allowed_hosts,
-        login=login,
-        log_level=log_level,
+    app = build_app(
+        settings,
+        loras,
+        uploads,
+        queue,
+        identities=identities,
+        on_ready=announce,
+        version=versions()["app"],
     )
+    serve(app, listener, settings=settings, identities=identities, log_level=log_level)
     return 0
 
 

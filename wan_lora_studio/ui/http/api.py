@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from fastapi.exceptions import RequestValidationError
 
 from lora_ui.http import (
@@ -56,10 +56,11 @@ def build_api(
     uploads: LoRAUploadHandler,
     queue: JobQueue,
     *,
+    more: Sequence[APIRouter] = (),
     on_ready: Callable[[], None] = lambda: None,
     version: str = "0",
 ) -> FastAPI:
-    """The application without its page. The queue runs while the application does."""
+    """The application without its page, with `more` addresses. The queue runs while it does."""
     results = ResultLibrary(settings)
     pictures = PictureStore(settings.data_dir / "pictures")
     copies = Copies(settings)
@@ -93,6 +94,8 @@ def build_api(
     app.include_router(create_result_router(results, queue, loras, pictures))
     app.include_router(create_opening_router(settings))
     app.include_router(create_guide_router(SHIPPED))
+    for router in more:
+        app.include_router(router)
     refuse_unknown_addresses(app)
     app.mount(LORA_ASSETS_URL, lora_assets())
     app.mount(ASSETS_URL, RevalidatedFiles(directory=ASSETS))

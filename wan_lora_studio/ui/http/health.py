@@ -13,10 +13,10 @@ from wan_lora_studio.jobs.queue import JobQueue
 from wan_lora_studio.results import ResultLibrary
 from wan_lora_studio.ui.http.cpu_use import CpuMeter
 from wan_lora_studio.ui.http.documents import document
-from wan_lora_studio.ui.http.guard import HEALTH
 from wan_lora_studio.ui.http.listing_checks import Listing
 from wan_lora_studio.ui.http.metrics import collect
 from wan_lora_studio.ui.http.prometheus import CONTENT_TYPE, exposition
+from wan_lora_studio.ui.static import HEALTH
 from wan_lora_studio.wan.lora_manager import LoRAManager
 
 NO_JOBS = "Jobs cannot be taken or handed out."

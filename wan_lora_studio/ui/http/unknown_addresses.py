@@ -13,7 +13,7 @@ from starlette.routing import compile_path
 from lora_ui.http import error_response
 from wan_lora_studio.errors import RequestError
 from wan_lora_studio.texts import say
-from wan_lora_studio.ui.http.guard import HEALTH
+from wan_lora_studio.ui.static import HEALTH
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 PLACES = ("/api", "/api/{rest:path}", HEALTH, "/metrics")

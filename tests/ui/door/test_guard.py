@@ -8,7 +8,8 @@ import pytest
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.testclient import TestClient
 
-from wan_lora_studio.ui.http.guard import Access, Guard
+from wan_lora_studio.ui.door.guard import Access, Guard
+from wan_lora_studio.ui.door.identity import Identities
 
 HERE_ONLY = Access()
 HOSTS = frozenset({"example.lan", "127.0.0.1"})
@@ -117,7 +118,7 @@ def test_nothing_else_runs_a_script(kind: str) -> None:
 
 @pytest.mark.parametrize("host", ["evil.example", "", "[::1"])
 def test_a_login_does_not_open_every_host(host: str) -> None:
-    access = Access(HOSTS, login=("ann", "right"))
+    access = Access(HOSTS, Identities(("ann", "right")))
     assert client(access).get("/", headers={"Host": host}).status_code == 400
 
 
@@ -126,7 +127,7 @@ def test_every_answer_forbids_sniffing() -> None:
 
 
 def test_a_login_is_asked_for_everywhere() -> None:
-    access = Access(HOSTS, login=("ann", "grün:1"))
+    access = Access(HOSTS, Identities(("ann", "grün:1")))
     guarded = client(access, host="example.lan")
     refused = guarded.get("/")
     assert refused.status_code == 401
@@ -137,5 +138,5 @@ def test_a_login_is_asked_for_everywhere() -> None:
 
 @pytest.mark.parametrize("value", ["Basic YW5uOndyb25n", "Basic ???", "Bearer x", ""])
 def test_a_wrong_login_is_refused(value: str) -> None:
-    access = Access(HOSTS, login=("ann", "right"))
+    access = Access(HOSTS, Identities(("ann", "right")))
     assert client(access).get("/", headers={"Authorization": value}).status_code == 401

@@ -10,9 +10,9 @@ import pytest
 from fastapi import FastAPI, Request
 from starlette.types import ASGIApp, Message
 
-from wan_lora_studio.ui.http import guard as guarding
-from wan_lora_studio.ui.http.guard import Access, Guard
-from wan_lora_studio.ui.http.timely_body import TimelyBody
+from wan_lora_studio.ui.door import guard as guarding
+from wan_lora_studio.ui.door.guard import Access, Guard
+from wan_lora_studio.ui.door.timely_body import TimelyBody
 
 IDLE = 0.2
 POST: dict[str, Any] = {

@@ -17,7 +17,7 @@ from starlette.routing import Mount, Router
 from starlette.testclient import TestClient
 
 from tests.support.paths import ROOT
-from wan_lora_studio.ui.http.gradio_routes import ICON_SIZES, GradioRoutes, is_open
+from wan_lora_studio.ui.door.gradio_routes import ICON_SIZES, GradioRoutes, is_open
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
-from wan_lora_studio.ui.http.timely_heads import TimelyHeads
+from wan_lora_studio.ui.door.timely_heads import TimelyHeads
 
 HEAD = b"GET /%s HTTP/1.1\r\nHost: localhost\r\n"
 PATIENCE = 20.0

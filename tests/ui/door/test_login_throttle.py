@@ -9,11 +9,11 @@ import pytest
 from starlette.responses import PlainTextResponse
 from starlette.testclient import TestClient
 
-from wan_lora_studio.ui.http.guard import Access, Guard
-from wan_lora_studio.ui.http.login_throttle import EACH, TOGETHER, LoginThrottle
+from wan_lora_studio.ui.door.guard import Access, Guard
+from wan_lora_studio.ui.door.identity import Identities
+from wan_lora_studio.ui.door.login_throttle import EACH, TOGETHER, LoginThrottle
 
 HERE, ELSEWHERE = "127.0.0.1", "203.0.113.7"
-ACCESS = Access(login=("ann", "right"))
 
 
 def authorization(password: str) -> dict[str, str]:
@@ -26,7 +26,7 @@ def visitor(guard: Guard, address: str) -> TestClient:
 
 @pytest.fixture
 def guard() -> Guard:
-    return Guard(PlainTextResponse("inside"), ACCESS)
+    return Guard(PlainTextResponse("inside"), Access(identities=Identities(("ann", "right"))))
 
 
 @pytest.mark.parametrize("address", [HERE, ELSEWHERE])

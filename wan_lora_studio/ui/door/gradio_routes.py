@@ -49,8 +49,8 @@ class GradioRoutes(BaseRoute):
             return
         error = {
             "category": "not_found",
-            "message": say("ui.http.nothing_here"),
-            "suggestions": [say("ui.http.see_docs")],
+            "message": say("ui.door.nothing_here"),
+            "suggestions": [say("ui.door.see_docs")],
             "context": {},
         }
         body = json.dumps({"error": error})

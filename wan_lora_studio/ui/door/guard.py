@@ -7,9 +7,6 @@ carries.
 
 from __future__ import annotations
 
-import base64
-import binascii
-import hmac
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -20,12 +17,17 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lora_ui.http import FOREIGN_PAGE, is_foreign_change, is_foreign_read
+from wan_lora_studio.accounts import may
+from wan_lora_studio.errors import SettingsError
 from wan_lora_studio.texts import say
-from wan_lora_studio.ui.http.login_throttle import LoginThrottle
-from wan_lora_studio.ui.http.timely_body import TimelyBody
-from wan_lora_studio.ui.static import LOOPBACK
+from wan_lora_studio.ui.door.identity import GuessedTooOften, Identities
+from wan_lora_studio.ui.door.needed_roles import needed_role
+from wan_lora_studio.ui.door.rates import Rates
+from wan_lora_studio.ui.door.sign_in_page import ADDRESS as SIGN_IN
+from wan_lora_studio.ui.door.timely_body import TimelyBody
+from wan_lora_studio.ui.static import HEALTH, LOOPBACK
 
-HEALTH = "/healthz"  # for a watchdog that has no login; it tells nothing
+OPEN_TO_ALL = frozenset({HEALTH, SIGN_IN})
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -59,15 +61,15 @@ POLICY = "Content-Security-Policy"
 TAKEN_AWAY = "access-control-allow-"
 CLOSED = {"connection": "close"}
 REALM = 'Basic realm="Wan2.2 LoRA Studio"'
-PAGES = frozenset({"/", "/guide", "/api/docs"})  # what a link of another site may lead to
+PAGES = frozenset({"/", "/guide", "/api/docs", SIGN_IN})  # what a link of another site may lead to
 
 
 @dataclass(frozen=True)
 class Access:
-    """Who may come in: by which names of this computer, and with which (user, password)."""
+    """Who may come in: by which names of this computer, and who they have to be."""
 
     hosts: frozenset[str] = LOOPBACK
-    login: tuple[str, str] | None = None
+    identities: Identities = field(default_factory=Identities)
 
 
 @dataclass(frozen=True)
@@ -83,13 +85,13 @@ class Guard:
     def __init__(self, app: ASGIApp, access: Access) -> None:
         self._app = app
         self._access = access
-        self._throttle = LoginThrottle()
+        self._rates = Rates()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
-        refusal = self._refusal(scope)
+        refusal = await self._refusal(scope)
         if refusal is not None:
             await _refuse(scope, send, refusal)
             return
@@ -120,33 +122,56 @@ class Guard:
             if not body.stalled:
                 raise
         if body.stalled and not begun:
-            await _refuse(scope, send, Refusal(408, say("ui.http.stalled"), CLOSED))
+            await _refuse(scope, send, Refusal(408, say("ui.door.stalled"), CLOSED))
 
-    def _refusal(self, scope: Scope) -> Refusal | None:
+    async def _refusal(self, scope: Scope) -> Refusal | None:
         headers = Headers(scope=scope)
         host = _host_name(headers.get("host", ""))
         if host not in self._access.hosts:
-            return Refusal(400, say("ui.http.not_served"))
+            return Refusal(400, say("ui.door.not_served"))
         if is_foreign_change(scope) or is_foreign_read(scope, _is_page):
             return Refusal(403, FOREIGN_PAGE)
-        login = None if scope.get("path") == HEALTH else self._access.login
-        return None if login is None else self._login_refusal(scope, headers, login)
-
-    def _login_refusal(
-        self, scope: Scope, headers: Headers, login: tuple[str, str]
-    ) -> Refusal | None:
-        asked = Refusal(401, say("ui.http.login"), {"www-authenticate": REALM})
-        if "authorization" not in headers:
-            return asked
-        visitor = str((scope.get("client") or ("unknown",))[0])
-        # Also a right password waits: else it could still be told from a wrong one.
-        if seconds := self._throttle.wait(visitor):
-            message = say("ui.http.guessed", count=seconds)
-            return Refusal(429, message, {"retry-after": str(seconds)})
-        if _logged_in(headers, login):
+        if _path(scope) in OPEN_TO_ALL:
             return None
-        self._throttle.failed(visitor)
-        return asked
+        return await self._not_allowed(scope, headers)
+
+    async def _not_allowed(self, scope: Scope, headers: Headers) -> Refusal | None:
+        """Why somebody who comes from a page of ours, or from none, may not do this."""
+        visitor = str((scope.get("client") or ("unknown",))[0])
+        try:
+            account = await self._access.identities.of(headers, visitor)
+        except GuessedTooOften as error:
+            message = say("ui.door.guessed", count=error.seconds)
+            return Refusal(429, message, {"retry-after": str(error.seconds)})
+        except SettingsError as error:
+            return Refusal(503, say("ui.door.broken", reason=error.message))
+        if account is None:
+            return self._asked(scope, headers)
+        scope["state"] = {**(scope.get("state") or {}), "account": account}
+        method, path = str(scope.get("method", "GET")), _path(scope)
+        needed = needed_role(method, path)
+        if not may(account.role, needed):
+            return Refusal(403, say("ui.door.not_allowed", role=needed))
+        if seconds := self._rates.wait(account.name or visitor, method, path):
+            message = say("ui.door.too_often", count=seconds)
+            return Refusal(429, message, {"retry-after": str(seconds)})
+        return None
+
+    def _asked(self, scope: Scope, headers: Headers) -> Refusal:
+        """Ask who it is: on a page of ours, or in the browser's own words for a login file."""
+        if not self._access.identities.with_page:
+            return Refusal(401, say("ui.door.login"), {"www-authenticate": REALM})
+        sees_a_page = "text/html" in headers.get("accept", "")
+        if scope["type"] == "http" and scope["method"] == "GET" and sees_a_page:
+            root = str(scope.get("root_path", "")).rstrip("/")
+            return Refusal(303, say("ui.door.login"), {"location": f"{root}{SIGN_IN}"})
+        return Refusal(401, say("ui.door.login"))
+
+
+def _path(scope: Scope) -> str:
+    """The path below where the app is mounted."""
+    path, root = str(scope.get("path", "")), str(scope.get("root_path", "")).rstrip("/")
+    return path.removeprefix(root) if root and path.startswith(f"{root}/") else path
 
 
 def _is_page(path: str) -> bool:
@@ -158,17 +183,6 @@ def _host_name(host: str) -> str:
         return (urlsplit(f"//{host}").hostname or "").lower()
     except ValueError:
         return ""
-
-
-def _logged_in(headers: Headers, login: tuple[str, str]) -> bool:
-    scheme, _, encoded = headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "basic":
-        return False
-    try:
-        given = base64.b64decode(encoded, validate=True)
-    except (binascii.Error, ValueError):
-        return False
-    return hmac.compare_digest(given, ":".join(login).encode())
 
 
 async def _refuse(scope: Scope, send: Send, refusal: Refusal) -> None:
