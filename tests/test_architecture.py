@@ -52,7 +52,7 @@ ROOMS = {
     " jobs.job jobs.queue jobs.supervisor model_list model_store wan.generation wan.found_models"
     " wan.lora_manager wan.models wan.task lora.uploads lora.library lora.inspection"
     " lora.selection",
-    "ui.server": "ui.door ui.page ui.http ui.messages ui.static lora_ui.static jobs.queue"
+    "ui.server": "ui.door ui.page ui.http ui.messages ui.static accounts lora_ui.static jobs.queue"
     " wan.lora_manager lora.uploads",
     "ui.page": "ui.http ui.forms ui.messages ui.static lora_ui.http lora_ui.lora_tab"
     " lora_ui.generation_controls lora_ui.script_panel lora_ui.static jobs.news jobs.queue"

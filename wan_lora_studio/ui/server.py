@@ -21,6 +21,7 @@ from starlette.types import ASGIApp
 
 from lora_ui.static import ASSETS_URL as LORA_ASSETS_URL
 from lora_ui.static import STYLES as LORA_STYLES
+from wan_lora_studio.accounts import Audit
 from wan_lora_studio.jobs.queue import JobQueue
 from wan_lora_studio.lora.uploads import LoRAUploadHandler
 from wan_lora_studio.settings import Settings
@@ -64,11 +65,12 @@ def build_app(
     queue: JobQueue,
     *,
     identities: Identities | None = None,
+    audit: Audit | None = None,
     on_ready: Callable[[], None] = lambda: None,
     version: str = "0",
 ) -> FastAPI:
     """The whole application. The queue runs while the application does."""
-    signing_in = create_sign_in_router(identities or Identities())
+    signing_in = create_sign_in_router(identities or Identities(), audit)
     app = build_api(
         settings, loras, uploads, queue, more=[signing_in], on_ready=on_ready, version=version
     )
@@ -169,6 +171,7 @@ def serve(
     *,
     settings: Settings,
     identities: Identities,
+    audit: Audit | None = None,
     log_level: str,
 ) -> None:
     """Serve until interrupted, or ended by a signal, which leaves through `finally` blocks."""
@@ -176,7 +179,7 @@ def serve(
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), lambda *_: sys.exit(0))
     config = uvicorn.Config(
-        Guard(app, Access(served_hosts(listener, settings.allowed_hosts), identities)),
+        Guard(app, Access(served_hosts(listener, settings.allowed_hosts), identities, audit)),
         log_level=log_level,
         access_log=log_level == "debug",
         timeout_graceful_shutdown=5,

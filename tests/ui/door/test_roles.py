@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from starlette.applications import Starlette
+from fastapi import FastAPI
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
@@ -19,7 +19,7 @@ from wan_lora_studio.accounts import ROLES, Role, SignIns, UserFile, may
 from wan_lora_studio.ui.door.guard import Access, Guard
 from wan_lora_studio.ui.door.identity import COOKIE, Identities
 from wan_lora_studio.ui.door.needed_roles import READS, needed_role
-from wan_lora_studio.ui.door.sign_in_page import create_sign_in_router
+from wan_lora_studio.ui.door.sign_in_page import account_of, create_sign_in_router
 from wan_lora_studio.ui.http.api import build_api
 
 PASSWORD = "correct horse"
@@ -56,15 +56,16 @@ def identities(users: UserFile, tmp_path: Path) -> Identities:
 
 @pytest.fixture
 def client(identities: Identities) -> Iterator[TestClient]:
-    inside = Starlette(routes=[Route("/{path:path}", _answer, methods=["GET", "POST", "DELETE"])])
-    inside.router.routes[:0] = create_sign_in_router(identities).routes
+    inside = FastAPI()
+    inside.include_router(create_sign_in_router(identities))
+    inside.router.routes.append(Route("/{path:path}", _answer, methods=["GET", "POST", "DELETE"]))
     guard = Guard(inside, Access(identities=identities))
     with TestClient(guard, base_url="http://localhost", follow_redirects=False) as made:
         yield made
 
 
 def _answer(request: Any) -> PlainTextResponse:
-    return PlainTextResponse(f"inside as {request.state.account.name}")
+    return PlainTextResponse(f"inside as {account_of(request).name}")
 
 
 def basic(name: str, password: str = PASSWORD) -> dict[str, str]:
@@ -90,6 +91,7 @@ def test_every_address_says_who_may_use_it(addresses: list[tuple[str, str]]) -> 
     }
     viewers = {f"{m} {p}" for m, p in changing if needed_role(m, p) == "viewer"}
     assert viewers == {
+        "POST /api/grids/plan",
         "POST /api/jobs/estimate",
         "POST /api/selection/prompt",
         "POST /api/selection/strength",
@@ -150,7 +152,8 @@ def test_a_visitor_is_led_to_the_page_and_signs_in(client: TestClient) -> None:
 
 
 def test_over_tls_the_cookie_goes_nowhere_else(identities: Identities) -> None:
-    inside = Starlette(routes=[*create_sign_in_router(identities).routes])
+    inside = FastAPI()
+    inside.include_router(create_sign_in_router(identities))
     guard = Guard(inside, Access(identities=identities))
     client = TestClient(guard, base_url="https://localhost", follow_redirects=False)
     assert "secure" in sign_in(client, "viewer").headers["set-cookie"].lower()

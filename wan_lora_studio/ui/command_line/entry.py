@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
-from wan_lora_studio.accounts import SignIns, UserFile
+from wan_lora_studio.accounts import Audit, SignIns, UserFile
 from wan_lora_studio.errors import StorageError, StudioError
 from wan_lora_studio.filesystem import keep_private
 from wan_lora_studio.installed_versions import versions
@@ -102,6 +102,7 @@ def run_page(arguments: argparse.Namespace, settings: Settings, log_level: str) 
     identities = Identities(login, UserFile(settings.data_dir / USERS), sign_ins)
     if identities.users is not None and identities.users.exists:
         identities.users.users()  # a file that lets nobody in is told now
+    audit = Audit(settings.data_dir / "logs" / "audit.jsonl")
     listener = open_socket(settings, asks=identities.asked, anyone=arguments.anyone)
     address = address_of(listener, secure=bool(settings.tls_certificate))
 
@@ -119,10 +120,11 @@ def run_page(arguments: argparse.Namespace, settings: Settings, log_level: str) 
         uploads,
         queue,
         identities=identities,
+        audit=audit,
         on_ready=announce,
         version=versions()["app"],
     )
-    serve(app, listener, settings=settings, identities=identities, log_level=log_level)
+    serve(app, listener, settings=settings, identities=identities, audit=audit, log_level=log_level)
     return 0
 
 

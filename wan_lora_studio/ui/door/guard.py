@@ -17,16 +17,22 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lora_ui.http import FOREIGN_PAGE, is_foreign_change, is_foreign_read
-from wan_lora_studio.accounts import may
+from wan_lora_studio.accounts import Audit, may
 from wan_lora_studio.errors import SettingsError
 from wan_lora_studio.texts import say
 from wan_lora_studio.ui.door.identity import GuessedTooOften, Identities
-from wan_lora_studio.ui.door.needed_roles import needed_role
+from wan_lora_studio.ui.door.needed_roles import READS, needed_role
+from wan_lora_studio.ui.door.noting import Overheard
 from wan_lora_studio.ui.door.rates import Rates
 from wan_lora_studio.ui.door.sign_in_page import ADDRESS as SIGN_IN
 from wan_lora_studio.ui.door.timely_body import TimelyBody
 from wan_lora_studio.ui.static import HEALTH, LOOPBACK
 
+# What the page asks while somebody types or moves a slider.
+UNNOTED = frozenset(
+    {"/api/jobs/estimate", "/api/grids/plan", "/api/selection", "/api/selection/prompt",
+     "/api/selection/strength"}
+)  # fmt: skip
 OPEN_TO_ALL = frozenset({HEALTH, SIGN_IN})
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -70,6 +76,7 @@ class Access:
 
     hosts: frozenset[str] = LOOPBACK
     identities: Identities = field(default_factory=Identities)
+    audit: Audit | None = None
 
 
 @dataclass(frozen=True)
@@ -96,14 +103,16 @@ class Guard:
             await _refuse(scope, send, refusal)
             return
 
-        body, begun = TimelyBody(receive), False
+        body, begun, status = TimelyBody(receive), False, 0
+        heard = Overheard(body)
 
         async def send_with_headers(message: Message) -> None:
-            nonlocal begun
+            nonlocal begun, status
             if body.stalled and not begun:
                 return  # whatever is said of it, our own answer comes
             begun = True
             if message["type"] == "http.response.start":
+                status = message["status"]
                 headers = MutableHeaders(scope=message)
                 for name in [each for each in headers if each.startswith(TAKEN_AWAY)]:
                     del headers[name]
@@ -117,12 +126,29 @@ class Guard:
             await self._app(scope, receive, send_with_headers)
             return
         try:
-            await self._app(scope, body, send_with_headers)
+            await self._app(scope, heard, send_with_headers)
         except ClientDisconnect:
             if not body.stalled:
                 raise
         if body.stalled and not begun:
             await _refuse(scope, send, Refusal(408, say("ui.door.stalled"), CLOSED))
+            return
+        self._note(scope, heard, status)
+
+    def _note(self, scope: Scope, heard: Overheard, status: int) -> None:
+        """Tell the audit of a change; what the page asks all the time is none."""
+        audit, method, path = self._access.audit, str(scope["method"]), _path(scope)
+        if audit is None or method in READS or path in UNNOTED:
+            return
+        account = (scope.get("state") or {}).get("account")
+        named = heard.named(scope)
+        audit.note(
+            account.name if account else "",
+            _visitor(scope),
+            f"{method} {path}",
+            status=status,
+            **named,
+        )
 
     async def _refusal(self, scope: Scope) -> Refusal | None:
         headers = Headers(scope=scope)
@@ -137,7 +163,7 @@ class Guard:
 
     async def _not_allowed(self, scope: Scope, headers: Headers) -> Refusal | None:
         """Why somebody who comes from a page of ours, or from none, may not do this."""
-        visitor = str((scope.get("client") or ("unknown",))[0])
+        visitor = _visitor(scope)
         try:
             account = await self._access.identities.of(headers, visitor)
         except GuessedTooOften as error:
@@ -166,6 +192,10 @@ class Guard:
             root = str(scope.get("root_path", "")).rstrip("/")
             return Refusal(303, say("ui.door.login"), {"location": f"{root}{SIGN_IN}"})
         return Refusal(401, say("ui.door.login"))
+
+
+def _visitor(scope: Scope) -> str:
+    return str((scope.get("client") or ("unknown",))[0])
 
 
 def _path(scope: Scope) -> str:

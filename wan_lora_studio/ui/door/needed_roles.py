@@ -15,18 +15,19 @@ READS = frozenset({"GET", "HEAD", "OPTIONS"})
 _PLACES: Mapping[Role, tuple[str, ...]] = {
     # These only ask something, or change what is the visitor's own.
     "viewer": (
-        "POST /api/jobs/estimate", "POST /api/selection/.*", "(PUT|PATCH) /api/selection",
-        "PUT /api/results/read", "POST /api/sign-out", "DELETE /api/sign-ins/.*",
-        "DELETE /api/tokens/.*", "POST /gradio_api/(heartbeat|reset|queue|call|run)/?.*",
+        "POST /api/jobs/estimate", "POST /api/grids/plan", "POST /api/selection/.*",
+        "(PUT|PATCH) /api/selection", "PUT /api/results/read", "POST /api/sign-out",
+        "DELETE /api/sign-ins/.*", "DELETE /api/tokens/.*", "POST /gradio_api/(heartbeat|reset|queue|call|run)/?.*",
     ),
     "creator": (
-        "POST /api/jobs.*", "(PUT|PATCH|DELETE) /api/jobs/.*", "POST /api/sheets.*",
+        "POST /api/jobs.*", "(PUT|PATCH|DELETE) /api/jobs/.*",
         "(POST|PUT|DELETE) /api/loras(?!/trash/empty).*", "PUT /api/pictures",
-        "(PATCH|DELETE|POST) /api/results/(?!trash).*", "POST /api/sets.*", "POST /api/previews.*",
+        "(PATCH|DELETE|POST) /api/results/(?!trash).*", "POST /api/sets.*",
         "POST /api/tokens", "POST /gradio_api/upload", "POST /api/queue/clear",
     ),
     "admin": (
-        "GET /metrics", "GET /api/diagnostics.*", "GET /api/users.*", "GET /api/audit.*",
+        "GET /metrics", "GET /api/jobs/[^/]*/diagnostics", "GET /api/users", "GET /api/audit",
+        "GET /audit",
     ),
 }  # fmt: skip
 _PATTERNS = tuple(

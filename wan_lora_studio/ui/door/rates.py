@@ -16,7 +16,7 @@ from wan_lora_studio.ui.door.needed_roles import READS
 KINDS: tuple[tuple[str, str, str], ...] = (
     ("asking", "3000/minute",
      "POST /api/jobs/estimate|(PUT|PATCH) /api/selection|POST /api/selection/.*"),
-    ("jobs", "300/minute", "POST /api/jobs.*|POST /api/previews.*|POST /api/sheets.*"),
+    ("jobs", "300/minute", "POST /api/jobs.*"),
     ("uploads", "6000/minute", "(PUT|POST) /api/loras(/upload.*|/sidecar)?"),
     ("pictures", "600/minute",
      "PUT /api/pictures|PUT /api/results/read|POST /gradio_api/upload"),

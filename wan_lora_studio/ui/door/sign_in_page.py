@@ -6,12 +6,12 @@ from html import escape
 from typing import Annotated, Any
 from urllib.parse import parse_qs, quote
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
 from pydantic import BaseModel, Field
 
 from lora_ui.http import ErrorRoute
-from wan_lora_studio.accounts import Account, Role
+from wan_lora_studio.accounts import Account, Audit, Role
 from wan_lora_studio.errors import RequestError
 from wan_lora_studio.texts import say
 from wan_lora_studio.ui.door.identity import COOKIE, OWNER, GuessedTooOften, Identities, cookie_of
@@ -19,6 +19,7 @@ from wan_lora_studio.ui.static import TITLE
 
 ADDRESS = "/sign-in"
 MOST_FORM = 8192  # bytes
+MOST_LINES = 5000  # of the audit in one answer
 PAGE = """<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
@@ -60,15 +61,22 @@ class NewToken(BaseModel):
     role: Role = "viewer"
 
 
-def create_sign_in_router(identities: Identities) -> APIRouter:
-    """Everything about one's own sign-ins and tokens, and the list of users for admins."""
+def create_sign_in_router(identities: Identities, audit: Audit | None = None) -> APIRouter:
+    """Everything about one's own sign-ins and tokens; for admins the users and the audit."""
     router = APIRouter(route_class=ErrorRoute, tags=["accounts"])
-    _add_page(router, identities)
+    _add_page(router, identities, audit)
     _add_own(router, identities)
+    _add_audit(router, audit)
     return router
 
 
-def _add_page(router: APIRouter, identities: Identities) -> None:
+def _add_audit(router: APIRouter, audit: Audit | None) -> None:
+    @router.get("/api/audit", summary="Who did what, the newest first")
+    def lines(limit: Annotated[int, Query(ge=1, le=MOST_LINES)] = 200) -> list[dict[str, Any]]:
+        return [dict(line) for line in audit.last(limit)] if audit else []
+
+
+def _add_page(router: APIRouter, identities: Identities, audit: Audit | None) -> None:
     @router.get(ADDRESS, include_in_schema=False)
     def page(request: Request) -> Response:
         if not identities.with_page:
@@ -88,6 +96,8 @@ def _add_page(router: APIRouter, identities: Identities) -> None:
         except GuessedTooOften as error:
             headers = {"retry-after": str(error.seconds)}
             return _page(say("ui.door.guessed", count=error.seconds), 429, headers)
+        if audit is not None:
+            audit.note(name, visitor, "signed in" if account else "failed to sign in")
         if account is None:
             return _page(say("ui.door.wrong"), 403)
         agent = request.headers.get("user-agent", "")
