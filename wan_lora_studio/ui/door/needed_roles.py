@@ -17,7 +17,8 @@ _PLACES: Mapping[Role, tuple[str, ...]] = {
     "viewer": (
         "POST /api/jobs/estimate", "POST /api/grids/plan", "POST /api/selection/.*",
         "(PUT|PATCH) /api/selection", "PUT /api/results/read", "POST /api/sign-out",
-        "DELETE /api/sign-ins/.*", "DELETE /api/tokens/.*", "POST /gradio_api/(heartbeat|reset|queue|call|run)/?.*",
+        "DELETE /api/sign-ins/.*", "DELETE /api/tokens/.*",
+        "POST /gradio_api/(heartbeat|reset|queue|call|run)/?.*",
     ),
     "creator": (
         "POST /api/jobs.*", "(PUT|PATCH|DELETE) /api/jobs/.*",
