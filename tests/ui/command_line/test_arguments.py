@@ -153,6 +153,7 @@ def test_a_login_file_holds_user_and_password(tmp_path: Path) -> None:
     path = tmp_path / "login"
     for text in ("ann:se:cret", "\n ann:se:cret \r\n\n", "\ufeffann:se:cret\n"):
         path.write_text(text)
+        path.chmod(0o600)
         assert read_login(path) == ("ann", "se:cret")
     with pytest.raises(SettingsError, match="missing"):
         read_login(tmp_path / "missing")
@@ -178,9 +179,20 @@ def test_a_login_that_is_none_is_an_error(data: bytes, why: str, tmp_path: Path)
     """Never a start without a login."""
     path = tmp_path / "login"
     path.write_bytes(data)
+    path.chmod(0o600)
     with pytest.raises(SettingsError, match=why) as caught:
         read_login(path)
     assert "user:password" in caught.value.suggestions[0]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="modes are POSIX's")
+@pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o660])
+def test_a_login_that_others_may_read_is_an_error(mode: int, tmp_path: Path) -> None:
+    path = tmp_path / "login"
+    path.write_text("ann:secret")
+    path.chmod(mode)
+    with pytest.raises(SettingsError, match="Others on this computer"):
+        read_login(path)
 
 
 @pytest.mark.parametrize("value", ["", " ", "ann", "ann:"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import stat
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -333,6 +334,11 @@ def read_login(path: Path | None) -> tuple[str, str] | None:
         text = os.environ.get(LOGIN_VARIABLE)
         return None if text is None else _login([text], LOGIN_VARIABLE)
     try:
+        if os.name == "posix" and path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+            raise SettingsError(
+                say("ui.command_line.login.open_to_others", path=path),
+                suggestions=[say("ui.command_line.login.close", path=path)],
+            )
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except OSError as error:
         raise SettingsError(

@@ -46,7 +46,7 @@ from wan_lora_studio.wan.lora_manager import LoRAManager
 DESCRIPTION = (
     "Everything that the page does, for scripts. Ids and names are taken, never paths. A refusal"
     ' is `{"error": {...}}` with a message and suggestions. Where a login is set, send it as'
-    " HTTP basic authentication."
+    " HTTP basic authentication, or a token as `Authorization: Bearer`."
 )
 
 

@@ -32,6 +32,7 @@ LISTED = (
     "docs/results.md",
     "docs/api.md",
     "docs/embedding.md",
+    "docs/security.md",
     "docs/errors.md",
     "docs/platforms.md",
     "docs/performance.md",
