@@ -131,7 +131,7 @@ ROOMS = {
     " lora.description lora.roles lora.names",
     "lora.index": "lora.storage lora.inspection lora.files lora.selection lora.description"
     " lora.roles lora.names",
-    "lora.storage": "lora.inspection lora.files lora.roles lora.names sandbox",
+    "lora.storage": "lora.inspection lora.files lora.roles lora.names sandbox scanning",
     "lora.inspection": "lora.files lora.description lora.roles lora.names",
     "lora.files": "lora.description lora.names sandbox",
     "lora.selection": "lora.description lora.roles lora.names",
@@ -140,6 +140,7 @@ ROOMS = {
     "lora.names": "",
     "sandbox": "",
     "accounts": "",
+    "scanning": "",
 }
 ALLOWED = {
     **{name: set(below.split()) for name, below in GROUND.items()},

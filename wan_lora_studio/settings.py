@@ -313,6 +313,20 @@ class Settings(BaseModel):
         description="Take .pt, .pth, .ckpt and .bin files, too: their tensors are read in a process"
         " that can reach nothing, and kept as safetensors."
     )
+    malware_scan: Literal["off", "warn", "require"] = Field(
+        description="Whether LoRAs that are uploaded are scanned for malware: not at all (off),"
+        " with a note in the log where that was not possible (warn), or refused then (require)."
+    )
+    clamd: str = Field(
+        pattern=r"^(unix:/.+|tcp://[^\s/]+:\d+)$",
+        description="Where ClamAV's daemon listens: unix:/path or tcp://host:port.",
+    )
+    clamd_max_mb: float = Field(
+        gt=0,
+        le=MOST_MB,
+        description="Up to which size it scans a file, its MaxFileSize; a larger one counts as not"
+        " scanned.",
+    )
     disk_reserve_mb: float = Field(
         ge=0, le=MOST_MB, description="Free space that an upload leaves, megabytes."
     )

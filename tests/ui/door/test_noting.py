@@ -28,7 +28,9 @@ def client(audit: Audit) -> TestClient:
         return PlainTextResponse(str(len(await request.body())), 404 if path == "gone" else 200)
 
     access = Access(identities=Identities(("ann", "right")), audit=audit)
-    return TestClient(Guard(inside, access), base_url="http://localhost", auth=("ann", "right"))
+    made = TestClient(Guard(inside, access), base_url="http://localhost")
+    made.auth = ("ann", "right")
+    return made
 
 
 def test_a_change_is_told_with_its_names(client: TestClient, audit: Audit) -> None:

@@ -35,6 +35,7 @@ from wan_lora_studio.lora.names import (
 )
 from wan_lora_studio.lora.storage.received_file import ReceivedFile
 from wan_lora_studio.sandbox import RefusedError, convert_pickle
+from wan_lora_studio.scanning import require_harmless
 from wan_lora_studio.settings import Settings
 from wan_lora_studio.texts import say
 
@@ -102,6 +103,7 @@ class StagedFile:
         try:
             self._file.require_complete()
             self._open = False
+            require_harmless(self._settings, self.path, self._pickle or self.filename)
             if self._pickle:
                 self._convert(self._pickle)
             with ThreadPoolExecutor(1) as pool:
