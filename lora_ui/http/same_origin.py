@@ -50,9 +50,12 @@ def _is_own(origin: str, scope: Scope, headers: Headers) -> bool:
     except ValueError:
         return False
     scheme = str(scope.get("scheme", "http"))
+    asked_of_proxy = _first(headers, "x-forwarded-host")
+    if asked_of_proxy and parts.netloc == asked_of_proxy:
+        # Not every proxy says which scheme it was asked by.
+        return parts.scheme == (_first(headers, "x-forwarded-proto") or parts.scheme)
     schemes = {HTTP_OF.get(scheme, scheme), _first(headers, "x-forwarded-proto")}
-    hosts = {headers.get("host"), _first(headers, "x-forwarded-host")} - {None, ""}
-    return parts.scheme in schemes and parts.netloc in hosts
+    return parts.scheme in schemes and parts.netloc == headers.get("host")
 
 
 def _first(headers: Headers, name: str) -> str:

@@ -12,7 +12,8 @@ import pytest
 
 from tests.support.loras.files import tiny_model, write_lora
 from wan_lora_studio.lora.uploads.handler import LoRAUploadHandler
-from wan_lora_studio.scanning import Verdict, policy
+from wan_lora_studio.scanning import policy
+from wan_lora_studio.scanning.verdict import Verdict
 from wan_lora_studio.settings import Settings, load_settings
 
 

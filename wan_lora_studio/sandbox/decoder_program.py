@@ -7,6 +7,7 @@ a line of JSON and then as many bytes as it says. Before the first request it en
 
 from __future__ import annotations
 
+import codecs
 import importlib
 import json
 import os
@@ -30,6 +31,7 @@ MEMORY = 1536 * 1024 * 1024
 CPU_SECONDS = 600
 FILES = 1000  # after so many, or half of the seconds, a new process goes on
 MOST_REQUEST = 64 * 1024
+ENCODINGS = ("ascii", "latin_1", "utf_8", "utf_16", "utf_16_be", "utf_16_le", "cp1252")  # of texts
 SHAKEN = ("MemoryError", "SystemError", "RecursionError")  # after these a new process goes on, too
 
 
@@ -77,6 +79,8 @@ def main() -> None:
 def _load_all() -> None:
     """Load every reader at once: later no module can be read."""
     Image.init()
+    for name in ENCODINGS:
+        codecs.lookup(name)
     for found in pkgutil.walk_packages(av.__path__, "av."):
         if not found.name.endswith("__main__"):
             importlib.import_module(found.name)

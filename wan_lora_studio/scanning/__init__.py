@@ -6,6 +6,5 @@ Nothing is scanned unless the settings say so.
 from __future__ import annotations
 
 from wan_lora_studio.scanning.policy import require_harmless
-from wan_lora_studio.scanning.verdict import Verdict
 
-__all__ = ["Verdict", "require_harmless"]
+__all__ = ["require_harmless"]

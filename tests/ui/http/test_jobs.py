@@ -36,7 +36,7 @@ def client(settings: Settings) -> Iterator[TestClient]:
     loras = LoRAManager(settings)
     queue = JobQueue(settings, loras=loras, runner=SCRIPTED)
     app = build_api(settings, loras, LoRAUploadHandler(settings, loras), queue, version="1.2")
-    guarded = Guard(app, Access(frozenset({"testserver"}), Identities(("ann", "secret"))))
+    guarded = Guard(app, Access(frozenset({"studio.lan"}), Identities(("ann", "secret"))))
     with TestClient(guarded, base_url="http://studio.lan") as client:
         client.auth = ("ann", "secret")
         yield client

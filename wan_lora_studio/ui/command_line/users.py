@@ -81,7 +81,7 @@ def _password() -> str:
     """Asked for twice at a terminal, else the first line of the standard input."""
     if not sys.stdin.isatty():
         return sys.stdin.readline().rstrip("\r\n")
-    first = getpass.getpass(say("ui.command_line.users.ask"))
-    if getpass.getpass(say("ui.command_line.users.ask_again")) != first:
+    first = getpass.getpass(say("ui.command_line.users.ask") + ": ")
+    if getpass.getpass(say("ui.command_line.users.ask_again") + ": ") != first:
         raise SettingsError(say("ui.command_line.users.differ"))
     return first
