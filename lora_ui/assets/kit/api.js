@@ -6,7 +6,8 @@ const ROOT = new URL("../../../", import.meta.url);
 /** What is refused comes with this status in a header, so that it is no error on the console. */
 const QUIET = { "Studio-Refusals": "quiet" };
 
-/** Event: back, when the server answers again that could not be reached. */
+/** Events: back, when the server answers again that could not be reached; and stranger, when it
+ * does not know any more who is asking. */
 export const connection = new EventTarget();
 let lost = false;
 
@@ -59,6 +60,7 @@ async function answerOf(url, options) {
   if (response.status === 204) return null;
   const text = await response.text();
   const status = statusOf(response.status, response.headers.get("Studio-Status"));
+  if (status === 401) connection.dispatchEvent(new Event("stranger"));
   if (status >= 400) throw errorFrom(text, status);
   return inOwnWords(JSON.parse(text));
 }

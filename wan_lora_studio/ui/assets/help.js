@@ -5,6 +5,7 @@ import { openMenu } from "../../lora_ui/assets/kit/menu.js";
 import { shortcut, shortcuts } from "../../lora_ui/assets/kit/shortcuts.js";
 import "../../lora_ui/assets/model/library_keys.js"; // listed before its tab is built
 import { chooseLanguage, LANGUAGES, language } from "../../lora_ui/assets/texts/language.js";
+import { visitorEntries } from "./base/visitor.js";
 import { say } from "./texts/say.js";
 
 const ANYWHERE = say("keys.anywhere");
@@ -26,6 +27,7 @@ export function helpButton(version) {
   });
   button.addEventListener("click", () =>
     openMenu(button, say("help.title"), [
+      ...visitorEntries(),
       { label: say("help.keys"), note: "?", run: openKeys },
       { label: say("help.guide"), run: () => openBeside("guide/README.md") },
       { label: say("help.api"), run: () => openBeside("api/docs") },

@@ -8,6 +8,7 @@ import { fraction, progressText, workerText } from "./base/job_text.js";
 import { poll } from "./base/poll.js";
 import { connectTabKeys } from "./base/tabs.js";
 import { currentTheme, toggleTheme } from "./base/theme_switch.js";
+import { connectVisitor } from "./base/visitor.js";
 import { connectHelpKeys, helpButton } from "./help.js";
 import { connectNavigation } from "./navigation.js";
 import { queueButton } from "./queue/queue_panel.js";
@@ -50,6 +51,7 @@ export function mount({ element, options }) {
   draw();
   poll.start();
   guardDrops();
+  connectVisitor();
   connectTabKeys();
   connectHelpKeys();
   connectTitle();

@@ -166,6 +166,8 @@ export default {
   "help.api": "API 文档",
   "help.guide": "使用指南",
   "help.keys": "键盘快捷键",
+  "help.signOut": "退出登录",
+  "help.signedIn": "{name}（{role}）",
   "help.title": "帮助",
   "help.version": "版本 {version}",
 
@@ -382,6 +384,10 @@ export default {
   "result.selectOne": "选择：{title}",
   "result.undo": "撤销",
   "result.where": "视频位置",
+
+  "role.admin": "管理员",
+  "role.creator": "创作者",
+  "role.viewer": "查看者",
 
   "rule.frames": "已从 {from} 改为 {to}，这是模型接受的最接近的值。",
   "rule.least": "已从 {from} 改为 {to}，这是最小值。",

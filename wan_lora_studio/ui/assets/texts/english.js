@@ -174,6 +174,8 @@ export default {
   "help.api": "API documentation",
   "help.guide": "Guide",
   "help.keys": "Keyboard shortcuts",
+  "help.signOut": "Sign out",
+  "help.signedIn": "{name} ({role})",
   "help.title": "Help",
   "help.version": "Version {version}",
 
@@ -408,6 +410,10 @@ export default {
   "result.selectOne": "Select: {title}",
   "result.undo": "Undo",
   "result.where": "Where the video is",
+
+  "role.admin": "Admin",
+  "role.creator": "Creator",
+  "role.viewer": "Viewer",
 
   "rule.frames": "Changed {from} to {to}, the nearest that the model takes.",
   "rule.least": "Changed {from} to {to}, the least it can be.",

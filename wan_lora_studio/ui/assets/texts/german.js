@@ -179,6 +179,8 @@ export default {
   "help.api": "API-Dokumentation",
   "help.guide": "Anleitung",
   "help.keys": "Tastenkürzel",
+  "help.signOut": "Abmelden",
+  "help.signedIn": "{name} ({role})",
   "help.title": "Hilfe",
   "help.version": "Version {version}",
 
@@ -419,6 +421,10 @@ export default {
   "result.selectOne": "Auswählen: {title}",
   "result.undo": "Rückgängig",
   "result.where": "Wo das Video liegt",
+
+  "role.admin": "Admin",
+  "role.creator": "Ersteller",
+  "role.viewer": "Betrachter",
 
   "rule.frames": "{from} in {to} geändert, den nächsten Wert, den das Modell nimmt.",
   "rule.least": "{from} in {to} geändert, den kleinsten möglichen Wert.",
