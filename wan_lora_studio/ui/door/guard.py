@@ -33,7 +33,7 @@ UNNOTED = frozenset(
     {"/api/jobs/estimate", "/api/grids/plan", "/api/selection", "/api/selection/prompt",
      "/api/selection/strength"}
 )  # fmt: skip
-OPEN_TO_ALL = frozenset({HEALTH, SIGN_IN})
+OPEN_TO_ALL = frozenset({HEALTH, SIGN_IN, "/favicon.ico"})
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",

@@ -32,7 +32,7 @@ form {{ display: grid; gap: 0.75rem; width: min(20rem, 90vw); }}
 h1 {{ font-size: 1.25rem; margin: 0 0 0.5rem; }}
 input, button {{ font: inherit; padding: 0.5rem 0.75rem; border: 1px solid #8888; }}
 input, button {{ border-radius: 0.5rem; width: 100%; box-sizing: border-box; }}
-button {{ background: #4f46e5; color: #fff; border: 0; cursor: pointer; }}
+button {{ background: #0f766e; color: #fff; border: 0; cursor: pointer; }}
 label {{ display: grid; gap: 0.25rem; }}
 p {{ margin: 0; color: light-dark(#b42318, #fda29b); }}
 </style>
