@@ -285,6 +285,9 @@ class Settings(BaseModel):
     workers: int = Field(
         ge=0, le=64, description="Worker processes; 0 means one per GPU, or one without a GPU."
     )
+    max_waiting: int = Field(
+        ge=1, le=1_000_000, description="Videos that may wait in the queue at once."
+    )
     offload: Literal["auto", "none", "encoder", "model", "group"] = Field(
         description="Keep the model in GPU memory (none), all but the text encoder (encoder), move"
         " parts there on use (model) or single blocks (group, which needs least of it), or decide"

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from wan_lora_studio.errors import StorageError, StudioError
+from wan_lora_studio.errors import GenerationError, StorageError, StudioError
 from wan_lora_studio.grid import Grid
 from wan_lora_studio.jobs.job import FINISHED_STATES, Job, JobState, Part
 from wan_lora_studio.jobs.previews import PreviewKeeper
@@ -20,6 +20,7 @@ from wan_lora_studio.jobs.store import ArrangedStore
 from wan_lora_studio.jobs.submission import (
     GridPlan,
     Preparation,
+    Prepared,
     estimate,
     has_begun,
     no_such_job,
@@ -118,6 +119,7 @@ class JobQueue:
                 made = self._preparation.prepare(task, parts)
             else:
                 made = self._preparation.prepare_grid(task, grid)
+            self._require_room(made)
             job = self._store.add(
                 made.task, made.parts, priority=priority, pins=made.pins, grid=made.grid
             )
@@ -168,6 +170,7 @@ class JobQueue:
             seed = None if new_seed else job.task.seed
             task = dataclasses.replace(job.task, id=uuid.uuid4().hex, seed=seed)
             made = self._preparation.prepare(task, parts_again(job.parts), self._store.pins(job_id))
+            self._require_room(made)
             copy = self._store.add(
                 made.task, made.parts, priority=job.priority, pins=made.pins, grid=job.grid
             )
@@ -357,6 +360,16 @@ class JobQueue:
         if job.state == "queued":
             return has_begun(job)
         return not_now(job, say("jobs.refusal.edit"), say("jobs.queue.edit_copy"))
+
+    def _require_room(self, made: Prepared) -> None:
+        """Raises GenerationError if too many videos would wait."""
+        count, most = self._store.waiting() + max(1, len(made.parts)), self._settings.max_waiting
+        if count > most:
+            raise GenerationError(
+                say("jobs.queue.full", count=count, most=most),
+                suggestions=[say("jobs.queue.later")],
+                context={"status": 429},
+            )
 
     def _require(self, job_id: str) -> Job:
         job = self.get(job_id)

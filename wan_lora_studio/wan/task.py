@@ -18,6 +18,8 @@ from wan_lora_studio.untrusted_json import shortened
 from wan_lora_studio.wan.task_limits import SEED_LIMIT, Limit, limits_of
 
 NO_PROMPT = say("wan.task.no_prompt")
+MOST_PROMPT = 20_000  # characters; a model reads some 500 tokens
+MOST_LORAS = 100
 TABLE_FIELDS = (
     "negative_prompt",
     "width",
@@ -250,11 +252,26 @@ def _field_problems(task: GenerationTask, entry: ModelEntry) -> list[_Problem]:
     if not isinstance(task.negative_prompt, str):
         said = say("wan.task.negative_prompt")
         problems.append(_Problem("negative_prompt", said, say("wan.task.write_text")))
+    problems += _size_problems(task)
     for name, limit in limits_of(entry).items():
         value = getattr(task, name)
         if name != "guidance_scale_2" or value is not None:
             problems += _number_problems(name, value, limit)
     return problems + _image_problems(task, entry)
+
+
+def _size_problems(task: GenerationTask) -> list[_Problem]:
+    """What is longer than anybody writes by hand."""
+    problems = []
+    for name in ("prompt", "negative_prompt"):
+        value = getattr(task, name)
+        if isinstance(value, str) and len(value) > MOST_PROMPT:
+            said = say("wan.task.prompt_too_long", field=name, count=len(value), most=MOST_PROMPT)
+            problems.append(_Problem(name, said, say("wan.task.shorten", most=MOST_PROMPT)))
+    if len(task.selected_loras) > MOST_LORAS:
+        said = say("wan.task.too_many_loras", count=len(task.selected_loras), most=MOST_LORAS)
+        problems.append(_Problem("selected_loras", said, say("wan.task.take_out", most=MOST_LORAS)))
+    return problems
 
 
 def _number_problems(name: str, value: Any, limit: Limit) -> list[_Problem]:

@@ -88,6 +88,15 @@ class JobStore:
         rows = self._database.rows("SELECT state, COUNT(*) AS jobs FROM jobs GROUP BY state")
         return {row["state"]: row["jobs"] for row in rows if isinstance(row["state"], str)}
 
+    def waiting(self) -> int:
+        """Videos that are still to be made: waiting parts, and waiting jobs without parts."""
+        rows = self._database.rows(
+            "SELECT (SELECT COUNT(*) FROM parts WHERE state='queued')"
+            " + (SELECT COUNT(*) FROM jobs WHERE state='queued' AND NOT EXISTS"
+            " (SELECT 1 FROM parts WHERE parts.job_id = jobs.id)) AS videos"
+        )
+        return int(rows[0]["videos"])
+
     def with_part(self, part_id: str) -> Job | None:
         """The batch that has this part."""
         found = self._read("WHERE id = (SELECT job_id FROM parts WHERE id = ?)", part_id)
