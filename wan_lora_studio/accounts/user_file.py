@@ -23,7 +23,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from wan_lora_studio.accounts.passwords import LEAST_LENGTH, MOST_LENGTH, hashed, is_right
 from wan_lora_studio.accounts.roles import Role, lesser
 from wan_lora_studio.errors import SettingsError
-from wan_lora_studio.filesystem import replace
+from wan_lora_studio.filesystem import CREATE, replace
 from wan_lora_studio.texts import say
 
 MOST_BYTES = 4_000_000
@@ -217,7 +217,7 @@ class UserFile:
             part = self.path.with_suffix(".part")
             with suppress(FileNotFoundError):
                 part.unlink()
-            descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            descriptor = os.open(part, CREATE, 0o600)
             with os.fdopen(descriptor, "w", encoding="utf-8") as file:
                 file.write(content.model_dump_json(indent=1))
                 file.flush()

@@ -58,7 +58,8 @@ def main() -> None:
     """Answer until nobody asks any more."""
     requests = _Requests()
     answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # whatever a library says is not an answer
+    with Path(os.devnull).open("wb") as nowhere:
+        os.dup2(nowhere.fileno(), 1)  # whatever a library says is not an answer
     _load_all()
     missing = enter_jail(Limits(MEMORY, CPU_SECONDS))
     _answer(answers, {"missing": missing})

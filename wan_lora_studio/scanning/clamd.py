@@ -47,6 +47,8 @@ class ClamdScanner:
 
     def _connected(self) -> socket.socket:
         if self._address.startswith("unix:"):
+            if not hasattr(socket, "AF_UNIX"):
+                raise OSError(say("scanning.no_such_sockets"))
             connection = socket.socket(socket.AF_UNIX)
             connection.settimeout(self._seconds)
             try:
