@@ -268,7 +268,7 @@ def _size_problems(task: GenerationTask) -> list[_Problem]:
         if isinstance(value, str) and len(value) > MOST_PROMPT:
             said = say("wan.task.prompt_too_long", field=name, count=len(value), most=MOST_PROMPT)
             problems.append(_Problem(name, said, say("wan.task.shorten", most=MOST_PROMPT)))
-    if len(task.selected_loras) > MOST_LORAS:
+    if isinstance(task.selected_loras, Mapping) and len(task.selected_loras) > MOST_LORAS:
         said = say("wan.task.too_many_loras", count=len(task.selected_loras), most=MOST_LORAS)
         problems.append(_Problem("selected_loras", said, say("wan.task.take_out", most=MOST_LORAS)))
     return problems
